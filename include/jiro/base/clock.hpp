@@ -1,0 +1,37 @@
+#pragma once
+// Time as a dependency. Whatever measures an interval, waits or stamps a record takes a Clock&; the daemon passes
+// SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for computing intervals,
+// wall time (`wall_now`) for people and for what is stored on disk.
+
+#include <chrono>
+
+#include "jiro/base/task.hpp"
+
+namespace jiro {
+
+using Duration = std::chrono::steady_clock::duration;
+using TimePoint = std::chrono::steady_clock::time_point;
+using WallTime = std::chrono::system_clock::time_point;
+
+class Clock {
+  public:
+    virtual ~Clock() = default;
+
+    [[nodiscard]] virtual TimePoint now() const = 0;
+    [[nodiscard]] virtual WallTime wall_now() const = 0;
+
+    // Returns when now() >= deadline. Cancellable: then it throws system_error(operation_aborted), as Asio's timers do.
+    // Runs on, and resumes, the caller's executor.
+    [[nodiscard]] virtual Task<> sleep_until(TimePoint deadline) = 0;
+
+    [[nodiscard]] Task<> sleep_for(Duration duration) { return sleep_until(now() + duration); }
+};
+
+class SystemClock final : public Clock {
+  public:
+    [[nodiscard]] TimePoint now() const override { return std::chrono::steady_clock::now(); }
+    [[nodiscard]] WallTime wall_now() const override { return std::chrono::system_clock::now(); }
+    [[nodiscard]] Task<> sleep_until(TimePoint deadline) override;
+};
+
+}  // namespace jiro

@@ -1,0 +1,38 @@
+#pragma once
+// Errors are values with names. A function that can fail in a way its caller must handle returns Result<T>; the Error in it
+// carries a code (each module has one enum and category), a message for the operator, and the place where it was made.
+// Context is added once on the way up with `with_prefix`; the loop that decides what to do logs it, once.
+// Exceptions are for "cannot start" and broken invariants only.
+
+#include <boost/system/error_code.hpp>
+#include <boost/system/result.hpp>
+#include <source_location>
+#include <string>
+#include <string_view>
+
+namespace jiro {
+
+struct Error {
+    boost::system::error_code code;
+    std::string message;  // complete sentence without a final dot; never contains a secret
+    std::source_location where;
+
+    Error(boost::system::error_code error_code, std::string text,
+          std::source_location location = std::source_location::current())
+        : code(error_code), message(std::move(text)), where(location) {}
+
+    // For codes whose own text says everything.
+    explicit Error(boost::system::error_code error_code, std::source_location location = std::source_location::current())
+        : code(error_code), message(error_code.message()), where(location) {}
+
+    // The same error seen from one level up: "negotiate with hub.example: connection refused".
+    [[nodiscard]] Error with_prefix(std::string_view prefix) const&;
+};
+
+template <typename T = void>
+using Result = boost::system::result<T, Error>;
+
+// Called by Result<T>::value() on an error: throws boost::system::system_error.
+[[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& location);
+
+}  // namespace jiro

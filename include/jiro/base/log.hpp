@@ -1,0 +1,112 @@
+#pragma once
+// Logging for people who read journalctl. Each component has one Logger; a line is a fixed sentence plus named fields, so
+// that repeats can be recognised and the journal can be searched by field (a field `command_sync_id` becomes
+// JIRO_COMMAND_SYNC_ID there). Writing never blocks the caller: lines go to a bounded queue, and what does not fit is
+// counted and reported. Every line passes the scrubber (no secret) and the escaper (no control characters from outside).
+//
+//     inline const log::Logger logger{"signalr"};
+//     logger.info("Connected to the hub", {{"hub", url.redacted()}, {"connection_id", id}});
+//     logger.with_event(log::event::connection_lost).warn("Connection lost", {{"reason", error.message}});
+//
+// Levels: info = rare and interesting, or one line per command; warn = the operator should look; error = something was lost
+// or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is demoted
+// and then summarised ("... repeated 7 times in 40 s").
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/secret.hpp"
+
+namespace jiro::log {
+
+enum class Level { trace, debug, info, warn, error };
+
+// `name` is lower case with underscores. The value is text as it came; escaping happens at the sink.
+struct Field {
+    Field(std::string_view field_name, std::string text) : name(field_name), value(std::move(text)) {}
+    Field(std::string_view field_name, std::string_view text) : name(field_name), value(text) {}
+    Field(std::string_view field_name, const char* text) : name(field_name), value(text) {}
+    Field(std::string_view field_name, bool flag) : name(field_name), value(flag ? "true" : "false") {}
+    template <typename Number>
+        requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
+    Field(std::string_view field_name, Number number) : name(field_name), value(std::to_string(number)) {}
+    Field(std::string_view field_name, std::chrono::milliseconds duration)
+        : name(field_name), value(std::to_string(duration.count())) {}
+
+    std::string_view name;
+    std::string value;
+};
+
+// A kind of event: the journal's MESSAGE_ID (128 bits, lower-case hex), explained in systemd/jiro-client.catalog.
+struct Event {
+    std::string_view id;
+};
+
+using Fields = std::initializer_list<Field>;
+
+class Logger {
+  public:
+    // `component` must outlive the logger: a literal.
+    explicit constexpr Logger(std::string_view component, Event event = {}) : component_(component), event_(event) {}
+
+    [[nodiscard]] constexpr Logger with_event(Event event) const { return Logger(component_, event); }
+
+    void trace(std::string_view message, Fields fields = {}) const { write(Level::trace, message, fields); }
+    void debug(std::string_view message, Fields fields = {}) const { write(Level::debug, message, fields); }
+    void info(std::string_view message, Fields fields = {}) const { write(Level::info, message, fields); }
+    void warn(std::string_view message, Fields fields = {}) const { write(Level::warn, message, fields); }
+    void error(std::string_view message, Fields fields = {}) const { write(Level::error, message, fields); }
+
+    // Ask first where building the fields is costly.
+    [[nodiscard]] static bool enabled(Level level) noexcept;
+
+  private:
+    void write(Level level, std::string_view message, Fields fields) const;
+
+    std::string_view component_;
+    Event event_;
+};
+
+enum class Target {
+    automatic,  // journald when systemd connected our standard error to it, else console
+    journald,   // native protocol, with fields
+    console,    // standard error: coloured on a terminal, `<N>`-prefixed otherwise
+    json,       // standard error: one JSON object a line
+};
+
+struct Settings {
+    Level level = Level::info;
+    Target target = Target::automatic;
+};
+
+// Starts the sink. Called by main before anything logs and again by a reload (level and target change in place).
+// Lines written before the first call go to standard error at level info.
+void configure(const Settings& settings);
+
+// Flushes the queue and stops the sink's thread. Called by main last.
+void shutdown();
+
+// From now on the value (and its percent-encoded form) is replaced by *** in every line. Called by whoever reads a secret.
+void register_secret(const Secret& secret);
+
+// One line as the sinks see it; after scrubbing.
+struct Record {
+    std::chrono::system_clock::time_point time;
+    Level level;
+    std::string_view component;
+    std::string_view event_id;
+    std::string_view message;
+    std::span<const Field> fields;
+};
+
+// Replaces the sinks by a function that is called on the logging thread's place, synchronously; nullptr restores them. For
+// tests (support/LogCapture).
+void capture_for_test(std::function<void(const Record&)> capture);
+
+}  // namespace jiro::log

@@ -1,0 +1,33 @@
+#pragma once
+// A value that must not be seen: tokens, keys, passwords. It cannot be printed, formatted or compared by accident; the one
+// way to its text is `reveal()`, called where the value goes on the wire. Destruction wipes it.
+
+#include <iosfwd>
+#include <string>
+#include <utility>
+
+namespace jiro {
+
+class Secret {
+  public:
+    Secret() = default;
+    explicit Secret(std::string value) : value_(std::move(value)) {}
+    Secret(const Secret&) = default;
+    Secret(Secret&& other) noexcept : value_(std::exchange(other.value_, {})) {}
+    Secret& operator=(const Secret& other);
+    Secret& operator=(Secret&& other) noexcept;
+    ~Secret() { wipe(); }
+
+    [[nodiscard]] bool empty() const noexcept { return value_.empty(); }
+    [[nodiscard]] const std::string& reveal() const noexcept { return value_; }
+
+    friend bool operator==(const Secret&, const Secret&) = default;
+    friend std::ostream& operator<<(std::ostream&, const Secret&) = delete;
+
+  private:
+    void wipe() noexcept;
+
+    std::string value_;
+};
+
+}  // namespace jiro

@@ -1,0 +1,18 @@
+#include "jiro/base/error.hpp"
+
+#include <boost/system/system_error.hpp>
+
+namespace jiro {
+
+Error Error::with_prefix(std::string_view prefix) const& {
+    std::string text;
+    text.reserve(prefix.size() + 2 + message.size());
+    text.append(prefix).append(": ").append(message);
+    return Error(code, std::move(text), where);
+}
+
+void throw_exception_from_error(const Error& error, const boost::source_location&) {
+    throw boost::system::system_error(error.code, error.message);
+}
+
+}  // namespace jiro

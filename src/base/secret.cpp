@@ -1,0 +1,28 @@
+#include "jiro/base/secret.hpp"
+
+#include <openssl/crypto.h>
+
+namespace jiro {
+
+Secret& Secret::operator=(const Secret& other) {
+    if (this != &other) {
+        wipe();
+        value_ = other.value_;
+    }
+    return *this;
+}
+
+Secret& Secret::operator=(Secret&& other) noexcept {
+    if (this != &other) {
+        wipe();
+        value_ = std::exchange(other.value_, {});
+    }
+    return *this;
+}
+
+void Secret::wipe() noexcept {
+    OPENSSL_cleanse(value_.data(), value_.size());
+    value_.clear();
+}
+
+}  // namespace jiro

@@ -1,0 +1,83 @@
+#include "jiro/base/task_group.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro {
+
+namespace asio = boost::asio;
+
+struct TaskGroup::State {
+    struct Child {
+        asio::cancellation_signal signal;
+    };
+
+    OnError on_error;
+    std::list<Child> children;
+    std::list<asio::steady_timer*> waiters;  // timers that never expire, cancelled when the group becomes empty
+
+    void ended(std::list<Child>::iterator child, const std::exception_ptr& exception) {
+        children.erase(child);
+        if (exception) report(exception);
+        if (children.empty()) {
+            for (auto* waiter : waiters) waiter->cancel();
+        }
+    }
+
+    void report(const std::exception_ptr& exception) const {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const boost::system::system_error& error) {
+            if (error.code() != asio::error::operation_aborted && on_error) on_error(exception);
+        } catch (...) {
+            if (on_error) on_error(exception);
+        }
+    }
+
+    void emit(asio::cancellation_type type) {
+        // A child may end, and leave the list, while it is being told.
+        for (auto child = children.begin(); child != children.end();) (child++)->signal.emit(type);
+    }
+};
+
+TaskGroup::TaskGroup(OnError on_error) : state_(std::make_shared<State>()) { state_->on_error = std::move(on_error); }
+
+TaskGroup::~TaskGroup() { state_->on_error = nullptr; }
+
+void TaskGroup::spawn(const asio::any_io_executor& executor, Task<> child) {
+    const auto entry = state_->children.emplace(state_->children.end());
+    asio::co_spawn(executor, std::move(child),
+                   asio::bind_cancellation_slot(entry->signal.slot(),
+                                                [state = state_, entry](const std::exception_ptr& exception) {
+                                                    state->ended(entry, exception);
+                                                }));
+}
+
+std::size_t TaskGroup::size() const noexcept { return state_->children.size(); }
+
+void TaskGroup::request_stop() { state_->emit(asio::cancellation_type::total); }
+
+void TaskGroup::abort() { state_->emit(asio::cancellation_type::terminal); }
+
+Task<> TaskGroup::wait() {
+    const auto state = state_;
+    if (state->children.empty()) co_return;
+    asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
+    const auto waiter = state->waiters.insert(state->waiters.end(), &timer);
+    const auto [error] = co_await timer.async_wait(kNoThrow);
+    state->waiters.erase(waiter);
+    // Woken by the last child, or cancelled from outside while children are still there.
+    if (!state->children.empty()) throw boost::system::system_error(error);
+}
+
+Task<bool> TaskGroup::wait_until(Clock& clock, TimePoint deadline) {
+    co_return co_await with_timeout(clock, deadline - clock.now(), wait());
+}
+
+}  // namespace jiro

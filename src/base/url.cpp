@@ -1,0 +1,117 @@
+#include "jiro/base/url.hpp"
+
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/system/errc.hpp>
+#include <boost/url/encode.hpp>
+#include <boost/url/params_encoded_view.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/parse_query.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace jiro {
+
+namespace urls = boost::urls;
+
+namespace {
+
+Error invalid(std::string_view why) {
+    return Error(boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::string(why));
+}
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return result;
+}
+
+std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
+
+}  // namespace
+
+Result<Url> Url::parse(std::string_view text) {
+    const auto parsed = urls::parse_uri({text.data(), text.size()});
+    if (!parsed) return invalid("not an absolute URL such as https://hub.example/instanceHub");
+    Url url;
+    url.scheme_ = lower(parsed->scheme());
+    if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "ws" && url.scheme_ != "wss") {
+        return invalid("the scheme must be http, https, ws or wss");
+    }
+    url.host_ = lower(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
+                                                                   : std::string(parsed->host()));
+    if (url.host_.empty()) return invalid("the host is missing");
+    url.port_ = default_port(url.scheme_);
+    if (parsed->has_port() && !parsed->port().empty()) {
+        url.port_ = parsed->port_number();
+        if (url.port_ == 0) return invalid("the port must be between 1 and 65535");
+    }
+    url.path_ = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
+    url.query_ = std::string(parsed->encoded_query());
+    url.user_info_ = parsed->has_userinfo() ? std::string(parsed->userinfo()) : std::string();
+    return url;
+}
+
+bool Url::is_loopback() const {
+    if (host_ == "localhost" || host_.ends_with(".localhost")) return true;
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(host_, error);
+    return !error && address.is_loopback();
+}
+
+std::string Url::target() const { return query_.empty() ? path_ : path_ + '?' + query_; }
+
+std::string Url::host_port() const {
+    return port_ == default_port(scheme_) ? authority().substr(0, authority().rfind(':')) : authority();
+}
+
+std::string Url::authority() const {
+    const bool is_ipv6 = host_.find(':') != std::string::npos;
+    return (is_ipv6 ? '[' + host_ + ']' : host_) + ':' + std::to_string(port_);
+}
+
+Url Url::with_segment(std::string_view segment) const {
+    Url url = *this;
+    if (!url.path_.ends_with('/')) url.path_ += '/';
+    url.path_ += segment;
+    return url;
+}
+
+Url Url::with_parameter(std::string_view key, std::string_view value) const {
+    Url url = *this;
+    if (!url.query_.empty()) url.query_ += '&';
+    url.query_ += key;
+    url.query_ += '=';
+    url.query_ += urls::encode({value.data(), value.size()}, urls::unreserved_chars);
+    return url;
+}
+
+bool Url::has_parameter(std::string_view key) const {
+    const auto parameters = urls::parse_query({query_.data(), query_.size()});
+    return parameters && parameters->contains({key.data(), key.size()});
+}
+
+Url Url::as_websocket() const {
+    Url url = *this;
+    if (scheme_ == "http") url.scheme_ = "ws";
+    if (scheme_ == "https") url.scheme_ = "wss";
+    return url;
+}
+
+std::string Url::redacted() const {
+    std::string text = scheme_ + "://" + host_port() + path_;
+    char separator = '?';
+    for (std::string_view rest = query_; !rest.empty();) {
+        const auto end = rest.find('&');
+        const auto pair = rest.substr(0, end);
+        const auto equals = pair.find('=');
+        text += separator;
+        text += pair.substr(0, equals);
+        if (equals != std::string_view::npos) text += "=***";
+        separator = '&';
+        rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    }
+    return text;
+}
+
+}  // namespace jiro

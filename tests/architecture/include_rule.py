@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""The include rule of docs/architecture.md, executable: which module may include whose headers, and where heavy headers may
+stand. Prints each breach as file:line and exits 1."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+
+# module -> the modules whose headers it may include (besides its own). config sees only the others' settings.hpp.
+MAY_INCLUDE = {
+    "base": set(),
+    "signalr": {"base"},
+    "commands": {"base"},
+    "delivery": {"base", "proto"},
+    "monitor": {"base"},
+    "config": {"base", "signalr/settings.hpp", "commands/settings.hpp", "delivery/settings.hpp", "monitor/settings.hpp"},
+    "daemon": {"base", "config", "signalr", "commands", "delivery", "monitor"},
+    "dev_hub": {"base", "proto"},
+    "main": {"base", "daemon"},
+}
+HEAVY = re.compile(r"^(boost/beast|boost/asio/ssl|grpcpp/|google/protobuf/|yaml-cpp/|sqlite3\.h|systemd/|.*\.pb\.h)")
+INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).parts
+    if parts[0] == "include":
+        return parts[2]
+    return parts[1] if len(parts) > 2 else "main"
+
+
+def target_of(include):
+    """(module, module/header) that an include names, or None for what is not ours."""
+    if include.endswith(".pb.h"):
+        return "proto", include
+    if include.startswith("jiro/"):
+        return include.split("/")[1], include[len("jiro/"):]
+    first = include.split("/")[0]
+    return (first, include) if first in MAY_INCLUDE and "/" in include else None
+
+
+def breaches(path):
+    module = module_of(path)
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = INCLUDE.match(line)
+        if not match:
+            continue
+        include = match.group(1)
+        if path.suffix == ".hpp" and HEAVY.match(include):
+            yield number, f"the heavy header <{include}> may appear in .cpp files only"
+        target = target_of(include)
+        if target is None or target[0] == module:
+            continue
+        if module not in MAY_INCLUDE:
+            yield number, f"module {module} is not in the table"
+        elif target[0] not in MAY_INCLUDE[module] and target[1] not in MAY_INCLUDE[module]:
+            yield number, f"{module} may not include {include}"
+
+
+def main():
+    files = sorted(p for top in ("src", "include") for p in (ROOT / top).rglob("*") if p.suffix in (".cpp", ".hpp"))
+    if not files:
+        sys.exit("no sources found below " + str(ROOT))
+    found = [f"{p.relative_to(ROOT)}:{n}: {why}" for p in files for n, why in breaches(p)]
+    print("\n".join(found) if found else f"{len(files)} files keep the include rule")
+    sys.exit(1 if found else 0)
+
+
+main()

@@ -1,0 +1,35 @@
+#pragma once
+// A Clock that stands still until the test moves it. Single-threaded: sleeps and `advance` happen on one io_context.
+
+#include <boost/asio/steady_timer.hpp>
+#include <list>
+
+#include "jiro/base/clock.hpp"
+
+namespace jiro::test {
+
+class ManualClock final : public Clock {
+  public:
+    [[nodiscard]] TimePoint now() const override { return now_; }
+    [[nodiscard]] WallTime wall_now() const override { return wall_now_; }
+    [[nodiscard]] Task<> sleep_until(TimePoint deadline) override;
+
+    // Moves both clocks on and wakes the sleeps that are due; they resume when the io_context runs next.
+    void advance(Duration duration);
+
+    [[nodiscard]] std::size_t sleepers() const noexcept { return sleepers_.size(); }
+    // The earliest deadline anyone sleeps for; TimePoint::max() when nobody does.
+    [[nodiscard]] TimePoint next_deadline() const;
+
+  private:
+    struct Sleeper {
+        TimePoint deadline;
+        boost::asio::steady_timer* timer;
+    };
+
+    TimePoint now_{std::chrono::hours(1)};
+    WallTime wall_now_{std::chrono::sys_days(std::chrono::year(2026) / 11 / 22)};
+    std::list<Sleeper> sleepers_;
+};
+
+}  // namespace jiro::test
