@@ -1,0 +1,53 @@
+#pragma once
+// What the configuration says about delivery: the sections `Grpc` and `Outbox`. Plain values with their defaults;
+// config fills them and checks the ranges, the daemon hands them to make_grpc_result_sender, the outboxes and the
+// Courier.
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "jiro/base/url.hpp"
+
+namespace jiro::delivery {
+
+struct TlsSettings {
+    std::filesystem::path ca_file;           // PEM; empty: the system's certificate authorities
+    std::filesystem::path certificate_file;  // PEM chain of the client; empty: no client certificate
+    std::filesystem::path private_key_file;  // PEM; given exactly when certificate_file is
+};
+
+struct GrpcSettings {
+    std::optional<Url> server_url;                 // https://host:port, or http:// for plaintext; a path is ignored
+    std::chrono::milliseconds timeout{30'000};     // of one attempt; a big message gets more, see call_deadline
+    int max_retries = 3;                           // fast attempts after the first; then the outbox's slow path
+    std::chrono::milliseconds retry_delay{1'000};  // upper bound of the first retry's delay; doubles; full jitter
+    std::chrono::milliseconds max_retry_delay{30'000};  // upper bound of every fast retry's delay
+    TlsSettings tls;                                    // used when server_url is https
+};
+
+enum class Durability {
+    process,  // survives kill -9: a commit is in the kernel's page cache
+    power,    // survives a power cut: a commit that a promise depends on is synced to the disk
+};
+
+struct OutboxSettings {
+    std::filesystem::path path;  // of outbox.db; empty: ${STATE_DIRECTORY}/outbox.db, set by the daemon
+    Durability durability = Durability::process;
+    std::chrono::hours max_age{168};  // an undelivered outcome older than this becomes a dead letter
+    std::uint64_t max_bytes =
+        256ULL * 1024 * 1024;                  // of stored commands and outcomes; at the limit new commands are refused
+    std::uint64_t max_rows = 2'000'000;        // of everything but tombstones; at the limit new commands are refused
+    std::chrono::hours dedupe_window{24};      // a delivered command's id is remembered this long: not run again
+    std::uint64_t max_tombstones = 1'000'000;  // remembered ids beyond this number are forgotten, oldest first
+    std::uint64_t ballast_bytes =
+        8ULL * 1024 * 1024;  // kept allocated beside the database, freed when the disk is full
+};
+
+struct Settings {
+    GrpcSettings grpc;
+    OutboxSettings outbox;
+};
+
+}  // namespace jiro::delivery
