@@ -1,0 +1,89 @@
+#pragma once
+// What the operator decides about commands: the `Commands` section of the configuration, already checked for types and
+// ranges. Filled by config, read by the dispatcher, the registry and the exec commands. A plain value: a reload passes
+// a new one.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace jiro::commands {
+
+// One parameter of an exec command: `{name}` in its Program, `parameters.name` in the message.
+struct ExecParameter {
+    enum class Type { text, integer, number, boolean };
+
+    std::string name;
+    std::string description;
+    Type type = Type::text;
+    std::optional<std::string> pattern;        // ECMAScript regular expression; the whole value must match
+    std::vector<std::string> allowed_values;   // Enum; empty: any
+    std::optional<std::string> default_value;  // makes the parameter optional
+    bool required = true;                      // without default_value and not required: left out of the arguments
+    std::size_t min_length = 0;                // bytes
+    std::size_t max_length = 4096;             // bytes
+    bool allow_leading_dash = false;           // a value such as `-rf` would be read as an option by most programs
+};
+
+// How an exec command's standard output becomes a result.
+enum class ExecResultKind { automatic, text, json, markdown, html, base64, graph };
+
+// What the program gets on standard input.
+enum class ExecStandardInput { nothing, message };  // message: the command message as one JSON object
+
+// Resource limits of one run (setrlimit); unset: inherited from the daemon.
+struct ExecLimits {
+    std::optional<std::chrono::seconds> cpu;
+    std::optional<std::uint64_t> memory_bytes;  // address space
+    std::optional<std::uint64_t> open_files;
+    std::optional<std::uint64_t> processes;   // of the daemon's user, all commands together
+    std::optional<std::uint64_t> file_bytes;  // largest file that it may write
+};
+
+// One entry of Commands.Exec.
+struct ExecCommand {
+    std::string name;
+    std::string description;
+    // Shell false: argv, the first element an absolute path; elements may hold `{name}`, one may be `{args...}`.
+    // Shell true: exactly one element, the script for /bin/sh -c; values are in $1.. and $JIRO_PARAM_NAME, never pasted
+    // in.
+    std::vector<std::string> program;
+    bool shell = false;
+    std::vector<ExecParameter> parameters;             // in binding order, as written
+    std::optional<std::chrono::milliseconds> timeout;  // unset: Settings::timeout
+    std::chrono::milliseconds kill_grace{5000};        // between SIGTERM and SIGKILL
+    ExecResultKind result = ExecResultKind::automatic;
+    ExecStandardInput standard_input = ExecStandardInput::nothing;
+    std::vector<std::pair<std::string, std::string>> environment;  // added to the base set; nothing else is inherited
+    std::string working_directory = "/";
+    std::size_t max_output_bytes = 1048576;  // of standard output: head and tail are kept, the rest is counted
+    std::vector<int> success_exit_codes{0};
+    bool idempotent = false;  // may be run again after a crash of the daemon
+    int max_concurrent = 0;   // runs of this command at a time; 0: only Settings::max_concurrent limits
+    ExecLimits limits;
+    std::string source;  // "file:line" of its definition, for people
+};
+
+enum class OnConnectionLost { keep_running, cancel };  // in the configuration: continue, cancel
+
+// When a hub that waits for an answer gets it: at the command's end, or when the command is in the journal.
+enum class Acknowledge { finished, received };
+
+struct Settings {
+    int max_concurrent = 16;
+    int max_queued = 1024;
+    std::chrono::milliseconds timeout{60'000};
+    std::size_t max_result_bytes = 3145728;
+    OnConnectionLost on_connection_lost = OnConnectionLost::keep_running;
+    std::optional<std::string> default_command;  // gets texts whose first word is no known command
+    Acknowledge acknowledge = Acknowledge::finished;
+    std::string instance_id;    // when set, commands for another instance are refused (top-level key InstanceId)
+    bool command_text = false;  // whether command texts may be logged (Logging.CommandText)
+    std::vector<ExecCommand> exec;
+};
+
+}  // namespace jiro::commands
