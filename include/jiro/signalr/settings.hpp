@@ -1,0 +1,98 @@
+#pragma once
+// What the hub connection can be told. A plain struct: config fills it from the WebSocket block (and from the
+// environment), the hub connection reads it anew at each attempt. Durations carry their unit in the type; every default
+// is stated here.
+//
+// Credentials are not settings: they may come from files that are rotated, so the connection asks a CredentialsProvider
+// for them at each attempt and forgets them when the attempt is over.
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+#include "jiro/base/secret.hpp"
+#include "jiro/base/url.hpp"
+
+namespace jiro::signalr {
+
+// Applies to negotiate, redirect targets and the WebSocket upgrade alike. The files are read anew at each attempt.
+struct TlsSettings {
+    std::string ca_file;           // PEM bundle trusted instead of the system's CAs; empty: the system's
+    std::string certificate_file;  // PEM client certificate chain; empty: none is offered
+    std::string private_key_file;  // PEM key of certificate_file
+    bool verify = true;            // false: any certificate is accepted; warned about at each start
+
+    friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
+};
+
+// The time limit of each step of one attempt, and of sending and closing. Each has its own named error (errors.hpp).
+struct StepLimits {
+    std::chrono::milliseconds resolve{10'000};    // name resolution
+    std::chrono::milliseconds connect{10'000};    // TCP, all addresses together
+    std::chrono::milliseconds proxy{10'000};      // HTTP CONNECT
+    std::chrono::milliseconds tls{10'000};        // TLS handshake
+    std::chrono::milliseconds negotiate{30'000};  // one negotiate request and its answer, after the connection stands
+    std::chrono::milliseconds upgrade{15'000};    // the WebSocket upgrade request and its answer
+    std::chrono::milliseconds send{15'000};       // one write; a peer that stops reading is cut off after it
+    std::chrono::milliseconds close{5'000};  // stop(): Close message and closing handshake; then the socket is aborted
+
+    friend bool operator==(const StepLimits&, const StepLimits&) = default;
+};
+
+struct Settings {
+    std::optional<Url> hub_url;  // http(s) or ws(s); nullopt: not configured yet, run() waits for update()
+
+    std::chrono::milliseconds reconnection_delay{5'000};       // upper bound of the first delay; doubles each attempt
+    std::chrono::milliseconds max_reconnection_delay{60'000};  // upper bound of every delay
+    int max_reconnection_attempts = 5;                         // then Failed; -1: no limit
+    std::chrono::milliseconds failed_retry_delay{60'000};      // Failed -> Connecting after U(half of it, it)
+
+    std::chrono::milliseconds handshake_timeout{15'000};    // hub protocol handshake
+    std::chrono::milliseconds keep_alive_interval{15'000};  // a Ping goes out when nothing else did for so long
+    std::chrono::milliseconds server_timeout{30'000};       // the connection is lost when no record came for so long
+    StepLimits limits;
+
+    std::vector<std::pair<std::string, std::string>> headers;  // added to negotiate and upgrade
+    bool skip_negotiation = false;    // straight to the WebSocket: no connection id, no redirect, no stateful reconnect
+    bool stateful_reconnect = false;  // ask the hub to resume a cut connection with nothing lost
+
+    std::size_t max_message_bytes =
+        1'048'576;  // one hub record; more: errc::message_too_big, the connection is dropped
+    std::size_t max_pending_invocations =
+        4'096;  // handlers queued or running; at the limit reading pauses, nothing is lost
+    std::size_t max_send_queue_bytes = 4'194'304;  // not yet written; at the limit send() and invoke() wait
+    std::size_t max_stream_items = 1'024;    // received and not yet read, of one stream; at the limit reading pauses
+    std::size_t max_resume_bytes = 100'000;  // sent and not yet acknowledged (stateful reconnect); then senders wait
+
+    std::optional<Url>
+        proxy;  // http://[user:password@]host:port; nullopt: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+    TlsSettings tls;
+};
+
+// Sent as `Authorization: Bearer` and as the query parameter `api_key`; empty: not sent.
+struct Credentials {
+    Secret access_token;
+    Secret api_key;
+};
+
+// Asked at each attempt, on the event loop; must not block for long (it reads small files). An error is a failed
+// attempt.
+using CredentialsProvider = std::function<Result<Credentials>()>;
+
+// Looks a variable of the environment up; nullopt: not set.
+using Environment = std::function<std::optional<std::string>(std::string_view)>;
+
+// The proxy to reach `url` through: settings.proxy, or else what the environment says (upper or lower case names;
+// HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws, then ALL_PROXY). NO_PROXY (names, suffixes, addresses,
+// IPv4 and IPv6 prefixes, `*`) and loopback hosts are exempt from the environment's proxies only. nullopt: dial
+// directly.
+[[nodiscard]] Result<std::optional<Url>> proxy_for(const Settings& settings, const Url& url,
+                                                   const Environment& environment);
+
+}  // namespace jiro::signalr
