@@ -1,0 +1,106 @@
+#include "daemon/cli/cli.hpp"
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/version.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+constexpr auto kDefaultConfigFile = "/etc/jiro/config.yaml";
+
+std::vector<std::pair<std::string, std::string>> split_parameters(const std::vector<std::string>& texts) {
+    std::vector<std::pair<std::string, std::string>> parameters;
+    for (const std::string& text : texts) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--param", "expected key=value");
+        parameters.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return parameters;
+}
+
+// What the command line said: the options of every subcommand, and which one was chosen.
+struct CommandLine {
+    std::string config_file = kDefaultConfigFile;
+    CheckConfigOptions check_config;
+    StatusOptions status;
+    CommandsOptions commands;
+    ExecOptions exec;
+    std::vector<std::string> exec_parameters;
+};
+
+void define(CLI::App& app, CommandLine& line) {
+    const auto with_config = [&line](CLI::App* sub) {
+        sub->add_option("--config", line.config_file, "Configuration file")->capture_default_str();
+        return sub;
+    };
+    app.set_version_flag("--version", std::string("jiro-client ") + kVersion);
+    app.add_option("--config", line.config_file, "Configuration file")->capture_default_str();
+    app.require_subcommand(0, 1);
+    app.footer("Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration. Documentation: docs/, jiro-client(8).");
+
+    with_config(app.add_subcommand("run", "Run the daemon in the foreground (the default)"));
+
+    auto* check = with_config(app.add_subcommand("check-config", "Say everything that is wrong with the configuration"));
+    check->add_flag("--print", line.check_config.print_effective, "Print the effective values, secrets masked");
+
+    auto* status = with_config(app.add_subcommand("status", "Show what the running daemon is doing"));
+    status->add_flag("--json", line.status.json, "As JSON, for machines");
+    status->add_flag("--ready", line.status.ready_only, "Print nothing; exit 0 when the daemon is ready, else 1");
+    status->add_flag("--watch", line.status.watch, "Redraw every two seconds until interrupted");
+
+    auto* commands = with_config(app.add_subcommand("commands", "List the commands that this machine offers"));
+    commands->add_flag("--json", line.commands.json, "As JSON, for machines");
+
+    auto* exec = with_config(app.add_subcommand("exec", "Run one command here, without a server, and print its result"));
+    exec->add_option("text", line.exec.text, "The command's text, as the hub would send it")->required();
+    exec->add_option("--param", line.exec_parameters, "A parameter, key=value; may be repeated");
+    exec->add_option("--session", line.exec.session_id, "Session id");
+    exec->add_flag("--json", line.exec.json, "Print the whole result as JSON");
+}
+
+int dispatch(const CLI::App& app, CommandLine& line) {
+    const auto chosen = [&app](const char* name) { return app.got_subcommand(name); };
+    if (chosen("check-config")) {
+        line.check_config.config_file = line.config_file;
+        return check_config(line.check_config);
+    }
+    if (chosen("status")) {
+        line.status.config_file = line.config_file;
+        return status(line.status);
+    }
+    if (chosen("commands")) {
+        line.commands.config_file = line.config_file;
+        return commands(line.commands);
+    }
+    if (chosen("exec")) {
+        line.exec.config_file = line.config_file;
+        line.exec.parameters = split_parameters(line.exec_parameters);
+        return exec(line.exec);
+    }
+    return run({line.config_file});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+    CLI::App app("Linux agent: receives commands over SignalR, runs them, delivers their results over gRPC.", "jiro-client");
+    CommandLine line;
+    define(app, line);
+    try {
+        app.parse(argc, argv);
+        return dispatch(app, line);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? ExitCode::good : ExitCode::usage;
+    }
+} catch (const std::exception& error) {
+    std::cerr << "jiro-client: " << error.what() << '\n';
+    return ExitCode::failed;
+}
+
+}  // namespace jiro::daemon::cli

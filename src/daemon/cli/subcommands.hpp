@@ -1,0 +1,46 @@
+#pragma once
+// One function a subcommand, each in the file of its name; cli.cpp parses the command line into these options.
+// Each returns the process's exit code (exit_code.hpp) and prints for people on standard output, errors on standard error.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace jiro::daemon::cli {
+
+struct RunOptions {
+    std::string config_file;
+};
+int run(const RunOptions& options);
+
+struct CheckConfigOptions {
+    std::string config_file;
+    bool print_effective = false;
+};
+int check_config(const CheckConfigOptions& options);
+
+struct StatusOptions {
+    std::string config_file;
+    bool json = false;
+    bool ready_only = false;  // print nothing; the exit code says whether the daemon is ready
+    bool watch = false;
+};
+int status(const StatusOptions& options);
+
+struct CommandsOptions {
+    std::string config_file;
+    bool json = false;
+};
+int commands(const CommandsOptions& options);
+
+struct ExecOptions {
+    std::string config_file;
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> parameters;
+    std::optional<std::string> session_id;
+    bool json = false;
+};
+int exec(const ExecOptions& options);
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,45 @@
+#include "daemon/service_notifier.hpp"
+
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+namespace jiro::daemon {
+
+namespace {
+
+// A failure means that nobody listens any more: nothing that the daemon could do about it.
+void notify(const std::string& state) { static_cast<void>(sd_notify(0, state.c_str())); }
+
+std::string monotonic_usec() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::to_string(static_cast<long long>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1'000);
+}
+
+}  // namespace
+
+void ServiceNotifier::ready() { notify("READY=1"); }
+
+void ServiceNotifier::status(std::string_view text) {
+    if (text == last_status_) return;
+    last_status_ = text;
+    notify("STATUS=" + last_status_);
+}
+
+void ServiceNotifier::reloading() { notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic_usec()); }
+
+void ServiceNotifier::stopping() { notify("STOPPING=1"); }
+
+void ServiceNotifier::extend_timeout(std::chrono::microseconds time) {
+    notify("EXTEND_TIMEOUT_USEC=" + std::to_string(time.count()));
+}
+
+void ServiceNotifier::watchdog() { notify("WATCHDOG=1"); }
+
+std::optional<std::chrono::microseconds> ServiceNotifier::watchdog_interval() {
+    std::uint64_t limit = 0;
+    if (sd_watchdog_enabled(0, &limit) <= 0) return std::nullopt;
+    return std::chrono::microseconds(limit / 2);
+}
+
+}  // namespace jiro::daemon

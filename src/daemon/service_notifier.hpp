@@ -1,0 +1,30 @@
+#pragma once
+// What the daemon tells systemd (sd_notify): ready, status line, reloading, stopping, alive. Does nothing when the process
+// was not started by systemd with Type=notify. Called by Application on the event loop.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace jiro::daemon {
+
+class ServiceNotifier {
+  public:
+    void ready();
+    // The line that `systemctl status` shows; sent only when it differs from the last one.
+    void status(std::string_view text);
+    void reloading();  // carries MONOTONIC_USEC, so that Type=notify-reload works too
+    void stopping();
+    // Asks systemd for that much more time to stop, counted from now.
+    void extend_timeout(std::chrono::microseconds time);
+
+    void watchdog();
+    // How often `watchdog` must be called: half of WatchdogSec. Empty when the unit has no watchdog.
+    [[nodiscard]] static std::optional<std::chrono::microseconds> watchdog_interval();
+
+  private:
+    std::string last_status_;
+};
+
+}  // namespace jiro::daemon

@@ -1,0 +1,3 @@
+#include "daemon/cli/cli.hpp"
+
+int main(int argc, char** argv) { return jiro::daemon::cli::main(argc, argv); }
