@@ -1,0 +1,116 @@
+#pragma once
+// What the daemon counts about commands: the seed's ICommandQueueMonitor. The event loop is the only writer and calls
+// one transition per event; any thread reads, at any time, without making the loop wait. Every reading is exact:
+//
+//     received = processed + active + detached + queued        processed = successful + failed
+//
+//     received() ──> queued ──started──> active ──detached──> detached
+//                       └──────finished──────┴─────finished───────┘──> successful | failed
+//
+// A command that is refused instead of run is counted by `rejected` and is never part of `received`. A transition of a
+// command that is not in the right place changes nothing and is logged: the sums stay right whatever the caller does.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/monitor/histogram.hpp"
+
+namespace jiro::monitor {
+
+enum class Outcome { succeeded, failed, timed_out, cancelled, interrupted };
+inline constexpr std::size_t kOutcomes = 5;
+[[nodiscard]] std::string_view name_of(Outcome outcome);
+
+// Why a command was refused instead of run.
+enum class Rejection {
+    malformed,       // not a command message
+    missing_id,      // no commandSyncId: cannot be answered
+    other_instance,  // meant for another instanceId
+    busy,            // MaxQueued wait already
+    conflict,        // a known commandSyncId with different content
+    storage,         // the journal cannot take it
+    stopping,        // the daemon is shutting down
+};
+inline constexpr std::size_t kRejections = 7;
+[[nodiscard]] std::string_view name_of(Rejection rejection);
+
+// All counters as they were at one instant.
+struct CommandCounts {
+    std::uint64_t received = 0;
+    std::uint64_t queued = 0;
+    std::uint64_t active = 0;
+    std::uint64_t detached = 0;
+    std::uint64_t successful = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t duplicates = 0;
+    std::array<std::uint64_t, kOutcomes> by_outcome{};
+    std::array<std::uint64_t, kRejections> by_rejection{};
+
+    [[nodiscard]] std::uint64_t processed() const { return successful + failed; }
+    // In [0, 1]; nothing when nothing was processed.
+    [[nodiscard]] std::optional<double> success_rate() const;
+};
+
+struct RunningCommand {
+    std::string id;    // cut to kShownIdBytes
+    std::string name;  // cut to kShownNameBytes
+    TimePoint started;
+    bool detached = false;
+};
+inline constexpr std::size_t kShownIdBytes = 128;
+inline constexpr std::size_t kShownNameBytes = 64;
+
+class CommandQueueMonitor {
+  public:
+    CommandQueueMonitor();
+    ~CommandQueueMonitor();
+    CommandQueueMonitor(const CommandQueueMonitor&) = delete;
+    CommandQueueMonitor& operator=(const CommandQueueMonitor&) = delete;
+
+    // Transitions: the event loop only.
+    void received();
+    void started(std::string_view id, std::string_view name, TimePoint now, Duration waited);
+    void detached(std::string_view id);  // its connection was lost; it goes on
+    void finished(std::string_view id, Outcome outcome, Duration ran);
+    void rejected(Rejection why);
+    void duplicate();
+    void delivered(Duration since_finished);  // the server confirmed a result
+
+    // Readings: any thread.
+    [[nodiscard]] CommandCounts counts() const;
+    [[nodiscard]] std::vector<RunningCommand> running() const;  // active and detached, oldest first
+    [[nodiscard]] std::vector<std::string> active_command_ids() const;
+    [[nodiscard]] std::uint64_t active_command_count() const { return counts().active; }
+    [[nodiscard]] std::uint64_t total_commands_processed() const { return counts().processed(); }
+    [[nodiscard]] std::uint64_t successful_commands() const { return counts().successful; }
+    [[nodiscard]] std::uint64_t failed_commands() const { return counts().failed; }
+    [[nodiscard]] HistogramReading run_time() const { return run_time_.read(); }
+    [[nodiscard]] HistogramReading queue_time() const { return queue_time_.read(); }
+    [[nodiscard]] HistogramReading delivery_time() const { return delivery_time_.read(); }
+
+    // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". The event loop only.
+    using OutcomesByName = std::map<std::string, std::array<std::uint64_t, kOutcomes>, std::less<>>;
+    [[nodiscard]] const OutcomesByName& outcomes_by_name() const { return outcomes_by_name_; }
+    static constexpr std::size_t kMaxNames = 100;
+
+  private:
+    struct State;
+
+    void count_by_name(std::string_view name, Outcome outcome);
+
+    std::unique_ptr<State> state_;
+    Histogram run_time_;
+    Histogram queue_time_;
+    Histogram delivery_time_;
+    OutcomesByName outcomes_by_name_;
+};
+
+}  // namespace jiro::monitor

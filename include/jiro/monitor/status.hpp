@@ -1,0 +1,116 @@
+#pragma once
+// What the daemon says about itself at one moment, and the forms in which it says it. The daemon fills a Status on the
+// event loop (StatusServer asks for one per request); everything below is pure.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/monitor/command_queue_monitor.hpp"
+
+namespace jiro::monitor {
+
+// The six states of the connection, by the seed's names.
+enum class HubState { disconnected, connecting, connected, reconnecting, failed, disconnecting };
+[[nodiscard]] std::string_view name_of(HubState state);  // "Disconnected", ...
+inline constexpr std::size_t kHubStates = 6;
+
+struct HubStatus {
+    HubState state = HubState::disconnected;
+    std::string connection_id;
+    std::string url;  // redacted
+    std::string last_error;
+    int attempt = 0;                               // of the attempt under way or planned; 0 when connected
+    std::optional<double> next_attempt_seconds;    // until the planned attempt
+    std::optional<double> last_frame_age_seconds;  // since anything came from the hub
+    std::optional<double> connected_seconds;       // since this connection stands
+    std::vector<std::pair<std::string, std::uint64_t>> reconnects_by_cause;  // a small fixed set of causes
+};
+
+struct OutboxStatus {
+    std::uint64_t pending = 0;  // results that the server has not confirmed
+    std::uint64_t dead_letters = 0;
+    std::optional<double> oldest_age_seconds;  // of the oldest pending result
+    std::uint64_t bytes = 0;
+    bool writable = true;
+    std::uint64_t storage_errors = 0;
+    std::optional<bool> ballast_present;  // nothing: this outbox has no ballast file
+};
+
+enum class Channel { open, probing, parked };  // parked: the server refuses us as a whole; see last_error
+[[nodiscard]] std::string_view name_of(Channel channel);
+inline constexpr std::size_t kChannels = 3;
+
+struct DeliveryStatus {
+    std::uint64_t delivered = 0;
+    std::uint64_t attempts = 0;
+    std::uint64_t retries = 0;
+    std::string last_error;
+    Channel channel = Channel::open;
+    std::optional<double> next_attempt_seconds;
+    std::vector<std::pair<std::string, std::uint64_t>> attempts_by_status;  // by gRPC status name
+};
+
+struct RunningStatus {
+    std::string id;
+    std::string name;
+    double age_seconds = 0;
+    bool detached = false;
+};
+
+struct ErrorEntry {
+    std::string time;  // RFC 3339, UTC
+    std::string component;
+    std::string message;
+};
+
+struct Status {
+    std::string version;
+    std::string instance_id;
+    double uptime_seconds = 0;
+    bool stopping = false;
+    HubStatus hub;
+    CommandCounts commands;
+    std::vector<RunningStatus> running;
+    HistogramReading run_time;
+    HistogramReading queue_time;
+    HistogramReading delivery_time;
+    CommandQueueMonitor::OutcomesByName outcomes_by_name;
+    OutboxStatus outbox;
+    DeliveryStatus delivery;
+    std::vector<ErrorEntry> recent_errors;      // newest first
+    std::optional<bool> last_reload_succeeded;  // nothing: never reloaded
+    std::optional<double> last_reload_unix_seconds;
+    std::uint64_t log_lines_dropped = 0;
+    std::vector<std::string> extra_degraded;  // what the daemon knows and this page cannot derive
+};
+
+// Copies counts, running commands and histograms of `monitor` into `status`. The event loop only.
+void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now);
+
+// One line of JSON; the members of docs/monitoring.md. Bytes that are not UTF-8 are replaced.
+[[nodiscard]] std::string status_json(const Status& status);
+
+// Prometheus text format 0.0.4.
+[[nodiscard]] std::string prometheus_text(const Status& status);
+
+// A short table for people. Takes the text of /status, since the command line tool reads it from another process;
+// members that are missing are left out. Escapes control characters. An error when it is not an object.
+[[nodiscard]] Result<std::string> status_table(std::string_view json);
+
+struct Readiness {
+    std::vector<std::string> not_ready;  // reasons; empty: ready
+    std::vector<std::string> degraded;   // reasons; empty: all is well
+    [[nodiscard]] bool ready() const { return not_ready.empty(); }
+};
+
+// Ready: connected, accepting, and the outbox writable. Degraded: an undelivered result older than 5 minutes, a parked
+// channel, dead letters, missing ballast, or whatever the daemon adds.
+[[nodiscard]] Readiness readiness(const Status& status);
+
+// One line for sd_notify: "Connected to hub.example; 2 running, 0 queued, 3 undelivered (oldest 12 s)".
+[[nodiscard]] std::string status_line(const Status& status);
+
+}  // namespace jiro::monitor
