@@ -1,16 +1,17 @@
 #pragma once
-// Logging for people who read journalctl. Each component has one Logger; a line is a fixed sentence plus named fields, so
-// that repeats can be recognised and the journal can be searched by field (a field `command_sync_id` becomes
+// Logging for people who read journalctl. Each component has one Logger; a line is a fixed sentence plus named fields,
+// so that repeats can be recognised and the journal can be searched by field (a field `command_sync_id` becomes
 // JIRO_COMMAND_SYNC_ID there). Writing never blocks the caller: lines go to a bounded queue, and what does not fit is
-// counted and reported. Every line passes the scrubber (no secret) and the escaper (no control characters from outside).
+// counted and reported. Every line passes the scrubber (no secret) and the escaper (no control characters from
+// outside).
 //
 //     inline const log::Logger logger{"signalr"};
 //     logger.info("Connected to the hub", {{"hub", url.redacted()}, {"connection_id", id}});
 //     logger.with_event(log::event::connection_lost).warn("Connection lost", {{"reason", error.message}});
 //
-// Levels: info = rare and interesting, or one line per command; warn = the operator should look; error = something was lost
-// or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is demoted
-// and then summarised ("... repeated 7 times in 40 s").
+// Levels: info = rare and interesting, or one line per command; warn = the operator should look; error = something was
+// lost or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is
+// demoted and then summarised ("... repeated 7 times in 40 s").
 
 #include <chrono>
 #include <cstdint>
@@ -27,15 +28,17 @@ namespace jiro::log {
 
 enum class Level { trace, debug, info, warn, error };
 
-// `name` is lower case with underscores. The value is text as it came; escaping happens at the sink.
+// `name` is a literal, lower case with underscores (it is not copied). The value is text as it came; escaping happens
+// at the sink.
 struct Field {
     Field(std::string_view field_name, std::string text) : name(field_name), value(std::move(text)) {}
     Field(std::string_view field_name, std::string_view text) : name(field_name), value(text) {}
     Field(std::string_view field_name, const char* text) : name(field_name), value(text) {}
     Field(std::string_view field_name, bool flag) : name(field_name), value(flag ? "true" : "false") {}
     template <typename Number>
-        requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
-    Field(std::string_view field_name, Number number) : name(field_name), value(std::to_string(number)) {}
+    requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
+        Field(std::string_view field_name, Number number)
+        : name(field_name), value(std::to_string(number)) {}
     Field(std::string_view field_name, std::chrono::milliseconds duration)
         : name(field_name), value(std::to_string(duration.count())) {}
 
@@ -89,10 +92,14 @@ struct Settings {
 // Lines written before the first call go to standard error at level info.
 void configure(const Settings& settings);
 
-// Flushes the queue and stops the sink's thread. Called by main last.
+// Returns when every line written before is out: before a fork of the process or an abnormal end.
+void flush();
+
+// Flushes the queue and stops the sink's thread. Called by main last; what is logged later is written at once.
 void shutdown();
 
-// From now on the value (and its percent-encoded form) is replaced by *** in every line. Called by whoever reads a secret.
+// From now on the value (also percent-encoded or in base64) is replaced by *** in every line, if it has 6 characters or
+// more. Called by whoever reads a secret.
 void register_secret(const Secret& secret);
 
 // One line as the sinks see it; after scrubbing.
@@ -105,8 +112,8 @@ struct Record {
     std::span<const Field> fields;
 };
 
-// Replaces the sinks by a function that is called on the logging thread's place, synchronously; nullptr restores them. For
-// tests (support/LogCapture).
+// Replaces the sinks by a function that is called in place, on the thread that logs, one line at a time and of every
+// level; repeats are not held back. nullptr restores the sinks. For tests (support/LogCapture).
 void capture_for_test(std::function<void(const Record&)> capture);
 
 }  // namespace jiro::log

@@ -1,0 +1,113 @@
+#include "jiro/base/log.hpp"
+
+#include <atomic>
+
+#include "base/log_pipeline.hpp"
+
+namespace jiro::log {
+
+namespace {
+
+// The one global of the project: what a Logger, which is a constant, writes to.
+struct Core {
+    SharedScrubber scrubber;
+    std::atomic<Level> threshold{Level::info};
+
+    std::mutex mutex;  // guards what follows
+    Settings settings;
+    std::shared_ptr<Pipeline> pipeline;  // null before `configure` and after `shutdown`
+    std::unique_ptr<Sink> direct;        // used while there is no pipeline
+    std::shared_ptr<std::function<void(const Record&)>> capture;
+
+    std::mutex capture_mutex;  // one captured line at a time
+
+    void update_threshold() { threshold = capture ? Level::trace : settings.level; }
+};
+
+// Never destroyed: a line may be written by a static object's destructor.
+Core& core() {
+    static Core& instance = *new Core;
+    return instance;
+}
+
+Entry make_entry(Level level, std::string_view component, Event event, std::string_view message, Fields fields) {
+    Entry entry;
+    entry.time = std::chrono::system_clock::now();
+    entry.monotonic = std::chrono::steady_clock::now();
+    entry.level = level;
+    entry.component = component;
+    entry.event_id = event.id;
+    entry.message = message;
+    entry.fields.assign(fields.begin(), fields.end());
+    return entry;
+}
+
+}  // namespace
+
+bool Logger::enabled(Level level) noexcept { return level >= core().threshold.load(std::memory_order_relaxed); }
+
+void Logger::write(Level level, std::string_view message, Fields fields) const {
+    if (!enabled(level)) return;
+    Entry entry = make_entry(level, component_, event_, message, fields);
+    Core& shared = core();
+    std::unique_lock lock(shared.mutex);
+    if (const auto capture = shared.capture) {
+        lock.unlock();
+        shared.scrubber.scrub(entry);
+        const std::scoped_lock one_at_a_time(shared.capture_mutex);
+        (*capture)(entry.record());
+    } else if (const auto pipeline = shared.pipeline) {
+        lock.unlock();
+        pipeline->post(std::move(entry));
+    } else {
+        if (!shared.direct) shared.direct = make_sink(Target::console);
+        shared.scrubber.scrub(entry);
+        shared.direct->write(entry.record());
+    }
+}
+
+void configure(const Settings& settings) {
+    Core& shared = core();
+    const std::scoped_lock lock(shared.mutex);
+    if (!shared.pipeline) {
+        shared.pipeline = std::make_shared<Pipeline>(shared.scrubber, make_sink(settings.target));
+        shared.direct.reset();
+    } else if (shared.settings.target != settings.target) {
+        shared.pipeline->replace_sink(make_sink(settings.target));
+    }
+    shared.settings = settings;
+    shared.update_threshold();
+}
+
+void shutdown() {
+    Core& shared = core();
+    std::shared_ptr<Pipeline> ending;
+    {
+        const std::scoped_lock lock(shared.mutex);
+        ending = std::move(shared.pipeline);
+        shared.pipeline.reset();
+        if (ending) shared.direct = make_sink(shared.settings.target);
+    }
+    if (ending) ending->flush();
+}
+
+void flush() {
+    Core& shared = core();
+    std::shared_ptr<Pipeline> pipeline;
+    {
+        const std::scoped_lock lock(shared.mutex);
+        pipeline = shared.pipeline;
+    }
+    if (pipeline) pipeline->flush();
+}
+
+void register_secret(const Secret& secret) { core().scrubber.add(secret.reveal()); }
+
+void capture_for_test(std::function<void(const Record&)> capture) {
+    Core& shared = core();
+    const std::scoped_lock lock(shared.mutex);
+    shared.capture = capture ? std::make_shared<std::function<void(const Record&)>>(std::move(capture)) : nullptr;
+    shared.update_threshold();
+}
+
+}  // namespace jiro::log

@@ -1,0 +1,36 @@
+#pragma once
+// The last line of defence against secrets in logs: replaces known secret values, and what looks like one by its name,
+// by
+// ***. Callers still do not log secrets; this catches the library message or the URL nobody thought of.
+
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jiro::log {
+
+// Not for several threads; the pipeline guards it.
+class Scrubber {
+  public:
+    // Shorter values would hide ordinary words.
+    static constexpr std::size_t kMinLength = 6;
+    // Tokens rotate: the oldest values beyond this many are forgotten.
+    static constexpr std::size_t kMaxSecrets = 64;
+
+    void add(std::string_view secret);
+
+    [[nodiscard]] std::string scrub(std::string_view text) const;
+    // A field's value; the whole of it goes when the name alone says that it is secret.
+    [[nodiscard]] std::string scrub_field(std::string_view name, std::string_view value) const;
+
+  private:
+    // The value itself, percent-encoded, JSON-escaped, and what of its base64 form does not depend on its neighbours.
+    struct Forms {
+        std::string value;
+        std::vector<std::string> all;
+    };
+    std::deque<Forms> secrets_;  // oldest first
+};
+
+}  // namespace jiro::log

@@ -1,0 +1,119 @@
+#include "base/log_sinks.hpp"
+
+// The journal's own CODE_FILE and CODE_LINE would name this file in every line.
+#define SD_JOURNAL_SUPPRESS_LOCATION
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/log_text.hpp"
+
+namespace jiro::log {
+
+namespace {
+
+using Formatter = std::string (*)(const Record&);
+
+// A reader that has stopped (a full pipe, a terminal on hold) costs one wait, then its lines are dropped until it goes
+// on.
+class StderrSink final : public Sink {
+  public:
+    explicit StderrSink(Formatter formatter) : formatter_(formatter) {}
+
+    void write(const Record& record) override {
+        static constexpr int kPatienceMs = 1000;
+        stalled_ = !write_within(STDERR_FILENO, formatter_(record), stalled_ ? 0 : kPatienceMs);
+    }
+
+  private:
+    Formatter formatter_;
+    bool stalled_ = false;
+};
+
+std::string journal_name(std::string_view field) {
+    std::string name = "JIRO_";
+    for (const char c : field) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        const bool is_plain = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+        name += is_lower ? static_cast<char>(c - 'a' + 'A') : is_plain ? c : '_';
+    }
+    return name.substr(0, 64);  // the journal's limit
+}
+
+class JournalSink final : public Sink {
+  public:
+    void write(const Record& record) override {
+        std::vector<std::string> items;
+        // The journal shows MESSAGE alone, so it holds the fields too; apart they are there to be searched.
+        items.push_back("MESSAGE=" + sentence(record));
+        items.push_back("PRIORITY=" + std::to_string(syslog_priority(record.level)));
+        items.emplace_back("SYSLOG_IDENTIFIER=jiro-client");
+        items.push_back("JIRO_COMPONENT=" + std::string(record.component));
+        if (!record.event_id.empty()) items.push_back("MESSAGE_ID=" + std::string(record.event_id));
+        for (const Field& field : record.fields) items.push_back(journal_name(field.name) + '=' + field.value);
+        std::vector<iovec> vectors;
+        vectors.reserve(items.size());
+        for (std::string& item : items) vectors.push_back({item.data(), item.size()});
+        if (sd_journal_sendv(vectors.data(), static_cast<int>(vectors.size())) < 0) fallback_.write(record);
+    }
+
+  private:
+    StderrSink fallback_{prefixed_line};
+};
+
+}  // namespace
+
+std::unique_ptr<Sink> make_sink(Target target) {
+    if (target == Target::automatic) {
+        target = is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO) ? Target::journald : Target::console;
+    }
+    if (target == Target::journald) return std::make_unique<JournalSink>();
+    if (target == Target::json) return std::make_unique<StderrSink>(json_line);
+    if (isatty(STDERR_FILENO) == 0) return std::make_unique<StderrSink>(prefixed_line);
+    if (std::getenv("NO_COLOR") != nullptr) {
+        return std::make_unique<StderrSink>(+[](const Record& record) { return terminal_line(record, Colour::off); });
+    }
+    return std::make_unique<StderrSink>(+[](const Record& record) { return terminal_line(record, Colour::on); });
+}
+
+bool is_journal_stream(const char* journal_stream, int fd) {
+    if (journal_stream == nullptr) return false;
+    const std::string_view text(journal_stream);
+    dev_t device = 0;
+    ino_t inode = 0;
+    const char* end = text.data() + text.size();
+    const auto first = std::from_chars(text.data(), end, device);
+    if (first.ec != std::errc() || first.ptr == end || *first.ptr != ':') return false;
+    const auto second = std::from_chars(first.ptr + 1, end, inode);
+    if (second.ec != std::errc() || second.ptr != end) return false;
+    struct stat status {};
+    return fstat(fd, &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+bool write_within(int fd, std::string_view text, int patience_ms) {
+    while (!text.empty()) {
+        pollfd ready{fd, POLLOUT, 0};
+        const int count = poll(&ready, 1, patience_ms);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        // A pipe that polls as writable takes PIPE_BUF bytes without blocking, not more.
+        const ssize_t written = ::write(fd, text.data(), std::min<std::size_t>(text.size(), PIPE_BUF));
+        if (written < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+        if (written < 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+}  // namespace jiro::log

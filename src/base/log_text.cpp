@@ -1,0 +1,223 @@
+#include "base/log_text.hpp"
+
+#include <time.h>
+
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace jiro::log {
+
+namespace {
+
+unsigned char byte_at(std::string_view text, std::size_t index) { return static_cast<unsigned char>(text[index]); }
+
+// Length of the well-formed UTF-8 sequence at `index`, 0 when there is none (overlong, surrogate, above U+10FFFF, cut
+// off).
+std::size_t utf8_length(std::string_view text, std::size_t index, char32_t& code_point) {
+    const unsigned char lead = byte_at(text, index);
+    std::size_t length = 0;
+    if (lead < 0x80) {
+        code_point = lead;
+        return 1;
+    }
+    if (lead >= 0xC2 && lead <= 0xDF) {
+        length = 2;
+        code_point = lead & 0x1FU;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+        length = 3;
+        code_point = lead & 0x0FU;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+        length = 4;
+        code_point = lead & 0x07U;
+    } else {
+        return 0;
+    }
+    if (text.size() - index < length) return 0;
+    for (std::size_t i = 1; i < length; ++i) {
+        const unsigned char next = byte_at(text, index + i);
+        if ((next & 0xC0U) != 0x80U) return 0;
+        code_point = (code_point << 6U) | (next & 0x3FU);
+    }
+    if (length == 3 && (code_point < 0x800 || (code_point >= 0xD800 && code_point <= 0xDFFF))) return 0;
+    if (length == 4 && (code_point < 0x10000 || code_point > 0x10FFFF)) return 0;
+    return length;
+}
+
+// Moves the cursor, ends a line, or reorders what is displayed.
+bool is_control(char32_t c) {
+    return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0x200E || c == 0x200F ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+void append_hex(std::string& out, unsigned char byte) {
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    out += "\\x";
+    out += kHex[byte >> 4U];
+    out += kHex[byte & 0xFU];
+}
+
+std::string_view level_name(Level level) {
+    switch (level) {
+        case Level::trace:
+            return "trace";
+        case Level::debug:
+            return "debug";
+        case Level::info:
+            return "info";
+        case Level::warn:
+            return "warn";
+        case Level::error:
+            return "error";
+    }
+    return "info";
+}
+
+std::string_view level_colour(Level level) {
+    switch (level) {
+        case Level::trace:
+        case Level::debug:
+            return "\x1b[2m";
+        case Level::info:
+            return "\x1b[32m";
+        case Level::warn:
+            return "\x1b[33m";
+        case Level::error:
+            return "\x1b[1;31m";
+    }
+    return "";
+}
+
+std::string time_text(std::chrono::system_clock::time_point time, bool utc) {
+    const auto since_epoch = time.time_since_epoch();
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds);
+    const time_t whole = static_cast<time_t>(seconds.count());
+    std::tm parts{};
+    if (utc) {
+        gmtime_r(&whole, &parts);
+    } else {
+        localtime_r(&whole, &parts);
+    }
+    std::array<char, 40> buffer{};
+    const auto length = strftime(buffer.data(), buffer.size(), utc ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &parts);
+    std::string text(buffer.data(), length);
+    std::array<char, 8> fraction{};
+    std::snprintf(fraction.data(), fraction.size(), ".%03d", static_cast<int>(milliseconds.count()));
+    text += fraction.data();
+    if (utc) text += 'Z';
+    return text;
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size();) {
+        char32_t code_point = 0;
+        const std::size_t length = utf8_length(text, i, code_point);
+        if (length > 0 && !is_control(code_point)) {
+            out.append(text.substr(i, length));
+        } else {
+            for (std::size_t k = 0; k < std::max<std::size_t>(length, 1); ++k) append_hex(out, byte_at(text, i + k));
+        }
+        i += std::max<std::size_t>(length, 1);
+    }
+    return out;
+}
+
+std::string field_value(std::string_view value) {
+    const std::string safe = escaped(value);
+    if (!safe.empty() && safe.find_first_of(" \"=") == std::string::npos) return safe;
+    std::string quoted = "\"";
+    for (const char c : safe) {
+        if (c == '"') quoted += '\\';
+        quoted += c;
+    }
+    quoted += '"';
+    return quoted;
+}
+
+std::string sentence(const Record& record) {
+    std::string text = escaped(record.message);
+    for (const Field& field : record.fields) {
+        text += ' ';
+        text += escaped(field.name);
+        text += '=';
+        text += field_value(field.value);
+    }
+    return text;
+}
+
+std::string terminal_line(const Record& record, Colour colour) {
+    const bool coloured = colour == Colour::on;
+    std::string line = time_text(record.time, false);
+    line += ' ';
+    if (coloured) line += level_colour(record.level);
+    std::string level(level_name(record.level));
+    level.resize(5, ' ');
+    line += level;
+    if (coloured) line += "\x1b[0m";
+    std::string component(record.component);
+    component.resize(std::max<std::size_t>(component.size(), 10), ' ');
+    line += ' ' + component + ' ' + escaped(record.message);
+    for (const Field& field : record.fields) {
+        line += coloured ? " \x1b[36m" : " ";
+        line += escaped(field.name);
+        line += coloured ? "=\x1b[0m" : "=";
+        line += field_value(field.value);
+    }
+    line += '\n';
+    return line;
+}
+
+std::string prefixed_line(const Record& record) {
+    std::string line = "<" + std::to_string(syslog_priority(record.level)) + ">";
+    line += time_text(record.time, true);
+    line += ' ';
+    line += record.component;
+    line += ": ";
+    line += sentence(record);
+    line += '\n';
+    return line;
+}
+
+std::string json_line(const Record& record) {
+    nlohmann::ordered_json line;
+    line["time"] = time_text(record.time, true);
+    line["level"] = level_name(record.level);
+    line["component"] = record.component;
+    if (!record.event_id.empty()) line["event_id"] = record.event_id;
+    line["message"] = record.message;
+    for (const Field& field : record.fields) {
+        std::string name(field.name);
+        while (line.contains(name)) name += '_';  // a field never hides a member of the line
+        line[name] = field.value;
+    }
+    return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+int syslog_priority(Level level) {
+    switch (level) {
+        case Level::trace:
+        case Level::debug:
+            return 7;
+        case Level::info:
+            return 6;
+        case Level::warn:
+            return 4;
+        case Level::error:
+            return 3;
+    }
+    return 6;
+}
+
+std::string for_people(std::chrono::seconds duration) {
+    const auto seconds = duration.count();
+    if (seconds < 120) return std::to_string(seconds) + " s";
+    if (seconds < 7200) return std::to_string(seconds / 60) + " min";
+    return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+}
+
+}  // namespace jiro::log

@@ -1,0 +1,87 @@
+#include "support/log_capture.hpp"
+
+#include <algorithm>
+
+namespace jiro::test {
+
+namespace {
+
+std::string_view name_of(log::Level level) {
+    switch (level) {
+        case log::Level::trace:
+            return "trace";
+        case log::Level::debug:
+            return "debug";
+        case log::Level::info:
+            return "info";
+        case log::Level::warn:
+            return "warn";
+        case log::Level::error:
+            return "error";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::string LogCapture::Line::field(std::string_view name) const {
+    const auto found = std::ranges::find(fields, name, [](const auto& entry) { return std::string_view(entry.first); });
+    return found == fields.end() ? std::string() : found->second;
+}
+
+std::string LogCapture::Line::text() const {
+    std::string out(name_of(level));
+    out.append(" ").append(component).append(": ").append(message);
+    for (const auto& [name, value] : fields) out.append(" ").append(name).append("=").append(value);
+    return out;
+}
+
+LogCapture::LogCapture() {
+    log::capture_for_test([this](const log::Record& record) {
+        Line line{
+            record.level, std::string(record.component), std::string(record.event_id), std::string(record.message), {}};
+        for (const log::Field& field : record.fields) line.fields.emplace_back(field.name, field.value);
+        const std::scoped_lock lock(mutex_);
+        lines_.push_back(std::move(line));
+    });
+}
+
+LogCapture::~LogCapture() { log::capture_for_test(nullptr); }
+
+std::vector<LogCapture::Line> LogCapture::lines() const {
+    const std::scoped_lock lock(mutex_);
+    return lines_;
+}
+
+std::vector<LogCapture::Line> LogCapture::lines(log::Level at_least) const {
+    auto selected = lines();
+    std::erase_if(selected, [&](const Line& line) { return line.level < at_least; });
+    return selected;
+}
+
+std::string LogCapture::text() const {
+    std::string out;
+    for (const Line& line : lines()) out.append(line.text()).append("\n");
+    return out;
+}
+
+std::size_t LogCapture::count(std::string_view part) const {
+    const auto all = lines();
+    return static_cast<std::size_t>(
+        std::ranges::count_if(all, [&](const Line& line) { return line.message.find(part) != std::string::npos; }));
+}
+
+std::string LogCapture::field(std::string_view part, std::string_view name) const {
+    const auto all = lines();
+    for (auto line = all.rbegin(); line != all.rend(); ++line) {
+        if (line->message.find(part) != std::string::npos) return line->field(name);
+    }
+    return {};
+}
+
+void LogCapture::clear() {
+    const std::scoped_lock lock(mutex_);
+    lines_.clear();
+}
+
+}  // namespace jiro::test
