@@ -62,16 +62,19 @@ struct Settings {
     bool skip_negotiation = false;    // straight to the WebSocket: no connection id, no redirect, no stateful reconnect
     bool stateful_reconnect = false;  // ask the hub to resume a cut connection with nothing lost
 
-    std::size_t max_message_bytes =
-        1'048'576;  // one hub record; more: errc::message_too_big, the connection is dropped
-    std::size_t max_pending_invocations =
-        4'096;  // handlers queued or running; at the limit reading pauses, nothing is lost
-    std::size_t max_send_queue_bytes = 4'194'304;  // not yet written; at the limit send() and invoke() wait
-    std::size_t max_stream_items = 1'024;    // received and not yet read, of one stream; at the limit reading pauses
-    std::size_t max_resume_bytes = 100'000;  // sent and not yet acknowledged (stateful reconnect); then senders wait
+    // One hub record; a longer one is errc::message_too_big and the connection is dropped.
+    std::size_t max_message_bytes = 1'048'576;
+    // Invocations whose handlers are queued or running; at the limit reading pauses, so nothing is lost.
+    std::size_t max_pending_invocations = 4'096;
+    // Not yet written to the socket; at the limit send(), invoke() and stream() wait.
+    std::size_t max_send_queue_bytes = 4'194'304;
+    // Received and not yet read by the caller, of one stream; at the limit reading pauses.
+    std::size_t max_stream_items = 1'024;
+    // Sent and not yet acknowledged (stateful reconnect only); at the limit senders wait.
+    std::size_t max_resume_bytes = 100'000;
 
-    std::optional<Url>
-        proxy;  // http://[user:password@]host:port; nullopt: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY
+    // http://[user:password@]host:port; nullopt: what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say.
+    std::optional<Url> proxy;
     TlsSettings tls;
 };
 

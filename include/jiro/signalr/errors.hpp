@@ -1,0 +1,75 @@
+#pragma once
+// Every way in which the hub connection can fail, by name. The Error that carries one of these says in its message what
+// was being done, with which address or status, and what the operator can do about it.
+
+#include <boost/system/error_code.hpp>
+#include <string_view>
+
+namespace jiro::signalr {
+
+enum class errc {
+    // Reaching the hub
+    not_configured = 1,    // no hub URL, or a setting that cannot be used
+    credentials_failed,    // the credentials provider failed, e.g. an unreadable token file
+    resolve_failed,        // the name does not resolve
+    resolve_timeout,       // name resolution took longer than its limit
+    connect_failed,        // every address refused or was unreachable
+    connect_timeout,       // no address answered in time
+    proxy_refused,         // the proxy answered CONNECT with an error status
+    proxy_failed,          // the proxy spoke no HTTP, or hung up
+    proxy_timeout,         // the proxy did not answer in time
+    tls_settings_invalid,  // CaFile, CertificateFile or PrivateKeyFile cannot be used
+    tls_failed,            // the TLS handshake failed; the message has OpenSSL's reason
+    tls_timeout,           // the TLS handshake took longer than its limit
+    // Negotiate and upgrade
+    negotiate_failed,     // an HTTP status other than 200, or the connection broke during the request
+    negotiate_timeout,    // no answer in time
+    negotiate_invalid,    // the answer is not a negotiate response
+    negotiate_refused,    // the answer carries `error`
+    classic_signalr,      // an ASP.NET (not Core) SignalR server: another protocol
+    no_common_transport,  // the server offers no WebSockets with Text
+    too_many_redirects,   // more than 100
+    unauthorized,         // 401 on negotiate or upgrade
+    forbidden,            // 403 on negotiate or upgrade
+    upgrade_failed,       // the WebSocket upgrade was answered with another status, or broke
+    upgrade_timeout,      // no answer to the upgrade in time
+    handshake_failed,     // the hub refused the protocol, or answered no handshake response
+    handshake_timeout,    // no handshake response in time
+    // A connection that stood
+    connection_lost,   // reset, end of file, or WebSocket close 1000 without a hub Close
+    closed_by_server,  // a hub Close message
+    websocket_closed,  // a WebSocket close frame with another code than 1000; the message names it
+    server_timeout,    // no record for ServerTimeout
+    send_failed,       // a write failed
+    send_timeout,      // a write took longer than its limit: the peer does not read
+    protocol_error,    // a record that breaks the hub protocol
+    invalid_json,      // a record that is not a JSON object
+    invalid_utf8,      // a text that is not UTF-8
+    nesting_too_deep,  // JSON nested deeper than 64 levels
+    message_too_big,   // a record longer than MaxMessageBytes
+    sequence_gap,      // stateful reconnect: the server skipped messages
+    settings_changed,  // a reload changed the hub URL or how it is reached
+    // Calls
+    not_active,          // send or invoke while not connected
+    call_failed,         // the hub answered the call with an error; the message is the hub's text
+    call_timeout,        // the call's deadline passed
+    call_cancelled,      // the call was cancelled here
+    result_mismatch,     // the hub's result does not have the expected type
+    arguments_mismatch,  // an invocation's arguments do not fit the handler
+    stopped,             // stop() was called
+    internal,            // a broken invariant of ours
+};
+
+[[nodiscard]] const boost::system::error_category& signalr_category() noexcept;
+
+[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), signalr_category()};
+}
+
+// The enumerator's name, for logs and status: "handshake_timeout".
+[[nodiscard]] std::string_view name_of(errc code) noexcept;
+
+}  // namespace jiro::signalr
+
+template <>
+struct boost::system::is_error_code_enum<jiro::signalr::errc> : std::true_type {};

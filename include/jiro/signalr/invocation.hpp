@@ -1,0 +1,122 @@
+#pragma once
+// What the hub asks of us, what handlers look like, and how a handler with typed parameters is made.
+//
+//     connection.on("Notify", bind<std::string, int>([](std::string text, int level) -> Task<> { ... }));
+//     connection.on_result("Add", bind_result<int, int>([](int a, int b) -> Task<Result<nlohmann::json>> { ... }));
+//
+// Handlers run on the event loop, never inside the read loop: they may call and await anything of the connection. A
+// handler that throws is logged and, if the hub waits for a result, answered with the exception's text.
+
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+#include "jiro/base/task.hpp"
+
+namespace jiro::signalr {
+
+struct Invocation {
+    std::string target;
+    std::optional<std::string>
+        invocation_id;  // set: the hub waits for one Completion (sent by the connection, not by you)
+    nlohmann::json arguments = nlohmann::json::array();  // always an array
+};
+
+// Run one after another in order of arrival. Throw ArgumentMismatch when the arguments do not fit.
+using Handler = std::function<Task<>(Invocation)>;
+
+// Run concurrently, started in order of arrival. Value: the Completion's result; Error: its message becomes the
+// Completion's error. Without an invocation id nothing is sent. Cancelled (operation_aborted) by the hub's
+// CancelInvocation and by stop().
+using ResultHandler = std::function<Task<Result<nlohmann::json>>(Invocation)>;
+
+// Thrown by a handler whose arguments have the wrong count or type: logged, and answered "Client failed to parse
+// argument(s).".
+struct ArgumentMismatch : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// Strict conversion: no number from a string, no integer from a fraction, none out of range. False: it does not fit.
+template <typename T>
+[[nodiscard]] bool read_argument(const nlohmann::json& value, T& out) {
+    if constexpr (std::is_same_v<T, nlohmann::json>) {
+        out = value;
+        return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!value.is_boolean()) return false;
+        out = value.get<bool>();
+        return true;
+    } else if constexpr (std::is_same_v<T, std::string>) {
+        if (!value.is_string()) return false;
+        out = value.get_ref<const std::string&>();
+        return true;
+    } else if constexpr (std::is_integral_v<T>) {
+        if (value.is_number_unsigned()) {
+            const auto number = value.get<std::uint64_t>();
+            out = static_cast<T>(number);
+            return std::in_range<T>(number);
+        }
+        if (!value.is_number_integer()) return false;
+        const auto number = value.get<std::int64_t>();
+        out = static_cast<T>(number);
+        return std::in_range<T>(number);
+    } else if constexpr (std::is_floating_point_v<T>) {
+        if (!value.is_number()) return false;
+        out = value.get<T>();
+        return true;
+    } else {
+        try {
+            out = value.get<T>();
+            return true;
+        } catch (const nlohmann::json::exception&) {
+            return false;
+        }
+    }
+}
+
+namespace detail {
+
+template <typename... Args, std::size_t... Index>
+std::tuple<Args...> read_arguments(const nlohmann::json& arguments, std::index_sequence<Index...>) {
+    if (arguments.size() != sizeof...(Args)) {
+        throw ArgumentMismatch("expected " + std::to_string(sizeof...(Args)) + " argument(s), got " +
+                               std::to_string(arguments.size()));
+    }
+    std::tuple<Args...> values;
+    if (!(read_argument(arguments[Index], std::get<Index>(values)) && ...)) {
+        throw ArgumentMismatch("an argument has the wrong type");
+    }
+    return values;
+}
+
+template <typename Returned, typename... Args, typename Function>
+std::function<Task<Returned>(Invocation)> bind_as(Function function) {
+    // Not itself a coroutine: the arguments are checked before the bound function's coroutine is made.
+    return [function = std::move(function)](Invocation invocation) -> Task<Returned> {
+        auto values = read_arguments<Args...>(invocation.arguments, std::index_sequence_for<Args...>());
+        return std::apply(function, std::move(values));
+    };
+}
+
+}  // namespace detail
+
+// A handler with typed parameters: the count and the types of the arguments are checked before `function` is called.
+template <typename... Args, typename Function>
+[[nodiscard]] Handler bind(Function function) {
+    return detail::bind_as<void, Args...>(std::move(function));
+}
+
+template <typename... Args, typename Function>
+[[nodiscard]] ResultHandler bind_result(Function function) {
+    return detail::bind_as<Result<nlohmann::json>, Args...>(std::move(function));
+}
+
+}  // namespace jiro::signalr
