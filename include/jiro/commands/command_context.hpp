@@ -1,0 +1,84 @@
+#pragma once
+// What a handler sees of the command that it runs. Made by the CommandScope, one for each run, valid until the
+// handler's coroutine has ended; used on the event loop only.
+
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/commands/command_message.hpp"
+
+namespace jiro::commands {
+
+class CommandRegistry;
+
+class CommandContext {
+  public:
+    struct Parts {
+        CommandMessage message;  // with its session
+        std::string name;
+        std::vector<std::string> arguments;
+        std::string argument_text;
+        TimePoint deadline;
+        std::size_t max_result_bytes = 0;
+        std::shared_ptr<const CommandRegistry> registry;
+    };
+
+    CommandContext(Parts parts, Clock& clock, boost::asio::thread_pool& workers)
+        : parts_(std::move(parts)), clock_(clock), workers_(workers) {}
+
+    [[nodiscard]] const std::string& instance_id() const noexcept { return parts_.message.instance_id; }
+    [[nodiscard]] const std::string& session_id() const noexcept { return parts_.message.session_id; }
+    // The result carries the session id that is set when the handler ends.
+    void set_session_id(std::string id) { parts_.message.session_id = std::move(id); }
+
+    [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
+    [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
+    // The words after the name; quotes and escapes are resolved.
+    [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return parts_.arguments; }
+    // What follows the name, as it came.
+    [[nodiscard]] const std::string& argument_text() const noexcept { return parts_.argument_text; }
+    [[nodiscard]] const Parameters& parameters() const noexcept { return parts_.message.parameters; }
+    [[nodiscard]] const std::string* parameter(std::string_view name) const noexcept;
+
+    // The handler is cancelled (terminal) at this time; one that declares kills_itself watches it alone.
+    [[nodiscard]] TimePoint deadline() const noexcept { return parts_.deadline; }
+    [[nodiscard]] std::size_t max_result_bytes() const noexcept { return parts_.max_result_bytes; }
+    [[nodiscard]] Clock& clock() const noexcept { return clock_; }
+    // The commands that were in force when this one started.
+    [[nodiscard]] const CommandRegistry& registry() const noexcept { return *parts_.registry; }
+
+    // Runs `function` on a worker thread, for what computes or blocks, and returns its value or throws what it throws.
+    // Cancellation returns at once and leaves the function running: it must own all that it touches (capture by value).
+    template <typename Function>
+    Task<std::invoke_result_t<Function&>> run_on_worker(Function function) {
+        using Value = std::invoke_result_t<Function&>;
+        if constexpr (std::is_void_v<Value>) {
+            co_await post_to_worker(std::move(function));
+        } else {
+            const auto value = std::make_shared<std::optional<Value>>();
+            std::function<void()> work = [value, function = std::move(function)]() mutable {
+                value->emplace(function());
+            };
+            co_await post_to_worker(std::move(work));
+            co_return std::move(**value);
+        }
+    }
+
+  private:
+    friend class CommandScope;
+    Task<> post_to_worker(std::function<void()> work);
+
+    Parts parts_;
+    Clock& clock_;
+    boost::asio::thread_pool& workers_;
+};
+
+}  // namespace jiro::commands

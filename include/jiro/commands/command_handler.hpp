@@ -1,0 +1,57 @@
+#pragma once
+// One command: what it says about itself and what it does. Built-ins (src/commands/handlers) and exec commands
+// (src/commands/exec) implement it; the registry owns them; the dispatcher runs them, several at a time.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jiro/base/task.hpp"
+#include "jiro/commands/command_context.hpp"
+#include "jiro/commands/command_result.hpp"
+
+namespace jiro::commands {
+
+struct ParameterDescription {
+    std::string name;
+    std::string description;
+    bool required = false;
+    std::optional<std::string> default_value;
+    std::string allowed;  // for people: a pattern, a list of values, a type; empty: anything
+};
+
+struct CommandDescription {
+    std::string name;
+    std::string summary;  // one line
+    std::string usage;    // "disk [path]"
+    std::vector<ParameterDescription> parameters;
+    std::string source = "built-in";                      // or "file:line"
+    std::string runs;                                     // exec commands: the program as written; empty for built-ins
+    bool uses_shell = false;                              // an exec command with Shell: true
+    bool idempotent = false;                              // may run again after a crash of the daemon
+    int max_concurrent = 0;                               // runs at a time; 0: no limit of its own
+    std::optional<std::chrono::milliseconds> time_limit;  // unset: Settings::timeout
+    // Watches CommandContext::deadline itself and then needs this long to clean up (an exec command kills its program
+    // and returns what it printed). Zero: the dispatcher cancels it at the deadline.
+    std::chrono::milliseconds own_clean_up{0};
+};
+
+class CommandHandler {
+  public:
+    explicit CommandHandler(CommandDescription description) : description_(std::move(description)) {}
+    virtual ~CommandHandler() = default;
+    CommandHandler(const CommandHandler&) = delete;
+    CommandHandler& operator=(const CommandHandler&) = delete;
+
+    [[nodiscard]] const CommandDescription& description() const noexcept { return description_; }
+
+    // Runs on the event loop and never blocks it (CommandContext::run_on_worker). May throw: the result is then an
+    // error with the exception's text. Ends soon after a terminal cancellation. Several runs may be under way at once.
+    [[nodiscard]] virtual Task<CommandResult> run(CommandContext& context) const = 0;
+
+  private:
+    CommandDescription description_;
+};
+
+}  // namespace jiro::commands

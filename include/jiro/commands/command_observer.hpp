@@ -1,0 +1,54 @@
+#pragma once
+// Who counts commands: implemented by the daemon over monitor's atomics. Each call is one transition of one command,
+// made on the event loop in this order, so that an implementation which applies each call atomically keeps
+//     received = processed + active + detached + queued      and      processed = successful + failed
+// exact at every reading:
+//
+//     received ---> queued --started--> active --detached--> detached
+//                     |                   |                     |
+//                     '------finished-----+------finished-------'
+
+#include <string>
+#include <string_view>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/commands/command_result.hpp"
+
+namespace jiro::commands {
+
+enum class Stage { queued, active, detached };
+
+enum class Rejection {
+    malformed,            // no usable commandSyncId: nothing to answer under (counted by intake)
+    duplicate,            // the same command again while it waits, runs or is settled
+    conflicting_content,  // the same commandSyncId with other content
+    storage,              // the journal refused it
+};
+
+struct FinishedEvent {
+    const std::string& command_sync_id;
+    const std::string& command_name;
+    Stage stage;  // where it was
+    Outcome outcome;
+    Duration queue_time;
+    Duration run_time;
+};
+
+class CommandObserver {
+  public:
+    virtual ~CommandObserver() = default;
+
+    // In the journal; counted as received and queued. Also for commands recovered from before a restart.
+    virtual void received(const std::string& command_sync_id) = 0;
+    virtual void started(const std::string& command_sync_id, const std::string& command_name) = 0;
+    // The connection was lost while it ran; it goes on.
+    virtual void detached(const std::string& command_sync_id) = 0;
+    // Exactly once for every `received`, but for those that `deferred` took away.
+    virtual void finished(const FinishedEvent& event) = 0;
+    // At the daemon's stop a queued command stays in the durable journal for the next start: no longer received here.
+    virtual void deferred(const std::string& command_sync_id) = 0;
+    // Not taken at all; not part of the equations.
+    virtual void rejected(Rejection why) = 0;
+};
+
+}  // namespace jiro::commands

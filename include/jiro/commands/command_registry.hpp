@@ -1,0 +1,57 @@
+#pragma once
+// The commands that exist: an immutable snapshot. A reload builds a new one and hands it to the dispatcher; running
+// commands keep theirs.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+#include "jiro/commands/command_handler.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+class LoadSampler;
+
+class CommandRegistry {
+  public:
+    using Handlers = std::vector<std::unique_ptr<const CommandHandler>>;
+
+    // errc::duplicate_name when two handlers share a name.
+    [[nodiscard]] static Result<std::shared_ptr<const CommandRegistry>> make(Handlers handlers);
+
+    // nullptr: no such command.
+    [[nodiscard]] const CommandHandler* find(std::string_view name) const noexcept;
+    // The known name that the caller probably meant; empty: none is near.
+    [[nodiscard]] std::string_view nearest(std::string_view name) const;
+    // All commands, by name.
+    [[nodiscard]] std::span<const std::unique_ptr<const CommandHandler>> handlers() const noexcept { return handlers_; }
+
+  private:
+    explicit CommandRegistry(Handlers handlers) : handlers_(std::move(handlers)) {}
+
+    Handlers handlers_;  // sorted by name
+};
+
+// What the built-in commands need from the daemon. Whatever is left empty makes its command say so.
+struct BuiltinServices {
+    std::string version;                  // for `version`
+    std::function<std::string()> status;  // for `status`: the JSON of /status; called on the event loop
+    const LoadSampler* load = nullptr;    // for `load`; must outlive the registry
+};
+
+// All built-in commands (src/commands/handlers/builtin_commands.cpp is the table).
+[[nodiscard]] CommandRegistry::Handlers make_builtin_commands(const BuiltinServices& services);
+
+// What is wrong with Commands.Exec, each as "file:line: Commands.Exec.name.Key: what"; empty: nothing.
+[[nodiscard]] std::vector<std::string> check_exec_commands(const std::vector<ExecCommand>& commands);
+
+// Built-ins plus the exec commands of the settings. The error's message holds every problem, one a line.
+[[nodiscard]] Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& settings,
+                                                                           const BuiltinServices& services);
+
+}  // namespace jiro::commands

@@ -1,0 +1,109 @@
+#pragma once
+// Takes commands, has them journalled, runs them in arrival order, at most MaxConcurrent at a time, and settles each
+// exactly once, whatever happens to it. intake calls `receive`; the daemon's shutdown and the hub connection call the
+// rest. Everything here is called on the event loop. Errors become error results of the command; nothing is silent.
+//
+//     auto receipt = co_await dispatcher.receive(std::move(message));
+//     ...                                               // Acknowledge: received -> answer now
+//     auto completion = co_await receipt.finished();    // Acknowledge: finished
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/base/random.hpp"
+#include "jiro/commands/command_message.hpp"
+#include "jiro/commands/command_observer.hpp"
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/result_sink.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+// How a command ended, for the answer to an invocation.
+struct Completion {
+    Outcome outcome = Outcome::rejected;
+    std::string message;    // the result's text, or the error; cut to a few KiB
+    bool deferred = false;  // not ended: it stays in the journal and runs after the restart
+
+    [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded && !deferred; }
+};
+
+enum class ReceiptKind {
+    accepted,   // new and in the journal
+    duplicate,  // known: waiting, running or settled
+    refused,    // not taken: conflicting content, storage
+};
+
+class PendingCommand;
+
+class Receipt {
+  public:
+    Receipt(ReceiptKind kind, std::shared_ptr<PendingCommand> command);
+    Receipt(ReceiptKind kind, Completion completion);
+
+    [[nodiscard]] ReceiptKind kind() const noexcept { return kind_; }
+    // Returns when the command is settled; at once for what never will be here (refused, settled earlier, deferred).
+    [[nodiscard]] Task<Completion> finished() const;
+
+  private:
+    ReceiptKind kind_;
+    std::shared_ptr<PendingCommand> command_;  // shared with the dispatcher, which may forget the command first
+    Completion completion_;
+};
+
+enum class CancelReason { by_hub, connection_lost, shutting_down };
+
+class Dispatcher {
+  public:
+    Dispatcher(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random,
+               boost::asio::thread_pool& workers, ResultSink& sink, CommandObserver& observer, Settings settings,
+               std::shared_ptr<const CommandRegistry> registry);
+    ~Dispatcher();
+
+    // The command's place in the order is taken at the call, not at the co_await; the task must be awaited. Returns
+    // when the journal has the command, or refused it. `problem`: the message is malformed but answerable; it gets an
+    // error result.
+    [[nodiscard]] Task<Receipt> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
+
+    // A command that the journal held as received at the start: runs without a second `received`. One that waited
+    // longer than its time limit is settled as timed out.
+    void recover(CommandMessage message, WallTime received_at);
+
+    // Starts commands until request_stop() was called and the last running one is settled. Before that, commands only
+    // wait.
+    [[nodiscard]] Task<> run();
+
+    // Phase 1: nothing starts any more. What waits is deferred to the next start (durable sink) or settled as
+    // cancelled.
+    void request_stop();
+    // True when everything was settled before `deadline`.
+    [[nodiscard]] Task<bool> drain(TimePoint deadline);
+    // Phase 2: cancels what runs; each is still settled.
+    void cancel_all(CancelReason reason);
+
+    // The hub's CancelInvocation. False: no such command waits or runs.
+    bool cancel(const std::string& command_sync_id);
+    // Running commands become detached, or everything is cancelled, as OnConnectionLost says.
+    void connection_lost();
+
+    // For what starts from now on; nothing that runs is touched.
+    void reload(Settings settings, std::shared_ptr<const CommandRegistry> registry);
+
+    [[nodiscard]] std::shared_ptr<const CommandRegistry> registry() const;
+
+  private:
+    struct State;
+    std::shared_ptr<State> state_;  // shared with the commands' coroutines, which may be destroyed after ~Dispatcher
+};
+
+// Runs one command as the dispatcher would, without journal and hub: `jiro-client exec`. Never throws.
+[[nodiscard]] Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
+                                                std::shared_ptr<const CommandRegistry> registry, Clock& clock,
+                                                RandomSource& random, boost::asio::thread_pool& workers);
+
+}  // namespace jiro::commands

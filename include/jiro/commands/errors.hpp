@@ -1,0 +1,48 @@
+#pragma once
+// Why a command message or a command text could not be taken, or a registry not be built.
+
+#include <boost/system/error_code.hpp>
+#include <type_traits>
+
+namespace jiro::commands {
+
+enum class errc {
+    // command message
+    not_an_object = 1,        // the invocation's argument is neither a JSON object nor a string that holds one
+    invalid_json,             // the string argument is not JSON, or nested too deep
+    missing_command_sync_id,  // nothing to answer under: the message can only be counted and logged
+    bad_command_sync_id,      // not a string, longer than 256 bytes, or with control characters: as if missing
+    wrong_member_type,        // a member is of another JSON type than the contract says
+    missing_command,          // no command text, or an empty one
+    command_too_long,         // over MessageLimits::command_bytes
+    too_many_parameters,      // over MessageLimits::parameter_count
+    parameters_too_long,      // keys and values together over MessageLimits::parameter_bytes
+    invalid_text,             // not UTF-8, or a NUL where text is expected
+    // command text
+    empty_command,    // nothing but white space
+    unclosed_quote,   // a quote without its partner
+    dangling_escape,  // a backslash at the end
+    // dispatching
+    unknown_command,      // no such name and no Commands.Default
+    wrong_instance,       // meant for another InstanceId
+    busy,                 // MaxConcurrent run and MaxQueued wait
+    conflicting_content,  // the same commandSyncId with other content
+    storage_refused,      // the journal cannot take it
+    shutting_down,        // the daemon stops
+    // registry and exec commands
+    duplicate_name,  // two commands of one name
+    bad_definition,  // an entry of Commands.Exec cannot work as written
+    bad_argument,    // a value that the command's definition does not allow
+    spawn_failed,    // the program could not be started
+};
+
+[[nodiscard]] const boost::system::error_category& commands_category() noexcept;
+
+[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
+    return {static_cast<int>(code), commands_category()};
+}
+
+}  // namespace jiro::commands
+
+template <>
+struct boost::system::is_error_code_enum<jiro::commands::errc> : std::true_type {};
