@@ -1,0 +1,94 @@
+#pragma once
+// Carries outcomes from the outbox to the server until each is confirmed: due -> send -> settle. Fast attempts per
+// result, then the outbox's slow path; one probe at a time for the whole channel while the server is away; parked when
+// the server refuses us. What an answer means is decided by retry_policy and channel_gate, both pure. Everything runs
+// on the event loop; figures() may be called from any thread.
+//
+//     Courier courier(executor, outbox, sender, clock, random, settings.grpc, settings.outbox, observer);
+//     ... co_await courier.run();                              // a child of the application
+//     ... co_await courier.finish(std::move(outcome));         // a command ended
+//     ... co_await courier.drain(clock.now() + limit);         // shutting down
+
+#include <boost/asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/random.hpp"
+#include "jiro/base/task.hpp"
+#include "jiro/delivery/outbox.hpp"
+#include "jiro/delivery/result_sender.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::delivery {
+
+enum class ChannelState {
+    open,     // results go out
+    probing,  // the server is away: one attempt at a time, ever more slowly
+    parked,   // the server refuses us (credentials, wrong address): an operator must act; probed every 1 to 15 minutes
+};
+
+[[nodiscard]] std::string_view to_string(ChannelState state) noexcept;
+
+struct CourierFigures {
+    std::uint64_t delivered = 0;     // confirmed by the server
+    std::uint64_t attempts = 0;      // calls made
+    std::uint64_t retries = 0;       // of these, not the first for their result
+    std::uint64_t dead_letters = 0;  // given up in this process
+    std::uint64_t unsaved = 0;       // results that could not be stored and live in memory until they are sent
+    std::uint64_t discarded = 0;     // of these, lost because too many waited
+    std::uint64_t in_flight = 0;
+    ChannelState channel = ChannelState::open;
+    std::string channel_reason;  // why it is not open
+    std::string last_error;      // of the latest failed attempt; empty when none failed yet
+};
+
+struct Delivery {
+    std::string id;
+    Duration latency{};  // from the command's end to the server's confirmation
+    int attempts = 0;    // that failed before, in total
+};
+
+struct CourierObserver {
+    std::function<void(const Delivery&)> delivered;  // may be empty; called on the event loop
+};
+
+class Courier {
+  public:
+    Courier(boost::asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+            RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer = {});
+    ~Courier();
+    Courier(const Courier&) = delete;
+    Courier& operator=(const Courier&) = delete;
+
+    // Until cancelled; calls in flight are then cancelled and their results stay in the outbox. Call Outbox::recover
+    // before.
+    [[nodiscard]] Task<> run();
+
+    // A command ended: serialises, stores (outcome and `done` in one commit) and sends, from memory when nothing older
+    // waits. Returns when it is stored. An error means that it could not be stored: the result is kept in memory, sent
+    // from there and stored when the disk allows; the error is for the status and the Completion, the caller need not
+    // act.
+    [[nodiscard]] Task<Result<>> finish(Outcome outcome);
+
+    // There is something due in the outbox that did not come through finish(): recovered, asked for again, retried by
+    // hand.
+    void notify();
+
+    // Try everything at once: settings were reloaded, credentials changed. Also forgets the connection.
+    void retry_now();
+
+    // True when nothing is left undelivered; false at `deadline`, or as soon as the channel is not open (waiting is no
+    // use).
+    [[nodiscard]] Task<bool> drain(TimePoint deadline);
+
+    [[nodiscard]] CourierFigures figures() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace jiro::delivery

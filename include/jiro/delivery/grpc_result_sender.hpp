@@ -1,0 +1,29 @@
+#pragma once
+// ResultSender over gRPC: sends the stored bytes as they are (no second serialisation) to
+// /JiroHubProto.JiroHubProto/SendCommandResult. Called on the event loop; gRPC's own threads only post back to it.
+
+#include <functional>
+#include <memory>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/base/secret.hpp"
+#include "jiro/delivery/result_sender.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::delivery {
+
+struct Credentials {
+    Secret access_token;  // `authorization: Bearer ...`; empty: not sent
+    Secret api_key;       // `x-api-key`; empty: not sent
+};
+
+// Asked at each attempt, so that files can be rotated. A failure counts as UNAUTHENTICATED.
+using CredentialsProvider = std::function<Result<Credentials>()>;
+
+// Never fails: a missing server_url or an unreadable certificate is answered by send() as FAILED_PRECONDITION's milder
+// relative UNAUTHENTICATED, which parks the channel and tells the operator, and is looked at again at each attempt.
+[[nodiscard]] std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
+                                                                    CredentialsProvider credentials);
+
+}  // namespace jiro::delivery

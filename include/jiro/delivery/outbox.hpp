@@ -1,0 +1,175 @@
+#pragma once
+// The journal of commands and their outcomes: a command's row goes received -> running -> done -> delivered, or ->
+// dead. The daemon's intake writes the first half (received, started), the Courier the second. SqliteOutbox keeps it on
+// disk, MemoryOutbox in memory; both pass the same tests.
+//
+// Threads: every function is called on the event loop, except figures(), which any thread may call. Storage has its own
+// thread; a Task resumes on its caller's executor when its change is committed. A storage operation cannot be cancelled
+// (it ends by itself). Errors are named in errors.hpp.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/base/task.hpp"
+#include "jiro/delivery/outcome.hpp"
+
+namespace jiro::delivery {
+
+// A hash over everything that makes two commands the same; the caller chooses it (SHA-256 of the command's content).
+using Fingerprint = std::array<std::uint8_t, 32>;
+
+struct Receipt {
+    std::string id;  // commandSyncId
+    Fingerprint fingerprint{};
+    std::string payload;  // what the daemon needs to run the command again after a restart; opaque here
+    WallTime received_at{};
+    WallTime run_before{};    // after a restart it is not started any more past this moment: timed_out
+    bool idempotent = false;  // may run again after a crash that interrupted it
+};
+
+// Whether received() also commits that the command runs: when a slot is free, one commit does for both.
+enum class FirstState { received, running };
+
+enum class Admission {
+    accepted,             // committed: acknowledge it, run it
+    already_in_progress,  // it waits or runs: ignore this copy
+    already_settled,      // its outcome is known and will be sent again: call Courier::notify
+    already_forgotten,    // it was delivered, its id is remembered but its outcome is not stored any more: ignore
+    conflicting_content,  // the same id with another fingerprint: refuse and report; the first one's row is untouched
+    refused,              // not stored: answer with an error result that says `reason`
+};
+
+struct AdmissionResult {
+    Admission admission = Admission::refused;
+    std::optional<Error> reason;  // for refused
+};
+
+struct RecoveredCommand {
+    Receipt receipt;
+    int starts = 0;  // how often it was started before: 0, or more for an idempotent one
+};
+
+struct RowProblem {
+    std::string id;  // as far as it could be read
+    std::string what;
+};
+
+struct Recovery {
+    std::vector<RecoveredCommand> to_run;  // oldest first; their rows are in state received
+    std::vector<std::string> interrupted;  // their rows are done now, with the outcome that the caller made
+    std::vector<std::string> timed_out;    // likewise
+    std::vector<RowProblem> problems;      // set aside
+};
+
+// Makes the outcome of a command that will not run (again): interrupted or timed_out. Called on the storage thread:
+// pure.
+using MakeOutcome = std::function<Bytes(const Receipt&, OutcomeKind)>;
+
+// Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
+enum class Hold { no, yes };
+
+struct DueRow {
+    std::string id;
+    Bytes message;
+    OutcomeKind kind = OutcomeKind::succeeded;
+    WallTime finished_at{};
+    int attempts = 0;  // failed ones so far
+    int refusals = 0;  // of these, those where the server refused the content
+    bool was_cut = false;
+};
+
+struct Postponement {
+    std::string id;
+    int attempts = 0;
+    int refusals = 0;
+    WallTime due_at{};
+    std::string last_error;
+};
+
+enum class RowState { received, running, done, delivered, dead };
+[[nodiscard]] std::string_view to_string(RowState state) noexcept;
+
+struct RowSummary {
+    std::int64_t sequence = 0;  // grows with each row; pages go on after it
+    std::string id;
+    RowState state = RowState::received;
+    std::optional<OutcomeKind> kind;
+    WallTime received_at{};
+    std::optional<WallTime> finished_at;
+    std::optional<WallTime> due_at;
+    int attempts = 0;
+    std::uint64_t bytes = 0;
+    std::string last_error;
+};
+
+struct RowDetails {
+    RowSummary summary;
+    Bytes message;  // null when there is none (yet, or any more)
+};
+
+struct ListPage {
+    std::optional<RowState> state;  // only these; default: everything but delivered
+    std::int64_t after = 0;         // RowSummary::sequence of the previous page's last row
+    std::size_t limit = 100;
+};
+
+struct OutboxFigures {
+    std::uint64_t pending = 0;     // done, not delivered
+    std::uint64_t unfinished = 0;  // received or running
+    std::uint64_t dead_letters = 0;
+    std::uint64_t remembered = 0;                // delivered, kept for de-duplication
+    std::uint64_t bytes = 0;                     // of payloads and messages, without those of delivered rows
+    std::optional<WallTime> oldest_undelivered;  // when its command ended
+    bool writable = false;
+    std::string problem;  // why not writable, or what an operator should know; else empty
+};
+
+class Outbox {
+  public:
+    virtual ~Outbox() = default;
+
+    // Once, before anything else: what the previous process left behind.
+    [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make) = 0;
+
+    [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
+    [[nodiscard]] virtual Task<Result<>> started(std::string id) = 0;
+    // Outcome and `done` in one transaction. An id that is not in the journal (a rejected command) is added.
+    [[nodiscard]] virtual Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) = 0;
+
+    // Rows that are due, those that became due first first. A row that was given out, or held, is not given out again
+    // until one of the five below (or a restart).
+    [[nodiscard]] virtual Task<Result<std::vector<DueRow>>> due(std::size_t limit) = 0;
+    // When the next row becomes due that is not given out; nullopt: there is none.
+    [[nodiscard]] virtual Task<Result<std::optional<WallTime>>> next_due() = 0;
+
+    // These two are written with the next commit, at the latest after a moment: to lose one costs a duplicate, no more.
+    virtual void delivered(std::string id) = 0;
+    virtual void postponed(Postponement postponement) = 0;
+    virtual void released(std::vector<std::string> ids) = 0;  // not sent, nothing changed: give them out again
+    [[nodiscard]] virtual Task<Result<>> dead(std::string id, std::string reason) = 0;
+    // The message was cut: these bytes are sent from now on. The row stays held.
+    [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
+
+    // Makes every postponed row due now (a reload, or the server is back).
+    [[nodiscard]] virtual Task<Result<>> hasten() = 0;
+    // Undelivered rows that ended before `cutoff` become dead letters; gives their ids (at most `limit` a call).
+    [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) = 0;
+
+    // For operators. `retry` works on dead and undelivered rows, `drop` on everything but unfinished ones; a dropped
+    // command's id stays remembered.
+    [[nodiscard]] virtual Task<Result<std::vector<RowSummary>>> list(ListPage page) = 0;
+    [[nodiscard]] virtual Task<Result<RowDetails>> show(std::string id) = 0;
+    [[nodiscard]] virtual Task<Result<>> retry(std::string id) = 0;
+    [[nodiscard]] virtual Task<Result<std::uint64_t>> retry_all_dead() = 0;
+    [[nodiscard]] virtual Task<Result<>> drop(std::string id) = 0;
+
+    [[nodiscard]] virtual OutboxFigures figures() const = 0;
+};
+
+}  // namespace jiro::delivery

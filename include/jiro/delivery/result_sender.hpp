@@ -1,0 +1,60 @@
+#pragma once
+// The way of one message to the server: one attempt, its answer as data. The Courier decides what an answer means.
+// GrpcResultSender is the real one; tests script a fake.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "jiro/base/task.hpp"
+#include "jiro/delivery/outcome.hpp"
+
+namespace jiro::delivery {
+
+// gRPC's status codes, by their numbers.
+enum class StatusCode {
+    ok = 0,
+    cancelled = 1,
+    unknown = 2,
+    invalid_argument = 3,
+    deadline_exceeded = 4,
+    not_found = 5,
+    already_exists = 6,
+    permission_denied = 7,
+    resource_exhausted = 8,
+    failed_precondition = 9,
+    aborted = 10,
+    out_of_range = 11,
+    unimplemented = 12,
+    internal = 13,
+    unavailable = 14,
+    data_loss = 15,
+    unauthenticated = 16,
+};
+
+[[nodiscard]] std::string_view to_string(StatusCode code) noexcept;  // "UNAVAILABLE"
+
+struct SendResult {
+    StatusCode code = StatusCode::unavailable;
+    bool success = false;                                  // CommandResultResponse.success; meaningful with ok
+    std::string message;                                   // the status' or the answer's text
+    std::optional<std::chrono::milliseconds> retry_after;  // RetryInfo, or grpc-retry-pushback-ms
+
+    [[nodiscard]] bool confirmed() const noexcept {
+        return (code == StatusCode::ok && success) || code == StatusCode::already_exists;
+    }
+};
+
+class ResultSender {
+  public:
+    virtual ~ResultSender() = default;
+
+    // One attempt. Always ends, at its deadline at the latest; cancelling the awaiting coroutine cancels the call.
+    [[nodiscard]] virtual Task<SendResult> send(Bytes message, std::string id, int attempt) = 0;
+
+    // Forget the connection: credentials, certificates or the network changed.
+    virtual void reset() = 0;
+};
+
+}  // namespace jiro::delivery
