@@ -1,0 +1,56 @@
+#pragma once
+// The configuration as the program uses it: one settings struct per module, filled by load.hpp from
+// /etc/jiro/config.yaml and the environment, already checked. A plain value; a reload makes a new one and compares.
+// Secrets in it are Secret; those that come from files are not in it: they are read anew when they are needed
+// (credentials.hpp), so that they can be rotated.
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/log.hpp"
+#include "jiro/base/secret.hpp"
+#include "jiro/commands/settings.hpp"
+#include "jiro/delivery/settings.hpp"
+#include "jiro/monitor/settings.hpp"
+#include "jiro/signalr/settings.hpp"
+
+namespace jiro::config {
+
+// Where the credentials come from: the value itself or a file, never both; all may be empty. Used by the hub connection
+// and by gRPC alike.
+struct CredentialSources {
+    Secret access_token;            // WebSocket.AccessToken
+    std::string access_token_file;  // may begin with ${CREDENTIALS_DIRECTORY} when that is not set where it was loaded
+    Secret api_key;                 // ApiKey
+    std::string api_key_file;
+
+    friend bool operator==(const CredentialSources&, const CredentialSources&) = default;
+};
+
+// Something that is allowed and probably not meant. Formatted as an error is: "file:line:column: Key.Path: text".
+struct Warning {
+    std::string key_path;
+    std::string text;  // with its place
+};
+
+struct Config {
+    Config();
+
+    std::string instance_id;  // also in commands.instance_id
+    signalr::Settings websocket;
+    delivery::Settings delivery;
+    commands::Settings commands;
+    monitor::Settings monitoring;
+    log::Settings logging;
+    CredentialSources credentials;
+
+    std::filesystem::path source;   // the file it was read from; empty: none
+    std::vector<Warning> warnings;  // for the log, once
+    // Key path -> "file:line" or "environment JIRO_X"; a key that is not here has its default.
+    std::map<std::string, std::string, std::less<>> provenance;
+};
+
+}  // namespace jiro::config

@@ -1,0 +1,51 @@
+#pragma once
+// From text to Config. Whatever the text is, the answer is a Config or the list of everything that is wrong with it;
+// nothing throws but lack of memory. Called by the command line at the start and by the reload, on any thread; reads
+// files.
+//
+//     auto loaded = config::load_file(path, config::process_environment());
+//     if (!loaded) for (const auto& error : loaded.errors) std::cerr << to_string(error) << '\n';   // exit code 78
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/config/config.hpp"
+
+namespace jiro::config {
+
+using Environment = std::map<std::string, std::string, std::less<>>;
+
+// This process's variables. At the start, before there are threads.
+[[nodiscard]] Environment process_environment();
+
+struct ConfigError {
+    std::string file;  // or "environment JIRO_X"
+    int line = 0;      // from 1; 0: the error has no place in a file
+    int column = 0;
+    std::string key_path;  // empty: the error concerns the whole file
+    std::string message;   // what is wrong, what is allowed, "did you mean 'X'?"; never contains a secret
+};
+
+// "config.yaml:3:5: WebSocket.HubUrl: ..."
+[[nodiscard]] std::string to_string(const ConfigError& error);
+
+struct LoadResult {
+    std::optional<Config> config;     // when there are no errors
+    std::vector<ConfigError> errors;  // by place: the file's from top to bottom, then the environment's
+
+    explicit operator bool() const noexcept { return config.has_value(); }
+};
+
+inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+
+// The file, with the environment's JIRO_* variables on top.
+[[nodiscard]] LoadResult load_file(const std::filesystem::path& path, const Environment& environment);
+
+// The same for a text that is already here; `name` stands for the file in messages.
+[[nodiscard]] LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment);
+
+}  // namespace jiro::config

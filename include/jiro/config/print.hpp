@@ -1,0 +1,36 @@
+#pragma once
+// What `check-config --print` shows, what a reload reports, and the reference tables of docs/configuration.md: all from
+// the one table of keys (src/config/schema.cpp). Pure.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/config/config.hpp"
+
+namespace jiro::config {
+
+// The effective values as YAML, each with its provenance as a comment; secrets are '***'.
+[[nodiscard]] std::string print_effective(const Config& config);
+
+// What a changed key takes to come into force.
+enum class Effect {
+    in_place,         // the next attempt, command or line uses it
+    reconnects_hub,   // the hub connection is closed and opened anew
+    reconnects_grpc,  // the gRPC channel is made anew
+    restart,          // only a restart of the daemon
+};
+[[nodiscard]] std::string_view to_string(Effect effect);
+
+struct Change {
+    std::string key_path;
+    Effect effect;
+};
+
+// The keys whose values differ, in the order of the documentation.
+[[nodiscard]] std::vector<Change> changes(const Config& before, const Config& after);
+
+// The tables of docs/configuration.md, as Markdown.
+[[nodiscard]] std::string reference_tables();
+
+}  // namespace jiro::config
