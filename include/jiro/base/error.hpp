@@ -17,6 +17,8 @@ struct Error {
     std::string message;  // complete sentence without a final dot; never contains a secret
     std::source_location where;
 
+    Error() = default;  // no error: what Boost 1.81's result::error() returns when there is a value
+
     Error(boost::system::error_code error_code, std::string text,
           std::source_location location = std::source_location::current())
         : code(error_code), message(std::move(text)), where(location) {}
