@@ -4,11 +4,12 @@
 //
 //     received = processed + active + detached + queued        processed = successful + failed
 //
-//     received() ──> queued ──started──> active ──detached──> detached
-//                       └──────finished──────┴─────finished───────┘──> successful | failed
+//     received ──> queued ──started──> active ──detached──> detached
+//                    └──────finished─────┴─────finished────────┘──> successful | failed
 //
-// A command that is refused instead of run is counted by `rejected` and is never part of `received`. A transition of a
-// command that is not in the right place changes nothing and is logged: the sums stay right whatever the caller does.
+// What is refused before it is received (`rejected`) is no part of this. At the daemon's stop `deferred` takes a
+// waiting command out again: it stays in the journal for the next start. A transition of a command that is not in the
+// right place changes nothing and is logged: the sums stay right whatever the caller does.
 
 #include <array>
 #include <cstdint>
@@ -24,21 +25,18 @@
 
 namespace jiro::monitor {
 
-enum class Outcome { succeeded, failed, timed_out, cancelled, interrupted };
-inline constexpr std::size_t kOutcomes = 5;
+enum class Outcome { succeeded, failed, timed_out, cancelled, rejected, interrupted };
+inline constexpr std::size_t kOutcomes = 6;
 [[nodiscard]] std::string_view name_of(Outcome outcome);
 
-// Why a command was refused instead of run.
+// Why a message was not taken.
 enum class Rejection {
-    malformed,       // not a command message
-    missing_id,      // no commandSyncId: cannot be answered
-    other_instance,  // meant for another instanceId
-    busy,            // MaxQueued wait already
-    conflict,        // a known commandSyncId with different content
-    storage,         // the journal cannot take it
-    stopping,        // the daemon is shutting down
+    malformed,            // no usable commandSyncId: cannot be answered
+    duplicate,            // the same command again
+    conflicting_content,  // a known commandSyncId with other content
+    storage,              // the journal cannot take it
 };
-inline constexpr std::size_t kRejections = 7;
+inline constexpr std::size_t kRejections = 4;
 [[nodiscard]] std::string_view name_of(Rejection rejection);
 
 // All counters as they were at one instant.
@@ -49,7 +47,8 @@ struct CommandCounts {
     std::uint64_t detached = 0;
     std::uint64_t successful = 0;
     std::uint64_t failed = 0;
-    std::uint64_t rejected = 0;
+    std::uint64_t deferred = 0;  // left to the next start; not part of received
+    std::uint64_t rejected = 0;  // refused, duplicates not counted
     std::uint64_t duplicates = 0;
     std::array<std::uint64_t, kOutcomes> by_outcome{};
     std::array<std::uint64_t, kRejections> by_rejection{};
@@ -77,11 +76,11 @@ class CommandQueueMonitor {
 
     // Transitions: the event loop only.
     void received();
-    void started(std::string_view id, std::string_view name, TimePoint now, Duration waited);
+    void started(std::string_view id, std::string_view name, TimePoint now);
     void detached(std::string_view id);  // its connection was lost; it goes on
-    void finished(std::string_view id, Outcome outcome, Duration ran);
+    void finished(std::string_view id, Outcome outcome, Duration waited, Duration ran);
+    void deferred();
     void rejected(Rejection why);
-    void duplicate();
     void delivered(Duration since_finished);  // the server confirmed a result
 
     // Readings: any thread.
@@ -96,7 +95,8 @@ class CommandQueueMonitor {
     [[nodiscard]] HistogramReading queue_time() const { return queue_time_.read(); }
     [[nodiscard]] HistogramReading delivery_time() const { return delivery_time_.read(); }
 
-    // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". The event loop only.
+    // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". What
+    // never ran counts under "none": its name is whatever the sender wrote. The event loop only.
     using OutcomesByName = std::map<std::string, std::array<std::uint64_t, kOutcomes>, std::less<>>;
     [[nodiscard]] const OutcomesByName& outcomes_by_name() const { return outcomes_by_name_; }
     static constexpr std::size_t kMaxNames = 100;

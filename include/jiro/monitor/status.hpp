@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/error.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
 namespace jiro::monitor {
