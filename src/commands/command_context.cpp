@@ -1,0 +1,59 @@
+#include "jiro/commands/command_context.hpp"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+#include <exception>
+
+#include "commands/text.hpp"
+
+namespace jiro::commands {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Shared by the waiting coroutine and the worker: either may go first.
+struct Job {
+    explicit Job(const asio::any_io_executor& executor) : done(executor, asio::steady_timer::time_point::max()) {}
+
+    asio::steady_timer done;  // touched on the event loop only
+    bool finished = false;
+    std::exception_ptr failure;
+};
+
+}  // namespace
+
+const std::string* CommandContext::parameter(std::string_view name) const noexcept {
+    for (const auto& [key, value] : parts_.message.parameters) {
+        if (equal_ignoring_case(key, name)) return &value;
+    }
+    return nullptr;
+}
+
+Task<> CommandContext::post_to_worker(std::function<void()> work) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto job = std::make_shared<Job>(executor);
+    asio::post(workers_, [job, executor, work = std::move(work)]() mutable {
+        std::exception_ptr failure;
+        try {
+            work();
+        } catch (...) {
+            failure = std::current_exception();
+        }
+        work = nullptr;  // what the function owns ends here, not on the event loop
+        asio::post(executor, [job = std::move(job), failure] {
+            job->finished = true;
+            job->failure = failure;
+            job->done.cancel();
+        });
+    });
+    co_await job->done.async_wait(kNoThrow);
+    if (!job->finished) throw boost::system::system_error(asio::error::operation_aborted);
+    if (job->failure) std::rethrow_exception(job->failure);
+}
+
+}  // namespace jiro::commands

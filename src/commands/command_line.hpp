@@ -1,0 +1,26 @@
+#pragma once
+// A command's text taken apart: its name (the first word, without a leading `$`) and its words. Pure; fuzzed.
+//
+// Words are separated by white space. '...' keeps everything as it is; "..." keeps everything but \" and \\; outside of
+// quotes a backslash keeps the next character. Nothing is expanded: no variables, no globs, no substitution.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+
+namespace jiro::commands {
+
+struct CommandLine {
+    std::string_view name;       // empty: the text has no word
+    std::string_view arguments;  // what follows the name, without the white space around it
+};
+
+// The views point into `text`.
+[[nodiscard]] CommandLine split_name(std::string_view text) noexcept;
+
+// Fails with errc::unclosed_quote or errc::dangling_escape.
+[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text);
+
+}  // namespace jiro::commands

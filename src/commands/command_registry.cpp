@@ -1,0 +1,43 @@
+#include "jiro/commands/command_registry.hpp"
+
+#include <algorithm>
+
+#include "commands/text.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+std::string_view name_of(const std::unique_ptr<const CommandHandler>& handler) { return handler->description().name; }
+
+}  // namespace
+
+Result<std::shared_ptr<const CommandRegistry>> CommandRegistry::make(Handlers handlers) {
+    std::ranges::stable_sort(handlers, {}, name_of);
+    for (std::size_t i = 1; i < handlers.size(); ++i) {
+        const auto& one = handlers[i - 1]->description();
+        const auto& other = handlers[i]->description();
+        if (one.name == other.name) {
+            return Error(errc::duplicate_name,
+                         other.source + ": the command \"" + other.name + "\" is already defined (" + one.source + ")");
+        }
+    }
+    return std::shared_ptr<const CommandRegistry>(new CommandRegistry(std::move(handlers)));
+}
+
+const CommandHandler* CommandRegistry::find(std::string_view name) const noexcept {
+    const auto found = std::ranges::lower_bound(handlers_, name, {}, name_of);
+    return found != handlers_.end() && name_of(*found) == name ? found->get() : nullptr;
+}
+
+std::string_view CommandRegistry::nearest(std::string_view name) const {
+    std::vector<std::string> names;
+    names.reserve(handlers_.size());
+    for (const auto& handler : handlers_) names.emplace_back(name_of(handler));
+    const auto found = nearest_of(name, names);
+    const auto* handler = found.empty() ? nullptr : find(found);
+    return handler == nullptr ? std::string_view() : std::string_view(handler->description().name);
+}
+
+}  // namespace jiro::commands

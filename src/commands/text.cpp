@@ -1,0 +1,189 @@
+#include "commands/text.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace jiro::commands {
+
+namespace {
+
+constexpr std::size_t kLongestName = 64;
+
+// The length of the UTF-8 sequence at the start of `text`; 0: there is none.
+std::size_t sequence_length(std::string_view text) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+    const unsigned char first = byte(0);
+    if (first < 0x80) return 1;
+    const std::size_t length = first >= 0xC2 && first <= 0xDF   ? 2
+                               : (first & 0xF0) == 0xE0         ? 3
+                               : first >= 0xF0 && first <= 0xF4 ? 4
+                                                                : 0;
+    if (length == 0 || text.size() < length) return 0;
+    // The second byte's range excludes overlong forms, surrogates and what is beyond U+10FFFF.
+    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (byte(1) < low || byte(1) > high) return 0;
+    for (std::size_t i = 2; i < length; ++i) {
+        if ((byte(i) & 0xC0) != 0x80) return 0;
+    }
+    return length;
+}
+
+bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+std::string lower_case(std::string_view text) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), lower);
+    return result;
+}
+
+// Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours.
+std::size_t distance(std::string_view left, std::string_view right) {
+    std::vector<std::vector<std::size_t>> rows(left.size() + 1, std::vector<std::size_t>(right.size() + 1));
+    std::iota(rows[0].begin(), rows[0].end(), std::size_t{0});
+    for (std::size_t i = 1; i <= left.size(); ++i) {
+        rows[i][0] = i;
+        for (std::size_t k = 1; k <= right.size(); ++k) {
+            const std::size_t cost = left[i - 1] == right[k - 1] ? 0 : 1;
+            rows[i][k] = std::min({rows[i - 1][k] + 1, rows[i][k - 1] + 1, rows[i - 1][k - 1] + cost});
+            if (i > 1 && k > 1 && left[i - 1] == right[k - 2] && left[i - 2] == right[k - 1]) {
+                rows[i][k] = std::min(rows[i][k], rows[i - 2][k - 2] + 1);
+            }
+        }
+    }
+    return rows[left.size()][right.size()];
+}
+
+}  // namespace
+
+bool is_valid_utf8(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const auto length = sequence_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {
+    if (text.size() <= limit) return text;
+    // At most three bytes back, so that bytes which are not UTF-8 at all are not lost.
+    for (std::size_t cut = limit; cut + 3 >= limit && cut > 0; --cut) {
+        if (!is_continuation(text[cut])) return text.substr(0, cut);
+    }
+    return text.substr(0, limit);
+}
+
+std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
+    if (text.size() <= limit) return text;
+    for (std::size_t start = text.size() - limit, i = 0; i < 4 && start + i < text.size(); ++i) {
+        if (!is_continuation(text[start + i])) return text.substr(start + i);
+    }
+    return text.substr(text.size() - limit);
+}
+
+std::string to_valid_utf8(std::string_view text) {
+    std::string result;
+    result.reserve(text.size());
+    while (!text.empty()) {
+        const auto length = sequence_length(text);
+        if (length == 0) {
+            result += "\xEF\xBF\xBD";
+            text.remove_prefix(1);
+        } else {
+            result += text.substr(0, length);
+            text.remove_prefix(length);
+        }
+    }
+    return result;
+}
+
+std::string escaped(std::string_view text, std::size_t limit) {
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    const auto head = utf8_head(text, limit);
+    std::string result;
+    for (const char c : to_valid_utf8(head)) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '\n') {
+            result += "\\n";
+        } else if (c == '\t') {
+            result += "\\t";
+        } else if (byte < 0x20 || byte == 0x7F) {
+            result += "\\x";
+            result += kHex[byte >> 4];
+            result += kHex[byte & 0xF];
+        } else {
+            result += c;
+        }
+    }
+    if (head.size() < text.size()) result += "...";
+    return result;
+}
+
+bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept {
+    return std::ranges::equal(left, right, {}, lower, lower);
+}
+
+std::string_view trimmed(std::string_view text) noexcept {
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+std::string to_base64(std::string_view bytes) {
+    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string result;
+    result.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const auto left = std::min<std::size_t>(3, bytes.size() - i);
+        unsigned group = 0;
+        for (std::size_t k = 0; k < 3; ++k) {
+            group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+        }
+        for (std::size_t k = 0; k < 4; ++k) {
+            result += k <= left ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
+        }
+    }
+    return result;
+}
+
+bool is_base64(std::string_view text) noexcept {
+    std::size_t digits = 0;
+    std::size_t padding = 0;
+    for (const char c : text) {
+        if (is_space(c)) continue;
+        if (c == '=') {
+            ++padding;
+            continue;
+        }
+        const bool digit =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+        if (!digit || padding > 0) return false;
+        ++digits;
+    }
+    return padding <= 2 && (digits + padding) % 4 == 0;
+}
+
+std::string nearest_of(std::string_view name, const std::vector<std::string>& candidates) {
+    if (name.empty() || name.size() > kLongestName) return {};
+    const std::string wanted = lower_case(name);
+    std::size_t best = std::max<std::size_t>(1, wanted.size() / 3) + 1;
+    std::string found;
+    for (const auto& candidate : candidates) {
+        const std::string known = lower_case(candidate);
+        if (wanted.size() >= 3 && known.starts_with(wanted)) return candidate;
+        const auto length_gap =
+            known.size() > wanted.size() ? known.size() - wanted.size() : wanted.size() - known.size();
+        if (length_gap >= best) continue;
+        const auto changes = distance(wanted, known);
+        if (changes < best) {
+            best = changes;
+            found = candidate;
+        }
+    }
+    return found;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,33 @@
+#pragma once
+// Small functions over text from outside, shared by the files of this module. Pure.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace jiro::commands {
+
+[[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
+
+// At most `limit` bytes from the start (or the end), never through the middle of a UTF-8 sequence.
+[[nodiscard]] std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept;
+[[nodiscard]] std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept;
+
+// Bytes that are not UTF-8 become U+FFFD.
+[[nodiscard]] std::string to_valid_utf8(std::string_view text);
+
+// Control characters become \n, \t, \x1b ...; for names and values inside messages.
+[[nodiscard]] std::string escaped(std::string_view text, std::size_t limit = 120);
+
+[[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
+[[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
+[[nodiscard]] inline bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The candidate that differs least from `name`, or starts with it; empty when none is near.
+[[nodiscard]] std::string nearest_of(std::string_view name, const std::vector<std::string>& candidates);
+
+[[nodiscard]] std::string to_base64(std::string_view bytes);
+[[nodiscard]] bool is_base64(std::string_view text) noexcept;
+
+}  // namespace jiro::commands
