@@ -46,7 +46,8 @@ void define(CLI::App& app, CommandLine& line) {
 
     with_config(app.add_subcommand("run", "Run the daemon in the foreground (the default)"));
 
-    auto* check = with_config(app.add_subcommand("check-config", "Say everything that is wrong with the configuration"));
+    auto* check =
+        with_config(app.add_subcommand("check-config", "Say everything that is wrong with the configuration"));
     check->add_flag("--print", line.check_config.print_effective, "Print the effective values, secrets masked");
 
     auto* status = with_config(app.add_subcommand("status", "Show what the running daemon is doing"));
@@ -57,7 +58,8 @@ void define(CLI::App& app, CommandLine& line) {
     auto* commands = with_config(app.add_subcommand("commands", "List the commands that this machine offers"));
     commands->add_flag("--json", line.commands.json, "As JSON, for machines");
 
-    auto* exec = with_config(app.add_subcommand("exec", "Run one command here, without a server, and print its result"));
+    auto* exec =
+        with_config(app.add_subcommand("exec", "Run one command here, without a server, and print its result"));
     exec->add_option("text", line.exec.text, "The command's text, as the hub would send it")->required();
     exec->add_option("--param", line.exec_parameters, "A parameter, key=value; may be repeated");
     exec->add_option("--session", line.exec.session_id, "Session id");
@@ -89,7 +91,8 @@ int dispatch(const CLI::App& app, CommandLine& line) {
 }  // namespace
 
 int main(int argc, char** argv) try {
-    CLI::App app("Linux agent: receives commands over SignalR, runs them, delivers their results over gRPC.", "jiro-client");
+    CLI::App app("Linux agent: receives commands over SignalR, runs them, delivers their results over gRPC.",
+                 "jiro-client");
     CommandLine line;
     define(app, line);
     try {

@@ -1,0 +1,296 @@
+#include "daemon/application.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/command_metrics.hpp"
+#include "daemon/credentials.hpp"
+#include "daemon/intake.hpp"
+#include "daemon/journal.hpp"
+#include "daemon/reload.hpp"
+#include "daemon/replaceable_sender.hpp"
+#include "daemon/result_mapping.hpp"
+#include "daemon/service_notifier.hpp"
+#include "daemon/shutdown.hpp"
+#include "daemon/state_directory.hpp"
+#include "daemon/status_source.hpp"
+#include "daemon/version.hpp"
+#include "jiro/base/log.hpp"
+#include "jiro/commands/load_sampler.hpp"
+#include "jiro/delivery/memory_outbox.hpp"
+#include "jiro/delivery/sqlite_outbox.hpp"
+#include "jiro/monitor/status_server.hpp"
+
+namespace jiro::daemon {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr log::Logger logger{"daemon"};
+
+constexpr auto kDrainLimit = 60s;  // for what runs when the daemon is told to stop
+constexpr auto kDeliverLimitOnDisk =
+    5s;                            // what is not delivered by then is in the outbox, and goes out after the restart
+constexpr auto kSettleLimit = 2s;  // for cancelled commands to be settled
+constexpr auto kStopBudget = 75s;  // all of the above and the hub's close, as told to systemd
+constexpr auto kStatusLineInterval = 2s;
+constexpr std::size_t kWorkerThreads = 2;
+
+Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
+    if (settings.path == kInMemory) return delivery::make_memory_outbox(clock, settings);
+    return delivery::open_sqlite_outbox(clock, settings);
+}
+
+std::string redacted_hub_url(const config::Config& config) {
+    return config.websocket.hub_url ? config.websocket.hub_url->redacted() : "";
+}
+
+}  // namespace
+
+// Members are built from top to bottom and destroyed in reverse: each refers only to what stands above it.
+struct Application::Parts {
+    Parts(config::Config loaded, config::Environment environment, std::unique_ptr<delivery::Outbox> opened_outbox);
+
+    Result<> build_registry(const config::Config& next);
+    Result<> apply(const config::Config& next, const std::vector<config::Change>& changes);
+
+    Task<> run();
+    Task<> recover();
+    Task<> serve();
+    Task<> report_status();
+    Task<> feed_watchdog();
+    Task<> stop_on_signal();
+    Task<> finish_what_is_in_hand();
+    void connection_changed(const signalr::StateChange& change);
+
+    // The loop, its sources of time and chance, and the threads for what blocks.
+    asio::io_context context{1};
+    asio::any_io_executor executor = context.get_executor();
+    SystemClock clock;
+    SystemRandom random;
+    asio::thread_pool workers{kWorkerThreads};
+    ShutdownSignal shutdown{executor};
+    ServiceNotifier notifier;
+
+    // What the configuration says; a reload replaces it.
+    config::Config config;
+    Credentials credentials;
+
+    // Results out.
+    Persistence persistence;
+    std::unique_ptr<delivery::Outbox> outbox;
+    monitor::CommandQueueMonitor monitor;
+    ReplaceableSender sender;
+    delivery::Courier courier;
+
+    // Commands.
+    Journal journal;
+    CommandMetrics metrics;
+    commands::LoadSampler load;
+    std::shared_ptr<const commands::CommandRegistry> registry;
+    commands::Dispatcher dispatcher;
+
+    // Commands in.
+    Intake intake;
+    signalr::HubConnection hub;
+
+    // What can be seen and changed from outside.
+    Reloader reloader;
+    StatusSource status;
+    monitor::StatusServer status_server;
+};
+
+Application::Parts::Parts(config::Config loaded, config::Environment environment,
+                          std::unique_ptr<delivery::Outbox> opened_outbox)
+    : config(std::move(loaded)),
+      credentials(config.credentials, environment),
+      persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
+      outbox(std::move(opened_outbox)),
+      sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc())),
+      courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
+              {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); }}),
+      journal(*outbox, courier, clock, persistence, config.commands.timeout),
+      metrics(monitor, clock),
+      load(clock),
+      dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
+      intake(dispatcher, metrics, config.commands.acknowledge),
+      hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
+      reloader(executor, config, environment, clock, notifier,
+               [this](const auto& next, const auto& changes) { return apply(next, changes); }),
+      status({clock, hub, monitor, *outbox, courier, reloader}, config.instance_id),
+      status_server(executor, clock, config.monitoring, [this] { return status.current(); }) {
+    status.set_hub_url(redacted_hub_url(config));
+    intake.attach(hub);
+    hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
+}
+
+Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
+    auto path = prepare_outbox_path(config.delivery.outbox, environment);
+    if (!path) return path.error();
+    config.delivery.outbox.path = std::move(*path);
+
+    static const SystemClock storage_clock;  // the storage thread's: it outlives every outbox
+    auto outbox = open_outbox(storage_clock, config.delivery.outbox);
+    if (!outbox) return outbox.error();
+
+    auto parts = std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*outbox));
+    if (const auto built = parts->build_registry(parts->config); !built) return built.error();
+    return std::unique_ptr<Application>(new Application(std::move(parts)));
+}
+
+Application::Application(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Application::~Application() = default;
+
+void Application::run() {
+    std::exception_ptr failure;
+    asio::co_spawn(parts_->context, parts_->run(), [&](std::exception_ptr exception) { failure = exception; });
+    parts_->context.run();
+    if (failure) std::rethrow_exception(failure);
+}
+
+Task<> Application::Parts::run() {
+    logger.info("Starting", {{"version", kVersion},
+                             {"config", config.source.string()},
+                             {"hub", redacted_hub_url(config)},
+                             {"outbox", config.delivery.outbox.path.string()}});
+    for (const auto& warning : config.warnings) logger.warn(warning.text);
+    if (!config.websocket.hub_url) {
+        logger.warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
+                    {{"config", config.source.string()}});
+    }
+    co_await recover();
+    if (const auto listening = status_server.listen(); !listening) {
+        logger.error("The status endpoint is not available; the daemon goes on without it",
+                     {{"reason", listening.error().message}});
+    }
+    notifier.ready();
+    co_await (serve() || stop_on_signal());
+    logger.info("Stopped");
+}
+
+// What the previous process left behind is taken up before anything new comes in.
+Task<> Application::Parts::recover() {
+    auto recovered = co_await outbox->recover(make_lost_outcome);
+    if (!recovered) {
+        logger.error("The outbox could not be recovered; starting degraded", {{"reason", recovered.error().message}});
+        co_return;
+    }
+    for (const auto& problem : recovered->problems) {
+        logger.error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
+    }
+    for (const auto& id : recovered->interrupted) {
+        logger.warn("A command was interrupted when the daemon stopped; its effect is unknown",
+                    {{"command_sync_id", id}});
+    }
+    for (const auto& id : recovered->timed_out) {
+        logger.warn("A command's time limit passed while the daemon was not running", {{"command_sync_id", id}});
+    }
+    for (auto& command : recovered->to_run) {
+        auto message = from_payload(command.receipt.payload);
+        if (message) {
+            dispatcher.recover(std::move(*message), command.receipt.received_at);
+            continue;
+        }
+        logger.error("A command of the outbox cannot be read; it is reported as interrupted",
+                     {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
+        auto lost = make_lost_outcome(command.receipt, delivery::OutcomeKind::interrupted);
+        static_cast<void>(co_await outbox->finished(command.receipt.id, delivery::OutcomeKind::interrupted,
+                                                    std::move(lost), delivery::Hold::no));
+    }
+}
+
+Task<> Application::Parts::serve() {
+    co_await (hub.run() && courier.run() && dispatcher.run() && load.run() && status_server.run() && reloader.run() &&
+              report_status() && feed_watchdog());
+}
+
+Task<> Application::Parts::report_status() {
+    for (;;) {
+        notifier.status(monitor::status_line(status.current()) + reloader.complaint());
+        co_await clock.sleep_for(kStatusLineInterval);
+    }
+}
+
+Task<> Application::Parts::feed_watchdog() {
+    const auto interval = ServiceNotifier::watchdog_interval();
+    if (!interval) co_return;
+    for (;;) {
+        notifier.watchdog();
+        co_await clock.sleep_for(*interval);
+    }
+}
+
+Task<> Application::Parts::stop_on_signal() {
+    co_await shutdown.wait();
+    logger.info("Stopping: finishing what is in hand; a second signal stops at once");
+    status.set_stopping();
+    notifier.stopping();
+    notifier.extend_timeout(kStopBudget);
+    dispatcher.request_stop();
+
+    const auto ended = co_await (finish_what_is_in_hand() || shutdown.wait());
+    if (ended.index() == 1) {
+        logger.warn("Second signal: stopping at once");
+        dispatcher.cancel_all(commands::CancelReason::shutting_down);
+        co_await dispatcher.drain(clock.now() + kSettleLimit);
+    }
+}
+
+Task<> Application::Parts::finish_what_is_in_hand() {
+    if (!co_await dispatcher.drain(clock.now() + kDrainLimit)) {
+        logger.warn("Commands still run after the time limit for stopping; they are cancelled");
+        dispatcher.cancel_all(commands::CancelReason::shutting_down);
+        co_await dispatcher.drain(clock.now() + kSettleLimit);
+    }
+    const Duration deliver_limit = persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
+    if (!co_await courier.drain(clock.now() + deliver_limit)) {
+        logger.warn("Results are left undelivered",
+                    {{"count", outbox->figures().pending},
+                     {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});
+    }
+    co_await hub.stop();
+}
+
+void Application::Parts::connection_changed(const signalr::StateChange& change) {
+    status.note(change);
+    if (change.from == signalr::State::connected && change.to != signalr::State::disconnecting) {
+        dispatcher.connection_lost();
+    }
+    notifier.status(monitor::status_line(status.current()) + reloader.complaint());
+}
+
+Result<> Application::Parts::build_registry(const config::Config& next) {
+    const commands::BuiltinServices services{
+        .version = kVersion, .status = [this] { return monitor::status_json(status.current()); }, .load = &load};
+    auto built = commands::make_registry(next.commands, services);
+    if (!built) return built.error();
+    registry = std::move(*built);
+    dispatcher.reload(next.commands, registry);
+    return {};
+}
+
+Result<> Application::Parts::apply(const config::Config& next, const std::vector<config::Change>& changes) {
+    if (auto built = build_registry(next); !built) return built;  // the one part that can refuse; nothing changed yet
+    log::configure(next.logging);
+    credentials.replace(next.credentials);
+    intake.set_acknowledge(next.commands.acknowledge);
+    journal.set_time_limit(next.commands.timeout);
+    const bool grpc_changed = std::ranges::any_of(
+        changes, [](const config::Change& change) { return change.effect == config::Effect::reconnects_grpc; });
+    if (grpc_changed)
+        sender.replace(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));
+    courier.retry_now();
+    hub.update(next.websocket);
+    hub.retry_now();
+    status.set_hub_url(redacted_hub_url(next));
+    status.set_instance_id(next.instance_id);
+    return {};
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,25 @@
+#include <iostream>
+
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/version.hpp"
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/render.hpp"
+
+namespace jiro::daemon::cli {
+
+int commands(const CommandsOptions& options) {
+    const auto config = load_config_or_complain(options.config_file, config::process_environment());
+    if (!config) return ExitCode::bad_configuration;
+    const auto registry = jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}});
+    if (!registry) {
+        std::cerr << registry.error().message << '\n';
+        return ExitCode::bad_configuration;
+    }
+    std::cout << (options.json ? jiro::commands::render_listing_json(**registry)
+                               : jiro::commands::render_listing(**registry));
+    return ExitCode::good;
+}
+
+}  // namespace jiro::daemon::cli

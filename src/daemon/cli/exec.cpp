@@ -1,0 +1,66 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <iostream>
+#include <optional>
+
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/version.hpp"
+#include "jiro/commands/dispatcher.hpp"
+#include "jiro/commands/load_sampler.hpp"
+#include "jiro/commands/render.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+jiro::commands::CommandMessage to_message(const ExecOptions& options, RandomSource& random) {
+    jiro::commands::CommandMessage message;
+    message.command = options.text;
+    message.command_sync_id = "local-" + random.uuid();
+    message.session_id = options.session_id.value_or("");
+    message.parameters = options.parameters;
+    return message;
+}
+
+void print(const jiro::commands::FinishedCommand& finished, bool as_json) {
+    if (as_json) {
+        std::cout << jiro::commands::render_json(finished);
+    } else {
+        (finished.result.is_success() ? std::cout : std::cerr) << jiro::commands::render(finished.result);
+    }
+}
+
+}  // namespace
+
+int exec(const ExecOptions& options) {
+    const auto config = load_config_or_complain(options.config_file, config::process_environment());
+    if (!config) return ExitCode::bad_configuration;
+
+    SystemClock clock;
+    SystemRandom random;
+    jiro::commands::LoadSampler load(clock);
+    load.take_sample();
+    const auto registry =
+        jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}, .load = &load});
+    if (!registry) {
+        std::cerr << registry.error().message << '\n';
+        return ExitCode::bad_configuration;
+    }
+
+    boost::asio::io_context context(1);
+    boost::asio::thread_pool workers(1);
+    std::optional<jiro::commands::FinishedCommand> finished;
+    boost::asio::co_spawn(
+        context,
+        jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers),
+        [&](const std::exception_ptr&, jiro::commands::FinishedCommand ended) { finished = std::move(ended); });
+    context.run();
+    if (!finished) return ExitCode::failed;
+    print(*finished, options.json);
+    return finished->result.is_success() ? ExitCode::good : ExitCode::failed;
+}
+
+}  // namespace jiro::daemon::cli

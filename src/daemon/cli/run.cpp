@@ -1,0 +1,44 @@
+#include <iostream>
+
+#include "daemon/application.hpp"
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/process_hardening.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+constexpr log::Logger logger{"daemon"};
+
+int run_application(config::Config config, config::Environment environment) {
+    auto application = Application::make(std::move(config), std::move(environment));
+    if (!application) {
+        logger.error("Cannot start", {{"reason", application.error().message}});
+        return ExitCode::failed;
+    }
+    try {
+        (*application)->run();
+        return ExitCode::good;
+    } catch (const std::exception& error) {
+        logger.error("Stopped by an error that should not happen; please report it", {{"reason", error.what()}});
+        return ExitCode::failed;
+    }
+}
+
+}  // namespace
+
+int run(const RunOptions& options) {
+    harden_process();
+    auto environment = config::process_environment();
+    auto config = load_config_or_complain(options.config_file, environment);
+    if (!config) return ExitCode::bad_configuration;
+    log::configure(config->logging);
+    const int exit_code = run_application(std::move(*config), std::move(environment));
+    log::shutdown();
+    return exit_code;
+}
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,65 @@
+#include "daemon/intake.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/system/system_error.hpp>
+#include <nlohmann/json.hpp>
+
+#include "jiro/base/log.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+constexpr log::Logger logger{"intake"};
+
+// The result that hubs which wait for an answer expect.
+nlohmann::json answer(const std::string& command_sync_id, bool is_success, const std::string& message) {
+    auto errors = nlohmann::json::array();
+    if (!is_success) errors.push_back(message);
+    return {
+        {"isSuccess", is_success}, {"message", message}, {"errors", std::move(errors)}, {"requestId", command_sync_id}};
+}
+
+nlohmann::json answer(const std::string& command_sync_id, const commands::Completion& completion) {
+    return answer(command_sync_id, completion.is_success(), completion.message);
+}
+
+}  // namespace
+
+void Intake::attach(signalr::HubConnection& hub) {
+    for (const char* target : {"ReceiveCommand", "CommandReceived"}) {
+        hub.on_result(target, [this](signalr::Invocation invocation) { return receive(std::move(invocation)); }).keep();
+    }
+}
+
+Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
+    if (invocation.arguments.empty()) {
+        observer_.rejected(commands::Rejection::malformed);
+        throw signalr::ArgumentMismatch("expected 1 argument, got 0");
+    }
+    auto parsed = commands::parse_command_message(invocation.arguments[0]);
+    if (!parsed.answerable()) {
+        observer_.rejected(commands::Rejection::malformed);
+        logger.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
+        co_return *parsed.error;
+    }
+    const bool hub_waits = invocation.invocation_id.has_value();
+    invocation.arguments.clear();  // large, and not needed while the command runs
+    const std::string id = parsed.message.command_sync_id;
+
+    const auto receipt = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
+    if (!hub_waits) co_return nlohmann::json();
+    if (receipt.kind() != commands::ReceiptKind::refused && acknowledge_ == commands::Acknowledge::received) {
+        co_return answer(id, true, "received");
+    }
+    try {
+        const auto completion = co_await receipt.finished();
+        co_return answer(id, completion);
+    } catch (const boost::system::system_error& error) {
+        // The hub no longer wants the command (CancelInvocation). At the daemon's stop nothing is left to cancel here.
+        if (error.code() == boost::asio::error::operation_aborted) dispatcher_.cancel(id);
+        throw;
+    }
+}
+
+}  // namespace jiro::daemon

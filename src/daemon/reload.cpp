@@ -1,0 +1,75 @@
+#include "daemon/reload.hpp"
+
+#include <csignal>
+
+#include "jiro/base/log.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+constexpr log::Logger logger{"reload"};
+
+std::string joined(const std::vector<std::string>& items) {
+    std::string text;
+    for (const auto& item : items) text += text.empty() ? item : ", " + item;
+    return text;
+}
+
+}  // namespace
+
+Reloader::Reloader(const boost::asio::any_io_executor& executor, config::Config current,
+                   config::Environment environment, const Clock& clock, ServiceNotifier& notifier, Apply apply)
+    : signals_(executor, SIGHUP),
+      current_(std::move(current)),
+      environment_(std::move(environment)),
+      clock_(clock),
+      notifier_(notifier),
+      apply_(std::move(apply)) {}
+
+Task<> Reloader::run() {
+    for (;;) {
+        co_await signals_.async_wait(boost::asio::use_awaitable);
+        reload();
+    }
+}
+
+ReloadReport Reloader::reload() {
+    notifier_.reloading();
+    const auto report = try_reload();
+    last_succeeded_ = report.accepted();
+    last_at_ = clock_.wall_now();
+    complaint_ = report.accepted() ? "" : "; last reload refused: " + report.errors.front();
+    if (report.accepted()) {
+        logger.info("Configuration reloaded", {{"changed", joined(report.in_force)}});
+        if (!report.want_restart.empty()) {
+            logger.warn("Some changed keys wait for a restart of the daemon", {{"keys", joined(report.want_restart)}});
+        }
+    } else {
+        for (const auto& error : report.errors)
+            logger.error("Reload refused; the old configuration stays", {{"reason", error}});
+    }
+    notifier_.ready();
+    return report;
+}
+
+ReloadReport Reloader::try_reload() {
+    ReloadReport report;
+    auto loaded = config::load_file(current_.source, environment_);
+    for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
+    if (!loaded) return report;
+
+    const auto changes = config::changes(current_, *loaded.config);
+    if (const auto applied = apply_(*loaded.config, changes); !applied) {
+        report.errors.push_back(applied.error().message);
+        return report;
+    }
+    for (const auto& change : changes) {
+        (change.effect == config::Effect::restart ? report.want_restart : report.in_force).push_back(change.key_path);
+    }
+    for (const auto& warning : loaded.config->warnings) logger.warn(warning.text);
+    current_ = std::move(*loaded.config);
+    return report;
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,59 @@
+#pragma once
+// Reads the configuration again on SIGHUP (systemctl reload): validate, then swap. A file with errors, or one that
+// cannot be applied, changes nothing; the errors are logged and shown in the service's status. Event loop only.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/service_notifier.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/config/config.hpp"
+#include "jiro/config/load.hpp"
+#include "jiro/config/print.hpp"
+
+namespace jiro::daemon {
+
+struct ReloadReport {
+    std::vector<std::string> errors;        // why it was refused; empty: it is in force
+    std::vector<std::string> in_force;      // keys that changed
+    std::vector<std::string> want_restart;  // keys that changed and wait for a restart
+    [[nodiscard]] bool accepted() const noexcept { return errors.empty(); }
+};
+
+class Reloader {
+  public:
+    // Puts a validated configuration in force, all or nothing.
+    using Apply = std::function<Result<>(const config::Config& next, const std::vector<config::Change>& changes)>;
+
+    Reloader(const boost::asio::any_io_executor& executor, config::Config current, config::Environment environment,
+             const Clock& clock, ServiceNotifier& notifier, Apply apply);
+
+    // Reloads at each SIGHUP until cancelled.
+    [[nodiscard]] Task<> run();
+    ReloadReport reload();
+
+    [[nodiscard]] std::optional<bool> last_succeeded() const noexcept { return last_succeeded_; }
+    [[nodiscard]] std::optional<WallTime> last_at() const noexcept { return last_at_; }
+    // "; last reload refused: ..." for the status line; empty when all is well.
+    [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
+
+  private:
+    ReloadReport try_reload();
+
+    boost::asio::signal_set signals_;
+    config::Config current_;
+    config::Environment environment_;
+    const Clock& clock_;
+    ServiceNotifier& notifier_;
+    Apply apply_;
+    std::optional<bool> last_succeeded_;
+    std::optional<WallTime> last_at_;
+    std::string complaint_;
+};
+
+}  // namespace jiro::daemon

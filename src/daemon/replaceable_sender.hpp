@@ -1,0 +1,24 @@
+#pragma once
+// A ResultSender that forwards to another one, which a reload may replace: the courier keeps its reference, calls under
+// way end on the sender that they began with. Event loop only.
+
+#include <memory>
+
+#include "jiro/delivery/result_sender.hpp"
+
+namespace jiro::daemon {
+
+class ReplaceableSender final : public delivery::ResultSender {
+  public:
+    explicit ReplaceableSender(std::unique_ptr<delivery::ResultSender> sender) : sender_(std::move(sender)) {}
+
+    void replace(std::unique_ptr<delivery::ResultSender> sender) { sender_ = std::move(sender); }
+
+    [[nodiscard]] Task<delivery::SendResult> send(delivery::Bytes message, std::string id, int attempt) override;
+    void reset() override { sender_->reset(); }
+
+  private:
+    std::shared_ptr<delivery::ResultSender> sender_;  // shared with the calls under way
+};
+
+}  // namespace jiro::daemon

@@ -1,0 +1,48 @@
+#include "daemon/state_directory.hpp"
+
+#include <unistd.h>
+
+#include <system_error>
+
+namespace jiro::daemon {
+
+namespace {
+
+std::string variable(const config::Environment& environment, std::string_view name) {
+    const auto found = environment.find(name);
+    return found == environment.end() ? std::string() : found->second;
+}
+
+std::filesystem::path default_directory(const config::Environment& environment) {
+    // systemd separates several state directories by colons; the first is ours.
+    if (const auto state = variable(environment, "STATE_DIRECTORY"); !state.empty())
+        return state.substr(0, state.find(':'));
+    if (geteuid() == 0) return "/var/lib/jiro";
+    if (const auto state = variable(environment, "XDG_STATE_HOME"); !state.empty()) return state + "/jiro";
+    if (const auto home = variable(environment, "HOME"); !home.empty()) return home + "/.local/state/jiro";
+    return {};
+}
+
+}  // namespace
+
+Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
+                                                  const config::Environment& environment) {
+    if (settings.path == kInMemory) return settings.path;
+    const auto directory = settings.path.empty() ? default_directory(environment) : settings.path.parent_path();
+    if (directory.empty() && settings.path.empty()) {
+        return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
+                     "no folder for the outbox: set Outbox.Path, or STATE_DIRECTORY or HOME in the environment");
+    }
+    if (std::error_code error; !directory.empty() && !std::filesystem::is_directory(directory, error)) {
+        std::filesystem::create_directories(directory, error);
+        if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+        if (error) {
+            return Error(boost::system::error_code(error), "the outbox's folder " + directory.string() +
+                                                               " cannot be made: " + error.message() +
+                                                               "; create it for the daemon's user, or set Outbox.Path");
+        }
+    }
+    return settings.path.empty() ? directory / "outbox.db" : settings.path;
+}
+
+}  // namespace jiro::daemon

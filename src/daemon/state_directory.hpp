@@ -1,0 +1,21 @@
+#pragma once
+// Where the outbox lies when Outbox.Path does not say.
+
+#include <filesystem>
+#include <string_view>
+
+#include "jiro/base/error.hpp"
+#include "jiro/config/load.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::daemon {
+
+// Outbox.Path with this value keeps results in memory only: they are lost with the process.
+inline constexpr std::string_view kInMemory = ":memory:";
+
+// The configured path, or outbox.db in: ${STATE_DIRECTORY} (systemd), /var/lib/jiro for root, else
+// ${XDG_STATE_HOME:-~/.local/state}/jiro. Creates the folder, 0700, when it is missing; fails with what to do.
+[[nodiscard]] Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
+                                                                const config::Environment& environment);
+
+}  // namespace jiro::daemon
