@@ -1,0 +1,90 @@
+#include "signalr/protocol/cookie_jar.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace jiro::signalr {
+
+namespace {
+
+constexpr std::size_t kMaxCookies = 50;
+constexpr std::size_t kMaxCookieBytes = 4096;
+
+std::string_view trim(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t");
+    if (first == std::string_view::npos) return {};
+    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+std::string lower(std::string_view text) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return result;
+}
+
+bool domain_matches(std::string_view host, std::string_view domain) {
+    return host == domain ||
+           (host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
+}
+
+bool path_matches(std::string_view path, std::string_view prefix) {
+    return path == prefix || (path.starts_with(prefix) && (prefix.ends_with('/') || path[prefix.size()] == '/'));
+}
+
+std::string default_path(const Url& url) {
+    const auto slash = url.path().rfind('/');
+    return slash == 0 || slash == std::string::npos ? "/" : url.path().substr(0, slash);
+}
+
+bool has_control(std::string_view text) {
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
+}  // namespace
+
+void CookieJar::store(const Url& from, std::string_view set_cookie) {
+    if (set_cookie.size() > kMaxCookieBytes || has_control(set_cookie)) return;
+    auto end = set_cookie.find(';');
+    const auto pair = set_cookie.substr(0, end);
+    const auto equals = pair.find('=');
+    if (equals == std::string_view::npos || trim(pair.substr(0, equals)).empty()) return;
+
+    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))), from.host(),
+                  default_path(from)};
+    bool expired = false;
+    while (end != std::string_view::npos) {
+        set_cookie.remove_prefix(end + 1);
+        end = set_cookie.find(';');
+        const auto attribute = trim(set_cookie.substr(0, end));
+        const auto split = attribute.find('=');
+        const auto name = lower(trim(attribute.substr(0, split)));
+        const auto value = split == std::string_view::npos ? std::string_view() : trim(attribute.substr(split + 1));
+        if (name == "secure") cookie.secure = true;
+        if (name == "path" && value.starts_with('/')) cookie.path = value;
+        if (name == "max-age") expired = value.starts_with('-') || value == "0";
+        if (name == "domain" && !value.empty()) {
+            cookie.domain = lower(value.starts_with('.') ? value.substr(1) : value);
+            cookie.host_only = false;
+        }
+    }
+    // A cookie for somebody else's domain, or for a whole top-level domain, is none of the server's business.
+    if (!domain_matches(from.host(), cookie.domain)) return;
+    if (!cookie.host_only && cookie.domain.find('.') == std::string::npos && cookie.domain != from.host()) return;
+
+    std::erase_if(cookies_, [&](const Cookie& other) {
+        return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path;
+    });
+    if (!expired && cookies_.size() < kMaxCookies) cookies_.push_back(std::move(cookie));
+}
+
+std::string CookieJar::header_for(const Url& to) const {
+    std::string header;
+    for (const Cookie& cookie : cookies_) {
+        const bool host_fits = cookie.host_only ? to.host() == cookie.domain : domain_matches(to.host(), cookie.domain);
+        if (!host_fits || !path_matches(to.path(), cookie.path) || (cookie.secure && !to.is_tls())) continue;
+        header += (header.empty() ? "" : "; ") + cookie.name + '=' + cookie.value;
+    }
+    return header;
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,193 @@
+#include "signalr/protocol/json_codec.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "jiro/signalr/errors.hpp"
+#include "signalr/protocol/json_reader.hpp"
+
+namespace jiro::signalr {
+
+using nlohmann::json;
+
+namespace {
+
+Error breach(std::string_view what) { return Error(errc::protocol_error, std::string(what)); }
+
+// The member, or null when it is absent.
+json* member(json& object, const char* name) {
+    const auto found = object.find(name);
+    return found == object.end() ? nullptr : &*found;
+}
+
+// Absent, null and "" are the same: no id.
+Result<std::optional<std::string>> optional_id(json& object) {
+    json* id = member(object, "invocationId");
+    if (id == nullptr || id->is_null()) return std::optional<std::string>();
+    if (!id->is_string()) return breach("'invocationId' is not a string");
+    auto& text = id->get_ref<std::string&>();
+    if (text.empty()) return std::optional<std::string>();
+    return std::optional<std::string>(std::move(text));
+}
+
+Result<std::string> required_id(json& object) {
+    auto id = optional_id(object);
+    if (!id) return id.error();
+    if (!*id) return breach("'invocationId' is missing");
+    return std::move(**id);
+}
+
+Result<std::optional<std::string>> optional_text(json& object, const char* name) {
+    json* value = member(object, name);
+    if (value == nullptr || value->is_null()) return std::optional<std::string>();
+    if (!value->is_string()) return breach("'" + std::string(name) + "' is not a string");
+    return std::optional<std::string>(std::move(value->get_ref<std::string&>()));
+}
+
+Result<std::int64_t> required_sequence_id(json& object) {
+    const json* id = member(object, "sequenceId");
+    if (id == nullptr) return breach("'sequenceId' is missing");
+    if (!id->is_number_integer()) return breach("'sequenceId' is not an integer");
+    if (id->is_number_unsigned() && id->get<std::uint64_t>() > INT64_MAX) return breach("'sequenceId' is out of range");
+    return id->get<std::int64_t>();
+}
+
+// Headers are disregarded, but their shape is part of the protocol.
+bool headers_are_fine(json& object) {
+    const json* headers = member(object, "headers");
+    if (headers == nullptr || headers->is_null()) return true;
+    return headers->is_object() && std::ranges::all_of(*headers, [](const json& value) { return value.is_string(); });
+}
+
+bool stream_ids_are_fine(json& object) {
+    const json* ids = member(object, "streamIds");
+    if (ids == nullptr || ids->is_null()) return true;
+    return ids->is_array() && std::ranges::all_of(*ids, [](const json& value) { return value.is_string(); });
+}
+
+struct Call {
+    std::string target;
+    json arguments;
+};
+
+Result<Call> read_call(json& object) {
+    json* target = member(object, "target");
+    if (target == nullptr || !target->is_string()) return breach("'target' is missing or not a string");
+    json* arguments = member(object, "arguments");
+    if (arguments == nullptr || !arguments->is_array()) return breach("'arguments' is missing or not an array");
+    if (!stream_ids_are_fine(object)) return breach("'streamIds' is not an array of strings");
+    return Call{std::move(target->get_ref<std::string&>()), std::move(*arguments)};
+}
+
+Result<HubMessage> read_invocation(json& object) {
+    auto id = optional_id(object);
+    if (!id) return id.error();
+    auto call = read_call(object);
+    if (!call) return call.error();
+    return InvocationMessage{std::move(call->target), std::move(*id), std::move(call->arguments), {}};
+}
+
+Result<HubMessage> read_stream_invocation(json& object) {
+    auto id = required_id(object);
+    if (!id) return id.error();
+    auto call = read_call(object);
+    if (!call) return call.error();
+    return StreamInvocationMessage{std::move(call->target), std::move(*id), std::move(call->arguments), {}};
+}
+
+Result<HubMessage> read_stream_item(json& object) {
+    auto id = required_id(object);
+    if (!id) return id.error();
+    json* item = member(object, "item");
+    if (item == nullptr) return breach("'item' is missing");
+    return StreamItemMessage{std::move(*id), std::move(*item)};
+}
+
+Result<HubMessage> read_completion(json& object) {
+    auto id = required_id(object);
+    if (!id) return id.error();
+    auto error = optional_text(object, "error");
+    if (!error) return error.error();
+    CompletionMessage message{std::move(*id), {}, std::move(*error)};
+    json* result = member(object, "result");
+    if (result != nullptr && message.error) {
+        if (!result->is_null()) return breach("a Completion with both 'result' and 'error'");
+    } else if (result != nullptr) {
+        message.result = std::move(*result);
+    }
+    return message;
+}
+
+Result<HubMessage> read_cancel(json& object) {
+    auto id = required_id(object);
+    if (!id) return id.error();
+    return CancelInvocationMessage{std::move(*id)};
+}
+
+Result<HubMessage> read_close(json& object) {
+    auto error = optional_text(object, "error");
+    if (!error) return error.error();
+    CloseMessage message{std::move(*error), false};
+    if (const json* allow = member(object, "allowReconnect"); allow != nullptr && !allow->is_null()) {
+        if (!allow->is_boolean()) return breach("'allowReconnect' is not a boolean");
+        message.allow_reconnect = allow->get<bool>();
+    }
+    return message;
+}
+
+Result<HubMessage> read_ack(json& object) {
+    const auto id = required_sequence_id(object);
+    if (!id) return id.error();
+    return AckMessage{*id};
+}
+
+Result<HubMessage> read_sequence(json& object) {
+    const auto id = required_sequence_id(object);
+    if (!id) return id.error();
+    return SequenceMessage{*id};
+}
+
+// 0, which no message has, stands for every number that is not an integer of a known type.
+Result<std::int64_t> read_type(json& object) {
+    const json* type = member(object, "type");
+    if (type == nullptr) return breach("'type' is missing");
+    if (!type->is_number()) return breach("'type' is not a number");
+    if (type->is_number_unsigned())
+        return static_cast<std::int64_t>(std::min<std::uint64_t>(type->get<std::uint64_t>(), 1000));
+    if (type->is_number_integer()) return type->get<std::int64_t>();
+    const double number = type->get<double>();
+    return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
+}
+
+}  // namespace
+
+Result<HubMessage> parse_record(std::string_view record) {
+    auto object = read_json_object(record);
+    if (!object) return object.error();
+    const auto type = read_type(*object);
+    if (!type) return type.error();
+    if (*type >= 1 && *type <= 5 && !headers_are_fine(*object)) return breach("'headers' is not an object of strings");
+    switch (static_cast<MessageType>(*type)) {
+        case MessageType::invocation:
+            return read_invocation(*object);
+        case MessageType::stream_item:
+            return read_stream_item(*object);
+        case MessageType::completion:
+            return read_completion(*object);
+        case MessageType::stream_invocation:
+            return read_stream_invocation(*object);
+        case MessageType::cancel_invocation:
+            return read_cancel(*object);
+        case MessageType::ping:
+            return HubMessage(PingMessage{});
+        case MessageType::close:
+            return read_close(*object);
+        case MessageType::ack:
+            return read_ack(*object);
+        case MessageType::sequence:
+            return read_sequence(*object);
+    }
+    return HubMessage(UnknownMessage{});
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,21 @@
+#pragma once
+// Records to messages and back (HubProtocol, "JSON Encoding"). Pure; one parse a record. What the specification leaves
+// open follows docs/signalr-client.md: unknown members and types are skipped, null and "" ids count as absent.
+
+#include <string>
+#include <string_view>
+
+#include "jiro/base/error.hpp"
+#include "signalr/protocol/hub_message.hpp"
+
+namespace jiro::signalr {
+
+// `record` without its separator. An error (protocol_error, invalid_json, invalid_utf8, nesting_too_deep) ends the
+// connection; it never quotes the record.
+[[nodiscard]] Result<HubMessage> parse_record(std::string_view record);
+
+// Appends the record with its separator. Fails with invalid_utf8 when a text of ours is not UTF-8; nothing is appended
+// then.
+[[nodiscard]] Result<void> append_record(std::string& out, const HubMessage& message);
+
+}  // namespace jiro::signalr

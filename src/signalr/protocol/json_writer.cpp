@@ -1,0 +1,145 @@
+#include <algorithm>
+
+#include "jiro/signalr/base64.hpp"
+#include "jiro/signalr/errors.hpp"
+#include "signalr/protocol/json_codec.hpp"
+#include "signalr/protocol/record_splitter.hpp"
+
+namespace jiro::signalr {
+
+using nlohmann::json;
+
+namespace {
+
+bool contains_binary(const json& value) {
+    if (value.is_binary()) return true;
+    return value.is_structured() && std::ranges::any_of(value, contains_binary);
+}
+
+// byte[] is a base64 string in the JSON protocol.
+json without_binary(const json& value) {
+    if (value.is_binary()) {
+        const auto& bytes = value.get_binary();
+        return to_base64(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    }
+    json copy = value;
+    if (copy.is_structured()) {
+        for (json& element : copy) element = without_binary(element);
+    }
+    return copy;
+}
+
+void append_value(std::string& out, const json& value) {
+    out += contains_binary(value) ? without_binary(value).dump() : value.dump();
+}
+
+void append_text(std::string& out, std::string_view text) { out += json(text).dump(); }
+
+void append_id(std::string& out, std::string_view id) {
+    out += R"(,"invocationId":)";
+    append_text(out, id);
+}
+
+void append_call(std::string& out, std::string_view target, const json& arguments,
+                 const std::vector<std::string>& stream_ids) {
+    out += R"(,"target":)";
+    append_text(out, target);
+    out += R"(,"arguments":)";
+    append_value(out, arguments);
+    if (!stream_ids.empty()) {
+        out += R"(,"streamIds":)";
+        append_value(out, json(stream_ids));
+    }
+}
+
+// One overload a message; each writes the members behind "type".
+struct Writer {
+    std::string& out;
+
+    void begin(MessageType type) {
+        out += R"({"type":)";
+        out += std::to_string(static_cast<int>(type));
+    }
+    void operator()(const InvocationMessage& message) {
+        begin(MessageType::invocation);
+        if (message.invocation_id) append_id(out, *message.invocation_id);
+        append_call(out, message.target, message.arguments, message.stream_ids);
+    }
+    void operator()(const StreamItemMessage& message) {
+        begin(MessageType::stream_item);
+        append_id(out, message.invocation_id);
+        out += R"(,"item":)";
+        append_value(out, message.item);
+    }
+    void operator()(const CompletionMessage& message) {
+        begin(MessageType::completion);
+        append_id(out, message.invocation_id);
+        if (message.error) {
+            out += R"(,"error":)";
+            append_text(out, *message.error);
+        } else if (message.result) {
+            out += R"(,"result":)";
+            append_value(out, *message.result);
+        }
+    }
+    void operator()(const StreamInvocationMessage& message) {
+        begin(MessageType::stream_invocation);
+        append_id(out, message.invocation_id);
+        append_call(out, message.target, message.arguments, message.stream_ids);
+    }
+    void operator()(const CancelInvocationMessage& message) {
+        begin(MessageType::cancel_invocation);
+        append_id(out, message.invocation_id);
+    }
+    void operator()(const PingMessage&) { begin(MessageType::ping); }
+    void operator()(const CloseMessage& message) {
+        begin(MessageType::close);
+        if (message.error) {
+            out += R"(,"error":)";
+            append_text(out, *message.error);
+        }
+    }
+    void operator()(const AckMessage& message) {
+        begin(MessageType::ack);
+        out += R"(,"sequenceId":)" + std::to_string(message.sequence_id);
+    }
+    void operator()(const SequenceMessage& message) {
+        begin(MessageType::sequence);
+        out += R"(,"sequenceId":)" + std::to_string(message.sequence_id);
+    }
+    void operator()(const UnknownMessage&) { out += '{'; }
+};
+
+}  // namespace
+
+Result<void> append_record(std::string& out, const HubMessage& message) {
+    const auto before = out.size();
+    try {
+        std::visit(Writer{out}, message);
+    } catch (const json::exception&) {
+        out.resize(before);
+        return Error(errc::invalid_utf8, "a text to be sent to the hub is not valid UTF-8");
+    }
+    out += '}';
+    out += kRecordSeparator;
+    return {};
+}
+
+std::string to_base64(std::string_view bytes) {
+    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const auto group = bytes.substr(i, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t j = 0; j < 3; ++j) {
+            bits = bits << 8 | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
+        }
+        for (std::size_t j = 0; j < 4; ++j) {
+            text += j <= group.size() ? kAlphabet[bits >> (18 - 6 * j) & 0x3F] : '=';
+        }
+    }
+    return text;
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,133 @@
+#include "signalr/protocol/negotiate.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "jiro/signalr/errors.hpp"
+#include "signalr/protocol/json_reader.hpp"
+
+namespace jiro::signalr {
+
+using nlohmann::json;
+
+namespace {
+
+Error invalid(std::string_view what) {
+    return Error(errc::negotiate_invalid, "Invalid negotiation response received: " + std::string(what));
+}
+
+// A non-empty string member; nullopt when absent, null, empty or of another type.
+std::optional<std::string> text_member(const json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_string()) return std::nullopt;
+    const auto& text = found->get_ref<const std::string&>();
+    if (text.empty()) return std::nullopt;
+    return text;
+}
+
+bool looks_like_html(std::string_view body) {
+    const auto start = body.find_first_not_of(" \t\r\n");
+    return start != std::string_view::npos && body[start] == '<';
+}
+
+// Empty when WebSockets with Text is among them; else what is wrong.
+std::optional<Error> check_transports(const json& answer) {
+    const auto transports = answer.find("availableTransports");
+    if (transports == answer.end() || !transports->is_array()) return invalid("'availableTransports' is missing");
+    bool usable = false;
+    std::string offered;
+    for (const json& entry : *transports) {
+        if (!entry.is_object()) return invalid("an entry of 'availableTransports' is not an object");
+        const auto name = text_member(entry, "transport");
+        if (!name) return invalid("a transport without a name");
+        offered += (offered.empty() ? "" : ", ") + name->substr(0, 40);
+        const auto formats = entry.find("transferFormats");
+        const bool text = formats != entry.end() && formats->is_array() &&
+                          std::ranges::any_of(*formats, [](const json& format) { return format == "Text"; });
+        usable = usable || (*name == "WebSockets" && text);
+    }
+    if (usable) return std::nullopt;
+    return Error(errc::no_common_transport, "the server does not offer WebSockets with text messages, only: " +
+                                                (offered.empty() ? "nothing" : offered) +
+                                                "; enable WebSockets on the server and on proxies in front of it");
+}
+
+Result<NegotiateAnswer> read_redirect(const std::string& target, const json& answer) {
+    auto url = Url::parse(target);
+    if (!url) return invalid("the redirect's 'url' is " + url.error().message);
+    return NegotiateRedirect{std::move(*url), Secret(text_member(answer, "accessToken").value_or(""))};
+}
+
+Result<int> read_version(const json& answer) {
+    const auto version = answer.find("negotiateVersion");
+    if (version == answer.end() || version->is_null()) return 0;
+    if (!version->is_number_integer()) return invalid("'negotiateVersion' is not an integer");
+    return *version > 0 ? 1 : 0;
+}
+
+Result<NegotiateAnswer> read_accepted(const json& answer, bool asked_stateful_reconnect) {
+    const auto version = read_version(answer);
+    if (!version) return version.error();
+    NegotiateAccepted accepted;
+    auto id = text_member(answer, "connectionId");
+    if (!id) return invalid("'connectionId' is missing");
+    accepted.connection_id = std::move(*id);
+    accepted.connection_token = Secret(accepted.connection_id);
+    if (*version > 0) {
+        auto token = text_member(answer, "connectionToken");
+        if (!token) return invalid("'connectionToken' is missing");
+        accepted.connection_token = Secret(std::move(*token));
+    }
+    if (auto problem = check_transports(answer)) return std::move(*problem);
+    if (const auto stateful = answer.find("useStatefulReconnect"); stateful != answer.end()) {
+        if (!stateful->is_boolean() && !stateful->is_null()) return invalid("'useStatefulReconnect' is not a boolean");
+        accepted.stateful_reconnect = *stateful == true;
+    }
+    if (accepted.stateful_reconnect && !asked_stateful_reconnect) {
+        return invalid("the server turned stateful reconnect on without being asked");
+    }
+    if (const auto lifetime = answer.find("tokenLifetimeSeconds");
+        lifetime != answer.end() && lifetime->is_number_integer() && *lifetime > 0 && *lifetime < 1'000'000'000) {
+        accepted.token_lifetime = std::chrono::seconds(lifetime->get<std::int64_t>());
+    }
+    return NegotiateAnswer(std::move(accepted));
+}
+
+}  // namespace
+
+Url negotiate_url(const Url& hub, bool ask_stateful_reconnect) {
+    Url url = hub.with_segment("negotiate");
+    if (!url.has_parameter("negotiateVersion")) url = url.with_parameter("negotiateVersion", "1");
+    return ask_stateful_reconnect ? url.with_parameter("useStatefulReconnect", "true") : url;
+}
+
+Url websocket_url(const Url& hub, const Secret& connection_token) {
+    const Url url = hub.as_websocket();
+    return connection_token.empty() ? url : url.with_parameter("id", connection_token.reveal());
+}
+
+Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked_stateful_reconnect) {
+    const auto answer = read_json_object(body);
+    if (!answer) {
+        return invalid(looks_like_html(body)
+                           ? "it is an HTML page: usually a login page or a proxy, so check the hub URL"
+                           : std::string_view(answer.error().message));
+    }
+    if (answer->contains("ProtocolVersion")) {
+        return Error(errc::classic_signalr,
+                     "the server speaks ASP.NET SignalR; this client needs an ASP.NET Core SignalR server");
+    }
+    if (const auto error = answer->find("error"); error != answer->end() && !error->is_null()) {
+        return Error(errc::negotiate_refused, "the hub refused to negotiate: " +
+                                                  (error->is_string() ? error->get<std::string>().substr(0, 500)
+                                                                      : std::string("an error that is not a text")));
+    }
+    if (const auto url = text_member(*answer, "url")) return read_redirect(*url, *answer);
+    return read_accepted(*answer, asked_stateful_reconnect);
+}
+
+bool is_same_origin(const Url& left, const Url& right) {
+    return left.is_tls() == right.is_tls() && left.host() == right.host() && left.port() == right.port();
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,53 @@
+#pragma once
+// The negotiate request and its answer (TransportProtocols.md, "POST [endpoint-base]/negotiate"), as pure functions:
+// URLs, response bodies, and what each HTTP status means to the operator.
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "jiro/base/error.hpp"
+#include "jiro/base/secret.hpp"
+#include "jiro/base/url.hpp"
+
+namespace jiro::signalr {
+
+inline constexpr int kMaxRedirects = 100;
+
+// "Negotiate again over there", with this token instead of ours until the attempt is over.
+struct NegotiateRedirect {
+    Url url;
+    Secret access_token;  // empty: none was given
+};
+
+struct NegotiateAccepted {
+    std::string connection_id;  // public
+    Secret connection_token;    // goes into `id=`; version 0: the connection id
+    bool stateful_reconnect = false;
+    std::optional<std::chrono::seconds> token_lifetime;
+};
+
+using NegotiateAnswer = std::variant<NegotiateRedirect, NegotiateAccepted>;
+
+[[nodiscard]] Url negotiate_url(const Url& hub, bool ask_stateful_reconnect);
+// ws(s), with `id=<token>` when there is one.
+[[nodiscard]] Url websocket_url(const Url& hub, const Secret& connection_token);
+
+// The body of a 200. Errors: negotiate_invalid, negotiate_refused, classic_signalr, no_common_transport.
+[[nodiscard]] Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked_stateful_reconnect);
+
+// Same scheme security, host and port: our own credentials may go there.
+[[nodiscard]] bool is_same_origin(const Url& left, const Url& right);
+
+enum class HttpStep { negotiate, upgrade };
+
+// What any other status than 200 (negotiate) or 101 (upgrade) means, and what to do about it.
+[[nodiscard]] Error status_error(HttpStep step, unsigned status, const Url& url);
+
+// Delay-seconds or an HTTP date, seen at `now`; nullopt when neither. At most a day.
+[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
+                                                                    std::chrono::system_clock::time_point now);
+
+}  // namespace jiro::signalr

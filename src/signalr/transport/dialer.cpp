@@ -1,0 +1,139 @@
+#include "signalr/transport/dialer.hpp"
+
+#include <algorithm>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "jiro/base/with_timeout.hpp"
+#include "jiro/signalr/errors.hpp"
+#include "signalr/connection/event.hpp"
+#include "signalr/transport/proxy.hpp"
+
+namespace jiro::signalr {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+// While more addresses are left, one that does not answer gets so long only.
+constexpr std::chrono::milliseconds kNextAddressAfter{2'000};
+
+// getaddrinfo cannot be interrupted: when its limit passes, it ends alone and its answer is dropped here.
+struct Lookup {
+    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), ended(executor) {}
+
+    tcp::resolver resolver;
+    Event ended;
+    bool over = false;
+    error_code error;
+    std::vector<tcp::endpoint> endpoints;
+};
+
+// The first of each family first, then alternating: one broken family costs one wait (after RFC 8305).
+std::vector<tcp::endpoint> interleaved(const std::vector<tcp::endpoint>& endpoints) {
+    if (endpoints.empty()) return {};
+    const bool first_is_v6 = endpoints.front().address().is_v6();
+    std::vector<tcp::endpoint> same;
+    std::vector<tcp::endpoint> other;
+    for (const auto& endpoint : endpoints)
+        (endpoint.address().is_v6() == first_is_v6 ? same : other).push_back(endpoint);
+    std::vector<tcp::endpoint> result;
+    for (std::size_t i = 0; i < std::max(same.size(), other.size()); ++i) {
+        if (i < same.size()) result.push_back(same[i]);
+        if (i < other.size()) result.push_back(other[i]);
+    }
+    return result;
+}
+
+Task<> wait_for(std::shared_ptr<Lookup> lookup) {
+    while (!lookup->over) co_await lookup->ended.wait();
+}
+
+Task<Result<std::vector<tcp::endpoint>>> resolve(Clock& clock, std::string host, std::uint16_t port,
+                                                 std::chrono::milliseconds limit) {
+    error_code not_an_address;
+    const auto address = asio::ip::make_address(host, not_an_address);
+    if (!not_an_address) co_return std::vector<tcp::endpoint>{tcp::endpoint(address, port)};
+
+    const auto executor = co_await asio::this_coro::executor;
+    auto lookup = std::make_shared<Lookup>(executor);
+    lookup->resolver.async_resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service,
+                                   [lookup](const error_code& error, const tcp::resolver::results_type& results) {
+                                       lookup->error = error;
+                                       for (const auto& entry : results) lookup->endpoints.push_back(entry.endpoint());
+                                       lookup->over = true;
+                                       lookup->ended.notify();
+                                   });
+    if (!co_await with_timeout(clock, limit, wait_for(lookup))) {
+        co_return Error(errc::resolve_timeout,
+                        "resolving " + host + " took longer than " + limit_text(limit) + "; check the DNS servers");
+    }
+    if (lookup->error || lookup->endpoints.empty()) {
+        co_return Error(errc::resolve_failed, "resolving " + host + " failed: " + lookup->error.message() +
+                                                  "; check the name in the URL and the DNS servers");
+    }
+    co_return interleaved(lookup->endpoints);
+}
+
+Task<error_code> connect_one(tcp::socket& socket, tcp::endpoint endpoint) {
+    const auto [error] = co_await socket.async_connect(endpoint, kNoThrow);
+    co_return error;
+}
+
+Task<Result<tcp::socket>> connect(Clock& clock, std::string authority, std::vector<tcp::endpoint> endpoints,
+                                  std::chrono::milliseconds limit) {
+    const auto executor = co_await asio::this_coro::executor;
+    const auto deadline = clock.now() + limit;
+    std::string reasons;
+    bool timed_out = false;
+    for (std::size_t i = 0; i < endpoints.size() && clock.now() < deadline; ++i) {
+        const bool is_last = i + 1 == endpoints.size();
+        const Duration left = deadline - clock.now();
+        const Duration patience = is_last ? left : std::min<Duration>(left, kNextAddressAfter);
+        tcp::socket socket(executor);
+        const auto error = co_await with_timeout(clock, patience, connect_one(socket, endpoints[i]));
+        if (error && !*error) {
+            error_code ignored;
+            socket.set_option(tcp::no_delay(true), ignored);
+            co_return std::move(socket);
+        }
+        timed_out = !error;
+        reasons += (reasons.empty() ? "" : ", ") + endpoints[i].address().to_string() + ": " +
+                   (error ? error->message() : std::string("no answer"));
+    }
+    if (timed_out) {
+        co_return Error(errc::connect_timeout, "connecting to " + authority + " took longer than " + limit_text(limit) +
+                                                   " (" + reasons + "); check the network and firewalls in between");
+    }
+    co_return Error(errc::connect_failed, "connecting to " + authority + " failed (" + reasons +
+                                              "); check that the server runs and listens there");
+}
+
+}  // namespace
+
+std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
+
+Task<Result<tcp::socket>> dial(Clock& clock, const HttpRequest& request) {
+    const Url& first_hop = request.proxy ? *request.proxy : request.url;
+    auto endpoints = co_await resolve(clock, first_hop.host(), first_hop.port(), request.limits.resolve);
+    if (!endpoints) co_return endpoints.error();
+    auto socket = co_await connect(clock, first_hop.authority(), std::move(*endpoints), request.limits.connect);
+    if (!socket) co_return socket.error();
+    if (request.proxy) {
+        const auto limit = request.limits.proxy;
+        auto tunnel =
+            co_await with_timeout(clock, limit, open_tunnel(*socket, *request.proxy, request.url.authority()));
+        if (!tunnel) {
+            co_return Error(errc::proxy_timeout, "the proxy " + request.proxy->authority() +
+                                                     " did not open a tunnel to " + request.url.authority() +
+                                                     " within " + limit_text(limit));
+        }
+        if (!*tunnel) co_return tunnel->error();
+    }
+    co_return std::move(*socket);
+}
+
+}  // namespace jiro::signalr

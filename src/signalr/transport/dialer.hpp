@@ -1,0 +1,18 @@
+#pragma once
+// From a URL to a connected TCP socket: name resolution, every address in turn, and the proxy's CONNECT, each under its
+// own limit and with its own named error.
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include "jiro/base/clock.hpp"
+#include "signalr/transport/transport.hpp"
+
+namespace jiro::signalr {
+
+// The socket speaks to request.url's host, directly or through request.proxy's tunnel; TCP_NODELAY is set.
+[[nodiscard]] Task<Result<boost::asio::ip::tcp::socket>> dial(Clock& clock, const HttpRequest& request);
+
+// Limits are printed in milliseconds, as they are configured.
+[[nodiscard]] std::string limit_text(std::chrono::milliseconds limit);
+
+}  // namespace jiro::signalr

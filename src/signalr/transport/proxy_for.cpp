@@ -1,0 +1,96 @@
+#include <algorithm>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+#include <cctype>
+
+#include "jiro/signalr/errors.hpp"
+#include "jiro/signalr/settings.hpp"
+
+namespace jiro::signalr {
+
+namespace {
+
+std::string with_case(std::string_view text, int (*convert)(int)) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), [&](unsigned char c) { return static_cast<char>(convert(c)); });
+    return result;
+}
+
+// A variable under its lower or its upper case name; empty counts as not set.
+std::optional<std::string> look_up(const Environment& environment, std::string_view name) {
+    for (const auto& spelling : {std::string(name), with_case(name, std::toupper)}) {
+        auto value = environment(spelling);
+        if (value && !value->empty()) return value;
+    }
+    return std::nullopt;
+}
+
+bool is_in_prefix(const std::string& host, const std::string& prefix) {
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(host, error);
+    if (error) return false;
+    if (address.is_v4()) {
+        const auto network = boost::asio::ip::make_network_v4(prefix, error);
+        if (error) return false;
+        const auto hosts = boost::asio::ip::network_v4(address.to_v4(), network.prefix_length());
+        return hosts.canonical() == network.canonical();
+    }
+    const auto network = boost::asio::ip::make_network_v6(prefix, error);
+    if (error) return false;
+    const auto hosts = boost::asio::ip::network_v6(address.to_v6(), network.prefix_length());
+    return hosts.canonical() == network.canonical();
+}
+
+bool is_exempt_by(std::string entry, const Url& url) {
+    entry = with_case(entry, std::tolower);
+    if (entry == "*") return true;
+    if (entry.find('/') != std::string::npos) return is_in_prefix(url.host(), entry);
+    if (entry == url.authority() || entry == url.host()) return true;
+    if (entry.starts_with('[') && entry.ends_with(']')) entry = entry.substr(1, entry.size() - 2);
+    if (entry.starts_with("*.")) entry.erase(0, 1);
+    if (entry == url.host()) return true;
+    const std::string suffix = entry.starts_with('.') ? entry : '.' + entry;
+    return !entry.empty() && url.host().ends_with(suffix);
+}
+
+bool is_exempt(const std::string& list, const Url& url) {
+    std::string entry;
+    for (const char character : list + ',') {
+        if (character == ',' || character == ' ') {
+            if (!entry.empty() && is_exempt_by(entry, url)) return true;
+            entry.clear();
+        } else {
+            entry += character;
+        }
+    }
+    return false;
+}
+
+Result<std::optional<Url>> checked(Url proxy) {
+    if (proxy.scheme() != "http") {
+        return Error(errc::not_configured,
+                     "the proxy " + proxy.redacted() + " cannot be used: only http:// proxies are");
+    }
+    return std::optional<Url>(std::move(proxy));
+}
+
+}  // namespace
+
+Result<std::optional<Url>> proxy_for(const Settings& settings, const Url& url, const Environment& environment) {
+    if (settings.proxy) return checked(*settings.proxy);
+    if (!environment || url.is_loopback()) return std::optional<Url>();
+    auto value = look_up(environment, url.is_tls() ? "https_proxy" : "http_proxy");
+    if (!value) value = look_up(environment, "all_proxy");
+    if (!value) return std::optional<Url>();
+    if (const auto exempt = look_up(environment, "no_proxy"); exempt && is_exempt(*exempt, url)) {
+        return std::optional<Url>();
+    }
+    auto proxy = Url::parse(value->find("://") == std::string::npos ? "http://" + *value : *value);
+    if (!proxy) {
+        return Error(errc::not_configured, "the proxy of the environment cannot be used: " + proxy.error().message);
+    }
+    return checked(std::move(*proxy));
+}
+
+}  // namespace jiro::signalr

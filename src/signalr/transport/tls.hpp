@@ -1,0 +1,27 @@
+#pragma once
+// TLS for negotiate and upgrade alike: 1.2 or newer, the system's CAs or CaFile, host name verification, SNI, client
+// certificate. Verification is off only where TlsSettings::verify is false.
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "jiro/base/error.hpp"
+#include "signalr/transport/transport.hpp"
+
+namespace boost::asio::ssl {
+class context;
+template <typename Stream>
+class stream;
+}  // namespace boost::asio::ssl
+
+namespace jiro::signalr {
+
+// errc::tls_settings_invalid names the file and the reason.
+[[nodiscard]] Result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const TlsSettings& settings);
+
+// Names the host (SNI, verification) and performs the handshake within its limit.
+[[nodiscard]] Task<Result<void>> tls_handshake(Clock& clock,
+                                               boost::asio::ssl::stream<boost::asio::ip::tcp::socket>& stream,
+                                               const HttpRequest& request);
+
+}  // namespace jiro::signalr

@@ -1,0 +1,154 @@
+#include "signalr/transport/websocket_transport.hpp"
+
+#include <array>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/beast/websocket/ssl.hpp>
+#include <boost/beast/websocket/stream.hpp>
+
+#include "jiro/base/with_timeout.hpp"
+#include "jiro/signalr/errors.hpp"
+#include "signalr/transport/dialer.hpp"
+#include "signalr/transport/tls.hpp"
+
+namespace jiro::signalr {
+
+namespace asio = boost::asio;
+namespace websocket = boost::beast::websocket;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using TlsStream = asio::ssl::stream<tcp::socket>;
+using TlsContext = std::shared_ptr<asio::ssl::context>;
+
+namespace {
+
+constexpr std::size_t kReceiveBytes = 32'768;
+constexpr std::size_t kWriteBufferBytes = 16'384;
+
+Error receive_error(const error_code& error, const websocket::close_reason& reason) {
+    if (error == websocket::error::closed) {
+        if (reason.code == websocket::close_code::normal || reason.code == websocket::close_code::none) {
+            return Error(errc::connection_lost, "the server closed the WebSocket without a hub Close message");
+        }
+        std::string text = "the server closed the WebSocket with code " + std::to_string(reason.code);
+        if (reason.code == websocket::close_code::too_big) {
+            text +=
+                " (message too big): a message of ours is over the server's MaximumReceiveMessageSize (32 KB by "
+                "default)";
+        }
+        if (!reason.reason.empty()) text += ": " + std::string(reason.reason.c_str());
+        return Error(errc::websocket_closed, std::move(text));
+    }
+    if (error == websocket::error::bad_frame_payload) {
+        return Error(errc::invalid_utf8, "the server sent a text message that is not valid UTF-8");
+    }
+    if (error.category() == make_error_code(websocket::error::closed).category()) {
+        return Error(errc::protocol_error, "the server broke the WebSocket protocol: " + error.message());
+    }
+    return Error(errc::connection_lost, "the connection was lost: " + error.message());
+}
+
+template <typename Stream>
+class BeastTransport final : public Transport {
+  public:
+    BeastTransport(Stream stream, TlsContext context) : context_(std::move(context)), websocket_(std::move(stream)) {
+        websocket::stream_base::timeout none{};
+        none.handshake_timeout = websocket::stream_base::none();
+        none.idle_timeout = websocket::stream_base::none();
+        none.keep_alive_pings = false;
+        websocket_.set_option(none);     // every limit is the connection's own
+        websocket_.read_message_max(0);  // messages are streamed; the record splitter limits records
+        websocket_.auto_fragment(false);
+        websocket_.write_buffer_bytes(kWriteBufferBytes);
+        websocket_.text(true);
+    }
+
+    Task<Upgrade> upgrade(const HttpRequest& request, error_code& error) {
+        websocket_.set_option(websocket::stream_base::decorator([&request](websocket::request_type& message) {
+            for (const auto& [name, value] : request.headers) message.set(name, value);
+        }));
+        websocket::response_type response;
+        const auto [result] =
+            co_await websocket_.async_handshake(response, request.url.host_port(), request.url.target(), kNoThrow);
+        websocket_.set_option(websocket::stream_base::decorator([](websocket::request_type&) {}));
+        error = result;
+        Upgrade upgrade;
+        if (!result || result == websocket::error::upgrade_declined) {
+            upgrade.response.status = response.result_int();
+            for (const auto& field : response) {
+                upgrade.response.headers.emplace_back(field.name_string(), field.value());
+            }
+        }
+        co_return upgrade;
+    }
+
+    Task<Result<void>> send(std::string_view text) override {
+        const auto [error, count] = co_await websocket_.async_write(asio::buffer(text), kNoThrow);
+        if (error) co_return Error(errc::send_failed, "sending to the server failed: " + error.message());
+        co_return Result<void>();
+    }
+
+    Task<Result<std::string_view>> receive() override {
+        const auto [error, count] = co_await websocket_.async_read_some(asio::buffer(received_), kNoThrow);
+        if (error) {
+            if (error == websocket::error::closed) close_code_ = static_cast<std::uint16_t>(websocket_.reason().code);
+            co_return receive_error(error, websocket_.reason());
+        }
+        co_return std::string_view(received_.data(), count);
+    }
+
+    std::optional<std::uint16_t> close_code() const override { return close_code_; }
+
+    Task<> close(std::uint16_t code) override {
+        const websocket::close_reason reason(static_cast<websocket::close_code>(code));
+        const auto [error] = co_await websocket_.async_close(reason, kNoThrow);
+        static_cast<void>(error);  // the connection ends either way
+    }
+
+    void abort() override {
+        error_code ignored;
+        boost::beast::get_lowest_layer(websocket_).close(ignored);
+    }
+
+  private:
+    TlsContext context_;  // outlives the stream
+    websocket::stream<Stream> websocket_;
+    std::array<char, kReceiveBytes> received_{};
+    std::optional<std::uint16_t> close_code_;
+};
+
+template <typename Stream>
+Task<Result<Upgrade>> upgrade_over(Clock& clock, Stream stream, TlsContext context, const HttpRequest& request) {
+    auto transport = std::make_unique<BeastTransport<Stream>>(std::move(stream), std::move(context));
+    const auto limit = request.limits.upgrade;
+    error_code error;
+    auto upgrade = co_await with_timeout(clock, limit, transport->upgrade(request, error));
+    if (!upgrade) {
+        co_return Error(errc::upgrade_timeout, "the WebSocket upgrade at " + request.url.redacted() +
+                                                   " took longer than " + limit_text(limit));
+    }
+    if (error && error != websocket::error::upgrade_declined) {
+        co_return Error(errc::upgrade_failed,
+                        "the WebSocket upgrade at " + request.url.redacted() + " failed: " + error.message());
+    }
+    if (!error) upgrade->transport = std::move(transport);
+    co_return std::move(*upgrade);
+}
+
+}  // namespace
+
+Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
+    auto socket = co_await dial(clock, request);
+    if (!socket) co_return socket.error();
+    if (!request.url.is_tls()) co_return co_await upgrade_over(clock, std::move(*socket), TlsContext(), request);
+
+    auto context = make_tls_context(request.tls);
+    if (!context) co_return context.error();
+    TlsStream stream(std::move(*socket), **context);
+    const auto secured = co_await tls_handshake(clock, stream, request);
+    if (!secured) co_return secured.error();
+    co_return co_await upgrade_over(clock, std::move(stream), std::move(*context), request);
+}
+
+}  // namespace jiro::signalr
