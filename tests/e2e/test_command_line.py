@@ -1,0 +1,192 @@
+"""The command line and the status endpoint, as a person, a script and a load balancer use them."""
+
+import json
+import signal
+import unittest
+
+from harness.case import DaemonTest
+from harness.programs import run_client
+
+SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "{seconds}"],
+                                       "Parameters": {"seconds": {"Pattern": "[0-9.]+"}}}}}}
+
+
+class CommandLineTest(DaemonTest):
+    def write(self, text):
+        path = self.directory / "config.yaml"
+        path.write_text(text)
+        return path
+
+    def test_version_and_help(self):
+        version = run_client("--version")
+        self.assertEqual(version.returncode, 0)
+        self.assertRegex(version.stdout, r"^jiro-client \d+\.\d+\.\d+")
+        usage = run_client("--help")
+        self.assertEqual(usage.returncode, 0)
+        for word in ("run", "check-config", "status", "commands", "exec", "--config"):
+            self.assertIn(word, usage.stdout)
+
+    def test_a_wrong_command_line_is_exit_code_2(self):
+        for arguments in (["--no-such-flag"], ["no-such-command"], ["exec"], ["exec", "echo a", "--param", "novalue"]):
+            with self.subTest(arguments):
+                answer = run_client(*arguments)
+                self.assertEqual(answer.returncode, 2, answer)
+                self.assertTrue(answer.stderr)
+
+    def test_a_missing_configuration_file_is_exit_code_78(self):
+        for arguments in (["run"], ["check-config"], []):
+            with self.subTest(arguments):
+                answer = run_client(*arguments, "--config", self.directory / "absent.yaml")
+                self.assertEqual(answer.returncode, 78, answer)
+                self.assertIn("absent.yaml", answer.stderr)
+
+    def test_exec_runs_one_command_without_a_server(self):
+        config = self.write("{}")
+        answer = run_client("exec", "echo Hello", "--config", config)
+        self.assertEqual((answer.returncode, answer.stdout.strip()), (0, "Hello"))
+        failed = run_client("exec", "ecko Hello", "--config", config)
+        self.assertEqual(failed.returncode, 1)
+        self.assertIn("echo", failed.stdout + failed.stderr)
+
+    def test_exec_as_json_has_session_and_parameters(self):
+        config = self.write("{}")
+        answer = run_client("exec", "echo a", "--json", "--session", "s-1", "--param", "k=v=w", "--config", config)
+        self.assertEqual(answer.returncode, 0, answer)
+        result = json.loads(answer.stdout)
+        self.assertIn("s-1", json.dumps(result))
+        self.assertIn("v=w", json.dumps(result))
+
+    def test_commands_lists_builtin_and_exec_commands(self):
+        config = self.write(json.dumps(SLOW))
+        answer = run_client("commands", "--config", config)
+        self.assertEqual(answer.returncode, 0, answer)
+        for name in ("echo", "load", "slow"):
+            self.assertIn(name, answer.stdout)
+        listed = json.loads(run_client("commands", "--json", "--config", config).stdout)
+        self.assertIn("slow", json.dumps(listed))
+
+    def test_status_without_a_daemon_is_exit_code_1_and_says_so(self):
+        config = self.write(json.dumps({"Monitoring": {"Listen": f"unix:{self.directory / 'nobody.sock'}"}}))
+        for flags in ([], ["--json"], ["--ready"]):
+            with self.subTest(flags):
+                answer = run_client("status", *flags, "--config", config)
+                self.assertEqual(answer.returncode, 1, answer)
+
+
+class StatusTest(DaemonTest):
+    MEMBERS = """version uptimeSeconds state connectionId hubUrl lastError activeCommandCount activeCommandIds
+        totalCommandsProcessed successfulCommands failedCommands successRate receivedCommands queuedCommands
+        detachedCommands rejectedCommands outbox delivery""".split()
+
+    def run_status(self, *flags):
+        return run_client("status", *flags, "--config", self.client.config_file)
+
+    def test_status_has_every_member(self):
+        link = self.start_all()
+        status = self.client.wait_connected()
+        for member in self.MEMBERS:
+            self.assertIn(member, status)
+        for member in ("pending", "deadLetters", "oldestAgeSeconds", "bytes", "writable"):
+            self.assertIn(member, status["outbox"])
+        for member in ("delivered", "attempts", "retries", "lastError"):
+            self.assertIn(member, status["delivery"])
+        self.assertIsNone(status["successRate"])
+        self.assertEqual(status["connectionId"], "public-1")
+        self.assertNotIn("token-1", json.dumps(status))
+        link.command("echo a", "a")
+        link.command("ecko a", "b")
+        self.result("a"), self.result("b")
+        status = self.client.wait_status(lambda s: s["totalCommandsProcessed"] == 2, "two processed")
+        self.assertEqual((status["successfulCommands"], status["failedCommands"]), (1, 1))
+        self.assertEqual(status["successRate"], 0.5)
+
+    def test_running_and_queued_commands_are_seen(self):
+        link = self.start_all(config={**SLOW, "Commands": {**SLOW["Commands"], "MaxConcurrent": 2}})
+        for n in range(5):
+            link.command("slow", f"id-{n}", parameters={"seconds": "1"})
+        status = self.client.wait_status(lambda s: s["activeCommandCount"] == 2 and s["queuedCommands"] == 3, "2 + 3")
+        self.assertEqual(sorted(status["activeCommandIds"]), ["id-0", "id-1"])
+        self.assert_equations(status)
+        for n in range(5):
+            self.result(f"id-{n}")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 0 and s["queuedCommands"] == 0, "all done")
+
+    def test_the_subcommand_prints_a_table_json_and_readiness(self):
+        self.start_all()
+        self.client.wait_connected()
+        table = self.run_status()
+        self.assertEqual(table.returncode, 0, table)
+        self.assertIn("Connected", table.stdout)
+        self.assertLess(len(table.stdout.splitlines()), 50)
+        self.assertEqual(json.loads(self.run_status("--json").stdout)["state"], "Connected")
+        ready = self.run_status("--ready")
+        self.assertEqual((ready.returncode, ready.stdout), (0, ""))
+        self.hub.stop()
+        self.client.wait_status(lambda s: s["state"] != "Connected", "not connected")
+        self.assertEqual(self.run_status("--ready").returncode, 1)
+
+    def test_http_routes(self):
+        self.start_all()
+        self.client.wait_connected()
+        self.assertEqual(self.client.get("/healthz")[0], 200)
+        self.assertEqual(self.client.get("/readyz")[0], 200)
+        code, metrics = self.client.get("/metrics")
+        self.assertEqual(code, 200)
+        for line in metrics.splitlines():
+            self.assertRegex(line, r'^(# (HELP|TYPE) \S+ .*|[a-zA-Z_:][a-zA-Z0-9_:]*(\{[^}]*\})? [-+0-9.eInfNa]+)$')
+        self.assertIn("jiro_", metrics)
+        self.assertEqual(self.client.get("/no-such-page")[0], 404)
+        self.hub.stop()
+        self.client.wait_status(lambda s: s["state"] != "Connected", "not connected")
+        self.assertEqual(self.client.get("/healthz")[0], 200)
+        self.assertEqual(self.client.get("/readyz")[0], 503)
+
+    def test_the_status_socket_survives_rude_clients(self):
+        import socket
+
+        self.start_all()
+        self.client.wait_connected()
+        held = []
+        for data in (b"", b"\0" * 100, b"GET", b"GET /" + b"a" * 100_000, b"POST /status HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n",
+                     b"GET /status HTTP/1.1\r\n" + b"X: y\r\n" * 20_000, b"\x16\x03\x01garbage\r\n\r\n"):
+            rude = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            rude.settimeout(2)
+            rude.connect(self.client.socket)
+            try:
+                rude.sendall(data)
+            except OSError:
+                pass
+            held.append(rude)
+        idle = []
+        for _ in range(200):
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(1)
+            try:
+                connection.connect(self.client.socket)
+            except OSError:
+                break
+            idle.append(connection)
+        try:
+            # 200 idle connections may keep others out for a while, but not the daemon from its work.
+            self.connection().command("echo a", "a")
+            self.result("a")
+        finally:
+            for connection in held + idle:
+                connection.close()
+        self.client.wait_status(lambda s: s["state"] == "Connected", "the status answers again")
+        self.assert_serves()
+
+    def test_two_daemons_with_one_status_socket_are_told_apart(self):
+        self.start_all()
+        self.client.wait_connected()
+        second = run_client("run", "--config", self.client.config_file, timeout=20)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertRegex(second.stderr, r"in use|another|already|lock")
+        self.assertTrue(self.client.is_running())
+        self.assert_serves()
+        self.assertEqual(self.client.stop(), 0)
+        self.assertNotEqual(self.client.process.returncode, -signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    unittest.main()
