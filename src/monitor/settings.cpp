@@ -25,7 +25,6 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 
 Result<Listen> parse_unix(std::string_view path) {
     if (path.empty() || path.front() != '/') return bad_listen("the path of a Unix socket must be absolute");
-    if (path.find('\0') != std::string_view::npos) return bad_listen("the path of a Unix socket holds a NUL");
     if (path.size() > kMaxUnixPathBytes) {
         return Error(errc::path_too_long, "the path of a Unix socket has " + std::to_string(path.size()) +
                                               " bytes, the kernel takes at most " + std::to_string(kMaxUnixPathBytes));
@@ -36,6 +35,7 @@ Result<Listen> parse_unix(std::string_view path) {
 }  // namespace
 
 Result<Listen> parse_listen(std::string_view text) {
+    if (text.find('\0') != std::string_view::npos) return bad_listen("it holds a NUL");
     if (text == "off") return Listen(ListenOff{});
     if (text.starts_with(kUnixPrefix)) return parse_unix(text.substr(kUnixPrefix.size()));
 

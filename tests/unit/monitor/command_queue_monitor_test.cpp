@@ -6,7 +6,9 @@
 #include <thread>
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kTransitions = 400'000;
+constexpr int kTransitions = 300'000;
+#elif !defined(NDEBUG)
+constexpr int kTransitions = 1'000'000;
 #else
 constexpr int kTransitions = 4'000'000;
 #endif

@@ -1,0 +1,125 @@
+#include "jiro/monitor/status.hpp"
+
+#include <algorithm>
+
+#include "jiro/base/url.hpp"
+#include "monitor/text.hpp"
+
+namespace jiro::monitor {
+namespace {
+
+std::string hub_host(const std::string& url) {
+    const auto parsed = Url::parse(url);
+    return parsed ? parsed->host() : "the hub";
+}
+
+std::string hub_phrase(const HubStatus& hub) {
+    const std::string host = hub_host(hub.url);
+    switch (hub.state) {
+        case HubState::connected:
+            return "Connected to " + host;
+        case HubState::disconnected:
+            return "Disconnected from " + host;
+        case HubState::disconnecting:
+            return "Disconnecting from " + host;
+        case HubState::connecting:
+        case HubState::reconnecting:
+        case HubState::failed:
+            break;
+    }
+    std::string phrase = std::string(name_of(hub.state)) + (hub.state == HubState::failed ? " for " : " to ") + host;
+    std::string detail;
+    if (hub.attempt > 0) detail = "attempt " + std::to_string(hub.attempt);
+    if (hub.next_attempt_seconds) {
+        detail += (detail.empty() ? "next in " : ", next in ") + human_duration(*hub.next_attempt_seconds);
+    }
+    if (!detail.empty()) phrase += " (" + detail + ")";
+    if (!hub.last_error.empty()) phrase += ": " + printable(hub.last_error.substr(0, 160));
+    return phrase;
+}
+
+}  // namespace
+
+std::string_view name_of(HubState state) {
+    switch (state) {
+        case HubState::disconnected:
+            return "Disconnected";
+        case HubState::connecting:
+            return "Connecting";
+        case HubState::connected:
+            return "Connected";
+        case HubState::reconnecting:
+            return "Reconnecting";
+        case HubState::failed:
+            return "Failed";
+        case HubState::disconnecting:
+            return "Disconnecting";
+    }
+    return "Unknown";
+}
+
+std::string_view name_of(Channel channel) {
+    switch (channel) {
+        case Channel::open:
+            return "open";
+        case Channel::probing:
+            return "probing";
+        case Channel::parked:
+            return "parked";
+    }
+    return "unknown";
+}
+
+void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now) {
+    status.commands = monitor.counts();
+    status.running.clear();
+    for (auto& command : monitor.running()) {
+        const double age = std::chrono::duration<double>(now - command.started).count();
+        status.running.push_back(
+            {std::move(command.id), std::move(command.name), std::max(age, 0.0), command.detached});
+    }
+    status.run_time = monitor.run_time();
+    status.queue_time = monitor.queue_time();
+    status.delivery_time = monitor.delivery_time();
+    status.outcomes_by_name = monitor.outcomes_by_name();
+}
+
+Readiness readiness(const Status& status) {
+    constexpr double kOldSeconds = 300;
+    Readiness result;
+    if (status.stopping) result.not_ready.push_back("the daemon is stopping");
+    if (status.hub.state != HubState::connected) result.not_ready.push_back(hub_phrase(status.hub));
+    if (!status.outbox.writable) result.not_ready.push_back("the outbox cannot be written");
+
+    const auto oldest = status.outbox.oldest_age_seconds.value_or(0);
+    if (status.outbox.pending > 0 && oldest > kOldSeconds) {
+        result.degraded.push_back("the oldest undelivered result waits for " + human_duration(oldest));
+    }
+    if (status.delivery.channel == Channel::parked) {
+        std::string why = "the result server refuses this client";
+        if (!status.delivery.last_error.empty()) why += ": " + status.delivery.last_error;
+        result.degraded.push_back(std::move(why));
+    }
+    if (status.outbox.dead_letters > 0) {
+        result.degraded.push_back(std::to_string(status.outbox.dead_letters) + " dead letters in the outbox");
+    }
+    if (status.outbox.ballast_present == false) {
+        result.degraded.push_back("the disk was full: the outbox's reserve is used up");
+    }
+    if (status.last_reload_succeeded == false) result.degraded.push_back("the last reload was refused");
+    result.degraded.insert(result.degraded.end(), status.extra_degraded.begin(), status.extra_degraded.end());
+    return result;
+}
+
+std::string status_line(const Status& status) {
+    std::string line = status.stopping ? "Stopping; " : "";
+    line += hub_phrase(status.hub) + "; " + std::to_string(status.commands.active + status.commands.detached) +
+            " running, " + std::to_string(status.commands.queued) + " queued, " +
+            std::to_string(status.outbox.pending) + " undelivered";
+    if (status.outbox.pending > 0 && status.outbox.oldest_age_seconds) {
+        line += " (oldest " + human_duration(*status.outbox.oldest_age_seconds) + ")";
+    }
+    return line;
+}
+
+}  // namespace jiro::monitor

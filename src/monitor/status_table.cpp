@@ -1,0 +1,153 @@
+#include <nlohmann/json.hpp>
+
+#include "jiro/monitor/errors.hpp"
+#include "jiro/monitor/status.hpp"
+#include "monitor/text.hpp"
+
+namespace jiro::monitor {
+namespace {
+
+using Json = nlohmann::json;
+
+// Reads what may be missing or of another type: the daemon that answers may be of another version.
+class Reader {
+  public:
+    explicit Reader(const Json& json) : json_(json) {}
+
+    [[nodiscard]] std::string text(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_string() ? printable(value->get_ref<const std::string&>()) : std::string();
+    }
+    [[nodiscard]] std::optional<double> number(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
+    }
+    [[nodiscard]] std::string count(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_number_unsigned() ? std::to_string(value->get<std::uint64_t>()) : "?";
+    }
+    [[nodiscard]] bool flag(const char* name, bool otherwise) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
+    }
+    [[nodiscard]] const Json& child(const char* name) const {
+        static const Json nothing;
+        const auto* value = find(name);
+        return value != nullptr ? *value : nothing;
+    }
+
+  private:
+    [[nodiscard]] const Json* find(const char* name) const {
+        if (!json_.is_object()) return nullptr;
+        const auto member = json_.find(name);
+        return member == json_.end() ? nullptr : &*member;
+    }
+
+    const Json& json_;
+};
+
+constexpr std::size_t kShownRows = 20;
+
+std::string heading(const Reader& status) {
+    std::string line = "jiro-client " + status.text("version");
+    if (const auto uptime = status.number("uptimeSeconds")) line += ", up " + human_duration(*uptime);
+    if (const auto instance = status.text("instanceId"); !instance.empty()) line += ", instance " + instance;
+    return line + (status.flag("stopping", false) ? ", stopping\n" : "\n");
+}
+
+std::string hub_lines(const Reader& status) {
+    std::string line = "Hub        " + status.text("state") + ", " + status.text("hubUrl");
+    if (const auto id = status.text("connectionId"); !id.empty()) line += ", connection " + id;
+    if (const auto age = status.number("lastFrameAgeSeconds")) line += ", last frame " + human_duration(*age) + " ago";
+    const auto attempt = status.number("attempt").value_or(0);
+    if (attempt > 0) line += ", attempt " + status.count("attempt");
+    if (const auto next = status.number("nextAttemptSeconds")) line += ", next in " + human_duration(*next);
+    line += "\n";
+    if (const auto error = status.text("lastError"); !error.empty()) line += "           last error: " + error + "\n";
+    return line;
+}
+
+std::string command_lines(const Reader& status) {
+    std::string lines = "Commands   " + status.count("activeCommandCount") + " running, " +
+                        status.count("queuedCommands") + " queued, " + status.count("detachedCommands") +
+                        " detached; " + status.count("totalCommandsProcessed") +
+                        " processed: " + status.count("successfulCommands") + " succeeded, " +
+                        status.count("failedCommands") + " failed";
+    if (const auto rate = status.number("successRate")) {
+        const auto per_mille = static_cast<long long>(*rate * 1000 + 0.5);
+        lines += " (" + std::to_string(per_mille / 10) + "." + std::to_string(per_mille % 10) + " % success)";
+    }
+    lines += "; " + status.count("rejectedCommands") + " rejected\n";
+
+    const auto& running = status.child("running");
+    if (!running.is_array()) return lines;
+    std::size_t shown = 0;
+    for (const auto& item : running) {
+        if (++shown > kShownRows)
+            return lines + "           ... " + std::to_string(running.size() - kShownRows) + " more\n";
+        const Reader command(item);
+        lines += "           " + command.text("id") + "  " + command.text("name") + "  " +
+                 human_duration(command.number("ageSeconds").value_or(0)) +
+                 (command.flag("detached", false) ? "  detached\n" : "\n");
+    }
+    return lines;
+}
+
+std::string delivery_lines(const Reader& status) {
+    const Reader outbox(status.child("outbox"));
+    std::string lines = "Outbox     " + outbox.count("pending") + " undelivered";
+    if (const auto age = outbox.number("oldestAgeSeconds")) lines += " (oldest " + human_duration(*age) + ")";
+    lines += ", " + outbox.count("deadLetters") + " dead letters";
+    if (const auto bytes = outbox.number("bytes"); bytes && *bytes >= 0 && *bytes < 1e18) {
+        lines += ", " + human_bytes(static_cast<std::uint64_t>(*bytes));
+    }
+    lines += outbox.flag("writable", true) ? "\n" : ", NOT WRITABLE\n";
+
+    const Reader delivery(status.child("delivery"));
+    lines += "Delivery   " + delivery.count("delivered") + " delivered, " + delivery.count("attempts") + " attempts, " +
+             delivery.count("retries") + " retries";
+    if (const auto channel = delivery.text("channel"); !channel.empty()) lines += ", channel " + channel;
+    lines += "\n";
+    if (const auto error = delivery.text("lastError"); !error.empty())
+        lines += "           last error: " + error + "\n";
+    return lines;
+}
+
+std::string health_lines(const Reader& status) {
+    std::string lines = std::string("Health     ") + (status.flag("ready", false) ? "ready\n" : "not ready\n");
+    for (const char* member : {"notReady", "degraded"}) {
+        const auto& reasons = status.child(member);
+        if (!reasons.is_array()) continue;
+        for (const auto& reason : reasons) {
+            if (!reason.is_string()) continue;
+            lines += "           " + std::string(member == std::string_view("degraded") ? "degraded: " : "") +
+                     printable(reason.get_ref<const std::string&>()) + "\n";
+        }
+    }
+    return lines;
+}
+
+std::string error_lines(const Reader& status) {
+    const auto& errors = status.child("recentErrors");
+    if (!errors.is_array() || errors.empty()) return {};
+    std::string lines = "Last errors\n";
+    std::size_t shown = 0;
+    for (const auto& item : errors) {
+        if (++shown > kShownRows) break;
+        const Reader entry(item);
+        lines += "  " + entry.text("time") + "  " + entry.text("component") + ": " + entry.text("message") + "\n";
+    }
+    return lines;
+}
+
+}  // namespace
+
+Result<std::string> status_table(std::string_view json) {
+    const auto parsed = Json::parse(json, nullptr, false);
+    if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
+    const Reader status(parsed);
+    return heading(status) + hub_lines(status) + command_lines(status) + delivery_lines(status) + health_lines(status) +
+           error_lines(status);
+}
+
+}  // namespace jiro::monitor

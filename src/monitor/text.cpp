@@ -1,0 +1,75 @@
+#include "monitor/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+namespace jiro::monitor {
+namespace {
+
+std::string two_units(std::uint64_t value, std::uint64_t smaller_in_larger, const char* larger, const char* smaller) {
+    std::string text = std::to_string(value / smaller_in_larger) + larger;
+    const auto rest = value % smaller_in_larger;
+    if (rest != 0) text += " " + std::to_string(rest) + smaller;
+    return text;
+}
+
+}  // namespace
+
+std::string human_duration(double seconds) {
+    if (!(seconds > 0)) return "0 s";
+    const auto whole = static_cast<std::uint64_t>(std::min(seconds, 1e15));
+    if (whole < 60) return std::to_string(whole) + " s";
+    if (whole < 3600) return two_units(whole, 60, " min", " s");
+    if (whole < 86400) return two_units(whole / 60, 60, " h", " min");
+    return two_units(whole / 3600, 24, " d", " h");
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+    if (bytes < 1024) return std::to_string(bytes) + " bytes";
+    constexpr std::array<const char*, 4> kUnits = {"KiB", "MiB", "GiB", "TiB"};
+    double value = static_cast<double>(bytes) / 1024;
+    std::size_t unit = 0;
+    while (value >= 1024 && unit + 1 < kUnits.size()) {
+        value /= 1024;
+        ++unit;
+    }
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%.1f %s", value, kUnits[unit]);
+    return text.data();
+}
+
+std::string printable(std::string_view text) {
+    const auto escape = [](unsigned char byte) {
+        std::array<char, 8> code{};
+        std::snprintf(code.data(), code.size(), "\\x%02x", byte);
+        return std::string(code.data());
+    };
+    const std::string whole = valid_utf8(text);
+    std::string safe;
+    safe.reserve(whole.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(whole[i]);
+        const bool is_c1 = byte == 0xC2 && i + 1 < whole.size() && static_cast<unsigned char>(whole[i + 1]) < 0xA0;
+        if (byte < 0x20 || byte == 0x7F) {
+            safe += escape(byte);
+        } else if (is_c1) {
+            safe += escape(static_cast<unsigned char>(whole[++i]));
+        } else {
+            safe += whole[i];
+        }
+    }
+    return safe;
+}
+
+std::string valid_utf8(std::string_view text) {
+    if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
+        return std::string(text);
+    // The JSON library's printer replaces what is not UTF-8; its parser undoes the escapes.
+    const auto quoted = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return nlohmann::json::parse(quoted).get<std::string>();
+}
+
+}  // namespace jiro::monitor

@@ -1,0 +1,22 @@
+#pragma once
+// Small pure helpers for what people and other programs read.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace jiro::monitor {
+
+// "0 s", "12 s", "3 min 5 s", "2 h 13 min", "4 d 3 h".
+[[nodiscard]] std::string human_duration(double seconds);
+
+// "17 bytes", "12.3 KiB", "256.0 MiB".
+[[nodiscard]] std::string human_bytes(std::uint64_t bytes);
+
+// Safe on a terminal: control characters, C1 controls included, become \xNN; valid UTF-8 otherwise stays.
+[[nodiscard]] std::string printable(std::string_view text);
+
+// Every invalid byte sequence replaced by U+FFFD.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
+}  // namespace jiro::monitor
