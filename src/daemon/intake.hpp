@@ -22,11 +22,12 @@ class Intake {
     // The handlers stay for the connection's life; the connection must not outlive this object.
     void attach(signalr::HubConnection& hub);
 
+    // The handler that attach() registers.
+    [[nodiscard]] Task<Result<nlohmann::json>> receive(signalr::Invocation invocation);
+
     void set_acknowledge(commands::Acknowledge acknowledge) { acknowledge_ = acknowledge; }
 
   private:
-    Task<Result<nlohmann::json>> receive(signalr::Invocation invocation);
-
     commands::Dispatcher& dispatcher_;
     commands::CommandObserver& observer_;
     commands::Acknowledge acknowledge_;
