@@ -1,0 +1,37 @@
+#pragma once
+// One command's life from its slot to its outcome: the context its handler sees, its time limit, its result, its
+// counters. The destructor frees the slot and, should the run never have been settled, still counts it as ended:
+// whatever happens to the coroutine that holds the scope, nothing leaks and nothing is silent.
+
+#include <memory>
+
+#include "commands/dispatcher_state.hpp"
+#include "jiro/commands/command_context.hpp"
+
+namespace jiro::commands {
+
+class CommandScope {
+  public:
+    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution);
+    ~CommandScope();
+    CommandScope(const CommandScope&) = delete;
+    CommandScope& operator=(const CommandScope&) = delete;
+
+    // Journals the start, runs the handler within its limits, settles the outcome. Never throws.
+    [[nodiscard]] Task<> run();
+
+  private:
+    [[nodiscard]] Task<CommandResult> result();
+    [[nodiscard]] Task<CommandResult> run_handler();
+    [[nodiscard]] CommandResult checked(CommandResult result) const;
+    [[nodiscard]] CommandResult cancelled(std::string_view details) const;
+
+    std::shared_ptr<Dispatcher::State> dispatcher_;
+    PendingPtr command_;
+    std::shared_ptr<const CommandRegistry> registry_;  // keeps the handler across a reload
+    const CommandHandler* handler_;
+    Duration limit_;
+    CommandContext context_;
+};
+
+}  // namespace jiro::commands

@@ -1,0 +1,109 @@
+// The arrival of a command: asking the journal, and what follows from its answer.
+
+#include <boost/system/system_error.hpp>
+#include <exception>
+
+#include "commands/dispatcher_state.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+Completion refusal(std::string message) { return {Outcome::rejected, std::move(message), false}; }
+
+constexpr std::string_view kConflict = "another command has the same commandSyncId; this one was not run";
+
+}  // namespace
+
+Task<Receipt> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
+    if (command->fingerprint == content) {
+        observer.rejected(Rejection::duplicate);
+        logger.info("Command is already waiting or running; the repetition is ignored",
+                    {{"command_sync_id", command->message.command_sync_id}});
+        co_return Receipt(ReceiptKind::duplicate, std::move(command));
+    }
+    observer.rejected(Rejection::conflicting_content);
+    logger.warn("Another command came under the commandSyncId of a known one; it is not run",
+                {{"command_sync_id", command->message.command_sync_id}});
+    co_return Receipt(ReceiptKind::refused, refusal(std::string(kConflict)));
+}
+
+Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<CommandResult> unfit, bool idempotent) {
+    const auto self = shared_from_this();
+    Admission admission{Admission::Kind::refused_storage, "the journal failed", std::nullopt};
+    std::exception_ptr failure;
+    try {
+        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent);
+        if (answer) {
+            admission = std::move(*answer);
+        } else {
+            admission.reason = answer.error().message;
+        }
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    if (failure) {
+        // Cancelled at the daemon's stop: the journal may or may not have it; a restart will see.
+        if (!abandoned) {
+            forget(command, {Outcome::interrupted, "the receipt was cancelled", true});
+            start_waiting();
+        }
+        std::rethrow_exception(failure);
+    }
+    if (admission.kind != Admission::Kind::accepted) {
+        co_return co_await not_admitted(std::move(command), std::move(admission));
+    }
+    observer.received(command->message.command_sync_id);
+    logger.debug("Command is in the journal",
+                 {{"command_sync_id", command->message.command_sync_id}, {"session_id", command->message.session_id}});
+    if (unfit) {
+        refuse(command, std::move(*unfit));
+    } else {
+        enter_queue(command);
+    }
+    co_return Receipt(ReceiptKind::accepted, std::move(command));
+}
+
+Task<Receipt> Dispatcher::State::not_admitted(PendingPtr command, Admission admission) {
+    const std::string id = command->message.command_sync_id;
+    ReceiptKind kind = ReceiptKind::refused;
+    Completion completion;
+    switch (admission.kind) {
+        case Admission::Kind::accepted:
+            break;  // not here
+        case Admission::Kind::already_in_progress:
+            kind = ReceiptKind::duplicate;
+            completion = {Outcome::interrupted, "already in the journal", true};
+            observer.rejected(Rejection::duplicate);
+            logger.info("Command is already in the journal; the repetition is ignored", {{"command_sync_id", id}});
+            break;
+        case Admission::Kind::already_settled:
+            kind = ReceiptKind::duplicate;
+            completion = {admission.settled_outcome.value_or(Outcome::succeeded),
+                          "ended before; its outcome is being sent again", false};
+            observer.rejected(Rejection::duplicate);
+            logger.info("Command ended before; its outcome is sent again", {{"command_sync_id", id}});
+            break;
+        case Admission::Kind::conflicting_content:
+            completion = refusal(std::string(kConflict));
+            observer.rejected(Rejection::conflicting_content);
+            logger.warn("Another command came under the commandSyncId of a known one; it is not run",
+                        {{"command_sync_id", id}});
+            break;
+        case Admission::Kind::refused_storage:
+            completion = refusal("not taken: " + admission.reason);
+            observer.rejected(Rejection::storage);
+            logger.error("The journal cannot take a command; it is refused",
+                         {{"command_sync_id", id}, {"reason", admission.reason}});
+            break;
+    }
+    FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
+    const Receipt receipt(kind, completion);
+    forget(command, std::move(completion));  // its phase is still `journalling`: it was never counted as received
+    start_waiting();
+    if (admission.kind == Admission::Kind::refused_storage) co_await sink.answer_unstored(std::move(unstored));
+    co_return receipt;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,85 @@
+#pragma once
+// The dispatcher's data and inner steps: the queue, the slots, settling. Event loop only. See dispatcher.hpp for the
+// promises.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "commands/pending_command.hpp"
+#include "commands/resolution.hpp"
+#include "jiro/base/log.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/commands/dispatcher.hpp"
+
+namespace jiro::commands {
+
+inline const log::Logger logger{"commands"};
+
+using PendingPtr = std::shared_ptr<PendingCommand>;
+
+// Commands of one name whose handler has a limit of its own.
+struct Lane {
+    int running = 0;
+    std::deque<PendingPtr>
+        parked;  // came to the queue's front while the lane was full; older than what is in the queue
+};
+
+struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
+    State(boost::asio::any_io_executor on, Clock& time, RandomSource& randomness, boost::asio::thread_pool& pool,
+          ResultSink& journal, CommandObserver& counters, Settings options,
+          std::shared_ptr<const CommandRegistry> commands);
+
+    // Arrival.
+    PendingPtr add(CommandMessage message, Fingerprint content);
+    void take_place(const PendingPtr& command);
+    [[nodiscard]] Task<Receipt> known_already(PendingPtr command, Fingerprint content);
+    [[nodiscard]] std::optional<CommandResult> reason_to_refuse(const PendingCommand& command,
+                                                                const Result<Resolution>& resolution,
+                                                                const std::optional<Error>& problem) const;
+    Task<Receipt> admit(PendingPtr command, std::optional<CommandResult> refusal, bool idempotent);
+    [[nodiscard]] Task<Receipt> not_admitted(PendingPtr command, Admission admission);
+    void enter_queue(const PendingPtr& command);
+
+    // Start. Re-entrant: a command may end while another is being started.
+    void start_waiting();
+    void start(PendingPtr command);
+    void slot_freed(const std::string& name);
+
+    // End. Every accepted command comes through exactly one of these.
+    void refuse(const PendingPtr& command, CommandResult result);  // in the background
+    Task<> settle(PendingPtr command, CommandResult result);
+    void defer(const PendingPtr& command);
+    void forget(const PendingPtr& command, Completion completion);
+
+    void cancel(const PendingPtr& command, CancelReason reason);
+    void give_up_place(PendingCommand& command);
+    [[nodiscard]] std::vector<PendingPtr> all_in_order() const;
+
+    boost::asio::any_io_executor executor;
+    Clock& clock;
+    RandomSource& random;
+    boost::asio::thread_pool& workers;
+    ResultSink& sink;
+    CommandObserver& observer;
+    Settings settings;
+    std::shared_ptr<const CommandRegistry> registry;
+
+    std::unordered_map<std::string, PendingPtr> by_id;  // everything that is not settled
+    std::deque<PendingPtr> queue;                       // arrival order; may hold settled ones, which are skipped
+    std::unordered_map<std::string, Lane> lanes;
+    std::size_t waiting = 0;  // commands that hold a place
+    int running = 0;
+    std::uint64_t next_sequence = 0;
+    bool started = false;
+    bool stopping = false;
+    bool starting = false;   // start_waiting is on the stack
+    bool abandoned = false;  // ~Dispatcher: sink and observer may be gone
+    boost::asio::steady_timer stop_requested;
+    TaskGroup group;
+};
+
+}  // namespace jiro::commands

@@ -1,0 +1,55 @@
+#pragma once
+// A command between its arrival and its outcome, as the dispatcher keeps it. Shared by the dispatcher, the coroutine
+// that runs it and the receipts that wait for it; event loop only.
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <string>
+
+#include "jiro/commands/dispatcher.hpp"
+
+namespace jiro::commands {
+
+class PendingCommand {
+  public:
+    enum class Phase {
+        journalling,  // the sink has been asked
+        waiting,      // in the journal, not started
+        running,      // holds a slot, until its outcome is stored
+        refused,      // never ran; its outcome is being stored
+        settled,      // has a completion; a queue may still hold it and skips it
+    };
+
+    PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
+        : message(std::move(command_message)), fingerprint(content), received_at(now), sequence(number) {}
+
+    // Returns when `complete` was called.
+    [[nodiscard]] Task<Completion> completed();
+    void complete(Completion completion);
+
+    // Sets the reason (the first one counts) and tells a running handler.
+    void request_cancel(CancelReason reason);
+
+    CommandMessage message;
+    Fingerprint fingerprint;
+    std::string name;  // as dispatched
+    TimePoint received_at;
+    TimePoint started_at{};
+    std::uint64_t sequence;  // arrival order
+    Phase phase = Phase::journalling;
+    bool holds_place = false;  // counts towards MaxQueued
+    bool detached = false;
+    std::optional<CancelReason> cancel_reason;
+    boost::asio::cancellation_signal stop;  // of the handler
+
+  private:
+    std::optional<Completion> completion_;
+    std::list<boost::asio::steady_timer*> waiters_;  // never expire; cancelled by complete()
+};
+
+[[nodiscard]] std::string_view to_string(CancelReason reason);
+
+}  // namespace jiro::commands

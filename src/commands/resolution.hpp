@@ -1,0 +1,25 @@
+#pragma once
+// Which handler a command text means, and with which arguments. Pure.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+struct Resolution {
+    const CommandHandler* handler = nullptr;  // owned by the registry
+    std::vector<std::string> arguments;
+    std::string argument_text;
+};
+
+// An unknown name goes, with the whole text as its one argument, to Settings::default_command.
+// Errors: empty_command, unknown_command (its message names the nearest known one), unclosed_quote, dangling_escape.
+[[nodiscard]] Result<Resolution> resolve(std::string_view text, const Settings& settings,
+                                         const CommandRegistry& registry);
+
+}  // namespace jiro::commands
