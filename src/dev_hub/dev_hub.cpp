@@ -1,0 +1,361 @@
+#include "dev_hub/dev_hub.hpp"
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "dev_hub/errors.hpp"
+#include "dev_hub/hub_server.hpp"
+#include "dev_hub/log.hpp"
+#include "dev_hub/results_service.hpp"
+#include "jiro/base/task_group.hpp"
+
+namespace jiro::dev_hub {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kStopLimit = std::chrono::seconds(2);
+
+// Probabilities that come out the same in each run with the same seed.
+class SeededRandom final : public RandomSource {
+  public:
+    explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
+    [[nodiscard]] std::uint64_t next() override { return engine_(); }
+
+  private:
+    std::mt19937_64 engine_;
+};
+
+std::unique_ptr<RandomSource> make_random(const std::optional<std::uint64_t>& seed) {
+    if (seed) return std::make_unique<SeededRandom>(*seed);
+    return std::make_unique<SystemRandom>();
+}
+
+}  // namespace
+
+class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
+  public:
+    Impl(asio::any_io_executor on, Options with)
+        : options(std::move(with)),
+          executor_(std::move(on)),
+          chance_(make_random(options.seed)),
+          hub_(executor_, clock_, random_, options,
+               {[this](HubSession&) { client_ready(); }, [this](HubSession&) { ++counters.disconnections; },
+                [this] { ++counters.negotiations; }, [this] { ++counters.refused; }}),
+          store(options.recent_results),
+          delayed_([](const std::exception_ptr&) {}) {}
+
+    Result<Endpoints> start() {
+        for (const auto& line : options.misbehaviours) {
+            const auto words = split_words(line);
+            if (!words) return words.error();
+            const auto misbehaviour = parse_misbehaviour(*words);
+            if (!misbehaviour) return misbehaviour.error();
+            if (!hub_.apply(*misbehaviour) && !faults_.apply(*misbehaviour)) {
+                return Error(errc::bad_misbehaviour, "'" + line + "' makes no sense at the start");
+            }
+        }
+        const auto hub_port = hub_.start(options.hub);
+        if (!hub_port) return hub_port.error();
+        auto settings = ResultsService::Settings{options.grpc, options.tls, options.token, options.api_key};
+        const std::weak_ptr<Impl> weak = weak_from_this();
+        results_ = std::make_unique<ResultsService>(
+            executor_, std::move(settings),
+            [weak](std::shared_ptr<ResultCall> call) {
+                if (const auto self = weak.lock()) self->on_call(std::move(call));
+            },
+            [weak](const std::string& reason) {
+                if (const auto self = weak.lock()) self->on_refused_call(reason);
+            });
+        const auto grpc_port = results_->start();
+        if (!grpc_port) return grpc_port.error();
+
+        const std::string scheme = options.tls ? "https://" : "http://";
+        endpoints.hub_port = *hub_port;
+        endpoints.grpc_port = *grpc_port;
+        endpoints.hub_url = scheme + Endpoint{options.hub.address, *hub_port}.text() + options.hub_path;
+        endpoints.grpc_url = scheme + Endpoint{options.grpc.address, *grpc_port}.text();
+        return endpoints;
+    }
+
+    Task<> stop() {
+        co_await hub_.stop(kStopLimit);
+        delayed_.abort();
+        co_await delayed_.wait();
+        if (results_) results_->stop();
+    }
+
+    Task<SendOutcome> send(SendRequest request) {
+        const auto self = shared_from_this();
+        const auto started = clock_.now();
+        if (request.command.sync_id.empty()) request.command.sync_id = random_.uuid();
+        SendOutcome outcome;
+        outcome.sync_id = request.command.sync_id;
+        if (!co_await wait_for_client(request.client_timeout)) {
+            outcome.error = "no client is connected";
+            co_return outcome;
+        }
+
+        const auto pending = std::make_shared<Pending>(executor_);
+        const Waiting waiting(*this, request.command.sync_id, pending);
+        outcome.clients = write_command(request, pending);
+        if (outcome.clients == 0) {
+            outcome.error = "no client with this connection id is connected";
+            co_return outcome;
+        }
+        const bool wants_result = request.wait == WaitFor::result || request.wait == WaitFor::both;
+        const bool wants_completion = request.invocation == Invocation::with_id &&
+                                      (request.wait == WaitFor::completion || request.wait == WaitFor::both);
+        const auto missing = [&] {
+            return (wants_result && !pending->result) || (wants_completion && !pending->completion);
+        };
+        const auto deadline = started + request.timeout;
+        pending->timer.expires_at(deadline);
+        while (missing() && clock_.now() < deadline) co_await pending->timer.async_wait(kNoThrow);
+
+        outcome.result = pending->result;
+        outcome.completion = pending->completion;
+        outcome.elapsed = clock_.now() - started;
+        if (missing()) {
+            const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
+            outcome.error = std::string(wants_result && !pending->result ? "no result" : "no completion") +
+                            " came back within " + std::to_string(limit) + " ms";
+        }
+        co_return outcome;
+    }
+
+    int post(const Command& command) {
+        const auto argument = command_json(command, options.argument);
+        for (auto* session : hub_.ready()) session->invoke(options.target, argument);
+        counters.commands_sent += hub_.ready().size();
+        return static_cast<int>(hub_.ready().size());
+    }
+
+    Task<bool> wait_for_client(Duration limit) {
+        if (!hub_.ready().empty()) co_return true;
+        const auto self = shared_from_this();
+        asio::steady_timer timer(executor_, limit);
+        const auto place = client_waiters_.insert(client_waiters_.end(), &timer);
+        struct Erase {
+            std::list<asio::steady_timer*>& list;
+            std::list<asio::steady_timer*>::iterator place;
+            ~Erase() { list.erase(place); }
+        } const erase{client_waiters_, place};
+        co_await timer.async_wait(kNoThrow);
+        co_return !hub_.ready().empty();
+    }
+
+    Task<std::shared_ptr<const ReceivedResult>> wait_for_result(std::string sync_id, Duration limit) {
+        const auto self = shared_from_this();
+        if (auto known = store.recent(sync_id)) co_return known;
+        const auto pending = std::make_shared<Pending>(executor_);
+        const Waiting waiting(*this, std::move(sync_id), pending);
+        const auto deadline = clock_.now() + limit;
+        pending->timer.expires_at(deadline);
+        while (!pending->result && clock_.now() < deadline) co_await pending->timer.async_wait(kNoThrow);
+        co_return pending->result;
+    }
+
+    Task<Result<>> misbehave(Misbehaviour misbehaviour) {
+        using What = Misbehaviour::What;
+        const auto self = shared_from_this();
+        // `none` concerns both.
+        const bool of_hub = hub_.apply(misbehaviour);
+        if (faults_.apply(misbehaviour) || of_hub) co_return Result<>();
+        Result<std::uint16_t> port = std::uint16_t{0};
+        switch (misbehaviour.what) {
+            case What::hub_down:
+                co_await hub_.stop(kStopLimit);
+                break;
+            case What::hub_up:
+                if (!hub_.running()) port = hub_.start({options.hub.address, endpoints.hub_port});
+                break;
+            case What::grpc_down:
+                results_->stop();
+                break;
+            case What::grpc_up:
+                if (!results_->running()) port = results_->start();
+                break;
+            default:
+                break;
+        }
+        if (!port) co_return port.error();
+        co_return Result<>();
+    }
+
+    std::vector<ClientInfo> clients() const {
+        std::vector<ClientInfo> out;
+        for (const auto* session : hub_.ready()) {
+            out.push_back({session->connection_id(), session->peer(), session->commands_sent()});
+        }
+        return out;
+    }
+
+  private:
+    // Declared before what uses them.
+  public:
+    Options options;
+    Endpoints endpoints;
+    Counters counters;
+    std::function<void(const ReceivedResult&)> observer;
+
+  private:
+    asio::any_io_executor executor_;
+    SystemClock clock_;
+    SystemRandom random_;  // ids and tokens: never from a seed
+    std::unique_ptr<RandomSource> chance_;
+    HubServer hub_;
+
+  public:
+    ResultStore store;
+
+  private:
+    struct Pending {
+        explicit Pending(const asio::any_io_executor& executor) : timer(executor) {}
+        asio::steady_timer timer;  // cancelled when something arrives
+        std::shared_ptr<const ReceivedResult> result;
+        std::optional<ClientResult> completion;
+    };
+
+    // Listed among the waiters for as long as it lives.
+    class Waiting {
+      public:
+        Waiting(Impl& impl, std::string sync_id, const std::shared_ptr<Pending>& pending)
+            : impl_(impl), place_(impl.waiters_.emplace(std::move(sync_id), pending)) {}
+        ~Waiting() { impl_.waiters_.erase(place_); }
+        Waiting(const Waiting&) = delete;
+        Waiting& operator=(const Waiting&) = delete;
+
+      private:
+        Impl& impl_;
+        std::unordered_multimap<std::string, std::shared_ptr<Pending>>::iterator place_;
+    };
+
+    int write_command(const SendRequest& request, const std::shared_ptr<Pending>& pending) {
+        const auto argument = command_json(request.command, request.argument.value_or(options.argument));
+        const auto& target = request.target.empty() ? options.target : request.target;
+        int written = 0;
+        for (auto* session : hub_.ready()) {
+            if (!request.connection_id.empty() && session->connection_id() != request.connection_id) continue;
+            ++written;
+            ++counters.commands_sent;
+            if (log::Logger::enabled(log::Level::info)) {
+                logger.info("Command sent", {{"command_sync_id", request.command.sync_id},
+                                             {"connection_id", session->connection_id()}});
+            }
+            if (request.invocation == Invocation::plain) {
+                session->invoke(target, argument);
+                continue;
+            }
+            session->invoke(target, argument, [this, weak = weak_from_this(), pending](ClientResult result) {
+                if (!weak.expired() && !result.connection_lost) ++counters.completions;
+                if (!pending->completion || pending->completion->connection_lost)
+                    pending->completion = std::move(result);
+                pending->timer.cancel();
+            });
+        }
+        return written;
+    }
+
+    void client_ready() {
+        ++counters.connections;
+        for (auto* waiter : client_waiters_) waiter->cancel();
+    }
+
+    void on_refused_call(const std::string& reason) {
+        ++counters.grpc_refused;
+        logger.warn("Refused a gRPC call", {{"reason", reason}});
+    }
+
+    void on_call(std::shared_ptr<ResultCall> call) {
+        ++counters.grpc_calls;
+        const auto fate = faults_.next(*chance_);
+        if (fate.delay_ms > 0) {
+            delayed_.spawn(executor_, settle_later(shared_from_this(), std::move(call), fate));
+        } else {
+            settle(*call, fate);
+        }
+    }
+
+    static Task<> settle_later(std::shared_ptr<Impl> self, std::shared_ptr<ResultCall> call, GrpcFaults::Fate fate) {
+        co_await self->clock_.sleep_for(std::chrono::milliseconds(fate.delay_ms));
+        self->settle(*call, fate);
+    }
+
+    void settle(ResultCall& call, const GrpcFaults::Fate& fate) {
+        const auto& result = call.result();
+        if (fate.status != 0) {
+            store.record(result, ResultStore::Outcome::not_accepted);
+            log_result("Result refused on request", *result, grpc_status_name(fate.status));
+            return call.fail(fate.status, "failed on request");
+        }
+        if (!fate.success) {
+            store.record(result, ResultStore::Outcome::not_accepted);
+            log_result("Result refused on request", *result, "success=false");
+            return call.answer(false, "refused on request");
+        }
+        if (options.duplicates == Duplicates::already_exists && store.was_accepted(result->sync_id)) {
+            store.record(result, ResultStore::Outcome::not_accepted);
+            log_result("Result received again", *result, "ALREADY_EXISTS");
+            return call.fail(*grpc_status_number("ALREADY_EXISTS"), "accepted before");
+        }
+        accept(result);
+        using Reply = GrpcFaults::Fate::Reply;
+        switch (fate.reply) {
+            case Reply::sent:
+                return call.answer(true, "");
+            case Reply::cancelled:
+                return call.cancel();
+            case Reply::silent:
+                return call.stay_silent();
+        }
+    }
+
+    void accept(const std::shared_ptr<const ReceivedResult>& result) {
+        store.record(result, ResultStore::Outcome::accepted);
+        log_result("Result received", *result, result->is_success ? "success" : "error");
+        const auto [first, last] = waiters_.equal_range(result->sync_id);
+        for (auto waiter = first; waiter != last; ++waiter) {
+            waiter->second->result = result;
+            waiter->second->timer.cancel();
+        }
+        if (observer) observer(*result);
+    }
+
+    static void log_result(std::string_view what, const ReceivedResult& result, std::string_view outcome) {
+        if (!log::Logger::enabled(log::Level::info)) return;
+        logger.info(what, {{"command_sync_id", result.sync_id}, {"outcome", outcome}, {"bytes", result.size}});
+    }
+
+    GrpcFaults faults_;
+    std::unordered_multimap<std::string, std::shared_ptr<Pending>> waiters_;  // by commandSyncId
+    std::list<asio::steady_timer*> client_waiters_;
+    TaskGroup delayed_;
+    std::unique_ptr<ResultsService> results_;
+};
+
+DevHub::DevHub(asio::any_io_executor executor, Options options)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
+DevHub::~DevHub() = default;
+
+Result<Endpoints> DevHub::start() { return impl_->start(); }
+Task<> DevHub::stop() { return impl_->stop(); }
+const Endpoints& DevHub::endpoints() const noexcept { return impl_->endpoints; }
+Task<SendOutcome> DevHub::send(SendRequest request) { return impl_->send(std::move(request)); }
+int DevHub::post(const Command& command) { return impl_->post(command); }
+Task<bool> DevHub::wait_for_client(Duration limit) { return impl_->wait_for_client(limit); }
+Task<std::shared_ptr<const ReceivedResult>> DevHub::wait_for_result(std::string sync_id, Duration limit) {
+    return impl_->wait_for_result(std::move(sync_id), limit);
+}
+Task<Result<>> DevHub::misbehave(Misbehaviour misbehaviour) { return impl_->misbehave(std::move(misbehaviour)); }
+std::vector<ClientInfo> DevHub::clients() const { return impl_->clients(); }
+const ResultStore& DevHub::results() const noexcept { return impl_->store; }
+const Counters& DevHub::counters() const noexcept { return impl_->counters; }
+const Options& DevHub::options() const noexcept { return impl_->options; }
+void DevHub::reset_counters() {
+    impl_->store.reset();
+    impl_->counters = {};
+}
+void DevHub::on_result(std::function<void(const ReceivedResult&)> observer) { impl_->observer = std::move(observer); }
+
+}  // namespace jiro::dev_hub

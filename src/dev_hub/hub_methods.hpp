@@ -1,0 +1,45 @@
+#pragma once
+// Hub methods that a client may call, so that its invoke, stream and upload can be tried: Echo(x) returns x, Fail(text)
+// fails, Stream(n[, delayMs]) streams 0..n-1, Upload(stream) returns how many items came, Ping() returns nothing.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "dev_hub/hub_records.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/base/task_group.hpp"
+
+namespace jiro::dev_hub {
+
+// One connection's open calls. Runs on the event loop; the owner awaits finish().
+class HubMethods {
+  public:
+    using Write = std::function<void(std::string record)>;
+    HubMethods(boost::asio::any_io_executor executor, Clock& clock, Write write);
+
+    // Types 1, 2, 3 (of an upload stream), 4 and 5. False: a completion that belongs to no upload of ours.
+    bool handle(HubMessage message);
+    [[nodiscard]] Task<> finish();
+
+  private:
+    struct Upload {
+        std::string invocation_id;
+        std::int64_t items = 0;
+    };
+    void call(const HubMessage& message);
+    void start_stream(const HubMessage& message);
+    static Task<> stream(HubMethods& self, std::string id, std::int64_t count, Duration delay);
+
+    boost::asio::any_io_executor executor_;
+    Clock& clock_;
+    Write write_;
+    std::map<std::string, Upload> uploads_;  // by stream id
+    std::set<std::string> streams_;          // invocation ids; erased when cancelled
+    TaskGroup tasks_;
+};
+
+}  // namespace jiro::dev_hub

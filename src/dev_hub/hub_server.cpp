@@ -1,0 +1,198 @@
+#include "dev_hub/hub_server.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "dev_hub/log.hpp"
+
+namespace jiro::dev_hub {
+
+using What = Misbehaviour::What;
+
+HubServer::HubServer(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random, const Options& options,
+                     Events events)
+    : executor_(std::move(executor)),
+      clock_(clock),
+      random_(random),
+      options_(options),
+      events_(std::move(events)),
+      bearer_(options.token.empty() ? Secret() : Secret("Bearer " + options.token.reveal())),
+      negotiations_(random, options.negotiated_lifetime) {}
+
+Result<std::uint16_t> HubServer::start(const Endpoint& address) {
+    auto listener = std::make_unique<WebListener>(executor_, clock_, *this);
+    auto port = listener->start(address, options_.tls);
+    if (port) listener_ = std::move(listener);
+    return port;
+}
+
+Task<> HubServer::stop(Duration limit) {
+    if (!listener_) co_return;
+    const auto listener = std::move(listener_);
+    listener->stop_accepting();
+    for (auto* session : ready_) session->close({}, Reconnect::allowed);
+    co_await listener->finish(limit);
+}
+
+HttpAnswer HubServer::on_request(const HttpRequest& request) {
+    const bool is_negotiate = request.path == options_.hub_path + "/negotiate";
+    if (!is_negotiate && request.path != options_.hub_path) {
+        HttpAnswer answer;
+        answer.status = 404;
+        return answer;
+    }
+    if (!authorized(request)) return refused(401, "");
+    if (is_negotiate) return negotiate(request);
+    if (request.is_upgrade) return upgrade(request);
+    HttpAnswer answer;
+    answer.status = query_parameter(request.query, "id") ? 404 : 400;
+    answer.body = answer.status == 404 ? "No Connection with that ID" : "Connection ID required";
+    return answer;
+}
+
+bool HubServer::authorized(const HttpRequest& request) const {
+    // The query parameter is what browsers use; ASP.NET Core's samples accept it too.
+    if (!bearer_.empty()) {
+        const auto token = query_parameter(request.query, "access_token");
+        if (!equal_in_constant_time(request.authorization, bearer_.reveal()) &&
+            !(token && equal_in_constant_time(*token, options_.token.reveal()))) {
+            return false;
+        }
+    }
+    if (options_.api_key.empty()) return true;
+    const auto key = query_parameter(request.query, "api_key");
+    return key && equal_in_constant_time(*key, options_.api_key.reveal());
+}
+
+HttpAnswer HubServer::refused(unsigned status, std::string body) {
+    logger.warn("Refused a request", {{"status", status}});
+    events_.on_refused();
+    HttpAnswer answer;
+    answer.status = status;
+    answer.body = std::move(body);
+    if (status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return answer;
+}
+
+HttpAnswer HubServer::negotiate(const HttpRequest& request) {
+    HttpAnswer answer;
+    if (request.method != "POST") {
+        answer.status = 405;
+        answer.headers.emplace_back("Allow", "POST");
+        return answer;
+    }
+    if (refusal_.what != What::none && refuse_.take(random_)) {
+        if (refusal_.what == What::html) {
+            answer = refused(200, "<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>");
+            answer.content_type = "text/html; charset=utf-8";
+            return answer;
+        }
+        answer = refused(static_cast<unsigned>(refusal_.number), "refused on request");
+        if (refusal_.retry_after > 0) answer.headers.emplace_back("Retry-After", std::to_string(refusal_.retry_after));
+        return answer;
+    }
+    answer.content_type = "application/json";
+    int version = 0;
+    if (const auto text = query_parameter(request.query, "negotiateVersion")) {
+        const auto parsed = std::from_chars(text->data(), text->data() + text->size(), version);
+        if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || version < 0) {
+            answer.body = negotiate_error_body("The client requested an invalid protocol version '" + *text + "'");
+            return answer;
+        }
+    }
+    version = std::min(version, 1);
+    answer.body = negotiate_body(version, negotiations_.create(version, clock_.now()));
+    events_.on_negotiated();
+    return answer;
+}
+
+HttpAnswer HubServer::upgrade(const HttpRequest& request) {
+    HttpAnswer answer;
+    answer.status = 101;
+    const auto token = query_parameter(request.query, "id");
+    if (!token) {
+        answer.connection_id = negotiations_.connection_id();  // the client skipped negotiation
+        return answer;
+    }
+    answer.claimed_token = *token;
+    switch (negotiations_.claim(*token, clock_.now(), answer.connection_id)) {
+        case Negotiations::Claim::ok:
+            return answer;
+        case Negotiations::Claim::unknown:
+            return refused(404, "No Connection with that ID");
+        case Negotiations::Claim::in_use:
+            return refused(409, "A connection with that ID is open already");
+    }
+    return answer;
+}
+
+Task<> HubServer::on_web_socket(std::shared_ptr<WebSocket> socket, HttpAnswer accepted) {
+    std::function<void(HubSession&)> on_ready = [this](HubSession& session) {
+        ready_.push_back(&session);
+        events_.on_ready(session);
+    };
+    HubSession session(executor_, clock_, options_, std::move(socket), accepted.connection_id, std::move(on_ready));
+
+    // Leaves the lists however run() ends, by cancellation too.
+    struct Listed {
+        HubServer& server;
+        HubSession& session;
+        const std::string& token;
+        Listed(HubServer& in, HubSession& who, const std::string& by) : server(in), session(who), token(by) {
+            server.all_.push_back(&session);
+        }
+        ~Listed() {
+            server.all_.remove(&session);
+            server.negotiations_.release(token);
+            if (std::erase(server.ready_, &session) > 0) server.events_.on_ended(session);
+        }
+    } listed(*this, session, accepted.claimed_token);
+    co_await session.run();
+}
+
+bool HubServer::apply(const Misbehaviour& misbehaviour) {
+    // Resetting a socket ends nothing before its coroutine runs: the list does not change under the loop.
+    switch (misbehaviour.what) {
+        case What::drop:
+            for (auto* session : all_) session->socket().reset();
+            return true;
+        case What::stall:
+        case What::resume:
+            for (auto* session : all_) session->socket().set_stalled(misbehaviour.what == What::stall);
+            return true;
+        case What::bad_frame: {
+            const auto frame = make_bad_frame(misbehaviour.frame);
+            const auto kind = !frame || frame->kind == FrameKind::text ? WebSocket::Kind::text
+                              : frame->kind == FrameKind::binary       ? WebSocket::Kind::binary
+                                                                       : WebSocket::Kind::raw;
+            for (auto* session : ready_) {
+                if (frame) session->socket().write(frame->bytes, kind);
+            }
+            return true;
+        }
+        case What::close: {
+            const auto reconnect = misbehaviour.allow_reconnect ? Reconnect::allowed : Reconnect::forbidden;
+            for (auto* session : ready_) session->close(misbehaviour.text, reconnect);
+            return true;
+        }
+        case What::ws_close:
+            for (auto* session : all_) {
+                session->socket().close(static_cast<std::uint16_t>(misbehaviour.number), misbehaviour.text);
+            }
+            return true;
+        case What::refuse:
+        case What::html:
+            refusal_ = misbehaviour;
+            refuse_.set(misbehaviour.next, 1.0);
+            return true;
+        case What::none:
+            refusal_ = {};
+            refuse_.clear();
+            for (auto* session : all_) session->socket().set_stalled(false);
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace jiro::dev_hub

@@ -1,0 +1,376 @@
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
+#include <deque>
+
+#include "dev_hub/errors.hpp"
+#include "dev_hub/log.hpp"
+#include "dev_hub/web_socket.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::dev_hub {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+namespace websocket = beast::websocket;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+namespace {
+
+constexpr auto kRequestTimeout = std::chrono::seconds(15);
+constexpr auto kCloseTimeout = std::chrono::seconds(5);
+constexpr std::size_t kMaxSharedMessage = 64 * 1024;  // texts are joined up to this size
+
+// A TCP stream with or without TLS on it, so that everything above exists once.
+class HubStream {
+  public:
+    using next_layer_type = tcp::socket;
+    using executor_type = tcp::socket::executor_type;
+
+    HubStream(tcp::socket socket, asio::ssl::context* tls) : socket_(std::move(socket)) {
+        if (tls != nullptr) tls_.emplace(socket_, *tls);
+    }
+
+    [[nodiscard]] executor_type get_executor() { return socket_.get_executor(); }
+    [[nodiscard]] next_layer_type& next_layer() { return socket_; }
+    [[nodiscard]] const next_layer_type& next_layer() const { return socket_; }
+    [[nodiscard]] std::optional<asio::ssl::stream<tcp::socket&>>& tls() { return tls_; }
+
+    template <typename Buffers, typename Handler>
+    BOOST_ASIO_INITFN_AUTO_RESULT_TYPE(Handler, void(error_code, std::size_t))
+    async_read_some(const Buffers& buffers, Handler&& handler) {
+        if (tls_) return tls_->async_read_some(buffers, std::forward<Handler>(handler));
+        return socket_.async_read_some(buffers, std::forward<Handler>(handler));
+    }
+    template <typename Buffers, typename Handler>
+    BOOST_ASIO_INITFN_AUTO_RESULT_TYPE(Handler, void(error_code, std::size_t))
+    async_write_some(const Buffers& buffers, Handler&& handler) {
+        if (tls_) return tls_->async_write_some(buffers, std::forward<Handler>(handler));
+        return socket_.async_write_some(buffers, std::forward<Handler>(handler));
+    }
+
+    // Found by Beast when a WebSocket ends. The TCP connection just ends: a close_notify is not waited for.
+    template <typename Handler>
+    friend void async_teardown(beast::role_type role, HubStream& stream, Handler&& handler) {
+        websocket::async_teardown(role, stream.socket_, std::forward<Handler>(handler));
+    }
+    friend void teardown(beast::role_type role, HubStream& stream, error_code& error) {
+        websocket::teardown(role, stream.socket_, error);
+    }
+
+  private:
+    tcp::socket socket_;
+    std::optional<asio::ssl::stream<tcp::socket&>> tls_;
+};
+
+// One TCP connection: TLS, then HTTP requests, then perhaps a WebSocket for the rest of its life.
+class Connection final : public WebSocket, public std::enable_shared_from_this<Connection> {
+  public:
+    Connection(tcp::socket socket, asio::ssl::context* tls, Clock& clock)
+        : clock_(clock),
+          socket_(std::move(socket), tls),
+          idle_(socket_.get_executor()),
+          unstalled_(idle_.get_executor()) {
+        error_code ignored;
+        stream().next_layer().set_option(tcp::no_delay(true), ignored);
+        const auto peer = stream().next_layer().remote_endpoint(ignored);
+        peer_ = peer.address().to_string() + ":" + std::to_string(peer.port());
+        idle_.expires_at(asio::steady_timer::time_point::max());
+        unstalled_.expires_at(asio::steady_timer::time_point::max());
+    }
+
+    Task<> serve(WebHandler& handler) {
+        if (stream().tls() && !co_await with_timeout(clock_, kRequestTimeout, shake_hands())) co_return;
+        while (true) {
+            auto request = co_await with_timeout(clock_, kRequestTimeout, read_request());
+            if (!request || !*request) co_return;
+            const auto answer = handler.on_request(describe(**request));
+            if (answer.status == 101) {
+                if (co_await accept(std::move(**request))) {
+                    co_await handler.on_web_socket(shared_from_this(), answer);
+                }
+                co_return;
+            }
+            if (!co_await write_answer(**request, answer)) co_return;
+        }
+    }
+
+    Task<Result<std::string>> read() override {
+        const auto [error, size] = co_await socket_.async_read_some(asio::buffer(chunk_), kNoThrow);
+        if (error) co_return Error(errc::connection_closed, describe_end(error));
+        while (stalled_) {
+            co_await unstalled_.async_wait(kNoThrow);
+            const auto state = co_await asio::this_coro::cancellation_state;
+            if (state.cancelled() != asio::cancellation_type::none) {
+                co_return Error(errc::connection_closed, "stopped while stalled");
+            }
+        }
+        co_return std::string(chunk_.data(), size);
+    }
+
+    void write(std::string bytes, Kind kind) override {
+        const bool joins = kind == Kind::text && !queue_.empty() && queue_.back().kind == Kind::text &&
+                           queue_.back().close_code == 0 &&
+                           queue_.back().bytes.size() + bytes.size() <= kMaxSharedMessage;
+        if (joins) {
+            queue_.back().bytes += bytes;
+        } else {
+            push({kind, std::move(bytes), 0});
+        }
+    }
+
+    void close(std::uint16_t code, std::string reason) override { push({Kind::text, std::move(reason), code}); }
+
+    Task<> drain() override {
+        while ((writing_ || !queue_.empty()) && !broken_) co_await idle_.async_wait(kNoThrow);
+    }
+
+    void reset() override {
+        error_code ignored;
+        auto& socket = stream().next_layer();
+        socket.set_option(asio::socket_base::linger(true, 0), ignored);  // RST instead of FIN
+        socket.close(ignored);
+        broken();
+    }
+
+    void set_stalled(bool stalled) override {
+        stalled_ = stalled;
+        if (stalled_) return;
+        unstalled_.cancel();
+        write_next();
+    }
+
+    std::string peer() const override { return peer_; }
+
+  private:
+    struct Outgoing {
+        Kind kind;
+        std::string bytes;
+        std::uint16_t close_code;  // not 0: a close frame, `bytes` is its reason
+    };
+    using Request = http::request<http::string_body>;
+
+    HubStream& stream() { return socket_.next_layer(); }
+
+    Task<> shake_hands() {
+        const auto [error] = co_await stream().tls()->async_handshake(asio::ssl::stream_base::server, kNoThrow);
+        if (error) {
+            logger.warn("TLS handshake failed", {{"peer", peer_}, {"reason", error.message()}});
+            throw boost::system::system_error(asio::error::operation_aborted);
+        }
+    }
+
+    Task<std::optional<Request>> read_request() {
+        http::request_parser<http::string_body> parser;
+        parser.body_limit(1024 * 1024);
+        const auto [error, size] = co_await http::async_read(stream(), buffer_, parser, kNoThrow);
+        if (error) co_return std::nullopt;
+        co_return parser.release();
+    }
+
+    static HttpRequest describe(const Request& request) {
+        HttpRequest out;
+        const std::string target(request.target());
+        const auto question = target.find('?');
+        out.method = std::string(request.method_string());
+        out.path = target.substr(0, question);
+        if (question != std::string::npos) out.query = target.substr(question + 1);
+        out.authorization = std::string(request[http::field::authorization]);
+        out.is_upgrade = websocket::is_upgrade(request);
+        return out;
+    }
+
+    Task<bool> write_answer(const Request& request, const HttpAnswer& answer) {
+        http::response<http::string_body> response(static_cast<http::status>(answer.status), request.version());
+        response.set(http::field::server, "Kestrel (jiro-dev-hub)");
+        response.set(http::field::content_type, answer.content_type);
+        for (const auto& [name, value] : answer.headers) response.set(name, value);
+        response.body() = answer.body;
+        response.keep_alive(request.keep_alive());
+        response.prepare_payload();
+        const auto [error, size] = co_await http::async_write(stream(), response, kNoThrow);
+        co_return !error && request.keep_alive();
+    }
+
+    Task<bool> accept(Request request) {
+        websocket::stream_base::timeout limits{};
+        limits.handshake_timeout = kCloseTimeout;  // of the upgrade and of the closing handshake
+        limits.idle_timeout = websocket::stream_base::none();
+        limits.keep_alive_pings = false;
+        socket_.set_option(limits);
+        socket_.read_message_max(0);  // the limit is per record (RecordBuffer), as in ASP.NET Core
+        socket_.auto_fragment(false);
+        const auto [error] = co_await socket_.async_accept(request, kNoThrow);
+        co_return !error;
+    }
+
+    void push(Outgoing outgoing) {
+        if (broken_) return;
+        queue_.push_back(std::move(outgoing));
+        write_next();
+    }
+
+    void write_next() {
+        if (writing_ || stalled_ || broken_ || queue_.empty()) return;
+        writing_ = true;
+        current_ = std::move(queue_.front());
+        queue_.pop_front();
+        auto done = [self = shared_from_this()](error_code error, std::size_t = 0) { self->written(error); };
+        if (current_.close_code != 0) {
+            websocket::close_reason reason(static_cast<websocket::close_code>(current_.close_code));
+            reason.reason = current_.bytes.substr(0, reason.reason.max_size());
+            socket_.async_close(reason, std::move(done));
+        } else if (current_.kind == Kind::raw) {
+            asio::async_write(stream(), asio::buffer(current_.bytes), std::move(done));
+        } else {
+            socket_.text(current_.kind == Kind::text);
+            socket_.async_write(asio::buffer(current_.bytes), std::move(done));
+        }
+    }
+
+    void written(error_code error) {
+        writing_ = false;
+        if (error) return broken();
+        if (queue_.empty()) idle_.cancel();
+        write_next();
+    }
+
+    void broken() {
+        broken_ = true;
+        queue_.clear();
+        idle_.cancel();
+        unstalled_.cancel();
+        stalled_ = false;
+    }
+
+    std::string describe_end(error_code error) const {
+        if (error == websocket::error::closed) {
+            const auto& reason = socket_.reason();
+            auto text = "the client closed the WebSocket with code " + std::to_string(reason.code);
+            if (!reason.reason.empty()) text += ": " + std::string(reason.reason.data(), reason.reason.size());
+            return text;
+        }
+        return error.message();
+    }
+
+    Clock& clock_;
+    websocket::stream<HubStream> socket_;
+    asio::steady_timer idle_;       // cancelled when the queue runs empty
+    asio::steady_timer unstalled_;  // cancelled when a stall ends
+    beast::flat_buffer buffer_;     // HTTP
+    std::array<char, 32 * 1024> chunk_{};
+    std::string peer_;
+    std::deque<Outgoing> queue_;
+    Outgoing current_{};
+    bool writing_ = false;
+    bool stalled_ = false;
+    bool broken_ = false;
+};
+
+Result<std::optional<asio::ssl::context>> make_tls(const TlsFiles& files) {
+    std::optional<asio::ssl::context> context(asio::ssl::context::tls_server);
+    error_code error;
+    context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
+                         asio::ssl::context::no_tlsv1_1);
+    context->use_certificate_chain_file(files.certificate.string(), error);
+    if (error) return Error(errc::bad_tls, files.certificate.string() + ": " + error.message());
+    context->use_private_key_file(files.key.string(), asio::ssl::context::pem, error);
+    if (error) return Error(errc::bad_tls, files.key.string() + ": " + error.message());
+    if (!files.client_ca.empty()) {
+        context->load_verify_file(files.client_ca.string(), error);
+        if (error) return Error(errc::bad_tls, files.client_ca.string() + ": " + error.message());
+        context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, error);
+    }
+    return context;
+}
+
+}  // namespace
+
+struct WebListener::State {
+    State(asio::any_io_executor on, Clock& time, WebHandler& to)
+        : executor(std::move(on)), clock(time), handler(to), acceptor(executor) {}
+
+    asio::any_io_executor executor;
+    Clock& clock;
+    WebHandler& handler;
+    tcp::acceptor acceptor;
+    std::optional<asio::ssl::context> tls;
+    TaskGroup acceptors{[](const std::exception_ptr&) {}};
+    TaskGroup connections{[](const std::exception_ptr&) { logger.error("A connection ended with an exception"); }};
+
+    static Task<> accept(std::shared_ptr<State> self) {
+        while (self->acceptor.is_open()) {
+            auto [error, socket] = co_await self->acceptor.async_accept(kNoThrow);
+            if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) co_return;
+            if (error) {
+                // Out of descriptors, most likely: wait for some to come back.
+                co_await self->clock.sleep_for(std::chrono::milliseconds(100));
+                continue;
+            }
+            self->connections.spawn(self->executor, serve(self, std::move(socket)));
+        }
+    }
+
+    static Task<> serve(std::shared_ptr<State> self, tcp::socket socket) {
+        const auto connection =
+            std::make_shared<Connection>(std::move(socket), self->tls ? &*self->tls : nullptr, self->clock);
+        co_await connection->serve(self->handler);
+    }
+};
+
+WebListener::WebListener(asio::any_io_executor executor, Clock& clock, WebHandler& handler)
+    : state_(std::make_shared<State>(std::move(executor), clock, handler)) {}
+
+WebListener::~WebListener() { stop_accepting(); }
+
+Result<std::uint16_t> WebListener::start(const Endpoint& address, const std::optional<TlsFiles>& tls) {
+    if (tls) {
+        auto context = make_tls(*tls);
+        if (!context) return context.error();
+        state_->tls = std::move(*context);
+    }
+    const auto failed = [&](const error_code& error) {
+        return Error(errc::cannot_listen, "hub address " + address.text() + ": " + error.message());
+    };
+    error_code error;
+    const tcp::endpoint endpoint(asio::ip::make_address(address.address, error), address.port);
+    if (error) return failed(error);
+    auto& acceptor = state_->acceptor;
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+    if (error) {
+        error_code ignored;
+        acceptor.close(ignored);
+        return failed(error);
+    }
+    state_->acceptors.spawn(state_->executor, State::accept(state_));
+    return acceptor.local_endpoint().port();
+}
+
+void WebListener::stop_accepting() {
+    error_code ignored;
+    state_->acceptor.close(ignored);
+}
+
+Task<> WebListener::finish(Duration limit) {
+    stop_accepting();
+    co_await state_->acceptors.wait();
+    if (!co_await state_->connections.wait_until(state_->clock, state_->clock.now() + limit)) {
+        state_->connections.abort();
+        co_await state_->connections.wait();
+    }
+}
+
+}  // namespace jiro::dev_hub
