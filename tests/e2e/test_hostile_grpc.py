@@ -1,0 +1,110 @@
+"""A gRPC port that is none, or a bad one: the result waits, the reason is named, and it arrives when the server is good."""
+
+import unittest
+
+from harness.case import DaemonTest, wait_until
+from harness.grpc_server import Reply
+from harness.hub_server import http_response
+
+
+class HostileGrpcTest(DaemonTest):
+    def attack(self, reply, pattern=None, times=1, within=60):
+        """The first `times` calls get `reply`; the result comes through all the same, unchanged."""
+        link = self.start_all(lambda message, nth: reply if nth <= times else Reply.ok())
+        link.command("echo a", "a")
+        if pattern:
+            wait_until(lambda: self.grpc.attempts["a"] >= 1, "the first attempt", context=self.client.tail)
+            self.client.wait_log(pattern)
+            self.client.signal(1)  # a parked channel waits for the operator: SIGHUP
+        self.result("a", within)
+        self.assertEqual(len(self.grpc.hashes["a"]), 1)
+        self.assert_serves(link)
+
+    def test_a_call_that_is_reset(self):
+        self.attack(Reply.reset())
+
+    def test_goaway_and_the_end(self):
+        self.attack(Reply.goaway())
+
+    def test_a_connection_that_is_cut(self):
+        self.attack(Reply.cut())
+
+    def test_an_answer_that_is_not_the_message(self):
+        self.attack(Reply.body(b"\xff" * 40))
+
+    def test_an_empty_answer_is_success_false(self):
+        self.attack(Reply.body(b""))
+
+    def test_an_answer_of_the_wrong_shape(self):
+        self.attack(Reply.body(b"\x12\x05hello\x08\x00\x1a\x03abc"))
+
+    def test_html_from_a_proxy_on_http2(self):
+        self.attack(Reply.http(200, "text/html", b"<html>Welcome</html>"), "delivery|grpc")
+
+    def test_404_from_a_proxy(self):
+        self.attack(Reply.http(404, "text/html", b"<html>no</html>"), "UNIMPLEMENTED")
+
+    def test_502_and_503_from_a_proxy(self):
+        self.attack(Reply.http(503, "text/html", b"<html>later</html>"))
+
+    def test_frames_that_break_http2(self):
+        self.attack(Reply.frames(b"\xff" * 200))
+
+    def test_headers_that_break_hpack(self):
+        self.attack(Reply.frames(b"\0\0\4\1\4\0\0\0\1\xff\xff\xff\xff"))
+
+    def test_an_answer_longer_than_any_is(self):
+        self.attack(Reply.body(b"\x12" + b"\x80\x80\x80\x04" + b"x" * (8 << 20)))
+
+    def test_silence_ends_with_the_deadline_and_is_tried_again(self):
+        link = self.start_all(lambda message, nth: Reply.silence() if nth == 1 else Reply.ok(),
+                              config={"Grpc": {"TimeoutMs": 1000}})
+        link.command("echo a", "a")
+        self.client.wait_log("DEADLINE_EXCEEDED")
+        self.result("a", 30)
+
+    def attack_raw(self, raw, within=90, pattern="UNAVAILABLE|INTERNAL|UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED"):
+        link = self.start_all(config={"Grpc": {"TimeoutMs": 1500}}, behaviour=None)
+        link.command("echo before", "before")
+        self.result("before")
+        self.grpc.raw = raw
+        self.grpc.listener.drop_connections()
+        link.command("echo a", "a")
+        self.client.wait_log(pattern)
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == 1 and s["delivery"]["lastError"], "it waits")
+        self.assert_equations()
+        self.grpc.raw = None
+        self.grpc.listener.drop_connections()
+        self.client.signal(1)
+        self.result("a", within)
+        self.assert_serves(link)
+
+    def test_html_on_http1(self):
+        self.attack_raw(lambda sock: (sock.recv(1000), sock.sendall(http_response(200, "<html>hi</html>", "text/html"))))
+
+    def test_garbage_on_the_port(self):
+        self.attack_raw(lambda sock: sock.sendall(b"\xde\xad\xbe\xef" * 1000))
+
+    def test_a_port_that_accepts_and_hangs_up(self):
+        self.attack_raw(lambda sock: None)
+
+    def test_a_port_that_accepts_and_says_nothing(self):
+        def silent(sock):
+            while sock.recv(65536):
+                pass
+
+        self.attack_raw(silent)
+
+    def test_slow_loris(self):
+        import time
+
+        def slow(sock):
+            for byte in b"\0\0\0\4\0\0\0\0\0" * 100:
+                sock.sendall(bytes([byte]))
+                time.sleep(0.2)
+
+        self.attack_raw(slow)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,131 @@
+"""A whole session at trace level with canaries for secrets: none of them may be found anywhere but where it belongs."""
+
+import base64
+import pathlib
+import unittest
+import urllib.parse
+
+from harness.case import DaemonTest
+from harness.grpc_server import Reply
+from harness.hub_server import http_response
+from harness.programs import run_client
+
+CANARIES = {
+    "access token": "canary-token-Zm9vYmFyYmF6",
+    "api key": "canary-key/with+odd=signs",
+    "cookie": "canary-cookie-9f8e7d6c",
+    "header": "canary-header-5a4b3c2d",
+    "connection token": "canary-connection-token-1",
+    "proxy password": "canary-proxy-pass",
+    "command text": "canary-command-text",
+    "parameter": "canary-parameter-value",
+}
+
+
+def forms(value):
+    return {value, urllib.parse.quote(value, safe=""), urllib.parse.quote_plus(value), base64.b64encode(value.encode()).decode()}
+
+
+class SecretsTest(DaemonTest):
+    def assert_clean(self, where, text, allowed=()):
+        if isinstance(text, str):
+            text = text.encode("utf-8", "surrogateescape")
+        for name, canary in CANARIES.items():
+            if name in allowed:
+                continue
+            for form in forms(canary):
+                at = text.find(form.encode())
+                self.assertEqual(at, -1, f"the {name} is in {where}: ...{text[max(0, at - 200):at + 80]!r}...")
+
+    def session(self, **files):
+        self.start_hub()
+        self.start_grpc(lambda message, nth: Reply.status("UNAVAILABLE", "try later") if nth == 1 else Reply.ok())
+        config = {
+            "WebSocket": {"Headers": {"Cookie": CANARIES["cookie"], "X-Custom-Auth": CANARIES["header"]}},
+            "Logging": {"Level": "trace"},
+        }
+        if files:
+            for name, canary in (("token", "access token"), ("key", "api key")):
+                path = self.directory / name
+                path.write_text(CANARIES[canary])
+                path.chmod(0o600)
+            config["ApiKeyFile"] = str(self.directory / "key")
+            config["WebSocket"]["AccessTokenFile"] = str(self.directory / "token")
+        else:
+            config["ApiKey"] = CANARIES["api key"]
+            config["WebSocket"]["AccessToken"] = CANARIES["access token"]
+        self.hub.negotiate_body = lambda plain=self.hub.negotiate_body: plain(connectionToken=CANARIES["connection token"])
+        good = self.hub.on_negotiate
+        # Failures on the way: their messages are where secrets like to hide.
+        answers = [http_response(401), http_response(302, headers=[("Location", "http://x/?access_token=" + CANARIES["access token"])]), b"garbage\r\n\r\n"]
+        self.hub.on_negotiate = lambda request: answers.pop() if answers else good(request)
+        self.start_client(config=config)
+        link = self.connection(within=30)
+        sent = link.request.target + str(link.request.headers)
+        self.assertIn(CANARIES["access token"], sent)  # the canaries are really in use
+        self.assertIn(CANARIES["cookie"], sent)
+        link.command(f"echo {CANARIES['command text']}", "a", parameters={"p": CANARIES["parameter"]}, invocation_id="i")
+        link.command(f"ecko {CANARIES['command text']}", "b")
+        link.command("status", "c")
+        link.command("sysinfo", "d")
+        link.invoke(f"not json {CANARIES['command text']}")
+        link.send(b'{"type":1,"target":"ReceiveCommand","arguments":["' + CANARIES["command text"].encode() + b"\xff\"]}")
+        for sync_id in "abcd":
+            self.result(sync_id, 20)
+        self.assert_serves(self.connection(2))
+        for path in ("/status", "/metrics", "/healthz", "/readyz", "/"):
+            self.assert_clean(path, self.client.get(path)[1])
+        self.assert_clean("the command line", pathlib.Path(f"/proc/{self.client.pid}/cmdline").read_bytes())
+        for flags in ([], ["--json"]):
+            self.assert_clean("status", run_client("status", *flags, "--config", self.client.config_file).stdout)
+        printed = run_client("check-config", "--print", "--config", self.client.config_file)
+        self.assertEqual(printed.returncode, 0)
+        self.assert_clean("check-config --print", printed.stdout + printed.stderr)
+        for sync_id in "cd":
+            self.assert_clean(f"the result of {sync_id}", self.grpc.accepted[sync_id].raw)
+        self.client.signal(1)
+        self.client.wait_log("(?i)reload")
+        self.assertEqual(self.client.stop(), 0)
+        self.assert_clean("standard error", self.client.log_file.read_bytes())
+        self.assert_clean("standard output", self.client.out_file.read_bytes())
+        self.assertGreater(len(self.client.log.lines), 20, "trace says something")
+        for path in (self.directory / "state").rglob("*"):
+            if path.is_file():
+                # Commands and results are the journal's own content; credentials are not.
+                self.assert_clean(path.name, path.read_bytes(), allowed=("command text", "parameter"))
+                self.assertEqual(path.stat().st_mode & 0o077, 0, f"{path.name} can be read by others")
+
+    def test_from_the_configuration(self):
+        self.session()
+
+    def test_from_files(self):
+        self.session(from_files=True)
+
+    def test_from_the_environment_and_proxy(self):
+        self.start_grpc()
+        self.start_client("http://hub.invalid/x", environment={
+            "JIRO_APIKEY": CANARIES["api key"],
+            "JIRO_WEBSOCKET__ACCESSTOKEN": CANARIES["access token"],
+            "JIRO_WEBSOCKET__PROXY": f"http://user:{CANARIES['proxy password']}@127.0.0.1:1",
+            "GRPC_VERBOSITY": "debug", "GRPC_TRACE": "all",
+        }, config={"Logging": {"Level": "trace"}})
+        self.client.wait_log("(?i)proxy|refused|connect")
+        self.assert_clean("/status", self.client.get("/status")[1])
+        self.client.stop()
+        self.assert_clean("standard error", self.client.log_file.read_bytes())
+        self.assert_clean("standard output", self.client.out_file.read_bytes())
+
+    def test_command_text_is_logged_only_when_allowed(self):
+        link = self.start_all(config={"Logging": {"CommandText": True, "Level": "debug"}})
+        link.command(f"echo {CANARIES['command text']}", "a")
+        self.result("a")
+        self.client.wait_log(CANARIES["command text"])
+
+    def test_a_core_dump_cannot_be_made_and_memory_not_be_read(self):
+        self.start_all()
+        limits = pathlib.Path(f"/proc/{self.client.pid}/limits").read_text()
+        self.assertRegex(limits, r"Max core file size\s+0\s")
+
+
+if __name__ == "__main__":
+    unittest.main()
