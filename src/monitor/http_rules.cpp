@@ -1,0 +1,80 @@
+#include "monitor/http_rules.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/algorithm/string/predicate.hpp>
+#include <boost/asio/ip/address.hpp>
+
+namespace jiro::monitor {
+namespace {
+
+bool is_port(std::string_view text) {
+    return text.size() <= 5 && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// The host of "host", "host:port", "[v6]", "[v6]:port"; empty when it is none of these.
+std::string_view host_part(std::string_view value) {
+    std::size_t end = 0;
+    if (value.starts_with('[')) {
+        end = value.find(']');
+        if (end == std::string_view::npos) return {};
+        ++end;
+    } else {
+        end = std::min(value.find(':'), value.size());
+    }
+    const auto rest = value.substr(end);
+    if (!rest.empty() && (rest.front() != ':' || !is_port(rest.substr(1)))) return {};
+    return value.substr(0, end);
+}
+
+bool is_ip_literal(std::string_view host) {
+    const bool bracketed = host.starts_with('[') && host.ends_with(']');
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(std::string(host), error);
+    return !error && address.is_v6() == bracketed;
+}
+
+std::string_view between(std::string_view text, std::string_view open, std::string_view close) {
+    const auto start = text.find(open);
+    if (start == std::string_view::npos) return {};
+    const auto body = text.substr(start + open.size());
+    return body.substr(0, body.find(close));
+}
+
+std::string sha256_source(std::string_view text) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned int size = 0;
+    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
+    std::array<unsigned char, 4 * (EVP_MAX_MD_SIZE / 3 + 1) + 1> encoded{};
+    const int length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(size));
+    return "'sha256-" + std::string(encoded.begin(), encoded.begin() + length) + "'";
+}
+
+}  // namespace
+
+bool is_allowed_host(std::string_view host, const Listen& listen, std::string_view machine_name) {
+    if (std::holds_alternative<ListenUnix>(listen)) return true;
+    const auto name = host_part(host);
+    if (name.empty()) return false;
+    if (is_ip_literal(name)) return true;  // the listen address is one
+    return boost::algorithm::iequals(name, "localhost") || boost::algorithm::iequals(name, machine_name);
+}
+
+Target split_target(std::string_view target) {
+    if (!target.starts_with('/')) return {};
+    target = target.substr(0, target.find('#'));
+    const auto mark = target.find('?');
+    if (mark == std::string_view::npos) return {std::string(target), {}};
+    return {std::string(target.substr(0, mark)), std::string(target.substr(mark + 1))};
+}
+
+std::string page_policy(std::string_view html) {
+    return "default-src 'none'; script-src " + sha256_source(between(html, "<script>", "</script>")) + "; style-src " +
+           sha256_source(between(html, "<style>", "</style>")) +
+           "; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+}
+
+}  // namespace jiro::monitor

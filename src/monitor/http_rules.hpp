@@ -1,0 +1,31 @@
+#pragma once
+// What the status server decides without a socket: whom it talks to, what a target means, what a browser may do with
+// the page. Pure.
+
+#include <string>
+#include <string_view>
+
+#include "jiro/monitor/settings.hpp"
+
+namespace jiro::monitor {
+
+// Whether a Host header names us and not a domain that somebody points at us (DNS rebinding): an IP literal, localhost,
+// this machine's name or the listen address, with or without a port. On a Unix socket no browser can be the sender:
+// anything goes.
+[[nodiscard]] bool is_allowed_host(std::string_view host, const Listen& listen, std::string_view machine_name);
+
+struct Target {
+    std::string path;
+    std::string query;
+};
+
+// "/status?x" -> "/status", "x". An empty path: not in the origin form that we serve.
+[[nodiscard]] Target split_target(std::string_view target);
+
+// The Content-Security-Policy of the page: its own one script and one style sheet by their hashes, requests to us only.
+[[nodiscard]] std::string page_policy(std::string_view html);
+
+// The page itself, src/monitor/page/index.html, embedded by the build.
+[[nodiscard]] std::string_view page_html();
+
+}  // namespace jiro::monitor

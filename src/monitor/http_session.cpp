@@ -1,0 +1,261 @@
+#include "monitor/http_session.hpp"
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include "jiro/base/log.hpp"
+#include "jiro/base/with_timeout.hpp"
+#include "monitor/http_rules.hpp"
+
+namespace jiro::monitor {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using boost::system::error_code;
+
+namespace {
+
+const log::Logger logger{"monitor"};
+
+using Request = http::request<http::string_body>;
+using Response = http::response<http::string_body>;
+
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kJson = "application/json";
+constexpr const char* kPlainPolicy = "default-src 'none'; frame-ancestors 'none'";
+
+Response make_response(http::status status, const char* type, std::string body) {
+    Response response(status, 11);
+    response.set(http::field::content_type, type);
+    response.body() = std::move(body);
+    return response;
+}
+
+Response text_response(http::status status, std::string text) {
+    return make_response(status, kText, std::move(text) + "\n");
+}
+
+std::string lines(std::string first, std::string_view prefix, const std::vector<std::string>& reasons) {
+    for (const auto& reason : reasons) first += "\n" + std::string(prefix) + reason;
+    return first;
+}
+
+// Of a request that could not be read.
+Response response_to(const error_code& error) {
+    if (error == http::error::header_limit) {
+        return text_response(http::status::request_header_fields_too_large, "the request's header is too large");
+    }
+    if (error == http::error::body_limit) {
+        return text_response(http::status::payload_too_large, "the request's body is too large");
+    }
+    if (error == http::error::bad_version) {
+        return text_response(http::status::http_version_not_supported, "this server speaks HTTP/1.1");
+    }
+    return text_response(http::status::bad_request, "not an HTTP request: " + error.message());
+}
+
+bool is_own_path(std::string_view path) {
+    return path == "/status" || path == "/metrics" || path == "/healthz" || path == "/readyz" || path == "/";
+}
+
+Response method_not_allowed(std::string_view allowed) {
+    auto response = text_response(http::status::method_not_allowed, "allowed here: " + std::string(allowed));
+    response.set(http::field::allow, allowed);
+    return response;
+}
+
+// The other methods that the routes know for `path`; empty: no such path.
+std::string methods_of(const Routes& routes, std::string_view path) {
+    std::string methods;
+    for (const auto& [key, route] : routes) {
+        const auto space = key.find(' ');
+        if (space == std::string::npos || std::string_view(key).substr(space + 1) != path) continue;
+        methods += (methods.empty() ? "" : ", ") + key.substr(0, space);
+    }
+    return methods;
+}
+
+class Session {
+  public:
+    Session(ServerContext& context, Socket& socket) : context_(context), socket_(socket) {}
+
+    Task<> run() {
+        for (;;) {
+            if (requests_ > 0 && buffer_.size() == 0 &&
+                !co_await with_timeout(clock(), limits().idle_limit, readable())) {
+                co_return;
+            }
+            http::request_parser<http::string_body> parser;
+            parser.header_limit(limits().max_header_bytes);
+            parser.body_limit(limits().max_body_bytes);
+            error_code error;
+            const bool in_time = co_await with_timeout(clock(), limits().request_limit, read(parser, error));
+            if (!in_time) {
+                error = {};
+                co_await finish(text_response(http::status::request_timeout, "the request took too long"));
+                co_return;
+            }
+            if (error.category() == http::make_error_code(http::error::bad_method).category() &&
+                error != http::error::end_of_stream && error != http::error::partial_message) {
+                logger.debug("Refused a request to the status endpoint", {{"reason", error.message()}});
+                co_await finish(response_to(error));
+                co_return;
+            }
+            if (error) co_return;  // the peer has gone
+
+            ++requests_;
+            const Request request = parser.release();
+            Response response = co_await respond(request);
+            const bool keep_alive = request.keep_alive() && response.result() != http::status::misdirected_request;
+            response.keep_alive(keep_alive);
+            if (!co_await write(response, request.method() == http::verb::head)) co_return;
+            if (!keep_alive) break;
+        }
+        co_await linger();
+    }
+
+  private:
+    [[nodiscard]] Clock& clock() { return context_.clock; }
+    [[nodiscard]] const ServerLimits& limits() const { return context_.limits; }
+
+    Task<> readable() { co_await socket_.async_wait(asio::socket_base::wait_read, kNoThrow); }
+
+    Task<> read(http::request_parser<http::string_body>& parser, error_code& error) {
+        const auto [failure, bytes] = co_await http::async_read(socket_, buffer_, parser, kNoThrow);
+        error = failure;
+    }
+
+    Task<> send(Response& response, error_code& error) {
+        const auto [failure, bytes] = co_await http::async_write(socket_, response, kNoThrow);
+        error = failure;
+    }
+
+    // False: the peer is too slow, or gone.
+    Task<bool> write(Response& response, bool head_only) {
+        response.set(http::field::cache_control, "no-store");
+        response.set("X-Content-Type-Options", "nosniff");
+        response.set("Referrer-Policy", "no-referrer");
+        if (response.count("Content-Security-Policy") == 0) response.set("Content-Security-Policy", kPlainPolicy);
+        response.prepare_payload();
+        if (head_only) response.body().clear();  // Content-Length stays
+        error_code error;
+        const bool in_time = co_await with_timeout(clock(), limits().write_limit, send(response, error));
+        co_return in_time && !error;
+    }
+
+    Task<> finish(Response response) {
+        response.keep_alive(false);
+        const bool written = co_await write(response, false);
+        if (written) co_await linger();
+    }
+
+    // Closing while the peer still sends would reset the connection and take the answer with it.
+    Task<> linger() {
+        error_code ignored;
+        socket_.shutdown(asio::socket_base::shutdown_send, ignored);
+        co_await with_timeout(clock(), std::chrono::seconds(1), discard());
+    }
+
+    Task<> discard() {
+        std::array<char, 4096> scrap;
+        for (std::size_t total = 0; total < 1024 * 1024;) {
+            const auto [error, bytes] = co_await socket_.async_read_some(asio::buffer(scrap), kNoThrow);
+            if (error) break;
+            total += bytes;
+        }
+    }
+
+    Task<Response> respond(const Request& request) {
+        const auto hosts = request.count(http::field::host);
+        if (hosts > 1 || (hosts == 0 && request.version() >= 11)) {
+            co_return text_response(http::status::bad_request, "exactly one Host header is needed");
+        }
+        if (hosts == 1 && !is_allowed_host(request[http::field::host], context_.local, context_.machine_name)) {
+            co_return text_response(http::status::misdirected_request,
+                                    "this Host is not served: use an IP address, localhost or the machine's name");
+        }
+        const Target target = split_target(request.target());
+        if (target.path.empty()) co_return text_response(http::status::bad_request, "the target must be a path");
+
+        if (is_own_path(target.path)) {
+            if (request.method() == http::verb::get || request.method() == http::verb::head)
+                co_return show(target.path);
+            co_return method_not_allowed("GET, HEAD");
+        }
+        const auto route = context_.routes.find(std::string(request.method_string()) + " " + target.path);
+        if (route == context_.routes.end()) {
+            const auto methods = methods_of(context_.routes, target.path);
+            if (!methods.empty()) co_return method_not_allowed(methods);
+            co_return text_response(http::status::not_found,
+                                    "not found; there are /, /status, /metrics, /healthz and /readyz");
+        }
+        co_return co_await act(route->second, {target.query, request.body()});
+    }
+
+    Response show(std::string_view path) {
+        if (path == "/") {
+            auto response = make_response(http::status::ok, "text/html; charset=utf-8", std::string(page_html()));
+            response.set("Content-Security-Policy", context_.page_policy);
+            return response;
+        }
+        try {
+            const Status status = context_.source();
+            if (path == "/status") return make_response(http::status::ok, kJson, status_json(status));
+            if (path == "/metrics") {
+                return make_response(http::status::ok, "text/plain; version=0.0.4; charset=utf-8",
+                                     prometheus_text(status));
+            }
+            const auto health = readiness(status);
+            if (path == "/healthz")
+                return text_response(http::status::ok, lines("alive", "degraded: ", health.degraded));
+            if (health.ready()) return text_response(http::status::ok, lines("ready", "degraded: ", health.degraded));
+            return text_response(http::status::service_unavailable, lines("not ready", "", health.not_ready));
+        } catch (const std::exception& exception) {
+            logger.error("The status could not be made", {{"reason", exception.what()}});
+            return text_response(http::status::internal_server_error, "the status could not be made; see the log");
+        }
+    }
+
+    Task<Response> act(const Route& route, RouteRequest request) {
+        const auto user = peer_user(socket_);
+        if (!user) {
+            co_return text_response(http::status::forbidden,
+                                    "allowed on the Unix socket only (Monitoring.Listen: unix:/...)");
+        }
+        if (*user != 0 && *user != geteuid()) {
+            co_return text_response(http::status::forbidden, "allowed for root and the daemon's own user only");
+        }
+        RouteReply reply = co_await route(std::move(request));
+        co_return make_response(http::int_to_status(static_cast<unsigned>(reply.status)), kJson, std::move(reply.json));
+    }
+
+    ServerContext& context_;
+    Socket& socket_;
+    boost::beast::flat_buffer buffer_;
+    std::size_t requests_ = 0;
+};
+
+}  // namespace
+
+Task<> serve_connection(ServerContext& context, Socket socket) {
+    Session session(context, socket);
+    co_await session.run();
+}
+
+void refuse_connection(Socket socket) {
+    static constexpr std::string_view kAnswer =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 21\r\nRetry-After: 5\r\n"
+        "Connection: close\r\n\r\ntoo many connections\n";
+    error_code ignored;
+    std::array<char, 4096> scrap;
+    socket.non_blocking(true, ignored);
+    socket.write_some(asio::buffer(kAnswer), ignored);
+    socket.shutdown(asio::socket_base::shutdown_send, ignored);
+    socket.read_some(asio::buffer(scrap), ignored);  // what is unread at close resets the connection
+}
+
+}  // namespace jiro::monitor

@@ -1,0 +1,30 @@
+#pragma once
+// One connection to the status endpoint: requests in, answers out, a time limit on each step. Private to the server.
+
+#include <functional>
+#include <string>
+
+#include "jiro/monitor/status_server.hpp"
+#include "monitor/listening_socket.hpp"
+
+namespace jiro::monitor {
+
+// What all connections of a server share; outlives them.
+struct ServerContext {
+    Clock& clock;
+    std::function<Status()> source;
+    Routes routes;
+    ServerLimits limits;
+    Listen local;
+    std::string machine_name;
+    std::string page_policy;
+};
+
+// Serves `socket` until the peer leaves, a limit is exceeded or it is cancelled. Errors of the peer's are answered or
+// end the connection; they are nobody else's business.
+[[nodiscard]] Task<> serve_connection(ServerContext& context, Socket socket);
+
+// Tells a client that there are too many, as far as that is possible without waiting for it.
+void refuse_connection(Socket socket);
+
+}  // namespace jiro::monitor

@@ -1,0 +1,110 @@
+#include "jiro/monitor/status_server.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "jiro/base/log.hpp"
+#include "jiro/base/task_group.hpp"
+#include "monitor/http_rules.hpp"
+#include "monitor/http_session.hpp"
+
+namespace jiro::monitor {
+
+namespace asio = boost::asio;
+
+namespace {
+
+const log::Logger logger{"monitor"};
+
+std::string machine_name() {
+    std::array<char, 256> name{};
+    gethostname(name.data(), name.size() - 1);
+    return name.data();
+}
+
+void report(const std::exception_ptr& exception) {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        logger.error("A connection of the status endpoint failed", {{"reason", error.what()}});
+    }
+}
+
+}  // namespace
+
+struct StatusServer::Impl {
+    asio::any_io_executor executor;
+    ServerContext context;
+    std::optional<ListeningSocket> listening;
+    TaskGroup connections{report};
+
+    Task<> accept_connections() {
+        for (;;) {
+            auto [error, socket] = co_await listening->acceptor.async_accept(kNoThrow);
+            if (error == asio::error::operation_aborted) co_return;
+            if (error) {
+                // Out of descriptors, most likely: the one in the queue stays there, so do not spin.
+                logger.warn("The status endpoint cannot accept connections", {{"reason", error.message()}});
+                co_await context.clock.sleep_for(std::chrono::milliseconds(200));
+                continue;
+            }
+            if (connections.size() >= context.limits.max_connections) {
+                logger.debug("Too many connections to the status endpoint");
+                refuse_connection(std::move(socket));
+                continue;
+            }
+            connections.spawn(executor, serve_connection(context, std::move(socket)));
+        }
+    }
+
+    Task<> wait_for_cancellation() {
+        asio::steady_timer never(executor, asio::steady_timer::time_point::max());
+        co_await never.async_wait(kNoThrow);
+    }
+};
+
+StatusServer::StatusServer(asio::any_io_executor executor, Clock& clock, Settings settings,
+                           std::function<Status()> source, Routes routes, ServerLimits limits)
+    : impl_(new Impl{std::move(executor),
+                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen), machine_name(),
+                      page_policy(page_html())},
+                     std::nullopt}) {}
+
+StatusServer::~StatusServer() = default;
+
+Result<> StatusServer::listen() {
+    if (std::holds_alternative<ListenOff>(impl_->context.local)) return {};
+    auto opened = open_listening_socket(impl_->executor, impl_->context.local);
+    if (!opened) return opened.error();
+    impl_->context.local = opened->local;
+    impl_->listening.emplace(std::move(*opened));
+    logger.info("Status endpoint listens", {{"address", to_string(impl_->context.local)}});
+    return {};
+}
+
+Task<> StatusServer::run() {
+    try {
+        if (impl_->listening) {
+            co_await impl_->accept_connections();
+        } else {
+            co_await impl_->wait_for_cancellation();
+        }
+    } catch (const boost::system::system_error& error) {
+        if (error.code() != asio::error::operation_aborted) throw;
+    }
+    // Cancelled: the connections still have to be told and awaited.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    impl_->listening.reset();
+    impl_->connections.abort();
+    co_await impl_->connections.wait();
+}
+
+Listen StatusServer::local() const { return impl_->context.local; }
+
+std::size_t StatusServer::connections() const { return impl_->connections.size(); }
+
+}  // namespace jiro::monitor
