@@ -62,19 +62,29 @@ public sealed class ClientConfig
     /// <summary>The commands that the scenarios send: `say TEXT`, `pause SECONDS`, `fill BYTES` and `refuse`.</summary>
     private static JsonObject TestCommands() => new()
     {
-        ["say"] = Command(["/bin/echo", "{text}"], "text"),
-        ["pause"] = Command(["/bin/sleep", "{seconds}"], "seconds"),
-        ["fill"] = Command(["/usr/bin/head", "-c", "{bytes}", "/dev/zero"], "bytes"),
-        ["refuse"] = Command(["/bin/false"], null),
+        ["say"] = Program(["/bin/echo", "{text}"], "text"),
+        ["pause"] = Program(["/bin/sleep", "{seconds}"], "seconds"),
+        ["fill"] = Script("head -c \"$1\" /dev/zero | tr '\\0' x", "bytes"),
+        ["refuse"] = Program(["/bin/false"]),
     };
 
-    private static JsonObject Command(string[] program, string? parameter)
+    private static JsonObject Program(string[] words, params string[] parameters) => new()
     {
-        var command = new JsonObject
-        {
-            ["Program"] = new JsonArray([.. program.Select(word => (JsonNode)word)]),
-        };
-        if (parameter is not null) command["Parameters"] = new JsonObject { [parameter] = new JsonObject { ["Type"] = "string" } };
-        return command;
+        ["Program"] = new JsonArray([.. words.Select(word => (JsonNode)word)]),
+        ["Parameters"] = Parameters(parameters),
+    };
+
+    private static JsonObject Script(string script, params string[] parameters) => new()
+    {
+        ["Program"] = script,
+        ["Shell"] = true,
+        ["Parameters"] = Parameters(parameters),
+    };
+
+    private static JsonObject Parameters(string[] names)
+    {
+        var parameters = new JsonObject();
+        foreach (var name in names) parameters[name] = new JsonObject { ["Type"] = "text" };
+        return parameters;
     }
 }

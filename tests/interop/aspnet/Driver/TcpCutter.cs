@@ -33,11 +33,7 @@ public sealed class TcpCutter : IAsyncDisposable
     {
         lock (sockets_)
         {
-            foreach (var socket in sockets_)
-            {
-                socket.LingerState = new LingerOption(true, 0);  // a reset, not an orderly end
-                socket.Close();
-            }
+            foreach (var socket in sockets_) Reset(socket);
             sockets_.Clear();
         }
         frozen_ = false;
@@ -49,6 +45,19 @@ public sealed class TcpCutter : IAsyncDisposable
         listener_.Stop();
         Cut();
         await accepting_;
+    }
+
+    private static void Reset(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = new LingerOption(true, 0);  // closes with a reset, not with an orderly end
+            socket.Close();
+        }
+        catch (Exception exception) when (exception is ObjectDisposedException or SocketException)
+        {
+            // It had ended already.
+        }
     }
 
     private async Task Accept()

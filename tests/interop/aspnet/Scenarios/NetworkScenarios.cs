@@ -42,7 +42,8 @@ public static class NetworkScenarios
         await Task.Delay(300);
         await hub.Stop();
         await hub.DisposeAsync();
-        await client.WaitForStatus(status => ((string?)status["lastError"] ?? "").Contains("502"), "status 502 as the last error");
+        if (!bench.IsReference)  // .NET's client reports the first reason only
+            await client.WaitForStatus(status => ((string?)status["lastError"] ?? "").Contains("502"), "status 502 as the last error");
         await Task.Delay(1_000);  // the result meets nginx's 502 as well
 
         var next = await bench.StartHub(bench.HubSettings(hub.Port), hub.Log);
