@@ -1,0 +1,171 @@
+// Outcome -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+
+#include "delivery/base64.hpp"
+#include "delivery/utf8.hpp"
+#include "jiro/delivery/outcome.hpp"
+#include "jiro_hub.pb.h"
+
+namespace jiro::delivery {
+
+namespace {
+
+namespace proto = JiroHubProto;
+
+proto::TextType to_proto(TextType type) {
+    switch (type) {
+        case TextType::plain:
+            return proto::PLAIN;
+        case TextType::json:
+            return proto::JSON;
+        case TextType::base64:
+            return proto::BASE64;
+        case TextType::markdown:
+            return proto::MARKDOWN;
+        case TextType::html:
+            return proto::HTML;
+    }
+    return proto::PLAIN;
+}
+
+std::string left_out(std::size_t bytes) {
+    return "\n[... " + std::to_string(bytes) + " bytes left out: the result was too big ...]\n";
+}
+
+// The beginning (three quarters) and the end of `text`, at most `limit` bytes together with the line between them.
+std::string shorten(std::string_view text, std::size_t limit, bool is_text) {
+    if (text.size() <= limit) return std::string(text);
+    const std::size_t room = limit - std::min(limit, left_out(text.size()).size());
+    std::size_t head = room / 4 * 3;
+    std::size_t tail = text.size() - (room - head);
+    if (is_text) {
+        head = utf8_prefix(text, head);
+        while (tail < text.size() && (static_cast<unsigned char>(text[tail]) & 0xC0) == 0x80) ++tail;
+    }
+    std::string result(text.substr(0, head));
+    result += left_out(tail - head);
+    result += text.substr(tail);
+    return result;
+}
+
+// Base64 of `bytes`, shortened before it is encoded so that what arrives can be decoded.
+void set_base64(proto::TextResult& text, std::string_view bytes, std::size_t limit) {
+    text.set_response(base64_encode(shorten(bytes, limit / 4 * 3, false)));
+    text.set_texttype(proto::BASE64);
+}
+
+// `response` is valid UTF-8. A shortened JSON, Markdown or HTML is none any more: it goes out as PLAIN.
+void set_text(proto::TextResult& text, std::string_view response, proto::TextType type, std::size_t limit) {
+    if (response.size() <= limit) {
+        text.set_response(std::string(response));
+        text.set_texttype(type);
+        return;
+    }
+    if (type == proto::BASE64) {
+        if (const auto bytes = base64_decode(response)) return set_base64(text, *bytes, limit);
+    }
+    text.set_response(shorten(response, limit, true));
+    text.set_texttype(proto::PLAIN);
+}
+
+void set_graph_too_big(proto::ClientMessage& message, std::size_t size, std::size_t limit) {
+    message.set_commandtype(proto::TEXT);
+    message.mutable_textresult()->set_response("The graph is too big to be sent: its data has " + std::to_string(size) +
+                                               " bytes, at most " + std::to_string(limit) + " are allowed");
+    message.mutable_textresult()->set_texttype(proto::PLAIN);
+}
+
+void set_result(proto::ClientMessage& message, const Text& text, bool is_success, std::size_t limit) {
+    message.set_commandtype(proto::TEXT);
+    if (!is_success) {
+        set_text(*message.mutable_textresult(), to_utf8(text.response), proto::PLAIN, limit);
+    } else if (is_utf8(text.response)) {
+        set_text(*message.mutable_textresult(), text.response, to_proto(text.type), limit);
+    } else {
+        set_base64(*message.mutable_textresult(), text.response, limit);
+    }
+}
+
+void set_result(proto::ClientMessage& message, const Graph& graph, bool, std::size_t limit) {
+    if (graph.data.size() > limit) return set_graph_too_big(message, graph.data.size(), limit);
+    message.set_commandtype(proto::GRAPH);
+    auto& result = *message.mutable_graphresult();
+    result.set_message(to_utf8(graph.message));
+    result.set_graphdata(graph.data);
+    result.set_note(to_utf8(graph.note));
+    result.set_xaxis(to_utf8(graph.x_axis));
+    result.set_yaxis(to_utf8(graph.y_axis));
+    for (const auto& [member, unit] : graph.units) (*result.mutable_units())[to_utf8(member)] = to_utf8(unit);
+}
+
+Bytes to_bytes(const proto::ClientMessage& message) {
+    return std::make_shared<const std::string>(message.SerializeAsString());
+}
+
+}  // namespace
+
+std::string_view to_string(OutcomeKind kind) noexcept {
+    switch (kind) {
+        case OutcomeKind::succeeded:
+            return "succeeded";
+        case OutcomeKind::failed:
+            return "failed";
+        case OutcomeKind::timed_out:
+            return "timed_out";
+        case OutcomeKind::cancelled:
+            return "cancelled";
+        case OutcomeKind::rejected:
+            return "rejected";
+        case OutcomeKind::interrupted:
+            return "interrupted";
+    }
+    return "unknown";
+}
+
+Bytes serialise(const Outcome& outcome, std::size_t max_bytes) {
+    proto::ClientMessage message;
+    const bool is_success = outcome.kind == OutcomeKind::succeeded;
+    message.set_commandname(to_utf8(outcome.command_name));
+    message.set_issuccess(is_success);
+    message.set_commandsyncid(to_utf8(outcome.command_sync_id));
+    message.set_sessionid(to_utf8(outcome.session_id));
+    for (const auto& [key, value] : outcome.parameters) {
+        auto& pair = *message.add_parameters();
+        pair.set_key(to_utf8(key));
+        pair.set_value(to_utf8(value));
+    }
+    std::visit([&](const auto& result) { set_result(message, result, is_success, max_bytes); }, outcome.result);
+    return to_bytes(message);
+}
+
+std::optional<Bytes> cut(std::string_view bytes, std::size_t max_bytes) {
+    proto::ClientMessage message;
+    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
+    if (message.has_graphresult()) {
+        const auto size = message.graphresult().graphdata().size();
+        if (size <= max_bytes) return std::nullopt;
+        set_graph_too_big(message, size, max_bytes);
+        return to_bytes(message);
+    }
+    if (message.textresult().response().size() <= max_bytes) return std::nullopt;
+    const std::string response = message.textresult().response();
+    set_text(*message.mutable_textresult(), response, message.textresult().texttype(), max_bytes);
+    return to_bytes(message);
+}
+
+std::string describe(std::string_view bytes) {
+    proto::ClientMessage message;
+    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+        return "(not a ClientMessage: " + std::to_string(bytes.size()) + " bytes)";
+    }
+    google::protobuf::util::JsonPrintOptions options;
+    options.add_whitespace = true;
+    options.always_print_primitive_fields = true;
+    std::string json;
+    if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "(cannot be printed)";
+    return json;
+}
+
+}  // namespace jiro::delivery

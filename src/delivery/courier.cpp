@@ -1,0 +1,274 @@
+#include "jiro/delivery/courier.hpp"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "delivery/courier_impl.hpp"
+#include "jiro/base/log.hpp"
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::delivery {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+inline const log::Logger logger{"courier"};
+
+constexpr std::size_t kMaxInHand = 1024;  // results held in memory; more wait in the outbox
+constexpr std::size_t kMaxBytesInHand = 16 * 1024 * 1024;
+constexpr std::size_t kFetch = 128;
+constexpr Duration kHouseKeeping = 30s;
+constexpr Duration kStoreAgain = 2s;
+constexpr Duration kFetchAgain = 1s;
+
+GateRules gate_rules(const GrpcSettings& grpc) {
+    GateRules rules;
+    rules.probe_delay = std::max<Duration>(grpc.retry_delay, 100ms);
+    rules.failures_to_close = grpc.max_retries + 1;
+    return rules;
+}
+
+}  // namespace
+
+Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+                    RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
+    : executor_(std::move(executor)),
+      outbox_(outbox),
+      sender_(sender),
+      clock_(clock),
+      random_(random),
+      rules_(RetryRules::from(grpc, outbox_settings)),
+      observer_(std::move(observer)),
+      gate_(gate_rules(grpc), random),
+      wake_up_(executor_),
+      calls_([](const std::exception_ptr& failure) { std::rethrow_exception(failure); }) {}
+
+Task<> Courier::Impl::run() {
+    std::exception_ptr stop;
+    try {
+        co_await loop();
+    } catch (...) {
+        stop = std::current_exception();
+    }
+    // Cancelled. The calls in flight use this object: see them end. Their rows stay in the outbox.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    calls_.abort();
+    co_await calls_.wait();
+    if (stop) std::rethrow_exception(stop);
+}
+
+Task<> Courier::Impl::loop() {
+    while (true) {
+        wake_waiting();
+        if (gate_.state() != ChannelState::open) hand_back();
+        co_await keep_house();
+        co_await store_unsaved();
+        co_await fetch();
+        send_ready();
+        co_await wake_up_.wait_until(clock_, next_event());
+    }
+}
+
+void Courier::Impl::wake_waiting() {
+    const auto now = clock_.now();
+    while (!waiting_.empty() && waiting_.begin()->first <= now) {
+        ready_.push_back(std::move(waiting_.begin()->second));
+        waiting_.erase(waiting_.begin());
+    }
+    if (next_due_ <= now) {
+        next_due_ = TimePoint::max();
+        has_backlog();
+    }
+}
+
+// While the channel is not open, results wait in the outbox, where they cost no memory and the oldest is the next
+// probe. Those that are not stored stay.
+void Courier::Impl::hand_back() {
+    std::vector<std::string> ids;
+    const auto leaves = [&](const Parcel& parcel) {
+        if (!parcel.is_stored) return false;
+        bytes_in_hand_ -= parcel.row.message->size();
+        ids.push_back(parcel.row.id);
+        return true;
+    };
+    std::erase_if(ready_, leaves);
+    std::erase_if(waiting_, [&](const auto& entry) { return leaves(entry.second); });
+    if (ids.empty()) return;
+    outbox_.released(std::move(ids));
+    has_backlog();
+}
+
+Task<> Courier::Impl::fetch() {
+    const std::size_t window = gate_.window(clock_.now());
+    if (wants_hasten_) {
+        wants_hasten_ = false;
+        const auto hastened = co_await outbox_.hasten();
+        if (!hastened) wants_hasten_ = true;
+    }
+    if (!has_backlog_ || window <= in_flight_ || ready_.size() >= window || !has_room()) co_return;
+    const std::size_t limit = gate_.state() == ChannelState::open ? kFetch : 1;
+    has_backlog_ = false;  // unless somebody says so while the rows are read
+    auto rows = co_await outbox_.due(limit);
+    if (!rows) {
+        next_due_ = std::min(next_due_, clock_.now() + kFetchAgain);
+        co_return;
+    }
+    if (!rows->empty()) has_backlog();
+    for (auto& row : *rows) {
+        Parcel parcel{std::move(row), true};
+        take(std::move(parcel));
+    }
+    if (has_backlog_) co_return;
+    const auto due = co_await outbox_.next_due();
+    if (!due || !*due) co_return;
+    const Duration left = std::max<Duration>(Duration::zero(), **due - clock_.wall_now());
+    next_due_ = std::min(next_due_, clock_.now() + std::max<Duration>(left, 1ms));
+}
+
+void Courier::Impl::send_ready() {
+    while (!ready_.empty() && in_flight_ < gate_.window(clock_.now())) {
+        ++in_flight_;
+        Parcel parcel = std::move(ready_.front());
+        ready_.pop_front();
+        calls_.spawn(executor_, attempt(std::move(parcel)));
+    }
+}
+
+// What could not be stored (disk full) is stored when the disk allows.
+Task<> Courier::Impl::store_unsaved() {
+    if (unsaved_ == 0 || clock_.now() < next_store_) co_return;
+    next_store_ = clock_.now() + kStoreAgain;
+    for (std::size_t left = ready_.size(); left > 0; --left) {
+        Parcel parcel = std::move(ready_.front());
+        ready_.pop_front();
+        if (!parcel.is_stored) {
+            const auto stored =
+                co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, Hold::yes);
+            if (stored) {
+                parcel.is_stored = true;
+                --unsaved_;
+            }
+        }
+        ready_.push_back(std::move(parcel));
+    }
+    change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
+}
+
+// Every half minute: rows past their age while nothing is attempted, and whatever an announcement was missed for.
+Task<> Courier::Impl::keep_house() {
+    const auto now = clock_.now();
+    if (now < next_house_keeping_) co_return;
+    next_house_keeping_ = now + kHouseKeeping;
+    if (outbox_.figures().pending > in_hand()) has_backlog();
+    if (gate_.state() == ChannelState::open) co_return;
+    const auto expired = co_await outbox_.expire(clock_.wall_now() - rules_.max_age, kFetch);
+    if (!expired) co_return;
+    for (const auto& id : *expired) {
+        logger.error("Result undeliverable: kept as a dead letter",
+                     {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
+    }
+    change_figures([&](CourierFigures& figures) { figures.dead_letters += expired->size(); });
+    if (expired->size() == kFetch) next_house_keeping_ = now + 100ms;
+}
+
+TimePoint Courier::Impl::next_event() const {
+    TimePoint next = std::min(next_house_keeping_, next_due_);
+    if (!waiting_.empty()) next = std::min(next, waiting_.begin()->first);
+    if (unsaved_ > 0) next = std::min(next, next_store_);
+    if (gate_.state() != ChannelState::open && gate_.next_probe() > clock_.now())
+        next = std::min(next, gate_.next_probe());
+    return next;
+}
+
+Task<Result<>> Courier::Impl::finish(Outcome outcome) {
+    Parcel parcel;
+    parcel.row.id = outcome.command_sync_id;
+    parcel.row.message = serialise(outcome);
+    parcel.row.kind = outcome.kind;
+    parcel.row.finished_at = clock_.wall_now();
+    // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
+    const Hold hold = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Hold::yes : Hold::no;
+    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, hold);
+    if (!stored && stored.error().code == errc::wrong_state) {
+        // It has an outcome already: that one counts.
+        logger.warn("A second outcome for the same command was ignored", {{"command_sync_id", parcel.row.id}});
+    } else if (!stored) {
+        keep_unsaved(std::move(parcel));
+    } else if (hold == Hold::yes) {
+        take(std::move(parcel));
+    } else {
+        has_backlog();
+    }
+    wake_up_.announce();
+    co_return stored;
+}
+
+void Courier::Impl::take(Parcel parcel) {
+    bytes_in_hand_ += parcel.row.message->size();
+    ready_.push_back(std::move(parcel));
+}
+
+void Courier::Impl::keep_unsaved(Parcel parcel) {
+    if (!has_room()) {
+        logger.error("Result lost: it could be neither stored nor kept in memory",
+                     {{"command_sync_id", parcel.row.id}});
+        change_figures([](CourierFigures& figures) { ++figures.discarded; });
+        return;
+    }
+    logger.warn("A result could not be stored and is kept in memory until it is sent");
+    parcel.is_stored = false;
+    ++unsaved_;
+    if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;
+    change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
+    take(std::move(parcel));
+}
+
+bool Courier::Impl::has_room() const { return in_hand() < kMaxInHand && bytes_in_hand_ < kMaxBytesInHand; }
+
+void Courier::Impl::notify() {
+    has_backlog();
+    wake_up_.announce();
+}
+
+void Courier::Impl::retry_now() {
+    sender_.reset();
+    gate_.retry_now(clock_.now());
+    for (auto& [when, parcel] : waiting_) ready_.push_back(std::move(parcel));
+    waiting_.clear();
+    next_house_keeping_ = {};
+    wants_hasten_ = true;
+    notify();
+}
+
+Task<bool> Courier::Impl::drain(TimePoint deadline) {
+    constexpr Duration kLook = 20ms;
+    while (in_hand() > 0 || outbox_.figures().pending > 0) {
+        if (gate_.state() != ChannelState::open || clock_.now() >= deadline) co_return false;
+        co_await clock_.sleep_until(std::min(deadline, clock_.now() + kLook));
+    }
+    co_return true;
+}
+
+CourierFigures Courier::Impl::figures() const {
+    const std::lock_guard lock(figures_mutex_);
+    return figures_;
+}
+
+Courier::Courier(asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+                 RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
+    : impl_(std::make_unique<Impl>(std::move(executor), outbox, sender, clock, random, std::move(grpc),
+                                   std::move(outbox_settings), std::move(observer))) {}
+
+Courier::~Courier() = default;
+
+Task<> Courier::run() { return impl_->run(); }
+Task<Result<>> Courier::finish(Outcome outcome) { return impl_->finish(std::move(outcome)); }
+void Courier::notify() { impl_->notify(); }
+void Courier::retry_now() { impl_->retry_now(); }
+Task<bool> Courier::drain(TimePoint deadline) { return impl_->drain(deadline); }
+CourierFigures Courier::figures() const { return impl_->figures(); }
+
+}  // namespace jiro::delivery

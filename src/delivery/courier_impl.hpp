@@ -1,0 +1,100 @@
+#pragma once
+// The courier's state and its steps. courier.cpp: what others call, and the loop; courier_settle.cpp: what follows an
+// answer.
+
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "delivery/channel_gate.hpp"
+#include "delivery/retry_policy.hpp"
+#include "delivery/wake_up.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/delivery/courier.hpp"
+
+namespace jiro::delivery {
+
+// One result in the courier's hands: held in the outbox, or (not stored) nowhere else.
+struct Parcel {
+    DueRow row;
+    bool is_stored = true;
+};
+
+class Courier::Impl {
+  public:
+    Impl(boost::asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+         RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
+
+    [[nodiscard]] Task<> run();
+    [[nodiscard]] Task<Result<>> finish(Outcome outcome);
+    [[nodiscard]] Task<bool> drain(TimePoint deadline);
+    [[nodiscard]] CourierFigures figures() const;
+    void notify();
+    void retry_now();
+
+  private:
+    // The loop's steps.
+    [[nodiscard]] Task<> loop();
+    void wake_waiting();
+    void hand_back();
+    [[nodiscard]] Task<> fetch();
+    void send_ready();
+    [[nodiscard]] Task<> store_unsaved();
+    [[nodiscard]] Task<> keep_house();
+    [[nodiscard]] TimePoint next_event() const;
+
+    // One attempt and what follows.
+    [[nodiscard]] Task<> attempt(Parcel parcel);
+    [[nodiscard]] Task<> settle(Parcel parcel, SendResult answer, TimePoint started);
+    [[nodiscard]] Task<> confirm(Parcel parcel);
+    [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
+    [[nodiscard]] Task<> cut_and_resend(Parcel parcel);
+    void try_later(Parcel parcel, const Decision& decision);
+    void after_failed_probe(Parcel parcel, const Decision& decision);
+    void note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer, TimePoint started);
+
+    void take(Parcel parcel);  // into ready_
+    void keep_unsaved(Parcel parcel);
+    void put_off(Parcel parcel, Duration delay);
+    void has_backlog() { has_backlog_ = true; }
+    [[nodiscard]] bool has_room() const;
+    [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_; }
+    [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
+    [[nodiscard]] Duration age_of(const DueRow& row) const;
+    void update_channel_figures();
+
+    template <typename Change>
+    void change_figures(Change change) {
+        const std::lock_guard lock(figures_mutex_);
+        change(figures_);
+    }
+
+    boost::asio::any_io_executor executor_;
+    Outbox& outbox_;
+    ResultSender& sender_;
+    Clock& clock_;
+    RandomSource& random_;
+    const RetryRules rules_;
+    const CourierObserver observer_;
+
+    ChannelGate gate_;
+    WakeUp wake_up_;
+    TaskGroup calls_;
+    std::deque<Parcel> ready_;                  // to be sent as soon as the gate allows, in this order
+    std::multimap<TimePoint, Parcel> waiting_;  // between fast attempts
+    std::size_t in_flight_ = 0;
+    std::size_t bytes_in_hand_ = 0;          // of messages in ready_, waiting_ and in flight
+    std::size_t unsaved_ = 0;                // parcels in hand that are not stored
+    bool has_backlog_ = true;                // due rows may lie in the outbox that are not in hand
+    bool wants_hasten_ = false;              // postponed rows are to become due now
+    TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due
+    TimePoint next_house_keeping_{};
+    TimePoint next_store_ = TimePoint::max();
+    std::string last_probe_;  // the result that the last failed probes carried, and how many
+    int probes_of_it_ = 0;
+
+    mutable std::mutex figures_mutex_;
+    CourierFigures figures_;
+};
+
+}  // namespace jiro::delivery

@@ -1,0 +1,245 @@
+// What follows one attempt. The decision is retry_policy's, the channel's state channel_gate's; this carries them out.
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "delivery/courier_impl.hpp"
+#include "delivery/failpoint.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::delivery {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+inline const log::Logger logger{"courier"};
+
+// So often may the same result be the failing probe; then another one has a try.
+constexpr int kProbesOfOneResult = 3;
+
+std::int64_t milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+std::string_view advice(StatusCode code) {
+    switch (code) {
+        case StatusCode::unauthenticated:
+            return "check AccessToken, ApiKey and Grpc.Tls, then reload";
+        case StatusCode::permission_denied:
+            return "check what the server allows this client, then reload";
+        case StatusCode::unimplemented:
+            return "check that Grpc.ServerUrl is the gRPC address of the server, then reload";
+        default:
+            return "none needed: results are kept and go out when the server is back";
+    }
+}
+
+}  // namespace
+
+Task<> Courier::Impl::attempt(Parcel parcel) {
+    struct InFlight {
+        Impl& courier;
+        std::size_t bytes;
+        ~InFlight() {
+            --courier.in_flight_;
+            courier.bytes_in_hand_ -= bytes;
+            courier.wake_up_.announce();
+        }
+    };
+    const InFlight in_flight{*this, parcel.row.message->size()};
+    const int number = parcel.row.attempts + 1;
+    change_figures([&](CourierFigures& figures) {
+        ++figures.attempts;
+        if (number > 1) ++figures.retries;
+        figures.in_flight = in_flight_;
+    });
+    const auto started = clock_.now();
+    JIRO_FAILPOINT("c6_before_rpc");
+    auto answer = co_await sender_.send(parcel.row.message, parcel.row.id, number);
+    JIRO_FAILPOINT("c8_reply_received");
+    co_await settle(std::move(parcel), std::move(answer), started);
+}
+
+Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started) {
+    AttemptFacts facts;
+    facts.attempts = parcel.row.attempts + 1;
+    facts.refusals = parcel.row.refusals;
+    facts.age = age_of(parcel.row);
+    facts.bytes = parcel.row.message->size();
+    facts.was_cut = parcel.row.was_cut;
+    Decision decision = decide(rules_, answer, facts);
+    if (decision.action == Action::delivered) {
+        co_await confirm(std::move(parcel));
+        co_return;
+    }
+    note_failure(parcel, decision, answer, started);
+    const bool is_open = gate_.state() == ChannelState::open;
+    switch (decision.action) {
+        case Action::delivered:
+            break;
+        case Action::cut_and_resend:
+            co_await cut_and_resend(std::move(parcel));
+            break;
+        case Action::dead:
+            co_await give_up(std::move(parcel), std::move(decision));
+            break;
+        case Action::retry_fast:
+        case Action::retry_slow:
+            if (is_open || decision.is_refusal) {
+                try_later(std::move(parcel), decision);
+            } else {
+                after_failed_probe(std::move(parcel), decision);
+            }
+            break;
+    }
+    update_channel_figures();
+}
+
+Task<> Courier::Impl::confirm(Parcel parcel) {
+    const DueRow& row = parcel.row;
+    if (!parcel.is_stored) --unsaved_;
+    outbox_.delivered(row.id);
+    const Delivery delivery{row.id, age_of(row), row.attempts};
+    change_figures([this](CourierFigures& figures) {
+        ++figures.delivered;
+        figures.unsaved = unsaved_;
+        figures.in_flight = in_flight_ - 1;
+    });
+    logger.info("Result delivered", {{"command_sync_id", row.id},
+                                     {"outcome", to_string(row.kind)},
+                                     {"attempts", row.attempts + 1},
+                                     {"latency_ms", milliseconds(delivery.latency)}});
+    const auto was = gate_.state();
+    const bool has_opened = gate_.succeeded();
+    update_channel_figures();
+    if (observer_.delivered) observer_.delivered(delivery);
+    if (!has_opened) co_return;
+    logger.info("The server takes results again",
+                {{"was", to_string(was)}, {"undelivered", outbox_.figures().pending}});
+    probes_of_it_ = 0;
+    wants_hasten_ = true;
+    has_backlog();
+}
+
+Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
+    change_figures([](CourierFigures& figures) { ++figures.dead_letters; });
+    logger.error("Result undeliverable: kept as a dead letter",
+                 {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+    if (!parcel.is_stored) {
+        --unsaved_;
+        co_return;
+    }
+    const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
+    if (kept) co_return;
+    logger.error("The dead letter could not be recorded, it will be tried again",
+                 {{"command_sync_id", parcel.row.id}, {"error", kept.error().message}});
+    outbox_.released({parcel.row.id});
+    next_due_ = std::min(next_due_, clock_.now() + 1min);
+}
+
+Task<> Courier::Impl::cut_and_resend(Parcel parcel) {
+    auto shorter = cut(*parcel.row.message);
+    parcel.row.was_cut = true;
+    ++parcel.row.attempts;
+    if (shorter && parcel.is_stored) {
+        const auto replaced = co_await outbox_.replaced(parcel.row.id, *shorter);
+        if (!replaced) {
+            // Only what is stored is sent: the same bytes each time, also after a crash.
+            parcel.row.was_cut = false;
+            put_off(std::move(parcel), 5s);
+            co_return;
+        }
+    }
+    if (shorter) {
+        logger.warn(
+            "Result too big for the server: its text was cut",
+            {{"command_sync_id", parcel.row.id}, {"bytes", parcel.row.message->size()}, {"left", (*shorter)->size()}});
+        parcel.row.message = std::move(*shorter);
+    }
+    put_off(std::move(parcel), Duration::zero());
+}
+
+void Courier::Impl::try_later(Parcel parcel, const Decision& decision) {
+    ++parcel.row.attempts;
+    if (decision.is_refusal) ++parcel.row.refusals;
+    const Duration delay = between(decision.min_delay, decision.max_delay);
+    if (decision.action == Action::retry_fast || !parcel.is_stored) return put_off(std::move(parcel), delay);
+    Postponement postponement;
+    postponement.id = parcel.row.id;
+    postponement.attempts = parcel.row.attempts;
+    postponement.refusals = parcel.row.refusals;
+    postponement.due_at = clock_.wall_now() + std::chrono::duration_cast<WallTime::duration>(delay);
+    postponement.last_error = decision.reason;
+    outbox_.postponed(std::move(postponement));
+    next_due_ = std::min(next_due_, clock_.now() + delay);
+}
+
+// The channel's trouble, not the result's: it keeps its place and its count. But one that was the failing probe several
+// times steps behind, in case it is what breaks the way for all.
+void Courier::Impl::after_failed_probe(Parcel parcel, const Decision& decision) {
+    probes_of_it_ = last_probe_ == parcel.row.id ? probes_of_it_ + 1 : 1;
+    last_probe_ = parcel.row.id;
+    const bool is_the_servers_word = decision.channel == ChannelHint::result;
+    if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word) {
+        if (!parcel.is_stored) return put_off(std::move(parcel), Duration::zero());
+        outbox_.released({parcel.row.id});
+        return has_backlog();
+    }
+    probes_of_it_ = 0;
+    Decision slow = decision;
+    slow.action = Action::retry_slow;
+    slow.min_delay = std::max<Duration>(slow.min_delay, rules_.max_retry_delay);
+    slow.max_delay = std::max(slow.max_delay, slow.min_delay);
+    try_later(std::move(parcel), slow);
+}
+
+void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer,
+                                 TimePoint started) {
+    change_figures([&](CourierFigures& figures) {
+        figures.last_error = decision.reason;
+        figures.in_flight = in_flight_ - 1;
+    });
+    if (decision.action == Action::cut_and_resend) return;
+    const auto was = gate_.state();
+    const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
+                                          decision.reason, answer.retry_after.value_or(0ms));
+    if (logger.enabled(log::Level::debug)) {
+        logger.debug(
+            "Attempt failed",
+            {{"command_sync_id", parcel.row.id}, {"attempt", parcel.row.attempts + 1}, {"reason", decision.reason}});
+    }
+    if (!has_changed) {
+        if (was == ChannelState::open) logger.warn("Result not delivered, trying again", {{"reason", decision.reason}});
+        return;
+    }
+    const auto wait = milliseconds(gate_.next_probe() - clock_.now());
+    if (gate_.state() == ChannelState::parked) {
+        logger.error("The server refuses our results: delivery is parked, nothing is lost",
+                     {{"reason", decision.reason}, {"advice", advice(answer.code)}, {"next_attempt_ms", wait}});
+    } else {
+        logger.warn("The server takes no results: trying one at a time",
+                    {{"reason", decision.reason}, {"next_attempt_ms", wait}});
+    }
+}
+
+void Courier::Impl::put_off(Parcel parcel, Duration delay) {
+    bytes_in_hand_ += parcel.row.message->size();
+    if (delay <= Duration::zero()) {
+        ready_.push_front(std::move(parcel));
+    } else {
+        waiting_.emplace(clock_.now() + delay, std::move(parcel));
+    }
+}
+
+Duration Courier::Impl::age_of(const DueRow& row) const {
+    return std::max<Duration>(Duration::zero(), clock_.wall_now() - row.finished_at);
+}
+
+void Courier::Impl::update_channel_figures() {
+    change_figures([this](CourierFigures& figures) {
+        figures.channel = gate_.state();
+        figures.channel_reason = gate_.reason();
+    });
+}
+
+}  // namespace jiro::delivery

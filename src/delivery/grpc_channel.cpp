@@ -1,0 +1,70 @@
+#include "delivery/grpc_channel.hpp"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+constexpr int kMaxAnswerBytes = 1024 * 1024;
+
+Result<std::string> read_file(const std::filesystem::path& path, std::string_view what) {
+    if (path.empty()) return std::string();
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream content;
+    if (!file || !(content << file.rdbuf())) {
+        return Error(errc::bad_tls_file, std::string(what) + " " + path.string() + " cannot be read");
+    }
+    return content.str();
+}
+
+Result<std::shared_ptr<grpc::ChannelCredentials>> channel_credentials(const GrpcSettings& settings) {
+    if (!settings.server_url->is_tls()) return grpc::InsecureChannelCredentials();
+    const auto roots = read_file(settings.tls.ca_file, "Grpc.Tls.CaFile");
+    if (!roots) return roots.error();
+    const auto certificate = read_file(settings.tls.certificate_file, "Grpc.Tls.CertificateFile");
+    if (!certificate) return certificate.error();
+    const auto key = read_file(settings.tls.private_key_file, "Grpc.Tls.PrivateKeyFile");
+    if (!key) return key.error();
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = *roots;  // empty: the system's
+    options.pem_cert_chain = *certificate;
+    options.pem_private_key = *key;
+    return grpc::SslCredentials(options);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings) {
+    if (!settings.server_url) return Error(errc::no_server);
+    const auto credentials = channel_credentials(settings);
+    if (!credentials) return credentials.error();
+
+    grpc::ChannelArguments arguments;
+    // The outbox owns retries: no policy from DNS TXT records. Transparent retries (a request that never left) stay on.
+    arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+    // Different minimum and maximum: equal ones plus TLS never recover (grpc issue 33593).
+    arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 1'000);
+    arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 120'000);
+    // Also sets TCP_USER_TIMEOUT, without which a black hole is noticed only by each call's deadline.
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+    arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+    arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, 5 * 60'000);
+    // A channel of ours that is made anew must also connect anew, not share the stuck connection of the one before.
+    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+    arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+    arguments.SetUserAgentPrefix("jiro-client");
+    return grpc::CreateCustomChannel(settings.server_url->authority(), *credentials, arguments);
+}
+
+}  // namespace jiro::delivery

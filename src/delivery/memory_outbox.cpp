@@ -1,0 +1,352 @@
+#include "jiro/delivery/memory_outbox.hpp"
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "delivery/outbox_rules.hpp"
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+struct Row {
+    std::int64_t sequence = 0;
+    RowState state = RowState::received;
+    Receipt receipt;
+    int starts = 0;
+    std::optional<OutcomeKind> kind;
+    Bytes message;
+    WallTime finished_at{};
+    WallTime due_at{};
+    WallTime settled_at{};
+    int attempts = 0;
+    int refusals = 0;
+    bool was_cut = false;
+    bool is_held = false;
+    std::string last_error;
+};
+
+class MemoryOutbox final : public Outbox {
+  public:
+    MemoryOutbox(const Clock& clock, const OutboxSettings& settings) : clock_(clock), settings_(settings) { publish(); }
+
+    Task<Result<Recovery>> recover(MakeOutcome) override { co_return Recovery{}; }
+
+    Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
+        forget_old();
+        AdmissionResult result;
+        if (const auto known = rows_.find(receipt.id); known != rows_.end()) {
+            result.admission = arrived_again(known->first, known->second, receipt);
+        } else if (figures_.pending + figures_.unfinished + figures_.dead_letters >= settings_.max_rows) {
+            result.reason = Error(errc::limit_rows);
+        } else if (figures_.bytes + receipt.payload.size() + kRowOverhead > settings_.max_bytes) {
+            result.reason = Error(errc::limit_bytes);
+        } else {
+            Row row;
+            row.sequence = ++last_sequence_;
+            row.state = state == FirstState::running ? RowState::running : RowState::received;
+            row.starts = state == FirstState::running ? 1 : 0;
+            const std::string id = receipt.id;
+            row.receipt = std::move(receipt);
+            order_.emplace(row.sequence, id);
+            rows_.emplace(id, std::move(row));
+            result.admission = Admission::accepted;
+        }
+        publish();
+        co_return result;
+    }
+
+    Task<Result<>> started(std::string id) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        if (found->second.state != RowState::received) co_return Error(errc::wrong_state);
+        found->second.state = RowState::running;
+        ++found->second.starts;
+        co_return Result<>();
+    }
+
+    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+        auto found = rows_.find(id);
+        if (found == rows_.end()) {
+            Row row;
+            row.sequence = ++last_sequence_;
+            row.receipt.id = id;
+            row.receipt.received_at = clock_.wall_now();
+            order_.emplace(row.sequence, id);
+            found = rows_.emplace(id, std::move(row)).first;
+        }
+        Row& row = found->second;
+        if (row.state != RowState::received && row.state != RowState::running) co_return Error(errc::wrong_state);
+        row.receipt.payload.clear();
+        row.kind = kind;
+        row.message = std::move(message);
+        row.finished_at = clock_.wall_now();
+        make_due(row, row.finished_at);
+        row.is_held = hold == Hold::yes;
+        publish();
+        co_return Result<>();
+    }
+
+    Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
+        std::vector<DueRow> given;
+        std::size_t bytes = 0;
+        const auto now = clock_.wall_now();
+        for (const auto& [key, id] : due_) {
+            if (given.size() >= limit || bytes >= kDueBytes) break;
+            Row& row = rows_.at(id);
+            if (row.is_held || !is_due(key.first, now)) continue;
+            row.is_held = true;
+            bytes += row.message->size();
+            given.push_back({id, row.message, *row.kind, row.finished_at, row.attempts, row.refusals, row.was_cut});
+        }
+        co_return given;
+    }
+
+    Task<Result<std::optional<WallTime>>> next_due() override {
+        for (const auto& [key, id] : due_) {
+            if (!rows_.at(id).is_held) co_return std::optional(key.first);
+        }
+        co_return std::optional<WallTime>();
+    }
+
+    void delivered(std::string id) override {
+        if (const auto found = rows_.find(id); found != rows_.end()) settle(found->second, RowState::delivered);
+    }
+
+    void postponed(Postponement postponement) override {
+        const auto found = rows_.find(postponement.id);
+        if (found == rows_.end() || found->second.state != RowState::done) return;
+        Row& row = found->second;
+        row.attempts = postponement.attempts;
+        row.refusals = postponement.refusals;
+        row.last_error = std::move(postponement.last_error);
+        make_due(row, postponement.due_at);
+    }
+
+    void released(std::vector<std::string> ids) override {
+        for (const auto& id : ids) {
+            if (const auto found = rows_.find(id); found != rows_.end()) found->second.is_held = false;
+        }
+    }
+
+    Task<Result<>> dead(std::string id, std::string reason) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        found->second.last_error = std::move(reason);
+        settle(found->second, RowState::dead);
+        co_return Result<>();
+    }
+
+    Task<Result<>> replaced(std::string id, Bytes message) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        found->second.message = std::move(message);
+        found->second.was_cut = true;
+        publish();
+        co_return Result<>();
+    }
+
+    Task<Result<>> hasten() override {
+        const auto now = clock_.wall_now();
+        std::vector<std::string> later;
+        for (const auto& [key, id] : due_) {
+            if (key.first > now && !rows_.at(id).is_held) later.push_back(id);
+        }
+        for (const auto& id : later) make_due(rows_.at(id), now);
+        co_return Result<>();
+    }
+
+    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
+        std::vector<std::string> ids;
+        for (const auto& [key, id] : due_) {
+            const Row& row = rows_.at(id);
+            if (ids.size() < limit && !row.is_held && row.finished_at < cutoff) ids.push_back(id);
+        }
+        for (const auto& id : ids) {
+            rows_.at(id).last_error = "undelivered for longer than Outbox.MaxAgeHours";
+            settle(rows_.at(id), RowState::dead);
+        }
+        co_return ids;
+    }
+
+    Task<Result<std::vector<RowSummary>>> list(ListPage page) override {
+        std::vector<RowSummary> rows;
+        for (auto at = order_.upper_bound(page.after); at != order_.end() && rows.size() < page.limit; ++at) {
+            const Row& row = rows_.at(at->second);
+            if (page.state ? row.state == *page.state : row.state != RowState::delivered) rows.push_back(summary(row));
+        }
+        co_return rows;
+    }
+
+    Task<Result<RowDetails>> show(std::string id) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        RowDetails details{summary(found->second), found->second.message};
+        co_return details;
+    }
+
+    Task<Result<>> retry(std::string id) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        Row& row = found->second;
+        if (row.state != RowState::done && row.state != RowState::dead) co_return Error(errc::wrong_state);
+        if (!row.is_held) ask_again(row);
+        publish();
+        co_return Result<>();
+    }
+
+    Task<Result<std::uint64_t>> retry_all_dead() override {
+        std::uint64_t count = 0;
+        for (auto& [id, row] : rows_) {
+            if (row.state != RowState::dead) continue;
+            ask_again(row);
+            ++count;
+        }
+        publish();
+        co_return count;
+    }
+
+    Task<Result<>> drop(std::string id) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        if (found->second.state != RowState::done && found->second.state != RowState::dead) {
+            co_return Error(errc::wrong_state);
+        }
+        found->second.last_error = "dropped by the operator";
+        found->second.message = nullptr;
+        settle(found->second, RowState::delivered);
+        co_return Result<>();
+    }
+
+    OutboxFigures figures() const override {
+        const std::lock_guard lock(mutex_);
+        return published_;
+    }
+
+  private:
+    using DueKey = std::pair<WallTime, std::int64_t>;
+
+    static bool is_due(WallTime due_at, WallTime now) { return due_at <= now || due_at > now + kMaxPostponement; }
+
+    Admission arrived_again(const std::string& id, Row& row, const Receipt& receipt) {
+        if (row.receipt.fingerprint != Fingerprint{} && row.receipt.fingerprint != receipt.fingerprint) {
+            return Admission::conflicting_content;
+        }
+        switch (row.state) {
+            case RowState::received:
+            case RowState::running:
+                return Admission::already_in_progress;
+            case RowState::done:
+                return Admission::already_settled;
+            case RowState::delivered:
+            case RowState::dead:
+                break;
+        }
+        if (!row.message) return Admission::already_forgotten;
+        tombstones_.erase({row.settled_at, row.sequence});
+        ask_again(rows_.at(id));
+        return Admission::already_settled;
+    }
+
+    void ask_again(Row& row) {
+        row.attempts = 0;
+        row.refusals = 0;
+        make_due(row, clock_.wall_now());
+    }
+
+    void make_due(Row& row, WallTime due_at) {
+        due_.erase({row.due_at, row.sequence});
+        row.state = RowState::done;
+        row.due_at = due_at;
+        row.is_held = false;
+        due_.emplace(DueKey{due_at, row.sequence}, row.receipt.id);
+    }
+
+    void settle(Row& row, RowState state) {
+        due_.erase({row.due_at, row.sequence});
+        row.state = state;
+        row.is_held = false;
+        row.settled_at = clock_.wall_now();
+        if (state == RowState::delivered) tombstones_.emplace(row.settled_at, row.sequence);
+        publish();
+    }
+
+    void forget_old() {
+        const auto cutoff = clock_.wall_now() - settings_.dedupe_window;
+        while (!tombstones_.empty() &&
+               (tombstones_.begin()->first < cutoff || tombstones_.size() > settings_.max_tombstones)) {
+            const auto sequence = tombstones_.begin()->second;
+            rows_.erase(order_.at(sequence));
+            order_.erase(sequence);
+            tombstones_.erase(tombstones_.begin());
+        }
+    }
+
+    static RowSummary summary(const Row& row) {
+        RowSummary summary;
+        summary.sequence = row.sequence;
+        summary.id = row.receipt.id;
+        summary.state = row.state;
+        summary.kind = row.kind;
+        summary.received_at = row.receipt.received_at;
+        if (row.kind) summary.finished_at = row.finished_at;
+        if (row.state == RowState::done) summary.due_at = row.due_at;
+        summary.attempts = row.attempts;
+        summary.bytes = row.receipt.payload.size() + (row.message ? row.message->size() : 0);
+        summary.last_error = row.last_error;
+        return summary;
+    }
+
+    // Counting afresh is slow and cannot be wrong; this outbox is for tests.
+    void publish() {
+        OutboxFigures figures;
+        figures.writable = true;
+        for (const auto& [id, row] : rows_) {
+            switch (row.state) {
+                case RowState::received:
+                case RowState::running:
+                    ++figures.unfinished;
+                    break;
+                case RowState::done:
+                    ++figures.pending;
+                    if (!figures.oldest_undelivered || row.finished_at < *figures.oldest_undelivered) {
+                        figures.oldest_undelivered = row.finished_at;
+                    }
+                    break;
+                case RowState::delivered:
+                    ++figures.remembered;
+                    continue;
+                case RowState::dead:
+                    ++figures.dead_letters;
+                    break;
+            }
+            figures.bytes += kRowOverhead + row.receipt.payload.size() + (row.message ? row.message->size() : 0);
+        }
+        figures_ = figures;
+        const std::lock_guard lock(mutex_);
+        published_ = figures;
+    }
+
+    const Clock& clock_;
+    const OutboxSettings settings_;
+    std::unordered_map<std::string, Row> rows_;
+    std::map<std::int64_t, std::string> order_;
+    std::map<DueKey, std::string> due_;
+    std::set<std::pair<WallTime, std::int64_t>> tombstones_;
+    std::int64_t last_sequence_ = 0;
+    OutboxFigures figures_;
+    mutable std::mutex mutex_;
+    OutboxFigures published_;
+};
+
+}  // namespace
+
+std::unique_ptr<Outbox> make_memory_outbox(const Clock& clock, const OutboxSettings& settings) {
+    return std::make_unique<MemoryOutbox>(clock, settings);
+}
+
+}  // namespace jiro::delivery

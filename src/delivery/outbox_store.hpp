@@ -1,0 +1,130 @@
+#pragma once
+// The rows of the outbox in one open database: plain functions with the SQL beside each (outbox_store.cpp: opening and
+// counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_operator.cpp: by hand).
+// Used on the storage thread, between begin() and commit() or roll_back(). Throws StorageError.
+
+#include <memory>
+#include <unordered_set>
+
+#include "delivery/sqlite.hpp"
+#include "jiro/delivery/outbox.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::delivery {
+
+struct OutboxCounts {
+    std::uint64_t pending = 0;
+    std::uint64_t unfinished = 0;
+    std::uint64_t dead = 0;
+    std::uint64_t remembered = 0;
+    std::uint64_t bytes = 0;             // of all rows but remembered ones
+    std::uint64_t remembered_bytes = 0;  // of the messages that remembered rows still have
+};
+
+// Ids that were given out, with what a roll-back needs. Survives the database being opened anew.
+class HeldIds {
+  public:
+    void add(const std::string& id) {
+        if (ids_.insert(id).second) added_.push_back(id);
+    }
+    void remove(const std::string& id) {
+        if (ids_.erase(id) > 0) removed_.push_back(id);
+    }
+    [[nodiscard]] bool contains(const std::string& id) const { return ids_.contains(id); }
+    void commit() {
+        added_.clear();
+        removed_.clear();
+    }
+    void roll_back() {
+        for (const auto& id : added_) ids_.erase(id);
+        for (const auto& id : removed_) ids_.insert(id);
+        commit();
+    }
+
+  private:
+    std::unordered_set<std::string> ids_;
+    std::vector<std::string> added_;
+    std::vector<std::string> removed_;
+};
+
+class OutboxStore {
+  public:
+    // Opens an existing file (which may be empty), checks it, migrates it and counts its rows.
+    OutboxStore(const OutboxSettings& settings, HeldIds& held);
+
+    void begin();
+    void commit();
+    void roll_back() noexcept;
+
+    [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
+    [[nodiscard]] std::optional<WallTime> oldest_undelivered();
+    [[nodiscard]] bool has_free_pages();  // false at the database's own page limit
+
+    // Intake.
+    [[nodiscard]] Recovery recover(const MakeOutcome& make, WallTime now);
+    [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, WallTime now);
+    [[nodiscard]] Result<> started(const std::string& id);
+    [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold,
+                                    WallTime now);
+
+    // Delivery.
+    [[nodiscard]] std::vector<DueRow> due(std::size_t limit, WallTime now);
+    [[nodiscard]] std::optional<WallTime> next_due();
+    void delivered(const std::string& id, WallTime now);
+    void postponed(const Postponement& postponement);
+    [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, WallTime now);
+    [[nodiscard]] Result<> replaced(const std::string& id, const std::string& message);
+    void hasten(WallTime now);
+    [[nodiscard]] std::vector<std::string> expire(WallTime cutoff, std::size_t limit, WallTime now);
+    // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
+    bool sweep(WallTime now);
+
+    // Operator.
+    [[nodiscard]] std::vector<RowSummary> list(const ListPage& page);
+    [[nodiscard]] Result<RowDetails> show(const std::string& id);
+    [[nodiscard]] Result<> retry(const std::string& id, WallTime now);
+    [[nodiscard]] std::uint64_t retry_all_dead(WallTime now);
+    [[nodiscard]] Result<> drop(const std::string& id, WallTime now);
+
+    // Takes over every readable row of a damaged file; gives how many. Never throws for the damaged file's sake.
+    std::uint64_t take_over(const std::string& damaged_path);
+
+  private:
+    struct Found {
+        std::int64_t sequence = 0;
+        std::string state;
+        std::uint64_t payload_bytes = 0;
+        std::uint64_t message_bytes = 0;
+    };
+
+    void prepare_file();
+    void check_schema();
+    void create_schema();
+    void count_rows();
+    void insert_salvaged(Statement& row);
+    [[nodiscard]] std::optional<Found> find(const std::string& id);
+    [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
+    void make_due_again(const Found& row, WallTime now);
+    void set_dead(const Found& row, const std::string& reason, WallTime now);
+    void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,
+                           WallTime now);
+    [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit);
+
+    const OutboxSettings settings_;
+    HeldIds& held_;
+    Connection database_;
+    std::unique_ptr<Transaction> transaction_;
+    OutboxCounts counts_;
+    OutboxCounts counts_before_;
+};
+
+// Wall time as stored: milliseconds since 1970.
+[[nodiscard]] std::int64_t to_stored(WallTime time) noexcept;
+[[nodiscard]] WallTime from_stored(std::int64_t stored) noexcept;
+// nullopt for what is no kind.
+[[nodiscard]] std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept;
+[[nodiscard]] std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint,
+                                        std::string_view payload) noexcept;
+[[nodiscard]] std::uint32_t message_sum(std::string_view id, std::string_view kind, std::string_view message) noexcept;
+
+}  // namespace jiro::delivery

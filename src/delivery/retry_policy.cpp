@@ -1,0 +1,195 @@
+#include "delivery/retry_policy.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "jiro/base/backoff.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kSlowCap = 10min;
+// A refusal of the content survives a bad deployment of the server: two more tries, spaced so, then a dead letter.
+constexpr std::array<Duration, 2> kRefusalDelays{Duration(1min), Duration(10min)};
+constexpr Duration kMaxServerDelay = 1h;  // a longer RetryInfo is not believed
+
+enum class Treatment { delivered, transient, doubtful, too_much, refused_us, refused_content };
+
+Treatment treatment_of(const SendResult& answer) {
+    switch (answer.code) {
+        case StatusCode::ok:
+            return answer.success ? Treatment::delivered : Treatment::doubtful;
+        case StatusCode::already_exists:
+            return Treatment::delivered;  // a lost reply: the server has it
+
+        case StatusCode::unavailable:        // no connection, a restart, a proxy's 429, 502, 503, 504
+        case StatusCode::deadline_exceeded:  // may have arrived: the idempotency key makes the repetition harmless
+        case StatusCode::aborted:
+        case StatusCode::cancelled:  // not by us: that one does not get here
+            return Treatment::transient;
+
+        case StatusCode::unknown:   // an exception in the server's handler, or odd answers of a proxy
+        case StatusCode::internal:  // a bug there, or a proxy's 400, 431
+            return Treatment::doubtful;
+
+        case StatusCode::resource_exhausted:
+            return Treatment::too_much;  // a quota, or the message is too big
+
+        case StatusCode::unauthenticated:    // or a proxy's 401
+        case StatusCode::permission_denied:  // or a proxy's 403
+        case StatusCode::unimplemented:      // or a proxy's 404: nothing wrong with the result
+            return Treatment::refused_us;
+
+        case StatusCode::invalid_argument:
+        case StatusCode::failed_precondition:
+        case StatusCode::out_of_range:
+        case StatusCode::data_loss:
+        case StatusCode::not_found:
+            return Treatment::refused_content;
+    }
+    return Treatment::doubtful;
+}
+
+std::string describe(const SendResult& answer) {
+    std::string text =
+        answer.code == StatusCode::ok ? std::string("success=false") : std::string(to_string(answer.code));
+    if (!answer.message.empty()) text.append(": ").append(answer.message, 0, 500);
+    return text;
+}
+
+bool says_too_big(const SendResult& answer) {
+    std::string text = answer.message;
+    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return std::ranges::any_of(std::array{"larger than max", "too large", "too big", "message size", "exceeds"},
+                               [&](const char* words) { return text.find(words) != std::string::npos; });
+}
+
+void between(Decision& decision, Duration low, Duration high) {
+    decision.min_delay = low;
+    decision.max_delay = std::max(low, high);
+}
+
+// MaxRetries fast attempts with full jitter, then the outbox's slow path.
+void retry(Decision& decision, const RetryRules& rules, int attempts, int factor) {
+    if (attempts <= rules.max_retries) {
+        decision.action = Action::retry_fast;
+        between(decision, Duration::zero(),
+                factor * backoff_ceiling({rules.retry_delay, rules.max_retry_delay}, attempts));
+        return;
+    }
+    decision.action = Action::retry_slow;
+    const Duration cap = std::max(kSlowCap, rules.max_retry_delay);
+    const Duration ceiling = std::min(
+        cap, factor * backoff_ceiling({rules.max_retry_delay, cap}, std::min(attempts - rules.max_retries, 64)));
+    between(decision, ceiling / 2, ceiling);
+}
+
+}  // namespace
+
+RetryRules RetryRules::from(const GrpcSettings& grpc, const OutboxSettings& outbox) {
+    return {grpc.max_retries, grpc.retry_delay, grpc.max_retry_delay, outbox.max_age};
+}
+
+Decision decide(const RetryRules& rules, const SendResult& answer, const AttemptFacts& facts) {
+    Decision decision;
+    decision.reason = describe(answer);
+    switch (treatment_of(answer)) {
+        case Treatment::delivered:
+            decision.action = Action::delivered;
+            decision.channel = ChannelHint::works;
+            return decision;
+        case Treatment::transient:
+            decision.channel = ChannelHint::away;
+            retry(decision, rules, facts.attempts, 1);
+            break;
+        case Treatment::doubtful:
+            retry(decision, rules, facts.attempts, 1);
+            break;
+        case Treatment::too_much:
+            if (!facts.was_cut && facts.bytes > kCutResultBytes &&
+                (says_too_big(answer) || facts.bytes > 1024 * 1024)) {
+                decision.action = Action::cut_and_resend;
+                return decision;
+            }
+            decision.channel = ChannelHint::away;
+            retry(decision, rules, facts.attempts, 4);
+            break;
+        case Treatment::refused_us:
+            decision.action = Action::retry_slow;
+            decision.channel = ChannelHint::refuses;
+            break;
+        case Treatment::refused_content: {
+            decision.is_refusal = true;
+            const auto tries = static_cast<std::size_t>(facts.refusals);
+            if (tries >= kRefusalDelays.size()) {
+                decision.action = Action::dead;
+                decision.reason = "refused " + std::to_string(tries + 1) + " times, at last with " + decision.reason;
+                return decision;
+            }
+            decision.action = Action::retry_slow;
+            between(decision, kRefusalDelays[tries], kRefusalDelays[tries] * 5 / 4);
+            break;
+        }
+    }
+    if (facts.age >= rules.max_age) {
+        decision.action = Action::dead;
+        decision.reason = "undelivered for longer than Outbox.MaxAgeHours, at last " + decision.reason;
+        return decision;
+    }
+    if (answer.retry_after) {
+        const auto asked = std::min<Duration>(*answer.retry_after, kMaxServerDelay);
+        if (asked > decision.max_delay) {
+            // What the server asks for, spread a little so that its clients do not come back together.
+            if (asked > rules.max_retry_delay) decision.action = Action::retry_slow;
+            between(decision, asked, asked * 5 / 4);
+        } else {
+            between(decision, std::max<Duration>(asked, decision.min_delay), decision.max_delay);
+        }
+    }
+    return decision;
+}
+
+std::string_view to_string(StatusCode code) noexcept {
+    switch (code) {
+        case StatusCode::ok:
+            return "OK";
+        case StatusCode::cancelled:
+            return "CANCELLED";
+        case StatusCode::unknown:
+            return "UNKNOWN";
+        case StatusCode::invalid_argument:
+            return "INVALID_ARGUMENT";
+        case StatusCode::deadline_exceeded:
+            return "DEADLINE_EXCEEDED";
+        case StatusCode::not_found:
+            return "NOT_FOUND";
+        case StatusCode::already_exists:
+            return "ALREADY_EXISTS";
+        case StatusCode::permission_denied:
+            return "PERMISSION_DENIED";
+        case StatusCode::resource_exhausted:
+            return "RESOURCE_EXHAUSTED";
+        case StatusCode::failed_precondition:
+            return "FAILED_PRECONDITION";
+        case StatusCode::aborted:
+            return "ABORTED";
+        case StatusCode::out_of_range:
+            return "OUT_OF_RANGE";
+        case StatusCode::unimplemented:
+            return "UNIMPLEMENTED";
+        case StatusCode::internal:
+            return "INTERNAL";
+        case StatusCode::unavailable:
+            return "UNAVAILABLE";
+        case StatusCode::data_loss:
+            return "DATA_LOSS";
+        case StatusCode::unauthenticated:
+            return "UNAUTHENTICATED";
+    }
+    return "UNRECOGNISED";
+}
+
+}  // namespace jiro::delivery

@@ -1,0 +1,57 @@
+#pragma once
+// What an answer of the server (or its absence) means for one result: a pure table of status x attempts x age x size.
+// The courier carries the decision out; what it means for the channel as a whole is channel_gate's part.
+
+#include <string>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/delivery/result_sender.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::delivery {
+
+struct AttemptFacts {
+    int attempts = 1;       // failed ones of this result, with this one
+    int refusals = 0;       // of these, before this one, those where the server refused the content
+    Duration age{};         // since the command ended
+    std::size_t bytes = 0;  // of the message
+    bool was_cut = false;
+};
+
+enum class Action {
+    delivered,
+    retry_fast,      // soon, from memory
+    retry_slow,      // later, from the outbox: steps behind the healthy ones
+    cut_and_resend,  // too big for the server: cut the text, once
+    dead,            // a dead letter, for the reason given
+};
+
+// What the answer says about the way to the server.
+enum class ChannelHint {
+    works,    // it answered and took it
+    result,   // it answered, the trouble may be this result's
+    away,     // unreachable, overloaded or restarting
+    refuses,  // wrong credentials or wrong address: trying other results is no use
+};
+
+struct Decision {
+    Action action = Action::retry_slow;
+    ChannelHint channel = ChannelHint::result;
+    Duration min_delay{};  // for the retries: uniform between the two
+    Duration max_delay{};
+    bool is_refusal = false;  // counts as one in AttemptFacts::refusals
+    std::string reason;       // for people: "UNAVAILABLE: connection refused"
+};
+
+struct RetryRules {
+    int max_retries = 3;
+    Duration retry_delay{};
+    Duration max_retry_delay{};
+    Duration max_age{};
+
+    [[nodiscard]] static RetryRules from(const GrpcSettings& grpc, const OutboxSettings& outbox);
+};
+
+[[nodiscard]] Decision decide(const RetryRules& rules, const SendResult& answer, const AttemptFacts& facts);
+
+}  // namespace jiro::delivery

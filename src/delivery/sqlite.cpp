@@ -1,0 +1,155 @@
+#include "delivery/sqlite.hpp"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+
+namespace jiro::delivery {
+
+namespace {
+
+errc code_of(sqlite3* database, int result) {
+    const int system = database == nullptr ? 0 : sqlite3_system_errno(database);
+    switch (result & 0xFF) {
+        case SQLITE_FULL:
+            return errc::storage_full;
+        case SQLITE_READONLY:
+        case SQLITE_PERM:
+            return errc::storage_read_only;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+        case SQLITE_CONSTRAINT:  // ours are checked before: an index and its table disagree
+        case SQLITE_MISMATCH:
+        case SQLITE_ERROR:
+            return errc::storage_corrupt;  // "no such table", "malformed database schema"
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+            return errc::in_use;
+        default:
+            break;
+    }
+    if (system == ENOSPC || system == EDQUOT) return errc::storage_full;
+    if (system == EROFS || system == EACCES || system == EPERM) return errc::storage_read_only;
+    return errc::storage_io;
+}
+
+void check(sqlite3* database, int result) {
+    if (result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE) return;
+    std::string text = database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database);
+    throw StorageError(code_of(database, result), text + " (SQLite " + std::to_string(result) + ")");
+}
+
+}  // namespace
+
+Statement::Statement(sqlite3* database, const char* sql) : database_(database) {
+    check(database, sqlite3_prepare_v3(database, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr));
+}
+
+Statement::~Statement() { sqlite3_finalize(statement_); }
+
+bool Statement::step() {
+    const int result = sqlite3_step(statement_);
+    check(database_, result);
+    return result == SQLITE_ROW;
+}
+
+void Statement::run() {
+    const Cursor cursor(*this);
+    while (step()) {
+    }
+}
+
+void Statement::reset() noexcept {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+}
+
+std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string Statement::text(int column) const { return std::string(bytes(column)); }
+
+std::string_view Statement::bytes(int column) const {
+    const void* data = sqlite3_column_blob(statement_, column);
+    const int size = sqlite3_column_bytes(statement_, column);
+    if (data == nullptr || size <= 0) return {};
+    return {static_cast<const char*>(data), static_cast<std::size_t>(size)};
+}
+
+bool Statement::is_null(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
+
+void Statement::bind_one(int index, std::int64_t value) {
+    check(database_, sqlite3_bind_int64(statement_, index, value));
+}
+
+void Statement::bind_one(int index, std::string_view text) {
+    const char* data = text.data() == nullptr ? "" : text.data();
+    check(database_, sqlite3_bind_text64(statement_, index, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void Statement::bind_one(int index, Blob blob) {
+    const char* data = blob.bytes.data() == nullptr ? "" : blob.bytes.data();
+    check(database_, sqlite3_bind_blob64(statement_, index, data, blob.bytes.size(), SQLITE_STATIC));
+}
+
+void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_bind_null(statement_, index)); }
+
+Connection::Connection(const std::string& path, Mode mode) {
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+    const int result = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
+    if (result != SQLITE_OK) {
+        std::string text = database_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database_);
+        const errc code = code_of(database_, result);
+        sqlite3_close_v2(database_);
+        throw StorageError(code, text + " (SQLite " + std::to_string(result) + ")");
+    }
+    int is_set = 0;
+    sqlite3_db_config(database_, SQLITE_DBCONFIG_DEFENSIVE, 1, &is_set);
+    sqlite3_db_config(database_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &is_set);
+    if (mode == Mode::evidence) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
+}
+
+Connection::~Connection() {
+    statements_.clear();
+    sqlite3_close_v2(database_);
+}
+
+void Connection::execute(const std::string& sql) {
+    check(database_, sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr));
+}
+
+Statement& Connection::use(const char* sql) {
+    const auto found = statements_.find(sql);
+    if (found != statements_.end()) return found->second;
+    return statements_.try_emplace(sql, database_, sql).first->second;
+}
+
+std::int64_t Connection::integer(const std::string& sql) {
+    Statement statement(database_, sql.c_str());
+    return statement.step() ? statement.integer(0) : 0;
+}
+
+std::string Connection::text(const std::string& sql) {
+    Statement statement(database_, sql.c_str());
+    return statement.step() ? statement.text(0) : std::string();
+}
+
+std::int64_t Connection::changes() const { return sqlite3_changes64(database_); }
+
+Transaction::Transaction(Connection& connection) : connection_(connection) { connection_.use("BEGIN IMMEDIATE").run(); }
+
+Transaction::~Transaction() {
+    if (!is_open_ || sqlite3_get_autocommit(connection_.handle()) != 0)
+        return;  // SQLite may have rolled back by itself
+    try {
+        connection_.use("ROLLBACK").run();
+    } catch (const StorageError&) {
+        // The handle is about to be closed for what brought us here.
+    }
+}
+
+void Transaction::commit() {
+    connection_.use("COMMIT").run();
+    is_open_ = false;
+}
+
+}  // namespace jiro::delivery

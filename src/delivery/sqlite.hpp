@@ -1,0 +1,116 @@
+#pragma once
+// SQLite by RAII: a connection with its statements, and a transaction; nothing more. Used on the storage thread only.
+// Every failure is thrown as StorageError, which never leaves that thread: it decides there what a full disk or a
+// damaged file means.
+
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "jiro/delivery/errors.hpp"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace jiro::delivery {
+
+struct StorageError : std::runtime_error {
+    StorageError(errc error, const std::string& text) : std::runtime_error(text), code(error) {}
+    errc code;
+};
+
+struct Blob {
+    std::string_view bytes;
+};
+
+class Statement {
+  public:
+    Statement(sqlite3* database, const char* sql);
+    ~Statement();
+    Statement(const Statement&) = delete;
+    Statement& operator=(const Statement&) = delete;
+
+    // Binds all parameters in order: numbers, text, Blob, nullptr. What they refer to must live until reset.
+    template <typename... Values>
+    Statement& bind(const Values&... values) {
+        reset();
+        int index = 0;
+        (bind_one(++index, values), ...);
+        return *this;
+    }
+
+    bool step();  // true: a row is there
+    void run();   // to the end, and reset
+    void reset() noexcept;
+
+    [[nodiscard]] std::int64_t integer(int column) const;
+    [[nodiscard]] std::string text(int column) const;
+    [[nodiscard]] std::string_view bytes(int column) const;  // until the next step
+    [[nodiscard]] bool is_null(int column) const;
+
+  private:
+    void bind_one(int index, std::int64_t value);
+    void bind_one(int index, int value) { bind_one(index, static_cast<std::int64_t>(value)); }
+    void bind_one(int index, std::uint32_t value) { bind_one(index, static_cast<std::int64_t>(value)); }
+    void bind_one(int index, std::string_view text);
+    void bind_one(int index, const std::string& text) { bind_one(index, std::string_view(text)); }
+    void bind_one(int index, const char* text) { bind_one(index, std::string_view(text)); }
+    void bind_one(int index, Blob blob);
+    void bind_one(int index, std::nullptr_t);
+
+    sqlite3* database_;
+    sqlite3_stmt* statement_ = nullptr;
+};
+
+// Resets the statement at the end of the scope, so that a read does not keep its snapshot.
+class Cursor {
+  public:
+    explicit Cursor(Statement& statement) : statement_(statement) {}
+    ~Cursor() { statement_.reset(); }
+    Cursor(const Cursor&) = delete;
+    Cursor& operator=(const Cursor&) = delete;
+    Statement* operator->() { return &statement_; }
+
+  private:
+    Statement& statement_;
+};
+
+class Connection {
+  public:
+    enum class Mode { read_write, evidence };  // evidence: read a damaged file without changing it
+
+    Connection(const std::string& path, Mode mode);
+    ~Connection();
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
+
+    void execute(const std::string& sql);
+    // The prepared statement for `sql`, a literal; made once.
+    Statement& use(const char* sql);
+    [[nodiscard]] std::int64_t integer(
+        const std::string& sql);  // the first column of the first row; 0 when there is none
+    [[nodiscard]] std::string text(const std::string& sql);
+    [[nodiscard]] std::int64_t changes() const;
+    [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
+
+  private:
+    sqlite3* database_ = nullptr;
+    std::map<const char*, Statement> statements_;
+};
+
+class Transaction {
+  public:
+    explicit Transaction(Connection& connection);
+    ~Transaction();  // rolls back what was not committed
+    Transaction(const Transaction&) = delete;
+    Transaction& operator=(const Transaction&) = delete;
+    void commit();
+
+  private:
+    Connection& connection_;
+    bool is_open_ = true;
+};
+
+}  // namespace jiro::delivery

@@ -1,0 +1,43 @@
+#pragma once
+// Something that a coroutine of the event loop waits for and others announce. An announcement with nobody waiting is
+// kept.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::delivery {
+
+class WakeUp {
+  public:
+    explicit WakeUp(const boost::asio::any_io_executor& executor)
+        : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
+
+    void announce() {
+        is_announced_ = true;
+        timer_.cancel();
+    }
+
+    // Returns when it was announced since the last wait, or at `deadline`.
+    Task<> wait_until(Clock& clock, TimePoint deadline) {
+        if (!is_announced_ && clock.now() < deadline) co_await with_timeout(clock, deadline - clock.now(), wait());
+        is_announced_ = false;
+    }
+
+  private:
+    Task<> wait() {
+        while (!is_announced_) {
+            co_await timer_.async_wait(kNoThrow);
+            if ((co_await boost::asio::this_coro::cancellation_state).cancelled() !=
+                boost::asio::cancellation_type::none) {
+                co_return;
+            }
+        }
+    }
+
+    boost::asio::steady_timer timer_;
+    bool is_announced_ = false;
+};
+
+}  // namespace jiro::delivery
