@@ -15,5 +15,6 @@ public static class AllScenarios
         .. NetworkScenarios.List,
         .. DeliveryScenarios.List,
         .. OutageScenarios.List,
+        .. StreamScenarios.List,
     ];
 }
