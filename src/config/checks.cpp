@@ -1,0 +1,104 @@
+#include "config/checks.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+struct Checker {
+    const Config& config;
+    const std::function<Place(std::string_view)>& place_of;
+    Problems& problems;
+    std::vector<Warning>& warnings;
+
+    void fail(std::string_view path, std::string message) const {
+        problems.add(place_of(path), path, std::move(message));
+    }
+
+    void warn(std::string_view path, std::string message) const {
+        const Place place = place_of(path);
+        warnings.push_back({std::string(path), to_string(ConfigError{place.file, place.line, place.column,
+                                                                     std::string(path), std::move(message)})});
+    }
+
+    void credentials() const {
+        const CredentialSources& sources = config.credentials;
+        if (!sources.access_token.empty() && !sources.access_token_file.empty()) {
+            fail("WebSocket.AccessTokenFile", "AccessToken is given too; give one of them");
+        }
+        if (!sources.api_key.empty() && !sources.api_key_file.empty()) {
+            fail("ApiKeyFile", "ApiKey is given too; give one of them");
+        }
+    }
+
+    void certificate(const std::string& section, bool has_certificate, bool has_key) const {
+        if (has_key && !has_certificate) {
+            fail(section + ".PrivateKeyFile", "is given without CertificateFile; give both or none");
+        }
+        if (has_certificate && !has_key) {
+            fail(section + ".CertificateFile", "is given without PrivateKeyFile; give both or none");
+        }
+    }
+
+    void plain_text(std::string_view path, const std::optional<Url>& url) const {
+        const CredentialSources& sources = config.credentials;
+        const bool has_secret = !sources.access_token.empty() || !sources.access_token_file.empty() ||
+                                !sources.api_key.empty() || !sources.api_key_file.empty();
+        if (url && has_secret && !url->is_tls() && !url->is_loopback()) {
+            warn(path, "sends the access token or key without encryption; use https");
+        }
+    }
+
+    void timing() const {
+        const signalr::Settings& hub = config.websocket;
+        if (hub.server_timeout < 2 * hub.keep_alive_interval) {
+            warn("WebSocket.ServerTimeoutMs",
+                 "is less than twice KeepAliveIntervalMs: one late ping ends the connection");
+        }
+        if (hub.max_reconnection_delay < hub.reconnection_delay) {
+            warn("WebSocket.MaxReconnectionDelayMs", "is less than ReconnectionDelayMs, which it limits");
+        }
+        if (config.delivery.grpc.max_retry_delay < config.delivery.grpc.retry_delay) {
+            warn("Grpc.MaxRetryDelayMs", "is less than RetryDelayMs, which it limits");
+        }
+    }
+
+    void completeness() const {
+        if (config.websocket.hub_url && !config.delivery.grpc.server_url) {
+            warn("Grpc.ServerUrl", "is not set: results stay in the outbox");
+        }
+        if (!config.websocket.hub_url && config.delivery.grpc.server_url) {
+            warn("WebSocket.HubUrl", "is not set: no commands will come");
+        }
+    }
+
+    void exposure() const {
+        if (!config.websocket.tls.verify) {
+            warn("WebSocket.Tls.Verify", "is false: any server is believed to be the hub");
+        }
+        if (!monitor::is_local(config.monitoring.listen)) {
+            warn("Monitoring.Listen", "is reachable from other machines, without a password");
+        }
+        if (config.websocket.stateful_reconnect && config.websocket.skip_negotiation) {
+            warn("WebSocket.StatefulReconnect", "has no effect with SkipNegotiation");
+        }
+    }
+};
+
+}  // namespace
+
+void check_together(const Config& config, const std::function<Place(std::string_view)>& place_of, Problems& problems,
+                    std::vector<Warning>& warnings) {
+    const Checker check{config, place_of, problems, warnings};
+    const auto& hub = config.websocket.tls;
+    const auto& grpc = config.delivery.grpc.tls;
+    check.credentials();
+    check.certificate("WebSocket.Tls", !hub.certificate_file.empty(), !hub.private_key_file.empty());
+    check.certificate("Grpc.Tls", !grpc.certificate_file.empty(), !grpc.private_key_file.empty());
+    check.plain_text("WebSocket.HubUrl", config.websocket.hub_url);
+    check.plain_text("Grpc.ServerUrl", config.delivery.grpc.server_url);
+    check.timing();
+    check.completeness();
+    check.exposure();
+}
+
+}  // namespace jiro::config

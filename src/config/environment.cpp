@@ -1,0 +1,77 @@
+#include "config/environment.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <optional>
+
+#include "config/suggest.hpp"
+#include "config/yaml_reader.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+constexpr std::string_view kPrefix = "JIRO_";
+
+std::string upper(std::string_view text) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return result;
+}
+
+Node value_of(const Key<Config>& key, const std::string& text, const Place& place, Problems& problems) {
+    if (key.is_structured) return read_yaml_value(text, place.file, problems);
+    Node node;
+    node.kind = text.empty() || text == "null" ? Node::Kind::null : Node::Kind::scalar;
+    node.place = place;
+    node.text = text;
+    return node;
+}
+
+}  // namespace
+
+std::string variable_of(std::string_view path) {
+    std::string name(kPrefix);
+    for (const char c : upper(path)) name += c == '.' ? std::string("__") : std::string(1, c);
+    return name;
+}
+
+std::vector<Override> read_environment(const Environment& environment, Problems& problems) {
+    std::vector<std::string> names;
+    for (const Key<Config>& key : schema()) names.push_back(variable_of(key.path));
+    std::vector<Override> overrides;
+    std::map<std::size_t, std::string> given;
+    for (const auto& [name, text] : environment) {
+        if (!upper(name).starts_with(kPrefix)) continue;
+        const Place place{"environment " + name};
+        const auto found = std::ranges::find(names, upper(name));
+        if (found == names.end()) {
+            const std::vector<std::string_view> known(names.begin(), names.end());
+            problems.add(place, "", "no key of the configuration has this name" + did_you_mean(name, known));
+            continue;
+        }
+        const auto index = static_cast<std::size_t>(found - names.begin());
+        const Key<Config>& key = schema()[index];
+        const auto [earlier, is_new] = given.try_emplace(index, name);
+        if (!is_new) {
+            problems.add(place, key.path, "is also given by " + earlier->second);
+            continue;
+        }
+        overrides.push_back({index, value_of(key, text, place, problems)});
+    }
+    return overrides;
+}
+
+Environment process_environment() {
+    Environment environment;
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+        const std::string_view text(*entry);
+        const auto equals = text.find('=');
+        if (equals != std::string_view::npos) environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return environment;
+}
+
+}  // namespace jiro::config

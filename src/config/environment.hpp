@@ -1,0 +1,23 @@
+#pragma once
+// Variables JIRO_A__B set the key A.B. All of them must be keys: a mistyped one is an error, not silently nothing.
+
+#include <map>
+#include <vector>
+
+#include "config/node.hpp"
+#include "config/schema.hpp"
+
+namespace jiro::config {
+
+struct Override {
+    std::size_t key;  // position in schema()
+    Node value;
+};
+
+// In the order of the variables' names.
+[[nodiscard]] std::vector<Override> read_environment(const Environment& environment, Problems& problems);
+
+// "WebSocket.HubUrl" -> "JIRO_WEBSOCKET__HUBURL"
+[[nodiscard]] std::string variable_of(std::string_view path);
+
+}  // namespace jiro::config

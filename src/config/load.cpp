@@ -1,0 +1,83 @@
+#include "jiro/config/load.hpp"
+
+#include "config/checks.hpp"
+#include "config/environment.hpp"
+#include "config/read_file.hpp"
+#include "config/schema.hpp"
+#include "config/yaml_reader.hpp"
+
+namespace jiro::config {
+
+Config::Config() { websocket.headers = {{"User-Agent", "Jiro-Bot/1.0"}}; }
+
+namespace {
+
+// Fills a Config from the file's nodes with the environment's on top.
+class Loader {
+  public:
+    Loader(const std::string& name, const Environment& environment, Problems& problems)
+        : name_(name), environment_(environment), problems_(problems) {}
+
+    Config load(const Node& root) {
+        const auto overrides = read_environment(environment_, problems_);
+        auto assigned = match_keys(root, paths_of(schema()), "", problems_);
+        for (const Override& entry : overrides) assigned[entry.key] = {&entry.value, entry.value.place};
+        Config config;
+        Context context{problems_, config.warnings, environment_, {}};
+        for (const auto& [index, value] : assigned) {
+            const Key<Config>& key = schema()[index];
+            context.path = key.path;
+            places_.emplace(key.path, value.place);
+            config.provenance.emplace(key.path, to_string(value.place));
+            read_key(key, *value.node, config, context);
+        }
+        config.commands.instance_id = config.instance_id;
+        check_together(
+            config, [this](std::string_view path) { return place_of(path); }, problems_, config.warnings);
+        return config;
+    }
+
+  private:
+    [[nodiscard]] Place place_of(std::string_view path) const {
+        const auto found = places_.find(path);
+        return found == places_.end() ? Place{name_} : found->second;
+    }
+
+    const std::string& name_;
+    const Environment& environment_;
+    Problems& problems_;
+    std::map<std::string, Place, std::less<>> places_;
+};
+
+}  // namespace
+
+LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment) {
+    Problems problems;
+    const Node root = read_yaml(text, name, problems);
+    Config config = Loader(name, environment, problems).load(root);
+    config.source = name;
+    if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
+    return {std::move(config), {}};
+}
+
+LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
+    auto content = read_file(path, kMaxFileBytes);
+    if (!content) return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
+    LoadResult result = load_text(content->text, path.string(), environment);
+    if (!result || !content->is_world_readable) return result;
+    for (const Key<Config>& key : schema()) {
+        const auto given = result.config->provenance.find(key.path);
+        if (!key.is_secret || given == result.config->provenance.end() || !given->second.starts_with(path.string()) ||
+            key.show(*result.config, Reveal::masked) == "null") {
+            continue;
+        }
+        result.config->warnings.push_back(
+            {std::string(key.path),
+             given->second + ": " + std::string(key.path) +
+                 ": is in a file that every user of this machine can read; chmod o-r, or use a file "
+                 "of its own"});
+    }
+    return result;
+}
+
+}  // namespace jiro::config

@@ -1,0 +1,50 @@
+#include "config/node.hpp"
+
+#include <algorithm>
+#include <tuple>
+
+namespace jiro::config {
+
+std::string to_string(const Place& place) {
+    return place.line == 0 ? place.file : place.file + ':' + std::to_string(place.line);
+}
+
+std::string_view kind_name(const Node& node) {
+    switch (node.kind) {
+        case Node::Kind::null:
+            return "nothing";
+        case Node::Kind::scalar:
+            return "text";
+        case Node::Kind::sequence:
+            return "a list";
+        case Node::Kind::map:
+            return "a map";
+    }
+    return "";
+}
+
+void Problems::add(const Place& place, std::string_view key_path, std::string message) {
+    errors_.push_back({place.file, place.line, place.column, std::string(key_path), std::move(message)});
+}
+
+std::vector<ConfigError> Problems::sorted(std::string_view first_file) && {
+    const auto rank = [&](const ConfigError& error) {
+        return std::tuple(error.file != first_file, std::cref(error.file), error.line, error.column);
+    };
+    std::ranges::stable_sort(errors_, [&](const ConfigError& left, const ConfigError& right) {
+        const auto [left_other, left_file, left_line, left_column] = rank(left);
+        const auto [right_other, right_file, right_line, right_column] = rank(right);
+        return std::tie(left_other, left_file.get(), left_line, left_column) <
+               std::tie(right_other, right_file.get(), right_line, right_column);
+    });
+    return std::move(errors_);
+}
+
+std::string to_string(const ConfigError& error) {
+    std::string text = error.file;
+    if (error.line > 0) text += ':' + std::to_string(error.line) + ':' + std::to_string(error.column);
+    if (!error.key_path.empty()) text += ": " + error.key_path;
+    return text + ": " + error.message;
+}
+
+}  // namespace jiro::config

@@ -1,0 +1,118 @@
+#include "jiro/config/print.hpp"
+
+#include <algorithm>
+
+#include "config/environment.hpp"
+#include "config/schema.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+// Writes `A:` and `  B:` lines where the sections of `path` differ from those before.
+void open_sections(std::string_view path, std::string& current, std::string& out) {
+    const auto last_dot = path.rfind('.');
+    const std::string wanted(last_dot == std::string_view::npos ? "" : path.substr(0, last_dot));
+    if (wanted == current) return;
+    std::size_t begin = 0;
+    for (int depth = 0; begin < wanted.size(); ++depth) {
+        const std::size_t end = std::min(wanted.find('.', begin), wanted.size());
+        const bool is_open = current == wanted.substr(0, end) || current.starts_with(wanted.substr(0, end) + '.');
+        if (!is_open)
+            out += std::string(static_cast<std::size_t>(depth) * 2, ' ') + wanted.substr(begin, end - begin) + ":\n";
+        begin = end + 1;
+    }
+    current = wanted;
+}
+
+std::string cell(std::string_view text) {
+    std::string out;
+    for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
+    return out;
+}
+
+template <typename T>
+std::string table(std::span<const Key<T>> keys, std::string_view section) {
+    std::string out = "| Key | Type | Default | Description |\n|---|---|---|---|\n";
+    for (const Key<T>& key : keys) {
+        const auto dot = key.path.find('.');
+        if (!section.empty() && key.path.substr(0, dot == std::string_view::npos ? 0 : dot) != section) continue;
+        if (section == "-" && dot != std::string_view::npos) continue;
+        std::string type = key.type;
+        if (!key.allowed.empty()) type += ", " + key.allowed;
+        out += "| `" + std::string(key.path) + "` | " + cell(type) + " | `" + cell(key.show(T(), Reveal::masked)) +
+               "` | " + cell(key.description);
+        if (key.effect != Effect::in_place) out += " *Change: " + std::string(to_string(key.effect)) + ".*";
+        out += " |\n";
+    }
+    return out;
+}
+
+std::string top_level_table() {
+    std::vector<Key<Config>> keys;
+    for (const Key<Config>& key : schema()) {
+        if (key.path.find('.') == std::string_view::npos) keys.push_back(key);
+    }
+    return table<Config>(keys, "");
+}
+
+}  // namespace
+
+std::string print_effective(const Config& config) {
+    std::string out;
+    std::string section;
+    for (const Key<Config>& key : schema()) {
+        open_sections(key.path, section, out);
+        const auto depth = static_cast<std::size_t>(std::ranges::count(key.path, '.'));
+        const auto name = key.path.substr(key.path.rfind('.') + 1);
+        const auto origin = config.provenance.find(key.path);
+        const std::string comment = "  # " + (origin == config.provenance.end() ? "default" : origin->second);
+        const std::string value = key.show(config, Reveal::masked);
+        out += std::string(depth * 2, ' ') + std::string(name) + ':';
+        const auto line_end = std::min(value.find('\n'), value.size());
+        if (line_end > 0) out += ' ' + value.substr(0, line_end);
+        out += comment + value.substr(line_end) + '\n';
+    }
+    return out;
+}
+
+std::string_view to_string(Effect effect) {
+    switch (effect) {
+        case Effect::in_place:
+            return "at once";
+        case Effect::reconnects_hub:
+            return "the hub connection is opened anew";
+        case Effect::reconnects_grpc:
+            return "the gRPC channel is opened anew";
+        case Effect::restart:
+            return "needs a restart";
+    }
+    return "";
+}
+
+std::vector<Change> changes(const Config& before, const Config& after) {
+    std::vector<Change> result;
+    for (const Key<Config>& key : schema()) {
+        if (key.show(before, Reveal::plain) != key.show(after, Reveal::plain)) {
+            result.push_back({std::string(key.path), key.effect});
+        }
+    }
+    return result;
+}
+
+std::string reference_tables() {
+    std::string out = "### Top level\n\n" + top_level_table();
+    std::vector<std::string_view> sections;
+    for (const Key<Config>& key : schema()) {
+        const auto dot = key.path.find('.');
+        const auto section = key.path.substr(0, dot);
+        if (dot == std::string_view::npos || std::ranges::find(sections, section) != sections.end()) continue;
+        sections.push_back(section);
+        out += "\n### " + std::string(section) + "\n\n" + table<Config>(schema(), section);
+    }
+    out += "\n### One definition in `Commands.Exec`\n\n" + table<commands::ExecCommand>(exec_schema(), "");
+    out += "\n### One entry of its `Parameters`\n\n" + table<commands::ExecParameter>(exec_parameter_schema(), "");
+    return out;
+}
+
+}  // namespace jiro::config

@@ -1,0 +1,53 @@
+#pragma once
+// The table of all keys. Each key stands in it exactly once.
+
+#include <map>
+#include <span>
+
+#include "config/key.hpp"
+
+namespace jiro::config {
+
+[[nodiscard]] std::span<const Key<Config>> schema();
+
+// The keys of one definition in Commands.Exec, and of one entry of its Parameters.
+[[nodiscard]] std::span<const Key<commands::ExecCommand>> exec_schema();
+[[nodiscard]] std::span<const Key<commands::ExecParameter>> exec_parameter_schema();
+
+// Commands.Exec: its nodes to settings and back.
+void read_exec_commands(const Node& node, Config& config, const Context& context);
+[[nodiscard]] std::string show_exec_commands(const Config& config, Reveal reveal);
+
+struct Assigned {
+    const Node* node;
+    Place place;  // of the key
+};
+
+// Which of `paths` the members of `map` set, by position in `paths`. Adds a problem for each key that is unknown or
+// given twice, and for a section that is not a map. Names are matched without regard to case. `prefix` stands before
+// the paths in messages.
+[[nodiscard]] std::map<std::size_t, Assigned> match_keys(const Node& map, std::span<const std::string_view> paths,
+                                                         const std::string& prefix, Problems& problems);
+
+// Reads one value into `target`; `context.path` is set.
+template <typename T>
+void read_key(const Key<T>& key, const Node& node, T& target, const Context& context) {
+    if (node.kind == Node::Kind::null && key.is_optional) {
+        key.clear(target);
+    } else {
+        key.read(node, target, context);
+    }
+}
+
+// Reads a whole map: a definition inside Commands.Exec.
+template <typename T>
+void read_keys(std::span<const Key<T>> keys, const Node& map, T& target, Context context) {
+    const auto paths = paths_of(keys);
+    const std::string prefix = context.path;
+    for (const auto& [index, assigned] : match_keys(map, paths, prefix, context.problems)) {
+        context.path = prefix + '.' + std::string(keys[index].path);
+        read_key(keys[index], *assigned.node, target, context);
+    }
+}
+
+}  // namespace jiro::config

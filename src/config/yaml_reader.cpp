@@ -1,0 +1,215 @@
+#include "config/yaml_reader.hpp"
+
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/mark.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <sstream>
+
+namespace jiro::config {
+
+namespace {
+
+struct Refused {
+    Place place;
+    std::string message;
+};
+
+// Builds nodes from yaml-cpp's events. yaml-cpp's own node tree is not used: it loses duplicate keys and the places of
+// keys.
+class TreeBuilder final : public YAML::EventHandler {
+  public:
+    explicit TreeBuilder(std::string name) : name_(std::move(name)) {}
+
+    [[nodiscard]] std::vector<Node> take() && { return std::move(documents_); }
+
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        // yaml-cpp reports the same place again and again when it meets what cannot begin a document.
+        if (last_document_ == mark.pos) refuse(mark, "unexpected text");
+        last_document_ = mark.pos;
+        if (documents_.size() >= kMaxDocuments) refuse(mark, "too many documents in one file");
+    }
+    void OnDocumentEnd() override {}
+
+    void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(make(Node::Kind::null, mark)); }
+
+    void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases (*name) are not supported"); }
+
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
+        if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "tags (!name) are not supported");
+        Node node = make(Node::Kind::scalar, mark);
+        node.text = value;
+        node.quoted = tag == "!";
+        add(std::move(node));
+    }
+
+    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {
+        open(Node::Kind::sequence, mark);
+    }
+    void OnSequenceEnd() override { close(); }
+
+    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+        open(Node::Kind::map, mark);
+    }
+    void OnMapEnd() override { close(); }
+
+  private:
+    static constexpr std::size_t kMaxDocuments = 64;
+
+    // A map or list that is not closed yet; in a map, the key whose value comes next.
+    struct Open {
+        Node node;
+        std::optional<Node> key;
+    };
+
+    [[nodiscard]] Place place(const YAML::Mark& mark) const { return {name_, mark.line + 1, mark.column + 1}; }
+
+    [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
+        throw Refused{place(mark), std::move(message)};
+    }
+
+    Node make(Node::Kind kind, const YAML::Mark& mark) {
+        if (++nodes_ > kMaxNodes) refuse(mark, "too many values (limit " + std::to_string(kMaxNodes) + ")");
+        Node node;
+        node.kind = kind;
+        node.place = place(mark);
+        return node;
+    }
+
+    void open(Node::Kind kind, const YAML::Mark& mark) {
+        if (open_.size() >= kMaxDepth) refuse(mark, "nested too deeply (limit " + std::to_string(kMaxDepth) + ")");
+        open_.push_back({make(kind, mark), std::nullopt});
+    }
+
+    void close() {
+        Node node = std::move(open_.back().node);
+        open_.pop_back();
+        add(std::move(node));
+    }
+
+    void add(Node node) {
+        if (open_.empty()) {
+            documents_.push_back(std::move(node));
+            return;
+        }
+        Open& parent = open_.back();
+        if (parent.node.kind == Node::Kind::sequence) {
+            parent.node.items.push_back(std::move(node));
+        } else if (!parent.key) {
+            parent.key = std::move(node);
+        } else {
+            add_member(parent, std::move(node));
+        }
+    }
+
+    void add_member(Open& parent, Node value) {
+        Node key = std::move(*parent.key);
+        parent.key.reset();
+        // A JSON object pasted below block YAML is, to YAML, a map that is a key without a value.
+        if (key.kind == Node::Kind::map && value.kind == Node::Kind::null && open_.size() == 1) {
+            std::ranges::move(key.members, std::back_inserter(parent.node.members));
+            return;
+        }
+        if (key.kind != Node::Kind::scalar) throw Refused{key.place, "a key must be a word"};
+        parent.node.members.push_back({std::move(key.text), key.place, std::move(value)});
+    }
+
+    std::string name_;
+    std::vector<Node> documents_;
+    std::vector<Open> open_;
+    std::size_t nodes_ = 0;
+    std::optional<int> last_document_;
+};
+
+// The first thing in the text that no text file holds: line and column, and what it is.
+std::optional<Refused> find_binary(std::string_view text, const std::string& name) {
+    Place place{name, 1, 1};
+    for (std::size_t i = 0; i < text.size();) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        std::size_t length = byte < 0x80 ? 1 : byte >= 0xC2 && byte <= 0xDF ? 2 : (byte & 0xF0U) == 0xE0 ? 3 : 4;
+        if (byte >= 0x80 && (byte < 0xC2 || byte > 0xF4 || text.size() - i < length)) length = 0;
+        for (std::size_t k = 1; k < length; ++k) {
+            if ((static_cast<unsigned char>(text[i + k]) & 0xC0U) != 0x80U) length = 0;
+        }
+        if (length == 0) return Refused{place, "not UTF-8 text"};
+        if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
+            return Refused{place, "a control character (code " + std::to_string(byte) + "): this is not a text file"};
+        }
+        i += length;
+        ++place.column;
+        if (byte == '\n') {
+            ++place.line;
+            place.column = 1;
+        }
+    }
+    return std::nullopt;
+}
+
+std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {
+    if (text.size() > kMaxFileBytes) {
+        problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
+        return {};
+    }
+    if (const auto binary = find_binary(text, name)) {
+        problems.add(binary->place, "", binary->message);
+        return {};
+    }
+    TreeBuilder builder(name);
+    try {
+        std::istringstream stream{std::string(text)};
+        YAML::Parser parser(stream);
+        while (parser.HandleNextDocument(builder)) {
+        }
+    } catch (const Refused& refused) {
+        problems.add(refused.place, "", refused.message);
+        return {};
+    } catch (const YAML::Exception& error) {
+        problems.add({name, error.mark.line + 1, error.mark.column + 1}, "", "not valid YAML: " + error.msg);
+        return {};
+    }
+    return std::move(builder).take();
+}
+
+void move_to(Node& node, const Place& place) {
+    node.place = place;
+    for (Node& item : node.items) move_to(item, place);
+    for (Member& member : node.members) {
+        member.place = place;
+        move_to(member.value, place);
+    }
+}
+
+}  // namespace
+
+Node read_yaml(std::string_view text, const std::string& name, Problems& problems) {
+    Node root;
+    root.kind = Node::Kind::map;
+    root.place = {name};
+    for (Node& document : read_documents(text, name, problems)) {
+        if (document.kind == Node::Kind::null) continue;
+        if (document.kind != Node::Kind::map) {
+            problems.add(document.place, "",
+                         "expected keys with values, such as 'WebSocket:', not " + std::string(kind_name(document)));
+            continue;
+        }
+        std::ranges::move(document.members, std::back_inserter(root.members));
+    }
+    return root;
+}
+
+Node read_yaml_value(std::string_view text, const std::string& name, Problems& problems) {
+    Problems own;
+    auto documents = read_documents(text, name, own);
+    for (const ConfigError& error : std::move(own).sorted(name)) problems.add({name}, error.key_path, error.message);
+    if (documents.size() > 1) problems.add({name}, "", "expected one value");
+    Node value = documents.empty() ? Node() : std::move(documents.front());
+    move_to(value, {name});
+    return value;
+}
+
+}  // namespace jiro::config
