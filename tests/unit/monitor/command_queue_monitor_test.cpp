@@ -5,12 +5,10 @@
 #include <atomic>
 #include <thread>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int kTransitions = 300'000;
-#elif !defined(NDEBUG)
-constexpr int kTransitions = 1'000'000;
-#else
+#ifdef NDEBUG
 constexpr int kTransitions = 4'000'000;
+#else
+constexpr int kTransitions = 200'000;
 #endif
 
 namespace jiro::monitor {

@@ -1,0 +1,314 @@
+#include "jiro/monitor/status.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "jiro/monitor/errors.hpp"
+#include "monitor/text.hpp"
+#include "status_builder.hpp"
+
+namespace jiro::monitor {
+namespace {
+
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::string documentation() {
+    std::ifstream file(JIRO_MONITORING_DOC);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// Every member that the design names, with its value.
+TEST(StatusJson, has_the_members_of_the_design) {
+    const auto status = json::parse(status_json(connected_status()));
+
+    EXPECT_EQ(status["version"], "1.2.3");
+    EXPECT_EQ(status["uptimeSeconds"], 7980.123);
+    EXPECT_EQ(status["state"], "Connected");
+    EXPECT_EQ(status["connectionId"], "conn-1");
+    EXPECT_EQ(status["hubUrl"], "https://hub.example/instanceHub");
+    EXPECT_TRUE(status["lastError"].is_null());
+    EXPECT_EQ(status["activeCommandCount"], 1);
+    EXPECT_EQ(status["activeCommandIds"], json::array({"cmd-1"}));
+    EXPECT_EQ(status["totalCommandsProcessed"], 7);
+    EXPECT_EQ(status["successfulCommands"], 5);
+    EXPECT_EQ(status["failedCommands"], 2);
+    EXPECT_DOUBLE_EQ(status["successRate"], 5.0 / 7.0);
+    EXPECT_EQ(status["receivedCommands"], 10);
+    EXPECT_EQ(status["queuedCommands"], 1);
+    EXPECT_EQ(status["detachedCommands"], 1);
+    EXPECT_EQ(status["rejectedCommands"], 3);
+    EXPECT_EQ(status["outbox"]["pending"], 3);
+    EXPECT_EQ(status["outbox"]["deadLetters"], 0);
+    EXPECT_EQ(status["outbox"]["oldestAgeSeconds"], 12.0);
+    EXPECT_EQ(status["outbox"]["bytes"], 12595);
+    EXPECT_EQ(status["outbox"]["writable"], true);
+    EXPECT_EQ(status["delivery"]["delivered"], 4);
+    EXPECT_EQ(status["delivery"]["attempts"], 6);
+    EXPECT_EQ(status["delivery"]["retries"], 2);
+    EXPECT_TRUE(status["delivery"]["lastError"].is_null());
+    EXPECT_EQ(status["running"][1]["detached"], true);
+    EXPECT_EQ(status["ready"], true);
+}
+
+// The success rate of nothing is null; so is everything that is not known yet.
+TEST(StatusJson, says_null_where_there_is_nothing) {
+    const auto status = json::parse(status_json(Status{}));
+
+    EXPECT_TRUE(status["successRate"].is_null());
+    EXPECT_TRUE(status["connectionId"].is_null());
+    EXPECT_TRUE(status["lastFrameAgeSeconds"].is_null());
+    EXPECT_TRUE(status["outbox"]["oldestAgeSeconds"].is_null());
+    EXPECT_EQ(status["activeCommandIds"], json::array());
+}
+
+// Whatever bytes a command carries, the answer is valid JSON on one line.
+TEST(StatusJson, survives_bytes_that_are_not_utf8) {
+    auto status = connected_status();
+    status.running[0].id = "\xff\xfe\n\"";
+    status.hub.last_error = std::string("a\0b\x80", 4);
+    const auto text = status_json(status);
+
+    EXPECT_THAT(text, Not(HasSubstr("\n")));
+    EXPECT_TRUE(json::accept(text));
+}
+
+// Each member is explained in docs/monitoring.md.
+TEST(StatusJson, is_documented) {
+    const auto text = documentation();
+    const auto expect_documented = [&](const json& object, const std::string& prefix) {
+        for (const auto& [name, value] : object.items()) {
+            EXPECT_THAT(text, HasSubstr("`" + prefix + name + "`"));
+        }
+    };
+    const auto status = json::parse(status_json(connected_status()));
+    expect_documented(status, "");
+    expect_documented(status["outbox"], "outbox.");
+    expect_documented(status["delivery"], "delivery.");
+}
+
+std::set<std::string> families(const std::string& metrics) {
+    std::set<std::string> names;
+    const std::regex type("# TYPE (\\S+) ");
+    for (std::sregex_iterator i(metrics.begin(), metrics.end(), type), end; i != end; ++i) names.insert((*i)[1]);
+    return names;
+}
+
+Status status_with_everything() {
+    auto status = connected_status();
+    status.last_reload_succeeded = true;
+    status.last_reload_unix_seconds = 1.7e9;
+    return status;
+}
+
+// The metrics table of docs/monitoring.md names what the code prints, all of it and nothing else.
+TEST(PrometheusText, is_documented) {
+    const auto text = documentation();
+    std::set<std::string> documented;
+    const std::regex row("\n\\| `(jiro_[a-z_]+)");
+    for (std::sregex_iterator i(text.begin(), text.end(), row), end; i != end; ++i) documented.insert((*i)[1]);
+
+    EXPECT_EQ(documented, families(prometheus_text(status_with_everything())));
+}
+
+// Families appear once, with HELP and TYPE before their samples, and every line has the text format's shape.
+TEST(PrometheusText, has_the_shape_of_the_text_format) {
+    std::istringstream metrics(prometheus_text(status_with_everything()));
+    const std::regex sample(
+        "[a-z_]+(\\{[a-z]+=\"([^\"\\\\\n]|\\\\.)*\"(,[a-z]+=\"([^\"\\\\\n]|\\\\.)*\")*\\})? [-+0-9.eInfNa]+");
+    std::set<std::string> seen;
+    std::string family;
+    for (std::string line; std::getline(metrics, line);) {
+        if (line.starts_with("# HELP ")) {
+            family = line.substr(7, line.find(' ', 7) - 7);
+            EXPECT_TRUE(seen.insert(family).second) << family << " appears twice";
+        } else if (line.starts_with("# TYPE ")) {
+            EXPECT_TRUE(line.starts_with("# TYPE " + family + " "));
+        } else {
+            EXPECT_TRUE(std::regex_match(line, sample)) << line;
+            EXPECT_TRUE(line.starts_with(family)) << line;
+        }
+    }
+    EXPECT_GT(seen.size(), 20u);
+}
+
+// Spot checks of values, of cumulative buckets and of escaping.
+TEST(PrometheusText, prints_values_buckets_and_escaped_labels) {
+    auto status = connected_status();
+    status.version = "a\"b\\c\nd\x80";
+    const auto text = prometheus_text(status);
+
+    EXPECT_THAT(text, HasSubstr("jiro_build_info{version=\"a\\\"b\\\\c\\nd\xEF\xBF\xBD\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_hub_connected 1\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_hub_state{state=\"Reconnecting\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_commands_total{command=\"load\",outcome=\"timed_out\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_commands_rejected_total{reason=\"duplicate\"} 4\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_command_run_seconds_bucket{le=\"0.005\"} 0\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_command_run_seconds_bucket{le=\"0.01\"} 7\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_command_run_seconds_bucket{le=\"+Inf\"} 7\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_command_run_seconds_count 7\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_outbox_oldest_undelivered_seconds 12\n"));
+    EXPECT_THAT(text, HasSubstr("jiro_hub_last_frame_age_seconds 2.5\n"));
+    EXPECT_THAT(prometheus_text(Status{}), HasSubstr("jiro_outbox_oldest_undelivered_seconds 0\n"));
+}
+
+struct HealthRow {
+    const char* name;
+    void (*change)(Status&);
+    std::vector<std::string> not_ready;
+    std::vector<std::string> degraded;
+};
+
+// Ready and degraded are two questions, each answered with reasons.
+TEST(Readiness, gives_reasons) {
+    const std::vector<HealthRow> rows = {
+        {"all is well", [](Status&) {}, {}, {}},
+        {"not connected",
+         [](Status& s) {
+             s.hub.state = HubState::reconnecting;
+             s.hub.attempt = 3;
+             s.hub.next_attempt_seconds = 12;
+             s.hub.last_error = "connection refused";
+         },
+         {"Reconnecting to hub.example (attempt 3, next in 12 s): connection refused"},
+         {}},
+        {"stopping", [](Status& s) { s.stopping = true; }, {"the daemon is stopping"}, {}},
+        {"outbox not writable", [](Status& s) { s.outbox.writable = false; }, {"the outbox cannot be written"}, {}},
+        {"old, but exactly at the limit", [](Status& s) { s.outbox.oldest_age_seconds = 300; }, {}, {}},
+        {"old result",
+         [](Status& s) { s.outbox.oldest_age_seconds = 301; },
+         {},
+         {"the oldest undelivered result waits for 5 min 1 s"}},
+        {"age without a pending result",
+         [](Status& s) {
+             s.outbox.pending = 0;
+             s.outbox.oldest_age_seconds = 301;
+         },
+         {},
+         {}},
+        {"parked",
+         [](Status& s) {
+             s.delivery.channel = Channel::parked;
+             s.delivery.last_error = "UNAUTHENTICATED";
+         },
+         {},
+         {"the result server refuses this client: UNAUTHENTICATED"}},
+        {"dead letters", [](Status& s) { s.outbox.dead_letters = 2; }, {}, {"2 dead letters in the outbox"}},
+        {"no ballast",
+         [](Status& s) { s.outbox.ballast_present = false; },
+         {},
+         {"the disk was full: the outbox's reserve is used up"}},
+        {"reload refused", [](Status& s) { s.last_reload_succeeded = false; }, {}, {"the last reload was refused"}},
+        {"the daemon's own", [](Status& s) { s.extra_degraded = {"clock jumped"}; }, {}, {"clock jumped"}},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.name);
+        auto status = connected_status();
+        row.change(status);
+        const auto health = readiness(status);
+        EXPECT_EQ(health.not_ready, row.not_ready);
+        EXPECT_EQ(health.degraded, row.degraded);
+        EXPECT_EQ(health.ready(), row.not_ready.empty());
+    }
+}
+
+struct LineRow {
+    HubState state;
+    const char* start;
+};
+
+// One line in words for systemctl status, whatever the state is.
+TEST(StatusLine, says_it_in_words) {
+    EXPECT_EQ(status_line(connected_status()),
+              "Connected to hub.example; 2 running, 1 queued, 3 undelivered (oldest 12 s)");
+    const std::vector<LineRow> rows = {
+        {HubState::disconnected, "Disconnected from hub.example; "},
+        {HubState::connecting, "Connecting to hub.example; "},
+        {HubState::reconnecting, "Reconnecting to hub.example; "},
+        {HubState::failed, "Failed for hub.example; "},
+        {HubState::disconnecting, "Disconnecting from hub.example; "},
+    };
+    for (const auto& row : rows) {
+        auto status = connected_status();
+        status.hub.state = row.state;
+        EXPECT_TRUE(status_line(status).starts_with(row.start)) << status_line(status);
+    }
+    EXPECT_THAT(status_line(Status{}), HasSubstr("the hub; 0 running, 0 queued, 0 undelivered"));
+}
+
+// The table that a person reads holds what matters, from the JSON of the endpoint.
+TEST(StatusTable, shows_what_matters) {
+    const auto table = status_table(status_json(connected_status()));
+
+    ASSERT_TRUE(table);
+    EXPECT_EQ(
+        *table,
+        "jiro-client 1.2.3, up 2 h 13 min\n"
+        "Hub        Connected, https://hub.example/instanceHub, connection conn-1, last frame 2 s ago\n"
+        "Commands   1 running, 1 queued, 1 detached; 7 processed: 5 succeeded, 2 failed (71.4 % success); 3 rejected\n"
+        "           cmd-1  load  12 s\n"
+        "           cmd-2  sysinfo  5 min  detached\n"
+        "Outbox     3 undelivered (oldest 12 s), 0 dead letters, 12.3 KiB\n"
+        "Delivery   4 delivered, 6 attempts, 2 retries, channel open\n"
+        "Health     ready\n"
+        "Last errors\n"
+        "  2026-11-22T10:00:00Z  delivery: UNAVAILABLE: connection refused\n");
+}
+
+// An answer of another version, or of another program, is shown as far as it goes and never harms the terminal.
+TEST(StatusTable, tolerates_strange_answers) {
+    for (const char* bad : {"", "[]", "null", "{", "\"text\"", "<html>"}) {
+        const auto table = status_table(bad);
+        ASSERT_FALSE(table) << bad;
+        EXPECT_EQ(table.error().code, errc::answer_malformed);
+    }
+    EXPECT_TRUE(status_table("{}"));
+    EXPECT_TRUE(status_table(R"({"running":[1,null,[]],"outbox":7,"delivery":[],"degraded":[3],"recentErrors":[9],
+                                "successRate":"x","uptimeSeconds":-1e300,"version":{}})"));
+    const auto table = status_table(R"({"version":"\u001b[2J\u009b31m","lastError":"a\nb"})");
+    ASSERT_TRUE(table);
+    EXPECT_THAT(*table, HasSubstr("\\x1b[2J\\x9b31m"));
+    EXPECT_THAT(*table, HasSubstr("a\\x0ab"));
+}
+
+// A snapshot of the monitor: ages, counts and the rest.
+TEST(FillFrom, copies_the_monitor) {
+    CommandQueueMonitor monitor;
+    const TimePoint start{std::chrono::hours(1)};
+    monitor.received();
+    monitor.started("a", "echo", start);
+    Status status;
+    fill_from(status, monitor, start + std::chrono::seconds(5));
+
+    EXPECT_EQ(status.commands.active, 1u);
+    ASSERT_EQ(status.running.size(), 1u);
+    EXPECT_EQ(status.running[0].age_seconds, 5.0);
+}
+
+// Durations and sizes in the words of a person.
+TEST(Text, is_human) {
+    EXPECT_EQ(human_duration(0.9), "0 s");
+    EXPECT_EQ(human_duration(-5), "0 s");
+    EXPECT_EQ(human_duration(59.9), "59 s");
+    EXPECT_EQ(human_duration(60), "1 min");
+    EXPECT_EQ(human_duration(3725), "1 h 2 min");
+    EXPECT_EQ(human_duration(90000), "1 d 1 h");
+    EXPECT_EQ(human_duration(1e300), human_duration(1e15));
+    EXPECT_EQ(human_bytes(1023), "1023 bytes");
+    EXPECT_EQ(human_bytes(1536), "1.5 KiB");
+    EXPECT_EQ(human_bytes(std::uint64_t{1} << 63), "8388608.0 TiB");
+    EXPECT_EQ(printable("\xC3\xA9\x7f"), "\xC3\xA9\\x7f");
+}
+
+}  // namespace
+}  // namespace jiro::monitor
