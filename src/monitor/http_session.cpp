@@ -85,9 +85,9 @@ class Session {
 
     Task<> run() {
         for (;;) {
-            if (requests_ > 0 && buffer_.size() == 0 &&
-                !co_await with_timeout(clock(), limits().idle_limit, readable())) {
-                co_return;
+            if (requests_ > 0 && buffer_.size() == 0) {
+                const bool is_back = co_await with_timeout(clock(), limits().idle_limit, readable());
+                if (!is_back) co_return;
             }
             http::request_parser<http::string_body> parser;
             parser.header_limit(limits().max_header_bytes);
@@ -95,14 +95,15 @@ class Session {
             error_code error;
             const bool in_time = co_await with_timeout(clock(), limits().request_limit, read(parser, error));
             if (!in_time) {
-                error = {};
-                co_await finish(text_response(http::status::request_timeout, "the request took too long"));
+                Response late = text_response(http::status::request_timeout, "the request took too long");
+                co_await finish(std::move(late));
                 co_return;
             }
             if (error.category() == http::make_error_code(http::error::bad_method).category() &&
                 error != http::error::end_of_stream && error != http::error::partial_message) {
                 logger.debug("Refused a request to the status endpoint", {{"reason", error.message()}});
-                co_await finish(response_to(error));
+                Response refusal = response_to(error);
+                co_await finish(std::move(refusal));
                 co_return;
             }
             if (error) co_return;  // the peer has gone
@@ -112,7 +113,8 @@ class Session {
             Response response = co_await respond(request);
             const bool keep_alive = request.keep_alive() && response.result() != http::status::misdirected_request;
             response.keep_alive(keep_alive);
-            if (!co_await write(response, request.method() == http::verb::head)) co_return;
+            const bool written = co_await write(response, request.method() == http::verb::head);
+            if (!written) co_return;
             if (!keep_alive) break;
         }
         co_await linger();
@@ -193,7 +195,10 @@ class Session {
             co_return text_response(http::status::not_found,
                                     "not found; there are /, /status, /metrics, /healthz and /readyz");
         }
-        co_return co_await act(route->second, {target.query, request.body()});
+        RouteRequest action;
+        action.query = target.query;
+        action.body = request.body();
+        co_return co_await act(route->second, std::move(action));
     }
 
     Response show(std::string_view path) {
