@@ -22,6 +22,7 @@
 #include "jiro/base/error.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/base/task.hpp"
+#include "jiro/signalr/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "jiro/signalr/invocation.hpp"
 #include "jiro/signalr/settings.hpp"
@@ -90,6 +91,7 @@ struct CallOptions {
 // A server-to-client stream. Destroying it cancels it.
 class StreamReader {
   public:
+    StreamReader();  // empty: next() gives not_active
     StreamReader(StreamReader&&) noexcept;
     StreamReader& operator=(StreamReader&&) noexcept;
     ~StreamReader();
@@ -166,8 +168,5 @@ Task<Result<T>> HubConnection::invoke_as(std::string target, nlohmann::json argu
     }
     co_return value;
 }
-
-// bytes travel as a base64 string
-[[nodiscard]] std::string to_base64(std::string_view bytes);
 
 }  // namespace jiro::signalr

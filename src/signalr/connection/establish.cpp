@@ -1,0 +1,274 @@
+#include "signalr/connection/establish.hpp"
+
+#include <algorithm>
+#include <boost/asio/error.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
+#include <cctype>
+
+#include "jiro/base/log.hpp"
+#include "jiro/base/with_timeout.hpp"
+#include "signalr/protocol/handshake.hpp"
+
+namespace jiro::signalr {
+
+namespace {
+
+constexpr log::Logger kLog{"signalr"};
+
+constexpr std::string_view kDefaultUserAgent = "jiro-client (Microsoft SignalR compatible)";
+
+bool equal_ignoring_case(std::string_view left, std::string_view right) {
+    return std::ranges::equal(left, right,
+                              [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+    return std::ranges::any_of(names, [&](std::string_view other) { return equal_ignoring_case(name, other); });
+}
+
+// Headers that make the request itself; they are not the user's to set.
+bool is_ours(std::string_view name) {
+    return is_one_of(
+        name, {"Host", "Connection", "Upgrade", "Content-Length", "Transfer-Encoding", "Sec-WebSocket-Key",
+               "Sec-WebSocket-Version", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "X-Requested-With"});
+}
+
+// Headers of the user that are credentials: never sent to a foreign host.
+bool is_credential(std::string_view name) {
+    return is_one_of(name, {"Authorization", "Cookie", "X-Api-Key", "Api-Key", "Proxy-Authorization", "X-Auth-Token"});
+}
+
+bool is_header_name(std::string_view name) {
+    return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 ||
+               std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
+    });
+}
+
+bool is_header_value(std::string_view value) {
+    return std::ranges::none_of(value, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+void set_header(HttpHeaders& headers, std::string_view name, std::string value) {
+    const auto found =
+        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+    if (found != headers.end()) {
+        found->second = std::move(value);
+    } else {
+        headers.emplace_back(std::string(name), std::move(value));
+    }
+}
+
+const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
+    const auto found =
+        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+    return found == headers.end() ? nullptr : &found->second;
+}
+
+bool is_rejection(const Error& error) {
+    return error.code == errc::unauthorized || error.code == errc::forbidden || error.code == errc::classic_signalr ||
+           error.code == errc::not_configured;
+}
+
+}  // namespace
+
+Establish::Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
+                     Environment environment)
+    : clock_(clock),
+      connector_(connector),
+      settings_(std::move(settings)),
+      credentials_provider_(std::move(credentials)),
+      environment_(std::move(environment)) {}
+
+Task<Attempt> Establish::run() {
+    Attempt attempt;
+    try {
+        attempt.failure = read_credentials();
+        if (!attempt.failure && !settings_.skip_negotiation) attempt.failure = co_await negotiate();
+        if (!attempt.failure) attempt.failure = co_await open_websocket();
+        if (!attempt.failure) attempt.connection = std::move(established_);
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == boost::asio::error::operation_aborted) throw;
+        attempt.failure = failure_of(Error(errc::internal, error.what()));
+    } catch (const boost::asio::multiple_exceptions&) {
+        throw boost::system::system_error(boost::asio::error::operation_aborted);  // a time-limited step was cancelled
+    } catch (const std::exception& error) {
+        attempt.failure = failure_of(Error(errc::internal, error.what()));
+    }
+    co_return attempt;
+}
+
+std::optional<Failure> Establish::read_credentials() {
+    if (!settings_.hub_url) return failure_of(Error(errc::not_configured, "WebSocket.HubUrl is not set"));
+    origin_ = *settings_.hub_url;
+    url_ = origin_;
+    if (!credentials_provider_) return std::nullopt;
+    auto credentials = credentials_provider_();
+    if (!credentials) {
+        return failure_of(Error(errc::credentials_failed, "reading the credentials: " + credentials.error().message));
+    }
+    if (!is_header_value(credentials->access_token.reveal())) {
+        return failure_of(
+            Error(errc::credentials_failed, "the access token contains a line break or control character"));
+    }
+    own_token_ = credentials->access_token;
+    established_.secrets = {credentials->access_token, credentials->api_key};
+    if (!credentials->api_key.empty() && !url_.has_parameter("api_key")) {
+        url_ = url_.with_parameter("api_key", credentials->api_key.reveal());
+    }
+    const bool carries_secret = !own_token_.empty() || !credentials->api_key.empty();
+    if (carries_secret && !url_.is_tls() && !url_.is_loopback()) {
+        kLog.warn("Credentials travel unencrypted: the hub URL is not https", {{"hub", origin_.redacted()}});
+    }
+    return std::nullopt;
+}
+
+Task<std::optional<Failure>> Establish::negotiate() {
+    for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {
+        auto request = request_to(negotiate_url(url_, settings_.stateful_reconnect));
+        if (!request) co_return failure_of(request.error());
+        const Url target = request->url;
+        kLog.debug("Negotiating", {{"url", target.redacted()}});
+        auto response = co_await connector_.post(std::move(*request));
+        if (!response) co_return failure_of(response.error());
+        keep_cookies(target, *response);
+        if (response->status != 200) co_return status_failure(HttpStep::negotiate, *response, target);
+
+        auto answer = parse_negotiate_answer(response->body, settings_.stateful_reconnect);
+        if (!answer) co_return failure_of(answer.error().with_prefix("negotiate with " + target.redacted()));
+        if (auto* accepted = std::get_if<NegotiateAccepted>(&*answer)) {
+            accepted_ = std::move(*accepted);
+            established_.secrets.push_back(accepted_->connection_token);
+            co_return std::nullopt;
+        }
+        follow(std::get<NegotiateRedirect>(std::move(*answer)));
+    }
+    co_return failure_of(Error(errc::too_many_redirects, "negotiate with " + origin_.redacted() +
+                                                             " was redirected more than " +
+                                                             std::to_string(kMaxRedirects) + " times"));
+}
+
+void Establish::follow(NegotiateRedirect redirect) {
+    kLog.debug("Redirected by negotiate", {{"url", redirect.url.redacted()}});
+    url_ = std::move(redirect.url);
+    if (redirect.access_token.empty()) return;
+    redirect_token_ = std::move(redirect.access_token);
+    redirect_token_needs_tls_ = url_.is_tls();
+    established_.secrets.push_back(redirect_token_);
+}
+
+// A redirect's token replaces ours for the rest of the attempt; ours goes nowhere but to the configured origin.
+Secret Establish::token_for(const Url& url) const {
+    if (!redirect_token_.empty()) return redirect_token_needs_tls_ && !url.is_tls() ? Secret() : redirect_token_;
+    return is_same_origin(url, origin_) ? own_token_ : Secret();
+}
+
+Task<std::optional<Failure>> Establish::open_websocket() {
+    const Secret token = accepted_ ? accepted_->connection_token : Secret();
+    auto request = request_to(websocket_url(url_, token));
+    if (!request) co_return failure_of(request.error());
+    established_.websocket_request = *request;
+    kLog.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
+    auto upgrade = co_await connector_.open(std::move(*request));
+    if (!upgrade) co_return failure_of(upgrade.error());
+    if (!upgrade->transport) {
+        co_return status_failure(HttpStep::upgrade, upgrade->response, established_.websocket_request.url);
+    }
+    established_.transport = std::move(upgrade->transport);
+    established_.splitter = RecordSplitter(settings_.max_message_bytes);
+    established_.stateful = accepted_ && accepted_->stateful_reconnect;
+    if (accepted_) established_.connection_id = accepted_->connection_id;
+
+    const auto answered = co_await with_timeout(clock_, settings_.handshake_timeout, handshake());
+    if (!answered) {
+        co_return failure_of(Error(errc::handshake_timeout,
+                                   "the hub did not answer the handshake within " +
+                                       std::to_string(settings_.handshake_timeout.count()) +
+                                       " ms; check that the URL is a SignalR hub and the server is not overloaded"));
+    }
+    if (!*answered) co_return failure_of(answered->error());
+    co_return std::nullopt;
+}
+
+Task<Result<void>> Establish::handshake() {
+    Transport& transport = *established_.transport;
+    RecordSplitter& splitter = established_.splitter;
+    const auto request = handshake_request(established_.stateful);
+    const auto sent = co_await transport.send(request);
+    if (!sent) co_return sent.error().with_prefix("the handshake");
+    for (;;) {
+        const auto chunk = co_await transport.receive();
+        if (!chunk) {
+            co_return Error(errc::handshake_failed,
+                            "the server disconnected before sending a handshake response: " + chunk.error().message);
+        }
+        splitter.feed(*chunk);
+        if (const auto record = splitter.next()) co_return parse_handshake_response(*record);
+        if (splitter.overflowed())
+            co_return Error(errc::message_too_big, "the handshake response is over MaxMessageBytes");
+    }
+}
+
+Result<HttpRequest> Establish::request_to(const Url& url) const {
+    auto headers = headers_for(url);
+    if (!headers) return headers.error();
+    auto proxy = proxy_for(settings_, url, environment_);
+    if (!proxy) return proxy.error();
+    return HttpRequest{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
+}
+
+Result<HttpHeaders> Establish::headers_for(const Url& url) const {
+    HttpHeaders headers;
+    headers.emplace_back("User-Agent", kDefaultUserAgent);
+    const bool is_foreign = !is_same_origin(url, origin_);
+    for (const auto& [name, value] : settings_.headers) {
+        if (!is_header_name(name) || !is_header_value(value)) {
+            return Error(errc::not_configured, "WebSocket.Headers: '" + name + "' is not a usable header");
+        }
+        if (is_ours(name) || (is_foreign && is_credential(name))) continue;
+        set_header(headers, name, value);
+    }
+    // So that cookie authentication answers 401 and not with a login page.
+    set_header(headers, "X-Requested-With", "XMLHttpRequest");
+    if (const Secret token = token_for(url); !token.empty()) {
+        set_header(headers, "Authorization", "Bearer " + token.reveal());
+    }
+    if (auto cookies = cookies_.header_for(url); !cookies.empty()) {
+        const std::string* own = find_header(headers, "Cookie");
+        set_header(headers, "Cookie", own == nullptr ? cookies : *own + "; " + cookies);
+    }
+    return headers;
+}
+
+void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
+    for (const auto& [name, value] : response.headers) {
+        if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value);
+    }
+}
+
+Failure Establish::failure_of(Error error) const {
+    Failure failure{std::move(error)};
+    failure.rejected = is_rejection(failure.error);
+    for (const Secret& secret : established_.secrets) failure.error.message = without(failure.error.message, secret);
+    return failure;
+}
+
+Failure Establish::status_failure(HttpStep step, const HttpResponse& response, const Url& url) const {
+    Failure failure = failure_of(status_error(step, response.status, url));
+    if (const auto* value = find_header(response.headers, "Retry-After")) {
+        if (const auto wait = parse_retry_after(*value, clock_.wall_now())) failure.retry_after = *wait;
+    }
+    return failure;
+}
+
+std::string without(std::string text, const Secret& secret) {
+    const std::string& hidden = secret.reveal();
+    if (hidden.size() < 4) return text;  // too short to be one, and to be searched for
+    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3)) {
+        text.replace(at, hidden.size(), "***");
+    }
+    return text;
+}
+
+}  // namespace jiro::signalr

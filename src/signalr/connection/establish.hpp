@@ -1,0 +1,59 @@
+#pragma once
+// One attempt: credentials, negotiate with its redirects, WebSocket upgrade, hub handshake. Always starts at the
+// original URL with the application's own credentials; what a redirect gave dies with the attempt.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "signalr/connection/failure.hpp"
+#include "signalr/connection/session.hpp"
+#include "signalr/protocol/cookie_jar.hpp"
+#include "signalr/protocol/negotiate.hpp"
+
+namespace jiro::signalr {
+
+// Exactly one of the two.
+struct Attempt {
+    std::optional<Established> connection;
+    std::optional<Failure> failure;
+};
+
+class Establish {
+  public:
+    Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
+              Environment environment);
+
+    [[nodiscard]] Task<Attempt> run();
+
+  private:
+    [[nodiscard]] std::optional<Failure> read_credentials();
+    [[nodiscard]] Task<std::optional<Failure>> negotiate();
+    [[nodiscard]] Task<std::optional<Failure>> open_websocket();
+    [[nodiscard]] Task<Result<void>> handshake();
+    [[nodiscard]] Result<HttpRequest> request_to(const Url& url) const;
+    [[nodiscard]] Result<HttpHeaders> headers_for(const Url& url) const;
+    void follow(NegotiateRedirect redirect);
+    [[nodiscard]] Secret token_for(const Url& url) const;
+    void keep_cookies(const Url& from, const HttpResponse& response);
+    [[nodiscard]] Failure failure_of(Error error) const;
+    [[nodiscard]] Failure status_failure(HttpStep step, const HttpResponse& response, const Url& url) const;
+
+    Clock& clock_;
+    Connector& connector_;
+    Settings settings_;
+    CredentialsProvider credentials_provider_;
+    Environment environment_;
+
+    Url origin_;  // the hub URL of the settings: where our own credentials may go
+    Url url_;     // where the attempt has got to
+    Secret own_token_;
+    Secret redirect_token_;
+    bool redirect_token_needs_tls_ = false;
+    CookieJar cookies_;
+    std::optional<NegotiateAccepted> accepted_;
+    Established established_;
+};
+
+}  // namespace jiro::signalr

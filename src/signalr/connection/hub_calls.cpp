@@ -1,0 +1,304 @@
+// Calls to the hub: send, invoke, stream, upload streams; and the public face of HubConnection.
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "jiro/base/log.hpp"
+#include "signalr/connection/hub_connection_impl.hpp"
+
+namespace jiro::signalr {
+
+using namespace boost::asio::experimental::awaitable_operators;
+using nlohmann::json;
+
+namespace {
+
+constexpr log::Logger kLog{"signalr"};
+constexpr std::size_t kServerDefaultLimit = 32'768;
+
+Error not_active() { return Error(errc::not_active, "the connection is not active"); }
+
+// Forgets the call and tells the hub when the caller goes away before the hub has completed it.
+class CallGuard {
+  public:
+    CallGuard(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call)
+        : session_(std::move(session)), call_(std::move(call)) {}
+    CallGuard(const CallGuard&) = delete;
+    CallGuard& operator=(const CallGuard&) = delete;
+    ~CallGuard() { session_->abandon(*call_, errc::call_cancelled); }
+
+  private:
+    std::shared_ptr<Session> session_;
+    std::shared_ptr<PendingCall> call_;
+};
+
+// Waits for a change of the call; false when the deadline passed first.
+Task<bool> wait_for_change(Clock& clock, std::shared_ptr<PendingCall> call, std::optional<TimePoint> deadline) {
+    if (!deadline) {
+        co_await call->changed.wait();
+        co_return true;
+    }
+    if (clock.now() >= *deadline) co_return false;
+    auto change = call->changed.wait();
+    auto sleep = clock.sleep_until(*deadline);
+    const auto winner = co_await (std::move(change) || std::move(sleep));
+    co_return winner.index() == 0;
+}
+
+// The next item of a source, its failure as an Error; never throws but for a cancellation.
+Task<Result<std::optional<json>>> pull(UploadSource& source) {
+    try {
+        co_return co_await source();
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == boost::asio::error::operation_aborted) throw;
+        co_return Error(errc::call_failed, error.what());
+    } catch (const std::exception& error) {
+        co_return Error(errc::call_failed, error.what());
+    }
+}
+
+Task<> wait_for_end(std::shared_ptr<PendingCall> call) {
+    while (!call->end) co_await call->changed.wait();
+}
+
+Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
+
+}  // namespace
+
+Task<Result<HubConnection::Impl::PreparedCall>> HubConnection::Impl::prepare(std::size_t uploads,
+                                                                             std::optional<Duration> deadline) {
+    PreparedCall prepared;
+    prepared.session = session_;
+    if (deadline) prepared.deadline = clock_.now() + *deadline;
+    if (!prepared.session || !prepared.session->is_open() || fsm_.state() != State::connected) co_return not_active();
+    const auto session = prepared.session;
+    if (prepared.deadline) {
+        auto room = session->wait_for_room();
+        auto sleep = clock_.sleep_until(*prepared.deadline);
+        const auto winner = co_await (std::move(room) || std::move(sleep));
+        if (winner.index() == 1) co_return call_timeout();
+    } else {
+        static_cast<void>(co_await session->wait_for_room());
+    }
+    if (!session->is_open()) co_return not_active();
+    for (std::size_t i = 0; i < uploads; ++i) prepared.stream_ids.push_back(session->next_id());
+    co_return prepared;
+}
+
+void HubConnection::Impl::start_uploads(const PreparedCall& prepared, std::shared_ptr<PendingCall> call,
+                                        std::vector<UploadSource> sources) {
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        uploads_.spawn(executor_, run_upload(prepared.session, call, prepared.stream_ids[i], std::move(sources[i])));
+    }
+}
+
+// `call` is null for send(): then only the source and the connection end it.
+Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call,
+                                       std::string stream_id, UploadSource source) {
+    CompletionMessage completion;
+    completion.invocation_id = stream_id;
+    while (!call || !call->end) {
+        Result<std::optional<json>> item = std::optional<json>();
+        if (call) {
+            auto pulling = pull(source);
+            auto ending = wait_for_end(call);
+            auto winner = co_await (std::move(pulling) || std::move(ending));
+            if (winner.index() == 1) break;
+            item = std::move(std::get<0>(winner));
+        } else {
+            item = co_await pull(source);
+        }
+        if (!co_await session->wait_for_room()) co_return;
+        if (call && call->end) break;
+        if (!item) {
+            completion.error = "Stream failed: " + item.error().message;
+            session->complete_now(std::move(completion));
+            co_return;
+        }
+        if (!*item) {
+            session->complete_now(std::move(completion));
+            co_return;
+        }
+        StreamItemMessage message{stream_id, std::move(**item)};
+        if (const auto posted = session->post(message); !posted) {
+            completion.error = "Stream failed: " + posted.error().message;
+            session->complete_now(std::move(completion));
+            co_return;
+        }
+    }
+    // The hub completed the call: stop. The caller cancelled it: say so.
+    if (call->end->error && call->end->error->code == errc::call_cancelled) {
+        completion.error = "Stream canceled by client.";
+        session->complete_now(std::move(completion));
+    }
+}
+
+Task<Result<void>> HubConnection::Impl::send(std::string target, json arguments, CallOptions options) {
+    const auto self = shared_from_this();
+    auto prepared = co_await prepare(options.uploads.size(), options.deadline);
+    if (!prepared) co_return prepared.error();
+    InvocationMessage message{std::move(target), std::nullopt, std::move(arguments), prepared->stream_ids};
+    auto posted = prepared->session->post(message);
+    if (posted) start_uploads(*prepared, nullptr, std::move(options.uploads));
+    co_return posted;
+}
+
+Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target, json arguments, CallOptions options) {
+    const auto self = shared_from_this();
+    auto prepared = co_await prepare(options.uploads.size(), options.deadline);
+    if (!prepared) co_return prepared.error();
+    const auto session = prepared->session;
+    const auto call = session->open_call(PendingCall::Kind::invoke);
+    InvocationMessage message{std::move(target), call->id, std::move(arguments), prepared->stream_ids};
+    if (const auto posted = session->post(message); !posted) {
+        session->forget(*call, posted.error());
+        co_return posted.error();
+    }
+    const CallGuard guard(session, call);
+    start_uploads(*prepared, call, std::move(options.uploads));
+    while (!call->end) {
+        if (!co_await wait_for_change(clock_, call, prepared->deadline) && !call->end) {
+            session->abandon(*call, errc::call_timeout);
+            co_return call_timeout();
+        }
+    }
+    if (call->end->error) co_return *call->end->error;
+    co_return std::move(call->end->result);
+}
+
+struct StreamReader::Impl {
+    Clock& clock;
+    std::shared_ptr<Session> session;
+    std::shared_ptr<PendingCall> call;
+    std::optional<TimePoint> deadline;
+};
+
+Task<Result<StreamReader>> HubConnection::Impl::stream(std::string target, json arguments, CallOptions options) {
+    const auto self = shared_from_this();
+    auto prepared = co_await prepare(options.uploads.size(), options.deadline);
+    if (!prepared) co_return prepared.error();
+    const auto session = prepared->session;
+    const auto call = session->open_call(PendingCall::Kind::stream);
+    StreamInvocationMessage message{std::move(target), call->id, std::move(arguments), prepared->stream_ids};
+    if (const auto posted = session->post(message); !posted) {
+        session->forget(*call, posted.error());
+        co_return posted.error();
+    }
+    start_uploads(*prepared, call, std::move(options.uploads));
+    auto impl = std::make_shared<StreamReader::Impl>(StreamReader::Impl{clock_, session, call, prepared->deadline});
+    co_return StreamReader(std::move(impl));
+}
+
+StreamReader::StreamReader() = default;
+StreamReader::StreamReader(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StreamReader::StreamReader(StreamReader&&) noexcept = default;
+
+StreamReader& StreamReader::operator=(StreamReader&& other) noexcept {
+    cancel();
+    impl_ = std::move(other.impl_);
+    return *this;
+}
+
+StreamReader::~StreamReader() { cancel(); }
+
+void StreamReader::cancel() {
+    if (impl_) impl_->session->abandon(*impl_->call, errc::call_cancelled);
+}
+
+Task<Result<std::optional<json>>> StreamReader::next() {
+    const auto impl = impl_;
+    if (!impl) co_return not_active();
+    const auto call = impl->call;
+    while (call->items.empty() && !call->end) {
+        if (!co_await wait_for_change(impl->clock, call, impl->deadline) && call->items.empty() && !call->end) {
+            impl->session->abandon(*call, errc::call_timeout);
+            co_return call_timeout();
+        }
+    }
+    if (call->items.empty()) {
+        if (call->end->error) co_return *call->end->error;
+        co_return std::optional<json>();
+    }
+    std::optional<json> item(std::move(call->items.front()));
+    call->items.pop_front();
+    impl->session->room_changed();
+    co_return std::move(item);
+}
+
+Subscription& Subscription::operator=(Subscription&& other) noexcept {
+    remove();
+    remove_ = std::exchange(other.remove_, nullptr);
+    return *this;
+}
+
+void Subscription::remove() {
+    if (auto action = std::exchange(remove_, nullptr)) action();
+}
+
+std::string_view to_string(State state) noexcept {
+    switch (state) {
+        case State::disconnected:
+            return "Disconnected";
+        case State::connecting:
+            return "Connecting";
+        case State::connected:
+            return "Connected";
+        case State::reconnecting:
+            return "Reconnecting";
+        case State::failed:
+            return "Failed";
+        case State::disconnecting:
+            return "Disconnecting";
+    }
+    return "Unknown";
+}
+
+HubConnection::HubConnection(boost::asio::any_io_executor executor, Settings settings, Dependencies dependencies)
+    : impl_(std::make_shared<Impl>(std::move(executor), std::move(settings), std::move(dependencies))) {}
+
+HubConnection::~HubConnection() = default;
+
+Task<> HubConnection::run() { return impl_->run(); }
+Task<> HubConnection::stop() { return impl_->stop(); }
+void HubConnection::retry_now() { impl_->retry_now(); }
+void HubConnection::update(Settings settings) { impl_->update(std::move(settings)); }
+
+Subscription HubConnection::on(std::string target, Handler handler) {
+    const auto id = impl_->dispatcher().add(target, std::move(handler));
+    return Subscription([weak = std::weak_ptr(impl_->shared_dispatcher()), target = std::move(target), id] {
+        if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
+    });
+}
+
+Subscription HubConnection::on_result(std::string target, ResultHandler handler) {
+    const auto id = impl_->dispatcher().add_result(target, std::move(handler));
+    return Subscription([weak = std::weak_ptr(impl_->shared_dispatcher()), target = std::move(target), id] {
+        if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
+    });
+}
+
+void HubConnection::on_state_changed(std::function<void(const StateChange&)> observer) {
+    impl_->observers.push_back(std::move(observer));
+}
+
+Task<Result<void>> HubConnection::send(std::string target, json arguments, CallOptions options) {
+    return impl_->send(std::move(target), std::move(arguments), std::move(options));
+}
+
+Task<Result<std::optional<json>>> HubConnection::invoke(std::string target, json arguments, CallOptions options) {
+    return impl_->invoke(std::move(target), std::move(arguments), std::move(options));
+}
+
+Task<Result<StreamReader>> HubConnection::stream(std::string target, json arguments, CallOptions options) {
+    return impl_->stream(std::move(target), std::move(arguments), std::move(options));
+}
+
+State HubConnection::state() const noexcept { return impl_->state(); }
+std::optional<std::string> HubConnection::connection_id() const { return impl_->connection_id(); }
+std::optional<Error> HubConnection::last_error() const { return impl_->last_error(); }
+std::optional<TimePoint> HubConnection::last_frame_at() const { return impl_->last_frame_at(); }
+int HubConnection::attempts() const noexcept { return impl_->attempts(); }
+std::optional<TimePoint> HubConnection::next_attempt_at() const { return impl_->next_attempt_at(); }
+
+}  // namespace jiro::signalr

@@ -1,0 +1,252 @@
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cstdlib>
+
+#include "jiro/base/log.hpp"
+#include "signalr/connection/hub_connection_impl.hpp"
+
+namespace jiro::signalr {
+
+namespace asio = boost::asio;
+using namespace boost::asio::experimental::awaitable_operators;
+
+namespace {
+
+constexpr log::Logger kLog{"signalr"};
+
+std::optional<std::string> process_environment(std::string_view name) {
+    const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+// Whether a connection made with `before` is not the one that `after` asks for.
+bool leads_elsewhere(const Settings& before, const Settings& after) {
+    return before.hub_url != after.hub_url || before.proxy != after.proxy || before.tls != after.tls ||
+           before.headers != after.headers || before.skip_negotiation != after.skip_negotiation;
+}
+
+}  // namespace
+
+HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dependencies dependencies)
+    : executor_(executor),
+      settings_(std::move(settings)),
+      clock_(dependencies.clock),
+      credentials_(std::move(dependencies.credentials)),
+      connector_(dependencies.connector ? std::move(dependencies.connector) : make_beast_connector(clock_)),
+      environment_(dependencies.environment ? std::move(dependencies.environment) : process_environment),
+      fsm_(dependencies.random, std::move(dependencies.retry_policy)),
+      dispatcher_(std::make_shared<InvocationDispatcher>(executor,
+                                                         [this] {
+                                                             if (session_) session_->room_changed();
+                                                         })),
+      uploads_([](const std::exception_ptr&) { kLog.error("An upload's coroutine failed"); }),
+      wake_(executor),
+      ended_(executor) {}
+
+Task<> HubConnection::Impl::run() {
+    const auto self = shared_from_this();
+    running_ = true;
+    std::exception_ptr failure;
+    try {
+        auto connecting = stay_connected();
+        auto dispatching = dispatcher_->run();
+        if (!stopping_) co_await (std::move(connecting) || std::move(dispatching));
+    } catch (...) {
+        failure = std::current_exception();  // cancelled from outside; what runs is still ended in order
+    }
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    const Error stopped(errc::stopped, "the connection was stopped");
+    if (session_) session_->finish(stopped);
+    session_.reset();
+    co_await dispatcher_->finish();
+    uploads_.abort();
+    co_await uploads_.wait();
+    next_attempt_at_.reset();
+    if (fsm_.state() != State::disconnected) {
+        if (fsm_.state() != State::disconnecting) announce(fsm_.stopping(), nullptr);
+        announce(fsm_.stopped(), nullptr);
+    }
+    running_ = false;
+    stopping_ = true;
+    ended_.notify();
+    if (failure) std::rethrow_exception(failure);
+}
+
+Task<> HubConnection::Impl::stay_connected() {
+    while (!stopping_) {
+        if (!settings_.hub_url) {
+            co_await wake_.wait();
+            continue;
+        }
+        if (fsm_.state() == State::disconnected || fsm_.state() == State::failed) {
+            announce(fsm_.start(clock_.now()), nullptr);
+        }
+        interrupted_ = false;
+        fsm_.attempt_started();
+        auto making = attempt();
+        auto interruption = until_interrupted();
+        auto winner = co_await (std::move(making) || std::move(interruption));
+        if (stopping_) break;
+        if (winner.index() == 1) continue;  // new settings: begin again with them
+        auto& outcome = std::get<0>(winner);
+        if (outcome.failure) {
+            const auto transition = fsm_.attempt_failed(settings_, *outcome.failure, clock_.now());
+            conclude(transition, &*outcome.failure);
+            co_await wait_until_due(*transition.delay);
+            continue;
+        }
+        session_ =
+            std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome.connection), *dispatcher_);
+        conclude(fsm_.opened(clock_.now()), nullptr);
+        co_await serve();
+    }
+}
+
+Task<Attempt> HubConnection::Impl::attempt() {
+    if (!settings_.tls.verify) {
+        kLog.warn("TLS verification is off: anyone in between can read and change everything",
+                  {{"hub", settings_.hub_url->redacted()}});
+    }
+    Establish establish(clock_, *connector_, settings_, credentials_, environment_);
+    co_return co_await establish.run();
+}
+
+// The session's life, and what follows from its end.
+Task<> HubConnection::Impl::serve() {
+    const auto session = session_;
+    Failure failure = co_await session->run();
+    while (session->can_resume(failure) && co_await resume()) failure = co_await session->run();
+    for (const Secret& secret : session->established().secrets) {
+        failure.error.message = without(std::move(failure.error.message), secret);
+    }
+    last_frame_at_ = session->last_record_at();
+    session->finish(failure.error);
+    session_.reset();
+    if (stopping_) co_return;
+    const bool restart = failure.error.code == errc::settings_changed;
+    const auto now = clock_.now();
+    const auto transition = restart ? fsm_.restarted(now) : fsm_.lost(settings_, failure, now);
+    conclude(transition, &failure);
+    interrupted_ = false;
+    co_await wait_until_due(*transition.delay);
+}
+
+// Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed.
+Task<bool> HubConnection::Impl::resume() {
+    const auto session = session_;
+    kLog.info("The connection was cut; trying to resume it");
+    auto opening = connector_->open(session->established().websocket_request);
+    auto interruption = until_interrupted();
+    auto winner = co_await (std::move(opening) || std::move(interruption));
+    if (winner.index() == 1) co_return false;
+    auto& upgrade = std::get<0>(winner);
+    if (!upgrade || !upgrade->transport || !session->is_open()) {
+        kLog.info("The connection could not be resumed",
+                  {{"reason",
+                    upgrade ? "HTTP status " + std::to_string(upgrade->response.status) : upgrade.error().message}});
+        co_return false;
+    }
+    session->resume(std::move(upgrade->transport));
+    kLog.info("The connection was resumed");
+    co_return true;
+}
+
+Task<> HubConnection::Impl::until_interrupted() {
+    while (!stopping_ && !interrupted_) co_await wake_.wait();
+}
+
+Task<> HubConnection::Impl::wait_until_due(Duration delay) {
+    next_attempt_at_ = clock_.now() + delay;
+    if (delay > Duration::zero()) {
+        auto sleep = clock_.sleep_until(*next_attempt_at_);
+        auto interruption = until_interrupted();
+        co_await (std::move(sleep) || std::move(interruption));
+    }
+    next_attempt_at_.reset();
+}
+
+void HubConnection::Impl::conclude(const Transition& transition, const Failure* failure) {
+    if (failure != nullptr) {
+        last_error_ = failure->error;
+        next_attempt_at_ = clock_.now() + transition.delay.value_or(Duration::zero());
+        log_trouble(transition, *failure);
+    } else if (transition.to == State::connected) {
+        kLog.info("Connected to the hub",
+                  {{"hub", settings_.hub_url->redacted()}, {"connection_id", connection_id().value_or("none")}});
+    }
+    announce(transition, failure);
+}
+
+void HubConnection::Impl::log_trouble(const Transition& transition, const Failure& failure) const {
+    const auto delay =
+        std::chrono::duration_cast<std::chrono::milliseconds>(transition.delay.value_or(Duration::zero()));
+    const std::string& reason = failure.error.message;
+    if (transition.to == State::failed) {
+        kLog.error(failure.rejected ? "The hub does not want this client; trying again later"
+                                    : "The hub cannot be reached; trying again later",
+                   {{"reason", reason}, {"attempts", fsm_.attempts()}, {"next_attempt_in_ms", delay}});
+    } else if (transition.from == State::connected) {
+        kLog.warn("Connection to the hub lost", {{"reason", reason}, {"next_attempt_in_ms", delay}});
+    } else {
+        kLog.warn("Connecting to the hub failed",
+                  {{"reason", reason}, {"attempt", fsm_.attempts()}, {"next_attempt_in_ms", delay}});
+    }
+}
+
+void HubConnection::Impl::announce(const Transition& transition, const Failure* failure) {
+    if (transition.from == transition.to) return;
+    StateChange change{transition.from, transition.to, {}, {}, transition.delay, fsm_.attempts()};
+    if (failure != nullptr) change.error = failure->error;
+    if (transition.to == State::connected) change.connection_id = connection_id();
+    const auto told = observers;  // an observer may add another
+    for (const auto& observer : told) {
+        try {
+            observer(change);
+        } catch (const std::exception& error) {
+            kLog.error("An observer of the connection's state failed", {{"reason", error.what()}});
+        }
+    }
+}
+
+Task<> HubConnection::Impl::stop() {
+    const auto self = shared_from_this();
+    if (!stopping_) {
+        stopping_ = true;
+        if (running_ && fsm_.state() != State::disconnected) announce(fsm_.stopping(), nullptr);
+        if (session_) {
+            dispatcher_->answer_all(*session_, "The client is shutting down.");
+            Failure stopped{Error(errc::stopped, "the connection was stopped")};
+            session_->begin_close(std::move(stopped), Session::Goodbye::say);
+        }
+        wake_.notify();
+    }
+    while (running_) co_await ended_.wait();
+}
+
+void HubConnection::Impl::retry_now() {
+    if (!next_attempt_at_ || stopping_) return;
+    interrupted_ = true;
+    wake_.notify();
+}
+
+void HubConnection::Impl::update(Settings settings) {
+    const bool elsewhere = leads_elsewhere(settings_, settings);
+    settings_ = std::move(settings);
+    if (!elsewhere || stopping_) return;
+    interrupted_ = true;
+    wake_.notify();
+    if (session_ && session_->is_open()) {
+        Failure changed{Error(errc::settings_changed, "the settings of the connection have changed")};
+        session_->begin_close(std::move(changed), Session::Goodbye::say);
+    }
+}
+
+std::optional<std::string> HubConnection::Impl::connection_id() const {
+    return session_ ? session_->established().connection_id : std::nullopt;
+}
+
+std::optional<TimePoint> HubConnection::Impl::last_frame_at() const {
+    return session_ ? std::optional(session_->last_record_at()) : last_frame_at_;
+}
+
+}  // namespace jiro::signalr

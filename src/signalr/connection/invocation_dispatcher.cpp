@@ -1,0 +1,257 @@
+#include "signalr/connection/invocation_dispatcher.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
+#include <boost/system/system_error.hpp>
+#include <stdexcept>
+
+#include "jiro/base/log.hpp"
+#include "jiro/signalr/errors.hpp"
+
+namespace jiro::signalr {
+
+using namespace boost::asio::experimental::awaitable_operators;
+using nlohmann::json;
+
+namespace {
+
+constexpr log::Logger kLog{"signalr"};
+constexpr std::size_t kMaxWarnedTargets = 100;
+
+constexpr const char* kNoResult = "Client didn't provide a result.";
+constexpr const char* kNotParsed = "Client failed to parse argument(s).";
+
+bool is_aborted(const boost::system::system_error& error) {
+    return error.code() == boost::asio::error::operation_aborted;
+}
+
+// The handler's value, or its failure as one; never throws but for a cancellation from outside.
+Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation invocation) {
+    const std::string target = invocation.target;
+    try {
+        co_return co_await (*handler)(std::move(invocation));
+    } catch (const ArgumentMismatch& mismatch) {
+        kLog.warn("The arguments of an invocation do not fit its handler",
+                  {{"target", target}, {"reason", mismatch.what()}});
+        co_return Error(errc::arguments_mismatch, kNotParsed);
+    } catch (const boost::system::system_error& error) {
+        co_return Error(errc::call_failed, is_aborted(error) ? "The invocation was cancelled." : error.what());
+    } catch (const std::exception& error) {
+        co_return Error(errc::call_failed, error.what());
+    } catch (...) {
+        co_return Error(errc::call_failed, "The handler failed.");
+    }
+}
+
+Task<> call(std::shared_ptr<Handler> handler, Invocation invocation) {
+    const std::string target = invocation.target;
+    try {
+        co_await (*handler)(std::move(invocation));
+    } catch (const ArgumentMismatch& mismatch) {
+        kLog.warn("The arguments of an invocation do not fit its handler",
+                  {{"target", target}, {"reason", mismatch.what()}});
+    } catch (const boost::asio::multiple_exceptions&) {
+        throw boost::system::system_error(boost::asio::error::operation_aborted);  // `||` within it was cancelled
+    } catch (const boost::system::system_error& error) {
+        if (is_aborted(error)) throw;
+        kLog.error("A handler failed", {{"target", target}, {"reason", error.what()}});
+    } catch (const std::exception& error) {
+        kLog.error("A handler failed", {{"target", target}, {"reason", error.what()}});
+    } catch (...) {
+        kLog.error("A handler failed", {{"target", target}});
+    }
+}
+
+}  // namespace
+
+struct InvocationDispatcher::RunningCall {
+    explicit RunningCall(const boost::asio::any_io_executor& executor) : cancelled(executor) {}
+
+    std::string id;
+    std::weak_ptr<CompletionSink> sink;
+    const CompletionSink* session = nullptr;  // identity only
+    Event cancelled;
+    bool cancel_requested = false;
+    bool answered = false;
+};
+
+namespace {
+
+constexpr const char* kCancelled = "The invocation was cancelled.";
+
+}  // namespace
+
+InvocationDispatcher::InvocationDispatcher(boost::asio::any_io_executor executor, std::function<void()> on_room)
+    : executor_(executor),
+      on_room_(std::move(on_room)),
+      ordered_changed_(executor),
+      group_([](const std::exception_ptr&) { kLog.error("A handler's coroutine failed"); }) {}
+
+std::uint64_t InvocationDispatcher::add(const std::string& target, Handler handler) {
+    const auto id = next_id_++;
+    targets_[target].handlers.emplace(id, std::make_shared<Handler>(std::move(handler)));
+    return id;
+}
+
+std::uint64_t InvocationDispatcher::add_result(const std::string& target, ResultHandler handler) {
+    Target& entry = targets_[target];
+    if (entry.result) throw std::logic_error("'" + target + "' already has a handler that returns a result");
+    entry.result = std::make_shared<ResultHandler>(std::move(handler));
+    entry.result_id = next_id_++;
+    return entry.result_id;
+}
+
+void InvocationDispatcher::remove(const std::string& target, std::uint64_t id) {
+    const auto found = targets_.find(target);
+    if (found == targets_.end()) return;
+    found->second.handlers.erase(id);
+    if (found->second.result_id == id) found->second.result.reset();
+    if (found->second.handlers.empty() && !found->second.result) targets_.erase(found);
+}
+
+void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<CompletionSink> sink) {
+    const auto found = targets_.find(invocation.target);
+    if (found == targets_.end()) {
+        warn_unknown(invocation.target);
+        refuse(invocation, sink);
+        return;
+    }
+    const auto result = found->second.result;
+    if (!found->second.handlers.empty()) {
+        if (!result) refuse(invocation, sink);
+        ordered_.push_back(result ? invocation : std::move(invocation));
+        ++pending_;
+        ordered_changed_.notify();
+    }
+    if (result) {
+        const auto running = std::make_shared<RunningCall>(executor_);
+        running->id = invocation.invocation_id.value_or("");
+        running->session = sink.lock().get();
+        running->sink = std::move(sink);
+        running->answered = !invocation.invocation_id;
+        ++pending_;
+        running_.push_back(running);
+        group_.spawn(executor_, run_result(shared_from_this(), result, std::move(invocation), running));
+    }
+}
+
+void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink) {
+    if (!invocation.invocation_id) return;
+    if (const auto session = sink.lock()) {
+        CompletionMessage completion{*invocation.invocation_id, std::nullopt, kNoResult};
+        session->complete_now(std::move(completion));
+    }
+}
+
+void InvocationDispatcher::warn_unknown(const std::string& target) {
+    if (warned_targets_.size() >= kMaxWarnedTargets || !warned_targets_.insert(target.substr(0, 200)).second) return;
+    kLog.warn("The hub invoked a method that has no handler here", {{"target", target.substr(0, 200)}});
+}
+
+void InvocationDispatcher::cancel(const CompletionSink& sink, const std::string& invocation_id) {
+    for (const auto& running : running_) {
+        if (running->session != &sink || running->id != invocation_id || running->answered) continue;
+        running->cancel_requested = true;
+        running->cancelled.notify();
+    }
+}
+
+void InvocationDispatcher::answer_all(const CompletionSink& sink, const std::string& error) {
+    for (const auto& running : running_) {
+        if (running->session != &sink || running->answered) continue;
+        running->answered = true;
+        if (const auto session = running->sink.lock()) {
+            CompletionMessage completion{running->id, std::nullopt, error};
+            session->complete_now(std::move(completion));
+        }
+    }
+}
+
+Task<> InvocationDispatcher::run() {
+    const auto self = shared_from_this();
+    for (;;) {
+        while (ordered_.empty()) co_await ordered_changed_.wait();
+        Invocation invocation = std::move(ordered_.front());
+        ordered_.pop_front();
+        co_await run_ordered(std::move(invocation));
+        ended();
+    }
+}
+
+Task<> InvocationDispatcher::run_ordered(Invocation invocation) {
+    const auto found = targets_.find(invocation.target);
+    if (found == targets_.end()) co_return;
+    const auto handlers = found->second.handlers;  // they may come and go while one runs
+    std::size_t left = handlers.size();
+    for (const auto& [id, handler] : handlers) {
+        Invocation own;
+        if (--left == 0) {
+            own = std::move(invocation);
+        } else {
+            own = invocation;
+        }
+        co_await call(handler, std::move(own));
+    }
+}
+
+// Ends when the hub, or stop(), cancels the call; never throws.
+Task<Result<json>> InvocationDispatcher::cancellation(std::shared_ptr<RunningCall> running) {
+    try {
+        while (!running->cancel_requested) co_await running->cancelled.wait();
+    } catch (const boost::system::system_error&) {
+    }
+    co_return Error(errc::call_cancelled, kCancelled);
+}
+
+Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> self,
+                                        std::shared_ptr<ResultHandler> handler, Invocation invocation,
+                                        std::shared_ptr<RunningCall> running) {
+    struct Ended {  // also when this coroutine is cancelled
+        InvocationDispatcher& dispatcher;
+        const std::shared_ptr<RunningCall>& call;
+        ~Ended() {
+            dispatcher.running_.remove(call);
+            dispatcher.ended();
+        }
+    };
+    const Ended at_end{*self, running};
+
+    if (!invocation.invocation_id) {
+        const auto dropped = co_await call(std::move(handler), std::move(invocation));
+        if (!dropped) kLog.warn("A handler failed", {{"reason", dropped.error().message}});
+        co_return;
+    }
+    auto work = call(std::move(handler), std::move(invocation));
+    auto cancel = cancellation(running);
+    auto winner = co_await (std::move(work) || std::move(cancel));
+    if (running->answered) co_return;
+    running->answered = true;
+    auto& result = winner.index() == 0 ? std::get<0>(winner) : std::get<1>(winner);
+    CompletionMessage completion;
+    completion.invocation_id = running->id;
+    if (result) {
+        completion.result = std::move(*result);
+    } else {
+        completion.error = result.error().message;
+    }
+    if (const auto sink = running->sink.lock()) co_await sink->complete(std::move(completion));
+}
+
+void InvocationDispatcher::ended() {
+    --pending_;
+    if (on_room_) on_room_();
+}
+
+Task<> InvocationDispatcher::finish() {
+    const auto self = shared_from_this();
+    on_room_ = nullptr;
+    if (!ordered_.empty()) {
+        kLog.warn("Invocations were waiting for their handlers when the connection was stopped",
+                  {{"count", ordered_.size()}});
+    }
+    group_.abort();
+    co_await group_.wait();
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,268 @@
+#include "signalr/connection/session.hpp"
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/system/system_error.hpp>
+
+#include "jiro/base/log.hpp"
+#include "signalr/protocol/json_codec.hpp"
+
+namespace jiro::signalr {
+
+using namespace boost::asio::experimental::awaitable_operators;
+
+namespace {
+
+constexpr log::Logger kLog{"signalr"};
+constexpr std::uint16_t kNormalClosure = 1000;
+constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
+// While calls of ours are open their Completions must be read, or handlers that await them would never make room.
+constexpr std::size_t kPendingFactorWithOpenCalls = 4;
+
+std::string milliseconds_text(Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
+}
+
+}  // namespace
+
+Session::Session(boost::asio::any_io_executor executor, Clock& clock, const Settings& settings, Established established,
+                 InvocationDispatcher& dispatcher)
+    : executor_(executor),
+      clock_(clock),
+      settings_(settings),
+      established_(std::move(established)),
+      dispatcher_(dispatcher),
+      keep_alive_(settings.keep_alive_interval, settings.server_timeout, clock.now()),
+      outgoing_changed_(executor),
+      changed_(executor),
+      timer_changed_(executor),
+      closing_(executor),
+      sent_(settings.max_resume_bytes) {}
+
+Task<Failure> Session::run() {
+    const auto self = shared_from_this();
+    outcome_.reset();
+    const auto now = clock_.now();
+    keep_alive_ = KeepAlive(settings_.keep_alive_interval, settings_.server_timeout, now);
+    if (!resumed_) append(PingMessage{});  // tells the server that this client pings
+    auto reading = guarded(read_loop());
+    auto writing = guarded(write_loop());
+    auto timing = guarded(timer_loop());
+    auto closing = guarded(closing_loop());
+    co_await (std::move(reading) || std::move(writing) || std::move(timing) || std::move(closing));
+    established_.transport->abort();
+    if (!outcome_) outcome_ = Failure{Error(errc::internal, "the connection ended without a reason")};
+    co_return *outcome_;
+}
+
+// An exception of one loop must end the others too.
+Task<> Session::guarded(Task<> loop) {
+    try {
+        co_await std::move(loop);
+    } catch (const boost::system::system_error& error) {
+        if (error.code() == boost::asio::error::operation_aborted) throw;
+        end(Failure{Error(errc::internal, error.what())});
+    } catch (const std::exception& error) {
+        end(Failure{Error(errc::internal, error.what())});
+    }
+}
+
+Task<> Session::read_loop() {
+    for (;;) {
+        while (!closing_reason_) {
+            const auto record = established_.splitter.next();
+            if (!record) break;
+            keep_alive_.received(clock_.now());
+            auto message = parse_record(*record);
+            if (!message) co_return end(Failure{message.error()});
+            auto failure = accept(std::move(*message));
+            if (failure) co_return end(std::move(*failure));
+            if (must_pause_reading()) co_await wait_until_readable();
+        }
+        if (!closing_reason_ && established_.splitter.overflowed()) {
+            co_return end(
+                Failure{Error(errc::message_too_big, "the server sent a message over MaxMessageBytes (" +
+                                                         std::to_string(settings_.max_message_bytes) + " bytes)")});
+        }
+        const auto chunk = co_await established_.transport->receive();
+        if (!chunk) co_return end(lost(chunk.error()));
+        if (!closing_reason_) established_.splitter.feed(*chunk);
+    }
+}
+
+Task<> Session::wait_until_readable() {
+    keep_alive_.reading_paused();
+    while (must_pause_reading() && !closing_reason_) co_await changed_.wait();
+    keep_alive_.reading_resumed(clock_.now());
+    timer_changed_.notify();
+}
+
+bool Session::must_pause_reading() const {
+    if (is_full()) return true;
+    if (overfull_stream_ && !overfull_stream_->end && overfull_stream_->items.size() >= settings_.max_stream_items) {
+        return true;
+    }
+    const auto most = settings_.max_pending_invocations * (calls_.empty() ? 1 : kPendingFactorWithOpenCalls);
+    return dispatcher_.pending() >= most;
+}
+
+Task<> Session::write_loop() {
+    for (;;) {
+        while (outgoing_.empty()) co_await outgoing_changed_.wait();
+        std::swap(writing_, outgoing_);
+        outgoing_.clear();
+        write_started_ = clock_.now();
+        keep_alive_.sent(*write_started_);
+        wake_timer_before(*write_started_ + settings_.limits.send);
+        const auto written = co_await established_.transport->send(writing_);
+        write_started_.reset();
+        if (!written) break;
+        changed_.notify();
+    }
+    // The read loop usually knows better (a close frame, a hub Close still in the socket): give it a moment.
+    write_failed_.emplace(clock_.now() + kReadAfterWriteFailed,
+                          Error(errc::send_failed, "sending to the server failed"));
+    wake_timer_before(write_failed_->first);
+    for (;;) co_await outgoing_changed_.wait();
+}
+
+TimePoint Session::next_deadline() const {
+    auto deadline = keep_alive_.next_deadline();
+    if (write_started_) deadline = std::min(deadline, *write_started_ + settings_.limits.send);
+    if (write_failed_) deadline = std::min(deadline, write_failed_->first);
+    if (closing_reason_) deadline = std::min(deadline, closing_deadline_);
+    if (established_.stateful && received_.ack_due_at()) deadline = std::min(deadline, *received_.ack_due_at());
+    return deadline;
+}
+
+void Session::wake_timer_before(TimePoint deadline) {
+    if (deadline < sleeping_until_) timer_changed_.notify();
+}
+
+Task<> Session::timer_loop() {
+    for (;;) {
+        sleeping_until_ = next_deadline();
+        auto sleep = clock_.sleep_until(sleeping_until_);
+        auto change = timer_changed_.wait();
+        co_await (std::move(sleep) || std::move(change));
+        const auto now = clock_.now();
+        if (closing_reason_ && now >= closing_deadline_) co_return end(*closing_reason_);
+        if (write_failed_ && now >= write_failed_->first) co_return end(lost(write_failed_->second));
+        if (write_started_ && now >= *write_started_ + settings_.limits.send) {
+            co_return end(
+                lost(Error(errc::send_timeout, "sending took longer than " + milliseconds_text(settings_.limits.send) +
+                                                   ": the server does not read")));
+        }
+        if (keep_alive_.server_is_silent(now)) {
+            co_return end(lost(Error(errc::server_timeout,
+                                     "Server timeout (" + milliseconds_text(settings_.server_timeout) +
+                                         ") elapsed without receiving a message from the server; the last came " +
+                                         milliseconds_text(now - keep_alive_.received_at()) +
+                                         " ago. ServerTimeoutMs should be at least twice the server's "
+                                         "KeepAliveInterval (15 s by default)")));
+        }
+        send_due(now);
+    }
+}
+
+void Session::send_due(TimePoint now) {
+    if (closing_reason_) {
+        keep_alive_.sent(now);
+        return;
+    }
+    if (established_.stateful && received_.ack_due_at() && now >= *received_.ack_due_at()) {
+        append(AckMessage{received_.take_ack()});
+    }
+    if (keep_alive_.ping_due(now)) {
+        keep_alive_.sent(now);
+        if (!write_started_) append(PingMessage{});  // a write that is stuck says as much, and has its own limit
+    }
+}
+
+Task<> Session::closing_loop() {
+    while (!closing_reason_) co_await closing_.wait();
+    if (goodbye_ == Goodbye::say) {
+        append(CloseMessage{});
+        while (!write_failed_ && (!outgoing_.empty() || write_started_)) co_await changed_.wait();
+    }
+    co_await established_.transport->close(kNormalClosure);
+    end(*closing_reason_);
+}
+
+void Session::begin_close(Failure reason, Goodbye goodbye) {
+    if (closing_reason_) return;
+    open_ = false;
+    closing_reason_ = std::move(reason);
+    goodbye_ = goodbye;
+    closing_deadline_ = clock_.now() + settings_.limits.close;
+    closing_.notify();
+    changed_.notify();
+    timer_changed_.notify();
+}
+
+void Session::end(Failure failure) {
+    if (!outcome_) outcome_ = closing_reason_ ? *closing_reason_ : std::move(failure);
+}
+
+Failure Session::lost(const Error& error) const {
+    Failure failure{error};
+    failure.close_code = established_.transport->close_code();
+    failure.ungraceful = !failure.close_code;
+    if (failure.close_code) return failure;
+    if (established_.splitter.has_partial()) failure.error.message += " (in the middle of a message)";
+    return failure;
+}
+
+void Session::finish(const Error& error) {
+    open_ = false;
+    const auto calls = std::move(calls_);
+    calls_.clear();
+    for (const auto& [id, call] : calls) {
+        call->end = PendingCall::End{error, std::nullopt};
+        call->changed.notify();
+    }
+    changed_.notify();
+}
+
+bool Session::can_resume(const Failure& failure) const {
+    return established_.stateful && failure.ungraceful && !closing_reason_;
+}
+
+void Session::resume(std::unique_ptr<Transport> transport) {
+    established_.transport = std::move(transport);
+    established_.splitter = RecordSplitter(settings_.max_message_bytes);
+    resumed_ = true;
+    write_started_.reset();
+    write_failed_.reset();
+    outgoing_.clear();  // what counts is in the resume buffer
+    append(SequenceMessage{sent_.first_unacknowledged()});
+    for (const auto& record : sent_.unacknowledged()) outgoing_ += record;
+}
+
+bool Session::is_full() const {
+    return outgoing_.size() >= settings_.max_send_queue_bytes || (established_.stateful && sent_.is_full());
+}
+
+Task<bool> Session::wait_for_room() {
+    const auto self = shared_from_this();
+    while (open_ && is_full()) co_await changed_.wait();
+    co_return open_;
+}
+
+// For what the session itself sends: no room is needed.
+void Session::append(const HubMessage& message) {
+    static_cast<void>(append_record(outgoing_, message));
+    outgoing_changed_.notify();
+}
+
+Result<void> Session::post(const HubMessage& message) {
+    if (!open_) return Error(errc::not_active, "the connection is not active");
+    const auto before = outgoing_.size();
+    auto appended = append_record(outgoing_, message);
+    if (!appended) return appended;
+    if (established_.stateful && is_trackable(message)) sent_.sent(std::string_view(outgoing_).substr(before));
+    outgoing_changed_.notify();
+    return appended;
+}
+
+}  // namespace jiro::signalr

@@ -1,0 +1,144 @@
+// What each message from the hub does to a session.
+#include "jiro/base/log.hpp"
+#include "signalr/connection/session.hpp"
+
+namespace jiro::signalr {
+
+using nlohmann::json;
+
+namespace {
+constexpr log::Logger kLog{"signalr"};
+}
+
+std::optional<Failure> Session::accept(HubMessage message) {
+    if (established_.stateful && is_trackable(message)) {
+        const auto now = clock_.now();
+        if (!received_.accept(now)) return std::nullopt;
+        wake_timer_before(*received_.ack_due_at());
+    }
+    return std::visit([this](auto& own) { return take(std::move(own)); }, message);
+}
+
+std::optional<Failure> Session::take(InvocationMessage message) {
+    Invocation invocation{std::move(message.target), std::move(message.invocation_id), std::move(message.arguments)};
+    dispatcher_.dispatch(std::move(invocation), weak_from_this());
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(StreamItemMessage message) {
+    const auto found = calls_.find(message.invocation_id);
+    if (found == calls_.end()) {
+        kLog.debug("A stream item for no open stream was ignored");  // normal after a cancel
+        return std::nullopt;
+    }
+    const auto call = found->second;
+    if (call->kind != PendingCall::Kind::stream) {
+        complete_call(call,
+                      {Error(errc::protocol_error, "the hub sent a stream item to a call that is no stream"), {}});
+        return std::nullopt;
+    }
+    call->items.push_back(std::move(message.item));
+    if (call->items.size() >= settings_.max_stream_items) overfull_stream_ = call;
+    call->changed.notify();
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(CompletionMessage message) {
+    const auto found = calls_.find(message.invocation_id);
+    if (found == calls_.end()) {
+        kLog.debug("A Completion for no open call was ignored");
+        return std::nullopt;
+    }
+    PendingCall::End end;
+    if (message.error) {
+        end.error = Error(errc::call_failed, std::move(*message.error));
+    } else if (message.result && found->second->kind == PendingCall::Kind::stream) {
+        end.error = Error(errc::protocol_error, "the hub completed a stream with a result");
+    } else {
+        end.result = std::move(message.result);
+    }
+    complete_call(std::shared_ptr(found->second), std::move(end));
+    return std::nullopt;
+}
+
+void Session::complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end) {
+    calls_.erase(call->id);
+    call->end = std::move(end);
+    call->changed.notify();
+}
+
+std::optional<Failure> Session::take(StreamInvocationMessage message) {
+    CompletionMessage refusal{std::move(message.invocation_id), std::nullopt, "The client does not serve streams."};
+    complete_now(std::move(refusal));
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(CancelInvocationMessage message) {
+    dispatcher_.cancel(*this, message.invocation_id);
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(PingMessage) { return std::nullopt; }
+
+std::optional<Failure> Session::take(CloseMessage message) {
+    std::string text = "the server closed the connection";
+    if (message.error) text = "The server closed the connection with the following error: " + *message.error;
+    if (!message.allow_reconnect) text += " (and does not want it back: see the server's log)";
+    Failure reason{Error(errc::closed_by_server, std::move(text))};
+    reason.rejected = !message.allow_reconnect;
+    const Error error = reason.error;
+    begin_close(std::move(reason), Goodbye::skip);
+    finish(error);
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(AckMessage message) {
+    if (established_.stateful) {
+        sent_.acknowledged(message.sequence_id);
+        changed_.notify();
+    }
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(SequenceMessage message) {
+    if (!established_.stateful) return std::nullopt;
+    const auto continued = received_.continue_at(message.sequence_id);
+    if (!continued) return Failure{continued.error()};
+    return std::nullopt;
+}
+
+std::optional<Failure> Session::take(UnknownMessage) { return std::nullopt; }
+
+Task<> Session::complete(CompletionMessage completion) {
+    if (co_await wait_for_room()) complete_now(std::move(completion));
+}
+
+void Session::complete_now(CompletionMessage completion) {
+    if (!open_) return;  // thrown away: ids are per connection
+    if (post(completion)) return;
+    CompletionMessage error{completion.invocation_id, std::nullopt, "The result is not valid UTF-8."};
+    if (!post(error)) kLog.error("A Completion could not be written");
+}
+
+std::shared_ptr<PendingCall> Session::open_call(PendingCall::Kind kind) {
+    auto call = std::make_shared<PendingCall>(executor_, next_id(), kind);
+    calls_.emplace(call->id, call);
+    return call;
+}
+
+void Session::forget(PendingCall& call, const Error& error) {
+    call.end = PendingCall::End{error, std::nullopt};
+    calls_.erase(call.id);
+}
+
+void Session::abandon(PendingCall& call, errc why) {
+    if (call.end) return;
+    call.end = PendingCall::End{Error(why, "the call was cancelled here"), std::nullopt};
+    call.items.clear();
+    call.changed.notify();
+    calls_.erase(call.id);
+    changed_.notify();
+    if (open_) static_cast<void>(post(CancelInvocationMessage{call.id}));
+}
+
+}  // namespace jiro::signalr
