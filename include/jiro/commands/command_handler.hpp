@@ -13,25 +13,26 @@
 
 namespace jiro::commands {
 
+// The {} let designated initializers leave members out without a warning.
 struct ParameterDescription {
-    std::string name;
-    std::string description;
+    std::string name{};
+    std::string description{};
     bool required = false;
-    std::optional<std::string> default_value;
-    std::string allowed;  // for people: a pattern, a list of values, a type; empty: anything
+    std::optional<std::string> default_value{};
+    std::string allowed{};  // for people: a pattern, a list of values, a type; empty: anything
 };
 
 struct CommandDescription {
-    std::string name;
-    std::string summary;  // one line
-    std::string usage;    // "disk [path]"
-    std::vector<ParameterDescription> parameters;
-    std::string source = "built-in";                      // or "file:line"
-    std::string runs;                                     // exec commands: the program as written; empty for built-ins
-    bool uses_shell = false;                              // an exec command with Shell: true
-    bool idempotent = false;                              // may run again after a crash of the daemon
-    int max_concurrent = 0;                               // runs at a time; 0: no limit of its own
-    std::optional<std::chrono::milliseconds> time_limit;  // unset: Settings::timeout
+    std::string name{};
+    std::string summary{};  // one line
+    std::string usage{};    // "disk [path]"
+    std::vector<ParameterDescription> parameters{};
+    std::string source = "built-in";  // or "file:line"
+    std::string runs{};               // exec commands: the program as written; empty for built-ins
+    bool uses_shell = false;          // an exec command with Shell: true
+    bool idempotent = false;          // may run again after a crash of the daemon
+    int max_concurrent = 0;           // runs at a time; 0: no limit of its own
+    std::optional<std::chrono::milliseconds> time_limit{};  // unset: Settings::timeout
     // Watches CommandContext::deadline itself and then needs this long to clean up (an exec command kills its program
     // and returns what it printed). Zero: the dispatcher cancels it at the deadline.
     std::chrono::milliseconds own_clean_up{0};

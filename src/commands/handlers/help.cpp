@@ -1,0 +1,39 @@
+// `help`: the commands of this client; `help NAME`: one of them.
+
+#include "commands/handlers/builtin_commands.hpp"
+#include "commands/text.hpp"
+#include "jiro/commands/render.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+class Help final : public CommandHandler {
+  public:
+    Help()
+        : CommandHandler({.name = "help",
+                          .summary = "Lists all commands, or explains one",
+                          .usage = "help [NAME]",
+                          .parameters = {{.name = "NAME", .description = "the command to explain"}},
+                          .idempotent = true}) {}
+
+    Task<CommandResult> run(CommandContext& context) const override {
+        const CommandRegistry& registry = context.registry();
+        if (context.arguments().empty()) co_return CommandResult::text(render_listing(registry, ListingDetail::brief));
+        std::string_view name = context.arguments().front();
+        if (name.starts_with('$')) name.remove_prefix(1);
+        if (const auto* handler = registry.find(name)) {
+            co_return CommandResult::text(render_description(handler->description()));
+        }
+        std::string text = "there is no command \"" + escaped(name, 64) + '"';
+        const auto nearest = registry.nearest(name);
+        if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
+        co_return CommandResult::failed(std::move(text));
+    }
+};
+
+}  // namespace
+
+std::unique_ptr<const CommandHandler> make_help(const BuiltinServices&) { return std::make_unique<Help>(); }
+
+}  // namespace jiro::commands

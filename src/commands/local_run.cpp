@@ -1,0 +1,72 @@
+// One command without hub and journal, through the same dispatcher as in the daemon: `jiro-client exec`.
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <exception>
+
+#include "jiro/commands/dispatcher.hpp"
+
+namespace jiro::commands {
+
+namespace asio = boost::asio;
+
+namespace {
+
+class LocalSink final : public ResultSink {
+  public:
+    bool durable() const noexcept override { return false; }
+    Task<Result<Admission>> received(CommandMessage, Fingerprint, bool) override { co_return Admission{}; }
+    Task<Result<>> started(std::string) override { co_return Result<>(); }
+    Task<Result<>> finished(FinishedCommand command) override {
+        finished_command = std::move(command);
+        co_return Result<>();
+    }
+    Task<> answer_unstored(FinishedCommand) override { co_return; }
+
+    FinishedCommand finished_command;
+};
+
+class NullObserver final : public CommandObserver {
+  public:
+    void received(const std::string&) override {}
+    void started(const std::string&, const std::string&) override {}
+    void detached(const std::string&) override {}
+    void finished(const FinishedEvent&) override {}
+    void deferred(const std::string&) override {}
+    void rejected(Rejection) override {}
+};
+
+Task<> run_one(Dispatcher& dispatcher, CommandMessage message) {
+    const auto receipt = co_await dispatcher.receive(std::move(message));
+    co_await receipt.finished();
+    dispatcher.request_stop();
+}
+
+}  // namespace
+
+Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
+                                  std::shared_ptr<const CommandRegistry> registry, Clock& clock, RandomSource& random,
+                                  asio::thread_pool& workers) {
+    using namespace asio::experimental::awaitable_operators;
+    settings.instance_id.clear();
+    if (message.command_sync_id.empty()) message.command_sync_id = "local-" + random.uuid();
+    LocalSink sink;
+    NullObserver observer;
+    Dispatcher dispatcher(co_await asio::this_coro::executor, clock, random, workers, sink, observer,
+                          std::move(settings), std::move(registry));
+    bool cancelled = false;
+    try {
+        co_await (dispatcher.run() && run_one(dispatcher, std::move(message)));
+    } catch (const std::exception&) {
+        cancelled = true;  // Ctrl-C: the command is still settled
+    }
+    if (cancelled) {
+        co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+        dispatcher.request_stop();
+        dispatcher.cancel_all(CancelReason::shutting_down);
+        co_await dispatcher.drain(TimePoint::max());
+    }
+    co_return std::move(sink.finished_command);
+}
+
+}  // namespace jiro::commands
