@@ -1,0 +1,117 @@
+"""TLS on both ways: our own authority is enough, and every certificate that is not right is refused by name."""
+
+import shutil
+import ssl
+import subprocess
+import unittest
+
+from harness.case import DaemonTest
+
+
+def openssl(*arguments, cwd):
+    subprocess.run(["openssl", *map(str, arguments)], cwd=cwd, check=True, capture_output=True)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "needs the openssl program")
+class TlsTest(DaemonTest):
+    def setUp(self):
+        super().setUp()
+        folder = self.directory.path
+        for name in ("ca", "other-ca"):
+            openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 30, "-subj",
+                    f"/CN=test {name}", "-keyout", f"{name}.key", "-out", f"{name}.pem", cwd=folder)
+
+    def certificate(self, name, names="IP:127.0.0.1,DNS:localhost", days=30, ca="ca", usage="serverAuth"):
+        folder = self.directory.path
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}", "-keyout",
+                f"{name}.key", "-out", f"{name}.csr", cwd=folder)
+        (folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage={usage}\n" if names else f"extendedKeyUsage={usage}\n")
+        validity = ["-days", days]
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", *validity,
+                "-extfile", f"{name}.ext", "-out", f"{name}.pem", cwd=folder)
+        return folder / f"{name}.pem", folder / f"{name}.key"
+
+    def server_context(self, certificate, client_ca=None, newest=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        if client_ca:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        if newest:
+            context.minimum_version = ssl.TLSVersion.TLSv1
+            context.maximum_version = newest
+            context.set_ciphers("ALL:@SECLEVEL=0")
+        return context
+
+    def start_over_tls(self, hub_context, grpc_context=None, **tls):
+        self.start_hub(tls=hub_context)
+        self.start_grpc(tls=grpc_context)
+        ca = {"CaFile": str(self.directory / "ca.pem")}
+        self.start_client(config={"WebSocket": {"Tls": ca | tls}, "Grpc": {"Tls": ca | {k: v for k, v in tls.items() if k != "Verify"}}})
+
+    def test_both_ways_with_our_own_authority(self):
+        pair = self.certificate("server")
+        self.start_over_tls(self.server_context(pair), self.server_context(pair))
+        self.assert_serves(self.connection())
+
+    def test_client_certificates(self):
+        pair, client = self.certificate("server"), self.certificate("client", usage="clientAuth")
+        ca = self.directory / "ca.pem"
+        self.start_over_tls(self.server_context(pair, ca), self.server_context(pair, ca), CertificateFile=str(client[0]),
+                            PrivateKeyFile=str(client[1]))
+        self.assert_serves(self.connection())
+
+    def test_a_wrong_certificate_is_refused_by_name_and_nothing_is_sent(self):
+        cases = {
+            "of another authority": (dict(ca="other-ca"), "(?i)tls|certificate"),
+            "for another host": (dict(names="DNS:elsewhere.example"), "(?i)tls|certificate|host"),
+            "without a name": (dict(names=None), "(?i)tls|certificate|host"),
+            "for clients": (dict(usage="clientAuth"), "(?i)tls|certificate|purpose"),
+        }
+        for number, (name, (options, pattern)) in enumerate(cases.items()):
+            with self.subTest(name):
+                pair = self.certificate(f"bad{number}", **options)
+                self.start_hub(tls=self.server_context(pair))
+                self.start_client(name=f"client{number}", grpc_url="http://127.0.0.1:1",
+                                  config={"WebSocket": {"AccessToken": "our-token", "Tls": {"CaFile": str(self.directory / "ca.pem")}},
+                                          "Outbox": {"Path": str(self.directory / f"{number}.db")}})
+                self.client.wait_log(pattern)
+                self.client.wait_status(lambda s: s["lastError"], "an error is shown")
+                self.assertEqual(self.hub.requests, [])
+                self.client.kill()
+
+    def test_verification_can_be_switched_off_with_a_warning(self):
+        pair = self.certificate("server", ca="other-ca", names="DNS:elsewhere.example")
+        self.start_over_tls(self.server_context(pair), Verify=False)
+        self.client.wait_log("(?i)verif")
+        self.assert_serves(self.connection())
+
+    def test_old_tls_versions_are_refused(self):
+        pair = self.certificate("server")
+        self.start_over_tls(self.server_context(pair, newest=ssl.TLSVersion.TLSv1_1))
+        self.client.wait_log("(?i)tls")
+        self.assertEqual(self.hub.requests, [])
+
+    def test_a_ca_file_that_is_missing_or_no_certificate_is_named(self):
+        self.start_hub()
+        self.start_grpc()
+        (self.directory / "no.pem").write_text("hello")
+        for number, name in enumerate(["absent.pem", "no.pem"]):
+            with self.subTest(name):
+                self.start_client("https://127.0.0.1:1/x", name=f"client{number}",
+                                  config={"WebSocket": {"Tls": {"CaFile": str(self.directory / name)}},
+                                          "Outbox": {"Path": str(self.directory / f"{number}.db")}})
+                self.client.wait_log(name)
+                self.client.kill()
+
+    def test_a_bad_certificate_on_the_grpc_side_keeps_the_results(self):
+        good, bad = self.certificate("server"), self.certificate("bad", ca="other-ca")
+        self.start_over_tls(self.server_context(good), self.server_context(bad))
+        self.connection().command("echo a", "a")
+        status = self.client.wait_status(lambda s: s["outbox"]["pending"] == 1 and s["delivery"]["lastError"], "it waits")
+        self.assertEqual(self.grpc.results(), [])
+        self.assertEqual(status["outbox"]["deadLetters"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
