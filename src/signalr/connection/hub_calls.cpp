@@ -158,7 +158,8 @@ Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target
     const CallGuard guard(session, call);
     start_uploads(*prepared, call, std::move(options.uploads));
     while (!call->end) {
-        if (!co_await wait_for_change(clock_, call, prepared->deadline) && !call->end) {
+        const bool in_time = co_await wait_for_change(clock_, call, prepared->deadline);
+        if (!in_time && !call->end) {
             session->abandon(*call, errc::call_timeout);
             co_return call_timeout();
         }
@@ -211,7 +212,8 @@ Task<Result<std::optional<json>>> StreamReader::next() {
     if (!impl) co_return not_active();
     const auto call = impl->call;
     while (call->items.empty() && !call->end) {
-        if (!co_await wait_for_change(impl->clock, call, impl->deadline) && call->items.empty() && !call->end) {
+        const bool in_time = co_await wait_for_change(impl->clock, call, impl->deadline);
+        if (!in_time && call->items.empty() && !call->end) {
             impl->session->abandon(*call, errc::call_timeout);
             co_return call_timeout();
         }

@@ -115,7 +115,11 @@ Task<Attempt> HubConnection::Impl::attempt() {
 Task<> HubConnection::Impl::serve() {
     const auto session = session_;
     Failure failure = co_await session->run();
-    while (session->can_resume(failure) && co_await resume()) failure = co_await session->run();
+    while (session->can_resume(failure)) {
+        const bool resumed = co_await resume();
+        if (!resumed) break;
+        failure = co_await session->run();
+    }
     for (const Secret& secret : session->established().secrets) {
         failure.error.message = without(std::move(failure.error.message), secret);
     }

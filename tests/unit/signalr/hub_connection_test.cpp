@@ -1,0 +1,373 @@
+// The driver on a scripted hub: the connection's life as a server and an operator see it.
+#include "jiro/signalr/hub_connection.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <boost/asio/bind_cancellation_slot.hpp>
+
+#include "unit/signalr/bench.hpp"
+
+namespace jiro::signalr {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using test::Bench;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The first start negotiates, upgrades, shakes hands, and sends one Ping.
+TEST(HubConnection, connects_and_pings_once) {
+    Bench bench;
+    bench.start();
+
+    EXPECT_EQ(bench.state(), State::connected);
+    EXPECT_EQ(bench.hub->connection_id(), "id1");
+    EXPECT_EQ(bench.socket().handshake, R"({"protocol":"json","version":1})");
+    EXPECT_THAT(bench.socket().sent, ElementsAre(R"({"type":6})"));
+    EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
+}
+
+// A start that fails is tried again with growing delays, then Failed, then Connecting again: for ever.
+TEST(HubConnection, first_start_is_under_the_policy) {
+    Bench bench;
+    bench.settings.max_reconnection_attempts = 2;
+    bench.connector->answers.assign(4, Error(errc::connect_failed, "connecting failed"));
+    bench.start();
+    EXPECT_EQ(bench.state(), State::connecting);
+
+    bench.pass(10s);
+    EXPECT_EQ(bench.state(), State::failed);
+    EXPECT_EQ(bench.hub->last_error()->code, errc::connect_failed);
+    ASSERT_TRUE(bench.hub->next_attempt_at());
+
+    bench.pass(100s);
+    EXPECT_EQ(bench.state(), State::connected);
+    EXPECT_EQ(bench.connector->posts(), 5U);
+}
+
+// Silence for ServerTimeout loses the connection, and the error says what to do.
+TEST(HubConnection, loses_a_silent_server) {
+    Bench bench;
+    bench.start();
+    bench.pass(29s);
+    EXPECT_EQ(bench.state(), State::connected);
+    bench.advance(1s);
+
+    EXPECT_EQ(bench.changes.back().to, State::connected);  // the policy's delay was zero
+    EXPECT_EQ(bench.hub->last_error()->code, errc::server_timeout);
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("30000 ms"));
+    EXPECT_TRUE(bench.connector->sockets.front()->aborted);
+}
+
+// Nothing sent for the interval: one Ping, and again.
+TEST(HubConnection, pings_only_when_idle) {
+    Bench bench;
+    bench.start();
+    bench.pass(14s);
+    EXPECT_EQ(bench.socket().records('6').size(), 1U);
+    bench.pass(1s);
+    EXPECT_EQ(bench.socket().records('6').size(), 2U);
+    bench.deliver("{\"type\":6}\x1e");
+    bench.pass(15s);
+    EXPECT_EQ(bench.socket().records('6').size(), 3U);
+}
+
+// A peer that does not read is cut off after the send limit.
+TEST(HubConnection, cuts_a_peer_that_does_not_read) {
+    Bench bench;
+    bench.settings.server_timeout = 10min;
+    bench.start();
+    bench.socket().send_is_stuck = true;
+    bench.pass(30s);
+    EXPECT_EQ(bench.hub->last_error()->code, errc::send_timeout);
+}
+
+// 401 goes to Failed at once, and says what to do; retry_now leaves the delay.
+TEST(HubConnection, rejected_credentials_fail_at_once_and_retry_now_leaves_the_delay) {
+    Bench bench;
+    bench.connector->answers.push_back(HttpResponse{401, {}, ""});
+    bench.start();
+    EXPECT_EQ(bench.state(), State::failed);
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("AccessToken"));
+
+    bench.hub->retry_now();
+    test::settle(bench.context);
+    EXPECT_EQ(bench.state(), State::connected);
+}
+
+// Retry-After of a 503 is a lower bound of the delay.
+TEST(HubConnection, honours_retry_after) {
+    Bench bench;
+    bench.connector->answers.push_back(HttpResponse{503, {{"retry-after", "40"}}, ""});
+    bench.start();
+    bench.pass(39s);
+    EXPECT_EQ(bench.connector->posts(), 1U);
+    bench.pass(2s);
+    EXPECT_EQ(bench.connector->posts(), 2U);
+}
+
+// stop() answers what is unanswered, says Close, closes with 1000, and ends run().
+TEST(HubConnection, stops_politely) {
+    Bench bench;
+    bool cancelled = false;
+    auto& hub = bench.make();
+    Event never(bench.context.get_executor());
+    struct Wait {
+        static Task<Result<json>> run(Event& event, bool& was_cancelled) {
+            try {
+                for (;;) co_await event.wait();
+            } catch (const boost::system::system_error&) {
+                was_cancelled = true;
+            }
+            co_return json();
+        }
+    };
+    auto subscription = hub.on_result("Slow", [&](Invocation) { return Wait::run(never, cancelled); });
+    bench.start();
+    bench.deliver(R"({"type":1,"invocationId":"7","target":"Slow","arguments":[]})"
+                  "\x1e");
+
+    boost::asio::co_spawn(bench.context, hub.stop(), boost::asio::detached);
+    test::settle(bench.context);
+
+    EXPECT_THAT(bench.socket().sent,
+                ElementsAre(R"({"type":6})", R"({"type":3,"invocationId":"7","error":"The client is shutting down."})",
+                            R"({"type":7})"));
+    EXPECT_EQ(bench.socket().closed_by_client, 1000);
+    EXPECT_TRUE(bench.run_ended);
+    EXPECT_FALSE(bench.failure);
+    EXPECT_TRUE(cancelled);
+    EXPECT_EQ(bench.state(), State::disconnected);
+    EXPECT_EQ(bench.states().at(2), State::disconnecting);
+}
+
+// stop() is bounded even when the peer takes nothing.
+TEST(HubConnection, stop_is_bounded) {
+    Bench bench;
+    bench.start();
+    bench.socket().send_is_stuck = true;
+    boost::asio::co_spawn(bench.context, bench.hub->stop(), boost::asio::detached);
+    bench.pass(4s);
+    EXPECT_FALSE(bench.run_ended);
+    bench.pass(2s);
+    EXPECT_TRUE(bench.run_ended);
+}
+
+// Without a hub URL the connection waits for a reload.
+TEST(HubConnection, waits_for_a_hub_url) {
+    Bench bench;
+    bench.settings.hub_url.reset();
+    bench.start();
+    EXPECT_EQ(bench.state(), State::disconnected);
+
+    Settings configured = bench.settings;
+    configured.hub_url = *Url::parse("http://hub.test/hub");
+    bench.hub->update(configured);
+    test::settle(bench.context);
+    EXPECT_EQ(bench.state(), State::connected);
+}
+
+// A reload that changes the hub URL moves the connection at once; one that changes nothing there does not.
+TEST(HubConnection, moves_to_a_new_hub_url) {
+    Bench bench;
+    bench.start();
+    Settings changed = bench.settings;
+    changed.keep_alive_interval = 5s;
+    bench.hub->update(changed);
+    test::settle(bench.context);
+    EXPECT_EQ(bench.connector->posts(), 1U);
+
+    changed.hub_url = *Url::parse("http://other.test/hub");
+    bench.hub->update(changed);
+    test::settle(bench.context);
+    EXPECT_EQ(bench.state(), State::connected);
+    EXPECT_EQ(bench.connector->requests.back().request.url.host(), "other.test");
+    EXPECT_EQ(bench.connector->sockets.front()->closed_by_client, 1000);
+}
+
+// Handlers are started in the order in which the hub sent the invocations, 10,000 of them in one frame.
+TEST(HubConnection, starts_ten_thousand_handlers_in_order) {
+    Bench bench;
+    bench.settings.max_pending_invocations = 100;
+    std::vector<int> started;
+    auto& hub = bench.make();
+    auto subscription = hub.on_result("Run", bind_result<int>([&](int number) -> Task<Result<json>> {
+                                          started.push_back(number);
+                                          co_return json(number);
+                                      }));
+    bench.start();
+    std::string frame;
+    for (int i = 0; i < 10'000; ++i) {
+        frame += R"({"type":1,"invocationId":")" + std::to_string(i) + R"(","target":"Run","arguments":[)" +
+                 std::to_string(i) + "]}\x1e";
+    }
+    bench.deliver(std::move(frame));
+
+    ASSERT_EQ(started.size(), 10'000U);
+    EXPECT_TRUE(std::ranges::is_sorted(started));
+    EXPECT_EQ(bench.socket().records('3').size(), 10'000U);
+}
+
+// The hub's CancelInvocation cancels a running result handler, which is answered once.
+TEST(HubConnection, hub_cancels_a_client_result) {
+    Bench bench;
+    auto& hub = bench.make();
+    Event never(bench.context.get_executor());
+    struct Wait {
+        static Task<Result<json>> run(Event& event) {
+            for (;;) co_await event.wait();
+        }
+    };
+    auto subscription = hub.on_result("Slow", [&](Invocation) { return Wait::run(never); });
+    bench.start();
+    bench.deliver(R"({"type":1,"invocationId":"7","target":"Slow","arguments":[]})"
+                  "\x1e");
+    bench.deliver(R"({"type":5,"invocationId":"7"})"
+                  "\x1e"
+                  R"({"type":5,"invocationId":"7"})"
+                  "\x1e");
+
+    EXPECT_THAT(bench.socket().records('3'),
+                ElementsAre(R"({"type":3,"invocationId":"7","error":"The invocation was cancelled."})"));
+    EXPECT_EQ(bench.state(), State::connected);
+}
+
+// A call inside a handler works: handlers are off the read loop.
+TEST(HubConnection, invokes_inside_a_handler) {
+    Bench bench;
+    auto& hub = bench.make();
+    std::optional<json> answer;
+    auto subscription = hub.on("Ask", [&](Invocation) -> Task<> {
+        auto reply = co_await hub.invoke("Question", json::array());
+        if (reply) answer = *reply;
+    });
+    bench.start();
+    bench.deliver(R"({"type":1,"target":"Ask","arguments":[]})"
+                  "\x1e");
+    bench.deliver(R"({"type":3,"invocationId":"1","result":42})"
+                  "\x1e");
+    EXPECT_EQ(answer, json(42));
+}
+
+// A call's deadline passes: it fails by name and the hub is told.
+TEST(HubConnection, call_has_a_deadline) {
+    Bench bench;
+    bench.start();
+    std::optional<Result<std::optional<json>>> outcome;
+    CallOptions options;
+    options.deadline = 3s;
+    bench.spawn<Result<std::optional<json>>>(bench.hub->invoke("Slow", json::array(), std::move(options)),
+                                             [&](auto result) { outcome = std::move(result); });
+    bench.pass(3s);
+    ASSERT_TRUE(outcome);
+    EXPECT_EQ(outcome->error().code, errc::call_timeout);
+    EXPECT_THAT(bench.socket().records('5'), ElementsAre(R"({"type":5,"invocationId":"1"})"));
+}
+
+// A removed handler is not called any more.
+TEST(HubConnection, removes_a_handler) {
+    Bench bench;
+    auto& hub = bench.make();
+    int calls = 0;
+    auto subscription = hub.on("T", [&](Invocation) -> Task<> {
+        ++calls;
+        co_return;
+    });
+    bench.start();
+    bench.deliver("{\"type\":1,\"target\":\"T\",\"arguments\":[]}\x1e");
+    subscription.remove();
+    bench.deliver("{\"type\":1,\"target\":\"T\",\"arguments\":[]}\x1e");
+    EXPECT_EQ(calls, 1);
+}
+
+// While a consumer does not read its stream, reading pauses; nothing is lost and the server's silence does not count.
+TEST(HubConnection, pauses_reading_for_a_slow_stream) {
+    Bench bench;
+    bench.settings.max_stream_items = 2;
+    bench.start();
+    std::optional<StreamReader> reader;
+    bench.spawn<Result<StreamReader>>(bench.hub->stream("S", json::array()),
+                                      [&](auto result) { reader = std::move(*result); });
+    std::string items;
+    for (int i = 0; i < 5; ++i) items += R"({"type":2,"invocationId":"1","item":)" + std::to_string(i) + "}\x1e";
+    bench.deliver(items + "{\"type\":3,\"invocationId\":\"1\"}\x1e");
+    bench.pass(60s);
+    EXPECT_EQ(bench.state(), State::connected);
+
+    std::vector<json> got;
+    for (int i = 0; i < 6; ++i) {
+        bench.spawn<Result<std::optional<json>>>(reader->next(), [&](auto item) {
+            if (item && *item) got.push_back(**item);
+        });
+    }
+    EXPECT_THAT(got, ElementsAre(0, 1, 2, 3, 4));
+    reader.reset();
+}
+
+// Messages of a cut connection come again and are delivered once; ours are replayed from the first unacknowledged.
+TEST(HubConnection, resumes_statefully) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    auto& hub = bench.make();
+    std::vector<int> got;
+    auto subscription = hub.on("T", bind<int>([&](int number) -> Task<> {
+                                   got.push_back(number);
+                                   co_return;
+                               }));
+    bench.start();
+    for (const char* name : {"A", "B", "C"}) {
+        bench.spawn<Result<void>>(hub.send(name, json::array()), [](auto) {});
+    }
+    bench.deliver("{\"type\":1,\"target\":\"T\",\"arguments\":[1]}\x1e{\"type\":8,\"sequenceId\":1}\x1e");
+    bench.socket().cut();
+    test::settle(bench.context);
+
+    EXPECT_EQ(bench.connector->posts(), 1U);
+    ASSERT_EQ(bench.connector->sockets.size(), 2U);
+    EXPECT_EQ(bench.socket().handshake, "");
+    EXPECT_THAT(bench.socket().sent,
+                ElementsAre(R"({"type":9,"sequenceId":2})", R"({"type":1,"target":"B","arguments":[]})",
+                            R"({"type":1,"target":"C","arguments":[]})"));
+    bench.deliver(
+        "{\"type\":9,\"sequenceId\":1}\x1e{\"type\":1,\"target\":\"T\",\"arguments\":[1]}\x1e"
+        "{\"type\":1,\"target\":\"T\",\"arguments\":[2]}\x1e");
+    EXPECT_THAT(got, ElementsAre(1, 2));
+    EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
+}
+
+// A resume that the server refuses falls back to a full start.
+TEST(HubConnection, refused_resume_falls_back) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    bench.start();
+    bench.connector->upgrades.push_back(HttpResponse{404, {}, ""});
+    bench.socket().cut();
+    test::settle(bench.context);
+
+    EXPECT_EQ(bench.connector->posts(), 2U);
+    EXPECT_EQ(bench.hub->connection_id(), "id2");
+}
+
+// The run task may be cancelled by its parent at any time; it still ends in order.
+TEST(HubConnection, tolerates_cancellation_of_run) {
+    Bench bench;
+    bench.make();
+    boost::asio::cancellation_signal signal;
+    bool ended = false;
+    boost::asio::co_spawn(
+        bench.context, bench.hub->run(),
+        boost::asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr) { ended = true; }));
+    test::settle(bench.context);
+    EXPECT_EQ(bench.state(), State::connected);
+
+    signal.emit(boost::asio::cancellation_type::terminal);
+    test::settle(bench.context);
+    EXPECT_TRUE(ended);
+    EXPECT_EQ(bench.state(), State::disconnected);
+}
+
+}  // namespace
+}  // namespace jiro::signalr
