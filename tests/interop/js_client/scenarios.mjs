@@ -84,7 +84,7 @@ export const scenarios = {
       const sent = await hub.ask({
         verb: "send", command: "say \"ünï\\cöde\"", commandSyncId: "id-1", sessionId: "s-1", parameters: { a: "b" }, string, wait: "none",
       });
-      assert.equal(sent.clients ?? sent.results?.[0]?.clients ?? 1, 1);
+      assert.equal(sent.outcomes[0].clients, 1);
       const [argument] = await within(3000, received, "the command");
       assert.equal(typeof argument, string ? "string" : "object");
       const command = string ? JSON.parse(argument) : argument;
@@ -105,8 +105,8 @@ export const scenarios = {
     const sent = await hub.ask({
       verb: "send", command: "say hi", commandSyncId: "asked", target: "CommandReceived", invoke: true, wait: "completion",
     });
-    const completion = sent.completion ?? sent.results?.[0]?.completion;
-    assert.deepEqual(completion?.result, { isSuccess: true, message: "done", errors: [], requestId: "asked" }, JSON.stringify(sent));
+    const { completion } = sent.outcomes[0];
+    assert.deepEqual(completion.result, { isSuccess: true, message: "done", errors: [], requestId: "asked" });
   },
 
   async "a client that has no handler is reported"(bench) {
@@ -231,13 +231,10 @@ export const scenarios = {
     const hub = await bench.hub();
     const connection = bench.build(hub, {}, [0, 100, 500, 1000]);
     await connection.start();
-    for (const line of ["drop", "ws-close 1012", "bad-frame invalid-json"]) {
+    for (const line of ["drop", "ws-close 1012", "bad-frame not-json"]) {
       const back = new Promise((resolve) => connection.onreconnected(resolve));
       const answer = await hub.ask({ verb: "misbehave", line });
-      if (!answer.ok) {
-        assert.match(line, /bad-frame/, JSON.stringify(answer));
-        continue;
-      }
+      assert.ok(answer.ok, JSON.stringify(answer));
       await within(5000, back, `the reconnection after ${line}`);
     }
     assert.equal(await connection.invoke("Echo", "back"), "back");

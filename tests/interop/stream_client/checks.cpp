@@ -116,7 +116,10 @@ Task<> download_cancelled(HubConnection& hub, Clock& clock) {
     json range = json::array({0, 1'000'000'000});
     auto stream = co_await hub.stream("Count", range);
     expect_value(stream, "Count");
-    for (int i = 0; i < 250; ++i) expect_value(co_await stream->next(), "an item");
+    for (int i = 0; i < 250; ++i) {
+        const auto item = co_await stream->next();
+        expect_value(item, "an item");
+    }
     stream->cancel();
     const auto after = co_await stream->next();
     expect(!after, "an item came after cancel()");
