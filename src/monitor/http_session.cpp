@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "jiro/base/log.hpp"
 #include "jiro/base/with_timeout.hpp"
@@ -234,8 +235,24 @@ class Session {
         if (*user != 0 && *user != geteuid()) {
             co_return text_response(http::status::forbidden, "allowed for root and the daemon's own user only");
         }
-        RouteReply reply = co_await route(std::move(request));
+        RouteReply reply;
+        try {
+            reply = co_await route(std::move(request));
+        } catch (const boost::system::system_error& error) {
+            if (error.code() == asio::error::operation_aborted) throw;
+            reply = failed_route(error);
+        } catch (const std::exception& error) {
+            reply = failed_route(error);
+        }
         co_return make_response(http::int_to_status(static_cast<unsigned>(reply.status)), kJson, std::move(reply.json));
+    }
+
+    static RouteReply failed_route(const std::exception& error) {
+        logger.error("An action of the status endpoint failed", {{"reason", error.what()}});
+        RouteReply reply;
+        reply.status = 500;
+        reply.json = R"({"error":"the action failed; see the log"})";
+        return reply;
     }
 
     ServerContext& context_;

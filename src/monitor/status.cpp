@@ -101,7 +101,9 @@ Readiness readiness(const Status& status) {
         result.degraded.push_back(std::move(why));
     }
     if (status.outbox.dead_letters > 0) {
-        result.degraded.push_back(std::to_string(status.outbox.dead_letters) + " dead letters in the outbox");
+        const auto count = status.outbox.dead_letters;
+        result.degraded.push_back(std::to_string(count) + (count == 1 ? " dead letter" : " dead letters") +
+                                  " in the outbox");
     }
     if (status.outbox.ballast_present == false) {
         result.degraded.push_back("the disk was full: the outbox's reserve is used up");

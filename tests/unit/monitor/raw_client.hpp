@@ -67,7 +67,10 @@ class RawClient {
 
     [[nodiscard]] bool closed() const { return closed_; }
     void forget() { received_.clear(); }
-    void shutdown_send() { socket_.shutdown(boost::asio::socket_base::shutdown_send); }
+    void shutdown_send() {
+        boost::system::error_code ignored;  // the server may have reset the connection
+        socket_.shutdown(boost::asio::socket_base::shutdown_send, ignored);
+    }
 
   private:
     void turn() {

@@ -9,6 +9,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <list>
+#include <random>
 
 #include "jiro/monitor/errors.hpp"
 #include "monitor/http_rules.hpp"
@@ -41,6 +42,7 @@ class StatusServerTest : public testing::Test {
 
     void start(Listen listen = ListenTcp{"127.0.0.1", 0}, ServerLimits limits = {}) {
         Routes routes;
+        routes["POST /fail"] = fail;
         routes["POST /reload"] = [this](RouteRequest request) { return reload(std::move(request)); };
         server_.emplace(
             context_.get_executor(), clock_, Settings{std::move(listen)}, [this] { return source(); },
@@ -71,6 +73,11 @@ class StatusServerTest : public testing::Test {
     Task<RouteReply> reload(RouteRequest request) {
         reloads_.push_back(request.query + "|" + request.body);
         co_return RouteReply{409, R"({"errors":["x"]})"};
+    }
+
+    static Task<RouteReply> fail(RouteRequest) {
+        throw std::runtime_error("broken route");
+        co_return RouteReply{};
     }
 
     asio::io_context context_{1};
@@ -300,6 +307,47 @@ TEST_F(StatusServerTest, acts_for_its_owner_on_the_unix_socket) {
     EXPECT_THAT(answer,
                 AllOf(StartsWith("HTTP/1.1 409"), HasSubstr("application/json"), HasSubstr(R"({"errors":["x"]})")));
     EXPECT_THAT(reloads_, testing::ElementsAre("wait|body"));
+    EXPECT_THAT(ask("POST /fail HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+                StartsWith("HTTP/1.1 500"));
+}
+
+// Requests with bytes changed, cut and repeated at random: each ends in an answer or a closed connection, and the
+// server serves the next one.
+TEST_F(StatusServerTest, survives_damaged_requests) {
+    start();
+    std::mt19937 random(20261122);
+    const auto below = [&](std::size_t limit) {
+        return std::uniform_int_distribution<std::size_t>(0, limit - 1)(random);
+    };
+    const std::vector<std::string> seeds = {
+        get_request("/status"), get_request("/metrics?x=1", "Accept: */*\r\n"),
+        "POST /reload HTTP/1.1\r\n" + kHost + "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"};
+    for (int round = 0; round < 200; ++round) {
+        std::string request = seeds[below(seeds.size())];
+        for (std::size_t change = below(6); change > 0; --change) {
+            const auto place = below(request.size());
+            switch (below(4)) {
+                case 0:
+                    request[place] = static_cast<char>(below(256));
+                    break;
+                case 1:
+                    request.erase(place, below(8));
+                    break;
+                case 2:
+                    request.insert(place, request.substr(below(request.size()), below(64)));
+                    break;
+                default:
+                    request.insert(place, below(300), static_cast<char>(below(256)));
+            }
+            if (request.empty()) request = "x";
+        }
+        auto peer = client();
+        peer.send(request).shutdown_send();
+        peer.receive_all();
+        ASSERT_TRUE(peer.closed()) << testing::PrintToString(request);
+    }
+    EXPECT_TRUE(reloads_.empty());
+    EXPECT_THAT(ask(get_request("/healthz")), StartsWith("HTTP/1.1 200"));
 }
 
 // The socket file has mode 0660, goes away with the server, and is taken over only when nobody serves it.
