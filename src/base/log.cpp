@@ -15,11 +15,17 @@ struct Core {
 
     std::mutex mutex;  // guards what follows
     Settings settings;
-    std::shared_ptr<Pipeline> pipeline;  // null before `configure` and after `shutdown`
-    std::unique_ptr<Sink> direct;        // used while there is no pipeline
-    std::shared_ptr<std::function<void(const Record&)>> capture;
+    std::shared_ptr<Pipeline> pipeline;          // null before `configure` and after `shutdown`
+    std::unique_ptr<Sink> direct;                // used while there is no pipeline
+    std::function<void(const Record&)> capture;  // changed with capture_mutex held, too
 
-    std::mutex capture_mutex;  // one captured line at a time
+    std::mutex
+        capture_mutex;  // one captured line at a time, none after capture_for_test(nullptr); taken before `mutex`
+
+    void give_to_capture(const Entry& entry) {
+        const std::scoped_lock lock(capture_mutex);
+        if (capture) capture(entry.record());
+    }
 
     void update_threshold() { threshold = capture ? Level::trace : settings.level; }
 };
@@ -51,11 +57,10 @@ void Logger::write(Level level, std::string_view message, Fields fields) const {
     Entry entry = make_entry(level, component_, event_, message, fields);
     Core& shared = core();
     std::unique_lock lock(shared.mutex);
-    if (const auto capture = shared.capture) {
+    if (shared.capture) {
         lock.unlock();
         shared.scrubber.scrub(entry);
-        const std::scoped_lock one_at_a_time(shared.capture_mutex);
-        (*capture)(entry.record());
+        shared.give_to_capture(entry);
     } else if (const auto pipeline = shared.pipeline) {
         lock.unlock();
         pipeline->post(std::move(entry));
@@ -105,8 +110,8 @@ void register_secret(const Secret& secret) { core().scrubber.add(secret.reveal()
 
 void capture_for_test(std::function<void(const Record&)> capture) {
     Core& shared = core();
-    const std::scoped_lock lock(shared.mutex);
-    shared.capture = capture ? std::make_shared<std::function<void(const Record&)>>(std::move(capture)) : nullptr;
+    const std::scoped_lock no_line_in_between(shared.capture_mutex, shared.mutex);
+    shared.capture = std::move(capture);
     shared.update_threshold();
 }
 

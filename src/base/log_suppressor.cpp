@@ -32,7 +32,7 @@ bool RepeatSuppressor::admit(const Entry& entry) {
         return true;
     }
     Tracked& line = found->second;
-    const bool is_news = now - line.last_seen > kForgetAfter;
+    const bool is_news = now - line.last_seen >= kForgetAfter;
     line.last_seen = now;
     if (now - line.window_start < line.window && !(is_news && line.repeats == 0)) {
         ++line.repeats;
@@ -48,9 +48,10 @@ bool RepeatSuppressor::admit(const Entry& entry) {
 std::vector<Entry> RepeatSuppressor::due(TimePoint now) {
     std::vector<Entry> summaries;
     for (auto& [key, line] : tracked_) {
-        if (line.repeats == 0 || now - line.window_start < line.window) continue;
+        if (line.repeats == 0 || now < line.end()) continue;
         summaries.push_back(summary(std::move(line.latest), line.repeats, line.last_seen - line.window_start));
         line.repeats = 0;
+        if (now - line.window_start < line.window) continue;  // quiet for long: the next one is news and opens a window
         line.window_start += line.window;
         line.window = std::min<std::chrono::steady_clock::duration>(line.window * 2, kLongestWindow);
     }
@@ -73,8 +74,7 @@ std::optional<RepeatSuppressor::TimePoint> RepeatSuppressor::next_due() const {
     std::optional<TimePoint> earliest;
     for (const auto& [key, line] : tracked_) {
         if (line.repeats == 0) continue;
-        const TimePoint end = line.window_start + line.window;
-        if (!earliest || end < *earliest) earliest = end;
+        if (!earliest || line.end() < *earliest) earliest = line.end();
     }
     return earliest;
 }

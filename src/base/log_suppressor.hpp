@@ -4,6 +4,7 @@
 // window grows from one minute to one hour. Pure: time is an argument. Lines of one command are never held back, nor is
 // info and below.
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -43,6 +44,9 @@ class RepeatSuppressor {
         std::chrono::steady_clock::duration window;
         int repeats = 0;
         Entry latest;
+
+        // When its repeats are told: at the end of the window, or earlier when it has stopped.
+        [[nodiscard]] TimePoint end() const { return std::min(window_start + window, last_seen + kForgetAfter); }
     };
 
     void forget_old(TimePoint now);

@@ -37,7 +37,6 @@ std::string table(std::span<const Key<T>> keys, std::string_view section) {
     for (const Key<T>& key : keys) {
         const auto dot = key.path.find('.');
         if (!section.empty() && key.path.substr(0, dot == std::string_view::npos ? 0 : dot) != section) continue;
-        if (section == "-" && dot != std::string_view::npos) continue;
         std::string type = key.type;
         if (!key.allowed.empty()) type += ", " + key.allowed;
         out += "| `" + std::string(key.path) + "` | " + cell(type) + " | `" + cell(key.show(T(), Reveal::masked)) +
