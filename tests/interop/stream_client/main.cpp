@@ -84,7 +84,10 @@ int main(int argc, char** argv) {
     HubConnection hub(context.get_executor(), settings, std::move(dependencies));
 
     std::string failure;
-    boost::asio::co_spawn(context, hub.run() && perform(*check, hub, clock, failure), boost::asio::detached);
+    boost::asio::co_spawn(context, hub.run() && perform(*check, hub, clock, failure),
+                          [](const std::exception_ptr& error) {
+                              if (error) std::rethrow_exception(error);
+                          });
     context.run();
     std::cout << name << ": " << (failure.empty() ? "ok" : failure) << '\n';
     return failure.empty() ? 0 : 1;
