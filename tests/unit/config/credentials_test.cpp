@@ -1,0 +1,100 @@
+#include "jiro/config/credentials.hpp"
+
+#include <gmock/gmock.h>
+
+#include "support/log_capture.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::config {
+namespace {
+
+using jiro::test::LogCapture;
+using jiro::test::TempDir;
+using testing::HasSubstr;
+
+std::filesystem::path private_file(const TempDir& directory, std::string_view name, std::string_view content) {
+    auto file = directory.write(name, content);
+    std::filesystem::permissions(file, std::filesystem::perms(0600));
+    return file;
+}
+
+// Without credentials there is nothing to send, and that is no error.
+TEST(Credentials, may_be_absent) {
+    const auto credentials = read_credentials({}, {});
+    ASSERT_TRUE(credentials);
+    EXPECT_TRUE(credentials->access_token.empty());
+    EXPECT_TRUE(credentials->api_key.empty());
+}
+
+// A rotated file is used by the next attempt.
+TEST(Credentials, files_are_read_at_each_call) {
+    const TempDir directory;
+    CredentialSources sources;
+    sources.access_token_file = private_file(directory, "token", "first-token\n");
+    sources.api_key = Secret("the-key");
+    EXPECT_EQ(read_credentials(sources, {})->access_token.reveal(), "first-token");
+    directory.write("token", "second-token\r\n");
+    EXPECT_EQ(read_credentials(sources, {})->access_token.reveal(), "second-token");
+    EXPECT_EQ(read_credentials(sources, {})->api_key.reveal(), "the-key");
+}
+
+// systemd's directory is looked up when the file is read.
+TEST(Credentials, expand_the_credentials_directory) {
+    const TempDir directory;
+    private_file(directory, "api-key", "abcdefgh");
+    CredentialSources sources;
+    sources.api_key_file = "${CREDENTIALS_DIRECTORY}/api-key";
+    EXPECT_EQ(read_credentials(sources, {{"CREDENTIALS_DIRECTORY", directory.path().string()}})->api_key.reveal(),
+              "abcdefgh");
+    EXPECT_THAT(read_credentials(sources, {}).error().message,
+                HasSubstr("CREDENTIALS_DIRECTORY is not set; is LoadCredential="));
+}
+
+// A file that is no credential is refused with its name, never with its content.
+TEST(Credentials, refuse_what_cannot_be_one) {
+    struct Row {
+        std::string_view name;
+        std::string content;
+        std::string_view error;
+    };
+    const Row rows[] = {
+        {"empty", "", "is empty"},
+        {"newline only", "\n", "is empty"},
+        {"two lines", "canary\nsecond\n", "contains control characters or more than one line"},
+        {"NUL", std::string("canary\0x", 8), "contains control characters"},
+        {"too large", std::string(64 * 1024 + 1, 'x'), "is larger than the limit of 65536 bytes"},
+    };
+    const TempDir directory;
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        CredentialSources sources;
+        sources.access_token_file = private_file(directory, "t", row.content);
+        const auto result = read_credentials(sources, {});
+        ASSERT_FALSE(result);
+        EXPECT_THAT(result.error().message, HasSubstr(std::string(row.error)));
+        EXPECT_THAT(result.error().message, HasSubstr(sources.access_token_file));
+        EXPECT_EQ(result.error().message.find("canary"), std::string::npos);
+    }
+    CredentialSources sources;
+    sources.access_token_file = directory.path() / "none";
+    EXPECT_THAT(read_credentials(sources, {}).error().message, HasSubstr("none: cannot be opened: No such file"));
+}
+
+// A credential that everybody can read is used, and the operator is told; its value is known to the scrubber.
+TEST(Credentials, world_readable_file_is_warned_about) {
+    const TempDir directory;
+    const auto file = directory.write("t", "canary-token-1\n");
+    std::filesystem::permissions(file, std::filesystem::perms(0644));
+    CredentialSources sources;
+    sources.access_token_file = file;
+    LogCapture logs;
+    ASSERT_TRUE(read_credentials(sources, {}));
+    EXPECT_EQ(logs.field("can be read by every user", "file"), file.string());
+
+    const log::Logger logger{"test"};
+    logger.info("it is canary-token-1 in a sentence");
+    EXPECT_TRUE(logs.contains("it is *** in a sentence")) << logs.text();
+}
+
+}  // namespace
+}  // namespace jiro::config

@@ -1,0 +1,79 @@
+#include <gmock/gmock.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/schema.hpp"
+#include "unit/config/load_helpers.hpp"
+
+namespace jiro::config {
+namespace {
+
+using test::errors_of;
+
+const std::filesystem::path kRoot = JIRO_SOURCE_DIR;
+
+std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// docs/configuration.md has every key with its default and its description. UPDATE_DOCS=1 writes the tables anew.
+TEST(ConfigDocumentation, reference_is_what_the_program_does) {
+    constexpr std::string_view kBegin = "do not edit) -->\n";
+    constexpr std::string_view kEnd = "<!-- keys: end -->";
+    const auto page = kRoot / "docs/configuration.md";
+    std::string text = read(page);
+    const auto begin = text.find(kBegin);
+    const auto end = text.find(kEnd);
+    ASSERT_NE(begin, std::string::npos);
+    ASSERT_NE(end, std::string::npos);
+    const std::string expected = '\n' + reference_tables() + '\n';
+    const auto start = begin + kBegin.size();
+    if (std::getenv("UPDATE_DOCS") != nullptr) {
+        text.replace(start, end - start, expected);
+        std::ofstream(page, std::ios::binary) << text;
+        return;
+    }
+    EXPECT_EQ(text.substr(start, end - start), expected) << "run config_test with UPDATE_DOCS=1";
+}
+
+// The installed file shows every key, and changes nothing.
+TEST(ConfigDocumentation, installed_file_has_every_key_with_its_default) {
+    const auto loaded = load_text(read(kRoot / "config/config.yaml"), "config.yaml", {});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    for (const Change& change : changes(Config(), *loaded.config))
+        ADD_FAILURE() << change.key_path << " is not the default";
+    for (const auto& key : schema()) EXPECT_TRUE(loaded.config->provenance.contains(key.path)) << key.path;
+    EXPECT_TRUE(loaded.config->warnings.empty());
+}
+
+// The quickstart's file is valid, warns of nothing, and is overridden by what the script exports.
+TEST(ConfigDocumentation, quickstart_file_is_valid) {
+    const auto loaded = load_text(read(kRoot / "config/quickstart.yaml"), "quickstart.yaml",
+                                  {{"JIRO_WEBSOCKET__HUBURL", "http://127.0.0.1:43210/instanceHub"},
+                                   {"JIRO_GRPC__SERVERURL", "http://127.0.0.1:43211"},
+                                   {"JIRO_OUTBOX__PATH", "/somewhere/outbox.db"},
+                                   {"JIRO_MONITORING__LISTEN", "unix:/somewhere/status.sock"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_TRUE(loaded.config->warnings.empty());
+    EXPECT_EQ(loaded.config->websocket.hub_url->port(), 43210);
+}
+
+// Each key stands in the table once and is described.
+TEST(ConfigDocumentation, schema_is_complete) {
+    std::set<std::string_view> paths;
+    for (const auto& key : schema()) {
+        EXPECT_TRUE(paths.insert(key.path).second) << key.path;
+        EXPECT_FALSE(key.description.empty()) << key.path;
+        EXPECT_TRUE(key.read && key.show) << key.path;
+        EXPECT_EQ(key.is_optional, static_cast<bool>(key.clear)) << key.path;
+    }
+}
+
+}  // namespace
+}  // namespace jiro::config

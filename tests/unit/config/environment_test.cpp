@@ -1,0 +1,61 @@
+#include "config/environment.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "unit/config/load_helpers.hpp"
+
+namespace jiro::config {
+namespace {
+
+using test::errors_of;
+using test::load;
+using testing::HasSubstr;
+using namespace std::chrono_literals;
+
+// A variable wins over the file, and the printed provenance says so.
+TEST(ConfigEnvironment, overrides_the_file) {
+    const auto loaded =
+        load("Grpc: { TimeoutMs: 1000 }\n", {{"JIRO_GRPC__TIMEOUTMS", "2000"},
+                                             {"JIRO_WebSocket__HubUrl", "https://h/hub"},
+                                             {"JIRO_GRPC__SERVERURL", "https://h"},
+                                             {"JIRO_WEBSOCKET__HEADERS", "{ X-Site: vienna }"},
+                                             {"JIRO_WEBSOCKET__PROXY", ""},
+                                             {"JIRO_COMMANDS__EXEC", "{up: {Program: [/usr/bin/uptime]}}"},
+                                             {"JIROX", "not ours"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);
+    EXPECT_EQ(loaded.config->websocket.hub_url->path(), "/hub");
+    EXPECT_EQ(loaded.config->websocket.headers.at(0).first, "X-Site");
+    EXPECT_EQ(loaded.config->commands.exec.at(0).name, "up");
+    EXPECT_EQ(loaded.config->provenance.at("Grpc.TimeoutMs"), "environment JIRO_GRPC__TIMEOUTMS");
+}
+
+// Mistakes in the environment come after the file's and name the variable.
+TEST(ConfigEnvironment, errors_name_the_variable) {
+    EXPECT_EQ(
+        errors_of("Nope: 1\n", {{"JIRO_GRPC__TIMEOUT", "5"}}),
+        "test.yaml:1:1: Nope: unknown key, allowed here: InstanceId, ApiKey, ApiKeyFile, WebSocket, Grpc, Commands, "
+        "Outbox, Monitoring, Logging\n"
+        "environment JIRO_GRPC__TIMEOUT: no key of the configuration has this name, did you mean "
+        "'JIRO_GRPC__TIMEOUTMS'?\n");
+    EXPECT_EQ(
+        errors_of("", {{"JIRO_GRPC__TIMEOUTMS", "soon"}}),
+        "environment JIRO_GRPC__TIMEOUTMS: Grpc.TimeoutMs: must be a whole number from 10 to 86400000, not 'soon'\n");
+    EXPECT_THAT(errors_of("", {{"JIRO_GRPC__TIMEOUTMS", "50"}, {"JIRO_Grpc__TimeoutMs", "60"}}),
+                HasSubstr("is also given by JIRO_GRPC__TIMEOUTMS"));
+    EXPECT_THAT(errors_of("", {{"JIRO_WEBSOCKET__HEADERS", "{ a: "}}),
+                HasSubstr("environment JIRO_WEBSOCKET__HEADERS: not valid YAML"));
+    EXPECT_THAT(errors_of("", {{"JIRO_WEBSOCKET__HEADERS", "x"}}), HasSubstr("must be a map"));
+}
+
+// No two keys share a variable, so each can be set.
+TEST(ConfigEnvironment, every_key_has_a_variable_of_its_own) {
+    std::set<std::string> names;
+    for (const auto& key : schema()) EXPECT_TRUE(names.insert(variable_of(key.path)).second) << key.path;
+    EXPECT_TRUE(names.contains("JIRO_WEBSOCKET__TLS__CAFILE"));
+}
+
+}  // namespace
+}  // namespace jiro::config

@@ -1,0 +1,72 @@
+#include "jiro/config/print.hpp"
+
+#include <gmock/gmock.h>
+
+#include "unit/config/load_helpers.hpp"
+
+namespace jiro::config {
+namespace {
+
+using test::errors_of;
+using test::load;
+using testing::HasSubstr;
+using testing::Not;
+
+// Each value says where it comes from; secrets are masked wherever they may stand.
+TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
+    const auto loaded = load(
+        "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://u:canary-pw@h/hub?access_token=canary-t\n"
+        "  Headers: { Authorization: canary-h, X: y }\n",
+        {{"JIRO_WEBSOCKET__ACCESSTOKEN", "canary-token"}, {"JIRO_GRPC__MAXRETRIES", "7"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    const std::string text = print_effective(*loaded.config);
+    EXPECT_THAT(text, HasSubstr("ApiKey: '***'  # test.yaml:1\n"));
+    EXPECT_THAT(text, HasSubstr("  AccessToken: '***'  # environment JIRO_WEBSOCKET__ACCESSTOKEN\n"));
+    EXPECT_THAT(text, HasSubstr("\n  Tls:\n    CaFile: null  # default\n"));
+    EXPECT_THAT(text, HasSubstr("\nGrpc:\n  ServerUrl: null  # default\n"));
+    EXPECT_THAT(text, HasSubstr("  MaxRetries: 7  # environment JIRO_GRPC__MAXRETRIES\n"));
+    EXPECT_THAT(text, HasSubstr("X: \"y\""));
+    EXPECT_THAT(text, Not(HasSubstr("canary")));
+}
+
+// What is printed is a configuration, and means the same.
+TEST(ConfigPrint, printed_text_loads_to_the_same_values) {
+    const auto first = load(R"(InstanceId: "null"
+WebSocket: { HubUrl: "https://h:8443/a%20b", Headers: { X-A: "1: #\\ \"", X-B: "" }, Tls: { CaFile: "/etc/my ca.pem" } }
+Grpc: { ServerUrl: "https://h" }
+Commands:
+  Default: "-"
+  Exec:
+    a.b: { Program: [/bin/echo, "{p}", "a: b", "#", ""], Parameters: { p: { Pattern: "[a-z]\\d", Enum: [yes, "no"], Required: false } }, Limits: { CpuSeconds: 5, OpenFiles: 9 }, Environment: { A: b }, TimeoutMs: 5 }
+    s: { Shell: true, Program: "echo \"$1\"\necho two" }
+Monitoring: { Listen: "[::1]:9470" }
+)");
+    ASSERT_TRUE(first) << errors_of(first);
+    const std::string text = print_effective(*first.config);
+    const auto second = load(text);
+    ASSERT_TRUE(second) << errors_of(second) << text;
+    EXPECT_THAT(changes(*first.config, *second.config), testing::IsEmpty()) << text;
+    EXPECT_EQ(second.config->commands.exec.at(1).program.at(0), "echo \"$1\"\necho two");
+}
+
+// A reload can say what changed and what that takes, secrets included.
+TEST(ConfigPrint, changes_name_the_keys_and_their_effect) {
+    const auto before = load("ApiKey: key-one\nWebSocket: { HubUrl: \"https://h/?a=1\" }\n");
+    const auto after = load(
+        "ApiKey: key-two\nWebSocket: { HubUrl: \"https://h/?a=2\" }\nLogging: { Level: debug }\n"
+        "Outbox: { Path: /x }\nGrpc: { ServerUrl: \"https://h\" }\nCommands: { Exec: { a: { Program: /bin/a } } }\n");
+    std::string text;
+    for (const Change& change : changes(*before.config, *after.config)) {
+        text += change.key_path + ": " + std::string(to_string(change.effect)) + '\n';
+    }
+    EXPECT_EQ(text,
+              "ApiKey: at once\n"
+              "WebSocket.HubUrl: the hub connection is opened anew\n"
+              "Grpc.ServerUrl: the gRPC channel is opened anew\n"
+              "Commands.Exec: at once\n"
+              "Outbox.Path: needs a restart\n"
+              "Logging.Level: at once\n");
+}
+
+}  // namespace
+}  // namespace jiro::config

@@ -1,0 +1,43 @@
+#include "config/yaml_reader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+namespace jiro::config {
+namespace {
+
+// Keys and values know where they stand, counted from one, in characters.
+TEST(YamlReader, keeps_places_duplicates_and_quotes) {
+    Problems problems;
+    const Node root = read_yaml("a: 1\nb:\n  - \"2\"\n  - ~\na: x\n", "f", problems);
+    ASSERT_TRUE(problems.empty());
+    ASSERT_EQ(root.members.size(), 3U);
+    EXPECT_EQ(root.members[0].value.place.column, 4);
+    EXPECT_FALSE(root.members[0].value.quoted);
+    const Node& list = root.members[1].value;
+    EXPECT_TRUE(list.items.at(0).quoted);
+    EXPECT_EQ(list.items.at(0).place.line, 3);
+    EXPECT_EQ(list.items.at(1).kind, Node::Kind::null);
+    EXPECT_EQ(root.members[2].key, "a");
+    EXPECT_EQ(root.members[2].place.line, 5);
+}
+
+// Random pieces of YAML never crash or hang the reader.
+TEST(YamlReader, survives_random_text) {
+    static constexpr std::string_view kPieces[] = {
+        "a",  ": ", "\n", "  ", "- ",    "{",     "}",      "[",  "]", ",",  "\"", "'",  "#", "|",       ">",
+        "&a", "*a", "!t", "? ", "---\n", "...\n", "%X 1\n", "\t", "1", "\\", ":",  "\r", "~", "\xC3\xA4"};
+    std::mt19937 random(7);
+    for (int round = 0; round < 3000; ++round) {
+        std::string text;
+        const auto length = random() % 40;
+        for (std::size_t i = 0; i < length; ++i) text += kPieces[random() % std::size(kPieces)];
+        Problems problems;
+        const Node root = read_yaml(text, "f", problems);
+        EXPECT_EQ(root.kind, Node::Kind::map) << text;
+    }
+}
+
+}  // namespace
+}  // namespace jiro::config
