@@ -121,7 +121,8 @@ class GrpcResultSender final : public ResultSender {
                 JIRO_FAILPOINT("c7_rpc_started");
             };
         const grpc::Status status = co_await grpc_call<grpc::Status>(call, start);
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
+        const auto cancellation = co_await asio::this_coro::cancellation_state;
+        if (cancellation.cancelled() != asio::cancellation_type::none) {
             throw boost::system::system_error(asio::error::operation_aborted);
         }
         SendResult result = read_answer(*call, status);

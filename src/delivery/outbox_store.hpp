@@ -101,7 +101,7 @@ class OutboxStore {
     void check_schema();
     void create_schema();
     void count_rows();
-    void insert_salvaged(Statement& row);
+    bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
     void make_due_again(const Found& row, WallTime now);

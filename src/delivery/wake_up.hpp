@@ -26,14 +26,11 @@ class WakeUp {
     }
 
   private:
+    // The timer never expires: it ends by announce() or by cancellation.
     Task<> wait() {
-        while (!is_announced_) {
-            co_await timer_.async_wait(kNoThrow);
-            if ((co_await boost::asio::this_coro::cancellation_state).cancelled() !=
-                boost::asio::cancellation_type::none) {
-                co_return;
-            }
-        }
+        if (is_announced_) co_return;
+        const auto ended = co_await timer_.async_wait(kNoThrow);
+        static_cast<void>(ended);
     }
 
     boost::asio::steady_timer timer_;

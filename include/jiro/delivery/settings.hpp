@@ -41,6 +41,7 @@ struct OutboxSettings {
     std::uint64_t max_rows = 2'000'000;        // of everything but tombstones; at the limit new commands are refused
     std::chrono::hours dedupe_window{24};      // a delivered command's id is remembered this long: not run again
     std::uint64_t max_tombstones = 1'000'000;  // remembered ids beyond this number are forgotten, oldest first
+    std::int64_t max_pages = 0;  // limit of the database file in 4 KiB pages; 0: none (tests of a full disk)
     std::uint64_t ballast_bytes =
         8ULL * 1024 * 1024;  // kept allocated beside the database, freed when the disk is full
 };

@@ -1,0 +1,46 @@
+#pragma once
+// What lies beside the database: the lock that keeps a second daemon out, the ballast that a full disk gives back, and
+// the names under which damaged files are kept. Used on the storage thread (the lock is taken before it starts).
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "jiro/base/error.hpp"
+#include "jiro/delivery/settings.hpp"
+
+namespace jiro::delivery {
+
+class OutboxFiles {
+  public:
+    explicit OutboxFiles(const OutboxSettings& settings);
+    ~OutboxFiles();
+    OutboxFiles(const OutboxFiles&) = delete;
+    OutboxFiles& operator=(const OutboxFiles&) = delete;
+
+    // Creates the directory (0700), the lock and an empty database (0600) as far as they are missing, and takes the
+    // lock. errc::in_use: another process has it.
+    [[nodiscard]] Result<> prepare();
+
+    // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
+    bool make_ballast();
+    void drop_ballast();
+    [[nodiscard]] bool has_ballast() const noexcept { return has_ballast_; }
+
+    // Why the file system has too little room for new commands; nullopt: it has enough.
+    [[nodiscard]] std::optional<std::string> lacks_space(std::uint64_t wanted) const;
+
+    // Moves the database and its WAL aside, as <path>.corrupt-<time>; gives the new name.
+    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
+
+  private:
+    [[nodiscard]] Result<> create(const std::filesystem::path& path, int& descriptor) const;
+
+    const std::filesystem::path path_;
+    const std::uint64_t ballast_bytes_;
+    int lock_ = -1;
+    bool has_ballast_ = false;
+};
+
+}  // namespace jiro::delivery

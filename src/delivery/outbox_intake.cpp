@@ -1,0 +1,207 @@
+// The first half of a row's life: received -> running -> done; and what a restart does with unfinished ones.
+#include "delivery/failpoint.hpp"
+#include "delivery/outbox_rules.hpp"
+#include "delivery/outbox_store.hpp"
+
+#include <algorithm>
+
+namespace jiro::delivery {
+
+namespace {
+
+std::string_view view(const Fingerprint& fingerprint) {
+    return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
+}
+
+std::uint64_t size_of(const Receipt& receipt) { return receipt.payload.size() + kRowOverhead; }
+
+}  // namespace
+
+std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
+    Statement& row = database_.use(
+        "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0) FROM commands WHERE id = "
+        "?");
+    const Cursor cursor(row);
+    if (!row.bind(id).step()) return std::nullopt;
+    return Found{row.integer(0), row.text(1), static_cast<std::uint64_t>(row.integer(2)),
+                 static_cast<std::uint64_t>(row.integer(3))};
+}
+
+AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, WallTime now) {
+    if (const auto known = arrived_again(receipt, now)) return {*known, std::nullopt};
+    if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) {
+        return {Admission::refused, Error(errc::limit_rows)};
+    }
+    if (counts_.bytes + size_of(receipt) > settings_.max_bytes) return {Admission::refused, Error(errc::limit_bytes)};
+
+    const bool is_running = state == FirstState::running;
+    const auto sum = receipt_sum(receipt.id, view(receipt.fingerprint), receipt.payload);
+    database_
+        .use(
+            "INSERT INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, "
+            "payload)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(receipt.id, is_running ? "running" : "received", Blob{view(receipt.fingerprint)},
+              to_stored(receipt.received_at), to_stored(receipt.run_before), receipt.idempotent ? 1 : 0,
+              is_running ? 1 : 0, sum, Blob{receipt.payload})
+        .run();
+    ++counts_.unfinished;
+    counts_.bytes += size_of(receipt);
+    JIRO_FAILPOINT("c0_before_received_commit");
+    return {Admission::accepted, std::nullopt};
+}
+
+std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, WallTime now) {
+    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL FROM commands WHERE id = ?");
+    const auto found = find(receipt.id);
+    if (!found) return std::nullopt;
+    bool is_same = true;
+    bool has_message = false;
+    WallTime settled_at{};
+    {
+        const Cursor cursor(row);
+        if (!row.bind(receipt.id).step()) return std::nullopt;
+        is_same = row.is_null(0) || row.bytes(0) == view(receipt.fingerprint);
+        settled_at = from_stored(row.integer(1));
+        has_message = row.integer(2) == 0;
+    }
+    const bool is_remembered = found->state == "delivered" || found->state == "forgotten";
+    if (is_remembered && settled_at + settings_.dedupe_window < now) {
+        // Only the sweep has not been here yet.
+        --counts_.remembered;
+        if (found->state == "delivered") counts_.remembered_bytes -= found->message_bytes + kRowOverhead;
+        database_.use("DELETE FROM commands WHERE sequence = ?").bind(found->sequence).run();
+        return std::nullopt;
+    }
+    if (!is_same) return Admission::conflicting_content;
+    if (found->state == "received" || found->state == "running") return Admission::already_in_progress;
+    if (found->state == "done") return Admission::already_settled;
+    if (!has_message) return Admission::already_forgotten;
+    make_due_again(*found, now);
+    return Admission::already_settled;
+}
+
+Result<> OutboxStore::started(const std::string& id) {
+    const auto found = find(id);
+    if (!found) return Error(errc::unknown_id);
+    if (found->state != "received") return Error(errc::wrong_state);
+    database_.use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ?")
+        .bind(found->sequence)
+        .run();
+    JIRO_FAILPOINT("c2_before_running_commit");
+    return {};
+}
+
+Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold,
+                               WallTime now) {
+    const auto at = to_stored(now);
+    const auto sum = message_sum(id, to_string(kind), message);
+    if (const auto found = find(id)) {
+        if (found->state != "received" && found->state != "running") return Error(errc::wrong_state);
+        database_
+            .use(
+                "UPDATE commands SET state = 'done', kind = ?, message = ?, message_sum = ?, finished_at = ?, due_at = "
+                "?,"
+                " payload = NULL WHERE sequence = ?")
+            .bind(to_string(kind), Blob{message}, sum, at, at, found->sequence)
+            .run();
+        --counts_.unfinished;
+        counts_.bytes -= found->payload_bytes;
+    } else {
+        // A command that was refused before it was journaled: a flood of them must not fill the disk.
+        if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
+        if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
+        database_
+            .use(
+                "INSERT INTO commands (id, state, received_at, run_before, idempotent, receipt_sum, kind, message, "
+                "message_sum,"
+                " finished_at, due_at) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?)")
+            .bind(id, at, receipt_sum(id, {}, {}), to_string(kind), Blob{message}, sum, at, at)
+            .run();
+        counts_.bytes += kRowOverhead;
+    }
+    ++counts_.pending;
+    counts_.bytes += message.size();
+    if (hold == Hold::yes) held_.add(id);
+    JIRO_FAILPOINT("c5_before_done_commit");
+    return {};
+}
+
+Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
+    Recovery recovery;
+    database_.use("UPDATE commands SET due_at = finished_at WHERE state = 'done' AND due_at IS NULL").run();  // damage
+    struct Unfinished {
+        RecoveredCommand command;
+        bool is_running = false;
+    };
+    std::vector<Unfinished> rows;
+    std::vector<std::pair<Found, RowProblem>> unreadable;
+    {
+        Statement& row = database_.use(
+            "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, receipt_sum"
+            " FROM commands WHERE state IN ('received', 'running') ORDER BY sequence");
+        const Cursor cursor(row);
+        while (row.step()) {
+            Unfinished one;
+            Receipt& receipt = one.command.receipt;
+            receipt.id = row.text(1);
+            const auto fingerprint = row.bytes(3);
+            if (fingerprint.size() != receipt.fingerprint.size() ||
+                row.integer(9) != receipt_sum(receipt.id, fingerprint, row.bytes(4))) {
+                Found found{row.integer(0), row.text(2), row.bytes(4).size(), 0};
+                unreadable.push_back({found, {receipt.id, "damaged on disk before it ran to its end: effect unknown"}});
+                continue;
+            }
+            std::copy(fingerprint.begin(), fingerprint.end(), receipt.fingerprint.begin());
+            receipt.payload = row.text(4);
+            receipt.received_at = from_stored(row.integer(5));
+            receipt.run_before = from_stored(row.integer(6));
+            receipt.idempotent = row.integer(7) != 0;
+            one.command.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
+            one.is_running = row.text(2) == "running";
+            rows.push_back(std::move(one));
+        }
+    }
+    for (auto& [found, problem] : unreadable) {
+        set_dead(found, problem.what, now);
+        recovery.problems.push_back(std::move(problem));
+    }
+    for (auto& [command, is_running] : rows) {
+        const Receipt& receipt = command.receipt;
+        if (is_running && (!receipt.idempotent || command.starts >= kMaxStarts)) {
+            settle_unfinished(receipt, OutcomeKind::interrupted, make, recovery, now);
+        } else if (receipt.run_before < now) {
+            settle_unfinished(receipt, OutcomeKind::timed_out, make, recovery, now);
+        } else {
+            if (is_running) database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
+            recovery.to_run.push_back(std::move(command));
+        }
+    }
+    return recovery;
+}
+
+void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make,
+                                    Recovery& recovery, WallTime now) {
+    Bytes message;
+    try {
+        message = make(receipt, kind);
+    } catch (const std::exception& failure) {
+        recovery.problems.push_back({receipt.id, std::string("its payload cannot be read: ") + failure.what()});
+    }
+    if (!message) {
+        Outcome outcome;
+        outcome.command_sync_id = receipt.id;
+        outcome.kind = kind;
+        outcome.result =
+            Text{std::string(to_string(kind)) + ": the client was restarted; effect unknown", TextType::plain};
+        message = serialise(outcome);
+    }
+    const auto done = finished(receipt.id, kind, *message, Hold::no, now);
+    if (!done) {
+        recovery.problems.push_back({receipt.id, done.error().message});
+    } else {
+        (kind == OutcomeKind::interrupted ? recovery.interrupted : recovery.timed_out).push_back(receipt.id);
+    }
+}
+
+}  // namespace jiro::delivery

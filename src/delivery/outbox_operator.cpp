@@ -1,0 +1,200 @@
+// What an operator does by hand, and the take-over of a damaged file.
+#include <algorithm>
+
+#include "delivery/outbox_rules.hpp"
+#include "delivery/outbox_store.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+inline const log::Logger logger{"outbox"};
+
+#define JIRO_SUMMARY_COLUMNS                                                 \
+    "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
+    " coalesce(length(payload), 0) + coalesce(length(message), 0), last_error"
+
+RowState state_from(std::string_view name) {
+    if (name == "received") return RowState::received;
+    if (name == "running") return RowState::running;
+    if (name == "done") return RowState::done;
+    if (name == "dead") return RowState::dead;
+    return RowState::delivered;  // or forgotten
+}
+
+RowSummary summary_of(Statement& row) {
+    RowSummary summary;
+    summary.sequence = row.integer(0);
+    summary.id = row.text(1);
+    summary.state = state_from(row.bytes(2));
+    if (!row.is_null(3)) summary.kind = outcome_kind_from(row.bytes(3));
+    summary.received_at = from_stored(row.integer(4));
+    if (!row.is_null(5)) summary.finished_at = from_stored(row.integer(5));
+    if (summary.state == RowState::done && !row.is_null(6)) summary.due_at = from_stored(row.integer(6));
+    summary.attempts = static_cast<int>(std::clamp<std::int64_t>(row.integer(7), 0, INT32_MAX));
+    summary.bytes = static_cast<std::uint64_t>(row.integer(8));
+    summary.last_error = row.text(9);
+    return summary;
+}
+
+}  // namespace
+
+std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit) {
+    std::vector<RowSummary> rows;
+    const Cursor cursor(statement);
+    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement));
+    return rows;
+}
+
+std::vector<RowSummary> OutboxStore::list(const ListPage& page) {
+    if (!page.state) {
+        return rows_of(database_
+                           .use("SELECT " JIRO_SUMMARY_COLUMNS
+                                " FROM commands WHERE sequence > ? AND state NOT IN ('delivered', 'forgotten')"
+                                " ORDER BY sequence")
+                           .bind(page.after),
+                       page.limit);
+    }
+    const bool is_delivered = *page.state == RowState::delivered;
+    return rows_of(database_
+                       .use("SELECT " JIRO_SUMMARY_COLUMNS
+                            " FROM commands WHERE sequence > ? AND state IN (?, ?) ORDER BY sequence")
+                       .bind(page.after, to_string(*page.state), is_delivered ? "forgotten" : to_string(*page.state)),
+                   page.limit);
+}
+
+Result<RowDetails> OutboxStore::show(const std::string& id) {
+    Statement& row = database_.use("SELECT " JIRO_SUMMARY_COLUMNS ", message FROM commands WHERE id = ?");
+    const Cursor cursor(row);
+    if (!row.bind(id).step()) return Error(errc::unknown_id);
+    RowDetails details{summary_of(row), nullptr};
+    if (!row.is_null(10)) details.message = std::make_shared<const std::string>(row.bytes(10));
+    return details;
+}
+
+Result<> OutboxStore::retry(const std::string& id, WallTime now) {
+    const auto found = find(id);
+    if (!found) return Error(errc::unknown_id);
+    if ((found->state != "done" && found->state != "dead") || found->message_bytes == 0)
+        return Error(errc::wrong_state);
+    if (!held_.contains(id)) make_due_again(*found, now);
+    return {};
+}
+
+std::uint64_t OutboxStore::retry_all_dead(WallTime now) {
+    database_
+        .use(
+            "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL"
+            " WHERE state = 'dead' AND message IS NOT NULL")
+        .bind(to_stored(now))
+        .run();
+    const auto changed = static_cast<std::uint64_t>(database_.changes());
+    counts_.dead -= changed;
+    counts_.pending += changed;
+    return changed;
+}
+
+Result<> OutboxStore::drop(const std::string& id, WallTime now) {
+    const auto found = find(id);
+    if (!found) return Error(errc::unknown_id);
+    if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
+    held_.remove(id);
+    database_
+        .use(
+            "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL,"
+            " last_error = 'dropped by the operator' WHERE sequence = ?")
+        .bind(to_stored(now), found->sequence)
+        .run();
+    counts_.bytes -= found->payload_bytes + found->message_bytes + kRowOverhead;
+    --(found->state == "done" ? counts_.pending : counts_.dead);
+    ++counts_.remembered;
+    return {};
+}
+
+// Reads the damaged file row by row. Where reading fails, it goes on behind the damaged page: a little further with
+// each failure, so that few whole rows are missed and the end is reached.
+std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
+    std::uint64_t taken = 0;
+    std::int64_t after = INT64_MIN;
+    std::int64_t skip = 1;
+    try {
+        Connection damaged(damaged_path, Connection::Mode::evidence);
+        damaged.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON");
+        while (after < (std::int64_t{1} << 56)) {
+            try {
+                Statement& row = damaged.use(
+                    "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, "
+                    "receipt_sum, kind,"
+                    " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, "
+                    "message"
+                    " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence");
+                const Cursor cursor(row);
+                row.bind(after);
+                while (row.step()) {
+                    if (row.integer(0) <= after) throw StorageError(errc::storage_corrupt, "rows out of order");
+                    after = row.integer(0);
+                    skip = 1;
+                    if (insert_salvaged(row)) ++taken;
+                }
+                break;
+            } catch (const StorageError& failure) {
+                if (failure.code != errc::storage_corrupt && failure.code != errc::storage_io) throw;
+                if (after == INT64_MIN) after = 0;
+                after += skip;
+                if (skip < 64) {
+                    ++skip;
+                } else {
+                    skip *= 2;
+                }
+            }
+        }
+    } catch (const StorageError& failure) {
+        if (failure.code == errc::storage_full) throw;
+        logger.error("The damaged outbox cannot be read any further", {{"error", failure.what()}, {"rows", taken}});
+    }
+    count_rows();
+    return taken;
+}
+
+// A row whose sums fit is taken over as it is; one whose state is unreadable by what its sums still prove.
+bool OutboxStore::insert_salvaged(Statement& row) {
+    const auto id = row.text(1);
+    auto state = row.text(2);
+    const auto payload = row.bytes(18);
+    const auto message = row.bytes(19);
+    const bool has_outcome = !row.is_null(19) && outcome_kind_from(row.bytes(9)) &&
+                             row.integer(17) == message_sum(id, row.bytes(9), message);
+    const bool has_receipt = !row.is_null(18) && row.integer(8) == receipt_sum(id, row.bytes(3), payload);
+    const bool is_remembered = state == "delivered" || state == "forgotten";
+    if (state == "done" || state == "dead" || state == "delivered") {
+        if (!has_outcome) return false;
+    } else if (state == "received" || state == "running") {
+        if (!has_receipt) return false;
+    } else if (state != "forgotten") {
+        if (!has_outcome && !has_receipt) return false;
+        state = has_outcome ? "done" : "running";
+    }
+    Statement& insert = database_.use(
+        "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
+        "receipt_sum, kind,"
+        " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    const auto fingerprint = row.bytes(3);
+    const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
+    const auto last_error = row.text(16);
+    const auto kind = row.text(9);
+    insert.reset();
+    insert.bind(id, state, Blob{fingerprint}, row.integer(4), row.integer(5), row.integer(6), row.integer(7),
+                row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
+                row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message});
+    if (!has_fingerprint) insert.bind_null(3);
+    if (kind.empty()) insert.bind_null(9);
+    if (row.is_null(16)) insert.bind_null(16);
+    if (row.is_null(18)) insert.bind_null(18);
+    if (row.is_null(19)) insert.bind_null(19);
+    insert.run();
+    return !is_remembered;
+}
+
+}  // namespace jiro::delivery

@@ -1,0 +1,208 @@
+// Opening, checking and counting; the schema.
+#include "delivery/outbox_store.hpp"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+
+#include "delivery/crc32c.hpp"
+#include "delivery/failpoint.hpp"
+#include "delivery/outbox_rules.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
+constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
+
+// Times are milliseconds since 1970. States are words: a flipped bit makes no other state. receipt_sum is CRC-32C over
+// id, fingerprint and payload, message_sum over id, kind and message: SQLite would not notice a flipped bit in them.
+// `delivered` rows keep their message, to send it again when the command comes again; `forgotten` ones only their id.
+constexpr const char* kSchema = R"(
+CREATE TABLE commands (
+    sequence    INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    state       TEXT    NOT NULL,            -- received running done delivered forgotten dead
+    fingerprint BLOB,                        -- NULL: added by its outcome, never received
+    received_at INTEGER NOT NULL,
+    run_before  INTEGER NOT NULL,
+    idempotent  INTEGER NOT NULL,
+    starts      INTEGER NOT NULL DEFAULT 0,
+    receipt_sum INTEGER NOT NULL,
+    kind        TEXT,                        -- of the outcome; NULL until done
+    finished_at INTEGER,
+    due_at      INTEGER,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    refusals    INTEGER NOT NULL DEFAULT 0,
+    was_cut     INTEGER NOT NULL DEFAULT 0,
+    settled_at  INTEGER,
+    last_error  TEXT,
+    message_sum INTEGER,
+    payload     BLOB,                        -- to run it again; NULL once done
+    message     BLOB                         -- serialised ClientMessage; NULL until done, and once forgotten
+);
+CREATE INDEX unfinished  ON commands(sequence)         WHERE state IN ('received', 'running');
+CREATE INDEX due         ON commands(due_at, sequence) WHERE state = 'done';
+CREATE INDEX undelivered ON commands(finished_at)      WHERE state = 'done';
+CREATE INDEX delivered   ON commands(settled_at)       WHERE state = 'delivered';
+CREATE INDEX forgotten   ON commands(settled_at)       WHERE state = 'forgotten';
+CREATE INDEX dead        ON commands(sequence)         WHERE state = 'dead';
+CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+)";
+
+// Step n takes a database of version n+1 to version n+2, inside one transaction. Version 1 is the first: none yet.
+constexpr std::array<const char*, 0> kMigrations{};
+static_assert(kMigrations.size() + 1 == kSchemaVersion);
+
+constexpr std::array kKinds{OutcomeKind::succeeded, OutcomeKind::failed,   OutcomeKind::timed_out,
+                            OutcomeKind::cancelled, OutcomeKind::rejected, OutcomeKind::interrupted};
+
+}  // namespace
+
+OutboxStore::OutboxStore(const OutboxSettings& settings, HeldIds& held)
+    : settings_(settings), held_(held), database_(settings.path.string(), Connection::Mode::read_write) {
+    prepare_file();
+    check_schema();
+    count_rows();
+}
+
+// Exclusive locking: one process, and no shared-memory file. WAL: a commit is one append. NORMAL syncs only at
+// checkpoints, which kill -9 does not need and which keeps the file whole through a power cut; FULL syncs each commit.
+void OutboxStore::prepare_file() {
+    database_.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    database_.execute(settings_.durability == Durability::power ? "PRAGMA synchronous = FULL"
+                                                                : "PRAGMA synchronous = NORMAL");
+    database_.execute(
+        "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 8388608; PRAGMA secure_delete = FAST;"
+        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = "
+        "OFF");
+    if (settings_.max_pages > 0) database_.execute("PRAGMA max_page_count = " + std::to_string(settings_.max_pages));
+}
+
+// The version stands twice, in the header and in a row, so that a damaged header is not taken for a newer program's
+// file.
+void OutboxStore::check_schema() {
+    const auto version = database_.integer("PRAGMA user_version");
+    const auto application = database_.integer("PRAGMA application_id");
+    const auto tables = database_.integer("SELECT count(*) FROM sqlite_schema");
+    if (version == 0 && application == 0 && tables == 0) return create_schema();
+    const auto recorded = database_.integer("SELECT value FROM facts WHERE name = 'schema'");
+    if (version > kSchemaVersion && recorded == version) {
+        throw StorageError(errc::newer_schema, "the outbox has schema " + std::to_string(version) +
+                                                   ", this program knows " + std::to_string(kSchemaVersion) +
+                                                   ": run the newer version, or move the file away");
+    }
+    if (application != kApplicationId || version != recorded || version < 1) {
+        throw StorageError(errc::storage_corrupt, "the file's header is not that of an outbox");
+    }
+    // The thorough check reads everything; a big file gets the quick one, which does not compare indexes with their
+    // table.
+    const auto size = std::filesystem::file_size(settings_.path);
+    const auto verdict =
+        database_.text(size <= kFullCheckBytes ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
+    if (verdict != "ok") throw StorageError(errc::storage_corrupt, verdict);
+    if (version == kSchemaVersion) return;
+    Transaction transaction(database_);
+    for (auto step = version; step < kSchemaVersion; ++step) {
+        database_.execute(kMigrations.data()[static_cast<std::size_t>(step) - 1]);
+    }
+    database_.execute("UPDATE facts SET value = " + std::to_string(kSchemaVersion) + " WHERE name = 'schema'");
+    database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    JIRO_FAILPOINT("c10_before_migration_commit");
+    transaction.commit();
+}
+
+void OutboxStore::create_schema() {
+    Transaction transaction(database_);
+    database_.execute(kSchema);
+    database_.execute("INSERT INTO facts VALUES ('schema', " + std::to_string(kSchemaVersion) + ")");
+    database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+    database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    JIRO_FAILPOINT("c10_before_migration_commit");
+    transaction.commit();
+}
+
+void OutboxStore::count_rows() {
+    counts_ = {};
+    Statement rows(database_.handle(),
+                   "SELECT state, count(*), sum(coalesce(length(payload), 0) + coalesce(length(message), 0))"
+                   " FROM commands NOT INDEXED GROUP BY state");
+    while (rows.step()) {
+        const auto state = rows.bytes(0);
+        const auto count = static_cast<std::uint64_t>(rows.integer(1));
+        const auto bytes = static_cast<std::uint64_t>(rows.integer(2)) + count * kRowOverhead;
+        if (state == "delivered" || state == "forgotten") {
+            counts_.remembered += count;
+            if (state == "delivered") counts_.remembered_bytes += bytes;
+            continue;
+        }
+        counts_.bytes += bytes;
+        if (state == "done") {
+            counts_.pending += count;
+        } else if (state == "dead") {
+            counts_.dead += count;
+        } else {
+            counts_.unfinished += count;
+        }
+    }
+}
+
+void OutboxStore::begin() {
+    counts_before_ = counts_;
+    transaction_ = std::make_unique<Transaction>(database_);
+}
+
+void OutboxStore::commit() {
+    transaction_->commit();
+    transaction_.reset();
+    held_.commit();
+}
+
+void OutboxStore::roll_back() noexcept {
+    transaction_.reset();
+    counts_ = counts_before_;
+    held_.roll_back();
+}
+
+std::optional<WallTime> OutboxStore::oldest_undelivered() {
+    if (counts_.pending == 0) return std::nullopt;
+    Statement& row = database_.use("SELECT min(finished_at) FROM commands WHERE state = 'done'");
+    const Cursor cursor(row);
+    if (!row.step() || row.is_null(0)) return std::nullopt;
+    return from_stored(row.integer(0));
+}
+
+bool OutboxStore::has_free_pages() {
+    if (settings_.max_pages == 0) return true;
+    const auto used = database_.integer("PRAGMA page_count") - database_.integer("PRAGMA freelist_count");
+    return used < settings_.max_pages / 10 * 9;
+}
+
+std::int64_t to_stored(WallTime time) noexcept {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+// A damaged value must not overflow the clock's nanoseconds.
+WallTime from_stored(std::int64_t stored) noexcept {
+    constexpr std::int64_t kLatest = 9'000'000'000'000;  // the year 2255
+    return WallTime(std::chrono::milliseconds(std::clamp<std::int64_t>(stored, 0, kLatest)));
+}
+
+std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept {
+    for (const auto kind : kKinds) {
+        if (to_string(kind) == name) return kind;
+    }
+    return std::nullopt;
+}
+
+std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint, std::string_view payload) noexcept {
+    return crc32c(payload, crc32c(fingerprint, crc32c(id)));
+}
+
+std::uint32_t message_sum(std::string_view id, std::string_view kind, std::string_view message) noexcept {
+    return crc32c(message, crc32c(kind, crc32c(id)));
+}
+
+}  // namespace jiro::delivery

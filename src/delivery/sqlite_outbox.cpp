@@ -1,0 +1,235 @@
+// The durable outbox. Its promises:
+//
+// 1. `received` is committed before received() returns accepted; the caller acknowledges and runs only then. `running`
+// is
+//    committed before started() returns. The outcome and `done` are one transaction, committed before finished()
+//    returns; nothing is sent before. `delivered` is written only after the server confirmed.
+// 2. Committed means: with Durability process, written to the kernel: it survives kill -9 of this process, not a power
+// cut
+//    (then the last moments may be missing, the file is whole). With Durability power, synced: it survives both, as far
+//    as the disk keeps what it confirms.
+// 3. delivered() and postponed() wait up to 20 ms for company. To lose one costs a duplicate or an early attempt, no
+// more.
+// 4. After a crash: `received` rows are given back to be run, `running` rows become `interrupted` (or run again, if
+//    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
+// 5. The stored bytes are what is sent, each time. They change once at most, when the server finds them too big.
+// 6. An id is remembered for DedupeWindowHours after its delivery (and at most max_tombstones of them): it is not run
+// again.
+// 7. A row is removed by the sweep only after that; by the operator's hand only its content. Nothing else deletes.
+// 8. One process: a lock beside the file. A full disk, a read-only one, an unreadable or a newer file refuse new
+// commands by
+//    name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what can be read is
+//    taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell that from a
+//    torn write.
+// 9. Memory does not grow with the number of rows: only ids in the courier's hands, and counters, are kept.
+//
+// Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; the rows and
+// their SQL: outbox_store; the crash table: docs/delivery.md.
+#include "jiro/delivery/sqlite_outbox.hpp"
+
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include "delivery/failpoint.hpp"
+#include "delivery/storage_thread.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+namespace asio = boost::asio;
+
+enum class Purpose { admission, other };
+
+// A job that somebody waits for: `work(store)` on the storage thread, its result posted to the coroutine's executor.
+template <typename Value, typename Work, typename Handler>
+class AwaitedJob final : public StorageJob {
+  public:
+    AwaitedJob(WallTime now, Purpose purpose, const char* committed, Work work, Handler handler)
+        : StorageJob(now),
+          purpose_(purpose),
+          committed_(committed),
+          work_(std::move(work)),
+          guard_(asio::get_associated_executor(handler)),
+          handler_(std::move(handler)) {}
+
+    void run(OutboxStore& store) override { value_.emplace(work_(store)); }
+
+    void complete(const std::optional<Error>& failure) override {
+        if (failure) {
+            value_.emplace(*failure);
+        } else {
+            JIRO_FAILPOINT(committed_);
+        }
+        const auto executor = guard_.get_executor();
+        asio::post(executor,
+                   [guard = std::move(guard_), handler = std::move(handler_), value = std::move(*value_)]() mutable {
+                       guard.reset();
+                       std::move(handler)(std::move(value));
+                   });
+    }
+
+    [[nodiscard]] bool is_admission() const override { return purpose_ == Purpose::admission; }
+
+  private:
+    const Purpose purpose_;
+    [[maybe_unused]] const char* const committed_;  // name of the crash point after its commit
+    Work work_;
+    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard_;
+    Handler handler_;
+    std::optional<Result<Value>> value_;
+};
+
+template <typename Work>
+class LazyJob final : public StorageJob {
+  public:
+    LazyJob(WallTime now, Work work) : StorageJob(now), work_(std::move(work)) {}
+    void run(OutboxStore& store) override { work_(store); }
+    void complete(const std::optional<Error>&) override {}
+    [[nodiscard]] bool is_lazy() const override { return true; }
+
+  private:
+    Work work_;
+};
+
+class SqliteOutbox final : public Outbox {
+  public:
+    SqliteOutbox(const Clock& clock, std::unique_ptr<StorageThread> storage)
+        : clock_(clock), storage_(std::move(storage)) {}
+
+    Task<Result<Recovery>> recover(MakeOutcome make) override {
+        return perform<Recovery>("c2_recovered", [make = std::move(make), now = now()](OutboxStore& store) {
+            return Result<Recovery>(store.recover(make, now));
+        });
+    }
+
+    Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
+        const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
+        auto work = [receipt = std::move(receipt), state, now = now()](OutboxStore& store) {
+            return Result<AdmissionResult>(store.received(receipt, state, now));
+        };
+        auto admission = co_await perform<AdmissionResult>(committed, std::move(work), Purpose::admission);
+        if (admission) co_return std::move(*admission);
+        AdmissionResult refused;
+        refused.reason = admission.error();
+        co_return refused;
+    }
+
+    Task<Result<>> started(std::string id) override {
+        return perform<void>("c3_running_committed",
+                             [id = std::move(id)](OutboxStore& store) { return store.started(id); });
+    }
+
+    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+        return perform<void>("c6_done_committed",
+                             [id = std::move(id), kind, message = std::move(message), hold, now = now()](
+                                 OutboxStore& store) { return store.finished(id, kind, *message, hold, now); });
+    }
+
+    Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
+        return perform<std::vector<DueRow>>("", [limit, now = now()](OutboxStore& store) {
+            return Result<std::vector<DueRow>>(store.due(limit, now));
+        });
+    }
+
+    Task<Result<std::optional<WallTime>>> next_due() override {
+        return perform<std::optional<WallTime>>(
+            "", [](OutboxStore& store) { return Result<std::optional<WallTime>>(store.next_due()); });
+    }
+
+    void delivered(std::string id) override {
+        submit_lazy([id = std::move(id), now = now()](OutboxStore& store) { store.delivered(id, now); });
+    }
+
+    void postponed(Postponement postponement) override {
+        submit_lazy([postponement = std::move(postponement)](OutboxStore& store) { store.postponed(postponement); });
+    }
+
+    void released(std::vector<std::string> ids) override { storage_->release(std::move(ids)); }
+
+    Task<Result<>> dead(std::string id, std::string reason) override {
+        return perform<void>("", [id = std::move(id), reason = std::move(reason), now = now()](OutboxStore& store) {
+            return store.dead(id, reason, now);
+        });
+    }
+
+    Task<Result<>> replaced(std::string id, Bytes message) override {
+        return perform<void>("", [id = std::move(id), message = std::move(message)](OutboxStore& store) {
+            return store.replaced(id, *message);
+        });
+    }
+
+    Task<Result<>> hasten() override {
+        return perform<void>("", [now = now()](OutboxStore& store) {
+            store.hasten(now);
+            return Result<>();
+        });
+    }
+
+    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
+        return perform<std::vector<std::string>>("", [cutoff, limit, now = now()](OutboxStore& store) {
+            return Result<std::vector<std::string>>(store.expire(cutoff, limit, now));
+        });
+    }
+
+    Task<Result<std::vector<RowSummary>>> list(ListPage page) override {
+        return perform<std::vector<RowSummary>>(
+            "", [page](OutboxStore& store) { return Result<std::vector<RowSummary>>(store.list(page)); });
+    }
+
+    Task<Result<RowDetails>> show(std::string id) override {
+        return perform<RowDetails>("", [id = std::move(id)](OutboxStore& store) { return store.show(id); });
+    }
+
+    Task<Result<>> retry(std::string id) override {
+        return perform<void>("",
+                             [id = std::move(id), now = now()](OutboxStore& store) { return store.retry(id, now); });
+    }
+
+    Task<Result<std::uint64_t>> retry_all_dead() override {
+        return perform<std::uint64_t>(
+            "", [now = now()](OutboxStore& store) { return Result<std::uint64_t>(store.retry_all_dead(now)); });
+    }
+
+    Task<Result<>> drop(std::string id) override {
+        return perform<void>("", [id = std::move(id), now = now()](OutboxStore& store) { return store.drop(id, now); });
+    }
+
+    OutboxFigures figures() const override { return storage_->figures(); }
+
+  private:
+    // The clock belongs to the event loop: the moment is taken here and travels with the job.
+    [[nodiscard]] WallTime now() const { return clock_.wall_now(); }
+
+    // `committed` is the crash point between the commit and whoever waits for it.
+    template <typename Value, typename Work>
+    Task<Result<Value>> perform(const char* committed, Work work, Purpose purpose = Purpose::other) {
+        const auto initiate = [&](auto handler) {
+            using Handler = decltype(handler);
+            storage_->submit(std::make_unique<AwaitedJob<Value, Work, Handler>>(now(), purpose, committed,
+                                                                                std::move(work), std::move(handler)));
+        };
+        co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<Value>)>(
+            initiate, asio::use_awaitable);
+    }
+
+    template <typename Work>
+    void submit_lazy(Work work) {
+        storage_->submit(std::make_unique<LazyJob<Work>>(now(), std::move(work)));
+    }
+
+    const Clock& clock_;
+    const std::unique_ptr<StorageThread> storage_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, const OutboxSettings& settings) {
+    auto storage = StorageThread::start(settings, clock.wall_now());
+    if (!storage) return storage.error();
+    return std::unique_ptr<Outbox>(std::make_unique<SqliteOutbox>(clock, std::move(*storage)));
+}
+
+}  // namespace jiro::delivery

@@ -1,0 +1,227 @@
+#include "delivery/storage_thread.hpp"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "delivery/failpoint.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::delivery {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+inline const log::Logger logger{"outbox"};
+
+constexpr auto kLaziness = 20ms;
+constexpr std::size_t kManyLazy = 256;
+constexpr std::size_t kMaxBatch = 512;
+constexpr auto kLookAgain = 1s;
+constexpr auto kSweepAgain = 60s;
+
+}  // namespace
+
+Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings& settings, WallTime now) {
+    std::unique_ptr<StorageThread> storage(new StorageThread(settings));
+    storage->now_ = now;
+    const auto opened = storage->open_store();
+    if (!opened && opened.error().code == errc::in_use) return opened.error();
+    storage->publish();
+    storage->thread_ = std::thread([thread = storage.get()] { thread->serve(); });
+    pthread_setname_np(storage->thread_.native_handle(), "outbox");
+    return storage;
+}
+
+StorageThread::StorageThread(const OutboxSettings& settings) : settings_(settings), files_(settings) {}
+
+StorageThread::~StorageThread() {
+    {
+        const std::lock_guard lock(mutex_);
+        must_stop_ = true;
+    }
+    wake_up_.notify_one();
+    if (thread_.joinable()) thread_.join();
+}
+
+void StorageThread::submit(std::unique_ptr<StorageJob> job) {
+    bool must_wake = true;
+    {
+        const std::lock_guard lock(mutex_);
+        if (job->is_lazy()) {
+            must_wake = queue_.empty() || queue_.size() == kManyLazy;
+        } else {
+            ++urgent_;
+        }
+        queue_.push_back(std::move(job));
+    }
+    if (must_wake) wake_up_.notify_one();
+}
+
+void StorageThread::release(std::vector<std::string> ids) {
+    const std::lock_guard lock(mutex_);
+    released_.insert(released_.end(), std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
+}
+
+OutboxFigures StorageThread::figures() const {
+    const std::lock_guard lock(mutex_);
+    return figures_;
+}
+
+void StorageThread::serve() {
+    Jobs batch;
+    while (take_batch(batch)) {
+        tend();
+        if (batch.empty()) publish();
+        do_batch(std::exchange(batch, {}));
+    }
+    store_.reset();  // checkpoints and removes the WAL
+}
+
+bool StorageThread::take_batch(Jobs& batch) {
+    std::unique_lock lock(mutex_);
+    const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy; };
+    const auto idle = has_more_to_sweep_ ? kLaziness : store_ && !is_full_ && repeated_.empty() ? 10s : kLookAgain;
+    if (!must_act()) wake_up_.wait_for(lock, idle, [&] { return must_act() || !queue_.empty(); });
+    if (!must_act() && !queue_.empty()) wake_up_.wait_for(lock, kLaziness, must_act);
+    const auto count = std::min(queue_.size(), kMaxBatch);
+    if (must_stop_ && count == 0) return false;
+    const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+    batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+    queue_.erase(queue_.begin(), end);
+    for (const auto& job : batch) {
+        if (!job->is_lazy()) --urgent_;
+        now_ = std::max(now_, job->now());
+    }
+    for (const auto& id : std::exchange(released_, {})) held_.remove(id);
+    held_.commit();
+    return true;
+}
+
+void StorageThread::do_batch(Jobs batch) {
+    if (batch.empty()) return;
+    if (!store_) {
+        for (auto& job : batch) do_one(std::move(job));
+        return;
+    }
+    if ((is_full_ || is_low_)) {
+        std::erase_if(batch, [this](const auto& job) { return refuse_for_space(*job); });
+    }
+    const auto failure = attempt(batch);
+    if (!failure) {
+        publish();  // first, so that whoever is resumed sees its own change in the figures
+        for (const auto& job : batch) job->complete(std::nullopt);
+        return;
+    }
+    for (auto& job : batch) do_one(std::move(job));
+}
+
+// All of them in one transaction; the failure has been dealt with when this returns.
+std::optional<Error> StorageThread::attempt(const Jobs& batch) {
+    if (batch.empty()) return std::nullopt;
+    try {
+        store_->begin();
+        for (const auto& job : batch) job->run(*store_);
+        store_->commit();
+        return std::nullopt;
+    } catch (const StorageError& error) {
+        const Error failure(error.code, error.what());
+        store_->roll_back();
+        recover_from(error.code, error.what());
+        return failure;
+    }
+}
+
+void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
+    std::optional<Error> failure = closed_because_;
+    if (store_) {
+        if (refuse_for_space(*job)) return;
+        Jobs alone;
+        alone.push_back(std::move(job));
+        failure = attempt(alone);
+        // The first failure may have been cured (ballast given back, file opened anew).
+        if (failure && store_ && !(alone.front()->is_admission() && is_full_)) failure = attempt(alone);
+        job = std::move(alone.front());
+    }
+    if (failure && job->is_lazy()) {
+        repeated_.push_back(std::move(job));
+    } else {
+        publish();
+        job->complete(failure);
+    }
+}
+
+bool StorageThread::refuse_for_space(StorageJob& job) {
+    if (!job.is_admission() || (!is_full_ && !is_low_)) return false;
+    job.complete(Error(errc::storage_full));
+    return true;
+}
+
+void StorageThread::tend() {
+    const auto now = std::chrono::steady_clock::now();
+    if (!store_ && now >= next_open_) {
+        if (open_store()) logger.info("The outbox is open again");
+    }
+    if (!store_) return;
+    if (now >= next_look_) {
+        next_look_ = now + kLookAgain;
+        const auto ballast = settings_.ballast_bytes;
+        is_low_ = ballast > 0 && files_.lacks_space(is_low_ ? ballast / 2 : ballast / 4).has_value();
+        // New work again only when there is room for the ballast and as much on top: no flapping at the edge.
+        if (is_full_ && !files_.lacks_space(std::max<std::uint64_t>(2 * ballast, 64 * 1024)) &&
+            store_->has_free_pages() && files_.make_ballast()) {
+            is_full_ = false;
+            logger.info("There is room for the outbox again: commands are taken");
+        } else if (!is_full_ && !is_low_ && !files_.has_ballast()) {
+            files_.make_ballast();
+        }
+    }
+    if (!repeated_.empty()) {
+        for (auto& job : std::exchange(repeated_, {})) do_one(std::move(job));
+    }
+    if (store_ && (now >= next_sweep_ || has_more_to_sweep_)) {
+        next_sweep_ = now + kSweepAgain;
+        has_more_to_sweep_ = false;
+        try {
+            store_->begin();
+            has_more_to_sweep_ = store_->sweep(now_);
+            store_->commit();
+        } catch (const StorageError& error) {
+            store_->roll_back();
+            recover_from(error.code, error.what());
+        }
+    }
+}
+
+void StorageThread::publish() {
+    OutboxFigures figures;
+    if (store_) {
+        const auto& counts = store_->counts();
+        figures.pending = counts.pending;
+        figures.unfinished = counts.unfinished;
+        figures.dead_letters = counts.dead;
+        figures.remembered = counts.remembered;
+        figures.bytes = counts.bytes;
+        try {
+            figures.oldest_undelivered = store_->oldest_undelivered();
+        } catch (const StorageError& error) {
+            recover_from(error.code, error.what());
+        }
+    }
+    figures.writable = store_ && !is_full_ && !is_low_;
+    figures.problem = closed_because_ ? closed_because_->message
+                      : is_full_      ? "no space left for the outbox"
+                      : is_low_       ? "little space left for the outbox"
+                                      : lasting_problem_;
+    const std::lock_guard lock(mutex_);
+    if (!store_) {  // the last known numbers are better than none
+        figures.pending = figures_.pending;
+        figures.unfinished = figures_.unfinished;
+        figures.dead_letters = figures_.dead_letters;
+        figures.oldest_undelivered = figures_.oldest_undelivered;
+    }
+    figures_ = std::move(figures);
+}
+
+}  // namespace jiro::delivery

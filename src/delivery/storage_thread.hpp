@@ -1,0 +1,102 @@
+#pragma once
+// The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
+// completed when that is committed (group commit): the more there is to do, the less each costs. Lazy jobs wait for
+// others' company, at most kLaziness. When a transaction fails, its jobs are done again one by one, so that one bad job
+// spoils nothing for the others; what a failure means for the file (full, damaged, poisoned) is decided in
+// recover_from.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "delivery/outbox_files.hpp"
+#include "delivery/outbox_store.hpp"
+
+namespace jiro::delivery {
+
+class StorageJob {
+  public:
+    explicit StorageJob(WallTime now) : now_(now) {}
+    virtual ~StorageJob() = default;
+
+    // May run more than once (after a roll-back): changes nothing but the store and its own result.
+    virtual void run(OutboxStore& store) = 0;
+    // Committed, or failed for good. Posts to whoever waits.
+    virtual void complete(const std::optional<Error>& failure) = 0;
+    // Nobody waits for it: it is repeated until it succeeds.
+    [[nodiscard]] virtual bool is_lazy() const { return false; }
+    // New work is refused while the disk is full; what is in hand may be finished.
+    [[nodiscard]] virtual bool is_admission() const { return false; }
+
+    [[nodiscard]] WallTime now() const noexcept { return now_; }
+
+  private:
+    WallTime now_;
+};
+
+class StorageThread {
+  public:
+    // Opens the outbox and starts the thread. Fails on errc::in_use only.
+    [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings, WallTime now);
+    ~StorageThread();  // does what waits, closes, joins
+    StorageThread(const StorageThread&) = delete;
+    StorageThread& operator=(const StorageThread&) = delete;
+
+    void submit(std::unique_ptr<StorageJob> job);
+    void release(std::vector<std::string> ids);  // gives held ids free
+    [[nodiscard]] OutboxFigures figures() const;
+
+  private:
+    using Jobs = std::vector<std::unique_ptr<StorageJob>>;
+    using SteadyTime = std::chrono::steady_clock::time_point;
+
+    explicit StorageThread(const OutboxSettings& settings);
+
+    void serve();
+    bool take_batch(Jobs& batch);  // false: stop
+    void do_batch(Jobs batch);
+    [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);
+    void do_one(std::unique_ptr<StorageJob> job);
+    [[nodiscard]] bool refuse_for_space(StorageJob& job);
+    void tend();  // between batches: reopen, make room, sweep
+
+    // Each leaves the store open, or closed with problem_ saying why.
+    [[nodiscard]] Result<> open_store();
+    void recover_from(errc code, const std::string& what);
+    void rebuild(const std::string& what);
+    void note_full(const std::string& what);
+    void publish();
+
+    const OutboxSettings settings_;
+    OutboxFiles files_;
+    HeldIds held_;
+    std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
+
+    // Of the storage thread only.
+    std::optional<Error> closed_because_;
+    std::string lasting_problem_;  // what an operator should know until the next start
+    bool is_full_ = false;
+    bool is_low_ = false;
+    bool has_more_to_sweep_ = false;
+    WallTime now_{};  // as the latest job's caller saw it
+    SteadyTime next_open_{};
+    SteadyTime next_look_{};
+    SteadyTime next_sweep_{};
+    SteadyTime next_rebuild_{};
+    Jobs repeated_;  // lazy jobs that failed
+
+    mutable std::mutex mutex_;
+    std::condition_variable wake_up_;
+    Jobs queue_;
+    std::vector<std::string> released_;
+    std::size_t urgent_ = 0;  // jobs in queue_ that somebody waits for
+    bool must_stop_ = false;
+    OutboxFigures figures_;
+
+    std::thread thread_;
+};
+
+}  // namespace jiro::delivery

@@ -1,0 +1,111 @@
+// What the storage thread does when the file cannot be opened, is damaged, or the disk is full.
+#include "delivery/storage_thread.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::delivery {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+inline const log::Logger logger{"outbox"};
+
+constexpr auto kOpenAgain = 5s;
+constexpr auto kRebuildAgain = 60s;
+
+}  // namespace
+
+Result<> StorageThread::open_store() {
+    next_open_ = std::chrono::steady_clock::now() + kOpenAgain;
+    const auto fail = [this](const Error& error) -> Result<> {
+        if (!closed_because_ || closed_because_->message != error.message) {
+            logger.error("The outbox cannot be opened: no command is taken until it can",
+                         {{"path", settings_.path.string()}, {"error", error.message}});
+        }
+        closed_because_ = error;
+        return error;
+    };
+    if (auto prepared = files_.prepare(); !prepared) {
+        if (prepared.error().code == errc::storage_full) files_.drop_ballast();
+        return fail(prepared.error());
+    }
+    try {
+        store_ = std::make_unique<OutboxStore>(settings_, held_);
+    } catch (const StorageError& error) {
+        if (error.code != errc::storage_corrupt) {
+            if (error.code == errc::storage_full) files_.drop_ballast();
+            return fail(Error(error.code, settings_.path.string() + ": " + error.what()));
+        }
+        rebuild(error.what());
+        if (!store_) return closed_because_ ? *closed_because_ : Error(errc::storage_corrupt);
+    }
+    closed_because_.reset();
+    if (!files_.make_ballast()) {
+        logger.warn("No room for the outbox's ballast", {{"path", settings_.path.string()}});
+    }
+    return {};
+}
+
+void StorageThread::recover_from(errc code, const std::string& what) {
+    switch (code) {
+        case errc::storage_full:
+            return note_full(what);
+        case errc::storage_corrupt:
+            return rebuild(what);
+        default:
+            break;
+    }
+    // After a failed write or sync nobody knows what is on the disk: believe only what a new handle reads.
+    logger.error("The outbox failed and is opened anew", {{"error", what}});
+    store_.reset();
+    (void)open_store();
+}
+
+void StorageThread::note_full(const std::string& what) {
+    if (!is_full_) {
+        logger.error("No space left for the outbox: new commands are refused until there is",
+                     {{"path", settings_.path.string()}, {"error", what}});
+    }
+    is_full_ = true;
+    next_look_ = std::chrono::steady_clock::now() + kOpenAgain / 5;
+    files_.drop_ballast();  // so that what is in hand can be finished and deleted
+}
+
+// The damaged file is evidence: it is kept beside the new one, and every row of it that can be read goes into that.
+void StorageThread::rebuild(const std::string& what) {
+    const auto now = std::chrono::steady_clock::now();
+    store_.reset();
+    if (now < next_rebuild_) {
+        closed_because_ = Error(errc::storage_corrupt, "damaged again soon after it was made anew: " + what);
+        next_open_ = next_rebuild_;
+        return;
+    }
+    next_rebuild_ = now + kRebuildAgain;
+    const auto aside = files_.move_aside();
+    if (!aside) {
+        closed_because_ = aside.error();
+        logger.error("The outbox is damaged and cannot be moved aside",
+                     {{"error", aside.error().message}, {"damage", what}});
+        return;
+    }
+    try {
+        if (auto prepared = files_.prepare(); !prepared) throw StorageError(errc::storage_io, prepared.error().message);
+        store_ = std::make_unique<OutboxStore>(settings_, held_);
+        store_->begin();
+        const auto rows = store_->take_over(aside->string());
+        store_->commit();
+        closed_because_.reset();
+        lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
+                           std::to_string(rows) + " rows were taken over";
+        logger.error("The outbox is damaged: moved aside, what can be read was taken over",
+                     {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
+    } catch (const StorageError& error) {
+        if (store_) store_->roll_back();
+        store_.reset();
+        closed_because_ = Error(error.code, error.what());
+        next_rebuild_ = {};
+        logger.error("The outbox could not be made anew", {{"error", error.what()}, {"kept_as", aside->string()}});
+    }
+}
+
+}  // namespace jiro::delivery
