@@ -109,7 +109,8 @@ Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::sh
         } else {
             item = co_await pull(source);
         }
-        if (!co_await session->wait_for_room()) co_return;
+        const bool has_room = co_await session->wait_for_room();
+        if (!has_room) co_return;
         if (call && call->end) break;
         if (!item) {
             completion.error = "Stream failed: " + item.error().message;

@@ -235,7 +235,10 @@ Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> se
     } else {
         completion.error = result.error().message;
     }
-    if (const auto sink = running->sink.lock()) co_await sink->complete(std::move(completion));
+    const auto sink = running->sink.lock();
+    if (!sink) co_return;
+    auto sending = sink->complete(std::move(completion));
+    co_await std::move(sending);
 }
 
 void InvocationDispatcher::ended() {

@@ -110,7 +110,8 @@ std::optional<Failure> Session::take(SequenceMessage message) {
 std::optional<Failure> Session::take(UnknownMessage) { return std::nullopt; }
 
 Task<> Session::complete(CompletionMessage completion) {
-    if (co_await wait_for_room()) complete_now(std::move(completion));
+    const bool is_taken = co_await wait_for_room();
+    if (is_taken) complete_now(std::move(completion));
 }
 
 void Session::complete_now(CompletionMessage completion) {

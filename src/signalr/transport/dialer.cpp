@@ -67,7 +67,8 @@ Task<Result<std::vector<tcp::endpoint>>> resolve(Clock& clock, std::string host,
                                        lookup->over = true;
                                        lookup->ended.notify();
                                    });
-    if (!co_await with_timeout(clock, limit, wait_for(lookup))) {
+    const bool in_time = co_await with_timeout(clock, limit, wait_for(lookup));
+    if (!in_time) {
         co_return Error(errc::resolve_timeout,
                         "resolving " + host + " took longer than " + limit_text(limit) + "; check the DNS servers");
     }

@@ -141,7 +141,8 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, Stream stream, TlsContext conte
 Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
     auto socket = co_await dial(clock, request);
     if (!socket) co_return socket.error();
-    if (!request.url.is_tls()) co_return co_await upgrade_over(clock, std::move(*socket), TlsContext(), request);
+    TlsContext no_tls;
+    if (!request.url.is_tls()) co_return co_await upgrade_over(clock, std::move(*socket), std::move(no_tls), request);
 
     auto context = make_tls_context(request.tls);
     if (!context) co_return context.error();
