@@ -28,10 +28,10 @@ Result<std::uint16_t> HubServer::start(const Endpoint& address) {
 
 Task<> HubServer::stop(Duration limit) {
     if (!listener_) co_return;
-    const auto listener = std::move(listener_);
-    listener->stop_accepting();
+    listener_->stop_accepting();
     for (auto* session : ready_) session->close({}, Reconnect::allowed);
-    co_await listener->finish(limit);
+    co_await listener_->finish(limit);
+    listener_.reset();
 }
 
 HttpAnswer HubServer::on_request(const HttpRequest& request) {

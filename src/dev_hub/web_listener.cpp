@@ -326,6 +326,15 @@ struct WebListener::State {
             std::make_shared<Connection>(std::move(socket), self->tls ? &*self->tls : nullptr, self->clock);
         co_await connection->serve(self->handler);
     }
+
+    static Task<> finish(std::shared_ptr<State> self, Duration limit) {
+        co_await self->acceptors.wait();
+        const auto deadline = self->clock.now() + limit;
+        const bool ended = co_await self->connections.wait_until(self->clock, deadline);
+        if (ended) co_return;
+        self->connections.abort();
+        co_await self->connections.wait();
+    }
 };
 
 WebListener::WebListener(asio::any_io_executor executor, Clock& clock, WebHandler& handler)
@@ -366,11 +375,7 @@ void WebListener::stop_accepting() {
 
 Task<> WebListener::finish(Duration limit) {
     stop_accepting();
-    co_await state_->acceptors.wait();
-    if (!co_await state_->connections.wait_until(state_->clock, state_->clock.now() + limit)) {
-        state_->connections.abort();
-        co_await state_->connections.wait();
-    }
+    return State::finish(state_, limit);
 }
 
 }  // namespace jiro::dev_hub
