@@ -1,0 +1,198 @@
+#include "commands/exec/argument_binding.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "commands/text.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+using Kind = TemplatePart::Kind;
+
+constexpr std::string_view kRestName = "args";
+
+std::string variable_name(std::string_view parameter) {
+    std::string name = "JIRO_PARAM_";
+    for (const char c : parameter)
+        name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+    return name;
+}
+
+Error bad(std::string text) { return Error(errc::bad_argument, std::move(text)); }
+
+}  // namespace
+
+ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::string>& problems)
+    : name_(command.name), shell_(command.shell) {
+    std::optional<CheckedParameter> rest;
+    for (const auto& parameter : command.parameters) {
+        const std::string key = "Parameters." + parameter.name;
+        if (!is_parameter_name(parameter.name)) {
+            problems.push_back(key + ": a name has letters, digits, _ and -, and starts with a letter");
+            continue;
+        }
+        if (index_of(parameter.name) < parameters_.size()) problems.push_back(key + ": is there twice");
+        if (parameter.min_length > parameter.max_length) problems.push_back(key + ": MinLength is over MaxLength");
+        try {
+            CheckedParameter checked(parameter);
+            if (parameter.default_value) {
+                const auto objection = checked.objection(*parameter.default_value);
+                if (objection) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *objection);
+            }
+            if (parameter.name == kRestName) {
+                rest = std::move(checked);
+            } else {
+                parameters_.push_back(std::move(checked));
+            }
+        } catch (const std::invalid_argument& error) {
+            problems.push_back(key + ".Pattern: not a regular expression: " + error.what());
+        }
+    }
+    if (command.program.empty() || command.program.front().empty()) {
+        problems.emplace_back("Program: is missing");
+    } else if (shell_) {
+        read_shell_script(command, problems);
+        rest_ = rest;
+    } else {
+        read_program(command, problems);
+        if (rest_) rest_ = rest.value_or(*rest_);
+        if (rest && !rest_) problems.emplace_back("Parameters.args: Program has no {args...}");
+    }
+}
+
+void ArgumentBinding::read_program(const ExecCommand& command, std::vector<std::string>& problems) {
+    for (const auto& element : command.program) {
+        if (element.find('\0') != std::string::npos) problems.emplace_back("Program: holds a NUL");
+        program_.push_back(parse_template(element));
+        const auto& parts = program_.back();
+        for (const auto& part : parts) {
+            if (part.kind == Kind::rest) {
+                if (parts.size() != 1)
+                    problems.push_back("Program: {args...} must be an element of its own: " + element);
+                if (rest_) problems.emplace_back("Program: {args...} is there twice");
+                ExecParameter any;
+                any.name = kRestName;
+                rest_.emplace(std::move(any));
+            }
+            if (part.kind != Kind::parameter || index_of(part.text) < parameters_.size()) continue;
+            std::vector<std::string> known;
+            for (const auto& parameter : parameters_) known.push_back(parameter.definition().name);
+            const auto nearest = nearest_of(part.text, known);
+            problems.push_back("Program: {" + part.text + "} is not in Parameters" +
+                               (nearest.empty() ? "" : "; did you mean {" + nearest + "}?"));
+        }
+    }
+    const auto& path = program_.front();
+    if (path.size() != 1 || path.front().kind != Kind::text || !path.front().text.starts_with('/')) {
+        problems.push_back("Program: the first element must be the absolute path of a program, without {}: " +
+                           command.program.front());
+    }
+}
+
+void ArgumentBinding::read_shell_script(const ExecCommand& command, std::vector<std::string>& problems) {
+    if (command.program.size() != 1) {
+        problems.emplace_back("Program: with Shell: true it is one element, the script");
+    }
+    script_ = command.program.front();
+    if (script_.find('\0') != std::string::npos) problems.emplace_back("Program: holds a NUL");
+    for (const auto& parameter : parameters_) {
+        const auto& name = parameter.definition().name;
+        const auto found = script_.find('{' + name + '}');
+        if (found == std::string::npos || (found > 0 && script_[found - 1] == '$')) continue;
+        problems.push_back("Program: values are never pasted into a shell script; write \"$" + variable_name(name) +
+                           "\" instead of {" + name + '}');
+    }
+}
+
+std::size_t ArgumentBinding::index_of(std::string_view name) const noexcept {
+    const auto found = std::ranges::find_if(
+        parameters_, [&](const auto& parameter) { return equal_ignoring_case(parameter.definition().name, name); });
+    return static_cast<std::size_t>(found - parameters_.begin());
+}
+
+Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std::string>& words,
+                                                           const Parameters& parameters,
+                                                           std::vector<std::string>& rest) const {
+    Values values(parameters_.size());
+    for (const auto& [name, value] : parameters) {
+        const auto index = index_of(name);
+        if (index < values.size()) values[index] = value;
+    }
+    std::size_t next = 0;
+    for (const auto& word : words) {
+        while (next < values.size() && values[next]) ++next;
+        if (next < values.size()) {
+            values[next] = word;
+        } else if (rest_) {
+            rest.push_back(word);
+        } else {
+            return bad(name_ + ": too many arguments, starting with \"" + escaped(word) + '"');
+        }
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto& definition = parameters_[i].definition();
+        if (!values[i]) values[i] = definition.default_value;
+        if (!values[i]) {
+            if (definition.required) return bad(name_ + ": the argument " + definition.name + " is missing");
+            continue;
+        }
+        const auto objection = parameters_[i].objection(*values[i]);
+        if (objection)
+            return bad(name_ + ": " + definition.name + " \"" + escaped(*values[i], 64) + "\" " + *objection);
+    }
+    for (const auto& word : rest) {
+        const auto objection = rest_->objection(word);
+        if (objection) return bad(name_ + ": argument \"" + escaped(word, 64) + "\" " + *objection);
+    }
+    return values;
+}
+
+std::vector<std::string> ArgumentBinding::fill_program(const Values& values,
+                                                       const std::vector<std::string>& rest) const {
+    std::vector<std::string> argv;
+    for (const auto& parts : program_) {
+        if (parts.size() == 1 && parts.front().kind == Kind::rest) {
+            argv.insert(argv.end(), rest.begin(), rest.end());
+            continue;
+        }
+        std::string element;
+        bool complete = true;  // an element with an optional value that was not given is left out
+        for (const auto& part : parts) {
+            if (part.kind == Kind::text) {
+                element += part.text;
+            } else if (const auto& value = values[index_of(part.text)]) {
+                element += *value;
+            } else {
+                complete = false;
+            }
+        }
+        if (complete) argv.push_back(std::move(element));
+    }
+    return argv;
+}
+
+Result<ArgumentBinding::Bound> ArgumentBinding::bind(const std::vector<std::string>& words,
+                                                     const Parameters& parameters) const {
+    std::vector<std::string> rest;
+    auto values = values_of(words, parameters, rest);
+    if (!values) return values.error();
+    Bound bound;
+    if (shell_) {
+        // sh -c SCRIPT NAME VALUES...: $0 is the command's name, $1... are the values.
+        bound.argv = {"/bin/sh", "-c", script_, name_};
+        for (const auto& value : *values) bound.argv.push_back(value.value_or(""));
+        bound.argv.insert(bound.argv.end(), rest.begin(), rest.end());
+    } else {
+        bound.argv = fill_program(*values, rest);
+    }
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+        if ((*values)[i])
+            bound.environment.emplace_back(variable_name(parameters_[i].definition().name), *(*values)[i]);
+    }
+    return bound;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,119 @@
+#include "commands/exec/exec_command.hpp"
+
+#include <algorithm>
+
+#include "commands/exec/exec_run.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) {
+        const bool plain = !word.empty() && word.find_first_of(" \t\n'\"\\") == std::string::npos;
+        text += text.empty() ? "" : " ";
+        text += plain ? word : '\'' + word + '\'';
+    }
+    return text;
+}
+
+CommandDescription describe(const ExecCommand& command, const ArgumentBinding& binding) {
+    CommandDescription description;
+    description.name = command.name;
+    description.summary = command.description.empty() ? "Runs " + joined(command.program) : command.description;
+    description.usage = command.name;
+    for (const auto& parameter : binding.parameters()) {
+        const auto& definition = parameter.definition();
+        const bool needed = definition.required && !definition.default_value;
+        description.usage += needed ? " <" + definition.name + '>' : " [" + definition.name + ']';
+        description.parameters.push_back(
+            {definition.name, definition.description, needed, definition.default_value, parameter.allowed()});
+    }
+    if (binding.takes_rest()) description.usage += " [args...]";
+    description.source = command.source.empty() ? "configuration" : command.source;
+    description.runs = command.shell ? "/bin/sh -c " + joined(command.program) : joined(command.program);
+    description.uses_shell = command.shell;
+    description.idempotent = command.idempotent;
+    description.max_concurrent = command.max_concurrent;
+    description.time_limit = command.timeout;
+    description.own_clean_up = command.kill_grace + 2 * kKillLimit + kDrainLimit;
+    return description;
+}
+
+bool is_name(std::string_view name) {
+    return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](unsigned char c) {
+        return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+    });
+}
+
+bool is_variable(std::string_view name) {
+    return !name.empty() && name.find('=') == std::string_view::npos && name.find('\0') == std::string_view::npos;
+}
+
+// Nothing of the daemon's environment is passed on: it may hold credentials.
+std::vector<std::pair<std::string, std::string>> environment_for(const ExecCommand& command,
+                                                                 const CommandContext& context) {
+    std::vector<std::pair<std::string, std::string>> variables{
+        {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        {"LANG", "C.UTF-8"},
+        {"HOME", "/"},
+        {"TMPDIR", "/tmp"},
+        {"JIRO_COMMAND", command.name},
+        {"JIRO_COMMAND_ID", context.message().command_sync_id},
+        {"JIRO_SESSION_ID", context.session_id()}};
+    for (const auto& [name, value] : command.environment) {
+        const auto same = std::ranges::find(variables, name, [](const auto& variable) { return variable.first; });
+        if (same != variables.end()) {
+            same->second = value;
+        } else {
+            variables.emplace_back(name, value);
+        }
+    }
+    return variables;
+}
+
+}  // namespace
+
+ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding)
+    : CommandHandler(describe(command, binding)), command_(std::move(command)), binding_(std::move(binding)) {}
+
+Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
+    auto bound = binding_.bind(context.arguments(), context.parameters());
+    if (!bound) co_return CommandResult::rejected(bound.error().message);
+    ExecRequest request;
+    request.spec.argv = std::move(bound->argv);
+    request.spec.environment = environment_for(command_, context);
+    for (auto& variable : bound->environment) request.spec.environment.push_back(std::move(variable));
+    request.spec.working_directory = command_.working_directory;
+    request.spec.limits = command_.limits;
+    request.spec.with_input = command_.standard_input == ExecStandardInput::message;
+    if (request.spec.with_input) request.input = to_json(context.message()) + '\n';
+    request.deadline = context.deadline();
+    request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.clock().now());
+    co_return co_await run_program(command_, std::move(request), context.clock());
+}
+
+std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,
+                                                        std::vector<std::string>& problems) {
+    const auto before = problems.size();
+    if (!is_name(command.name)) {
+        problems.emplace_back("a name has 1 to 64 letters, digits, and the characters - _ .");
+    }
+    ArgumentBinding binding(command, problems);
+    if (!command.working_directory.starts_with('/'))
+        problems.emplace_back("WorkingDirectory: must be an absolute path");
+    for (const auto& [name, value] : command.environment) {
+        if (!is_variable(name)) problems.push_back("Environment: \"" + name + "\" is no name of a variable");
+        if (value.find('\0') != std::string::npos) problems.push_back("Environment." + name + ": holds a NUL");
+    }
+    for (const int code : command.success_exit_codes) {
+        if (code < 0 || code > 255) problems.emplace_back("SuccessExitCodes: a code is between 0 and 255");
+    }
+    if (command.success_exit_codes.empty())
+        problems.emplace_back("SuccessExitCodes: is empty, so it could never succeed");
+    if (problems.size() != before) return nullptr;
+    return std::make_unique<ExecCommandHandler>(command, std::move(binding));
+}
+
+}  // namespace jiro::commands

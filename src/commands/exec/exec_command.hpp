@@ -1,0 +1,29 @@
+#pragma once
+// A command that runs a program of the configuration. See docs/commands.md for what it promises.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "commands/exec/argument_binding.hpp"
+#include "jiro/commands/command_handler.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+class ExecCommandHandler final : public CommandHandler {
+  public:
+    ExecCommandHandler(ExecCommand command, ArgumentBinding binding);
+
+    [[nodiscard]] Task<CommandResult> run(CommandContext& context) const override;
+
+  private:
+    ExecCommand command_;
+    ArgumentBinding binding_;
+};
+
+// nullptr, and why in `problems` ("Key: what"), when the definition cannot work.
+[[nodiscard]] std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,
+                                                                      std::vector<std::string>& problems);
+
+}  // namespace jiro::commands

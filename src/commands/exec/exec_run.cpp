@@ -1,0 +1,147 @@
+#include "commands/exec/exec_run.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cerrno>
+#include <csignal>
+
+#include "jiro/base/log.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::commands {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
+using Descriptor = ChildProcess::Descriptor;
+
+namespace {
+
+constexpr log::Logger exec_logger{"exec"};
+constexpr std::size_t kErrorBytes = 16384;
+
+Task<> read_all(Descriptor& source, OutputCapture& capture) {
+    std::vector<char> buffer(65536);
+    for (;;) {
+        const auto [error, length] = co_await source.async_read_some(asio::buffer(buffer), kNoThrow);
+        capture.append({buffer.data(), length});
+        if (error) co_return;  // its end, or our patience's
+    }
+}
+
+// write(2) to a pipe whose reader has gone raises SIGPIPE, which would end a process that does not ignore it.
+ssize_t write_quietly(int descriptor, std::string_view bytes) {
+    sigset_t pipe_signal;
+    sigset_t before;
+    sigemptyset(&pipe_signal);
+    sigaddset(&pipe_signal, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    const auto written = write(descriptor, bytes.data(), bytes.size());
+    const int error = errno;
+    if (written < 0 && error == EPIPE && sigismember(&before, SIGPIPE) == 0) {
+        const timespec now{};
+        sigtimedwait(&pipe_signal, nullptr, &now);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return written;
+}
+
+Task<> write_all(Descriptor& target, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto [error] = co_await target.async_wait(Descriptor::wait_write, kNoThrow);
+        if (error) co_return;
+        const auto written = write_quietly(target.native_handle(), bytes);
+        if (written < 0 && errno != EAGAIN && errno != EINTR) break;  // it does not read: its choice
+        if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    boost::system::error_code ignored;
+    target.close(ignored);
+}
+
+// Waits for the end within a time; nullopt when the time was over first.
+Task<std::optional<ExitStatus>> wait_for(ChildProcess& child, Clock& clock, Duration limit) {
+    co_return co_await with_timeout(clock, limit, child.wait());
+}
+
+// TERM to the group, a grace, then KILL.
+Task<std::optional<ExitStatus>> stop(ChildProcess& child, Clock& clock, Duration grace) {
+    child.signal_group(SIGTERM);
+    child.signal_group(SIGCONT);  // one that was stopped hears it too
+    auto status = co_await wait_for(child, clock, grace);
+    if (status) co_return status;
+    child.signal_group(SIGKILL);
+    co_return co_await wait_for(child, clock, kKillLimit);
+}
+
+// Whatever is still there of the program's offspring goes.
+Task<> end_offspring(const ChildProcess& child, Clock& clock, const std::string& name) {
+    const TimePoint limit = clock.now() + kKillLimit;
+    Duration pause = std::chrono::milliseconds(1);
+    int seen = 0;
+    for (int left = child.sweep(); left > 0; left = child.sweep()) {
+        seen = std::max(seen, left);
+        if (clock.now() >= limit) {
+            exec_logger.warn("Processes that a program left behind cannot be ended",
+                             {{"command", name}, {"processes", left}});
+            co_return;
+        }
+        co_await clock.sleep_for(pause);
+        pause = std::min<Duration>(pause * 2, std::chrono::milliseconds(50));
+    }
+    if (seen > 0) {
+        exec_logger.info("A program left processes behind; they were ended", {{"command", name}, {"processes", seen}});
+    }
+}
+
+}  // namespace
+
+Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, Clock& clock) {
+    const auto executor = co_await asio::this_coro::executor;
+    auto spawned = ChildProcess::spawn(executor, request.spec);
+    if (!spawned) co_return CommandResult::failed(spawned.error().message);
+    const auto child = std::move(*spawned);
+    OutputCapture output(command.max_output_bytes);
+    OutputCapture error_output(kErrorBytes);
+    TaskGroup streams([](const std::exception_ptr&) {});
+    streams.spawn(executor, read_all(child->output(), output));
+    streams.spawn(executor, read_all(child->error_output(), error_output));
+    TaskGroup feeding([](const std::exception_ptr&) {});
+    if (request.spec.with_input) feeding.spawn(executor, write_all(child->input(), request.input));
+
+    ExecRun run;
+    run.limit = request.limit;
+    std::optional<ExitStatus> status;
+    co_await asio::this_coro::throw_if_cancelled(false);
+    try {
+        status = co_await wait_for(*child, clock, request.deadline - clock.now());
+        if (!status) run.end = ExecRun::End::time_limit;
+    } catch (const std::exception&) {
+        run.end = ExecRun::End::cancelled;
+    }
+    // From here on everything is bounded in time, and must be done.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (!status) status = co_await stop(*child, clock, command.kill_grace);
+    if (status) {
+        run.status = *status;
+    } else {
+        run.end = ExecRun::End::stuck;
+    }
+    feeding.abort();
+    co_await feeding.wait();
+    // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still
+    // printing.
+    if (run.end != ExecRun::End::by_itself) co_await end_offspring(*child, clock, command.name);
+    run.output_incomplete = !co_await streams.wait_until(clock, clock.now() + kDrainLimit);
+    co_await end_offspring(*child, clock, command.name);
+    streams.abort();
+    co_await streams.wait();
+    co_return exec_result(command, run, output, error_output);
+}
+
+}  // namespace jiro::commands

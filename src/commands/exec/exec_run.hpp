@@ -1,0 +1,26 @@
+#pragma once
+// One run of a program from start to sweep: feeds it, drains it, ends it in time, leaves nothing behind.
+
+#include "commands/exec/child_process.hpp"
+#include "commands/exec/exec_result.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+// After the program's end its output is read for at most this long: a background process may keep the pipe open.
+inline constexpr std::chrono::milliseconds kDrainLimit{2000};
+// After SIGKILL, and for the sweep.
+inline constexpr std::chrono::milliseconds kKillLimit{2000};
+
+struct ExecRequest {
+    ChildSpec spec;
+    std::string input;  // for standard input, when spec.with_input
+    TimePoint deadline;
+    std::chrono::milliseconds limit{};  // for the text only
+};
+
+// Never throws. A terminal cancellation ends the program as its deadline does; the result is then `cancelled`.
+[[nodiscard]] Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, Clock& clock);
+
+}  // namespace jiro::commands

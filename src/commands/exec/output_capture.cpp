@@ -1,0 +1,42 @@
+#include "commands/exec/output_capture.hpp"
+
+#include <algorithm>
+
+#include "commands/text.hpp"
+
+namespace jiro::commands {
+
+void OutputCapture::append(std::string_view bytes) {
+    total_ += bytes.size();
+    const auto to_head = std::min(bytes.size(), head_limit_ - head_.size());
+    head_ += bytes.substr(0, to_head);
+    bytes.remove_prefix(to_head);
+    if (bytes.size() > tail_limit_) bytes.remove_prefix(bytes.size() - tail_limit_);
+    // Dropping the front only now and then keeps the cost of a byte constant.
+    if (tail_.size() + bytes.size() > 2 * tail_limit_) {
+        tail_.erase(0, tail_.size() - std::min(tail_.size(), tail_limit_ - bytes.size()));
+    }
+    tail_ += bytes;
+}
+
+std::string_view OutputCapture::kept_tail() const noexcept {
+    const std::string_view kept = tail_;
+    return kept.size() > tail_limit_ ? kept.substr(kept.size() - tail_limit_) : kept;
+}
+
+std::string OutputCapture::text() const {
+    if (!is_cut()) return head_ + tail_;
+    const auto head = utf8_head(head_, head_.size() - 1);  // may end inside a character
+    const auto tail = utf8_tail(kept_tail(), kept_tail().size() - 1);
+    const auto left_out = total_ - head.size() - tail.size();
+    std::string text(head);
+    text.append("\n[... ").append(std::to_string(left_out)).append(" bytes left out ...]\n").append(tail);
+    return text;
+}
+
+std::string OutputCapture::tail(std::size_t limit) const {
+    const std::string kept = tail_.empty() ? head_ : is_cut() ? std::string(kept_tail()) : head_ + tail_;
+    return std::string(utf8_tail(kept, limit));
+}
+
+}  // namespace jiro::commands

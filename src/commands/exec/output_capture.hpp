@@ -1,0 +1,34 @@
+#pragma once
+// What a program printed, within a limit: the first quarter and the last three quarters are kept, what lies between is
+// counted. Pure; memory stays below twice the limit however much is printed.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace jiro::commands {
+
+class OutputCapture {
+  public:
+    explicit OutputCapture(std::size_t limit) : head_limit_(limit / 4), tail_limit_(limit - limit / 4) {}
+
+    void append(std::string_view bytes);
+
+    [[nodiscard]] std::uint64_t total_bytes() const noexcept { return total_; }
+    [[nodiscard]] bool is_cut() const noexcept { return total_ > head_limit_ + tail_limit_; }
+    // All that was kept; where something was left out, a line between the parts says how much.
+    [[nodiscard]] std::string text() const;
+    // The last `limit` bytes that were kept.
+    [[nodiscard]] std::string tail(std::size_t limit) const;
+
+  private:
+    [[nodiscard]] std::string_view kept_tail() const noexcept;
+
+    std::size_t head_limit_;
+    std::size_t tail_limit_;
+    std::string head_;
+    std::string tail_;  // its last tail_limit_ bytes count
+    std::uint64_t total_ = 0;
+};
+
+}  // namespace jiro::commands

@@ -1,0 +1,107 @@
+// Boost.Regex, not std::regex: it does not recurse for each character and gives up on a pattern that explodes, so a
+// hostile value can neither overflow the stack nor hold the event loop for long. The limit is set here, in the one file
+// that uses it.
+#define BOOST_REGEX_MAX_STATE_COUNT 1000000
+#include "commands/exec/parameter_check.hpp"
+
+#include <algorithm>
+#include <boost/regex.hpp>
+#include <charconv>
+#include <stdexcept>
+
+#include "commands/text.hpp"
+
+namespace jiro::commands {
+
+struct CheckedParameter::Pattern {
+    boost::regex expression;
+};
+
+namespace {
+
+template <typename Number>
+bool is_a(std::string_view value) {
+    Number number{};
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    return error == std::errc() && end == value.data() + value.size();
+}
+
+bool has_type(std::string_view value, ExecParameter::Type type) {
+    switch (type) {
+        case ExecParameter::Type::text:
+            return true;
+        case ExecParameter::Type::integer:
+            return is_a<long long>(value);
+        case ExecParameter::Type::number:
+            return is_a<double>(value) && value.find_first_of("nN") == std::string_view::npos;
+        case ExecParameter::Type::boolean:
+            return value == "true" || value == "false";
+    }
+    return false;
+}
+
+std::string_view name_of(ExecParameter::Type type) {
+    switch (type) {
+        case ExecParameter::Type::text:
+            return "text";
+        case ExecParameter::Type::integer:
+            return "an integer";
+        case ExecParameter::Type::number:
+            return "a number";
+        case ExecParameter::Type::boolean:
+            return "true or false";
+    }
+    return "";
+}
+
+std::string list_of(const std::vector<std::string>& values) {
+    std::string text;
+    for (const auto& value : values) text += (text.empty() ? "" : ", ") + value;
+    return text;
+}
+
+}  // namespace
+
+CheckedParameter::CheckedParameter(ExecParameter parameter) : definition_(std::move(parameter)) {
+    if (!definition_.pattern) return;
+    try {
+        pattern_ = std::make_shared<const Pattern>(Pattern{boost::regex(*definition_.pattern)});
+    } catch (const std::exception& error) {
+        throw std::invalid_argument(error.what());
+    }
+}
+
+std::optional<std::string> CheckedParameter::objection(std::string_view value) const {
+    if (value.find('\0') != std::string_view::npos) return "holds a NUL";
+    if (!is_valid_utf8(value)) return "is not UTF-8";
+    if (value.size() < definition_.min_length) {
+        return "is shorter than " + std::to_string(definition_.min_length) + " bytes";
+    }
+    if (value.size() > definition_.max_length) {
+        return "is longer than " + std::to_string(definition_.max_length) + " bytes";
+    }
+    if (value.starts_with('-') && !definition_.allow_leading_dash) {
+        return "starts with \"-\", which most programs take for an option";
+    }
+    if (!has_type(value, definition_.type)) return "is not " + std::string(name_of(definition_.type));
+    const auto& values = definition_.allowed_values;
+    if (!values.empty() && std::ranges::find(values, value) == values.end()) return "is not one of " + list_of(values);
+    if (!pattern_) return std::nullopt;
+    try {
+        if (boost::regex_match(value.begin(), value.end(), pattern_->expression)) return std::nullopt;
+    } catch (const std::exception&) {
+        return "cannot be checked: the pattern " + *definition_.pattern + " takes too long on it";
+    }
+    return "does not match " + *definition_.pattern;
+}
+
+std::string CheckedParameter::allowed() const {
+    std::string text;
+    const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+    if (!definition_.allowed_values.empty()) add("one of " + list_of(definition_.allowed_values));
+    if (definition_.type != ExecParameter::Type::text) add(std::string(name_of(definition_.type)));
+    if (definition_.pattern) add("matches " + *definition_.pattern);
+    return text;
+}
+
+}  // namespace jiro::commands

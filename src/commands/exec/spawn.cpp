@@ -1,0 +1,155 @@
+#include "commands/exec/spawn.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <memory>
+
+namespace jiro::commands {
+
+namespace {
+
+constexpr std::size_t kStackBytes = 128 * 1024;
+constexpr int kNiceness = 5;  // a busy program must not hold up the hub's pings
+
+struct Limit {
+    __rlimit_resource resource;
+    rlimit value;
+};
+
+// All that the child needs, prepared by the parent: between clone and exec only system calls may be made.
+struct Plan {
+    char* const* argv;
+    char* const* environment;
+    const char* working_directory;
+    std::array<int, 3> descriptors;
+    std::array<Limit, 6> limits;
+    std::size_t limit_count;
+    pid_t parent;
+    // Written by the child into the memory that both share.
+    volatile int error = 0;
+    const char* volatile step = "";
+};
+
+#define JIRO_NO_SANITIZE __attribute__((no_sanitize("address", "undefined", "thread")))
+
+JIRO_NO_SANITIZE int fail(Plan& plan, const char* step) {
+    plan.error = errno;
+    plan.step = step;
+    _exit(127);
+}
+
+// Runs in the child, on the parent's memory and a stack of its own, while the parent's thread stands still.
+JIRO_NO_SANITIZE int become_program(void* argument) {
+    Plan& plan = *static_cast<Plan*>(argument);
+    for (int signal = 1; signal < NSIG; ++signal) {
+        struct sigaction action {};
+        action.sa_handler = SIG_DFL;
+        sigaction(signal, &action, nullptr);  // fails for SIGKILL, SIGSTOP and libc's own: they are fine as they are
+    }
+    if (setsid() < 0) return fail(plan, "cannot make a session");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail(plan, "cannot tie it to this process");
+    if (getppid() != plan.parent) return fail(plan, "this process has gone");
+    for (int target = 0; target < 3; ++target) {
+        if (dup2(plan.descriptors[static_cast<std::size_t>(target)], target) < 0)
+            return fail(plan, "cannot pass its descriptors");
+    }
+    // All others are CLOEXEC already, but for those of libraries that forgot.
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0) {
+        for (int descriptor = 3; descriptor < 65536; ++descriptor) close(descriptor);
+    }
+    umask(077);
+    setpriority(PRIO_PROCESS, 0, kNiceness);
+    const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (score >= 0) {
+        static_cast<void>(!write(score, "500", 3));  // the kernel takes the program before the daemon
+        close(score);
+    }
+    if (chdir(plan.working_directory) != 0) return fail(plan, "cannot enter its working directory");
+    for (std::size_t i = 0; i < plan.limit_count; ++i) {
+        if (setrlimit(plan.limits[i].resource, &plan.limits[i].value) != 0) return fail(plan, "cannot set its limits");
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    execve(plan.argv[0], plan.argv, plan.environment);
+    return fail(plan, "cannot execute it");
+}
+
+std::vector<char*> pointers(std::vector<std::string>& strings) {
+    std::vector<char*> result;
+    result.reserve(strings.size() + 1);
+    for (auto& string : strings) result.push_back(string.data());
+    result.push_back(nullptr);
+    return result;
+}
+
+void add_limits(Plan& plan, const ExecLimits& limits) {
+    const auto add = [&plan](__rlimit_resource resource, rlim_t soft, rlim_t hard) {
+        plan.limits[plan.limit_count++] = {resource, {soft, hard}};
+    };
+    add(RLIMIT_CORE, 0, 0);
+    // SIGXCPU at the soft limit, SIGKILL two seconds later.
+    if (limits.cpu) {
+        const auto seconds = static_cast<rlim_t>(limits.cpu->count());
+        add(RLIMIT_CPU, seconds, seconds + 2);
+    }
+    if (limits.memory_bytes) add(RLIMIT_AS, *limits.memory_bytes, *limits.memory_bytes);
+    if (limits.open_files) add(RLIMIT_NOFILE, *limits.open_files, *limits.open_files);
+    if (limits.processes) add(RLIMIT_NPROC, *limits.processes, *limits.processes);
+    if (limits.file_bytes) add(RLIMIT_FSIZE, *limits.file_bytes, *limits.file_bytes);
+}
+
+}  // namespace
+
+Spawned spawn_program(const ChildSpec& spec, int input, int output, int error_output) {
+    auto arguments = spec.argv;
+    std::vector<std::string> variables;
+    for (const auto& [name, value] : spec.environment) variables.push_back(name + '=' + value);
+    const auto argv = pointers(arguments);
+    const auto environment = pointers(variables);
+    Plan plan{.argv = argv.data(),
+              .environment = environment.data(),
+              .working_directory = spec.working_directory.c_str(),
+              .descriptors = {input, output, error_output},
+              .limits = {},
+              .limit_count = 0,
+              .parent = getpid()};
+    add_limits(plan, spec.limits);
+
+    Spawned spawned;
+    const auto stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
+    // No handler of ours may run in the child while it shares our memory.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    char* const top = stack.get() + (kStackBytes - reinterpret_cast<std::uintptr_t>(stack.get()) % 16);
+    spawned.pid =
+        clone(become_program, top - 64, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &spawned.pidfd);
+    const int clone_error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+
+    if (spawned.pid < 0) {
+        spawned.error = clone_error;
+        spawned.step = "cannot make a process";
+    } else if (plan.error != 0) {
+        spawned.error = plan.error;
+        spawned.step = plan.step;
+        waitpid(spawned.pid, nullptr, 0);  // it has called _exit already
+        close(spawned.pidfd);
+        spawned.pidfd = -1;
+    }
+    return spawned;
+}
+
+}  // namespace jiro::commands

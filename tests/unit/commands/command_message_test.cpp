@@ -1,0 +1,119 @@
+#include "jiro/commands/command_message.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+using Json = nlohmann::json;
+
+// The object form, as newer hubs send it.
+TEST(CommandMessage, reads_an_object) {
+    const auto parsed = parse_command_message(Json::parse(
+        R"({"instanceId":"i","command":"disk /var","commandSyncId":"c1","sessionId":"s","parameters":{"a":"1"}})"));
+    ASSERT_FALSE(parsed.error) << parsed.error->message;
+    EXPECT_EQ(parsed.message.instance_id, "i");
+    EXPECT_EQ(parsed.message.command, "disk /var");
+    EXPECT_EQ(parsed.message.command_sync_id, "c1");
+    EXPECT_EQ(parsed.message.session_id, "s");
+    EXPECT_EQ(parsed.message.parameters, (Parameters{{"a", "1"}}));
+}
+
+// The string form keeps the parameters' order; both forms accept any case, nulls, numbers, booleans, and unknown
+// members.
+TEST(CommandMessage, reads_a_string_that_holds_the_object) {
+    const auto parsed = parse_command_message(Json(
+        R"({"Command":"x","COMMANDSYNCID":"c","sessionid":null,"extra":[1],"Parameters":{"z":1,"b":true,"a":1.50,"n":null}})"));
+    ASSERT_FALSE(parsed.error) << parsed.error->message;
+    EXPECT_EQ(parsed.message.session_id, "");
+    EXPECT_EQ(parsed.message.parameters, (Parameters{{"z", "1"}, {"b", "true"}, {"a", "1.5"}}));
+}
+
+// The contract's own spelling wins over another one of the same name.
+TEST(CommandMessage, prefers_the_exact_member_name) {
+    const auto parsed = parse_command_message(Json{{"Command", "wrong"}, {"command", "right"}, {"commandSyncId", "c"}});
+    EXPECT_EQ(parsed.message.command, "right");
+}
+
+// Every kind of bad message has its own name, and is answerable exactly when its id could be read.
+TEST(CommandMessage, names_what_is_wrong) {
+    const std::string long_text(1048577, 'x');
+    auto many = Json::object();
+    for (int i = 0; i < 257; ++i) many["p" + std::to_string(i)] = "v";
+    std::string deep;
+    for (int i = 0; i < 100; ++i) deep += R"({"a":)";
+    const struct {
+        const char* name;
+        Json argument;
+        errc code;
+        bool answerable;
+    } rows[] = {
+        {"number", 7, errc::not_an_object, false},
+        {"null", nullptr, errc::not_an_object, false},
+        {"array", Json::array({1}), errc::not_an_object, false},
+        {"string that is no JSON", "{half", errc::invalid_json, false},
+        {"string that holds an array", "[1]", errc::not_an_object, false},
+        {"100 levels", deep, errc::invalid_json, false},
+        {"no id", Json{{"command", "x"}}, errc::missing_command_sync_id, false},
+        {"empty id", Json{{"command", "x"}, {"commandSyncId", ""}}, errc::missing_command_sync_id, false},
+        {"numeric id", Json{{"command", "x"}, {"commandSyncId", 1}}, errc::bad_command_sync_id, false},
+        {"long id", Json{{"command", "x"}, {"commandSyncId", std::string(257, 'i')}}, errc::bad_command_sync_id, false},
+        {"line break in id", Json{{"command", "x"}, {"commandSyncId", "a\nb"}}, errc::bad_command_sync_id, false},
+        {"no command", Json{{"commandSyncId", "c"}}, errc::missing_command, true},
+        {"empty command", Json{{"command", ""}, {"commandSyncId", "c"}}, errc::missing_command, true},
+        {"command is a number", Json{{"command", 1}, {"commandSyncId", "c"}}, errc::wrong_member_type, true},
+        {"huge command", Json{{"command", long_text}, {"commandSyncId", "c"}}, errc::command_too_long, true},
+        {"not UTF-8", Json{{"command", "\xFF"}, {"commandSyncId", "c"}}, errc::invalid_text, true},
+        {"session is a number", Json{{"command", "x"}, {"commandSyncId", "c"}, {"sessionId", 1}},
+         errc::wrong_member_type, true},
+        {"parameters are a list", Json{{"command", "x"}, {"commandSyncId", "c"}, {"parameters", Json::array()}},
+         errc::wrong_member_type, true},
+        {"a parameter is an object",
+         Json{{"command", "x"}, {"commandSyncId", "c"}, {"parameters", {{"a", Json::object()}}}},
+         errc::wrong_member_type, true},
+        {"257 parameters", Json{{"command", "x"}, {"commandSyncId", "c"}, {"parameters", many}},
+         errc::too_many_parameters, true},
+        {"huge parameter", Json{{"command", "x"}, {"commandSyncId", "c"}, {"parameters", {{"a", long_text}}}},
+         errc::parameters_too_long, true}};
+    for (const auto& row : rows) {
+        const auto parsed = parse_command_message(row.argument);
+        ASSERT_TRUE(parsed.error) << row.name;
+        EXPECT_EQ(parsed.error->code, row.code) << row.name << ": " << parsed.error->message;
+        EXPECT_EQ(parsed.answerable(), row.answerable) << row.name;
+        EXPECT_LT(parsed.message.command.size(), 1000U) << row.name;
+    }
+}
+
+// The fingerprint tells content apart, and nothing else.
+TEST(CommandMessage, has_a_fingerprint_of_its_content) {
+    CommandMessage message;
+    message.command = "x";
+    message.command_sync_id = "c";
+    message.parameters = {{"a", "1"}, {"b", "2"}};
+    const auto original = fingerprint(message);
+
+    auto reordered = message;
+    std::swap(reordered.parameters[0], reordered.parameters[1]);
+    reordered.session_id = "filled in";
+    EXPECT_EQ(fingerprint(reordered), original);
+
+    auto other_text = message;
+    other_text.command = "y";
+    EXPECT_NE(fingerprint(other_text), original);
+    auto moved_border = message;
+    moved_border.parameters = {{"a1", ""}, {"b", "2"}};
+    EXPECT_NE(fingerprint(moved_border), original);
+}
+
+// The JSON form reads back as the same message.
+TEST(CommandMessage, round_trips_through_json) {
+    CommandMessage message{"i", "say \"hi\"", "c", "s", {{"k", "v\n"}}};
+    const auto parsed = parse_command_message(Json(to_json(message)));
+    ASSERT_FALSE(parsed.error);
+    EXPECT_EQ(parsed.message, message);
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,551 @@
+#include "jiro/commands/dispatcher.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <chrono>
+#include <thread>
+
+#include "fakes.hpp"
+#include "support/fixed_random.hpp"
+#include "support/manual_clock.hpp"
+#include "support/run_task.hpp"
+
+namespace jiro::commands {
+
+using namespace std::chrono_literals;
+using test::FunctionCommand;
+using test::message;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+namespace {
+
+namespace asio = boost::asio;
+
+Task<CommandResult> answer(CommandContext& context) { co_return CommandResult::text(context.argument_text()); }
+
+Task<CommandResult> sleep_one_second(CommandContext& context) {
+    co_await context.clock().sleep_for(1s);
+    co_return CommandResult::text("slept");
+}
+
+Task<CommandResult> sleep_for_ever(CommandContext& context) {
+    co_await context.clock().sleep_for(24h * 365);
+    co_return CommandResult::text("never");
+}
+
+Task<CommandResult> throw_error(CommandContext&) {
+    throw std::runtime_error("the handler broke");
+    co_return CommandResult();
+}
+
+Task<CommandResult> throw_number(CommandContext&) {
+    throw 7;
+    co_return CommandResult();
+}
+
+Task<CommandResult> answer_much(CommandContext&) { co_return CommandResult::text(std::string(2000, 'x')); }
+
+Task<CommandResult> change_session(CommandContext& context) {
+    auto before = context.session_id();
+    context.set_session_id("changed");
+    co_return CommandResult::text(std::move(before));
+}
+
+Task<CommandResult> use_worker(CommandContext& context) {
+    const auto loop = std::this_thread::get_id();
+    const auto id = co_await context.run_on_worker([] { return std::this_thread::get_id(); });
+    co_return CommandResult::text(id == loop ? "same thread" : "another thread");
+}
+
+Task<CommandResult> fail_on_worker(CommandContext& context) {
+    co_await context.run_on_worker([] { throw std::runtime_error("the worker broke"); });
+    co_return CommandResult();
+}
+
+// Catches its cancellation and returns what it has, as exec commands do.
+Task<CommandResult> clean_up_when_cancelled(CommandContext& context) {
+    bool cancelled = false;
+    try {
+        co_await context.clock().sleep_for(24h);
+    } catch (const std::exception&) {
+        cancelled = true;
+    }
+    co_return cancelled ? CommandResult::cancelled("half done") : CommandResult::text("done");
+}
+
+std::shared_ptr<const CommandRegistry> make_commands() {
+    CommandRegistry::Handlers handlers;
+    const auto add = [&](const char* name, FunctionCommand::Body body, auto... change) {
+        CommandDescription description;
+        description.name = name;
+        (change(description), ...);
+        handlers.push_back(std::make_unique<FunctionCommand>(std::move(description), body));
+    };
+    add("answer", answer, [](auto& d) { d.idempotent = true; });
+    add("sleep", sleep_one_second);
+    add("hang", sleep_for_ever);
+    add("single", sleep_one_second, [](auto& d) { d.max_concurrent = 1; });
+    add("quick", sleep_for_ever, [](auto& d) { d.time_limit = 100ms; });
+    add("throw", throw_error);
+    add("throw-number", throw_number);
+    add("much", answer_much);
+    add("session", change_session);
+    add("worker", use_worker);
+    add("worker-fails", fail_on_worker);
+    add("careful", clean_up_when_cancelled);
+    return CommandRegistry::make(std::move(handlers)).value();
+}
+
+class DispatcherTest : public ::testing::Test {
+  protected:
+    ~DispatcherTest() override {
+        workers.join();
+        if (!dispatcher) return;
+        dispatcher->request_stop();
+        dispatcher->cancel_all(CancelReason::shutting_down);
+        jiro::test::settle(context);
+        observer.check();
+    }
+
+    void start(Settings settings = {}) {
+        dispatcher.emplace(context.get_executor(), clock, random, workers, sink, observer, std::move(settings),
+                           make_commands());
+        asio::co_spawn(context, dispatcher->run(), asio::detached);
+        jiro::test::settle(context);
+    }
+
+    Receipt receive(CommandMessage command) {
+        return jiro::test::run_task(context, dispatcher->receive(std::move(command)));
+    }
+
+    // Receives a command and returns its outcome, which must come without time passing.
+    CommandResult result_of(std::string text) {
+        const auto id = "id" + std::to_string(next_id++);
+        receive(message(id, std::move(text)));
+        jiro::test::settle(context);
+        const auto* finished = sink.outcome_of(id);
+        EXPECT_NE(finished, nullptr);
+        return finished != nullptr ? finished->result : CommandResult::failed("no outcome");
+    }
+
+    void pass(Duration duration) {
+        clock.advance(duration);
+        jiro::test::settle(context);
+    }
+
+    asio::io_context context;
+    asio::thread_pool workers{1};
+    jiro::test::ManualClock clock;
+    jiro::test::FixedRandom random{1, 2, 3, 4};
+    test::RecordingSink sink;
+    test::CountingObserver observer;
+    std::optional<Dispatcher> dispatcher;
+    int next_id = 0;
+};
+
+}  // namespace
+
+// The main job: journalled, started, run, settled, in this order, and the receipt knows the outcome.
+TEST_F(DispatcherTest, runs_a_command_and_settles_it) {
+    start();
+
+    const auto receipt = receive(message("c1", "$answer hello  world"));
+    jiro::test::settle(context);
+
+    EXPECT_EQ(receipt.kind(), ReceiptKind::accepted);
+    EXPECT_THAT(sink.received_ids, ElementsAre("c1"));
+    EXPECT_THAT(sink.started_ids, ElementsAre("c1"));
+    EXPECT_TRUE(sink.idempotent_ids.contains("c1"));
+    const auto* finished = sink.outcome_of("c1");
+    ASSERT_NE(finished, nullptr);
+    EXPECT_EQ(finished->command_name, "answer");
+    EXPECT_EQ(finished->message.session_id, "session");
+    EXPECT_EQ(finished->result, CommandResult::text("hello  world"));
+    const auto completion = jiro::test::run_task(context, receipt.finished());
+    EXPECT_TRUE(completion.is_success());
+    EXPECT_EQ(completion.message, "hello  world");
+    EXPECT_EQ(observer.successful, 1);
+}
+
+// Every way in which a command can go wrong has an outcome and a text.
+TEST_F(DispatcherTest, turns_every_failure_into_an_error_result) {
+    Settings settings;
+    settings.max_result_bytes = 1000;
+    start(settings);
+    const struct {
+        const char* text;
+        Outcome outcome;
+        const char* message;
+    } rows[] = {{"throw", Outcome::failed, "the handler broke"},
+                {"throw-number", Outcome::failed, "unknown exception"},
+                {"much", Outcome::failed, "2000 bytes"},
+                {"anser x", Outcome::rejected, "did you mean \"answer\"?"},
+                {"   ", Outcome::rejected, "empty"},
+                {"answer 'x", Outcome::rejected, "not closed"}};
+    for (const auto& row : rows) {
+        const auto result = result_of(row.text);
+        EXPECT_EQ(result.outcome, row.outcome) << row.text;
+        EXPECT_THAT(result.message(), HasSubstr(row.message)) << row.text;
+    }
+    EXPECT_EQ(observer.failed, 6);
+}
+
+// A missing session is created, and a handler may change it; the result carries the final one.
+TEST_F(DispatcherTest, creates_and_carries_the_session) {
+    start();
+    auto command = message("c1", "session");
+    command.session_id.clear();
+
+    receive(std::move(command));
+    jiro::test::settle(context);
+
+    const auto* finished = sink.outcome_of("c1");
+    ASSERT_NE(finished, nullptr);
+    EXPECT_EQ(finished->result.message().size(), 36U) << "a UUID was created";
+    EXPECT_EQ(finished->message.session_id, "changed");
+}
+
+// A malformed message with an id is answered under it, through the journal like any other.
+TEST_F(DispatcherTest, answers_a_malformed_message) {
+    start();
+    jiro::test::run_task(context,
+                         dispatcher->receive(message("c1", ""), Error(errc::missing_command, "no command in it")));
+    jiro::test::settle(context);
+    ASSERT_NE(sink.outcome_of("c1"), nullptr);
+    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::rejected("no command in it"));
+    EXPECT_TRUE(sink.started_ids.empty());
+}
+
+// With InstanceId set, a command for another instance does not run here.
+TEST_F(DispatcherTest, refuses_commands_for_another_instance) {
+    Settings settings;
+    settings.instance_id = "me";
+    start(settings);
+    auto command = message("c1", "answer");
+    command.instance_id = "other";
+    receive(command);
+    command.command_sync_id = "c2";
+    command.instance_id = "ME";
+    receive(command);
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::rejected);
+    EXPECT_EQ(sink.outcome_of("c2")->result.outcome, Outcome::succeeded);
+}
+
+// Texts without a known name go to Commands.Default as a whole, quotes or not.
+TEST_F(DispatcherTest, hands_other_texts_to_the_default_command) {
+    Settings settings;
+    settings.default_command = "answer";
+    start(settings);
+    EXPECT_EQ(result_of("what's up?").message(), "what's up?");
+}
+
+// At most MaxConcurrent run, at most MaxQueued wait, the rest is answered "busy" at once; the order is that of arrival.
+TEST_F(DispatcherTest, limits_what_runs_and_what_waits) {
+    Settings settings;
+    settings.max_concurrent = 2;
+    settings.max_queued = 3;
+    start(settings);
+
+    for (int i = 0; i < 7; ++i) receive(message("c" + std::to_string(i), "sleep"));
+    jiro::test::settle(context);
+
+    EXPECT_THAT(sink.started_ids, ElementsAre("c0", "c1"));
+    EXPECT_EQ(observer.queued, 3);
+    ASSERT_EQ(sink.finished_commands.size(), 2U);
+    EXPECT_THAT(sink.finished_commands[0].result.message(), HasSubstr("busy"));
+    EXPECT_EQ(sink.finished_commands[0].result.outcome, Outcome::rejected);
+
+    pass(1s);
+    pass(1s);
+    pass(1s);
+    EXPECT_THAT(sink.started_ids, ElementsAre("c0", "c1", "c2", "c3", "c4"));
+    EXPECT_EQ(sink.finished_commands.size(), 7U);
+    EXPECT_EQ(observer.most_active, 2);
+    EXPECT_EQ(sink.outcome_of("c4")->queue_time, 2s);
+    EXPECT_EQ(sink.outcome_of("c4")->run_time, 1s);
+}
+
+// A command with a limit of its own lets others pass, and keeps the order among its own kind.
+TEST_F(DispatcherTest, limits_one_command_without_blocking_others) {
+    start();
+    for (const auto* id : {"s1", "s2", "s3"}) receive(message(id, "single"));
+    receive(message("a", "answer"));
+    jiro::test::settle(context);
+    EXPECT_THAT(sink.started_ids, ElementsAre("s1", "a"));
+    EXPECT_TRUE(dispatcher->cancel("s2"));
+    pass(1s);
+    EXPECT_THAT(sink.started_ids, ElementsAre("s1", "a", "s3"));
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("s2")->result, CommandResult::cancelled("cancelled: by the hub"));
+    EXPECT_EQ(sink.finished_commands.size(), 4U);
+}
+
+// The journal's slowness never changes the order in which commands start.
+TEST_F(DispatcherTest, starts_in_arrival_order_whatever_the_journal_does) {
+    std::vector<asio::steady_timer*> gate;
+    sink.gate = &gate;
+    start();
+    for (const auto* id : {"c1", "c2", "c3"}) {
+        asio::co_spawn(context, dispatcher->receive(message(id, "answer")), asio::detached);
+    }
+    jiro::test::settle(context);
+    ASSERT_EQ(gate.size(), 3U);
+
+    gate[2]->cancel();
+    gate[1]->cancel();
+    jiro::test::settle(context);
+    EXPECT_TRUE(sink.started_ids.empty());
+    gate[0]->cancel();
+    jiro::test::settle(context);
+
+    EXPECT_THAT(sink.started_ids, ElementsAre("c1", "c2", "c3"));
+}
+
+// The same command again is ignored; another one under its id is refused; both are counted, neither runs.
+TEST_F(DispatcherTest, recognises_repetitions_and_conflicts) {
+    start();
+    receive(message("c1", "sleep"));
+
+    const auto again = receive(message("c1", "sleep"));
+    const auto other = receive(message("c1", "answer evil"));
+    EXPECT_EQ(again.kind(), ReceiptKind::duplicate);
+    EXPECT_EQ(other.kind(), ReceiptKind::refused);
+    EXPECT_THAT(jiro::test::run_task(context, other.finished()).message, HasSubstr("same commandSyncId"));
+    pass(1s);
+
+    EXPECT_EQ(jiro::test::run_task(context, again.finished()).message, "slept");
+    EXPECT_EQ(sink.finished_commands.size(), 1U);
+    EXPECT_EQ(observer.received_count, 1);
+    EXPECT_EQ(observer.rejections[Rejection::duplicate], 1);
+    EXPECT_EQ(observer.rejections[Rejection::conflicting_content], 1);
+}
+
+// What the journal says about a command that this process does not know.
+TEST_F(DispatcherTest, obeys_the_journals_verdict) {
+    start();
+    const struct {
+        const char* name;
+        Admission admission;
+        ReceiptKind kind;
+        const char* message;
+    } rows[] = {
+        {"settled", {Admission::Kind::already_settled, "", Outcome::failed}, ReceiptKind::duplicate, "sent again"},
+        {"in progress", {Admission::Kind::already_in_progress, "", {}}, ReceiptKind::duplicate, "already"},
+        {"conflict", {Admission::Kind::conflicting_content, "", {}}, ReceiptKind::refused, "same commandSyncId"},
+        {"full", {Admission::Kind::refused_storage, "disk full", {}}, ReceiptKind::refused, "disk full"}};
+    for (const auto& row : rows) {
+        sink.next_admission = row.admission;
+        const auto receipt = receive(message(row.name, "answer"));
+        EXPECT_EQ(receipt.kind(), row.kind) << row.name;
+        EXPECT_THAT(jiro::test::run_task(context, receipt.finished()).message, HasSubstr(row.message)) << row.name;
+    }
+    jiro::test::settle(context);
+    EXPECT_TRUE(sink.started_ids.empty());
+    EXPECT_EQ(observer.received_count, 0);
+    ASSERT_EQ(sink.unstored.size(), 1U);
+    EXPECT_THAT(sink.unstored[0].result.message(), HasSubstr("disk full"));
+
+    sink.next_admission = {};
+    sink.next_error = "I/O error";
+    EXPECT_EQ(receive(message("broken", "answer")).kind(), ReceiptKind::refused);
+    sink.next_error.reset();
+    EXPECT_EQ(result_of("answer on").message(), "on") << "and life goes on";
+}
+
+// A start that cannot be noted does not happen; an outcome that cannot be stored still ends the command.
+TEST_F(DispatcherTest, survives_a_failing_journal) {
+    start();
+    sink.start_fails = true;
+    sink.finish_fails = true;
+    const auto result = result_of("answer x");
+    EXPECT_EQ(result.outcome, Outcome::failed);
+    EXPECT_THAT(result.message(), HasSubstr("disk full"));
+    EXPECT_EQ(observer.failed, 1);
+    EXPECT_EQ(observer.active, 0);
+}
+
+// A command's own limit and the general one.
+TEST_F(DispatcherTest, ends_commands_at_their_time_limit) {
+    Settings settings;
+    settings.timeout = 2s;
+    start(settings);
+    receive(message("own", "quick"));
+    receive(message("general", "hang"));
+    jiro::test::settle(context);
+    pass(100ms);
+    ASSERT_NE(sink.outcome_of("own"), nullptr);
+    EXPECT_EQ(sink.outcome_of("own")->result, CommandResult::timed_out("timed out after 100 ms"));
+    EXPECT_EQ(sink.outcome_of("general"), nullptr);
+    pass(2s);
+    EXPECT_EQ(sink.outcome_of("general")->result.outcome, Outcome::timed_out);
+}
+
+// The hub cancels: a running command and a waiting one end as cancelled, each exactly once.
+TEST_F(DispatcherTest, cancels_what_the_hub_cancels) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("runs", "careful"));
+    receive(message("waits", "answer"));
+    EXPECT_FALSE(dispatcher->cancel("unknown"));
+    EXPECT_TRUE(dispatcher->cancel("waits"));
+    EXPECT_TRUE(dispatcher->cancel("runs"));
+    dispatcher->cancel("runs");
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("waits")->result, CommandResult::cancelled("cancelled: by the hub"));
+    EXPECT_EQ(sink.outcome_of("runs")->result, CommandResult::cancelled("cancelled: by the hub; half done"));
+    EXPECT_FALSE(dispatcher->cancel("runs"));
+}
+
+// A lost connection detaches what runs; it finishes and is counted once.
+TEST_F(DispatcherTest, detaches_running_commands_when_the_connection_is_lost) {
+    start();
+    receive(message("c1", "sleep"));
+    jiro::test::settle(context);
+    dispatcher->connection_lost();
+    dispatcher->connection_lost();
+    EXPECT_EQ(observer.detached_count, 1);
+    EXPECT_EQ(observer.active, 0);
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::text("slept"));
+    EXPECT_EQ(observer.detached_count, 0);
+}
+
+// OnConnectionLost: cancel.
+TEST_F(DispatcherTest, cancels_when_the_connection_is_lost_if_told_so) {
+    Settings settings;
+    settings.on_connection_lost = OnConnectionLost::cancel;
+    start(settings);
+    receive(message("c1", "sleep"));
+    jiro::test::settle(context);
+    dispatcher->connection_lost();
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::cancelled("cancelled: connection lost"));
+}
+
+// Stop, phase 1: what runs may finish, what waits stays in a durable journal. Phase 2: the rest is cancelled and
+// settled.
+TEST_F(DispatcherTest, stops_in_two_phases_with_a_durable_journal) {
+    sink.is_durable = true;
+    Settings settings;
+    settings.max_concurrent = 2;
+    start(settings);
+    receive(message("short", "sleep"));
+    receive(message("long", "hang"));
+    const auto waiting = receive(message("waits", "answer"));
+
+    dispatcher->request_stop();
+    jiro::test::settle(context);
+    EXPECT_TRUE(jiro::test::run_task(context, waiting.finished()).deferred);
+    EXPECT_EQ(observer.deferred_count, 1);
+
+    std::optional<bool> drained;
+    asio::co_spawn(context, dispatcher->drain(clock.now() + 5s), [&](std::exception_ptr, bool all) { drained = all; });
+    jiro::test::settle(context);
+    pass(1s);
+    EXPECT_NE(sink.outcome_of("short"), nullptr);
+    EXPECT_FALSE(drained);
+    pass(4s);
+    EXPECT_EQ(drained, false);
+    dispatcher->cancel_all(CancelReason::shutting_down);
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("long")->result, CommandResult::cancelled("cancelled: shutting down"));
+    EXPECT_TRUE(jiro::test::run_task(context, dispatcher->drain(clock.now() + 1s)));
+    EXPECT_EQ(sink.outcome_of("waits"), nullptr);
+}
+
+// Without a durable journal nothing would remember the waiting ones: they get their outcome now.
+TEST_F(DispatcherTest, cancels_waiting_commands_at_stop_without_a_durable_journal) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("runs", "sleep"));
+    receive(message("waits", "answer"));
+    dispatcher->request_stop();
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("waits")->result, CommandResult::cancelled("cancelled: shutting down"));
+    receive(message("late", "answer"));
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("late")->result.outcome, Outcome::cancelled);
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("runs")->result.outcome, Outcome::succeeded);
+}
+
+// After a restart a journalled command runs without a second receipt, unless it waited too long.
+TEST_F(DispatcherTest, recovers_journalled_commands) {
+    start();
+    dispatcher->recover(message("fresh", "answer x"), clock.wall_now() - 1s);
+    dispatcher->recover(message("old", "answer x"), clock.wall_now() - 2h);
+    jiro::test::settle(context);
+    EXPECT_TRUE(sink.received_ids.empty());
+    EXPECT_EQ(sink.outcome_of("fresh")->result, CommandResult::text("x"));
+    EXPECT_EQ(sink.outcome_of("old")->result.outcome, Outcome::timed_out);
+    EXPECT_EQ(observer.received_count, 2);
+}
+
+// A reload changes what starts from then on; what runs keeps its handler, what waits is looked up anew.
+TEST_F(DispatcherTest, reloads_without_touching_running_commands) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("runs", "sleep"));
+    receive(message("waits", "answer"));
+    jiro::test::settle(context);
+    dispatcher->reload(settings, CommandRegistry::make({}).value());
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("runs")->result, CommandResult::text("slept"));
+    EXPECT_EQ(sink.outcome_of("waits")->result.outcome, Outcome::rejected);
+}
+
+// Work on the pool comes back to the loop with its value or its exception.
+TEST_F(DispatcherTest, runs_work_on_the_worker_pool) {
+    start();
+    receive(message("ok", "worker"));
+    receive(message("bad", "worker-fails"));
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (sink.finished_commands.size() < 2 && std::chrono::steady_clock::now() < deadline) {
+        context.restart();
+        context.run_for(10ms);
+    }
+    ASSERT_NE(sink.outcome_of("ok"), nullptr);
+    ASSERT_NE(sink.outcome_of("bad"), nullptr);
+    EXPECT_EQ(sink.outcome_of("ok")->result.message(), "another thread");
+    EXPECT_EQ(sink.outcome_of("bad")->result, CommandResult::failed("the worker broke"));
+}
+
+// 10,000 at once: each gets exactly one outcome, in linear time.
+TEST_F(DispatcherTest, takes_a_burst) {
+    Settings settings;
+    settings.max_queued = 5000;
+    start(settings);
+    for (int i = 0; i < 10'000; ++i) {
+        asio::co_spawn(context, dispatcher->receive(message("c" + std::to_string(i), i < 16 ? "sleep" : "answer x")),
+                       asio::detached);
+    }
+    jiro::test::settle(context);
+    pass(1s);
+    EXPECT_EQ(sink.finished_commands.size(), 10'000U);
+    EXPECT_EQ(observer.processed, 10'000);
+    EXPECT_EQ(observer.successful, 5016);
+    EXPECT_EQ(observer.most_active, 16);
+}
+
+// `jiro-client exec`: the same path, without hub and journal.
+TEST_F(DispatcherTest, runs_one_command_locally) {
+    auto command = message("", "answer local");
+    command.session_id.clear();
+    const auto finished =
+        jiro::test::run_task(context, run_locally(std::move(command), {}, make_commands(), clock, random, workers));
+    EXPECT_EQ(finished.result, CommandResult::text("local"));
+    EXPECT_EQ(finished.message.session_id.size(), 36U);
+    const auto unknown =
+        jiro::test::run_task(context, run_locally(message("", "nothing"), {}, make_commands(), clock, random, workers));
+    EXPECT_EQ(unknown.result.outcome, Outcome::rejected);
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,135 @@
+#pragma once
+// What the dispatcher's tests put around it: a journal in memory that can be slow, refuse or fail, a counter that
+// checks the monitor's equations at every event, and handlers that do as they are told.
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "jiro/commands/command_observer.hpp"
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/errors.hpp"
+#include "jiro/commands/result_sink.hpp"
+
+namespace jiro::commands::test {
+
+class RecordingSink final : public ResultSink {
+  public:
+    bool durable() const noexcept override { return is_durable; }
+
+    Task<Result<Admission>> received(CommandMessage message, Fingerprint, bool idempotent) override {
+        if (gate != nullptr) {
+            boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
+                                            boost::asio::steady_timer::time_point::max());
+            gate->push_back(&timer);
+            co_await timer.async_wait(kNoThrow);
+        }
+        received_ids.push_back(message.command_sync_id);
+        if (idempotent) idempotent_ids.insert(message.command_sync_id);
+        if (next_error) co_return Error(errc::storage_refused, *next_error);
+        co_return next_admission;
+    }
+
+    Task<Result<>> started(std::string id) override {
+        started_ids.push_back(std::move(id));
+        if (start_fails) co_return Error(errc::storage_refused, "disk full");
+        co_return Result<>();
+    }
+
+    Task<Result<>> finished(FinishedCommand command) override {
+        finished_commands.push_back(std::move(command));
+        if (finish_fails) co_return Error(errc::storage_refused, "disk full");
+        co_return Result<>();
+    }
+
+    Task<> answer_unstored(FinishedCommand command) override {
+        unstored.push_back(std::move(command));
+        co_return;
+    }
+
+    const FinishedCommand* outcome_of(const std::string& id) const {
+        const FinishedCommand* found = nullptr;
+        for (const auto& command : finished_commands) {
+            if (command.message.command_sync_id != id) continue;
+            EXPECT_EQ(found, nullptr) << id << " was settled twice";
+            found = &command;
+        }
+        return found;
+    }
+
+    bool is_durable = false;
+    Admission next_admission;
+    std::optional<std::string> next_error;
+    bool start_fails = false;
+    bool finish_fails = false;
+    std::vector<boost::asio::steady_timer*>* gate = nullptr;  // set: `received` waits until the test cancels the timer
+    std::vector<std::string> received_ids;
+    std::vector<std::string> started_ids;
+    std::set<std::string> idempotent_ids;
+    std::vector<FinishedCommand> finished_commands;
+    std::vector<FinishedCommand> unstored;
+};
+
+class CountingObserver final : public CommandObserver {
+  public:
+    void received(const std::string&) override { ++received_count, ++queued, check(); }
+    void started(const std::string&, const std::string&) override {
+        --queued, ++active;
+        most_active = std::max(most_active, active);
+        check();
+    }
+    void detached(const std::string&) override { --active, ++detached_count, check(); }
+    void finished(const FinishedEvent& event) override {
+        if (event.stage == Stage::queued) --queued;
+        if (event.stage == Stage::active) --active;
+        if (event.stage == Stage::detached) --detached_count;
+        ++processed;
+        ++(event.outcome == Outcome::succeeded ? successful : failed);
+        check();
+    }
+    void deferred(const std::string&) override { --queued, --received_count, ++deferred_count, check(); }
+    void rejected(Rejection why) override { ++rejections[why]; }
+
+    void check() const {
+        EXPECT_EQ(received_count, processed + active + detached_count + queued);
+        EXPECT_EQ(processed, successful + failed);
+        EXPECT_GE(std::min({active, detached_count, queued, processed}), 0);
+    }
+
+    int received_count = 0;
+    int queued = 0;
+    int active = 0;
+    int detached_count = 0;
+    int processed = 0;
+    int successful = 0;
+    int failed = 0;
+    int deferred_count = 0;
+    int most_active = 0;
+    std::map<Rejection, int> rejections;
+};
+
+// A command whose body is a function.
+class FunctionCommand final : public CommandHandler {
+  public:
+    using Body = Task<CommandResult> (*)(CommandContext&);
+    FunctionCommand(CommandDescription description, Body body) : CommandHandler(std::move(description)), body_(body) {}
+    Task<CommandResult> run(CommandContext& context) const override { return body_(context); }
+
+  private:
+    Body body_;
+};
+
+inline CommandMessage message(std::string id, std::string text) {
+    CommandMessage result;
+    result.command_sync_id = std::move(id);
+    result.command = std::move(text);
+    result.session_id = "session";
+    return result;
+}
+
+}  // namespace jiro::commands::test
