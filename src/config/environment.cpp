@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <optional>
 
@@ -14,6 +15,14 @@ namespace jiro::config {
 namespace {
 
 constexpr std::string_view kPrefix = "JIRO_";
+
+// Not configuration: what an exec command's program sees of its command (it may call jiro-client), and what the chaos
+// tests tell the daemon.
+bool is_reserved(std::string_view name) {
+    static constexpr std::array<std::string_view, 5> kNames{"JIRO_COMMAND", "JIRO_COMMAND_ID", "JIRO_SESSION_ID",
+                                                            "JIRO_RUN", "JIRO_FAILPOINT"};
+    return name.starts_with("JIRO_PARAM_") || std::ranges::find(kNames, name) != kNames.end();
+}
 
 std::string upper(std::string_view text) {
     std::string result(text);
@@ -44,7 +53,7 @@ std::vector<Override> read_environment(const Environment& environment, Problems&
     std::vector<Override> overrides;
     std::map<std::size_t, std::string> given;
     for (const auto& [name, text] : environment) {
-        if (!upper(name).starts_with(kPrefix)) continue;
+        if (!upper(name).starts_with(kPrefix) || is_reserved(name)) continue;
         const Place place{"environment " + name};
         const auto found = std::ranges::find(names, upper(name));
         if (found == names.end()) {

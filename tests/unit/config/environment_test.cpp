@@ -23,6 +23,8 @@ TEST(ConfigEnvironment, overrides_the_file) {
                                              {"JIRO_WEBSOCKET__HEADERS", "{ X-Site: vienna }"},
                                              {"JIRO_WEBSOCKET__PROXY", ""},
                                              {"JIRO_COMMANDS__EXEC", "{up: {Program: [/usr/bin/uptime]}}"},
+                                             {"JIRO_PARAM_SERVICE", "of an exec command"},
+                                             {"JIRO_COMMAND_ID", "cmd-1"},
                                              {"JIROX", "not ours"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
     EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);

@@ -1,0 +1,86 @@
+#include "base/log_scrubber.hpp"
+
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+
+namespace jiro::log {
+namespace {
+
+std::string base64(std::string_view text) {
+    std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
+    out.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                                        reinterpret_cast<const unsigned char*>(text.data()),
+                                                        static_cast<int>(text.size()))));
+    return out;
+}
+
+// What looks like a secret by its name is hidden; the words around it stay.
+TEST(LogScrubber, hides_by_name) {
+    struct Row {
+        std::string_view text;
+        std::string_view scrubbed;
+    };
+    const Row rows[] = {
+        {"GET /hub?access_token=abc&x=1", "GET /hub?access_token=***&x=1"},
+        {"GET /hub?id=abc HTTP/1.1", "GET /hub?id=*** HTTP/1.1"},
+        {"/hub?x=1&id=abc&y", "/hub?x=1&id=***&y"},
+        {"?API_KEY=abc#f", "?API_KEY=***#f"},
+        {"Authorization: Bearer abc.def", "Authorization: ***"},
+        {"authorization=Basic abc\nHost: h", "authorization=***\nHost: h"},
+        {"x-api-key: abc", "x-api-key: ***"},
+        {"Set-Cookie: a=b; c=d\r\nX: y", "Set-Cookie: ***\r\nX: y"},
+        {"sent Bearer abc, then", "sent Bearer ***, then"},
+        {R"({"accessToken": "abc", "url":"x"})", R"({"accessToken": "***", "url":"x"})"},
+        {R"({"connectionToken":"abc"})", R"({"connectionToken":"***"})"},
+        {"access_token=\"a b\" c", "access_token=\"***\" c"},
+        {"access_token=a&access_token=b", "access_token=***&access_token=***"},
+        // and what only resembles one stays
+        {"connection_id=abc", "connection_id=abc"},
+        {"command_sync_id=abc", "command_sync_id=abc"},
+        {"id=5 of 7", "id=5 of 7"},
+        {"forbearer x", "forbearer x"},
+        {"WebSocket.AccessToken: must be text", "WebSocket.AccessToken: must be text"},
+        {"access_token=", "access_token="},
+        {"Bearer", "Bearer"},
+        {"", ""},
+    };
+    const Scrubber scrubber;
+    for (const Row& row : rows) EXPECT_EQ(scrubber.scrub(row.text), row.scrubbed);
+    EXPECT_EQ(scrubber.scrub_field("access_token", "anything"), "***");
+    EXPECT_EQ(scrubber.scrub_field("hub", "https://h/?id=5"), "https://h/?id=***");
+}
+
+// A registered value is hidden in every form in which it travels.
+TEST(LogScrubber, hides_registered_values_in_all_forms) {
+    Scrubber scrubber;
+    const std::string secret = "p@ss/word+1?";
+    scrubber.add(secret);
+    EXPECT_EQ(scrubber.scrub("a " + secret + secret + " b"), "a ****** b");
+    EXPECT_EQ(scrubber.scrub("p%40ss%2Fword%2B1%3F"), "***");
+    EXPECT_EQ(scrubber.scrub("p%40ss%2fword%2b1%3f"), "***");
+    for (const std::string_view before : {"", "x", "xy", "user:"}) {
+        const std::string encoded = base64(std::string(before) + secret + "tail");
+        const std::string scrubbed = scrubber.scrub(encoded);
+        EXPECT_NE(scrubbed.find("***"), std::string::npos) << encoded;
+        EXPECT_LE(scrubbed.size(), encoded.size() - 10);
+    }
+}
+
+// Short values would hide ordinary words; the oldest are forgotten, one that is used again is not.
+TEST(LogScrubber, has_limits) {
+    Scrubber scrubber;
+    scrubber.add("short");
+    scrubber.add("");
+    EXPECT_EQ(scrubber.scrub("short"), "short");
+    scrubber.add("secret-kept");
+    for (std::size_t i = 0; i < Scrubber::kMaxSecrets; ++i) {
+        if (i == 10) scrubber.add("secret-kept");
+        scrubber.add("secret-number-" + std::to_string(i) + "-");
+    }
+    EXPECT_EQ(scrubber.scrub("secret-kept"), "***");
+    EXPECT_EQ(scrubber.scrub("secret-number-0-"), "secret-number-0-");
+    EXPECT_EQ(scrubber.scrub("secret-number-63-"), "***");
+}
+
+}  // namespace
+}  // namespace jiro::log
