@@ -1,0 +1,197 @@
+#include "commands/exec/argument_binding.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+using namespace std::string_literals;
+
+namespace {
+
+ExecParameter parameter(std::string name) {
+    ExecParameter result;
+    result.name = std::move(name);
+    return result;
+}
+
+ExecCommand command(std::vector<std::string> program, std::vector<ExecParameter> parameters = {}) {
+    ExecCommand result;
+    result.name = "it";
+    result.program = std::move(program);
+    result.parameters = std::move(parameters);
+    return result;
+}
+
+ArgumentBinding compiled(const ExecCommand& definition) {
+    std::vector<std::string> problems;
+    ArgumentBinding binding(definition, problems);
+    EXPECT_THAT(problems, ElementsAre());
+    return binding;
+}
+
+std::vector<std::string> argv(const ExecCommand& definition, const std::vector<std::string>& words,
+                              const Parameters& parameters = {}) {
+    const auto bound = compiled(definition).bind(words, parameters);
+    return bound ? bound->argv : std::vector<std::string>{"error: " + bound.error().message};
+}
+
+}  // namespace
+
+// Words fill parameters in order, named parameters by name, the rest goes to {args...}, each an element of its own.
+TEST(ArgumentBinding, binds_words_and_parameters) {
+    auto optional = parameter("b");
+    optional.required = false;
+    auto with_default = parameter("c");
+    with_default.default_value = "C";
+    const auto plain =
+        command({"/x", "--a={a}", "{b}", "{{{c}}}", "{args...}", "end"}, {parameter("a"), optional, with_default});
+    EXPECT_THAT(argv(plain, {"1"}), ElementsAre("/x", "--a=1", "{C}", "end"));
+    EXPECT_THAT(argv(plain, {"1", "2", "3", "4", "5 6"}), ElementsAre("/x", "--a=1", "2", "{3}", "4", "5 6", "end"));
+    EXPECT_THAT(argv(plain, {"1"}, {{"C", "x"}, {"unknown", "y"}}), ElementsAre("/x", "--a=1", "{x}", "end"));
+    EXPECT_THAT(argv(plain, {"2"}, {{"a", "1"}}), ElementsAre("/x", "--a=1", "2", "{C}", "end"));
+    EXPECT_THAT(argv(plain, {})[0], HasSubstr("argument a is missing"));
+    EXPECT_THAT(argv(command({"/x", "{a}"}, {parameter("a")}), {"1", "2"})[0], HasSubstr("too many"));
+    EXPECT_THAT(argv(command({"/x", "{print $1}"}), {}), ElementsAre("/x", "{print $1}"));
+}
+
+// Whatever the hub sends arrives as one argv element, byte for byte, or is refused; nothing is interpreted.
+TEST(ArgumentBinding, keeps_injection_attempts_in_one_element) {
+    const auto definition = command({"/x", "{a}", "z"}, {parameter("a")});
+    for (const std::string value : {"a b"s,
+                                    "a'b\"c"s,
+                                    "$(reboot)"s,
+                                    "`id`"s,
+                                    "; rm -rf /"s,
+                                    "| tee x"s,
+                                    "&& true"s,
+                                    "a\nb"s,
+                                    "a\tb"s,
+                                    "*"s,
+                                    "~root"s,
+                                    "${HOME}"s,
+                                    "{a}"s,
+                                    "{args...}"s,
+                                    "%s%n"s,
+                                    "..\\..\\x"s,
+                                    "../../etc/passwd"s,
+                                    "\xF0\x9F\x98\x80"s,
+                                    "\x1b[2J"s,
+                                    ""s,
+                                    std::string(4096, 'x')}) {
+        EXPECT_THAT(argv(definition, {value}), ElementsAre("/x", value, "z"));
+        EXPECT_THAT(argv(definition, {}, {{"a", value}}), ElementsAre("/x", value, "z"));
+    }
+}
+
+// What must not reach a program is refused by name.
+TEST(ArgumentBinding, refuses_dangerous_values) {
+    auto integer = parameter("a");
+    integer.type = ExecParameter::Type::integer;
+    auto number = parameter("a");
+    number.type = ExecParameter::Type::number;
+    auto boolean = parameter("a");
+    boolean.type = ExecParameter::Type::boolean;
+    auto path = parameter("a");
+    path.pattern = "^/[A-Za-z0-9/_.-]*$";
+    auto choice = parameter("a");
+    choice.allowed_values = {"on", "off"};
+    auto short_one = parameter("a");
+    short_one.min_length = 2;
+    short_one.max_length = 3;
+    auto explosive = parameter("a");
+    explosive.pattern = "(a+)+b";
+    const struct {
+        const char* name;
+        ExecParameter parameter;
+        std::string value;
+        const char* objection;  // empty: fine
+    } rows[] = {{"option", parameter("a"), "--output=/etc/passwd", "option"},
+                {"dash", parameter("a"), "-", "option"},
+                {"NUL", parameter("a"), "a\0b"s, "NUL"},
+                {"latin 1", parameter("a"), "caf\xE9", "UTF-8"},
+                {"1 MB", parameter("a"), std::string(1048576, 'x'), "longer than 4096"},
+                {"integer", integer, "42", ""},
+                {"no integer", integer, "4x", "an integer"},
+                {"overflow", integer, "99999999999999999999", "an integer"},
+                {"empty integer", integer, "", "an integer"},
+                {"number", number, "1.5e3", ""},
+                {"nan", number, "nan", "a number"},
+                {"boolean", boolean, "true", ""},
+                {"no boolean", boolean, "yes", "true or false"},
+                {"path", path, "/var/log", ""},
+                {"relative path", path, "var", "does not match"},
+                {"path and line break", path, "/var\n", "does not match"},
+                {"path and command", path, "/var;id", "does not match"},
+                {"choice", choice, "on", ""},
+                {"no choice", choice, "On", "one of on, off"},
+                {"too short", short_one, "x", "shorter than 2"},
+                {"too long", short_one, "xxxx", "longer than 3"},
+                {"explosive", explosive, std::string(4000, 'a'), "a"}};
+    for (const auto& row : rows) {
+        const auto bound = compiled(command({"/x", "{a}"}, {row.parameter})).bind({row.value}, {});
+        EXPECT_EQ(bound.has_value(), *row.objection == '\0') << row.name;
+        if (bound) continue;
+        EXPECT_EQ(bound.error().code, errc::bad_argument) << row.name;
+        EXPECT_THAT(bound.error().message, HasSubstr(row.objection)) << row.name;
+        EXPECT_LT(bound.error().message.size(), 400U) << row.name;
+    }
+    auto dash = parameter("a");
+    dash.allow_leading_dash = true;
+    EXPECT_THAT(argv(command({"/x", "{a}"}, {dash}), {"-n"}), ElementsAre("/x", "-n"));
+    EXPECT_THAT(argv(command({"/x", "{args...}"}), {"ok", "-rf"})[0], HasSubstr("option"));
+}
+
+// With a shell the values stay arguments of the script; they are never part of its text.
+TEST(ArgumentBinding, gives_values_to_a_shell_script_as_arguments) {
+    auto script = command({"echo \"$1\" | wc -c"}, {parameter("text")});
+    script.shell = true;
+    const auto bound = compiled(script).bind({"$(reboot); `id`"}, {}).value();
+    EXPECT_THAT(bound.argv, ElementsAre("/bin/sh", "-c", "echo \"$1\" | wc -c", "it", "$(reboot); `id`"));
+    EXPECT_EQ(bound.environment.front().first, "JIRO_PARAM_TEXT");
+}
+
+// What is wrong with a definition names the key, and all of it is reported.
+TEST(ArgumentBinding, reports_bad_definitions) {
+    auto broken_pattern = parameter("path");
+    broken_pattern.pattern = "([";
+    auto bad_default = parameter("path");
+    bad_default.pattern = "^/";
+    bad_default.default_value = "x";
+    auto shell = command({"ls {path}"}, {parameter("path")});
+    shell.shell = true;
+    const struct {
+        const char* name;
+        ExecCommand command;
+        const char* problem;
+    } rows[] = {{"no program", command({}), "Program: is missing"},
+                {"relative program", command({"df"}), "absolute path"},
+                {"program from the hub", command({"{path}"}, {parameter("path")}), "absolute path"},
+                {"unknown placeholder", command({"/x", "{pth}"}, {parameter("path")}), "did you mean {path}?"},
+                {"rest inside", command({"/x", "-{args...}"}), "of its own"},
+                {"rest twice", command({"/x", "{args...}", "{args...}"}), "twice"},
+                {"broken pattern", command({"/x", "{path}"}, {broken_pattern}), "Parameters.path.Pattern"},
+                {"default", command({"/x", "{path}"}, {bad_default}), "Parameters.path.Default"},
+                {"twice", command({"/x"}, {parameter("a"), parameter("A")}), "twice"},
+                {"name", command({"/x"}, {parameter("a b")}), "Parameters.a b"},
+                {"pasted", shell, "$JIRO_PARAM_PATH"}};
+    for (const auto& row : rows) {
+        auto definition = row.command;
+        definition.source = "config.yaml:7";
+        const auto problems = check_exec_commands({definition});
+        ASSERT_FALSE(problems.empty()) << row.name;
+        EXPECT_THAT(problems.front(), HasSubstr("config.yaml:7: Commands.Exec.it.")) << row.name;
+        EXPECT_THAT(problems.front(), HasSubstr(row.problem)) << row.name;
+    }
+    auto builtin = command({"/x"});
+    builtin.name = "help";
+    EXPECT_THAT(check_exec_commands({builtin}).front(), HasSubstr("taken (built-in)"));
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,391 @@
+// Exec commands with real programs. Time passes really here, but no test waits for a fixed time.
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "commands/exec/output_capture.hpp"
+#include "jiro/commands/dispatcher.hpp"
+#include "support/run_task.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::commands {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+namespace {
+
+std::size_t entries(const char* path) {
+    std::size_t count = 0;
+    DIR* folder = opendir(path);
+    while (folder != nullptr && readdir(folder) != nullptr) ++count;
+    if (folder != nullptr) closedir(folder);
+    return count;
+}
+
+std::string own_children() {
+    std::ifstream file("/proc/thread-self/children");
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+// Processes with this word among their arguments.
+int processes_with(const std::string& word) {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+        std::ifstream file(entry.path() / "cmdline");
+        std::ostringstream text;
+        text << file.rdbuf();
+        if (text.str().starts_with("sleep") && text.str().find(word) != std::string::npos) ++count;
+    }
+    return count;
+}
+
+class ExecCommandTest : public ::testing::Test {
+  protected:
+    static ExecCommand script(std::string text) {
+        ExecCommand command;
+        command.name = "it";
+        command.program = {std::move(text)};
+        command.shell = true;
+        command.timeout = 20s;
+        command.kill_grace = 200ms;
+        return command;
+    }
+
+    static ExecCommand program(std::vector<std::string> argv) {
+        auto command = script("");
+        command.shell = false;
+        command.program = std::move(argv);
+        return command;
+    }
+
+    FinishedCommand run_full(ExecCommand command, std::string arguments = {}, Parameters parameters = {}) {
+        Settings settings;
+        settings.exec = {std::move(command)};
+        auto registry = make_registry(settings, {});
+        if (!registry) {
+            ADD_FAILURE() << registry.error().message;
+            return {};
+        }
+        CommandMessage message;
+        message.command = "it " + arguments;
+        message.command_sync_id = "sync-1";
+        message.session_id = "session-1";
+        message.parameters = std::move(parameters);
+        return jiro::test::run_task(
+            context, run_locally(std::move(message), std::move(settings), *registry, clock, random, workers));
+    }
+
+    CommandResult run(ExecCommand command, std::string arguments = {}) {
+        return run_full(std::move(command), std::move(arguments)).result;
+    }
+
+    // A program that writes its exact arguments, one a line, ended by NUL.
+    ExecCommand show_arguments(std::vector<std::string> arguments, std::vector<ExecParameter> parameters) {
+        const auto path = files.write("show", "#!/bin/sh\nfor a in \"$@\"; do printf '[%s]' \"$a\"; done\n");
+        chmod(path.c_str(), 0755);
+        arguments.insert(arguments.begin(), path.string());
+        auto command = program(std::move(arguments));
+        command.parameters = std::move(parameters);
+        command.result = ExecResultKind::text;
+        return command;
+    }
+
+    jiro::test::TempDir files;
+    boost::asio::io_context context;
+    boost::asio::thread_pool workers{1};
+    SystemClock clock;
+    SystemRandom random;
+};
+
+}  // namespace
+
+// The plain case: argv, output, exit code.
+TEST_F(ExecCommandTest, runs_a_program) {
+    ExecParameter path;
+    path.name = "path";
+    path.default_value = "/";
+    auto command = program({"/bin/ls", "-d", "{path}"});
+    command.parameters = {path};
+    EXPECT_EQ(run(command), CommandResult::text("/\n"));
+    EXPECT_EQ(run(command, "/tmp"), CommandResult::text("/tmp\n"));
+}
+
+// What the program really saw, after the whole way through the command line.
+TEST_F(ExecCommandTest, passes_injection_attempts_as_plain_arguments) {
+    ExecParameter value;
+    value.name = "value";
+    value.max_length = 100000;
+    const auto command = show_arguments({"{value}", "end"}, {value});
+    for (const char* text : {"a b", "a;reboot", "$(reboot)", "`id`", "a|b&c>d<e", "a\nb", "*", "~", "${HOME}", "%n",
+                             "\"q\"", "\xC3\xA4"}) {
+        const auto finished = run_full(command, {}, {{"value", text}});
+        EXPECT_EQ(finished.result.message(), '[' + std::string(text) + "][end]");
+    }
+    EXPECT_EQ(run(command, R"("two words")").message(), "[two words][end]");
+    EXPECT_EQ(run(command, "two words").outcome, Outcome::rejected);
+    EXPECT_EQ(run(command, "-rf").outcome, Outcome::rejected);
+    const std::string long_value(100000, 'x');
+    EXPECT_EQ(run_full(command, {}, {{"value", long_value}}).result.message(), '[' + long_value + "][end]");
+}
+
+// An argument over the system's limit has a name, too.
+TEST_F(ExecCommandTest, names_an_argument_that_is_too_long_for_the_system) {
+    ExecParameter value;
+    value.name = "value";
+    value.max_length = 10000000;
+    auto command = program({"/bin/true", "{value}"});
+    command.parameters = {value};
+    const auto finished = run_full(command, {}, {{"value", std::string(1000000, 'x')}});
+    EXPECT_THAT(finished.result.message(), HasSubstr("arguments are too long"));
+}
+
+// Each way of not starting has a name.
+TEST_F(ExecCommandTest, names_why_a_program_does_not_start) {
+    const auto plain = files.write("plain", "#!/bin/sh\n");
+    const auto no_interpreter = files.write("lost", "#!/no/such/interpreter\n");
+    const auto no_line = files.write("noline", "echo hello\n");
+    for (const auto& file : {no_interpreter, no_line}) chmod(file.c_str(), 0755);
+    const struct {
+        const char* name;
+        std::string path;
+        const char* reason;
+    } rows[] = {{"missing", "/no/such/program", "No such file"},
+                {"not executable", plain.string(), "Permission denied"},
+                {"directory", files.path().string(), "is a directory"},
+                {"no interpreter", no_interpreter.string(), "interpreter that it names is missing"},
+                {"no #! line", no_line.string(), "no #! line"}};
+    for (const auto& row : rows) {
+        const auto result = run(program({row.path}));
+        EXPECT_EQ(result.outcome, Outcome::failed) << row.name;
+        EXPECT_THAT(result.message(), AllOf(HasSubstr("cannot start " + row.path), HasSubstr(row.reason))) << row.name;
+    }
+    auto lost = program({"/bin/true"});
+    lost.working_directory = "/no/such/folder";
+    EXPECT_THAT(run(lost).message(), HasSubstr("working directory"));
+}
+
+// Each way of ending has an outcome of its own; standard error's tail says why.
+TEST_F(ExecCommandTest, tells_the_ends_apart) {
+    auto limited = script("sleep 60");
+    limited.timeout = 100ms;
+    auto stubborn = script("trap '' TERM; echo before; while :; do sleep 1; done");
+    stubborn.timeout = 300ms;
+    auto accepted = script("exit 3");
+    accepted.success_exit_codes = {0, 3};
+    auto cpu = script("while :; do :; done");
+    cpu.limits.cpu = 1s;
+    auto file = script("exec head -c 100000 /dev/zero > " + (files.path() / "big").string());
+    file.limits.file_bytes = 1000;
+    auto memory = program({"/usr/bin/head", "-c", "1", "/dev/zero"});
+    memory.limits.memory_bytes = 4096;
+    const struct {
+        const char* name;
+        ExecCommand command;
+        Outcome outcome;
+        const char* text;
+    } rows[] = {{"prints nothing", script(":"), Outcome::succeeded, ""},
+                {"exit code", script("echo why >&2; exit 7"), Outcome::failed, "exit code 7: why"},
+                {"accepted exit code", accepted, Outcome::succeeded, ""},
+                {"segmentation fault", script("kill -SEGV $$"), Outcome::failed, "signal 11 (SIGSEGV)"},
+                {"killed as by the OOM killer", script("kill -KILL $$"), Outcome::failed, "out of memory?"},
+                {"time limit", limited, Outcome::timed_out, "timed out after"},
+                {"ignores TERM", stubborn, Outcome::timed_out, "before"},
+                {"closes its output early", script("exec >&- 2>&-; sleep 0.1; exit 4"), Outcome::failed, "exit code 4"},
+                {"CPU limit", cpu, Outcome::failed, "CPU limit"},
+                {"file size limit", file, Outcome::failed, "file size limit"},
+                {"memory limit", memory, Outcome::failed, ""}};
+    for (const auto& row : rows) {
+        const auto result = run(row.command);
+        EXPECT_EQ(result.outcome, row.outcome) << row.name << ": " << result.message();
+        EXPECT_THAT(result.message(), HasSubstr(row.text)) << row.name;
+    }
+}
+
+// Output becomes what the definition promises; `automatic` looks at it.
+TEST_F(ExecCommandTest, makes_results_of_output) {
+    const char* graph =
+        R"(printf '{"message":"m","data":{"t":[1,2],"v":[3,4]},"xAxis":"t","yAxis":"v","units":{"v":"W"}}')";
+    const struct {
+        const char* name;
+        ExecResultKind kind;
+        const char* script;
+        CommandResult result;
+    } rows[] = {
+        {"text", ExecResultKind::text, "echo '{}'", CommandResult::text("{}\n")},
+        {"json", ExecResultKind::json, "echo ' {\"a\":1} '", CommandResult::text("{\"a\":1}", TextType::json)},
+        {"markdown", ExecResultKind::markdown, "echo '# x'", CommandResult::text("# x\n", TextType::markdown)},
+        {"html", ExecResultKind::html, "echo '<p>'", CommandResult::text("<p>\n", TextType::html)},
+        {"base64", ExecResultKind::base64, "printf foo", CommandResult::text("Zm9v", TextType::base64)},
+        {"graph", ExecResultKind::graph, graph,
+         CommandResult::graph({"m", R"({"t":[1,2],"v":[3,4]})", "", "t", "v", {{"v", "W"}}})},
+        {"auto: text", ExecResultKind::automatic, "echo hi", CommandResult::text("hi\n")},
+        {"auto: json", ExecResultKind::automatic, "echo '[1]'", CommandResult::text("[1]", TextType::json)},
+        {"auto: half json", ExecResultKind::automatic, "echo '[1'", CommandResult::text("[1\n")},
+        {"auto: html", ExecResultKind::automatic, "printf '<!DOCTYPE html>'",
+         CommandResult::text("<!DOCTYPE html>", TextType::html)},
+        {"auto: graph", ExecResultKind::automatic, graph,
+         CommandResult::graph({"m", R"({"t":[1,2],"v":[3,4]})", "", "t", "v", {{"v", "W"}}})},
+        {"auto: binary", ExecResultKind::automatic, R"(printf '\0\1')", CommandResult::text("AAE=", TextType::base64)},
+        {"text that is not UTF-8", ExecResultKind::text, R"(printf '\351')",
+         CommandResult::text("6Q==", TextType::base64)}};
+    for (const auto& row : rows) {
+        auto command = script(row.script);
+        command.result = row.kind;
+        EXPECT_EQ(run(command), row.result) << row.name;
+    }
+    auto liar = script("echo no json");
+    liar.result = ExecResultKind::json;
+    EXPECT_THAT(run(liar).message(), HasSubstr("not the JSON"));
+    liar.result = ExecResultKind::graph;
+    EXPECT_EQ(run(liar).outcome, Outcome::failed);
+}
+
+// Standard input is the message as JSON; a program that does not read it is no problem.
+TEST_F(ExecCommandTest, feeds_the_message_to_standard_input) {
+    auto command = program({"/bin/cat"});
+    command.standard_input = ExecStandardInput::message;
+    const auto finished = run_full(command, "", {{"k", "v"}});
+    EXPECT_THAT(finished.result.message(), AllOf(HasSubstr("\"commandSyncId\":\"sync-1\""), HasSubstr("\"k\":\"v\"")));
+    auto deaf = program({"/bin/true"});
+    deaf.standard_input = ExecStandardInput::message;
+    EXPECT_TRUE(run_full(deaf, "", {{"k", std::string(500000, 'x')}}).result.is_success());
+    EXPECT_EQ(run(program({"/bin/cat"})), CommandResult::text("")) << "without it there is nothing to read";
+}
+
+// The environment is empty but for the documented and the listed; nothing of ours leaks, no descriptor either.
+TEST_F(ExecCommandTest, gives_a_clean_environment) {
+    setenv("JIRO_APIKEY", "very-secret", 1);
+    auto command = script("env; ls /proc/self/fd | wc -l; umask; pwd; cat /proc/self/status | grep -E 'Sig(Blk|Ign)'");
+    command.environment = {{"LISTED", "yes"}, {"LANG", "de_DE"}};
+    const auto text = run(command).message();
+    unsetenv("JIRO_APIKEY");
+    EXPECT_THAT(text, AllOf(HasSubstr("LISTED=yes"), HasSubstr("LANG=de_DE"), HasSubstr("JIRO_COMMAND_ID=sync-1"),
+                            Not(HasSubstr("secret")), HasSubstr("\n4\n"), HasSubstr("0077")));
+    EXPECT_THAT(text, AllOf(HasSubstr("SigBlk:\t0000000000000000"), HasSubstr("SigIgn:\t0000000000000000")));
+}
+
+// With the protection that the daemon switches on at its start, a program of the same user cannot read its environment.
+TEST_F(ExecCommandTest, cannot_read_the_environment_of_a_protected_daemon) {
+    if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+    prctl(PR_SET_DUMPABLE, 0);
+    const auto result = run(program({"/bin/cat", "/proc/" + std::to_string(getpid()) + "/environ"}));
+    prctl(PR_SET_DUMPABLE, 1);
+    EXPECT_THAT(result.message(), HasSubstr("denied"));
+}
+
+// However much is printed, memory is bounded, the program never blocks, and head, tail and total are there.
+TEST_F(ExecCommandTest, cuts_long_output) {
+    auto command = script("echo first; head -c 100000000 /dev/zero | tr '\\0' x; echo last");
+    command.max_output_bytes = 1000;
+    const auto text = run(command).message();
+    EXPECT_THAT(text, AllOf(HasSubstr("first"), HasSubstr("last"), HasSubstr("bytes left out")));
+    EXPECT_LT(text.size(), 1100U);
+    command.result = ExecResultKind::json;
+    EXPECT_THAT(run(command).message(), HasSubstr("over MaxOutputBytes"));
+    auto endless = script("exec yes");
+    endless.timeout = 300ms;
+    endless.max_output_bytes = 1000;
+    EXPECT_EQ(run(endless).outcome, Outcome::timed_out);
+}
+
+// Head and tail of the capture itself, at the borders.
+TEST(OutputCaptureTest, keeps_head_and_tail) {
+    OutputCapture capture(8);
+    for (const char* part : {"ab", "cd", "efgh"}) capture.append(part);
+    EXPECT_FALSE(capture.is_cut());
+    EXPECT_EQ(capture.text(), "abcdefgh");
+    for (int i = 0; i < 1000; ++i) capture.append("0123456789");
+    capture.append("XYZ");
+    EXPECT_TRUE(capture.is_cut());
+    EXPECT_EQ(capture.total_bytes(), 10011U);
+    EXPECT_THAT(capture.text(), ::testing::EndsWith("89XYZ"));
+    EXPECT_EQ(capture.tail(3), "XYZ");
+}
+
+// What a program leaves behind is ended: in the background, in a session of its own, as a daemon, with its traces
+// removed.
+TEST_F(ExecCommandTest, ends_what_a_program_leaves_behind) {
+    const std::string mark = "31" + std::to_string(getpid());
+    const char* rows[] = {"sleep MARK >/dev/null 2>&1 & echo done", "setsid sleep MARK >/dev/null 2>&1 & echo done",
+                          "(setsid sh -c 'sleep MARK & sleep MARK' >/dev/null 2>&1 &) ; echo done",
+                          "env -i setsid sleep MARK >/dev/null 2>&1 & echo done"};
+    for (std::string row : rows) {
+        while (row.find("MARK") != std::string::npos) row.replace(row.find("MARK"), 4, mark);
+        EXPECT_EQ(run(script(row)), CommandResult::text("done\n")) << row;
+        EXPECT_EQ(processes_with(mark), 0) << row;
+    }
+    EXPECT_EQ(own_children(), "");
+}
+
+// A program that is stopped takes its whole family along, whatever sessions they made.
+TEST_F(ExecCommandTest, ends_the_family_of_a_program_that_times_out) {
+    auto command =
+        script("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & trap '' TERM; while :; do sleep 1; done");
+    command.timeout = 300ms;
+    const auto before = clock.now();
+    EXPECT_EQ(run(command).outcome, Outcome::timed_out);
+    EXPECT_LT(clock.now() - before, 10s);
+    EXPECT_EQ(own_children(), "");
+}
+
+// A leaked pipe holds the result up for two seconds, not for ever.
+TEST_F(ExecCommandTest, does_not_wait_for_a_leaked_pipe) {
+    const auto before = clock.now();
+    const auto result = run(script("echo done; sleep 300 &"));
+    EXPECT_THAT(result.message(), HasSubstr("done"));
+    EXPECT_LT(clock.now() - before, 8s);
+    EXPECT_EQ(own_children(), "");
+}
+
+// Cancelling ends the program and still yields an outcome, with what it said.
+TEST_F(ExecCommandTest, is_cancelled) {
+    Settings settings;
+    settings.exec = {script("echo started >&2; sleep 60")};
+    auto registry = make_registry(settings, {}).value();
+    CommandMessage message;
+    message.command = "it";
+    std::optional<FinishedCommand> finished;
+    boost::asio::cancellation_signal signal;
+    boost::asio::steady_timer timer(context, 300ms);
+    timer.async_wait([&](auto) { signal.emit(boost::asio::cancellation_type::terminal); });
+    boost::asio::co_spawn(
+        context, run_locally(message, settings, registry, clock, random, workers),
+        boost::asio::bind_cancellation_slot(
+            signal.slot(), [&](std::exception_ptr, FinishedCommand result) { finished = std::move(result); }));
+    context.run();
+    ASSERT_TRUE(finished);
+    EXPECT_EQ(finished->result.outcome, Outcome::cancelled);
+    EXPECT_THAT(finished->result.message(), HasSubstr("cancelled"));
+    EXPECT_EQ(own_children(), "");
+}
+
+// Two hundred runs leave no zombie, no descriptor and no thread behind. (scripts run this with 1,000.)
+TEST_F(ExecCommandTest, leaves_nothing_behind_after_many_runs) {
+    const char* wanted = getenv("JIRO_TEST_RUNS");
+    const int runs = wanted != nullptr ? atoi(wanted) : 200;
+    run(program({"/bin/true"}));
+    const auto descriptors = entries("/proc/self/fd");
+    const auto threads = entries("/proc/self/task");
+    for (int i = 0; i < runs; ++i) ASSERT_TRUE(run(program({"/bin/true"})).is_success()) << i;
+    EXPECT_EQ(own_children(), "");
+    EXPECT_EQ(entries("/proc/self/fd"), descriptors);
+    EXPECT_EQ(entries("/proc/self/task"), threads);
+}
+
+}  // namespace jiro::commands
