@@ -4,7 +4,6 @@
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "jiro/base/log.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
 
 namespace jiro::signalr {
@@ -13,9 +12,6 @@ using namespace boost::asio::experimental::awaitable_operators;
 using nlohmann::json;
 
 namespace {
-
-constexpr log::Logger kLog{"signalr"};
-constexpr std::size_t kServerDefaultLimit = 32'768;
 
 Error not_active() { return Error(errc::not_active, "the connection is not active"); }
 

@@ -36,8 +36,10 @@ HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dep
       environment_(dependencies.environment ? std::move(dependencies.environment) : process_environment),
       fsm_(dependencies.random, std::move(dependencies.retry_policy)),
       dispatcher_(std::make_shared<InvocationDispatcher>(executor,
-                                                         [this] {
-                                                             if (session_) session_->room_changed();
+                                                         [current = current_session_] {
+                                                             if (const auto session = current->lock()) {
+                                                                 session->room_changed();
+                                                             }
                                                          })),
       uploads_([](const std::exception_ptr&) { kLog.error("An upload's coroutine failed"); }),
       wake_(executor),
@@ -97,6 +99,7 @@ Task<> HubConnection::Impl::stay_connected() {
         }
         session_ =
             std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome.connection), *dispatcher_);
+        *current_session_ = session_;
         conclude(fsm_.opened(clock_.now()), nullptr);
         co_await serve();
     }

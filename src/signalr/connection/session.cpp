@@ -15,6 +15,7 @@ namespace {
 
 constexpr log::Logger kLog{"signalr"};
 constexpr std::uint16_t kNormalClosure = 1000;
+constexpr std::size_t kServerDefaultLimit = 32'768;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
 // While calls of ours are open their Completions must be read, or handlers that await them would never make room.
 constexpr std::size_t kPendingFactorWithOpenCalls = 4;
@@ -98,7 +99,8 @@ Task<> Session::wait_until_readable() {
 }
 
 bool Session::must_pause_reading() const {
-    if (is_full()) return true;
+    // Not while only the resume buffer is full: the Ack that empties it must be read.
+    if (outgoing_.size() >= settings_.max_send_queue_bytes) return true;
     if (overfull_stream_ && !overfull_stream_->end && overfull_stream_->items.size() >= settings_.max_stream_items) {
         return true;
     }
@@ -260,6 +262,13 @@ Result<void> Session::post(const HubMessage& message) {
     const auto before = outgoing_.size();
     auto appended = append_record(outgoing_, message);
     if (!appended) return appended;
+    const auto size = outgoing_.size() - before;
+    if (size > kServerDefaultLimit) {
+        kLog.warn(
+            "A message to the hub is over 32 KB: a server with the default MaximumReceiveMessageSize closes the "
+            "connection on it",
+            {{"bytes", size}});
+    }
     if (established_.stateful && is_trackable(message)) sent_.sent(std::string_view(outgoing_).substr(before));
     outgoing_changed_.notify();
     return appended;

@@ -1,0 +1,287 @@
+// The pure parts: records, messages, URLs, cookies, proxies, and the policy of when to try again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jiro/signalr/base64.hpp"
+#include "jiro/signalr/errors.hpp"
+#include "signalr/connection/connection_fsm.hpp"
+#include "signalr/connection/keep_alive.hpp"
+#include "signalr/connection/resume_buffer.hpp"
+#include "signalr/protocol/cookie_jar.hpp"
+#include "signalr/protocol/json_codec.hpp"
+#include "signalr/protocol/negotiate.hpp"
+#include "signalr/protocol/record_splitter.hpp"
+#include "support/fixed_random.hpp"
+
+namespace jiro::signalr {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using testing::HasSubstr;
+
+constexpr TimePoint kStart{1h};
+
+Url url(const char* text) { return *Url::parse(text); }
+
+std::vector<std::string> split(RecordSplitter& splitter, std::string_view chunk) {
+    std::vector<std::string> records;
+    splitter.feed(chunk);
+    while (const auto record = splitter.next()) records.emplace_back(*record);
+    return records;
+}
+
+// Records come out whole, however the chunks are cut.
+TEST(RecordSplitter, joins_and_cuts) {
+    RecordSplitter splitter(10);
+    EXPECT_THAT(split(splitter, "ab"), testing::IsEmpty());
+    EXPECT_TRUE(splitter.has_partial());
+    EXPECT_THAT(split(splitter,
+                      "c\x1e"
+                      "d\x1e\x1e"
+                      "ef"),
+                testing::ElementsAre("abc", "d", ""));
+    EXPECT_THAT(split(splitter, "\x1e"), testing::ElementsAre("ef"));
+    EXPECT_FALSE(splitter.has_partial());
+}
+
+// The limit holds for a record in one chunk and for one in many, and nothing comes after it.
+TEST(RecordSplitter, limits_a_record) {
+    RecordSplitter whole(3);
+    EXPECT_THAT(split(whole,
+                      "abc\x1e"
+                      "abcd\x1e"
+                      "a\x1e"),
+                testing::ElementsAre("abc"));
+    EXPECT_TRUE(whole.overflowed());
+
+    RecordSplitter pieces(3);
+    EXPECT_THAT(split(pieces, "ab"), testing::IsEmpty());
+    EXPECT_THAT(split(pieces, "cd"), testing::IsEmpty());
+    EXPECT_TRUE(pieces.overflowed());
+    EXPECT_THAT(split(pieces, "\x1e"), testing::IsEmpty());
+}
+
+// 64-bit integers survive both ways.
+TEST(JsonCodec, keeps_integers_exact) {
+    const auto message =
+        parse_record(R"({"type":1,"target":"T","arguments":[18446744073709551615,-9223372036854775808]})");
+    std::string out;
+    ASSERT_TRUE(append_record(out, *message));
+    EXPECT_THAT(out, HasSubstr("[18446744073709551615,-9223372036854775808]"));
+}
+
+// Each kind of bad record has its name, and no error quotes the record.
+TEST(JsonCodec, names_what_is_wrong) {
+    struct Row {
+        const char* name;
+        std::string record;
+        errc code;
+    };
+    const std::string deep =
+        R"({"type":1,"target":"T","arguments":)" + std::string(64, '[') + std::string(64, ']') + "}";
+    const Row rows[] = {
+        {"empty", "", errc::invalid_json},
+        {"array", "[canary]", errc::invalid_json},
+        {"text behind", "{\"type\":6}canary", errc::invalid_json},
+        {"NUL behind", std::string("{\"type\":6}\0canary", 17), errc::invalid_json},
+        {"byte order mark", "\xEF\xBB\xBF{\"type\":6}", errc::invalid_json},
+        {"lone surrogate", R"({"type":6,"x":"\ud800canary"})", errc::invalid_json},
+        {"huge number", R"({"type":6,"x":1e999})", errc::invalid_json},
+        {"bad UTF-8", "{\"type\":6,\"canary\":\"\xFF\"}", errc::invalid_utf8},
+        {"65 levels", deep, errc::nesting_too_deep},
+        {"both result and error", R"({"type":3,"invocationId":"1","result":1,"error":"x"})", errc::protocol_error},
+        {"fractional type", R"({"type":"6"})", errc::protocol_error},
+    };
+    for (const Row& row : rows) {
+        const auto message = parse_record(row.record);
+        ASSERT_FALSE(message) << row.name;
+        EXPECT_EQ(message.error().code, row.code) << row.name << ": " << message.error().message;
+        EXPECT_THAT(message.error().message, testing::Not(HasSubstr("canary"))) << row.name;
+    }
+}
+
+// A text that is not UTF-8 cannot be sent; nothing is appended.
+TEST(JsonCodec, refuses_to_write_bad_utf8) {
+    std::string out = "before";
+    InvocationMessage message;
+    message.target = "T";
+    message.arguments = json::array({"\xFF"});
+    EXPECT_EQ(append_record(out, message).error().code, errc::invalid_utf8);
+    EXPECT_EQ(out, "before");
+}
+
+// RFC 4648's examples.
+TEST(Base64, encodes_every_length) {
+    EXPECT_EQ(to_base64(""), "");
+    EXPECT_EQ(to_base64("f"), "Zg==");
+    EXPECT_EQ(to_base64("fo"), "Zm8=");
+    EXPECT_EQ(to_base64("foo"), "Zm9v");
+    EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");
+}
+
+// Typed handlers take what fits exactly.
+TEST(Binding, checks_count_and_types) {
+    std::int8_t small = 0;
+    EXPECT_TRUE(read_argument(json(127), small));
+    EXPECT_FALSE(read_argument(json(128), small));
+    EXPECT_FALSE(read_argument(json(1.0), small));
+    EXPECT_FALSE(read_argument(json("1"), small));
+    double number = 0;
+    EXPECT_TRUE(read_argument(json(2), number));
+    const auto handler = bind<int>([](int) -> Task<> { co_return; });
+    Invocation invocation;
+    EXPECT_THROW(static_cast<void>(handler(invocation)), ArgumentMismatch);
+}
+
+// Cookies go back where they came from.
+TEST(CookieJar, scopes_cookies) {
+    CookieJar jar;
+    jar.store(url("https://a.example/hub/negotiate"), "sticky=1; Path=/; Secure");
+    jar.store(url("https://a.example/hub/negotiate"), "deep=2; Path=/other");
+    jar.store(url("https://a.example/hub/negotiate"), "wide=3; Path=/; Domain=.example.org");
+    jar.store(url("https://a.example/hub/negotiate"), "sub=4; Path=/; Domain=a.example");
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sticky=1; sub=4");
+    EXPECT_EQ(jar.header_for(url("ws://a.example/hub")), "sub=4");
+    EXPECT_EQ(jar.header_for(url("wss://b.example/hub")), "");
+    jar.store(url("https://a.example/x"), "sticky=; Path=/; Max-Age=0");
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sub=4");
+}
+
+// The environment's proxies and their exceptions.
+TEST(ProxyFor, follows_the_environment) {
+    std::map<std::string, std::string, std::less<>> variables{{"HTTPS_PROXY", "http://u:p@proxy:3128"},
+                                                              {"no_proxy", "internal.test,10.0.0.0/8, .corp"}};
+    const Environment environment = [&](std::string_view name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+    };
+    Settings settings;
+    const auto through = [&](const char* target) {
+        const auto proxy = proxy_for(settings, url(target), environment);
+        return proxy && *proxy ? (*proxy)->authority() : std::string("direct");
+    };
+    EXPECT_EQ(through("https://hub.test/"), "proxy:3128");
+    EXPECT_EQ(through("wss://hub.test/"), "proxy:3128");
+    EXPECT_EQ(through("http://hub.test/"), "direct");
+    EXPECT_EQ(through("https://internal.test/"), "direct");
+    EXPECT_EQ(through("https://a.internal.test/"), "direct");
+    EXPECT_EQ(through("https://10.1.2.3/"), "direct");
+    EXPECT_EQ(through("https://x.corp/"), "direct");
+    EXPECT_EQ(through("https://localhost/"), "direct");
+    settings.proxy = url("http://own:1");
+    EXPECT_EQ(through("https://localhost/"), "own:1");
+    settings.proxy = url("https://own:1");
+    EXPECT_FALSE(proxy_for(settings, url("https://hub.test/"), environment));
+}
+
+// Seconds, dates, and neither.
+TEST(RetryAfter, reads_both_forms) {
+    const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);
+    EXPECT_EQ(parse_retry_after("120", now), 120s);
+    EXPECT_EQ(parse_retry_after("Sun, 22 Nov 2026 00:01:00 GMT", now), 60s);
+    EXPECT_EQ(parse_retry_after("99999999999999999999", now), 24h);
+    EXPECT_EQ(parse_retry_after("soon", now), std::nullopt);
+}
+
+// Silence of the server counts only while we read.
+TEST(KeepAlive, does_not_count_silence_while_reading_is_paused) {
+    KeepAlive keep_alive(15s, 30s, kStart);
+    EXPECT_FALSE(keep_alive.ping_due(kStart + 14s));
+    EXPECT_TRUE(keep_alive.ping_due(kStart + 15s));
+    keep_alive.reading_paused();
+    EXPECT_FALSE(keep_alive.server_is_silent(kStart + 100s));
+    keep_alive.reading_resumed(kStart + 100s);
+    EXPECT_FALSE(keep_alive.server_is_silent(kStart + 129s));
+    EXPECT_TRUE(keep_alive.server_is_silent(kStart + 130s));
+}
+
+// Acks release in order; impossible ones change nothing.
+TEST(ResumeBuffer, releases_what_was_acknowledged) {
+    ResumeBuffer buffer(6);
+    for (const char* record : {"aa", "bb", "cc"}) buffer.sent(record);
+    EXPECT_TRUE(buffer.is_full());
+    buffer.acknowledged(2);
+    buffer.acknowledged(1);
+    EXPECT_EQ(buffer.first_unacknowledged(), 3);
+    EXPECT_THAT(buffer.unacknowledged(), testing::ElementsAre("cc"));
+    buffer.acknowledged(1000);
+    EXPECT_EQ(buffer.first_unacknowledged(), 4);
+}
+
+// A repeated message is dropped, a gap is an error.
+TEST(ReceivedSequence, drops_repeats_and_refuses_gaps) {
+    ReceivedSequence sequence;
+    EXPECT_TRUE(sequence.accept(kStart));
+    EXPECT_TRUE(sequence.accept(kStart));
+    ASSERT_TRUE(sequence.continue_at(2));
+    EXPECT_FALSE(sequence.accept(kStart));
+    EXPECT_TRUE(sequence.accept(kStart));
+    EXPECT_EQ(sequence.continue_at(5).error().code, errc::sequence_gap);
+    EXPECT_EQ(sequence.continue_at(0).error().code, errc::protocol_error);
+    EXPECT_EQ(sequence.take_ack(), 3);
+}
+
+Failure failure(errc code = errc::connection_lost) { return Failure{Error(code)}; }
+
+// The largest delay of each attempt doubles up to the cap, then Failed, then from the start.
+TEST(ConnectionFsm, backs_off_then_fails_then_starts_again) {
+    Settings settings;
+    test::FixedRandom random{0};
+    ConnectionFsm fsm(random, {});
+    EXPECT_EQ(fsm.start(kStart).to, State::connecting);
+    for (int attempt = 1; attempt <= 4; ++attempt) {
+        fsm.attempt_started();
+        const auto step = fsm.attempt_failed(settings, failure(), kStart);
+        EXPECT_EQ(step.to, State::connecting) << attempt;
+        EXPECT_EQ(step.delay, Duration::zero());
+    }
+    fsm.attempt_started();
+    const auto failed = fsm.attempt_failed(settings, failure(), kStart);
+    EXPECT_EQ(failed.to, State::failed);
+    EXPECT_GE(*failed.delay, 30s);
+    EXPECT_LE(*failed.delay, 60s);
+    EXPECT_EQ(fsm.start(kStart).from, State::failed);
+    EXPECT_EQ(fsm.attempts(), 0);
+}
+
+// Attempts are forgotten only after a minute of stable connection.
+TEST(ConnectionFsm, forgets_attempts_after_a_stable_minute) {
+    Settings settings;
+    test::FixedRandom random{0};
+    ConnectionFsm fsm(random, {});
+    fsm.start(kStart);
+    fsm.attempt_started();
+    fsm.opened(kStart);
+    fsm.lost(settings, failure(), kStart + 59s);
+    EXPECT_EQ(fsm.attempts(), 1);
+    fsm.attempt_started();
+    fsm.opened(kStart + 60s);
+    fsm.lost(settings, failure(), kStart + 120s);
+    EXPECT_EQ(fsm.attempts(), 0);
+}
+
+// 1012 spreads the first attempt over 5 to 30 s; Retry-After is a lower bound; a rejection fails at once.
+TEST(ConnectionFsm, heeds_what_the_server_says) {
+    Settings settings;
+    test::FixedRandom random{0};
+    ConnectionFsm fsm(random, {});
+    fsm.start(kStart);
+    fsm.opened(kStart);
+    Failure restart = failure(errc::websocket_closed);
+    restart.close_code = 1012;
+    EXPECT_EQ(fsm.lost(settings, restart, kStart + 2min).delay, 5s);
+
+    Failure busy = failure(errc::negotiate_failed);
+    busy.retry_after = 90s;
+    fsm.attempt_started();
+    EXPECT_GE(*fsm.attempt_failed(settings, busy, kStart).delay, 90s);
+
+    Failure rejected = failure(errc::unauthorized);
+    rejected.rejected = true;
+    fsm.attempt_started();
+    EXPECT_EQ(fsm.attempt_failed(settings, rejected, kStart).to, State::failed);
+}
+
+}  // namespace
+}  // namespace jiro::signalr
