@@ -78,7 +78,7 @@ monitor::HubStatus StatusSource::hub() const {
     hub.connection_id = parts_.hub.connection_id().value_or("");
     hub.url = hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;
-    hub.attempt = parts_.hub.attempts();
+    if (hub.state != monitor::HubState::connected) hub.attempt = parts_.hub.attempts();
     if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));
     if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = seconds(now - *last);
     if (connected_since_) hub.connected_seconds = seconds(now - *connected_since_);
