@@ -24,10 +24,11 @@ std::string milliseconds(Duration duration) {
 
 }  // namespace
 
-CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution)
+CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution,
+                           std::shared_ptr<const CommandRegistry> registry)
     : dispatcher_(std::move(dispatcher)),
       command_(std::move(command)),
-      registry_(dispatcher_->registry),
+      registry_(std::move(registry)),
       handler_(resolution.handler),
       limit_(limit_of(*handler_, dispatcher_->settings)),
       context_({.message = command_->message,
@@ -37,11 +38,7 @@ CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, Pendin
                 .deadline = dispatcher_->clock.now() + limit_,
                 .max_result_bytes = dispatcher_->settings.max_result_bytes,
                 .registry = registry_},
-               dispatcher_->clock, dispatcher_->workers) {
-    command_->phase = PendingCommand::Phase::running;
-    command_->started_at = dispatcher_->clock.now();
-    dispatcher_->observer.started(command_->message.command_sync_id, command_->name);
-}
+               dispatcher_->clock, dispatcher_->workers) {}
 
 CommandScope::~CommandScope() {
     if (dispatcher_->abandoned) return;

@@ -12,7 +12,8 @@ namespace jiro::commands {
 
 class CommandScope {
   public:
-    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution);
+    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution,
+                 std::shared_ptr<const CommandRegistry> registry);
     ~CommandScope();
     CommandScope(const CommandScope&) = delete;
     CommandScope& operator=(const CommandScope&) = delete;

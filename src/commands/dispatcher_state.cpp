@@ -30,8 +30,9 @@ std::string text_of(const std::exception_ptr& exception) {
     }
 }
 
-Task<> run_in_scope(std::shared_ptr<Dispatcher::State> state, PendingPtr command, Resolution resolution) {
-    CommandScope scope(std::move(state), std::move(command), std::move(resolution));
+Task<> run_in_scope(std::shared_ptr<Dispatcher::State> state, PendingPtr command, Resolution resolution,
+                    std::shared_ptr<const CommandRegistry> registry) {
+    CommandScope scope(std::move(state), std::move(command), std::move(resolution), std::move(registry));
     co_await scope.run();
 }
 
@@ -149,7 +150,10 @@ void Dispatcher::State::start(PendingPtr command) {
     give_up_place(*command);
     ++lane.running;
     ++running;
-    group.spawn(executor, run_in_scope(shared_from_this(), std::move(command), std::move(*resolution)));
+    command->phase = Phase::running;
+    command->started_at = clock.now();
+    observer.started(command->message.command_sync_id, command->name);
+    group.spawn(executor, run_in_scope(shared_from_this(), std::move(command), std::move(*resolution), registry));
 }
 
 void Dispatcher::State::slot_freed(const std::string& name) {

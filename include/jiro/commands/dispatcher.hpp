@@ -43,6 +43,7 @@ class PendingCommand;
 
 class Receipt {
   public:
+    Receipt() = default;  // refused; co_spawn needs one
     Receipt(ReceiptKind kind, std::shared_ptr<PendingCommand> command);
     Receipt(ReceiptKind kind, Completion completion);
 
@@ -51,7 +52,7 @@ class Receipt {
     [[nodiscard]] Task<Completion> finished() const;
 
   private:
-    ReceiptKind kind_;
+    ReceiptKind kind_ = ReceiptKind::refused;
     std::shared_ptr<PendingCommand> command_;  // shared with the dispatcher, which may forget the command first
     Completion completion_;
 };

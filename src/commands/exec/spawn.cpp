@@ -45,43 +45,50 @@ struct Plan {
 JIRO_NO_SANITIZE int fail(Plan& plan, const char* step) {
     plan.error = errno;
     plan.step = step;
-    _exit(127);
+    for (;;) syscall(SYS_exit_group, 127);
 }
 
-// Runs in the child, on the parent's memory and a stack of its own, while the parent's thread stands still.
+// What the kernel calls sigaction: all zero is SIG_DFL.
+struct KernelSigaction {
+    unsigned long words[4];
+};
+
+// Runs in the child, on the parent's memory and a stack of its own, while the parent's thread stands still. Bare system
+// calls throughout: libc's functions, and what sanitizers put in their place, keep notes in that memory.
 JIRO_NO_SANITIZE int become_program(void* argument) {
     Plan& plan = *static_cast<Plan*>(argument);
-    for (int signal = 1; signal < NSIG; ++signal) {
-        struct sigaction action {};
-        action.sa_handler = SIG_DFL;
-        sigaction(signal, &action, nullptr);  // fails for SIGKILL, SIGSTOP and libc's own: they are fine as they are
+    const KernelSigaction by_default{};
+    const unsigned long no_signals = 0;
+    for (int signal = 1; signal <= 64; ++signal) {  // SIGKILL and SIGSTOP refuse: they are fine as they are
+        syscall(SYS_rt_sigaction, signal, &by_default, nullptr, sizeof no_signals);
     }
-    if (setsid() < 0) return fail(plan, "cannot make a session");
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail(plan, "cannot tie it to this process");
-    if (getppid() != plan.parent) return fail(plan, "this process has gone");
+    if (syscall(SYS_setsid) < 0) return fail(plan, "cannot make a session");
+    if (syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return fail(plan, "cannot tie it to this process");
+    if (syscall(SYS_getppid) != plan.parent) return fail(plan, "this process has gone");
     for (int target = 0; target < 3; ++target) {
-        if (dup2(plan.descriptors[static_cast<std::size_t>(target)], target) < 0)
+        if (syscall(SYS_dup3, plan.descriptors[static_cast<std::size_t>(target)], target, 0) < 0) {
             return fail(plan, "cannot pass its descriptors");
+        }
     }
     // All others are CLOEXEC already, but for those of libraries that forgot.
     if (syscall(SYS_close_range, 3U, ~0U, 0U) != 0) {
-        for (int descriptor = 3; descriptor < 65536; ++descriptor) close(descriptor);
+        for (int descriptor = 3; descriptor < 65536; ++descriptor) syscall(SYS_close, descriptor);
     }
-    umask(077);
-    setpriority(PRIO_PROCESS, 0, kNiceness);
-    const int score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    syscall(SYS_umask, 077);
+    syscall(SYS_setpriority, PRIO_PROCESS, 0, kNiceness);
+    const long score = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
     if (score >= 0) {
-        static_cast<void>(!write(score, "500", 3));  // the kernel takes the program before the daemon
-        close(score);
+        syscall(SYS_write, score, "500", 3);  // the kernel takes the program before the daemon
+        syscall(SYS_close, score);
     }
-    if (chdir(plan.working_directory) != 0) return fail(plan, "cannot enter its working directory");
+    if (syscall(SYS_chdir, plan.working_directory) != 0) return fail(plan, "cannot enter its working directory");
     for (std::size_t i = 0; i < plan.limit_count; ++i) {
-        if (setrlimit(plan.limits[i].resource, &plan.limits[i].value) != 0) return fail(plan, "cannot set its limits");
+        const auto& limit = plan.limits[i];
+        if (syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) != 0)
+            return fail(plan, "cannot set its limits");
     }
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    execve(plan.argv[0], plan.argv, plan.environment);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, nullptr, sizeof no_signals);
+    syscall(SYS_execve, plan.argv[0], plan.argv, plan.environment);
     return fail(plan, "cannot execute it");
 }
 

@@ -64,7 +64,7 @@ TEST(ArgumentBinding, binds_words_and_parameters) {
 // Whatever the hub sends arrives as one argv element, byte for byte, or is refused; nothing is interpreted.
 TEST(ArgumentBinding, keeps_injection_attempts_in_one_element) {
     const auto definition = command({"/x", "{a}", "z"}, {parameter("a")});
-    for (const std::string value : {"a b"s,
+    for (const std::string& value : {"a b"s,
                                     "a'b\"c"s,
                                     "$(reboot)"s,
                                     "`id`"s,

@@ -62,7 +62,7 @@ class ExecCommandTest : public ::testing::Test {
         command.name = "it";
         command.program = {std::move(text)};
         command.shell = true;
-        command.timeout = 20s;
+        command.timeout = 90s;
         command.kill_grace = 200ms;
         return command;
     }
