@@ -47,6 +47,8 @@ Result<Url> Url::parse(std::string_view text) {
         if (url.port_ == 0) return invalid("the port must be between 1 and 65535");
     }
     url.path_ = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
+    // Boost.URL takes what follows a malformed port for a path: "http://h:x/" has the path "x/".
+    if (!url.path_.starts_with('/')) return invalid("the port must be a number between 1 and 65535");
     url.query_ = std::string(parsed->encoded_query());
     url.user_info_ = parsed->has_userinfo() ? std::string(parsed->userinfo()) : std::string();
     return url;
