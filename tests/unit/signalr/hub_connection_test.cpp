@@ -32,6 +32,7 @@ TEST(HubConnection, connects_and_pings_once) {
 TEST(HubConnection, first_start_is_under_the_policy) {
     Bench bench;
     bench.settings.max_reconnection_attempts = 2;
+    bench.settings.server_timeout = 10min;
     bench.random = test::FixedRandom({3'000'000'000});
     bench.connector->answers.assign(4, Error(errc::connect_failed, "connecting failed"));
     bench.start();

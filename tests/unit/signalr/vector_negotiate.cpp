@@ -69,7 +69,8 @@ void check_connected(const Bench& bench, const json& expect, Findings& findings)
     if (expect.contains("handshake_version")) {
         matches("handshake_version", json::parse(bench.connector->sockets.at(0)->handshake).at("version"));
     }
-    for (const auto& [name, value] : expect.value("ws_headers", json::object()).items()) {
+    const json expected_headers = expect.value("ws_headers", json::object());
+    for (const auto& [name, value] : expected_headers.items()) {
         findings.expect(header(*upgrade, name) == value, name + " on the upgrade is " + header(*upgrade, name).dump());
     }
 }

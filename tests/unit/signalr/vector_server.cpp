@@ -48,7 +48,8 @@ class Scene {
         bench.connector->stateful = bench.settings.stateful_reconnect;
         bench.settings.max_message_bytes = given_.value("max_record_bytes", 1'048'576U);
         bench.make();
-        for (const auto& [target, definition] : given_.value("handlers", json::object()).items()) {
+        const json handlers = given_.value("handlers", json::object());
+        for (const auto& [target, definition] : handlers.items()) {
             for (const auto& one : definition.is_array() ? definition : json::array({definition})) add(target, one);
         }
         bench.start();
@@ -176,7 +177,8 @@ class Scene {
     }
 
     void open_calls() {
-        for (const auto& [id, kind] : given_.value("pending", json::object()).items()) {
+        const json pending = given_.value("pending", json::object());
+        for (const auto& [id, kind] : pending.items()) {
             Outcome* outcome = &outcomes[id];
             auto* hub = bench.hub.get();
             auto task = kind == "stream"        ? read_stream(hub, outcome)
