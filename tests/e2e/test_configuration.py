@@ -84,7 +84,7 @@ class ConfigurationTest(DaemonTest):
         good = self.check("Grpc: {TimeoutMs: 5000}", "--print", environment={"JIRO_GRPC__TIMEOUTMS": "7123"})
         self.assertEqual(good.returncode, 0, good)
         self.assertIn("7123", good.stdout)
-        self.assertNotIn("5000", re.sub("#.*", "", next(l for l in good.stdout.splitlines() if "TimeoutMs" in l)))
+        self.assertNotRegex(good.stdout, r"\bTimeoutMs: 5000\b")
         for name, value, words in (
             ("JIRO_GRPC__TIMEOUTMS", "soon", "JIRO_GRPC__TIMEOUTMS"),
             ("JIRO_GRPC__TIMEOUT", "5", "JIRO_GRPC__TIMEOUT"),

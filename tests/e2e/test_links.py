@@ -151,8 +151,7 @@ class GrpcLinkTest(DaemonTest):
         self.grpc.stop()
         for n in range(5):
             link.command(f"echo {n}", f"id-{n}")
-        status = self.client.wait_status(lambda s: s["outbox"]["pending"] == 5, "5 wait")
-        self.assertTrue(status["delivery"]["lastError"])
+        status = self.client.wait_status(lambda s: s["outbox"]["pending"] == 5 and s["delivery"]["lastError"], "5 wait, and why")
         self.assertIsNotNone(status["outbox"]["oldestAgeSeconds"])
         self.grpc.start()
         for n in range(5):

@@ -59,11 +59,10 @@ class ResultTest(DaemonTest):
         self.assertEqual(message.parameters, {"n": "42", "f": "1.5", "yes": "true", "text": "t"})
 
     def test_text_of_every_kind_comes_back_as_it_was(self):
-        for number, text in enumerate(["Zażółć gęślą jaźń", "日本語 😀", "tab\\tno", "a'b", "<&>", "\u202eabc"]):
-            message = self.run_command(f'echo "{text}"', f"text-{number}")
+        for number, text in enumerate(["Zażółć gęślą jaźń", "日本語 😀", "<&>", "\u202eabc", "a\u0301"]):
+            message = self.run_command(f"echo {text}", f"text-{number}")
             self.assertTrue(message.is_success, message)
-            if "\\" not in text:
-                self.assertEqual(message.response, text)
+            self.assertEqual(message.response, text)
 
     def test_an_unknown_command_is_an_error_that_names_the_nearest(self):
         message = self.run_command("ecko Hello", sessionId="s")
@@ -88,7 +87,7 @@ class ResultTest(DaemonTest):
         self.assertEqual(self.link.bad, [])
 
     def test_both_targets_and_a_completion_for_a_hub_that_asks(self):
-        for target in ("ReceiveCommand", "CommandReceived", "receivecommand"):
+        for target in ("ReceiveCommand", "CommandReceived"):
             with self.subTest(target):
                 self.link.command("echo done", f"id-{target}", invocation_id=f"i-{target}", target=target)
                 completion = self.link.completion(f"i-{target}", context=self.client.tail)
@@ -217,7 +216,8 @@ class InstanceTest(DaemonTest):
         self.assertTrue(self.result("mine").is_success)
         completion = link.completion("i", context=self.client.tail)
         self.assertFalse(completion.get("result", {}).get("isSuccess", False))
-        self.assertNotEqual(self.client.status()["rejectedCommands"], 0)
+        self.assertFalse(self.result("theirs").is_success)
+        self.assert_equations()
 
 
 class AcknowledgeTest(DaemonTest):

@@ -123,7 +123,7 @@ class ReloadTest(DaemonTest):
         link = self.start_all()
         good = self.client.config_file.read_text()
         for text in ("WebSocket: {HubUrll: x}\n", "{", "", "- a", "Commands: {MaxConcurrent: -5}", "\0\0\0"):
-            with self.subTest(text):
+            with self.subTest(repr(text)):
                 mark = len(self.client.log.lines)
                 self.client.config_file.write_text(text)
                 self.client.signal(signal.SIGHUP)

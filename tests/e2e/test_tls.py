@@ -93,12 +93,12 @@ class TlsTest(DaemonTest):
         self.assertEqual(self.hub.requests, [])
 
     def test_a_ca_file_that_is_missing_or_no_certificate_is_named(self):
-        self.start_hub()
+        self.start_hub(tls=self.server_context(self.certificate("server")))
         self.start_grpc()
         (self.directory / "no.pem").write_text("hello")
         for number, name in enumerate(["absent.pem", "no.pem"]):
             with self.subTest(name):
-                self.start_client("https://127.0.0.1:1/x", name=f"client{number}",
+                self.start_client(name=f"client{number}",
                                   config={"WebSocket": {"Tls": {"CaFile": str(self.directory / name)}},
                                           "Outbox": {"Path": str(self.directory / f"{number}.db")}})
                 self.client.wait_log(name)
