@@ -59,7 +59,8 @@ public sealed class ClientConfig
 
     public void Write(string path) => File.WriteAllText(path, root_.ToJsonString());
 
-    /// <summary>The commands that the scenarios send: `say TEXT`, `pause SECONDS`, `fill BYTES` and `refuse`.</summary>
+    /// <summary>The commands that the scenarios send: `say TEXT`, `pause SECONDS`, `fill BYTES` and `refuse`; each
+    /// starts a program. Where very many are sent, it is our client's built-in `echo TEXT`.</summary>
     private static JsonObject TestCommands() => new()
     {
         ["say"] = Program(["/bin/echo", "{text}"], "text"),

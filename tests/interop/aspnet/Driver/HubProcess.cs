@@ -25,7 +25,7 @@ public sealed class HubProcess : IAsyncDisposable
         File.WriteAllText(settingsFile_, JsonSerializer.Serialize(settings_ with { Port = Port }, Json.Options));
         var starts = Log.Count(SeenKind.Listening);
         process_ = new ChildProcess("dotnet", [typeof(HubProcess).Assembly.Location, "serve", settingsFile_], OnLine, _ => { });
-        var listening = await Log.WaitFor(SeenKind.Listening, starts + 1, what: "its own start");
+        var listening = await Log.WaitFor(SeenKind.Listening, starts + 1, what: "its own start", withinMs: 60_000);
         Port = int.Parse(listening[^1].Id);
     }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Jiro.Interop.Reference;
 
-/// <summary>The test commands of the client's configuration, done by the reference client itself.</summary>
+/// <summary>The test commands of the client's configuration and `echo`, done by the reference client itself.</summary>
 public static class ReferenceCommands
 {
     public static async Task<(bool Success, string Text)> Run(string commandLine)
@@ -12,6 +12,7 @@ public static class ReferenceCommands
         switch (words[0])
         {
             case "say":
+            case "echo":
                 return (true, argument);
             case "pause":
                 await Task.Delay(TimeSpan.FromSeconds(double.Parse(argument, CultureInfo.InvariantCulture)));

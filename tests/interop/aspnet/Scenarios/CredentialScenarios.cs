@@ -38,8 +38,8 @@ public static class CredentialScenarios
 
     private static async Task TokenExpires(Bench bench)
     {
-        bench.SetToken(bench.Tokens.Issue("short", TimeSpan.FromSeconds(3)));
         var hub = await bench.StartHub(bench.HubSettings() with { CloseWhenTokenExpires = true });
+        bench.SetToken(bench.Tokens.Issue("short", TimeSpan.FromSeconds(6)));
         bench.StartClient(hub.Port);
         var connected = await hub.Log.WaitFor(SeenKind.Connected);
         Check.Equal("short", connected[0].Fact("token"), "the first token");
