@@ -18,6 +18,7 @@
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/log.hpp"
+#include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
@@ -170,7 +171,7 @@ Task<> Application::Parts::run() {
                      {{"reason", listening.error().message}});
     }
     notifier.ready();
-    co_await (serve() || stop_on_signal());
+    co_await race(serve(), stop_on_signal());
     logger.info("Stopped");
 }
 
@@ -234,8 +235,7 @@ Task<> Application::Parts::stop_on_signal() {
     notifier.extend_timeout(kStopBudget);
     dispatcher.request_stop();
 
-    const auto ended = co_await (finish_what_is_in_hand() || shutdown.wait());
-    if (ended.index() == 1) {
+    if (co_await race(finish_what_is_in_hand(), shutdown.wait()) == 1) {
         logger.warn("Second signal: stopping at once");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);

@@ -22,6 +22,8 @@ void disarm_grpc_tracing() {
         unsetenv(name);                         // NOLINT(concurrency-mt-unsafe)
         logger.warn("Ignored a gRPC tracing variable, since its output would hold credentials", {{"variable", name}});
     }
+    // Its own lines about a bad server hold what that server sent, unescaped; the reason is in our log anyway.
+    setenv("GRPC_VERBOSITY", "NONE", 1);  // NOLINT(concurrency-mt-unsafe)
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ class ShutdownSignal {
     // From here on the signals no longer end the process by themselves.
     explicit ShutdownSignal(const boost::asio::any_io_executor& executor);
 
-    // Returns the number of the next signal. Cancellable.
-    [[nodiscard]] Task<int> wait();
+    // Returns at the next of them. Cancellable.
+    [[nodiscard]] Task<> wait();
 
   private:
     boost::asio::signal_set signals_;

@@ -57,6 +57,31 @@ TEST(RepeatSuppressor, holds_back_nothing_else) {
     }
 }
 
+// Another reason is news, its numbers aside; a peer that invents reasons runs out of them.
+TEST(RepeatSuppressor, shows_a_new_reason_at_once_but_not_endlessly) {
+    RepeatSuppressor suppressor;
+    const auto with_reason = [](std::string reason) {
+        Entry entry = line(kStart);
+        entry.fields.emplace_back("reason", std::move(reason));
+        return entry;
+    };
+    EXPECT_TRUE(suppressor.admit(with_reason("refused after 15 ms")));
+    EXPECT_FALSE(suppressor.admit(with_reason("refused after 7 ms")));
+    EXPECT_TRUE(suppressor.admit(with_reason("HTTP status 404")));
+    EXPECT_FALSE(suppressor.admit(with_reason("refused after 8 ms")));
+    int shown = 0;
+    for (char c = 'a'; c <= 'z'; ++c) shown += suppressor.admit(with_reason(std::string(3, c))) ? 1 : 0;
+    EXPECT_EQ(shown, static_cast<int>(RepeatSuppressor::kMaxReasons) - 2);
+}
+
+// A reload is an operator's: each of its errors is shown, each time.
+TEST(RepeatSuppressor, never_holds_back_a_reload) {
+    RepeatSuppressor suppressor;
+    Entry entry = line(kStart, "Reload refused", Level::error);
+    entry.component = "reload";
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(suppressor.admit(entry));
+}
+
 // What is pending at the end of the process is told.
 TEST(RepeatSuppressor, drain_tells_what_is_pending) {
     RepeatSuppressor suppressor;
