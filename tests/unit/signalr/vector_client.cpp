@@ -40,10 +40,11 @@ struct World {
         });
     }
     void invoke(const std::string& target, json arguments = json::array(), signalr::CallOptions options = {}) {
-        invoke_signal = std::make_shared<boost::asio::cancellation_signal>();
+        invoke_signals.push_back(std::make_unique<boost::asio::cancellation_signal>());
+        auto& signal = *invoke_signals.back();
         boost::asio::co_spawn(bench.context, bench.hub->invoke(target, std::move(arguments), std::move(options)),
                               boost::asio::bind_cancellation_slot(
-                                  invoke_signal->slot(), [this](std::exception_ptr exception, CallResult result) {
+                                  signal.slot(), [this](std::exception_ptr exception, CallResult result) {
                                       ++invokes_ended;
                                       if (!exception && !result) call_error = result.error();
                                       if (exception) call_cancelled = true;
@@ -56,12 +57,12 @@ struct World {
     }
 
     const Vector& vector;
+    std::vector<std::unique_ptr<boost::asio::cancellation_signal>> invoke_signals;  // outlive what they cancel
     Bench bench;
     int sends_done = 0;
     int invokes_ended = 0;
     std::optional<Error> call_error;
     bool call_cancelled = false;
-    std::shared_ptr<boost::asio::cancellation_signal> invoke_signal;
     std::vector<signalr::StreamReader> streams;
     Findings findings;
 };
@@ -131,7 +132,7 @@ bool perform_calls(World& world, const std::string& text) {
             world.streams.back().cancel();
             settle(world.bench.context);
         } else {
-            world.invoke_signal->emit(boost::asio::cancellation_type::terminal);
+            world.invoke_signals.back()->emit(boost::asio::cancellation_type::terminal);
             settle(world.bench.context);
             world.findings.expect(world.invokes_ended == 1, "the call did not end at once");
         }
