@@ -70,17 +70,20 @@ Task<CommandResult> CommandScope::result() {
 }
 
 Task<CommandResult> CommandScope::run_handler() {
+    const Duration own_clean_up = handler_->description().own_clean_up;
+    const Duration left = context_.deadline() - dispatcher_->clock.now();
+    auto outcome = co_await with_timeout(dispatcher_->clock, left + own_clean_up, guarded_handler());
+    if (outcome) co_return std::move(*outcome);
+    co_return CommandResult::timed_out("timed out after " + milliseconds(limit_));
+}
+
+// An exception becomes a result here, inside of the race with the time limit, which waits for the first side that
+// succeeds.
+Task<CommandResult> CommandScope::guarded_handler() {
     try {
-        const Duration own_clean_up = handler_->description().own_clean_up;
-        const Duration left = context_.deadline() - dispatcher_->clock.now();
-        auto outcome = co_await with_timeout(dispatcher_->clock, left + own_clean_up, handler_->run(context_));
-        if (outcome) co_return std::move(*outcome);
-        co_return CommandResult::timed_out("timed out after " + milliseconds(limit_));
-    } catch (const boost::system::system_error& error) {
-        if (command_->cancel_reason) co_return cancelled({});
-        co_return CommandResult::failed(error.what());
+        co_return co_await handler_->run(context_);
     } catch (const std::exception& error) {
-        if (command_->cancel_reason) co_return cancelled({});
+        if (command_->cancel_reason) co_return CommandResult::cancelled({});
         co_return CommandResult::failed(error.what());
     } catch (...) {
         co_return CommandResult::failed("the command failed with an unknown exception");

@@ -24,6 +24,7 @@ class CommandScope {
   private:
     [[nodiscard]] Task<CommandResult> result();
     [[nodiscard]] Task<CommandResult> run_handler();
+    [[nodiscard]] Task<CommandResult> guarded_handler();
     [[nodiscard]] CommandResult checked(CommandResult result) const;
     [[nodiscard]] CommandResult cancelled(std::string_view details) const;
 

@@ -64,7 +64,8 @@ Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         dispatcher.request_stop();
         dispatcher.cancel_all(CancelReason::shutting_down);
-        co_await dispatcher.drain(TimePoint::max());
+        while (!co_await dispatcher.drain(clock.now() + std::chrono::hours(1))) {
+        }
     }
     co_return std::move(sink.finished_command);
 }

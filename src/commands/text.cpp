@@ -78,8 +78,9 @@ std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {
 
 std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
     if (text.size() <= limit) return text;
-    for (std::size_t start = text.size() - limit, i = 0; i < 4 && start + i < text.size(); ++i) {
-        if (!is_continuation(text[start + i])) return text.substr(start + i);
+    const auto start = text.size() - limit;
+    for (std::size_t i = start; i < start + 4; ++i) {
+        if (i == text.size() || !is_continuation(text[i])) return text.substr(i);
     }
     return text.substr(text.size() - limit);
 }
