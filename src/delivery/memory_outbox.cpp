@@ -32,7 +32,9 @@ struct Row {
 
 class MemoryOutbox final : public Outbox {
   public:
-    MemoryOutbox(const Clock& clock, const OutboxSettings& settings) : clock_(clock), settings_(settings) { publish(); }
+    MemoryOutbox(const Clock& clock, const OutboxSettings& settings) : clock_(clock), settings_(settings) {
+        figures_.writable = true;
+    }
 
     Task<Result<Recovery>> recover(MakeOutcome) override { co_return Recovery{}; }
 
@@ -53,10 +55,9 @@ class MemoryOutbox final : public Outbox {
             const std::string id = receipt.id;
             row.receipt = std::move(receipt);
             order_.emplace(row.sequence, id);
-            rows_.emplace(id, std::move(row));
+            count(rows_.emplace(id, std::move(row)).first->second, +1);
             result.admission = Admission::accepted;
         }
-        publish();
         co_return result;
     }
 
@@ -78,16 +79,17 @@ class MemoryOutbox final : public Outbox {
             row.receipt.received_at = clock_.wall_now();
             order_.emplace(row.sequence, id);
             found = rows_.emplace(id, std::move(row)).first;
+            count(found->second, +1);
         }
         Row& row = found->second;
         if (row.state != RowState::received && row.state != RowState::running) co_return Error(errc::wrong_state);
+        const Recount recount(*this, row);
         row.receipt.payload.clear();
         row.kind = kind;
         row.message = std::move(message);
         row.finished_at = clock_.wall_now();
         make_due(row, row.finished_at);
         row.is_held = hold == Hold::yes;
-        publish();
         co_return Result<>();
     }
 
@@ -144,9 +146,9 @@ class MemoryOutbox final : public Outbox {
     Task<Result<>> replaced(std::string id, Bytes message) override {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
+        const Recount recount(*this, found->second);
         found->second.message = std::move(message);
         found->second.was_cut = true;
-        publish();
         co_return Result<>();
     }
 
@@ -195,7 +197,6 @@ class MemoryOutbox final : public Outbox {
         Row& row = found->second;
         if (row.state != RowState::done && row.state != RowState::dead) co_return Error(errc::wrong_state);
         if (!row.is_held) ask_again(row);
-        publish();
         co_return Result<>();
     }
 
@@ -206,7 +207,6 @@ class MemoryOutbox final : public Outbox {
             ask_again(row);
             ++count;
         }
-        publish();
         co_return count;
     }
 
@@ -217,14 +217,14 @@ class MemoryOutbox final : public Outbox {
             co_return Error(errc::wrong_state);
         }
         found->second.last_error = "dropped by the operator";
-        found->second.message = nullptr;
         settle(found->second, RowState::delivered);
+        found->second.message = nullptr;
         co_return Result<>();
     }
 
     OutboxFigures figures() const override {
         const std::lock_guard lock(mutex_);
-        return published_;
+        return figures_;
     }
 
   private:
@@ -253,6 +253,7 @@ class MemoryOutbox final : public Outbox {
     }
 
     void ask_again(Row& row) {
+        const Recount recount(*this, row);
         row.attempts = 0;
         row.refusals = 0;
         make_due(row, clock_.wall_now());
@@ -267,12 +268,12 @@ class MemoryOutbox final : public Outbox {
     }
 
     void settle(Row& row, RowState state) {
+        const Recount recount(*this, row);
         due_.erase({row.due_at, row.sequence});
         row.state = state;
         row.is_held = false;
         row.settled_at = clock_.wall_now();
         if (state == RowState::delivered) tombstones_.emplace(row.settled_at, row.sequence);
-        publish();
     }
 
     void forget_old() {
@@ -280,6 +281,7 @@ class MemoryOutbox final : public Outbox {
         while (!tombstones_.empty() &&
                (tombstones_.begin()->first < cutoff || tombstones_.size() > settings_.max_tombstones)) {
             const auto sequence = tombstones_.begin()->second;
+            count(rows_.at(order_.at(sequence)), -1);
             rows_.erase(order_.at(sequence));
             order_.erase(sequence);
             tombstones_.erase(tombstones_.begin());
@@ -301,34 +303,33 @@ class MemoryOutbox final : public Outbox {
         return summary;
     }
 
-    // Counting afresh is slow and cannot be wrong; this outbox is for tests.
-    void publish() {
-        OutboxFigures figures;
-        figures.writable = true;
-        for (const auto& [id, row] : rows_) {
-            switch (row.state) {
-                case RowState::received:
-                case RowState::running:
-                    ++figures.unfinished;
-                    break;
-                case RowState::done:
-                    ++figures.pending;
-                    if (!figures.oldest_undelivered || row.finished_at < *figures.oldest_undelivered) {
-                        figures.oldest_undelivered = row.finished_at;
-                    }
-                    break;
-                case RowState::delivered:
-                    ++figures.remembered;
-                    continue;
-                case RowState::dead:
-                    ++figures.dead_letters;
-                    break;
-            }
-            figures.bytes += kRowOverhead + row.receipt.payload.size() + (row.message ? row.message->size() : 0);
-        }
-        figures_ = figures;
+    // Takes a row out of the figures, and puts it back as it is when the change is over.
+    class Recount {
+      public:
+        Recount(MemoryOutbox& outbox, const Row& row) : outbox_(outbox), row_(row) { outbox_.count(row_, -1); }
+        ~Recount() { outbox_.count(row_, +1); }
+        Recount(const Recount&) = delete;
+        Recount& operator=(const Recount&) = delete;
+
+      private:
+        MemoryOutbox& outbox_;
+        const Row& row_;
+    };
+
+    void count(const Row& row, int sign) {
         const std::lock_guard lock(mutex_);
-        published_ = figures;
+        const auto change = [sign](std::uint64_t& number, std::uint64_t by) { sign > 0 ? number += by : number -= by; };
+        if (row.state == RowState::delivered) return change(figures_.remembered, 1);
+        change(figures_.bytes, kRowOverhead + row.receipt.payload.size() + (row.message ? row.message->size() : 0));
+        if (row.state == RowState::dead) return change(figures_.dead_letters, 1);
+        if (row.state != RowState::done) return change(figures_.unfinished, 1);
+        change(figures_.pending, 1);
+        if (sign > 0) {
+            undelivered_.insert(row.finished_at);
+        } else {
+            undelivered_.erase(undelivered_.find(row.finished_at));
+        }
+        figures_.oldest_undelivered = undelivered_.empty() ? std::optional<WallTime>() : *undelivered_.begin();
     }
 
     const Clock& clock_;
@@ -338,9 +339,9 @@ class MemoryOutbox final : public Outbox {
     std::map<DueKey, std::string> due_;
     std::set<std::pair<WallTime, std::int64_t>> tombstones_;
     std::int64_t last_sequence_ = 0;
+    std::multiset<WallTime> undelivered_;  // when the commands of done rows ended
+    mutable std::mutex mutex_;             // guards figures_: any thread may ask
     OutboxFigures figures_;
-    mutable std::mutex mutex_;
-    OutboxFigures published_;
 };
 
 }  // namespace

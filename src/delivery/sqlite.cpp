@@ -94,7 +94,8 @@ void Statement::bind_one(int index, Blob blob) {
 void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_bind_null(statement_, index)); }
 
 Connection::Connection(const std::string& path, Mode mode) {
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+    // Not SQLITE_OPEN_NOFOLLOW: it also refuses links in the folders above, and systemd's DynamicUser makes one.
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const int result = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
     if (result != SQLITE_OK) {
         std::string text = database_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database_);

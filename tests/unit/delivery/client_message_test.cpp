@@ -1,0 +1,163 @@
+#include <gtest/gtest.h>
+
+#include "delivery/base64.hpp"
+#include "delivery/crc32c.hpp"
+#include "delivery/retry_info.hpp"
+#include "delivery/utf8.hpp"
+#include "jiro/delivery/outcome.hpp"
+#include "jiro_hub.pb.h"
+
+namespace jiro::delivery {
+namespace {
+
+JiroHubProto::ClientMessage parse(std::string_view bytes) {
+    JiroHubProto::ClientMessage message;
+    EXPECT_TRUE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
+    return message;
+}
+
+Outcome text_outcome(std::string response, TextType type = TextType::plain, OutcomeKind kind = OutcomeKind::succeeded) {
+    Outcome outcome;
+    outcome.command_name = "echo";
+    outcome.command_sync_id = "id-1";
+    outcome.session_id = "session";
+    outcome.parameters = {{"b", "2"}, {"a", "1"}};
+    outcome.kind = kind;
+    outcome.result = Text{std::move(response), type};
+    return outcome;
+}
+
+// All fields travel, parameters in their order.
+TEST(ClientMessage, carries_a_text_with_everything) {
+    const auto message = parse(*serialise(text_outcome("{\"x\":1}", TextType::json)));
+    EXPECT_EQ(message.commandname(), "echo");
+    EXPECT_EQ(message.commandsyncid(), "id-1");
+    EXPECT_EQ(message.sessionid(), "session");
+    EXPECT_TRUE(message.issuccess());
+    EXPECT_EQ(message.commandtype(), JiroHubProto::TEXT);
+    EXPECT_EQ(message.textresult().response(), "{\"x\":1}");
+    EXPECT_EQ(message.textresult().texttype(), JiroHubProto::JSON);
+    ASSERT_EQ(message.parameters_size(), 2);
+    EXPECT_EQ(message.parameters(0).key(), "b");
+}
+
+// A graph keeps its data, axes and units.
+TEST(ClientMessage, carries_a_graph) {
+    Outcome outcome = text_outcome("");
+    outcome.result = Graph{"Load", "{\"t\":[1],\"cpu\":[2]}", "note", "t", "cpu", {{"cpu", "%"}}};
+    const auto message = parse(*serialise(outcome));
+    EXPECT_EQ(message.commandtype(), JiroHubProto::GRAPH);
+    EXPECT_EQ(message.graphresult().graphdata(), "{\"t\":[1],\"cpu\":[2]}");
+    EXPECT_EQ(message.graphresult().units().at("cpu"), "%");
+    EXPECT_EQ(message.graphresult().xaxis(), "t");
+}
+
+// Every kind but success is an error: isSuccess=false with PLAIN text.
+TEST(ClientMessage, makes_errors_plain) {
+    for (const auto kind : {OutcomeKind::failed, OutcomeKind::timed_out, OutcomeKind::cancelled, OutcomeKind::rejected,
+                            OutcomeKind::interrupted}) {
+        const auto message = parse(*serialise(text_outcome("bad \xFF thing", TextType::json, kind)));
+        EXPECT_FALSE(message.issuccess());
+        EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
+        EXPECT_EQ(message.textresult().response(), "bad \xEF\xBF\xBD thing");
+    }
+}
+
+// Output that is not UTF-8 arrives byte for byte, as BASE64.
+TEST(ClientMessage, sends_other_bytes_as_base64) {
+    const std::string bytes("\x00\xFF\xC3(", 4);
+    const auto message = parse(*serialise(text_outcome(bytes)));
+    EXPECT_EQ(message.textresult().texttype(), JiroHubProto::BASE64);
+    EXPECT_EQ(base64_decode(message.textresult().response()), bytes);
+}
+
+// Bad bytes in any other field cannot break the message.
+TEST(ClientMessage, repairs_every_string_field) {
+    Outcome outcome = text_outcome("fine");
+    outcome.command_name = outcome.command_sync_id = outcome.session_id = "\xC0\x80";
+    outcome.parameters = {{"\xED\xA0\x80", "\xF5"}};
+    const auto message = parse(*serialise(outcome));
+    EXPECT_TRUE(is_utf8(message.commandname() + message.commandsyncid() + message.sessionid()));
+    EXPECT_TRUE(is_utf8(message.parameters(0).key() + message.parameters(0).value()));
+}
+
+// A text that is too long keeps its beginning and its end and says how much is missing, without splitting a character.
+TEST(ClientMessage, shortens_a_long_text_and_says_so) {
+    std::string text = "BEGIN";
+    while (text.size() < 100'000) text += "\xC3\xA4";
+    text += "END";
+    const auto message = parse(*serialise(text_outcome(text, TextType::markdown), 10'000));
+    const auto& response = message.textresult().response();
+    EXPECT_LE(response.size(), 10'000U);
+    EXPECT_TRUE(is_utf8(response));
+    EXPECT_TRUE(response.starts_with("BEGIN"));
+    EXPECT_TRUE(response.ends_with("END"));
+    EXPECT_NE(response.find("bytes left out"), std::string::npos);
+    EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
+}
+
+// A second cut, asked for by the server, also works on BASE64 and on graphs; a short message stays as it is.
+TEST(ClientMessage, cuts_a_stored_message) {
+    const std::string binary(200'000, '\xFE');
+    const auto cut_binary = cut(*serialise(text_outcome(binary)));
+    ASSERT_TRUE(cut_binary);
+    const auto message = parse(**cut_binary);
+    EXPECT_EQ(message.textresult().texttype(), JiroHubProto::BASE64);
+    EXPECT_LE(message.textresult().response().size(), kCutResultBytes);
+    EXPECT_TRUE(base64_decode(message.textresult().response()));
+
+    Outcome graph = text_outcome("");
+    graph.result = Graph{"m", std::string(200'000, ' '), "", "", "", {}};
+    const auto cut_graph = cut(*serialise(graph));
+    ASSERT_TRUE(cut_graph);
+    EXPECT_EQ(parse(**cut_graph).commandtype(), JiroHubProto::TEXT);
+    EXPECT_TRUE(parse(**cut_graph).issuccess());
+
+    EXPECT_FALSE(cut(*serialise(text_outcome("short"))));
+    EXPECT_FALSE(cut("not a message"));
+}
+
+// For `outbox show`.
+TEST(ClientMessage, describes_itself_as_json) {
+    EXPECT_NE(describe(*serialise(text_outcome("hello"))).find("\"response\": \"hello\""), std::string::npos);
+    EXPECT_NE(describe("\xFF\xFF").find("not a ClientMessage"), std::string::npos);
+}
+
+// RFC 4648's vectors, and what is no base64.
+TEST(Base64, encodes_and_decodes) {
+    for (const auto& [bytes, text] : {std::pair<std::string, std::string>{"", ""},
+                                      {"f", "Zg=="},
+                                      {"fo", "Zm8="},
+                                      {"foo", "Zm9v"},
+                                      {"foob", "Zm9vYg=="},
+                                      {"fooba", "Zm9vYmE="},
+                                      {"foobar", "Zm9vYmFy"}}) {
+        EXPECT_EQ(base64_encode(bytes), text);
+        EXPECT_EQ(base64_decode(text), bytes);
+    }
+    for (const char* bad : {"Zg=", "Z===", "Zg==Zg==", "Zm 9", "====", "Z"}) EXPECT_FALSE(base64_decode(bad)) << bad;
+}
+
+// The published check value, and the same sum when computed in pieces.
+TEST(Crc32c, matches_the_published_value) {
+    EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
+    EXPECT_EQ(crc32c("23456789", crc32c("1")), 0xE3069283U);
+}
+
+// RetryInfo inside google.rpc.Status; garbage is no delay.
+TEST(RetryInfo, reads_the_delay_from_status_details) {
+    const std::string duration("\x08\x05\x10\x80\xCA\xB5\xEE\x01", 8);  // 5 s, 500,000,000 ns
+    const std::string info = std::string("\x0A\x08", 2) + duration;
+    const std::string type = "type.googleapis.com/google.rpc.RetryInfo";
+    const std::string any = "\x0A" + std::string(1, static_cast<char>(type.size())) + type + "\x12" +
+                            std::string(1, static_cast<char>(info.size())) + info;
+    const std::string status =
+        std::string("\x08\x0E\x12\x02no\x1A", 7) + std::string(1, static_cast<char>(any.size())) + any;
+    EXPECT_EQ(retry_info(status), std::chrono::milliseconds(5500));
+    EXPECT_FALSE(retry_info(""));
+    EXPECT_FALSE(retry_info("\x1A\xFF\xFF\xFF"));
+    for (std::size_t i = 0; i < status.size(); ++i) (void)retry_info(std::string_view(status).substr(0, i));
+}
+
+}  // namespace
+}  // namespace jiro::delivery

@@ -1,0 +1,370 @@
+#include "jiro/delivery/courier.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "fake_sender.hpp"
+#include "jiro/delivery/memory_outbox.hpp"
+#include "support/fixed_random.hpp"
+#include "support/manual_clock.hpp"
+#include "support/run_task.hpp"
+
+namespace jiro::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+namespace asio = boost::asio;
+
+Outcome outcome(const std::string& id, std::string text = "text") {
+    Outcome result;
+    result.command_name = "echo";
+    result.command_sync_id = id;
+    result.result = Text{std::move(text), TextType::plain};
+    return result;
+}
+
+Receipt receipt(const std::string& id) {
+    Receipt result;
+    result.id = id;
+    result.fingerprint.fill(7);
+    result.payload = "payload";
+    result.run_before = WallTime::max();
+    return result;
+}
+
+class CourierTest : public testing::Test {
+  protected:
+    ~CourierTest() override { stop(); }
+
+    void start() {
+        courier_.emplace(context_.get_executor(), *outbox_, sender_, clock_, random_, grpc_, outbox_settings_,
+                         CourierObserver{[this](const Delivery& delivery) { deliveries_.push_back(delivery); }});
+        asio::co_spawn(
+            context_, courier_->run(),
+            asio::bind_cancellation_slot(stop_.slot(), [this](const std::exception_ptr&) { has_ended_ = true; }));
+        test::settle(context_);
+    }
+
+    void stop() {
+        if (!courier_ || has_ended_) return;
+        stop_.emit(asio::cancellation_type::terminal);
+        test::settle(context_);
+        EXPECT_TRUE(has_ended_);
+    }
+
+    void finish(const std::string& id, std::string text = "text") {
+        asio::co_spawn(context_, courier_->finish(outcome(id, std::move(text))), asio::detached);
+        test::settle(context_);
+    }
+
+    // A result that lies in the outbox as if a previous process had left it.
+    void leave_behind(const std::string& id) {
+        (void)test::run_task(context_, outbox_->received(receipt(id), FirstState::running));
+        (void)test::run_task(context_, outbox_->finished(id, OutcomeKind::succeeded, serialise(outcome(id)), Hold::no));
+    }
+
+    // Time passes step by step, so that everything happens at its own moment.
+    void advance(Duration duration) {
+        const TimePoint target = clock_.now() + duration;
+        while (clock_.now() < target) {
+            const TimePoint next = std::clamp(clock_.next_deadline(), clock_.now() + 1ms, target);
+            clock_.advance(next - clock_.now());
+            test::settle(context_);
+        }
+    }
+
+    // Days pass in coarser steps.
+    void leap(Duration duration, Duration step) {
+        for (Duration passed{}; passed < duration; passed += step) {
+            clock_.advance(step);
+            test::settle(context_);
+        }
+    }
+
+    RowState state_of(const std::string& id) {
+        const auto details = test::run_task(context_, outbox_->show(id));
+        return details ? details->summary.state : RowState::received;
+    }
+
+    asio::io_context context_;
+    test::ManualClock clock_;
+    test::FixedRandom random_{123'456'789};
+    GrpcSettings grpc_;
+    OutboxSettings outbox_settings_;
+    std::unique_ptr<Outbox> outbox_ = make_memory_outbox(clock_, outbox_settings_);
+    FakeSender sender_{clock_};
+    std::optional<Courier> courier_;
+    asio::cancellation_signal stop_;
+    bool has_ended_ = false;
+    std::vector<Delivery> deliveries_;
+};
+
+// The everyday case: one commit, one call, delivered.
+TEST_F(CourierTest, sends_a_finished_result_at_once) {
+    start();
+    finish("a");
+    EXPECT_THAT(sender_.ids(), ElementsAre("a"));
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+    EXPECT_EQ(courier_->figures().delivered, 1U);
+    ASSERT_EQ(deliveries_.size(), 1U);
+    EXPECT_EQ(deliveries_[0].attempts, 0);
+}
+
+// MaxRetries fast attempts with growing delays; the bytes are the same each time.
+TEST_F(CourierTest, repeats_fast_and_byte_for_byte) {
+    sender_.answer = [](const std::string&, int attempt) {
+        return attempt < 4 ? FakeSender::status(StatusCode::internal) : FakeSender::ok();
+    };
+    start();
+    finish("a");
+    advance(8s);
+    ASSERT_EQ(sender_.sent.size(), 4U);
+    for (int i = 0; i < 4; ++i) {
+        EXPECT_EQ(sender_.sent[static_cast<std::size_t>(i)].attempt, i + 1);
+        EXPECT_EQ(sender_.sent[static_cast<std::size_t>(i)].bytes, sender_.sent[0].bytes);
+    }
+    EXPECT_EQ(courier_->figures().retries, 3U);
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+}
+
+// What a previous process left goes out oldest first: 1, 2, 4, 8, ... at once.
+TEST_F(CourierTest, drains_a_backlog_oldest_first_with_a_growing_window) {
+    std::vector<std::string> expected;
+    for (int i = 0; i < 300; ++i) {
+        expected.push_back("id-" + std::to_string(1000 + i));
+        leave_behind(expected.back());
+        clock_.advance(1ms);
+    }
+    sender_.latency = 10ms;
+    start();
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    advance(10ms);
+    EXPECT_EQ(sender_.in_flight, 2);
+    advance(10ms);
+    EXPECT_EQ(sender_.in_flight, 4);
+    advance(10ms);
+    EXPECT_EQ(sender_.in_flight, 8);
+    advance(1s);
+    EXPECT_EQ(sender_.ids(), expected);
+    EXPECT_EQ(sender_.most_in_flight, 64);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+}
+
+// An outage of an hour with hundreds of results costs one probe at a time, at most one a half minute, and loses none.
+TEST_F(CourierTest, costs_one_probe_at_a_time_in_an_outage) {
+    bool is_away = true;
+    sender_.answer = [&](const std::string&, int) {
+        return is_away ? FakeSender::status(StatusCode::unavailable, "connection refused") : FakeSender::ok();
+    };
+    sender_.latency = 5ms;
+    start();
+    for (int i = 0; i < 300; ++i) finish("id-" + std::to_string(i));
+    advance(1min);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::probing);
+    const auto before = sender_.sent.size();
+    EXPECT_LT(before, 40U);
+    sender_.most_in_flight = 0;
+    advance(1h);
+    EXPECT_LT(sender_.sent.size() - before, 130U);
+    EXPECT_EQ(sender_.most_in_flight, 1);
+    EXPECT_EQ(outbox_->figures().pending, 300U);
+
+    is_away = false;
+    advance(2min);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+    EXPECT_EQ(sender_.confirmed.size(), 300U);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+    EXPECT_EQ(courier_->figures().channel_reason, "");
+}
+
+// Refused credentials park the channel at the first answer; a reload tries at once and everything goes out.
+TEST_F(CourierTest, parks_on_refused_credentials_until_a_reload) {
+    bool is_refused = true;
+    sender_.answer = [&](const std::string&, int) {
+        return is_refused ? FakeSender::status(StatusCode::unauthenticated, "token expired") : FakeSender::ok();
+    };
+    start();
+    for (int i = 0; i < 20; ++i) finish("id-" + std::to_string(i));
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::parked);
+    EXPECT_EQ(courier_->figures().channel_reason, "UNAUTHENTICATED: token expired");
+    advance(20s);
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    advance(60min);
+    EXPECT_LT(sender_.sent.size(), 14U);
+    EXPECT_EQ(outbox_->figures().pending, 20U);
+
+    is_refused = false;
+    courier_->retry_now();
+    test::settle(context_);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+    EXPECT_EQ(sender_.resets, 1);
+}
+
+// Results held by a parked channel are not forgotten without a reload either: the probe finds out.
+TEST_F(CourierTest, unparks_by_itself) {
+    bool is_refused = true;
+    sender_.answer = [&](const std::string&, int) {
+        return is_refused ? FakeSender::status(StatusCode::unimplemented) : FakeSender::ok();
+    };
+    start();
+    finish("a");
+    finish("b");
+    advance(3h);
+    is_refused = false;
+    advance(15min);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+}
+
+// One result that the server chokes on does not hold the others up.
+TEST_F(CourierTest, lets_a_failing_result_step_behind) {
+    sender_.answer = [](const std::string& id, int) {
+        return id == "poison" ? FakeSender::status(StatusCode::unavailable) : FakeSender::ok();
+    };
+    start();
+    finish("poison");
+    for (int i = 0; i < 50; ++i) {
+        finish("id-" + std::to_string(i));
+        advance(100ms);
+    }
+    advance(2min);
+    EXPECT_EQ(sender_.confirmed.size(), 50U);
+    EXPECT_EQ(state_of("poison"), RowState::done);
+    advance(2h);
+    EXPECT_LT(std::ranges::count(sender_.ids(), "poison"), 150);
+}
+
+// The same when it is the oldest of a backlog and thus the probe after an outage.
+TEST_F(CourierTest, does_not_probe_with_the_same_poison_for_ever) {
+    for (const char* id : {"poison", "b", "c"}) {
+        leave_behind(id);
+        clock_.advance(1ms);
+    }
+    sender_.answer = [](const std::string& id, int) {
+        return id == "poison" ? FakeSender::status(StatusCode::unavailable) : FakeSender::ok();
+    };
+    start();
+    advance(2min);
+    EXPECT_EQ(state_of("b"), RowState::delivered);
+    EXPECT_EQ(state_of("c"), RowState::delivered);
+}
+
+// Content that the server refuses is tried three times, spaced, and becomes a dead letter.
+TEST_F(CourierTest, makes_a_dead_letter_of_what_is_refused_three_times) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::invalid_argument, "no"); };
+    start();
+    finish("a");
+    advance(30s);
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    advance(2min);
+    EXPECT_EQ(sender_.sent.size(), 2U);
+    EXPECT_EQ(state_of("a"), RowState::done);
+    advance(15min);
+    EXPECT_EQ(sender_.sent.size(), 3U);
+    EXPECT_EQ(state_of("a"), RowState::dead);
+    EXPECT_EQ(courier_->figures().dead_letters, 1U);
+
+    // By hand it gets another chance.
+    sender_.answer = [](const std::string&, int) { return FakeSender::ok(); };
+    EXPECT_TRUE(test::run_task(context_, outbox_->retry("a")));
+    courier_->notify();
+    test::settle(context_);
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+}
+
+// success=false is repeated for as long as MaxAgeHours, then kept as a dead letter.
+TEST_F(CourierTest, keeps_trying_until_max_age) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::ok, "later"); };
+    start();
+    finish("a");
+    leap(167h, 10min);
+    EXPECT_EQ(state_of("a"), RowState::done);
+    leap(2h, 10min);
+    EXPECT_EQ(state_of("a"), RowState::dead);
+    EXPECT_LT(sender_.sent.size(), 2500U);
+}
+
+// Also when nothing is attempted at all because the server is away: old rows become dead letters, counted.
+TEST_F(CourierTest, expires_what_waits_too_long_in_an_outage) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };
+    start();
+    for (int i = 0; i < 300; ++i) finish("id-" + std::to_string(i));
+    leap(169h, 10min);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+    EXPECT_EQ(outbox_->figures().dead_letters, 300U);
+    EXPECT_EQ(courier_->figures().dead_letters, 300U);
+}
+
+// Too big for the server: the text is cut once, the shorter message is what is stored and sent from then on.
+TEST_F(CourierTest, cuts_what_is_too_big_for_the_server) {
+    sender_.answer = [this](const std::string&, int) {
+        return sender_.sent.back().bytes.size() > 70'000
+                   ? FakeSender::status(StatusCode::resource_exhausted, "Received message larger than max")
+                   : FakeSender::ok();
+    };
+    start();
+    finish("a", std::string(500'000, 'x'));
+    EXPECT_EQ(sender_.sent.size(), 2U);
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+    EXPECT_NE(sender_.sent[1].bytes.find("bytes left out"), std::string::npos);
+}
+
+// A burst larger than what may be held in memory goes through the outbox; all of it arrives, once.
+TEST_F(CourierTest, carries_a_burst_larger_than_its_hands) {
+    sender_.latency = 10ms;
+    start();
+    for (int i = 0; i < 1500; ++i) finish("id-" + std::to_string(i), std::string(20'000, 'x'));
+    advance(30s);
+    EXPECT_EQ(sender_.confirmed.size(), 1500U);
+    EXPECT_EQ(sender_.sent.size(), 1500U);
+}
+
+// Shutting down: true once everything is delivered.
+TEST_F(CourierTest, drains_before_the_deadline) {
+    sender_.latency = 50ms;
+    start();
+    for (int i = 0; i < 20; ++i) finish("id-" + std::to_string(i));
+    std::optional<bool> drained;
+    asio::co_spawn(context_, courier_->drain(clock_.now() + 10s),
+                   [&](const std::exception_ptr&, bool done) { drained = done; });
+    advance(5s);
+    EXPECT_EQ(drained, true);
+    EXPECT_EQ(sender_.confirmed.size(), 20U);
+}
+
+// With the server away, waiting is no use: drain says so and the results stay in the outbox.
+TEST_F(CourierTest, does_not_wait_for_a_server_that_is_away) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unauthenticated); };
+    start();
+    finish("a");
+    EXPECT_FALSE(test::run_task(context_, courier_->drain(clock_.now() + 10s)));
+    EXPECT_EQ(state_of("a"), RowState::done);
+}
+
+// Stopped in the middle of calls: it ends at once, and what was in flight is still in the outbox.
+TEST_F(CourierTest, stops_in_the_middle_of_calls) {
+    sender_.latency = 1h;
+    start();
+    finish("a");
+    EXPECT_EQ(sender_.in_flight, 1);
+    stop();
+    EXPECT_EQ(sender_.in_flight, 0);
+    EXPECT_EQ(outbox_->figures().pending, 1U);
+}
+
+// A command ends once: a second outcome for it is refused by the outbox and not sent.
+TEST_F(CourierTest, ignores_a_second_outcome) {
+    start();
+    finish("a");
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+    finish("a", "another text");
+    EXPECT_EQ(sender_.sent.size(), 1U);
+}
+
+}  // namespace
+}  // namespace jiro::delivery

@@ -1,0 +1,437 @@
+#include "jiro/delivery/sqlite_outbox.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <random>
+#include <thread>
+
+#include "delivery/sqlite.hpp"
+#include "jiro/delivery/errors.hpp"
+#include "outbox_driver.hpp"
+
+namespace jiro::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+Bytes make_outcome(const Receipt& receipt, OutcomeKind kind) {
+    return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
+}
+
+class SqliteOutboxTest : public testing::Test, public OutboxDriver {
+  protected:
+    SqliteOutboxTest() {
+        settings_.path = folder_.path() / "state" / "outbox.db";
+        settings_.ballast_bytes = 0;
+    }
+    void open() {
+        outbox_.reset();
+        outbox_ = std::move(open_sqlite_outbox(clock_, settings_)).value();
+    }
+    Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
+    std::string read(const fs::path& path) {
+        std::ifstream file(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+    std::vector<std::string> aside() {
+        std::vector<std::string> names;
+        for (const auto& entry : fs::directory_iterator(settings_.path.parent_path())) {
+            const auto name = entry.path().filename().string();
+            if (name.find(".corrupt-") != std::string::npos && !name.ends_with("-wal")) names.push_back(name);
+        }
+        return names;
+    }
+    // Rows in every state.
+    void fill(int count) {
+        for (int i = 0; i < count; ++i) {
+            const auto id = "id-" + std::to_string(i);
+            admit(id, i % 6 == 0 ? FirstState::received : FirstState::running);
+            if (i % 6 < 2) continue;
+            (void)finish(id, Hold::yes);
+            if (i % 6 == 3) outbox_->delivered(id);
+            if (i % 6 == 4) (void)run(outbox_->dead(id, "why"));
+            if (i % 6 == 5) outbox_->postponed({id, 2, 0, clock_.wall_now(), "why"});
+        }
+        (void)run(outbox_->next_due());
+    }
+
+    test::TempDir folder_;
+    OutboxSettings settings_;
+};
+
+// Nobody else may read results: 0600 in 0700, also when the umask is lax.
+TEST_F(SqliteOutboxTest, keeps_its_files_private) {
+    const auto before = umask(0);
+    settings_.ballast_bytes = 64 * 1024;
+    open();
+    admit("a");
+    umask(before);
+    EXPECT_EQ(fs::status(settings_.path.parent_path()).permissions(), fs::perms::owner_all);
+    for (const auto& entry : fs::directory_iterator(settings_.path.parent_path())) {
+        EXPECT_EQ(entry.status().permissions(), fs::perms::owner_read | fs::perms::owner_write) << entry.path();
+    }
+}
+
+// A second daemon on the same file gets a named error; when the first is gone it may have it.
+TEST_F(SqliteOutboxTest, lets_one_process_in) {
+    open();
+    const auto second = open_sqlite_outbox(clock_, settings_);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, errc::in_use);
+    EXPECT_THAT(second.error().message, HasSubstr("in use by another"));
+    admit("a");
+    open();
+    EXPECT_EQ(figures().unfinished, 1U);
+}
+
+// What a restart finds: received rows are given back, running ones are interrupted, done ones are sent.
+TEST_F(SqliteOutboxTest, recovers_each_row_by_its_state) {
+    open();
+    auto idempotent = make_receipt("idempotent");
+    idempotent.idempotent = true;
+    admit("received", FirstState::received);
+    admit("running", FirstState::running);
+    admit(idempotent, FirstState::running);
+    admit(make_receipt("late", 1, clock_.wall_now() + 1s), FirstState::received);
+    admit("done", FirstState::running);
+    (void)finish("done", Hold::yes);
+    admit("delivered", FirstState::running);
+    (void)finish("delivered", Hold::yes);
+    outbox_->delivered("delivered");
+    clock_.advance(1min);
+    open();
+
+    const Recovery recovery = recover();
+
+    ASSERT_EQ(recovery.to_run.size(), 2U);
+    EXPECT_EQ(recovery.to_run[0].receipt.id, "received");
+    EXPECT_EQ(recovery.to_run[0].receipt.payload, "payload of received");
+    EXPECT_EQ(recovery.to_run[0].receipt.fingerprint, make_receipt("received").fingerprint);
+    EXPECT_EQ(recovery.to_run[0].starts, 0);
+    EXPECT_EQ(recovery.to_run[1].receipt.id, "idempotent");
+    EXPECT_EQ(recovery.to_run[1].starts, 1);
+    EXPECT_THAT(recovery.interrupted, ElementsAre("running"));
+    EXPECT_THAT(recovery.timed_out, ElementsAre("late"));
+    EXPECT_TRUE(recovery.problems.empty());
+    std::map<std::string, std::string> messages;
+    for (const auto& row : due()) messages[row.id] = *row.message;
+    EXPECT_EQ(messages,
+              (std::map<std::string, std::string>{
+                  {"done", "message of done"}, {"running", "interrupted running"}, {"late", "timed_out late"}}));
+    EXPECT_TRUE(start("received"));
+    EXPECT_EQ(admit("delivered"), Admission::already_settled);
+}
+
+// An idempotent command that brings the daemon down each time is not run for ever.
+TEST_F(SqliteOutboxTest, starts_an_idempotent_command_three_times_at_most) {
+    open();
+    auto receipt = make_receipt("a");
+    receipt.idempotent = true;
+    admit(receipt, FirstState::running);
+    for (int starts = 1; starts < 3; ++starts) {
+        open();
+        const auto recovery = recover();
+        ASSERT_EQ(recovery.to_run.size(), 1U);
+        EXPECT_EQ(recovery.to_run[0].starts, starts);
+        EXPECT_TRUE(start("a"));
+    }
+    open();
+    EXPECT_THAT(recover().interrupted, ElementsAre("a"));
+}
+
+// A payload that the daemon cannot read any more still ends in an outcome.
+TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
+    open();
+    admit("a", FirstState::running);
+    open();
+    const auto recovery =
+        run(outbox_->recover([](const Receipt&, OutcomeKind) -> Bytes { throw std::runtime_error("bad"); }));
+    ASSERT_TRUE(recovery);
+    EXPECT_THAT(recovery->interrupted, ElementsAre("a"));
+    ASSERT_EQ(recovery->problems.size(), 1U);
+    EXPECT_THAT(recovery->problems[0].what, HasSubstr("bad"));
+    EXPECT_EQ(due().size(), 1U);
+}
+
+// A row that was changed behind our back is found by its checksum, set aside as a dead letter, and harms no other.
+TEST_F(SqliteOutboxTest, sets_a_damaged_row_aside) {
+    open();
+    admit("bad receipt", FirstState::received);
+    admit("good receipt", FirstState::received);
+    for (const char* id : {"bad message", "good message"}) {
+        admit(id, FirstState::running);
+        (void)finish(id);
+    }
+    outbox_.reset();
+    {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        database.execute("UPDATE commands SET payload = 'other' WHERE id = 'bad receipt'");
+        database.execute("UPDATE commands SET message = 'other' WHERE id = 'bad message'");
+    }
+    open();
+    const Recovery recovery = recover();
+    ASSERT_EQ(recovery.to_run.size(), 1U);
+    EXPECT_EQ(recovery.to_run[0].receipt.id, "good receipt");
+    ASSERT_EQ(recovery.problems.size(), 1U);
+    EXPECT_EQ(recovery.problems[0].id, "bad receipt");
+    EXPECT_THAT(due_ids(10), ElementsAre("good message"));
+    EXPECT_EQ(figures().dead_letters, 2U);
+    EXPECT_THAT(run(outbox_->show("bad message"))->summary.last_error, HasSubstr("checksum"));
+}
+
+// A database of a newer program is neither touched nor a reason to die: commands are refused by name until it is
+// replaced.
+TEST_F(SqliteOutboxTest, refuses_to_touch_a_newer_database) {
+    open();
+    outbox_.reset();
+    {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        database.execute("PRAGMA user_version = 7; UPDATE facts SET value = 7 WHERE name = 'schema'");
+    }
+    const auto before = read(settings_.path);
+    open();
+    EXPECT_FALSE(figures().writable);
+    EXPECT_THAT(figures().problem, HasSubstr("newer"));
+    EXPECT_EQ(admit("a"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, errc::newer_schema);
+    EXPECT_EQ(finish("a").error().code, errc::newer_schema);
+    outbox_.reset();
+    EXPECT_EQ(read(settings_.path), before);
+}
+
+// A damaged header is not taken for a newer program: the file is moved aside and its rows are taken over.
+TEST_F(SqliteOutboxTest, salvages_behind_a_damaged_header) {
+    open();
+    fill(60);
+    outbox_.reset();
+    std::fstream file(settings_.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(60);  // user_version
+    file.write("\x00\x00\x00\x63", 4);
+    file.close();
+    open();
+    EXPECT_EQ(aside().size(), 1U);
+    EXPECT_THAT(figures().problem, HasSubstr("damaged"));
+    EXPECT_EQ(figures().unfinished, 20U);
+    EXPECT_EQ(figures().pending, 20U);
+    EXPECT_EQ(figures().dead_letters, 10U);
+    EXPECT_EQ(figures().remembered, 10U);
+    EXPECT_EQ(admit("id-3"), Admission::already_settled);
+}
+
+// No file is too broken to start: not a database at all, empty, or cut in the middle.
+TEST_F(SqliteOutboxTest, starts_with_any_file) {
+    for (const std::string& content : {std::string("not a database"), std::string(), std::string(100'000, '\0'),
+                                       std::string("SQLite format 3\0", 16), std::string(8192, '\xFF')}) {
+        fs::create_directories(settings_.path.parent_path());
+        std::ofstream(settings_.path, std::ios::binary) << content;
+        open();
+        EXPECT_TRUE(figures().writable) << figures().problem;
+        EXPECT_EQ(admit("a"), Admission::accepted);
+        outbox_.reset();
+        fs::remove_all(settings_.path.parent_path());
+    }
+}
+
+// Random damage of database and WAL: it always starts, always works, and what it gives out is never garbage.
+TEST_F(SqliteOutboxTest, survives_random_damage) {
+    open();
+    fill(300);
+    const test::TempDir originals;
+    // A copy while it is open has a WAL, as after kill -9; one after closing has none.
+    fs::copy(settings_.path, originals.path() / "open.db");
+    fs::copy(settings_.path.string() + "-wal", originals.path() / "open.db-wal");
+    outbox_.reset();
+    fs::copy(settings_.path, originals.path() / "closed.db");
+
+    const char* wanted = std::getenv("JIRO_DAMAGE_SEEDS");
+    const unsigned seeds = wanted == nullptr ? 120 : static_cast<unsigned>(std::stoul(wanted));
+    std::size_t moved_aside = 0;
+    for (unsigned seed = 0; seed < seeds; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        fs::remove_all(settings_.path.parent_path());
+        fs::create_directories(settings_.path.parent_path());
+        std::mt19937 random(seed);
+        const bool has_wal = random() % 2 == 0;
+        const std::string base = has_wal ? "open.db" : "closed.db";
+        for (const std::string suffix : {"", "-wal"}) {
+            if (!fs::exists(originals.path() / (base + suffix))) continue;
+            auto bytes = read(originals.path() / (base + suffix));
+            const bool damage_this = has_wal ? (suffix.empty() ? random() % 2 == 0 : true) : true;
+            if (damage_this && !bytes.empty()) {
+                if (random() % 4 == 0) bytes.resize(random() % bytes.size());
+                for (unsigned flips = random() % 30; flips > 0 && !bytes.empty(); --flips) {
+                    bytes[random() % bytes.size()] ^= static_cast<char>(1 << (random() % 8));
+                }
+                if (random() % 4 == 0 && bytes.size() > 4096) {
+                    const auto at = random() % (bytes.size() - 4096);
+                    for (std::size_t i = 0; i < 4096; ++i) bytes[at + i] = static_cast<char>(random());
+                }
+            }
+            std::ofstream(settings_.path.string() + suffix, std::ios::binary) << bytes;
+        }
+        open();
+        ASSERT_TRUE(figures().writable) << figures().problem;
+        const auto recovery = run(outbox_->recover(make_outcome));
+        ASSERT_TRUE(recovery) << recovery.error().message;
+        for (int i = 0; i < 20; ++i) {
+            const auto rows = run(outbox_->due(50));
+            ASSERT_TRUE(rows) << rows.error().message;
+            if (rows->empty()) break;
+            for (const auto& row : *rows) {
+                const auto& message = *row.message;
+                ASSERT_TRUE(message == "message of " + row.id || message == "interrupted " + row.id ||
+                            message == "timed_out " + row.id)
+                    << message;
+                outbox_->delivered(row.id);
+            }
+        }
+        ASSERT_EQ(admit("new-" + std::to_string(seed), FirstState::running), Admission::accepted);
+        ASSERT_TRUE(finish("new-" + std::to_string(seed)));
+        ASSERT_TRUE(run(outbox_->list({})));
+        moved_aside += aside().size();
+        open();
+        ASSERT_TRUE(figures().writable);
+        ASSERT_THAT(due_ids(1000), testing::Contains("new-" + std::to_string(seed)));
+    }
+    EXPECT_GT(moved_aside, 0U);
+    EXPECT_LE(moved_aside, seeds + seeds / 2);
+}
+
+// The database's own limit reached: new commands are refused, what is in hand can end, and room made is noticed.
+TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
+    settings_.max_pages = 100;
+    open();
+    admit("in hand", FirstState::running);
+    const std::string big(20'000, 'x');
+    std::vector<std::string> stored;
+    for (int i = 0; i < 100; ++i) {
+        const auto id = "id-" + std::to_string(i);
+        if (admit(id, FirstState::running) != Admission::accepted) break;
+        if (!run(outbox_->finished(id, OutcomeKind::succeeded, std::make_shared<const std::string>(big), Hold::no)))
+            break;
+        stored.push_back(id);
+    }
+    EXPECT_GT(stored.size(), 5U);
+    EXPECT_LT(stored.size(), 30U);
+    EXPECT_FALSE(figures().writable);
+    EXPECT_EQ(admit("new"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, errc::storage_full);
+    EXPECT_THAT(due_ids(1), ElementsAre(stored[0]));
+
+    for (const auto& id : stored) (void)run(outbox_->drop(id));
+    const auto limit = std::chrono::steady_clock::now() + 10s;
+    while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
+    EXPECT_TRUE(figures().writable);
+    EXPECT_EQ(admit("new"), Admission::accepted);
+    EXPECT_TRUE(finish("in hand"));
+}
+
+// A really full disk (a small tmpfs): the ballast is given back, what is in hand ends, and space is noticed, without a
+// restart.
+TEST_F(SqliteOutboxTest, survives_a_full_disk) {
+    fs::create_directories(settings_.path.parent_path());
+    if (mount("tmpfs", settings_.path.parent_path().c_str(), "tmpfs", 0, "size=4m,mode=0700") != 0) {
+        GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
+    }
+    struct Unmount {
+        std::string path;
+        ~Unmount() { umount2(path.c_str(), MNT_DETACH); }
+    } const unmount{settings_.path.parent_path().string()};
+    settings_.ballast_bytes = 1024 * 1024;
+    open();
+    admit("in hand", FirstState::running);
+    const auto filler = settings_.path.parent_path() / "filler";
+    {
+        std::ofstream file(filler, std::ios::binary);
+        for (int i = 0; i < 64 && file.good(); ++i) file << std::string(64 * 1024, 'x') << std::flush;
+    }
+    // Refused by name sooner or later, at the latest when the look at the disk is due.
+    Admission admission = Admission::accepted;
+    for (int i = 0; i < 200 && admission == Admission::accepted; ++i) {
+        auto receipt = make_receipt("id-" + std::to_string(i));
+        receipt.payload = std::string(50'000, 'y');
+        admission = admit(receipt, FirstState::running);
+    }
+    EXPECT_EQ(admission, Admission::refused);
+    EXPECT_FALSE(figures().writable);
+    EXPECT_TRUE(finish("in hand", Hold::yes));
+    deliver("in hand");
+    EXPECT_EQ(state("in hand"), RowState::delivered);
+
+    fs::remove(filler);
+    const auto limit = std::chrono::steady_clock::now() + 10s;
+    while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
+    EXPECT_TRUE(figures().writable) << figures().problem;
+    EXPECT_EQ(admit("new"), Admission::accepted);
+    outbox_.reset();
+}
+
+// No room even to open (no inode left): the daemon lives, refuses by name, and opens the outbox when there is room.
+TEST_F(SqliteOutboxTest, opens_late_when_inodes_ran_out) {
+    fs::create_directories(settings_.path.parent_path());
+    if (mount("tmpfs", settings_.path.parent_path().c_str(), "tmpfs", 0, "size=4m,nr_inodes=4,mode=0700") != 0) {
+        GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
+    }
+    struct Unmount {
+        std::string path;
+        ~Unmount() { umount2(path.c_str(), MNT_DETACH); }
+    } const unmount{settings_.path.parent_path().string()};
+    std::vector<fs::path> fillers;
+    for (int i = 0; i < 3; ++i) {
+        fillers.push_back(settings_.path.parent_path() / std::to_string(i));
+        std::ofstream(fillers.back()) << 'x';
+    }
+    open();
+    EXPECT_EQ(admit("a"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, errc::storage_full) << last_reason_->message;
+    for (const auto& filler : fillers) fs::remove(filler);
+    const auto limit = std::chrono::steady_clock::now() + 15s;
+    while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
+    EXPECT_TRUE(figures().writable) << figures().problem;
+    EXPECT_EQ(admit("a"), Admission::accepted);
+    outbox_.reset();
+}
+
+// Remembered rows give way: first their messages, then, beyond the number allowed, the oldest ids.
+TEST_F(SqliteOutboxTest, bounds_what_it_remembers) {
+    settings_.max_bytes = 100'000;
+    settings_.max_tombstones = 50;
+    open();
+    for (int i = 0; i < 100; ++i) {
+        const auto id = "id-" + std::to_string(i);
+        admit(id, FirstState::running);
+        (void)run(
+            outbox_->finished(id, OutcomeKind::succeeded, std::make_shared<const std::string>(2000, 'x'), Hold::yes));
+        deliver(id);
+        clock_.advance(1s);
+    }
+    open();  // sweeps
+    (void)run(outbox_->next_due());
+    (void)run(outbox_->next_due());
+    EXPECT_EQ(figures().remembered, 50U);
+    EXPECT_EQ(admit("id-0"), Admission::accepted);
+    EXPECT_EQ(admit("id-51"), Admission::already_forgotten);
+    EXPECT_EQ(admit("id-99"), Admission::already_settled);
+}
+
+// Both durabilities do the same work.
+TEST_F(SqliteOutboxTest, works_with_power_durability) {
+    settings_.durability = Durability::power;
+    open();
+    fill(30);
+    open();
+    EXPECT_EQ(recover().to_run.size(), 5U);
+}
+
+}  // namespace
+}  // namespace jiro::delivery
