@@ -269,7 +269,7 @@ TEST_F(SqliteOutboxTest, survives_random_damage) {
             const bool damage_this = has_wal ? (suffix.empty() ? random() % 2 == 0 : true) : true;
             if (damage_this && !bytes.empty()) {
                 if (random() % 4 == 0) bytes.resize(random() % bytes.size());
-                for (unsigned flips = random() % 30; flips > 0 && !bytes.empty(); --flips) {
+                for (auto flips = random() % 30; flips > 0 && !bytes.empty(); --flips) {
                     bytes[random() % bytes.size()] ^= static_cast<char>(1 << (random() % 8));
                 }
                 if (random() % 4 == 0 && bytes.size() > 4096) {
