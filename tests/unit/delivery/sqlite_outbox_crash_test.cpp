@@ -80,8 +80,10 @@ TEST(SqliteOutboxCrash, keeps_every_promise_through_kill_9) {
             work_until_killed(settings, ends[1], round);
         }
         close(ends[1]);
+        char ready[2];  // "R\n": the outbox is open, work begins
+        ASSERT_EQ(read(ends[0], ready, sizeof ready), 2);
         std::thread killer([child, pause = random() % 30'000] {
-            std::this_thread::sleep_for(5ms + std::chrono::microseconds(pause));
+            std::this_thread::sleep_for(1ms + std::chrono::microseconds(pause));
             kill(child, SIGKILL);
         });
         const Promises promises = read_promises(ends[0]);
