@@ -9,8 +9,21 @@ namespace jiro::log {
 namespace {
 
 bool may_repeat(const Entry& entry) {
-    return entry.level >= Level::warn &&
+    return entry.level >= Level::warn && entry.component != "reload" &&
            std::ranges::none_of(entry.fields, [](const Field& field) { return field.name == "command_sync_id"; });
+}
+
+// The field that tells one failure from another, its numbers (ages, ports, counts) made equal.
+std::string reason_of(const Entry& entry) {
+    const auto field = std::ranges::find(entry.fields, "reason", &Field::name);
+    if (field == entry.fields.end()) return {};
+    static constexpr std::size_t kCompared = 200;
+    std::string reason = field->value.substr(0, kCompared);
+    const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+    std::ranges::replace_if(reason, is_digit, '0');
+    const auto repeated = std::ranges::unique(reason, [](char a, char b) { return a == '0' && b == '0'; });
+    reason.erase(repeated.begin(), repeated.end());
+    return reason;
 }
 
 Entry summary(Entry latest, int repeats, std::chrono::steady_clock::duration span) {
@@ -28,11 +41,21 @@ bool RepeatSuppressor::admit(const Entry& entry) {
     const auto found = tracked_.find(key);
     if (found == tracked_.end()) {
         if (tracked_.size() >= kMaxTracked) forget_old(now);
-        if (tracked_.size() < kMaxTracked) tracked_.emplace(std::move(key), Tracked{now, now, kFirstWindow, 0, {}});
+        if (tracked_.size() < kMaxTracked)
+            tracked_.emplace(std::move(key), Tracked{now, now, kFirstWindow, 0, {}, {reason_of(entry)}});
         return true;
     }
     Tracked& line = found->second;
     const bool is_news = now - line.last_seen >= kForgetAfter;
+    if (is_news) line.reasons.clear();
+    std::string reason = reason_of(entry);
+    if (std::ranges::find(line.reasons, reason) == line.reasons.end() && line.reasons.size() < kMaxReasons) {
+        line.reasons.push_back(std::move(reason));
+        if (!is_news) {
+            line.last_seen = now;
+            return true;
+        }
+    }
     line.last_seen = now;
     if (now - line.window_start < line.window && !(is_news && line.repeats == 0)) {
         ++line.repeats;

@@ -2,7 +2,9 @@
 // Keeps a failure that repeats from filling the journal. A warn or error line without `command_sync_id` is shown when
 // it is new; its repeats inside a window are counted and then told in one line, "... (repeated 7 times in 40 s)". The
 // window grows from one minute to one hour. Pure: time is an argument. Lines of one command are never held back, nor is
-// info and below.
+// info and below. A repeat is the same sentence with the same reason, numbers aside; a new reason is news, but only so
+// many for one sentence, so that a peer that invents reasons cannot fill the journal. What an operator asked for (a
+// reload) is always told.
 
 #include <algorithm>
 #include <chrono>
@@ -25,6 +27,8 @@ class RepeatSuppressor {
     static constexpr std::chrono::minutes kForgetAfter{15};
     // Sentences are fixed texts, so there are few; a caller that builds them cannot make this grow without end.
     static constexpr std::size_t kMaxTracked = 256;
+    // Different reasons of one sentence that are shown; later ones count as repeats.
+    static constexpr std::size_t kMaxReasons = 8;
 
     // True when the line is to be shown now. Call `due` first.
     [[nodiscard]] bool admit(const Entry& entry);
@@ -44,6 +48,7 @@ class RepeatSuppressor {
         std::chrono::steady_clock::duration window;
         int repeats = 0;
         Entry latest;
+        std::vector<std::string> reasons;  // shown so far
 
         // When its repeats are told: at the end of the window, or earlier when it has stopped.
         [[nodiscard]] TimePoint end() const { return std::min(window_start + window, last_seen + kForgetAfter); }
