@@ -79,7 +79,8 @@ std::optional<Duration> ConnectionFsm::next_delay(const Settings& settings, cons
     }
     const int most = settings.max_reconnection_attempts;
     if (most >= 0 && attempts_ >= most) return std::nullopt;
-    if (attempts_ == 0 && failure.close_code == kServiceRestart) {
+    // The first attempt after the loss, however short the connection was: a hub may restart twice in a minute.
+    if (retries_ == 0 && failure.close_code == kServiceRestart) {
         return not_before(failure, random_.between(kRestartSpreadFrom, kRestartSpreadTo), settings, random_);
     }
     const BackoffSettings backoff{settings.reconnection_delay, settings.max_reconnection_delay, Duration::zero()};
