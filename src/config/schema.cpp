@@ -70,7 +70,7 @@ Key<Config> secret_key(std::string_view path, Access member, std::string_view de
 
 bool is_secret_header(std::string_view name) {
     const std::string word = lower(name);
-    for (const std::string_view part : {"authorization", "cookie", "key", "token", "secret", "password"}) {
+    for (const std::string_view part : {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
         if (word.find(part) != std::string::npos) return true;
     }
     return false;
