@@ -131,7 +131,8 @@ class Verdict:
 
     @property
     def good(self):
-        return not (self.lost or self.run_twice or self.conflicting or self.false_success)
+        # A daemon that owed nothing did nothing: that proves nothing.
+        return self.owed > 0 and not (self.lost or self.run_twice or self.conflicting or self.false_success)
 
     def row(self):
         cells = (self.fault, self.kills, self.owed, len(self.lost), len(self.run_twice), len(self.conflicting),
