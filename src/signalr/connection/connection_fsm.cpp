@@ -21,15 +21,15 @@ Duration not_before(const Failure& failure, Duration delay, const Settings& sett
 
 Transition ConnectionFsm::start(TimePoint now) {
     attempts_ = 0;
-    retries_ = 0;
+    retries_ = -1;  // the first attempt of a start is no retry
     trouble_since_ = now;
     return go(State::connecting, Duration::zero());
 }
 
 Transition ConnectionFsm::attempt_failed(const Settings& settings, const Failure& failure, TimePoint now) {
     if (failure.rejected) return fail(settings, failure);
-    const auto delay = next_delay(settings, failure, now);
     ++retries_;
+    const auto delay = next_delay(settings, failure, now);
     return delay ? go(state_, delay) : fail(settings, failure);
 }
 

@@ -23,13 +23,16 @@ class Bench {
         settings.hub_url = *Url::parse("http://hub.test/hub");
     }
 
-    ~Bench() {
-        if (hub) {
-            boost::asio::co_spawn(context, hub->stop(), boost::asio::detached);
-            settle(context);
-            clock.advance(std::chrono::seconds(10));
-            settle(context);
-        }
+    ~Bench() { shut_down(); }
+
+    // Called first by the destructor of whoever owns what handlers and calls refer to.
+    void shut_down() {
+        if (!hub) return;
+        boost::asio::co_spawn(context, hub->stop(), boost::asio::detached);
+        settle(context);
+        clock.advance(std::chrono::seconds(10));
+        settle(context);
+        hub.reset();
     }
 
     // Settings, policy and handlers may be set before; start() makes and runs the connection.

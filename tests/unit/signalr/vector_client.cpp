@@ -30,6 +30,13 @@ struct World {
         bench.connector->stateful = bench.settings.stateful_reconnect;
     }
 
+    ~World() {
+        streams.clear();
+        bench.shut_down();
+    }
+    World(const World&) = delete;
+    World& operator=(const World&) = delete;
+
     void start() {
         bench.start();
         bench.socket().sent.clear();
@@ -42,13 +49,13 @@ struct World {
     void invoke(const std::string& target, json arguments = json::array(), signalr::CallOptions options = {}) {
         invoke_signals.push_back(std::make_unique<boost::asio::cancellation_signal>());
         auto& signal = *invoke_signals.back();
-        boost::asio::co_spawn(bench.context, bench.hub->invoke(target, std::move(arguments), std::move(options)),
-                              boost::asio::bind_cancellation_slot(
-                                  signal.slot(), [this](std::exception_ptr exception, CallResult result) {
-                                      ++invokes_ended;
-                                      if (!exception && !result) call_error = result.error();
-                                      if (exception) call_cancelled = true;
-                                  }));
+        boost::asio::co_spawn(
+            bench.context, bench.hub->invoke(target, std::move(arguments), std::move(options)),
+            boost::asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr exception, CallResult result) {
+                ++invokes_ended;
+                if (!exception && !result) call_error = result.error();
+                if (exception) call_cancelled = true;
+            }));
         settle(bench.context);
     }
     void stream(const std::string& target, json arguments = json::array()) {

@@ -56,6 +56,10 @@ class Scene {
         open_calls();
     }
 
+    ~Scene() { bench.shut_down(); }
+    Scene(const Scene&) = delete;
+    Scene& operator=(const Scene&) = delete;
+
     void play() {
         for (int i = 0; i < given_.value("sent_trackable", 0); ++i) {
             bench.spawn<Result<void>>(bench.hub->send(std::string(1, static_cast<char>('A' + i)), json::array()),
