@@ -154,6 +154,7 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
 
 bool StorageThread::refuse_for_space(StorageJob& job) {
     if (!job.is_admission() || (!is_full_ && !is_low_)) return false;
+    publish();
     job.complete(Error(errc::storage_full));
     return true;
 }
