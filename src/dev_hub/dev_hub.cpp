@@ -191,9 +191,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         return out;
     }
 
-  private:
     // Declared before what uses them.
-  public:
     Options options;
     Endpoints endpoints;
     Counters counters;

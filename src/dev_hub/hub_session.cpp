@@ -1,8 +1,9 @@
 #include "dev_hub/hub_session.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "dev_hub/errors.hpp"
 #include "dev_hub/log.hpp"
-#include "jiro/base/with_timeout.hpp"
 
 namespace jiro::dev_hub {
 
@@ -21,9 +22,9 @@ HubSession::HubSession(boost::asio::any_io_executor executor, Clock& clock, cons
 
 Task<> HubSession::run() {
     logger.info("Client connected", {{"connection_id", connection_id_}, {"peer", socket_->peer()}});
-    auto refusal = co_await with_timeout(clock_, options_.handshake_timeout, shake_hands());
-    if (!refusal) refusal = "Handshake was canceled.";  // ASP.NET Core's text for the expired handshake timer
-    if (refusal->empty()) {
+    auto shaken = co_await (shake_hands() || refuse_late());
+    const auto refusal = shaken.index() == 0 ? std::get<0>(shaken) : std::string("no answer to the close");
+    if (refusal.empty()) {
         ready_ = true;
         last_record_ = clock_.now();
         logger.info("Handshake done", {{"connection_id", connection_id_}});
@@ -31,8 +32,8 @@ Task<> HubSession::run() {
         co_await (serve() || send_pings() || watch_silence());
         ready_ = false;
     } else {
-        end_ = "handshake: " + *refusal;
-        socket_->write(handshake_response(*refusal));
+        ended_because("handshake: " + refusal);
+        socket_->write(handshake_response(refusal));
     }
     fail_open_calls();
     co_await methods_.finish();
@@ -79,16 +80,17 @@ Task<> HubSession::serve() {
     while (true) {
         const auto more = take_records();
         if (!more) {
-            end_ = more.error().message;
-            logger.warn("Protocol error of the client", {{"connection_id", connection_id_}, {"reason", end_}});
-            socket_->write(close_record("Connection closed with an error. InvalidDataException: " + end_ + ".",
+            const auto& reason = more.error().message;
+            ended_because(reason);
+            logger.warn("Protocol error of the client", {{"connection_id", connection_id_}, {"reason", reason}});
+            socket_->write(close_record("Connection closed with an error. InvalidDataException: " + reason + ".",
                                         Reconnect::allowed));
             co_return;
         }
         if (!*more) co_return;
         auto bytes = co_await socket_->read();
         if (!bytes) {
-            end_ = bytes.error().message;
+            ended_because(bytes.error().message);
             co_return;
         }
         records_.append(*bytes);
@@ -106,7 +108,7 @@ Result<bool> HubSession::take_records() {
         if (!message) return message.error();
         if (!*message) continue;
         if ((*message)->type == MessageType::close) {
-            end_ = "the client sent Close" + ((*message)->error ? ": " + *(*message)->error : std::string());
+            ended_because("the client sent Close" + ((*message)->error ? ": " + *(*message)->error : std::string()));
             return false;
         }
         if ((*message)->type == MessageType::completion && open_calls_.contains((*message)->invocation_id)) {
@@ -150,12 +152,32 @@ Task<> HubSession::watch_silence() {
         if (clock_.now() >= deadline) break;
         co_await clock_.sleep_until(deadline);
     }
-    end_ = "the client was silent for longer than the client timeout";
+    ended_because("the client was silent for longer than the client timeout");
     logger.warn("Client timeout", {{"connection_id", connection_id_}});
-    socket_->write(
-        close_record("Connection closed with an error. OperationCanceledException: Client hasn't sent a "
-                     "message/ping within the configured ClientTimeoutInterval.",
-                     Reconnect::allowed));
+    auto record = close_record(
+        "Connection closed with an error. OperationCanceledException: Client hasn't sent a "
+        "message/ping within the configured ClientTimeoutInterval.",
+        Reconnect::allowed);
+    co_await close_and_wait(std::move(record));
+}
+
+Task<> HubSession::refuse_late() {
+    co_await clock_.sleep_for(options_.handshake_timeout);
+    ended_because("no handshake in time");
+    auto record = handshake_response("Handshake was canceled.");  // ASP.NET Core's text
+    co_await close_and_wait(std::move(record));
+}
+
+// A read that is cancelled breaks a Beast WebSocket, and nothing could be told any more. So the reader is left to see
+// the close: the client's answer, or the end of the close's own time limit.
+Task<> HubSession::close_and_wait(std::string record) {
+    socket_->write(std::move(record));
+    socket_->close(1000, "");
+    co_await clock_.sleep_for(std::chrono::seconds(10));
+}
+
+void HubSession::ended_because(std::string reason) {
+    if (end_.empty()) end_ = std::move(reason);
 }
 
 }  // namespace jiro::dev_hub

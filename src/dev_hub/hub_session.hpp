@@ -52,6 +52,9 @@ class HubSession {
     [[nodiscard]] Task<> serve();
     [[nodiscard]] Task<> send_pings();
     [[nodiscard]] Task<> watch_silence();
+    [[nodiscard]] Task<> refuse_late();
+    [[nodiscard]] Task<> close_and_wait(std::string record);
+    void ended_because(std::string reason);  // the first reason is the one that is logged
     [[nodiscard]] Result<bool> take_records();
     void on_completion(HubMessage message);
     void fail_open_calls();

@@ -274,6 +274,16 @@ TEST(DevHub, pings_and_drops_the_silent) {
     EXPECT_EQ(client.read(), "closed 1000");
 }
 
+// A client that never shakes hands is told so.
+TEST(DevHub, refuses_a_late_handshake) {
+    Options options;
+    options.handshake_timeout = std::chrono::milliseconds(50);
+    RunningHub hub(std::move(options));
+    RawClient client(hub);
+    EXPECT_EQ(client.read(), R"({"error":"Handshake was canceled."})");
+    EXPECT_EQ(client.read(), "closed 1000");
+}
+
 // The ordinary hub methods: invoke, stream and upload.
 TEST(DevHub, serves_hub_methods) {
     RunningHub hub;
