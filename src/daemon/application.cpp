@@ -171,7 +171,10 @@ Task<> Application::Parts::run() {
                      {{"reason", listening.error().message}});
     }
     notifier.ready();
-    co_await race(serve(), stop_on_signal());
+    // Named, not temporaries of the awaited expression: g++ 12 loses those.
+    auto serving = serve();
+    auto stopping = stop_on_signal();
+    co_await race(std::move(serving), std::move(stopping));
     logger.info("Stopped");
 }
 
@@ -235,7 +238,10 @@ Task<> Application::Parts::stop_on_signal() {
     notifier.extend_timeout(kStopBudget);
     dispatcher.request_stop();
 
-    if (co_await race(finish_what_is_in_hand(), shutdown.wait()) == 1) {
+    auto finishing = finish_what_is_in_hand();
+    auto second_signal = shutdown.wait();
+    const auto first_to_end = co_await race(std::move(finishing), std::move(second_signal));
+    if (first_to_end == 1) {
         logger.warn("Second signal: stopping at once");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);
