@@ -19,11 +19,10 @@ class HostileRecordTest(DaemonTest):
             send(link)
         except OSError:
             pass  # it hung up while we were still shouting
-        line = self.client.wait_log(pattern, since=mark)
+        self.client.wait_reason(pattern, since=mark)
         link.wait_closed(context=self.client.tail)
         self.hub.connection(count + 1 if link is self.hub.connections[-1] else None, context=self.client.tail)
         self.assert_serves(sync_id=f"after {mark}")
-        return line
 
     def test_records_that_break_the_protocol_end_the_connection_with_a_reason(self):
         deep = b'{"type":1,"target":"ReceiveCommand","arguments":[' + b"[" * 100 + b"]" * 100 + b"]}"
@@ -142,7 +141,7 @@ class HostileHandshakeTest(DaemonTest):
         else:
             for connection in self.hub.connections:
                 connection.abort()
-        self.client.wait_log(pattern, since=mark, within=15)
+        self.client.wait_reason(pattern, since=mark, within=15)
         restore()
         wait_until(lambda: any(c.is_ready and not c.is_closed for c in self.hub.connections[count:]),
                    "it connects to a hub that is good again", 15, context=self.client.tail)
@@ -175,7 +174,7 @@ class HostileHandshakeTest(DaemonTest):
             ("an array", answer("[]"), named),
             ("no transports", answer('{"connectionId":"a","negotiateVersion":1}'), "negotiate|transport"),
             ("no WebSockets", answer(body(availableTransports=[{"transport": "LongPolling", "transferFormats": ["Text"]}])),
-             "transport"),
+             "WebSockets"),
             ("transports is text", answer(body(availableTransports="all")), named),
             ("connectionToken is a number", answer(body(connectionToken=5)), named),
             ("an error", answer('{"error":"the hub is full"}'), "the hub is full"),

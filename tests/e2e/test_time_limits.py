@@ -91,7 +91,7 @@ class StallTest(DaemonTest):
 
     def test_a_name_that_does_not_resolve(self):
         self.start_client("http://no-such-host.invalid/hub")
-        self.client.wait_log("resolve", 25)
+        self.client.wait_log("resolving", 25)
         self.assertTrue(self.client.is_running())
 
     def test_a_hub_that_stops_reading_does_not_stop_the_daemon(self):

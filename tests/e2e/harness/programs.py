@@ -133,7 +133,9 @@ class Client:
     def write_config(self, **changes):
         self.config = merged(self.config, changes)
         # JSON is YAML.
-        self.config_file.write_text(json.dumps(self.config, indent=2))
+        new = self.config_file.with_suffix(".new")
+        new.write_text(json.dumps(self.config, indent=2))
+        new.rename(self.config_file)  # whole or not at all, also for a reload that reads it now
 
     def start(self):
         self.process = subprocess.Popen(
@@ -165,6 +167,14 @@ class Client:
 
     def wait_log(self, pattern, within=10.0, since=0):
         return wait_until(lambda: self.logged(pattern, since), f"a log line /{pattern}/", within, context=self.tail)[0]
+
+    def wait_reason(self, pattern, within=10.0, since=0):
+        """Named in the log, or (the log shows only so many reasons of one failure at once) as the status' last error."""
+
+        def named():
+            return self.logged(pattern, since) or re.search(pattern, str((self.try_status() or {}).get("lastError")))
+
+        wait_until(named, f"a reason /{pattern}/", within, context=self.tail)
 
     # Its status
 
