@@ -23,12 +23,12 @@ class StallTest(DaemonTest):
 
     def test_connection_accepted_and_nothing_more(self):
         self.hub.on_accept = lambda sock: _read_for_ever(sock)
-        self.stall("negotiate_timeout|negotiat.*(time|limit|answer)", 40, lambda: setattr(self.hub, "on_accept", lambda sock: True))
+        self.stall("negotiate_timeout|negotiat.*(time|limit|answer|longer)", 40, lambda: setattr(self.hub, "on_accept", lambda sock: True))
 
     def test_negotiate_never_answers(self):
         original = self.hub.on_negotiate
         self.hub.on_negotiate = lambda request: None
-        self.stall("negotiate_timeout|negotiat.*(time|limit|answer)", 40, lambda: setattr(self.hub, "on_negotiate", original))
+        self.stall("negotiate_timeout|negotiat.*(time|limit|answer|longer)", 40, lambda: setattr(self.hub, "on_negotiate", original))
 
     def test_negotiate_answers_a_byte_at_a_time(self):
         def drip(sock):
@@ -41,30 +41,30 @@ class StallTest(DaemonTest):
             return False
 
         self.hub.on_accept = drip
-        self.stall("negotiate_timeout|negotiat.*(time|limit|answer)", 40, lambda: setattr(self.hub, "on_accept", lambda sock: True))
+        self.stall("negotiate_timeout|negotiat.*(time|limit|answer|longer)", 40, lambda: setattr(self.hub, "on_accept", lambda sock: True))
 
     def test_upgrade_never_answers(self):
         original = self.hub.on_upgrade
         self.hub.on_upgrade = lambda request, default: None
-        self.stall("upgrade_timeout|upgrade.*(time|limit|answer)", 25, lambda: setattr(self.hub, "on_upgrade", original))
+        self.stall("upgrade_timeout|upgrade.*(time|limit|answer|longer)", 25, lambda: setattr(self.hub, "on_upgrade", original))
 
     def test_handshake_never_answers(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: None
-        self.stall("handshake_timeout|handshake.*(time|limit|answer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("handshake_timeout|handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_handshake_answers_half(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: b"{"
-        self.stall("handshake_timeout|handshake.*(time|limit|answer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("handshake_timeout|handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_tls_never_answers(self):
         self.hub.on_accept = lambda sock: _read_for_ever(sock)
         url = self.hub.url.replace("http:", "https:")
         self.start_client(url)
-        self.client.wait_log("tls_timeout|(?i)tls.*(time|limit|answer)", 20)
+        self.client.wait_log("tls_timeout|(?i)tls.*(time|limit|answer|longer)", 20)
         self.assertTrue(self.client.is_running())
 
     def test_tls_to_a_port_that_speaks_none(self):
