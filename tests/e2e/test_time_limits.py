@@ -51,13 +51,13 @@ class StallTest(DaemonTest):
     def test_handshake_never_answers(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: None
-        self.stall("handshake_timeout|handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("handshake_timeout|(?i)handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_handshake_answers_half(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: b"{"
-        self.stall("handshake_timeout|handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("handshake_timeout|(?i)handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_tls_never_answers(self):
