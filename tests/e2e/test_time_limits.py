@@ -51,25 +51,25 @@ class StallTest(DaemonTest):
     def test_handshake_never_answers(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: None
-        self.stall("handshake_timeout|(?i)handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("answer the handshake within", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_handshake_answers_half(self):
         original = self.hub.on_handshake
         self.hub.on_handshake = lambda record: b"{"
-        self.stall("handshake_timeout|(?i)handshake.*(time|limit|answer|longer)", 10, lambda: setattr(self.hub, "on_handshake", original),
+        self.stall("answer the handshake within", 10, lambda: setattr(self.hub, "on_handshake", original),
                    config={"WebSocket": {"HandshakeTimeoutMs": 1000}})
 
     def test_tls_never_answers(self):
         self.hub.on_accept = lambda sock: _read_for_ever(sock)
         url = self.hub.url.replace("http:", "https:")
         self.start_client(url)
-        self.client.wait_log("tls_timeout|(?i)tls.*(time|limit|answer|longer)", 20)
+        self.client.wait_log("(?i)tls.*(longer|time|limit|answer)", 20)
         self.assertTrue(self.client.is_running())
 
     def test_tls_to_a_port_that_speaks_none(self):
         self.start_client(self.hub.url.replace("http:", "https:"))
-        self.client.wait_log("tls_failed|(?i)tls", 15)
+        self.client.wait_log("(?i)tls", 15)
         self.assertTrue(self.client.is_running())
 
     def test_tcp_that_never_answers(self):
@@ -84,7 +84,7 @@ class StallTest(DaemonTest):
                 one.connect_ex(full.getsockname())
                 blocking.append(one)
             self.start_client(f"http://127.0.0.1:{full.getsockname()[1]}/hub")
-            self.client.wait_log("connect_timeout|(?i)no address answered|connect.*tim", 25)
+            self.client.wait_log("(?i)no address answered|connect.*(tim|longer)", 25)
             self.assertTrue(self.client.is_running())
             for one in blocking:
                 one.close()
