@@ -59,6 +59,13 @@ ReloadReport Reloader::try_reload() {
     for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
     if (!loaded) return report;
 
+    // An editor may have just truncated the file: an empty one is valid, and would silently end the daemon's only job.
+    if (current_.websocket.hub_url && !loaded.config->websocket.hub_url) {
+        report.errors.push_back(current_.source.string() +
+                                ": WebSocket.HubUrl is no longer set; to disconnect from the hub stop the daemon");
+        return report;
+    }
+
     const auto changes = config::changes(current_, *loaded.config);
     if (const auto applied = apply_(*loaded.config, changes); !applied) {
         report.errors.push_back(applied.error().message);

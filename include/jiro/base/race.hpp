@@ -2,7 +2,9 @@
 // Two coroutines side by side until the first of them ends, however it ends; the other is then cancelled and awaited.
 // Asio's own `a || b` waits for the first *success*: a branch that throws leaves the program waiting for the other one.
 //
-//     co_await race(serve(), stop_on_signal());   // an exception of either passes through
+//     auto serving = serve();                     // named: GCC 12 loses temporaries of an awaited expression
+//     auto stopping = stop_on_signal();
+//     co_await race(std::move(serving), std::move(stopping));   // an exception of either passes through
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <cstddef>

@@ -88,6 +88,18 @@ TEST_F(ReloadTest, what_cannot_be_applied_is_refused) {
     EXPECT_THAT(report.errors, ElementsAre("no such program"));
 }
 
+// A file that an editor has just emptied is valid YAML; it must not end the connection.
+TEST_F(ReloadTest, losing_the_hub_is_refused) {
+    write("WebSocket: {HubUrl: 'http://127.0.0.1:1/hub'}\nGrpc: {ServerUrl: 'http://127.0.0.1:1'}\n");
+    ASSERT_TRUE(reloader_->reload().accepted());
+
+    write("");
+    const auto report = reloader_->reload();
+
+    EXPECT_THAT(report.errors, ElementsAre(HasSubstr("WebSocket.HubUrl is no longer set")));
+    EXPECT_EQ(applied_.size(), 1U);
+}
+
 TEST_F(ReloadTest, missing_file_is_refused) {
     std::filesystem::remove(file());
 
