@@ -6,9 +6,11 @@
 #include <boost/asio/thread_pool.hpp>
 
 #include "daemon/command_metrics.hpp"
+#include "daemon/control_socket.hpp"
 #include "daemon/credentials.hpp"
 #include "daemon/intake.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/outbox_routes.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/replaceable_sender.hpp"
 #include "daemon/result_mapping.hpp"
@@ -57,6 +59,8 @@ std::string redacted_hub_url(const config::Config& config) {
 struct Application::Parts {
     Parts(config::Config loaded, config::Environment environment, std::unique_ptr<delivery::Outbox> opened_outbox);
 
+    monitor::Routes routes();
+    void listen();
     Result<> build_registry(const config::Config& next);
     Result<> apply(const config::Config& next, const std::vector<config::Change>& changes);
 
@@ -104,6 +108,7 @@ struct Application::Parts {
     Reloader reloader;
     StatusSource status;
     monitor::StatusServer status_server;
+    monitor::StatusServer control_server;
 };
 
 Application::Parts::Parts(config::Config loaded, config::Environment environment,
@@ -124,7 +129,11 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       reloader(executor, config, environment, clock, notifier,
                [this](const auto& next, const auto& changes) { return apply(next, changes); }),
       status({clock, hub, monitor, *outbox, courier, reloader}, config.instance_id),
-      status_server(executor, clock, config.monitoring, [this] { return status.current(); }) {
+      status_server(
+          executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
+      control_server(
+          executor, clock, control_settings(environment, config.monitoring), [this] { return status.current(); },
+          routes()) {
     status.set_hub_url(redacted_hub_url(config));
     intake.attach(hub);
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
@@ -166,16 +175,31 @@ Task<> Application::Parts::run() {
                     {{"config", config.source.string()}});
     }
     co_await recover();
-    if (const auto listening = status_server.listen(); !listening) {
-        logger.error("The status endpoint is not available; the daemon goes on without it",
-                     {{"reason", listening.error().message}});
-    }
+    listen();
     notifier.ready();
     // Named, not temporaries of the awaited expression: g++ 12 loses those.
     auto serving = serve();
     auto stopping = stop_on_signal();
     co_await race(std::move(serving), std::move(stopping));
     logger.info("Stopped");
+}
+
+// What an operator may do, on the Unix sockets only.
+monitor::Routes Application::Parts::routes() {
+    auto all = outbox_routes(*outbox, [this] { courier.notify(); });
+    all.merge(reload_route(reloader));
+    return all;
+}
+
+void Application::Parts::listen() {
+    if (const auto listening = status_server.listen(); !listening) {
+        logger.error("The status endpoint is not available; the daemon goes on without it",
+                     {{"reason", listening.error().message}});
+    }
+    if (const auto listening = control_server.listen(); !listening) {
+        logger.error("The control socket is not available: `jiro-client reload` and `outbox` will not find the daemon",
+                     {{"reason", listening.error().message}});
+    }
 }
 
 // What the previous process left behind is taken up before anything new comes in.
@@ -210,8 +234,8 @@ Task<> Application::Parts::recover() {
 }
 
 Task<> Application::Parts::serve() {
-    co_await (hub.run() && courier.run() && dispatcher.run() && load.run() && status_server.run() && reloader.run() &&
-              report_status() && feed_watchdog());
+    co_await (hub.run() && courier.run() && dispatcher.run() && load.run() && status_server.run() &&
+              control_server.run() && reloader.run() && report_status() && feed_watchdog());
 }
 
 Task<> Application::Parts::report_status() {

@@ -32,7 +32,34 @@ struct CommandLine {
     CommandsOptions commands;
     ExecOptions exec;
     std::vector<std::string> exec_parameters;
+    bool reload_wait = false;
+    OutboxOptions outbox;
 };
+
+void define_outbox(CLI::App& outbox, OutboxOptions& options) {
+    outbox.require_subcommand(1);
+    auto* list = outbox.add_subcommand("list", "What is not delivered yet, oldest first");
+    list->add_option("--state", options.state, "Only these")
+        ->check(CLI::IsMember({"received", "running", "done", "delivered", "dead"}));
+    list->add_flag("--json", options.json, "As JSON, for machines");
+    auto* show = outbox.add_subcommand("show", "One command's row, with its result");
+    show->add_option("id", options.id, "The command's commandSyncId")->required();
+    show->add_flag("--json", options.json, "As JSON, for machines");
+    auto* retry = outbox.add_subcommand("retry", "Send a result again, now");
+    auto* id = retry->add_option("id", options.id, "The command's commandSyncId");
+    retry->add_flag("--dead", options.all_dead, "All dead letters")->excludes(id);
+    auto* drop = outbox.add_subcommand("drop", "Give a result up: it will not be sent");
+    drop->add_option("id", options.id, "The command's commandSyncId")->required();
+}
+
+void choose_verb(const CLI::App& outbox, OutboxOptions& options) {
+    using Verb = OutboxOptions::Verb;
+    if (outbox.got_subcommand("show")) options.verb = Verb::show;
+    if (outbox.got_subcommand("drop")) options.verb = Verb::drop;
+    if (outbox.got_subcommand("retry")) options.verb = Verb::retry;
+    if (options.verb == Verb::retry && options.id.empty() && !options.all_dead)
+        throw CLI::RequiredError("an id or --dead");
+}
 
 void define(CLI::App& app, CommandLine& line) {
     const auto with_config = [&line](CLI::App* sub) {
@@ -64,6 +91,12 @@ void define(CLI::App& app, CommandLine& line) {
     exec->add_option("--param", line.exec_parameters, "A parameter, key=value; may be repeated");
     exec->add_option("--session", line.exec.session_id, "Session id");
     exec->add_flag("--json", line.exec.json, "Print the whole result as JSON");
+
+    auto* reload = with_config(app.add_subcommand("reload", "Have the running daemon read its configuration again"));
+    reload->add_flag("--wait", line.reload_wait, "Wait for its verdict, as is always done; for unit files");
+
+    auto* outbox = with_config(app.add_subcommand("outbox", "Look into the outbox, send again, give up"));
+    define_outbox(*outbox, line.outbox);
 }
 
 int dispatch(const CLI::App& app, CommandLine& line) {
@@ -84,6 +117,12 @@ int dispatch(const CLI::App& app, CommandLine& line) {
         line.exec.config_file = line.config_file;
         line.exec.parameters = split_parameters(line.exec_parameters);
         return exec(line.exec);
+    }
+    if (chosen("reload")) return reload({line.config_file});
+    if (chosen("outbox")) {
+        line.outbox.config_file = line.config_file;
+        choose_verb(*app.get_subcommand("outbox"), line.outbox);
+        return outbox(line.outbox);
     }
     return run({line.config_file});
 }

@@ -44,4 +44,20 @@ struct ExecOptions {
 };
 int exec(const ExecOptions& options);
 
+struct ReloadOptions {
+    std::string config_file;
+};
+int reload(const ReloadOptions& options);
+
+struct OutboxOptions {
+    enum class Verb { list, show, retry, drop };
+    std::string config_file;
+    Verb verb = Verb::list;
+    std::string state;  // list: only these; empty: everything that is not delivered
+    std::string id;
+    bool all_dead = false;  // retry: every dead letter
+    bool json = false;
+};
+int outbox(const OutboxOptions& options);
+
 }  // namespace jiro::daemon::cli

@@ -1,0 +1,271 @@
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <ctime>
+#include <iomanip>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/ask_daemon.hpp"
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/outbox_routes.hpp"
+#include "daemon/state_directory.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/delivery/errors.hpp"
+#include "jiro/delivery/sqlite_outbox.hpp"
+#include "jiro/monitor/errors.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using nlohmann::json;
+
+// The outbox of a daemon that does not run: the routes that it would serve, called in place.
+class StoppedOutbox {
+  public:
+    static Result<std::unique_ptr<StoppedOutbox>> open(const OutboxOptions& options);
+    Result<monitor::Answer> ask(Method method, const std::string& target);
+
+  private:
+    StoppedOutbox(std::unique_ptr<delivery::Outbox> outbox)
+        : outbox_(std::move(outbox)), routes_(outbox_routes(*outbox_, [] {})) {}
+
+    std::unique_ptr<delivery::Outbox> outbox_;
+    monitor::Routes routes_;
+};
+
+Error cannot_open(const std::string& reason) {
+    return Error(make_error_code(boost::system::errc::io_error), "the daemon does not run, and " + reason);
+}
+
+// Files that root makes beside the database would shut the daemon out: become the folder's owner first.
+Result<> become_owner_of(const std::filesystem::path& folder) {
+    struct stat status {};
+    if (geteuid() != 0 || stat(folder.c_str(), &status) != 0 || status.st_uid == 0) return {};
+    if (setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
+        setresuid(status.st_uid, status.st_uid, status.st_uid) != 0) {
+        return cannot_open("its user cannot be taken on to open the outbox");
+    }
+    return {};
+}
+
+// Where the unit that runs this configuration file keeps its state.
+std::filesystem::path database_of(const config::Config& config) {
+    if (!config.delivery.outbox.path.empty()) return config.delivery.outbox.path;
+    const bool is_instance = config.source.parent_path() == "/etc/jiro" && config.source.stem() != "config";
+    if (is_instance) return std::filesystem::path("/var/lib/jiro") / config.source.stem() / "outbox.db";
+    auto environment = config::process_environment();
+    if (config.source.parent_path() == "/etc/jiro") return "/var/lib/jiro/outbox.db";
+    const auto path = prepare_outbox_path(config.delivery.outbox, environment);
+    return path ? *path : std::filesystem::path();
+}
+
+Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const OutboxOptions& options) {
+    auto loaded = config::load_file(options.config_file, config::process_environment());
+    if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
+    auto settings = loaded.config->delivery.outbox;
+    settings.path = database_of(*loaded.config);
+    if (settings.path == kInMemory) return cannot_open("its outbox was in memory only (Outbox.Path)");
+    if (const auto became = become_owner_of(settings.path.parent_path()); !became) return became.error();
+    std::error_code error;
+    if (!std::filesystem::exists(settings.path, error)) {
+        return cannot_open("there is no outbox at " + settings.path.string() +
+                           (error ? ": " + error.message() : std::string()));
+    }
+    static const SystemClock clock;  // the storage thread's: it outlives the outbox
+    auto outbox = delivery::open_sqlite_outbox(clock, settings);
+    if (!outbox) {
+        if (outbox.error().code != delivery::errc::in_use) return outbox.error();
+        return Error(outbox.error().code,
+                     "the outbox " + settings.path.string() +
+                         " is in use by a running daemon, whose control socket does not answer; use the same --config "
+                         "as the daemon, and run this as root or as the daemon's user");
+    }
+    return std::unique_ptr<StoppedOutbox>(new StoppedOutbox(std::move(*outbox)));
+}
+
+Result<monitor::Answer> StoppedOutbox::ask(Method method, const std::string& target) {
+    const auto question = target.find('?');
+    const auto route = routes_.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
+    if (route == routes_.end()) return cannot_open("there is no such verb");
+    monitor::RouteRequest request;
+    if (question != std::string::npos) request.query = target.substr(question + 1);
+    boost::asio::io_context context(1);
+    monitor::Answer answer;
+    std::exception_ptr failure;
+    boost::asio::co_spawn(context, route->second(std::move(request)),
+                          [&](std::exception_ptr exception, monitor::RouteReply reply) {
+                              failure = std::move(exception);
+                              answer = {reply.status, std::move(reply.json)};
+                          });
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+    return answer;
+}
+
+// Asks the daemon, or the database when there is none.
+class OutboxClient {
+  public:
+    explicit OutboxClient(const OutboxOptions& options)
+        : options_(options), sockets_(control_candidates(options.config_file, config::process_environment())) {}
+
+    // The answer's JSON; nothing after the reason was printed.
+    std::optional<json> ask(Method method, const std::string& target) {
+        auto answer = stopped_ ? stopped_->ask(method, target) : ask_daemon(sockets_, method, target);
+        if (!answer && answer.error().code == monitor::errc::not_running) {
+            auto opened = StoppedOutbox::open(options_);
+            if (!opened) return complain(opened.error().message);
+            stopped_ = std::move(*opened);
+            answer = stopped_->ask(method, target);
+        }
+        if (!answer) return complain(answer.error().message);
+        auto body = json::parse(answer->body, nullptr, false);
+        if (answer->status == 200 && body.is_object()) return body;
+        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
+        return complain(has_reason ? body["error"].get<std::string>() : answer->body);
+    }
+
+  private:
+    static std::nullopt_t complain(const std::string& text) {
+        std::cerr << "jiro-client: " << text << '\n';
+        return std::nullopt;
+    }
+
+    const OutboxOptions& options_;
+    std::vector<monitor::Listen> sockets_;
+    std::unique_ptr<StoppedOutbox> stopped_;
+};
+
+// Ids and error texts come from outside, and go to a terminal.
+std::string printable(const std::string& text) {
+    std::ostringstream out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7f) {
+            out << "\\x" << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(byte) << std::dec;
+        } else {
+            out << c;
+        }
+    }
+    return out.str();
+}
+
+std::string text_of(const json& row, const char* member) {
+    const auto found = row.find(member);
+    if (found == row.end() || found->is_null()) return "-";
+    return printable(found->is_string() ? found->get<std::string>() : found->dump());
+}
+
+std::string time_of(const json& row, const char* member) {
+    const auto found = row.find(member);
+    if (found == row.end() || !found->is_number()) return "-";
+    const auto seconds = static_cast<std::time_t>(found->get<double>());
+    std::tm parts{};
+    if (localtime_r(&seconds, &parts) == nullptr) return "-";
+    std::ostringstream out;
+    out << std::put_time(&parts, "%F %T");
+    return out.str();
+}
+
+void print_row(const json& row) {
+    std::cout << std::left << std::setw(10) << text_of(row, "state") << std::setw(12) << text_of(row, "outcome")
+              << std::setw(21) << time_of(row, "receivedAt") << std::right << std::setw(8) << text_of(row, "attempts")
+              << std::setw(10) << text_of(row, "bytes") << "  " << text_of(row, "id");
+    if (const auto error = text_of(row, "lastError"); !error.empty() && error != "-")
+        std::cout << "  (" << error << ')';
+    std::cout << '\n';
+}
+
+void print_header() {
+    std::cout << std::left << std::setw(10) << "STATE" << std::setw(12) << "OUTCOME" << std::setw(21) << "RECEIVED"
+              << std::right << std::setw(8) << "ATTEMPTS" << std::setw(10) << "BYTES"
+              << "  ID\n";
+}
+
+int list(OutboxClient& client, const OutboxOptions& options) {
+    json all = json::array();
+    std::string after = "0";
+    std::size_t count = 0;
+    for (;;) {
+        std::string target = "/outbox?limit=500&after=" + after;
+        if (!options.state.empty()) target += "&state=" + percent_encode(options.state);
+        const auto page = client.ask(Method::get, target);
+        if (!page) return ExitCode::failed;
+        const auto rows = page->value("rows", json::array());
+        if (count == 0 && !rows.empty() && !options.json) print_header();
+        for (const auto& row : rows) {
+            if (options.json) {
+                all.push_back(row);
+            } else {
+                print_row(row);
+            }
+        }
+        count += rows.size();
+        const auto next = page->value("next", json());
+        if (!next.is_number_integer()) break;
+        after = next.dump();
+    }
+    if (options.json) {
+        std::cout << all.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+    } else if (count == 0) {
+        std::cout << "Nothing there\n";
+    }
+    return ExitCode::good;
+}
+
+int show(OutboxClient& client, const OutboxOptions& options) {
+    const auto row = client.ask(Method::get, "/outbox/show?id=" + percent_encode(options.id));
+    if (!row) return ExitCode::failed;
+    if (options.json) {
+        std::cout << row->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        return ExitCode::good;
+    }
+    std::cout << "Id          " << text_of(*row, "id") << "\nState       " << text_of(*row, "state") << "\nOutcome     "
+              << text_of(*row, "outcome") << "\nReceived    " << time_of(*row, "receivedAt") << "\nFinished    "
+              << time_of(*row, "finishedAt") << "\nNext try    " << time_of(*row, "dueAt") << "\nAttempts    "
+              << text_of(*row, "attempts") << "\nBytes       " << text_of(*row, "bytes") << "\nLast error  "
+              << text_of(*row, "lastError") << '\n';
+    if (const auto message = row->find("message"); message != row->end() && message->is_string())
+        std::cout << message->get<std::string>() << '\n';  // indented JSON, made by describe()
+    return ExitCode::good;
+}
+
+int retry(OutboxClient& client, const OutboxOptions& options) {
+    const auto what = options.all_dead ? std::string("dead=all") : "id=" + percent_encode(options.id);
+    const auto answer = client.ask(Method::post, "/outbox/retry?" + what);
+    if (!answer) return ExitCode::failed;
+    std::cout << text_of(*answer, "retried") << " will be sent again\n";
+    return ExitCode::good;
+}
+
+int drop(OutboxClient& client, const OutboxOptions& options) {
+    const auto answer = client.ask(Method::post, "/outbox/drop?id=" + percent_encode(options.id));
+    if (!answer) return ExitCode::failed;
+    std::cout << "Dropped; it will not be sent\n";
+    return ExitCode::good;
+}
+
+}  // namespace
+
+int outbox(const OutboxOptions& options) {
+    OutboxClient client(options);
+    switch (options.verb) {
+        case OutboxOptions::Verb::list:
+            return list(client, options);
+        case OutboxOptions::Verb::show:
+            return show(client, options);
+        case OutboxOptions::Verb::retry:
+            return retry(client, options);
+        case OutboxOptions::Verb::drop:
+            return drop(client, options);
+    }
+    return ExitCode::usage;
+}
+
+}  // namespace jiro::daemon::cli

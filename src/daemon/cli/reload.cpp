@@ -1,0 +1,58 @@
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/ask_daemon.hpp"
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/control_socket.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using nlohmann::json;
+
+// A member that holds a list of texts; empty when it is anything else: the answer is not trusted to be ours.
+std::vector<std::string> texts(const json& body, const char* member) {
+    std::vector<std::string> out;
+    if (!body.is_object() || !body.contains(member) || !body[member].is_array()) return out;
+    for (const auto& item : body[member]) {
+        if (item.is_string()) out.push_back(item.get<std::string>());
+    }
+    return out;
+}
+
+std::string joined(const std::vector<std::string>& items) {
+    std::string text;
+    for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
+    return text;
+}
+
+int show_accepted(const json& body) {
+    const auto changed = texts(body, "changed");
+    const auto want_restart = texts(body, "wantRestart");
+    if (changed.empty() && want_restart.empty()) std::cout << "Reloaded; nothing changed\n";
+    if (!changed.empty()) std::cout << "Reloaded; in force: " << joined(changed) << '\n';
+    if (!want_restart.empty()) std::cout << "Wants a restart: " << joined(want_restart) << '\n';
+    return ExitCode::good;
+}
+
+}  // namespace
+
+int reload(const ReloadOptions& options) {
+    const auto sockets = control_candidates(options.config_file, config::process_environment());
+    const auto answer = ask_daemon(sockets, Method::post, "/reload");
+    if (!answer) {
+        std::cerr << "jiro-client: " << answer.error().message << '\n';
+        return ExitCode::failed;
+    }
+    const auto body = json::parse(answer->body, nullptr, false);
+    if (answer->status == 200 && body.is_object()) return show_accepted(body);
+    const auto errors = texts(body, "errors");
+    for (const auto& error : errors) std::cerr << error << '\n';
+    if (errors.empty()) std::cerr << "jiro-client: the daemon refused: " << answer->body << '\n';
+    std::cerr << "jiro-client: reload refused; the daemon goes on with its old configuration\n";
+    return ExitCode::failed;
+}
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,201 @@
+#include "daemon/outbox_routes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "jiro/base/log.hpp"
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+constexpr log::Logger logger{"outbox"};
+
+using nlohmann::json;
+using Query = std::map<std::string, std::string, std::less<>>;
+
+constexpr std::size_t kMaxPage = 500;
+constexpr std::array kStates = {delivery::RowState::received, delivery::RowState::running, delivery::RowState::done,
+                                delivery::RowState::delivered, delivery::RowState::dead};
+
+monitor::RouteReply reply(int status, const json& body) {
+    // Ids and error texts come from outside: whatever is not UTF-8 in them is replaced.
+    return {status, body.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+monitor::RouteReply failure(const Error& error) {
+    int status = 500;
+    if (error.code == delivery::errc::unknown_id) status = 404;
+    if (error.code == delivery::errc::wrong_state) status = 409;
+    return reply(status, {{"error", error.message}});
+}
+
+monitor::RouteReply bad_request(const std::string& text) { return reply(400, {{"error", text}}); }
+
+std::string parameter(const Query& query, std::string_view name) {
+    const auto found = query.find(name);
+    return found == query.end() ? std::string() : found->second;
+}
+
+json to_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
+
+json to_json(const delivery::RowSummary& row) {
+    json out{{"id", row.id},
+             {"state", delivery::to_string(row.state)},
+             {"outcome", nullptr},
+             {"receivedAt", to_seconds(row.received_at)},
+             {"finishedAt", nullptr},
+             {"dueAt", nullptr},
+             {"attempts", row.attempts},
+             {"bytes", row.bytes},
+             {"lastError", row.last_error}};
+    if (row.kind) out["outcome"] = delivery::to_string(*row.kind);
+    if (row.finished_at) out["finishedAt"] = to_seconds(*row.finished_at);
+    if (row.due_at) out["dueAt"] = to_seconds(*row.due_at);
+    return out;
+}
+
+std::optional<delivery::RowState> state_named(std::string_view name) {
+    const auto* found =
+        std::ranges::find_if(kStates, [&](delivery::RowState state) { return delivery::to_string(state) == name; });
+    return found == kStates.end() ? std::nullopt : std::optional(*found);
+}
+
+bool read_number(const std::string& text, auto& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+Task<monitor::RouteReply> list(delivery::Outbox& outbox, monitor::RouteRequest request) {
+    const Query query = parse_query(request.query);
+    delivery::ListPage page;
+    if (const auto name = parameter(query, "state"); !name.empty()) {
+        page.state = state_named(name);
+        if (!page.state) co_return bad_request("state must be received, running, done, delivered or dead");
+    }
+    if (const auto after = parameter(query, "after"); !after.empty() && !read_number(after, page.after))
+        co_return bad_request("after must be a number");
+    if (const auto limit = parameter(query, "limit"); !limit.empty() && !read_number(limit, page.limit))
+        co_return bad_request("limit must be a number");
+    page.limit = std::clamp(page.limit, std::size_t{1}, kMaxPage);
+
+    auto rows = co_await outbox.list(page);
+    if (!rows) co_return failure(rows.error());
+    json listed = json::array();
+    for (const auto& row : *rows) listed.push_back(to_json(row));
+    json body{{"rows", std::move(listed)}, {"next", nullptr}};
+    if (rows->size() == page.limit) body["next"] = rows->back().sequence;
+    co_return reply(200, body);
+}
+
+Task<monitor::RouteReply> show(delivery::Outbox& outbox, monitor::RouteRequest request) {
+    const auto id = parameter(parse_query(request.query), "id");
+    if (id.empty()) co_return bad_request("id is missing");
+    auto row = co_await outbox.show(id);
+    if (!row) co_return failure(row.error());
+    json body = to_json(row->summary);
+    body["message"] = nullptr;
+    if (row->message) body["message"] = delivery::describe(*row->message);
+    co_return reply(200, body);
+}
+
+Task<monitor::RouteReply> retry(delivery::Outbox& outbox, std::function<void()> changed,
+                                monitor::RouteRequest request) {
+    const Query query = parse_query(request.query);
+    const auto id = parameter(query, "id");
+    const bool all_dead = parameter(query, "dead") == "all";
+    if (id.empty() != all_dead) co_return bad_request("either id or dead=all is needed");
+    std::uint64_t count = 1;
+    if (all_dead) {
+        auto retried = co_await outbox.retry_all_dead();
+        if (!retried) co_return failure(retried.error());
+        count = *retried;
+        logger.info("An operator asked for all dead letters to be sent again", {{"count", count}});
+    } else {
+        auto retried = co_await outbox.retry(id);
+        if (!retried) co_return failure(retried.error());
+        logger.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
+    }
+    changed();
+    co_return reply(200, {{"retried", count}});
+}
+
+Task<monitor::RouteReply> drop(delivery::Outbox& outbox, monitor::RouteRequest request) {
+    const auto id = parameter(parse_query(request.query), "id");
+    if (id.empty()) co_return bad_request("id is missing");
+    auto dropped = co_await outbox.drop(id);
+    if (!dropped) co_return failure(dropped.error());
+    logger.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
+    co_return reply(200, {{"dropped", 1}});
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+std::string percent_decode(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool is_encoded =
+            text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
+        if (!is_encoded) {
+            out += text[i];
+            continue;
+        }
+        out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+        i += 2;
+    }
+    return out;
+}
+
+}  // namespace
+
+monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> changed) {
+    return {
+        {"GET /outbox", [&outbox](monitor::RouteRequest request) { return list(outbox, std::move(request)); }},
+        {"GET /outbox/show", [&outbox](monitor::RouteRequest request) { return show(outbox, std::move(request)); }},
+        {"POST /outbox/retry",
+         [&outbox, changed = std::move(changed)](monitor::RouteRequest request) {
+             return retry(outbox, changed, std::move(request));
+         }},
+        {"POST /outbox/drop", [&outbox](monitor::RouteRequest request) { return drop(outbox, std::move(request)); }},
+    };
+}
+
+std::map<std::string, std::string, std::less<>> parse_query(std::string_view query) {
+    std::map<std::string, std::string, std::less<>> parameters;
+    while (!query.empty()) {
+        const auto end = query.find('&');
+        const auto part = query.substr(0, end);
+        query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+        const auto equals = part.find('=');
+        if (equals == std::string_view::npos) continue;
+        parameters[percent_decode(part.substr(0, equals))] = percent_decode(part.substr(equals + 1));
+    }
+    return parameters;
+}
+
+std::string percent_encode(std::string_view text) {
+    constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') || c == '-' ||
+                           c == '_' || c == '.' || c == '~';
+        if (plain) {
+            out += c;
+        } else {
+            out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
+        }
+    }
+    return out;
+}
+
+}  // namespace jiro::daemon

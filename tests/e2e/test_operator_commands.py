@@ -1,0 +1,141 @@
+"""`jiro-client reload` and `jiro-client outbox`, on a running daemon and on a stopped one."""
+
+import json
+import unittest
+
+from harness.case import DaemonTest
+from harness.grpc_server import Reply
+from harness.programs import run_client
+
+
+class ReloadCommandTest(DaemonTest):
+    def reload(self, *flags, environment=None):
+        return run_client("reload", *flags, "--config", self.client.config_file, environment=environment)
+
+    def test_it_lists_what_is_in_force_and_what_wants_a_restart(self):
+        self.start_all()
+        self.client.wait_connected()
+        answer = self.reload("--wait")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertIn("nothing changed", answer.stdout)
+        self.client.write_config(Logging={"Level": "info"}, Outbox={"MaxBytes": "300MiB"})
+        answer = self.reload("--wait")
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        self.assertRegex(answer.stdout, r"in force: .*Logging\.Level")
+        self.assertRegex(answer.stdout, r"restart: .*Outbox\.MaxBytes")
+        self.assert_serves()
+
+    def test_a_broken_file_is_refused_with_every_error_and_changes_nothing(self):
+        runtime = self.directory / "run"
+        runtime.mkdir()
+        environment = {"RUNTIME_DIRECTORY": str(runtime)}
+        self.start_all(environment=environment)
+        self.client.wait_connected()
+        self.client.write_config(Logging={"Level": "loud"}, Commands={"MaxConcurrent": -1})
+        answer = self.reload(environment=environment)
+        self.assertEqual(answer.returncode, 1, answer)
+        self.assertIn("Logging.Level", answer.stderr)
+        self.assertIn("Commands.MaxConcurrent", answer.stderr)
+        self.assertIn("old configuration", answer.stderr)
+        self.assert_serves()
+
+    def test_the_control_socket_is_there_whatever_listens_for_the_status(self):
+        runtime = self.directory / "run"
+        runtime.mkdir()
+        environment = {"RUNTIME_DIRECTORY": str(runtime)}
+        for listen in ("off", "127.0.0.1:0"):
+            with self.subTest(listen):
+                self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", environment=environment,
+                                  config={"Monitoring": {"Listen": listen}})
+                self.client.wait_log("control.sock")
+                answer = self.reload(environment=environment)
+                self.assertEqual(answer.returncode, 0, answer)
+                self.assertEqual(self.client.stop(), 0)
+                self.assertFalse((runtime / "control.sock").exists())
+
+    def test_without_a_daemon_it_says_so(self):
+        self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", start=False)
+        answer = self.reload("--wait")
+        self.assertEqual(answer.returncode, 1, answer)
+        self.assertIn("no daemon answers", answer.stderr)
+
+
+class OutboxCommandTest(DaemonTest):
+    def outbox(self, *arguments):
+        return run_client("outbox", *arguments, "--config", self.client.config_file)
+
+    def listed(self, *flags):
+        answer = self.outbox("list", "--json", *flags)
+        self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+        return {row["id"]: row for row in json.loads(answer.stdout)}
+
+    def start_with_undelivered(self, *ids):
+        """A daemon whose results have nowhere to go yet."""
+        self.start_hub()
+        self.start_client(grpc_url="http://127.0.0.1:1")
+        link = self.connection()
+        for sync_id in ids:
+            link.command(f"echo result of {sync_id}", sync_id)
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == len(ids), "all pending")
+
+    def test_list_show_and_drop_on_a_running_daemon(self):
+        self.start_with_undelivered("a", "b c/%&?", "d")
+        rows = self.listed()
+        self.assertEqual(list(rows), ["a", "b c/%&?", "d"])
+        self.assertEqual((rows["a"]["state"], rows["a"]["outcome"]), ("done", "succeeded"))
+        self.assertEqual(list(self.listed("--state", "dead")), [])
+        self.assertIn("b c/%&?", self.outbox("list").stdout)
+        shown = self.outbox("show", "b c/%&?")
+        self.assertEqual(shown.returncode, 0, shown)
+        self.assertIn("result of b c", shown.stdout)
+        self.assertEqual(self.outbox("drop", "b c/%&?").returncode, 0)
+        self.assertEqual(list(self.listed()), ["a", "d"])
+        unknown = self.outbox("drop", "nobody")
+        self.assertEqual(unknown.returncode, 1)
+        self.assertTrue(unknown.stderr)
+        self.assertEqual(self.outbox("retry", "a").returncode, 0)
+
+    def test_dead_letters_are_sent_again_by_hand(self):
+        self.start_all(behaviour=lambda message, nth: Reply.status("INVALID_ARGUMENT"))
+        self.connection().command("echo a", "a")
+        self.client.wait_status(lambda s: s["outbox"]["deadLetters"] == 1, "a dead letter", within=30)
+        self.assertEqual(list(self.listed("--state", "dead")), ["a"])
+        self.grpc.behaviour = lambda message, nth: Reply.ok()
+        answer = self.outbox("retry", "--dead")
+        self.assertEqual((answer.returncode, answer.stdout), (0, "1 will be sent again\n"))
+        self.assertEqual(self.result("a").response, "a")
+
+    def test_a_stopped_daemons_outbox_can_be_read_and_changed(self):
+        self.start_with_undelivered("a", "b")
+        self.client.kill()
+        self.assertEqual(list(self.listed()), ["a", "b"])
+        self.assertIn("result of a", self.outbox("show", "a").stdout)
+        self.assertEqual(self.outbox("drop", "a").returncode, 0)
+        self.assertEqual(list(self.listed()), ["b"])
+        self.start_grpc()
+        self.client.write_config(Grpc={"ServerUrl": self.grpc.url})
+        self.client.start()
+        self.assertEqual(self.result("b").response, "result of b")
+        self.assertNotIn("a", self.grpc.accepted)
+
+    def test_a_database_in_use_by_an_unreachable_daemon_is_said_to_be_so(self):
+        self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", config={"Monitoring": {"Listen": "off"}})
+        self.client.wait_log("No hub|Connect|connect|reconnect")
+        answer = self.outbox("list")
+        self.assertEqual(answer.returncode, 1, answer)
+        self.assertIn("in use by a running daemon", answer.stderr)
+
+    def test_a_daemon_that_never_ran_has_no_outbox(self):
+        self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", start=False)
+        answer = self.outbox("list")
+        self.assertEqual(answer.returncode, 1, answer)
+        self.assertIn("no outbox at", answer.stderr)
+
+    def test_a_wrong_command_line_is_exit_code_2(self):
+        for arguments in ([], ["lost"], ["retry"], ["show"], ["retry", "a", "--dead"], ["list", "--state", "gone"]):
+            with self.subTest(arguments):
+                self.assertEqual(run_client("outbox", *arguments, "--config", "absent.yaml").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
