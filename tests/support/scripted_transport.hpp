@@ -25,8 +25,9 @@ class ScriptedSocket {
     void cut();                                                       // the TCP connection breaks
     [[nodiscard]] std::vector<std::string> records(char type) const;  // sent records of one message type, e.g. '3'
 
-    std::string handshake;          // the first record the client sent
-    std::vector<std::string> sent;  // the records after it, without separators
+    std::string handshake;              // the first record the client sent
+    std::vector<std::string> sent;      // the records after it, without separators
+    std::vector<std::string> messages;  // all of it, as it was sent: one entry a WebSocket message
     bool send_is_stuck = false;
     std::optional<std::uint16_t> closed_by_client;
     bool aborted = false;

@@ -19,6 +19,16 @@ constexpr std::size_t kServerDefaultLimit = 32'768;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
 // While calls of ours are open their Completions must be read, or handlers that await them would never make room.
 constexpr std::size_t kPendingFactorWithOpenCalls = 4;
+// With stateful reconnect a message holds whole records, up to this many bytes or one record: it fits into a packet and
+// into the buffer that ASP.NET Core fills before it hands on a frame.
+constexpr std::size_t kResumableMessageBytes = 1'024;
+
+// The records at the start of `records` that make one resumable message.
+std::string_view first_message(std::string_view records) {
+    auto end = records.substr(0, kResumableMessageBytes).rfind(kRecordSeparator);
+    if (end == std::string_view::npos) end = records.find(kRecordSeparator);
+    return records.substr(0, end == std::string_view::npos ? end : end + 1);
+}
 
 std::string milliseconds_text(Duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
@@ -113,11 +123,7 @@ Task<> Session::write_loop() {
         while (outgoing_.empty()) co_await outgoing_changed_.wait();
         std::swap(writing_, outgoing_);
         outgoing_.clear();
-        write_started_ = clock_.now();
-        keep_alive_.sent(*write_started_);
-        wake_timer_before(*write_started_ + settings_.limits.send);
-        const auto written = co_await established_.transport->send(writing_);
-        write_started_.reset();
+        const bool written = co_await write(writing_);
         if (!written) break;
         changed_.notify();
     }
@@ -126,6 +132,22 @@ Task<> Session::write_loop() {
                           Error(errc::send_failed, "sending to the server failed"));
     wake_timer_before(write_failed_->first);
     for (;;) co_await outgoing_changed_.wait();
+}
+
+// A server that keeps a connection over its socket also keeps the half of a record that a cut left (ASP.NET Core does,
+// and then cannot read what is replayed), so records that may be replayed go in small messages of their own.
+Task<bool> Session::write(std::string_view records) {
+    while (!records.empty()) {
+        const auto message = established_.stateful ? first_message(records) : records;
+        records.remove_prefix(message.size());
+        write_started_ = clock_.now();
+        keep_alive_.sent(*write_started_);
+        wake_timer_before(*write_started_ + settings_.limits.send);
+        const auto written = co_await established_.transport->send(message);
+        write_started_.reset();
+        if (!written) co_return false;
+    }
+    co_return true;
 }
 
 TimePoint Session::next_deadline() const {

@@ -90,6 +90,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     Task<> guarded(Task<> loop);
     Task<> read_loop();
     Task<> write_loop();
+    Task<bool> write(std::string_view records);  // stays alive until this returns; false: the socket is broken
     Task<> timer_loop();
     Task<> closing_loop();
     Task<> wait_until_readable();
