@@ -70,7 +70,8 @@ Key<Config> secret_key(std::string_view path, Access member, std::string_view de
 
 bool is_secret_header(std::string_view name) {
     const std::string word = lower(name);
-    for (const std::string_view part : {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
+    for (const std::string_view part :
+         {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
         if (word.find(part) != std::string::npos) return true;
     }
     return false;
@@ -213,6 +214,24 @@ Key<Config> listen_key() {
 #define MEMBER(expression) \
     [](auto& config) -> auto& { return config.expression; }
 
+// A path, or the one word that means none.
+Key<Config> outbox_path_key() {
+    static constexpr std::string_view kInMemory = ":memory:";
+    auto key = path_key<Config>(
+        "Outbox.Path", MEMBER(delivery.outbox.path), Effect::restart,
+        "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db. "
+        "\":memory:\": no file; what is not delivered is lost when the process ends.");
+    key.allowed = "absolute, or \":memory:\"";
+    key.read = [read_file_path = key.read](const Node& node, Config& config, const Context& context) {
+        if (node.kind == Node::Kind::scalar && node.text == kInMemory) {
+            config.delivery.outbox.path = kInMemory;
+        } else {
+            read_file_path(node, config, context);
+        }
+    };
+    return key;
+}
+
 std::vector<Key<Config>> make_schema() {
     using C = Config;
     const WholeNumberRange delay{1, kDayMs};
@@ -316,9 +335,7 @@ std::vector<Key<Config>> make_schema() {
             "received."),
         exec_key(),
 
-        path_key<C>(
-            "Outbox.Path", MEMBER(delivery.outbox.path), Effect::restart,
-            "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db."),
+        outbox_path_key(),
         choice_key<C>(
             "Outbox.Durability", kDurability, MEMBER(delivery.outbox.durability), Effect::restart,
             "What a stored result survives: the end of the process (kill -9), or also a power cut (slower: it is "

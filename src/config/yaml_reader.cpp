@@ -40,20 +40,23 @@ class TreeBuilder final : public YAML::EventHandler {
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases (*name) are not supported"); }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
-        if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "tags (!name) are not supported");
+        refuse_tag(mark, tag);
         Node node = make(Node::Kind::scalar, mark);
         node.text = value;
         node.quoted = tag == "!";
         add(std::move(node));
     }
 
-    void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+    void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                          YAML::EmitterStyle::value) override {
+        refuse_tag(mark, tag);
         open(Node::Kind::sequence, mark);
     }
     void OnSequenceEnd() override { close(); }
 
-    void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {
+        refuse_tag(mark, tag);
         open(Node::Kind::map, mark);
     }
     void OnMapEnd() override { close(); }
@@ -71,6 +74,11 @@ class TreeBuilder final : public YAML::EventHandler {
 
     [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
         throw Refused{place(mark), std::move(message)};
+    }
+
+    // "?" and "!" are yaml-cpp's words for a plain and a quoted value without a tag.
+    void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
+        if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, "tags (!name) are not supported");
     }
 
     Node make(Node::Kind kind, const YAML::Mark& mark) {

@@ -136,6 +136,7 @@ TEST(ConfigLoad, names_each_mistake) {
         {"wrong scheme", "WebSocket: { HubUrl: \"ftp://h/\" }", "the scheme must be http"},
         {"wrong scheme for gRPC", "Grpc: { ServerUrl: \"ws://h/\" }", "the scheme must be http or https, not 'ws'"},
         {"relative path", "Outbox: { Path: outbox.db }", "must be an absolute path, not 'outbox.db'"},
+        {"another word for no file", "Outbox: { Path: \":Memory:\" }", "must be an absolute path, not ':Memory:'"},
         {"unknown variable", "Outbox: { Path: \"${HOME}/x\" }", "only ${CREDENTIALS_DIRECTORY}"},
         {"variable inside", "Outbox: { Path: \"/x/${STATE_DIRECTORY}\" }", "only at the beginning"},
         {"variable not closed", "Outbox: { Path: \"${STATE\" }", "only ${CREDENTIALS_DIRECTORY}"},

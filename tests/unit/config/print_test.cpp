@@ -39,6 +39,7 @@ Commands:
   Exec:
     a.b: { Program: [/bin/echo, "{p}", "a: b", "#", ""], Parameters: { p: { Pattern: "[a-z]\\d", Enum: [yes, "no"], Required: false } }, Limits: { CpuSeconds: 5, OpenFiles: 9 }, Environment: { A: b }, TimeoutMs: 5 }
     s: { Shell: true, Program: "echo \"$1\"\necho two" }
+Outbox: { Path: ":memory:" }
 Monitoring: { Listen: "[::1]:9470" }
 )");
     ASSERT_TRUE(first) << errors_of(first);
@@ -46,6 +47,7 @@ Monitoring: { Listen: "[::1]:9470" }
     const auto second = load(text);
     ASSERT_TRUE(second) << errors_of(second) << text;
     EXPECT_THAT(changes(*first.config, *second.config), testing::IsEmpty()) << text;
+    EXPECT_EQ(second.config->delivery.outbox.path, ":memory:");
     EXPECT_EQ(second.config->commands.exec.at(1).program.at(0), "echo \"$1\"\necho two");
 }
 

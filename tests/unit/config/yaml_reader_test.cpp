@@ -23,6 +23,19 @@ TEST(YamlReader, keeps_places_duplicates_and_quotes) {
     EXPECT_EQ(root.members[2].place.line, 5);
 }
 
+// A tag asks for a type of some other program, wherever it stands: it is refused, never ignored.
+TEST(YamlReader, refuses_tags) {
+    for (const char* text : {"a: !!python/object:os.system {}", "a: !!python/object/apply:os.system [x]",
+                             "a: !env HOME", "a: !!str x", "a: !x\nb: 1", "!!map {a: 1}", "a: [!t {}]", "!k a: 1"}) {
+        Problems problems;
+        static_cast<void>(read_yaml(text, "f", problems));
+        const auto errors = std::move(problems).sorted("f");
+        ASSERT_EQ(errors.size(), 1U) << text;
+        EXPECT_EQ(errors[0].message, "tags (!name) are not supported") << text;
+        EXPECT_EQ(errors[0].line, 1) << text;
+    }
+}
+
 // Random pieces of YAML never crash or hang the reader.
 TEST(YamlReader, survives_random_text) {
     static constexpr std::string_view kPieces[] = {
