@@ -8,6 +8,7 @@
 #include "daemon/command_metrics.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/credentials.hpp"
+#include "daemon/events.hpp"
 #include "daemon/intake.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/outbox_routes.hpp"
@@ -171,8 +172,9 @@ Task<> Application::Parts::run() {
                              {"outbox", config.delivery.outbox.path.string()}});
     for (const auto& warning : config.warnings) logger.warn(warning.text);
     if (!config.websocket.hub_url) {
-        logger.warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
-                    {{"config", config.source.string()}});
+        logger.with_event(event::kNotConfigured)
+            .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
+                  {{"config", config.source.string()}});
     }
     co_await recover();
     listen();
@@ -210,11 +212,13 @@ Task<> Application::Parts::recover() {
         co_return;
     }
     for (const auto& problem : recovered->problems) {
-        logger.error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
+        logger.with_event(event::kRowSetAside)
+            .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
     }
     for (const auto& id : recovered->interrupted) {
-        logger.warn("A command was interrupted when the daemon stopped; its effect is unknown",
-                    {{"command_sync_id", id}});
+        logger.with_event(event::kInterrupted)
+            .warn("A command was interrupted when the daemon stopped; its effect is unknown",
+                  {{"command_sync_id", id}});
     }
     for (const auto& id : recovered->timed_out) {
         logger.warn("A command's time limit passed while the daemon was not running", {{"command_sync_id", id}});
@@ -280,9 +284,10 @@ Task<> Application::Parts::finish_what_is_in_hand() {
     }
     const Duration deliver_limit = persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
     if (!co_await courier.drain(clock.now() + deliver_limit)) {
-        logger.warn("Results are left undelivered",
-                    {{"count", outbox->figures().pending},
-                     {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});
+        logger.with_event(event::kLeftUndelivered)
+            .warn("Results are left undelivered",
+                  {{"count", outbox->figures().pending},
+                   {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});
     }
     co_await hub.stop();
 }

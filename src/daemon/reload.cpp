@@ -2,6 +2,7 @@
 
 #include <csignal>
 
+#include "daemon/events.hpp"
 #include "jiro/base/log.hpp"
 
 namespace jiro::daemon {
@@ -43,11 +44,13 @@ ReloadReport Reloader::reload() {
     if (report.accepted()) {
         logger.info("Configuration reloaded", {{"changed", joined(report.in_force)}});
         if (!report.want_restart.empty()) {
-            logger.warn("Some changed keys wait for a restart of the daemon", {{"keys", joined(report.want_restart)}});
+            logger.with_event(event::kWantsRestart)
+                .warn("Some changed keys wait for a restart of the daemon", {{"keys", joined(report.want_restart)}});
         }
     } else {
         for (const auto& error : report.errors)
-            logger.error("Reload refused; the old configuration stays", {{"reason", error}});
+            logger.with_event(event::kReloadRefused)
+                .error("Reload refused; the old configuration stays", {{"reason", error}});
     }
     notifier_.ready();
     return report;

@@ -8,7 +8,16 @@ from harness.grpc_server import Reply
 from harness.programs import run_client
 
 
-class ReloadCommandTest(DaemonTest):
+class OperatorCase(DaemonTest):
+    def unused_config(self):
+        """Of a daemon that was never started."""
+        path = self.directory / "unused.yaml"
+        path.write_text(json.dumps({"Monitoring": {"Listen": f"unix:{self.directory / 'nobody.sock'}"},
+                                    "Outbox": {"Path": str(self.directory / "unused.db")}}))
+        return path
+
+
+class ReloadCommandTest(OperatorCase):
     def reload(self, *flags, environment=None):
         return run_client("reload", *flags, "--config", self.client.config_file, environment=environment)
 
@@ -54,13 +63,12 @@ class ReloadCommandTest(DaemonTest):
                 self.assertFalse((runtime / "control.sock").exists())
 
     def test_without_a_daemon_it_says_so(self):
-        self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", start=False)
-        answer = self.reload("--wait")
+        answer = run_client("reload", "--wait", "--config", self.unused_config())
         self.assertEqual(answer.returncode, 1, answer)
         self.assertIn("no daemon answers", answer.stderr)
 
 
-class OutboxCommandTest(DaemonTest):
+class OutboxCommandTest(OperatorCase):
     def outbox(self, *arguments):
         return run_client("outbox", *arguments, "--config", self.client.config_file)
 
@@ -126,8 +134,7 @@ class OutboxCommandTest(DaemonTest):
         self.assertIn("in use by a running daemon", answer.stderr)
 
     def test_a_daemon_that_never_ran_has_no_outbox(self):
-        self.start_client("http://127.0.0.1:1/", "http://127.0.0.1:1", start=False)
-        answer = self.outbox("list")
+        answer = run_client("outbox", "list", "--config", self.unused_config())
         self.assertEqual(answer.returncode, 1, answer)
         self.assertIn("no outbox at", answer.stderr)
 

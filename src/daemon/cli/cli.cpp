@@ -38,6 +38,7 @@ struct CommandLine {
 
 void define_outbox(CLI::App& outbox, OutboxOptions& options) {
     outbox.require_subcommand(1);
+    outbox.fallthrough();  // inherited by the verbs: --config may stand behind them too
     auto* list = outbox.add_subcommand("list", "What is not delivered yet, oldest first");
     list->add_option("--state", options.state, "Only these")
         ->check(CLI::IsMember({"received", "running", "done", "delivered", "dead"}));

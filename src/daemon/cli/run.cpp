@@ -4,6 +4,7 @@
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/events.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
 
@@ -16,7 +17,7 @@ constexpr log::Logger logger{"daemon"};
 int run_application(config::Config config, config::Environment environment) {
     auto application = Application::make(std::move(config), std::move(environment));
     if (!application) {
-        logger.error("Cannot start", {{"reason", application.error().message}});
+        logger.with_event(event::kCannotStart).error("Cannot start", {{"reason", application.error().message}});
         return ExitCode::failed;
     }
     try {
