@@ -154,7 +154,7 @@ bool HubServer::apply(const Misbehaviour& misbehaviour) {
     // Resetting a socket ends nothing before its coroutine runs: the list does not change under the loop.
     switch (misbehaviour.what) {
         case What::drop:
-            for (auto* session : all_) session->socket().reset();
+            for (auto* session : all_) session->drop();
             return true;
         case What::stall:
         case What::resume:
@@ -177,7 +177,7 @@ bool HubServer::apply(const Misbehaviour& misbehaviour) {
         }
         case What::ws_close:
             for (auto* session : all_) {
-                session->socket().close(static_cast<std::uint16_t>(misbehaviour.number), misbehaviour.text);
+                session->close_socket(static_cast<std::uint16_t>(misbehaviour.number), misbehaviour.text);
             }
             return true;
         case What::refuse:

@@ -55,8 +55,19 @@ void HubSession::invoke(std::string_view target, std::string_view argument, OnRe
 }
 
 void HubSession::close(std::string_view error, Reconnect reconnect) {
+    ended_because("this server sent Close");
     socket_->write(close_record(error, reconnect));
     socket_->close(1000, "");
+}
+
+void HubSession::close_socket(std::uint16_t code, std::string reason) {
+    ended_because("this server closed the WebSocket with code " + std::to_string(code));
+    socket_->close(code, std::move(reason));
+}
+
+void HubSession::drop() {
+    ended_because("reset on request");
+    socket_->reset();
 }
 
 // The reason of a refusal; empty: accepted.

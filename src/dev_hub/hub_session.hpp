@@ -45,6 +45,10 @@ class HubSession {
 
     // Hub Close message, then the WebSocket's close.
     void close(std::string_view error, Reconnect reconnect);
+    // WebSocket close frame only.
+    void close_socket(std::uint16_t code, std::string reason);
+    // TCP reset.
+    void drop();
     [[nodiscard]] WebSocket& socket() noexcept { return *socket_; }
 
   private:
