@@ -11,6 +11,12 @@ namespace {
 constexpr Duration kRestartSpreadFrom = std::chrono::seconds(5);
 constexpr Duration kRestartSpreadTo = std::chrono::seconds(30);
 
+// A hub that restarts says so to everybody at once: come later than after a crash, never earlier, so the spread is not
+// less than what the owner of a large fleet has set.
+Duration restart_delay(const Settings& settings, RandomSource& random) {
+    return random.between(kRestartSpreadFrom, std::max<Duration>(kRestartSpreadTo, settings.reconnection_delay));
+}
+
 // Retry-After is given to a whole fleet at once: come not earlier, and not all together.
 Duration not_before(const Failure& failure, Duration delay, const Settings& settings, RandomSource& random) {
     if (!failure.retry_after) return delay;
@@ -49,7 +55,7 @@ Transition ConnectionFsm::lost(const Settings& settings, const Failure& failure,
 
 Transition ConnectionFsm::restarted(TimePoint now) {
     attempts_ = 0;
-    retries_ = 0;
+    retries_ = -1;  // tried at once: no retry either
     trouble_since_ = now;
     return go(State::reconnecting, Duration::zero());
 }
@@ -81,7 +87,7 @@ std::optional<Duration> ConnectionFsm::next_delay(const Settings& settings, cons
     if (most >= 0 && attempts_ >= most) return std::nullopt;
     // The first attempt after the loss, however short the connection was: a hub may restart twice in a minute.
     if (retries_ == 0 && failure.close_code == kServiceRestart) {
-        return not_before(failure, random_.between(kRestartSpreadFrom, kRestartSpreadTo), settings, random_);
+        return not_before(failure, restart_delay(settings, random_), settings, random_);
     }
     const BackoffSettings backoff{settings.reconnection_delay, settings.max_reconnection_delay, Duration::zero()};
     return not_before(failure, backoff_delay(backoff, attempts_ + 1, random_), settings, random_);

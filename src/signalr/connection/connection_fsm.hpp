@@ -4,13 +4,14 @@
 //
 //     Disconnected -> Connecting -> Connected -> Reconnecting -> Connected
 //     Connecting, Reconnecting -> Failed -> Connecting          (attempts used up, or rejected)
-//     Connected -> Failed                                       (hub Close without allowReconnect; a policy that gives
-//     up) any -> Disconnecting -> Disconnected                      (stop)
+//     Connected -> Failed              (hub Close without allowReconnect; attempts used up; a policy that gives up)
+//     any -> Disconnecting -> Disconnected                      (stop)
 //
 // Policy: the delay before attempt n is U(0, min(cap, first * 2^(n-1))); the first attempt of a start has none;
-// WebSocket close 1012 (service restart) spreads the first one over 5 to 30 s; Retry-After is a lower bound; n starts
-// again only after 60 s of stable connection; after max_reconnection_attempts the state is Failed for U(half, whole) of
-// failed_retry_delay.
+// after WebSocket close 1012 (service restart) the first attempt, whatever n is, comes after U(5 s, max(30 s, first));
+// Retry-After is a lower bound; n starts again only after 60 s of stable connection; after max_reconnection_attempts
+// the state is Failed for U(half, whole) of failed_retry_delay. A retry policy replaces n by its own count, which
+// starts again with each start and each loss: 0 is asked for the first retry.
 
 #include <optional>
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "jiro/signalr/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/connection/connection_fsm.hpp"
@@ -261,7 +263,82 @@ TEST(ConnectionFsm, forgets_attempts_after_a_stable_minute) {
     EXPECT_EQ(fsm.attempts(), 0);
 }
 
-// 1012 spreads the first attempt over 5 to 30 s; Retry-After is a lower bound; a rejection fails at once.
+constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+
+// After 1012 the first attempt comes within U(5 s, max(30 s, ReconnectionDelay)), after a short connection too; the
+// attempts after it, and a crash, follow the usual policy; the limit of attempts holds.
+TEST(ConnectionFsm, spreads_the_first_attempt_after_a_restart) {
+    struct Row {
+        const char* name;
+        std::chrono::milliseconds first;
+        std::chrono::milliseconds cap;
+        int attempts_before;
+        std::optional<std::uint16_t> close_code;
+        std::optional<Duration> least;
+        std::optional<Duration> most;  // nullopt: Failed
+    };
+    const Row rows[] = {
+        {"restart", 5s, 60s, 0, 1012, 5s, 30s},
+        {"restart, short connection", 5s, 60s, 3, 1012, 5s, 30s},
+        {"restart, large fleet", 300s, 600s, 0, 1012, 5s, 300s},
+        {"restart, large fleet, short connection", 300s, 600s, 1, 1012, 5s, 300s},
+        {"restart, attempts used up", 5s, 60s, 5, 1012, {}, {}},
+        {"crash", 5s, 60s, 0, {}, 0s, 5s},
+        {"crash, large fleet", 300s, 600s, 0, {}, 0s, 300s},
+        {"crash, short connection", 5s, 60s, 3, {}, 0s, 40s},
+        {"other close code", 5s, 60s, 0, 1001, 0s, 5s},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.name);
+        Settings settings;
+        settings.reconnection_delay = row.first;
+        settings.max_reconnection_delay = row.cap;
+        Failure why = failure(errc::websocket_closed);
+        why.close_code = row.close_code;
+        for (const std::uint64_t drawn : {std::uint64_t{0}, kMost}) {
+            test::FixedRandom random{drawn};
+            ConnectionFsm fsm(random, {});
+            fsm.start(kStart);
+            for (int i = 0; i < row.attempts_before; ++i) fsm.attempt_started();
+            fsm.opened(kStart);
+            const auto step = fsm.lost(settings, why, kStart + (row.attempts_before == 0 ? 2min : 1s));
+            if (!row.most) {
+                EXPECT_EQ(step.to, State::failed);
+                continue;
+            }
+            EXPECT_EQ(step.to, State::reconnecting);
+            EXPECT_GE(*step.delay, *row.least);
+            EXPECT_LE(*step.delay, *row.most);
+            if (drawn == 0) {
+                EXPECT_EQ(*step.delay, *row.least);
+                fsm.attempt_started();
+                EXPECT_LT(*fsm.attempt_failed(settings, failure(), kStart).delay, 5s) << "only the first is spread";
+            }
+        }
+    }
+}
+
+// The policy is asked with 0 for the first retry, both after a start and after a loss.
+TEST(ConnectionFsm, counts_retries_for_the_policy_from_zero) {
+    Settings settings;
+    test::FixedRandom random{0};
+    std::vector<int> asked;
+    ConnectionFsm fsm(random, [&](const RetryContext& context) -> std::optional<Duration> {
+        asked.push_back(context.previous_retry_count);
+        return 1s;
+    });
+    fsm.start(kStart);
+    fsm.attempt_failed(settings, failure(), kStart);
+    fsm.attempt_failed(settings, failure(), kStart);
+    fsm.opened(kStart);
+    fsm.lost(settings, failure(), kStart);
+    fsm.attempt_failed(settings, failure(), kStart);
+    fsm.restarted(kStart);
+    fsm.attempt_failed(settings, failure(), kStart);
+    EXPECT_THAT(asked, testing::ElementsAre(0, 1, 0, 1, 0));
+}
+
+// 1012 spreads the first attempt; Retry-After is a lower bound; a rejection fails at once.
 TEST(ConnectionFsm, heeds_what_the_server_says) {
     Settings settings;
     test::FixedRandom random{0};
