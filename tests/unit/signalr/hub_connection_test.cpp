@@ -3,8 +3,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 
+#include "signalr/protocol/record_splitter.hpp"
 #include "unit/signalr/bench.hpp"
 
 namespace jiro::signalr {
@@ -337,6 +340,101 @@ TEST(HubConnection, resumes_statefully) {
         "{\"type\":1,\"target\":\"T\",\"arguments\":[2]}\x1e");
     EXPECT_THAT(got, ElementsAre(1, 2));
     EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
+}
+
+// With stateful reconnect each WebSocket message holds whole records, and a replay is several messages: a cut in its
+// midst leaves no half of a record in a server that goes on with the connection.
+TEST(HubConnection, sends_whole_records_in_small_messages_where_it_can_resume) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    bench.start();
+    bench.socket().send_is_stuck = true;
+    const std::string large(3'000, 'x');
+    for (int i = 0; i < 50; ++i) {
+        bench.spawn<Result<void>>(bench.hub->send("Small", json::array({i})), [](auto) {});
+    }
+    bench.spawn<Result<void>>(bench.hub->send("Large", json::array({large})), [](auto) {});
+    bench.spawn<Result<void>>(bench.hub->send("Small", json::array({50})), [](auto) {});
+    const auto first = bench.connector->sockets.front();
+    first->send_is_stuck = false;
+    first->changed.notify();
+    test::settle(bench.context);
+    first->cut();
+    test::settle(bench.context);
+    ASSERT_EQ(bench.connector->sockets.size(), 2U);
+
+    for (const auto& socket : bench.connector->sockets) {
+        EXPECT_EQ(socket->records('1').size(), 52U);
+        EXPECT_GT(socket->messages.size(), 3U);
+        for (const auto& message : socket->messages) {
+            const auto records = std::ranges::count(message, kRecordSeparator);
+            EXPECT_TRUE(message.ends_with(kRecordSeparator));
+            EXPECT_TRUE(message.size() <= 1'024 || records == 1) << message.size() << " bytes, records: " << records;
+        }
+    }
+}
+
+std::string redirect_to(const std::string& url) { return R"({"url":")" + url + R"("})"; }
+
+// Negotiate may be redirected a hundred times; the next redirect is a named failure.
+TEST(HubConnection, follows_a_hundred_redirects_and_no_more) {
+    const HttpResponse again{200, {}, redirect_to("http://hub.test/hub")};
+    Bench patient;
+    patient.connector->answers.assign(100, again);
+    patient.start();
+    EXPECT_EQ(patient.state(), State::connected);
+    EXPECT_EQ(patient.connector->posts(), 101U);
+
+    Bench bench;
+    bench.settings.max_reconnection_attempts = 1;
+    bench.connector->answers.assign(101, again);
+    bench.start();
+    EXPECT_EQ(bench.state(), State::failed);
+    ASSERT_TRUE(bench.hub->last_error());
+    EXPECT_EQ(bench.hub->last_error()->code, errc::too_many_redirects);
+    EXPECT_EQ(bench.connector->posts(), 101U);
+}
+
+// Another host, port or scheme gets none of our credentials, neither at negotiate nor at the upgrade; the origin does.
+TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
+    struct Row {
+        const char* name;
+        const char* url;
+        bool is_ours;
+    };
+    const Row rows[] = {
+        {"same origin", "https://hub.test/other", true},
+        {"another host", "https://evil.test/hub", false},
+        {"our host as a prefix", "https://hub.test.evil.test/hub", false},
+        {"our host as user information", "https://hub.test@evil.test/hub", false},
+        {"another port", "https://hub.test:8443/hub", false},
+        {"without TLS", "http://hub.test/hub", false},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.name);
+        Bench bench;
+        bench.settings.hub_url = *Url::parse("https://hub.test/hub");
+        bench.settings.headers = {{"Cookie", "canary-cookie=1"}, {"X-Api-Key", "canary-header"}, {"X-Plain", "kept"}};
+        bench.credentials = []() -> Result<Credentials> {
+            return Credentials{Secret("canary-token"), Secret("canary-key")};
+        };
+        bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to(row.url)});
+        bench.start();
+        EXPECT_EQ(bench.state(), State::connected);
+        ASSERT_EQ(bench.connector->requests.size(), 3U);
+        for (std::size_t i = 0; i < 3; ++i) {
+            const auto& request = bench.connector->requests[i].request;
+            std::string all = test::full_text(request.url);
+            for (const auto& [name, value] : request.headers) all += '\n' + name + ": " + value;
+            EXPECT_THAT(all, HasSubstr("X-Plain: kept"));
+            const bool has_token = all.find("canary-token") != std::string::npos;
+            EXPECT_EQ(has_token, i == 0 || row.is_ours) << all;
+            if (i > 0 && !row.is_ours) {
+                EXPECT_THAT(all, testing::Not(HasSubstr("canary")));
+            }
+        }
+    }
 }
 
 // A resume that the server refuses falls back to a full start.
