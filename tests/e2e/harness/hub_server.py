@@ -298,7 +298,7 @@ class HubConnection:
             answer = self.hub.on_handshake(record)
             if answer is not None:
                 self.send_frame(answer)
-                self.is_ready = True
+                self.is_ready = answer.startswith(b"{}" + RECORD_SEPARATOR)  # a refused client takes no commands
             return
         try:
             message = json.loads(record)
