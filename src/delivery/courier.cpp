@@ -137,24 +137,39 @@ void Courier::Impl::send_ready() {
     }
 }
 
-// What could not be stored (disk full) is stored when the disk allows.
+// What could not be stored (disk full) is stored when the disk allows: what is next, and what waits for its next
+// attempt.
 Task<> Courier::Impl::store_unsaved() {
     if (unsaved_ == 0 || clock_.now() < next_store_) co_return;
     next_store_ = clock_.now() + kStoreAgain;
+    bool goes_on = true;
     for (std::size_t left = ready_.size(); left > 0; --left) {
         Parcel parcel = std::move(ready_.front());
         ready_.pop_front();
-        if (!parcel.is_stored) {
-            const auto stored =
-                co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, Hold::yes);
-            if (stored) {
-                parcel.is_stored = true;
-                --unsaved_;
-            }
-        }
+        if (goes_on) goes_on = co_await store(parcel);
         ready_.push_back(std::move(parcel));
     }
+    while (goes_on) {
+        const auto next = std::ranges::find_if(waiting_, [](const auto& entry) { return !entry.second.is_stored; });
+        if (next == waiting_.end()) break;
+        const TimePoint when = next->first;
+        Parcel parcel = std::move(next->second);
+        waiting_.erase(next);
+        goes_on = co_await store(parcel);
+        waiting_.emplace(when, std::move(parcel));
+    }
     change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
+}
+
+// False: there is still no room, the others need not be tried.
+Task<bool> Courier::Impl::store(Parcel& parcel) {
+    if (parcel.is_stored) co_return true;
+    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, Hold::yes);
+    // A commit that was reported as failed may be on the disk all the same: then it has this outcome.
+    if (!stored && stored.error().code != errc::wrong_state) co_return false;
+    parcel.is_stored = true;
+    --unsaved_;
+    co_return true;
 }
 
 // Every half minute: rows past their age while nothing is attempted, and whatever an announcement was missed for.

@@ -40,6 +40,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> fetch();
     void send_ready();
     [[nodiscard]] Task<> store_unsaved();
+    [[nodiscard]] Task<bool> store(Parcel& parcel);  // awaited at once
     [[nodiscard]] Task<> keep_house();
     [[nodiscard]] TimePoint next_event() const;
 

@@ -8,6 +8,8 @@
 #include <boost/asio/detached.hpp>
 
 #include "fake_sender.hpp"
+#include "full_outbox.hpp"
+#include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -60,6 +62,14 @@ class CourierTest : public testing::Test {
     void finish(const std::string& id, std::string text = "text") {
         asio::co_spawn(context_, courier_->finish(outcome(id, std::move(text))), asio::detached);
         test::settle(context_);
+    }
+
+    // Before start(): an outbox that can be told that its disk is full.
+    FullOutbox& use_full_outbox() {
+        auto full = std::make_unique<FullOutbox>(std::move(outbox_));
+        FullOutbox& disk = *full;
+        outbox_ = std::move(full);
+        return disk;
     }
 
     // A result that lies in the outbox as if a previous process had left it.
@@ -354,6 +364,75 @@ TEST_F(CourierTest, stops_in_the_middle_of_calls) {
     EXPECT_EQ(sender_.in_flight, 1);
     stop();
     EXPECT_EQ(sender_.in_flight, 0);
+    EXPECT_EQ(outbox_->figures().pending, 1U);
+}
+
+// With the disk full a result is sent from memory, and marked as delivered like any other.
+TEST_F(CourierTest, sends_what_could_not_be_stored) {
+    auto& disk = use_full_outbox();
+    start();
+    disk.is_full = true;
+    finish("a");
+    EXPECT_THAT(sender_.ids(), ElementsAre("a"));
+    EXPECT_EQ(sender_.confirmed.size(), 1U);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(courier_->figures().discarded, 0U);
+}
+
+// With the disk full and the server away, the result is kept in memory and stored once there is room: the same bytes,
+// once.
+TEST_F(CourierTest, stores_later_what_could_not_be_stored) {
+    auto& disk = use_full_outbox();
+    bool is_away = true;
+    sender_.answer = [&](const std::string&, int) {
+        return is_away ? FakeSender::status(StatusCode::unavailable) : FakeSender::ok();
+    };
+    start();
+    disk.is_full = true;
+    for (const char* id : {"a", "b", "c"}) finish(id);
+    advance(1min);
+    EXPECT_EQ(courier_->figures().unsaved, 3U);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+
+    disk.is_full = false;
+    advance(3s);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(outbox_->figures().pending, 3U);
+
+    is_away = false;
+    advance(2min);
+    EXPECT_EQ(outbox_->figures().pending, 0U);
+    EXPECT_EQ(sender_.confirmed.size(), 3U);
+    for (const auto& [id, messages] : sender_.confirmed) EXPECT_EQ(messages.size(), 1U) << id;
+    for (const auto& sent : sender_.sent) EXPECT_EQ(sent.bytes, *serialise(outcome(sent.id)));
+}
+
+// Also one that waits minutes for its next attempt is stored at once, not at that attempt.
+TEST_F(CourierTest, stores_what_waits_for_its_next_attempt) {
+    auto& disk = use_full_outbox();
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::invalid_argument, "no"); };
+    start();
+    disk.is_full = true;
+    finish("a");
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    disk.is_full = false;
+    advance(3s);
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(state_of("a"), RowState::done);
+}
+
+// A commit that failed by its word but reached the disk is not tried for ever.
+TEST_F(CourierTest, believes_the_outbox_that_has_the_outcome) {
+    auto& disk = use_full_outbox();
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };
+    start();
+    disk.is_full = disk.stores_all_the_same = true;
+    finish("a");
+    EXPECT_EQ(courier_->figures().unsaved, 1U);
+    disk.is_full = false;
+    advance(3s);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
     EXPECT_EQ(outbox_->figures().pending, 1U);
 }
 

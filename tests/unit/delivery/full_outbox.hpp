@@ -1,0 +1,62 @@
+#pragma once
+// An outbox whose disk is full when the test says so: outcomes cannot be stored. All else goes through.
+
+#include <memory>
+#include <utility>
+
+#include "jiro/delivery/errors.hpp"
+#include "jiro/delivery/outbox.hpp"
+
+namespace jiro::delivery {
+
+class FullOutbox final : public Outbox {
+  public:
+    explicit FullOutbox(std::unique_ptr<Outbox> real) : real_(std::move(real)) {}
+
+    bool is_full = false;
+    bool stores_all_the_same = false;  // the failure is reported, but the outcome was written
+
+    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+        if (!is_full) {
+            auto stored = co_await real_->finished(std::move(id), kind, std::move(message), hold);
+            co_return stored;
+        }
+        if (stores_all_the_same) {
+            [[maybe_unused]] const auto stored =
+                co_await real_->finished(std::move(id), kind, std::move(message), Hold::no);
+        }
+        co_return Error(errc::storage_full);
+    }
+
+    Task<Result<Recovery>> recover(MakeOutcome make) override { return real_->recover(std::move(make)); }
+    Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
+        return real_->received(std::move(receipt), state);
+    }
+    Task<Result<>> started(std::string id) override { return real_->started(std::move(id)); }
+    Task<Result<std::vector<DueRow>>> due(std::size_t limit) override { return real_->due(limit); }
+    Task<Result<std::optional<WallTime>>> next_due() override { return real_->next_due(); }
+    void delivered(std::string id) override { real_->delivered(std::move(id)); }
+    void postponed(Postponement postponement) override { real_->postponed(std::move(postponement)); }
+    void released(std::vector<std::string> ids) override { real_->released(std::move(ids)); }
+    Task<Result<>> dead(std::string id, std::string reason) override {
+        return real_->dead(std::move(id), std::move(reason));
+    }
+    Task<Result<>> replaced(std::string id, Bytes message) override {
+        return real_->replaced(std::move(id), std::move(message));
+    }
+    Task<Result<>> hasten() override { return real_->hasten(); }
+    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
+        return real_->expire(cutoff, limit);
+    }
+    Task<Result<std::vector<RowSummary>>> list(ListPage page) override { return real_->list(page); }
+    Task<Result<RowDetails>> show(std::string id) override { return real_->show(std::move(id)); }
+    Task<Result<>> retry(std::string id) override { return real_->retry(std::move(id)); }
+    Task<Result<std::uint64_t>> retry_all_dead() override { return real_->retry_all_dead(); }
+    Task<Result<>> drop(std::string id) override { return real_->drop(std::move(id)); }
+    [[nodiscard]] OutboxFigures figures() const override { return real_->figures(); }
+
+  private:
+    std::unique_ptr<Outbox> real_;
+};
+
+}  // namespace jiro::delivery
