@@ -37,7 +37,7 @@ LIVENESS_BOUND = 60
 class Stage:
     """A hub, a gRPC server that fails as told, a daemon and its load."""
 
-    def __init__(self, name, arguments, rate=150, config=None, state=None):
+    def __init__(self, name, arguments, rate=150, config=None, state=None, script=""):
         self.name, self.arguments = name, arguments
         self.random = random.Random(f"{arguments.seed} {name}")
         self.directory = TempDir()
@@ -47,7 +47,7 @@ class Stage:
         self.hub = HubServer()
         self.grpc = GrpcServer(self._answer)
         self.kills = 0
-        script = f'printf "%s\\n" "$JIRO_PARAM_ID" >> {self.runs}'
+        script = f'printf "%s\\n" "$JIRO_PARAM_ID" >> {self.runs}\n' + script.replace("DIRECTORY", str(self.directory.path))
         settings = {
             "WebSocket": {"ReconnectionDelayMs": 5, "MaxReconnectionDelayMs": 50, "MaxReconnectionAttempts": -1},
             "Grpc": {"TimeoutMs": 2000, "MaxRetries": 3, "RetryDelayMs": 20, "MaxRetryDelayMs": 100},
@@ -148,19 +148,40 @@ def failpoint_names():
     source = pathlib.Path(__file__).resolve().parents[2] / "src"
     names = set()
     for path in itertools.chain(source.rglob("*.cpp"), source.rglob("*.hpp")):
-        names.update(re.findall(r'JIRO_FAILPOINT\("([^"]+)"\)', path.read_text(errors="replace")))
+        names.update(re.findall(r'"(c\d+_[a-z_]+)"', path.read_text(errors="replace")))
     data = pathlib.Path(binary).read_bytes()
     return sorted(name for name in names if b"JIRO_FAILPOINT" in data and name.encode() in data)
 
 
+# One slot: commands wait, and `received` and `running` are two commits.
+ONE_SLOT = {"config": {"Commands": {"MaxConcurrent": 1}}}
+# Much text, and little room for it: each start has old rows to sweep.
+MUCH_TEXT = {"config": {"Outbox": {"MaxBytes": 1048576}}, "script": "printf '%04000d' 0"}
+
+# What a point needs to be on the way: the stage's settings; after how many passes at most it crashes (the points of a
+# start are passed once); how many acknowledgements a whole life before each crash brings, so that there is something to do.
+POINTS = {
+    "c1_received_committed": (ONE_SLOT, 15, 0),
+    "c2_before_running_commit": (ONE_SLOT, 15, 0),
+    "c2_recovered": ({}, 1, 10),
+    "c9_before_sweep_commit": (MUCH_TEXT, 1, 20),
+    "c10_before_migration_commit": ({}, 1, 0),
+}
+
+
 def failpoint(arguments, name, kills):
-    stage = Stage(f"crash at {name}", arguments)
+    settings, most_passes, life_before = POINTS.get(name, ({}, 15, 0))
+    stage = Stage(f"crash at {name}", arguments, **settings)
     stage.failing = stage.lost_replies = 0.1
     missed = 0
     for _ in range(kills):
-        stage.start(JIRO_FAILPOINT=f"{name}:{stage.random.randint(1, 15)}")
+        if life_before:
+            stage.start()
+            stage.wait_for_progress(life_before)
+            stage.client.kill()
+        stage.start(JIRO_FAILPOINT=f"{name}:{stage.random.randint(1, most_passes)}")
         try:
-            wait_until(stage.died, f"the crash at {name}", 3)
+            wait_until(stage.died, f"the crash at {name}", 5)
             stage.kills += 1
             stage.client.kill()
         except AssertionError:
@@ -168,10 +189,30 @@ def failpoint(arguments, name, kills):
             stage.client.kill()
             if missed >= 5 and stage.kills == 0:
                 break  # not on this load's way
+    crashes = stage.kills
+    stage.start()
+    stage.wait_for_progress(5)
     verdict = stage.finish()
     if missed:
         print(f"  crash at {name}: not passed in {missed} of {kills} runs", flush=True)
+    if not crashes:
+        verdict.lost.append("the crash point was never passed")
     return verdict
+
+
+def crash_in_handler(arguments, kills):
+    """C4: the command itself kills the daemon, in the middle of its run."""
+    stage = Stage("crash in the handler", arguments,
+                  script="if mv DIRECTORY/victim DIRECTORY/victim.$$ 2>/dev/null; then kill -9 $(cat DIRECTORY/victim.$$); fi")
+    stage.failing = stage.lost_replies = 0.1
+    for _ in range(kills):
+        stage.start()
+        stage.wait_for_progress(stage.random.randint(1, 10))
+        (stage.directory / "victim.new").write_text(str(stage.client.pid))
+        (stage.directory / "victim.new").rename(stage.directory / "victim")
+        wait_until(stage.died, "the end in the handler", 10, context=lambda: stage.client.tail(20))
+        stage.kill()
+    return stage.finish()
 
 
 def server_faults(arguments, rounds):
@@ -325,6 +366,7 @@ def main():
     plan += [(f"crash at {name}", lambda name=name: failpoint(arguments, name, count(max(5, 100 // max(1, len(points))), 1000)))
              for name in points]
     plan += [
+        ("crash in the handler", lambda: crash_in_handler(arguments, count(10, 1000))),
         ("gRPC faults", lambda: server_faults(arguments, 1 if not arguments.long else 50)),
         ("SIGTERM and restart", lambda: stop_and_start(arguments, count(10, 500))),
         ("damaged files", lambda: corruption(arguments, count(20, 500))),
@@ -345,7 +387,7 @@ def main():
         if verdict is not None:
             verdicts.append(verdict)
             print(f"{name}: {'good' if verdict.good else 'BROKEN'} after {time.monotonic() - started:.0f} s, "
-                  f"everything was delivered {verdict.drained:.1f} s after the faults", flush=True)
+                  f"everything was delivered {verdict.drained:.1f} s after the faults\n  {verdict.row()}", flush=True)
             if verdict.details():
                 print(verdict.details(), flush=True)
     print("\n" + Verdict.header())
