@@ -1,0 +1,84 @@
+# Installation and the Debian packages: jiro-client, and jiro-dev-hub on its own. `scripts/package` makes both.
+# Everything is relative to /usr but the configuration, so the packages need CMAKE_INSTALL_PREFIX=/usr.
+set(debian_dir ${PROJECT_SOURCE_DIR}/cmake/debian)
+set(packaging_dir ${PROJECT_BINARY_DIR}/packaging)
+file(MAKE_DIRECTORY ${packaging_dir})
+find_program(GZIP_PROGRAM gzip REQUIRED)
+
+# gzipped(<file> <name>): ${packaging_dir}/<name>.gz, the same bytes each time.
+function(gzipped file name)
+  execute_process(COMMAND ${GZIP_PROGRAM} -9nc ${file} OUTPUT_FILE ${packaging_dir}/${name}.gz COMMAND_ERROR_IS_FATAL ANY)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+endfunction()
+
+# jiro-client.yaml(5) quotes the configuration that is installed, so that it cannot fall behind.
+file(READ ${PROJECT_SOURCE_DIR}/config/config.yaml MAN_CONFIG)
+string(REPLACE "\\" "\\e" MAN_CONFIG "${MAN_CONFIG}")
+string(REPLACE "-" "\\-" MAN_CONFIG "${MAN_CONFIG}")
+string(REGEX REPLACE "(^|\n)([.'])" "\\1\\\\&\\2" MAN_CONFIG "${MAN_CONFIG}")
+configure_file(${PROJECT_SOURCE_DIR}/docs/man/jiro-client.yaml.5.in ${packaging_dir}/jiro-client.yaml.5 @ONLY)
+gzipped(${packaging_dir}/jiro-client.yaml.5 jiro-client.yaml.5)
+gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-client.8 jiro-client.8)
+gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-dev-hub.1 jiro-dev-hub.1)
+gzipped(${PROJECT_SOURCE_DIR}/CHANGELOG.md changelog)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/config/config.yaml)
+
+install(TARGETS jiro-client RUNTIME DESTINATION bin COMPONENT client)
+install(FILES systemd/jiro-client.service systemd/jiro-client@.service DESTINATION lib/systemd/system COMPONENT client)
+install(FILES systemd/jiro-client.sysusers DESTINATION lib/sysusers.d RENAME jiro-client.conf COMPONENT client)
+install(FILES systemd/jiro-client.catalog DESTINATION lib/systemd/catalog COMPONENT client)
+install(FILES systemd/relaxed-commands.conf.example DESTINATION share/doc/jiro-client/examples COMPONENT client)
+install(FILES config/config.yaml DESTINATION /etc/jiro COMPONENT client)
+install(FILES systemd/completions/jiro-client.bash DESTINATION share/bash-completion/completions RENAME jiro-client
+        COMPONENT client)
+install(FILES systemd/completions/_jiro-client DESTINATION share/zsh/vendor-completions COMPONENT client)
+install(FILES systemd/completions/jiro-client.fish DESTINATION share/fish/vendor_completions.d COMPONENT client)
+install(FILES ${packaging_dir}/jiro-client.8.gz DESTINATION share/man/man8 COMPONENT client)
+install(FILES ${packaging_dir}/jiro-client.yaml.5.gz DESTINATION share/man/man5 COMPONENT client)
+install(FILES ${packaging_dir}/changelog.gz DESTINATION share/doc/jiro-client COMPONENT client)
+install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-client COMPONENT client)
+install(FILES ${debian_dir}/jiro-client.lintian-overrides DESTINATION share/lintian/overrides RENAME jiro-client
+        COMPONENT client)
+
+install(TARGETS jiro-dev-hub RUNTIME DESTINATION bin COMPONENT dev-hub)
+install(FILES ${packaging_dir}/jiro-dev-hub.1.gz DESTINATION share/man/man1 COMPONENT dev-hub)
+install(FILES ${packaging_dir}/changelog.gz DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
+install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
+install(FILES ${debian_dir}/jiro-dev-hub.lintian-overrides DESTINATION share/lintian/overrides RENAME jiro-dev-hub
+        COMPONENT dev-hub)
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_COMPONENTS_ALL client dev-hub)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS OFF)
+# Staged under a DESTDIR: the configuration's absolute path must not touch this machine.
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_PREFIX /usr)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
+    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PACKAGE_VENDOR "jiro-client")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "commands from a SignalR hub, results over gRPC")
+set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The maintainers of jiro-client <maintainers@jiro-client.invalid>")
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_CLIENT_PACKAGE_NAME jiro-client)
+set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "systemd, init-system-helpers, ca-certificates")
+set(CPACK_DEBIAN_CLIENT_PACKAGE_CONTROL_EXTRA
+    "${debian_dir}/conffiles;${debian_dir}/postinst;${debian_dir}/prerm;${debian_dir}/postrm")
+set(CPACK_DEBIAN_CLIENT_DESCRIPTION
+    "jiro-client keeps a connection to a SignalR hub, runs the commands that the
+hub sends, and delivers each result to a gRPC server until it is confirmed.
+What is not confirmed yet is kept on disk and outlives restarts, crashes and
+outages.")
+
+set(CPACK_DEBIAN_DEV-HUB_PACKAGE_NAME jiro-dev-hub)
+set(CPACK_DEBIAN_DEV-HUB_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_DEV-HUB_DESCRIPTION
+    "jiro-dev-hub is the development hub of jiro-client: a SignalR hub and its
+gRPC results service in one process, for trying, demonstrations and tests. Not
+for production: it has no authentication worth the name.")
+include(CPack)

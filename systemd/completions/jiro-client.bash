@@ -1,0 +1,33 @@
+# bash completion for jiro-client
+_jiro_client() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $word in
+            run | check-config | reload | status | outbox | commands | exec) [ -n "$sub" ] || sub=$word ;;
+            list | show | retry | drop) [ "$sub" = outbox ] && verb=$word ;;
+        esac
+    done
+    local words="--help --config"
+    case $prev in
+        --config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
+    esac
+    case $sub in
+        "") words="run check-config reload status outbox commands exec --help --config --version" ;;
+        check-config) words+=" --print" ;;
+        reload) words+=" --wait" ;;
+        status) words+=" --json --ready --watch" ;;
+        commands) words+=" --json" ;;
+        exec) words+=" --param --session --json" ;;
+        outbox)
+            case $verb in
+                "") words="list show retry drop --help --config" ;;
+                list) words="--state --json" ;;
+                show) words="--json" ;;
+                retry) words="--dead" ;;
+            esac
+            ;;
+    esac
+    COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _jiro_client jiro-client
