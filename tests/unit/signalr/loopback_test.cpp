@@ -8,7 +8,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/buffers_to_string.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -91,6 +93,11 @@ class LoopbackHub {
                std::to_string(acceptor_.local_endpoint().port()) + "/hub";
     }
     void close() { acceptor_.close(); }
+    // Only clients with a certificate that this one has signed.
+    void want_client_certificate(const std::string& ca) {
+        tls_.add_certificate_authority(asio::buffer(ca));
+        tls_.set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+    }
 
     std::vector<std::string> targets;  // of the requests
     std::vector<std::string> authorizations;
@@ -164,6 +171,67 @@ class LoopbackHub {
     tcp::acceptor acceptor_;
     asio::ssl::context tls_;
     bool is_tls_ = false;
+};
+
+// An HTTP proxy that wants credentials.
+class LoopbackProxy {
+  public:
+    explicit LoopbackProxy(asio::io_context& context)
+        : acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+        asio::co_spawn(context, accept(), asio::detached);
+    }
+
+    [[nodiscard]] Url url(const std::string& user) const {
+        return *Url::parse("http://" + user + "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()));
+    }
+    void close() { acceptor_.close(); }
+
+    std::vector<std::string> heads;  // of the CONNECT requests
+
+  private:
+    Task<> accept() {
+        for (;;) {
+            auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
+            if (error) co_return;
+            asio::co_spawn(acceptor_.get_executor(), serve(std::move(socket)), asio::detached);
+        }
+    }
+
+    Task<> serve(tcp::socket client) {
+        std::string head;
+        const auto [error, size] =
+            co_await asio::async_read_until(client, asio::dynamic_buffer(head), "\r\n\r\n", kNoThrow);
+        if (error) co_return;
+        heads.push_back(head);
+        // "robot:canary-pass"
+        const bool welcome = head.find("Proxy-Authorization: Basic cm9ib3Q6Y2FuYXJ5LXBhc3M=\r\n") != std::string::npos;
+        const std::string answer = welcome ? "HTTP/1.1 200 Connection established\r\n\r\n"
+                                           : "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n";
+        static_cast<void>(co_await asio::async_write(client, asio::buffer(answer), kNoThrow));
+        if (!welcome) co_return;
+        const auto colon = head.find(':');
+        const auto port = static_cast<std::uint16_t>(std::stoi(head.substr(colon + 1)));
+        const auto near = std::make_shared<tcp::socket>(std::move(client));
+        const auto far = std::make_shared<tcp::socket>(acceptor_.get_executor());
+        const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+        const auto [refused] = co_await far->async_connect(endpoint, kNoThrow);
+        if (refused) co_return;
+        asio::co_spawn(acceptor_.get_executor(), relay(near, far), asio::detached);
+        co_await relay(far, near);
+    }
+
+    static Task<> relay(std::shared_ptr<tcp::socket> from, std::shared_ptr<tcp::socket> to) {
+        std::string bytes(4'096, 0);
+        for (;;) {
+            const auto [error, count] = co_await from->async_read_some(asio::buffer(bytes), kNoThrow);
+            boost::system::error_code ignored;
+            if (error) to->shutdown(tcp::socket::shutdown_send, ignored);
+            if (error) co_return;
+            static_cast<void>(co_await asio::async_write(*to, asio::buffer(bytes.data(), count), kNoThrow));
+        }
+    }
+
+    tcp::acceptor acceptor_;
 };
 
 // A client of that hub; ends on its own after the Echo, or when an attempt fails.
@@ -262,6 +330,73 @@ TEST(Loopback, refuses_an_unknown_certificate) {
     client.run(server);
     EXPECT_EQ(client.echoed, 100'000U);
     EXPECT_THAT(logs.text(), HasSubstr("TLS verification is off"));
+}
+
+// A server that wants a client certificate gets ours, for negotiate and for the WebSocket; without one the error says
+// so.
+TEST(Loopback, shows_a_client_certificate) {
+    const auto pem = make_certificate();
+    const auto own = make_certificate();
+    test::TempDir folder;
+    {
+        Client client;
+        client.settings.tls.ca_file = folder.write("ca.pem", pem.certificate).string();
+        client.settings.tls.certificate_file = folder.write("client.pem", own.certificate).string();
+        client.settings.tls.private_key_file = folder.write("client.key", own.key).string();
+        LoopbackHub server(client.context, pem);
+        server.want_client_certificate(own.certificate);
+        client.run(server);
+        EXPECT_EQ(client.echoed, 100'000U) << (client.error ? client.error->message : "");
+        EXPECT_EQ(server.targets.size(), 2U);
+    }
+    Client client;
+    client.settings.max_reconnection_attempts = 1;
+    client.settings.tls.ca_file = (folder.path() / "ca.pem").string();
+    LoopbackHub server(client.context, pem);
+    server.want_client_certificate(own.certificate);
+    client.run(server);
+    ASSERT_TRUE(client.error);
+    EXPECT_EQ(client.echoed, 0U);
+    EXPECT_TRUE(server.targets.empty());
+}
+
+// Through a proxy with credentials: one tunnel for negotiate, one for the WebSocket; the credentials are in no log
+// line.
+TEST(Loopback, goes_through_a_proxy_with_credentials) {
+    test::LogCapture logs;
+    Client client;
+    LoopbackProxy proxy(client.context);
+    LoopbackHub server(client.context, std::nullopt);
+    client.settings.proxy = proxy.url("robot:canary-pass@");
+    client.run_at(*Url::parse(server.url()), [&] {
+        server.close();
+        proxy.close();
+    });
+    EXPECT_EQ(client.echoed, 100'000U) << (client.error ? client.error->message : "");
+    ASSERT_EQ(proxy.heads.size(), 2U);
+    for (const auto& head : proxy.heads) {
+        EXPECT_THAT(head, testing::StartsWith("CONNECT 127.0.0.1:"));
+        EXPECT_THAT(head, testing::Not(HasSubstr("canary-access")));
+    }
+    EXPECT_THAT(logs.text(), testing::Not(HasSubstr("canary")));
+}
+
+// A proxy that refuses us: the error says where credentials go, and repeats none.
+TEST(Loopback, names_a_proxy_that_wants_credentials) {
+    Client client;
+    client.settings.max_reconnection_attempts = 1;
+    LoopbackProxy proxy(client.context);
+    LoopbackHub server(client.context, std::nullopt);
+    client.settings.proxy = proxy.url("robot:canary-wrong@");
+    client.run_at(*Url::parse(server.url()), [&] {
+        server.close();
+        proxy.close();
+    });
+    ASSERT_TRUE(client.error);
+    EXPECT_EQ(client.error->code, errc::proxy_refused);
+    EXPECT_THAT(client.error->message, HasSubstr("WebSocket.Proxy"));
+    EXPECT_THAT(client.error->message, testing::Not(HasSubstr("canary")));
+    EXPECT_TRUE(server.targets.empty());
 }
 
 // A refused upgrade names the status.
