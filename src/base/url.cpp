@@ -38,9 +38,16 @@ Result<Url> Url::parse(std::string_view text) {
     if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "ws" && url.scheme_ != "wss") {
         return invalid("the scheme must be http, https, ws or wss");
     }
-    url.host_ = lower(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
-                                                                   : std::string(parsed->host()));
+    url.host_ =
+        lower(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
+                                                           : std::string(parsed->host()));
     if (url.host_.empty()) return invalid("the host is missing");
+    // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT.
+    const auto is_odd = [](unsigned char c) {
+        return c <= ' ' || c == 0x7f ||
+               std::string_view("/?#@[]%").find(static_cast<char>(c)) != std::string_view::npos;
+    };
+    if (std::ranges::any_of(url.host_, is_odd)) return invalid("the host has a character that no host name has");
     url.port_ = default_port(url.scheme_);
     if (parsed->has_port() && !parsed->port().empty()) {
         url.port_ = parsed->port_number();
