@@ -153,16 +153,17 @@ def failpoint_names():
     return sorted(name for name in names if b"JIRO_FAILPOINT" in data and name.encode() in data)
 
 
-# One slot: commands wait, and `received` and `running` are two commits.
-ONE_SLOT = {"config": {"Commands": {"MaxConcurrent": 1}}}
+# One slot and a little more work than it can do: commands wait, and `received` and `running` are two commits. Not much more, or
+# the queue alone takes longer than the bound for liveness.
+ONE_SLOT = {"config": {"Commands": {"MaxConcurrent": 1}}, "rate": 30, "script": "sleep 0.05"}
 # Much text, and little room for it: each start has old rows to sweep.
 MUCH_TEXT = {"config": {"Outbox": {"MaxBytes": 1048576}}, "script": "printf '%04000d' 0"}
 
 # What a point needs to be on the way: the stage's settings; after how many passes at most it crashes (the points of a
 # start are passed once); how many acknowledgements a whole life before each crash brings, so that there is something to do.
 POINTS = {
-    "c1_received_committed": (ONE_SLOT, 15, 0),
-    "c2_before_running_commit": (ONE_SLOT, 15, 0),
+    "c1_received_committed": (ONE_SLOT, 5, 0),
+    "c2_before_running_commit": (ONE_SLOT, 5, 0),
     "c2_recovered": ({}, 1, 10),
     "c9_before_sweep_commit": (MUCH_TEXT, 1, 20),
     "c10_before_migration_commit": ({}, 1, 0),
