@@ -102,15 +102,16 @@ int serve(const ServeFlags& flags) {
         log::shutdown();
         return 1;
     }
+    asio::co_spawn(context, server->run(), [&](const std::exception_ptr& failure) {
+        context.stop();  // a script or a waiting control request may still be there
+        if (failure) std::rethrow_exception(failure);
+    });
+    // After run(), which must be waiting when a short script has already ended.
     if (!flags.script.empty()) {
         asio::co_spawn(context, server->play(), [](const std::exception_ptr& failure) {
             if (failure) std::rethrow_exception(failure);
         });
     }
-    asio::co_spawn(context, server->run(), [&](const std::exception_ptr& failure) {
-        context.stop();  // a script or a waiting control request may still be there
-        if (failure) std::rethrow_exception(failure);
-    });
     context.run();
     const int exit_code = server->exit_code;
     if (!flags.port_file.empty()) {
