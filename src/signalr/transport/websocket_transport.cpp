@@ -25,6 +25,9 @@ namespace {
 
 constexpr std::size_t kReceiveBytes = 32'768;
 constexpr std::size_t kWriteBufferBytes = 16'384;
+// Messages are streamed and the record splitter limits records, so memory is not at stake; but a frame that announces
+// more than this is no hub's, and waiting for its end would only end at the server timeout.
+constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 30U;
 
 Error receive_error(const error_code& error, const websocket::close_reason& reason) {
     if (error == websocket::error::closed) {
@@ -39,6 +42,9 @@ Error receive_error(const error_code& error, const websocket::close_reason& reas
         }
         if (!reason.reason.empty()) text += ": " + std::string(reason.reason.c_str());
         return Error(errc::websocket_closed, std::move(text));
+    }
+    if (error == websocket::error::message_too_big) {
+        return Error(errc::message_too_big, "the server announced a WebSocket message that is too big (over 1 GiB)");
     }
     if (error == websocket::error::bad_frame_payload) {
         return Error(errc::invalid_utf8, "the server sent a text message that is not valid UTF-8");
@@ -57,8 +63,8 @@ class BeastTransport final : public Transport {
         none.handshake_timeout = websocket::stream_base::none();
         none.idle_timeout = websocket::stream_base::none();
         none.keep_alive_pings = false;
-        websocket_.set_option(none);     // every limit is the connection's own
-        websocket_.read_message_max(0);  // messages are streamed; the record splitter limits records
+        websocket_.set_option(none);  // every limit is the connection's own
+        websocket_.read_message_max(kMaxMessageBytes);
         websocket_.auto_fragment(false);
         websocket_.write_buffer_bytes(kWriteBufferBytes);
         websocket_.text(true);
