@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/url/encode.hpp>
+#include <boost/url/pct_string_view.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -15,6 +18,7 @@ namespace {
 
 constexpr log::Logger logger{"outbox"};
 
+namespace urls = boost::urls;
 using nlohmann::json;
 using Query = std::map<std::string, std::string, std::less<>>;
 
@@ -133,26 +137,10 @@ Task<monitor::RouteReply> drop(delivery::Outbox& outbox, monitor::RouteRequest r
     co_return reply(200, {{"dropped", 1}});
 }
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
+// What is not well encoded stays as it is.
 std::string percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const bool is_encoded =
-            text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 && hex_digit(text[i + 2]) >= 0;
-        if (!is_encoded) {
-            out += text[i];
-            continue;
-        }
-        out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-        i += 2;
-    }
-    return out;
+    const auto encoded = urls::make_pct_string_view({text.data(), text.size()});
+    return encoded ? encoded->decode() : std::string(text);
 }
 
 }  // namespace
@@ -183,19 +171,7 @@ std::map<std::string, std::string, std::less<>> parse_query(std::string_view que
 }
 
 std::string percent_encode(std::string_view text) {
-    constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool plain = (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z') || c == '-' ||
-                           c == '_' || c == '.' || c == '~';
-        if (plain) {
-            out += c;
-        } else {
-            out += {'%', kHex[byte >> 4U], kHex[byte & 15U]};
-        }
-    }
-    return out;
+    return urls::encode({text.data(), text.size()}, urls::unreserved_chars);
 }
 
 }  // namespace jiro::daemon

@@ -25,11 +25,19 @@ std::filesystem::path default_directory(const config::Environment& environment) 
 
 }  // namespace
 
+std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings,
+                                       const config::Environment& environment) {
+    if (!settings.path.empty()) return settings.path;
+    const auto directory = default_directory(environment);
+    return directory.empty() ? directory : directory / "outbox.db";
+}
+
 Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
                                                   const config::Environment& environment) {
-    if (settings.path == kInMemory) return settings.path;
-    const auto directory = settings.path.empty() ? default_directory(environment) : settings.path.parent_path();
-    if (directory.empty() && settings.path.empty()) {
+    const auto path = find_outbox_path(settings, environment);
+    if (path == kInMemory) return path;
+    const auto directory = path.parent_path();
+    if (path.empty()) {
         return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
                      "no folder for the outbox: set Outbox.Path, or STATE_DIRECTORY or HOME in the environment");
     }
@@ -42,7 +50,7 @@ Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings
                                                                "; create it for the daemon's user, or set Outbox.Path");
         }
     }
-    return settings.path.empty() ? directory / "outbox.db" : settings.path;
+    return path;
 }
 
 }  // namespace jiro::daemon

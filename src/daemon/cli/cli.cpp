@@ -33,6 +33,8 @@ struct CommandLine {
     ExecOptions exec;
     std::vector<std::string> exec_parameters;
     bool reload_wait = false;
+    DoctorOptions doctor;
+    bool doctor_offline = false;
     OutboxOptions outbox;
 };
 
@@ -83,6 +85,10 @@ void define(CLI::App& app, CommandLine& line) {
     status->add_flag("--ready", line.status.ready_only, "Print nothing; exit 0 when the daemon is ready, else 1");
     status->add_flag("--watch", line.status.watch, "Redraw every two seconds until interrupted");
 
+    auto* doctor = with_config(app.add_subcommand("doctor", "Look for what is wrong, and say what to do about it"));
+    doctor->add_flag("--offline", line.doctor_offline, "Ask nobody over the network");
+    doctor->add_flag("--json", line.doctor.json, "As JSON, for machines");
+
     auto* commands = with_config(app.add_subcommand("commands", "List the commands that this machine offers"));
     commands->add_flag("--json", line.commands.json, "As JSON, for machines");
 
@@ -109,6 +115,11 @@ int dispatch(const CLI::App& app, CommandLine& line) {
     if (chosen("status")) {
         line.status.config_file = line.config_file;
         return status(line.status);
+    }
+    if (chosen("doctor")) {
+        line.doctor.config_file = line.config_file;
+        line.doctor.reach = line.doctor_offline ? Reach::this_machine : Reach::network;
+        return doctor(line.doctor);
     }
     if (chosen("commands")) {
         line.commands.config_file = line.config_file;

@@ -1,6 +1,3 @@
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <ctime>
@@ -11,6 +8,8 @@
 #include "daemon/cli/ask_daemon.hpp"
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
+#include "daemon/cli/outbox_location.hpp"
+#include "daemon/cli/printable.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/outbox_routes.hpp"
@@ -44,35 +43,14 @@ Error cannot_open(const std::string& reason) {
     return Error(make_error_code(boost::system::errc::io_error), "the daemon does not run, and " + reason);
 }
 
-// Files that root makes beside the database would shut the daemon out: become the folder's owner first.
-Result<> become_owner_of(const std::filesystem::path& folder) {
-    struct stat status {};
-    if (geteuid() != 0 || stat(folder.c_str(), &status) != 0 || status.st_uid == 0) return {};
-    if (setresgid(status.st_gid, status.st_gid, status.st_gid) != 0 ||
-        setresuid(status.st_uid, status.st_uid, status.st_uid) != 0) {
-        return cannot_open("its user cannot be taken on to open the outbox");
-    }
-    return {};
-}
-
-// Where the unit that runs this configuration file keeps its state.
-std::filesystem::path database_of(const config::Config& config) {
-    if (!config.delivery.outbox.path.empty()) return config.delivery.outbox.path;
-    const bool is_instance = config.source.parent_path() == "/etc/jiro" && config.source.stem() != "config";
-    if (is_instance) return std::filesystem::path("/var/lib/jiro") / config.source.stem() / "outbox.db";
-    auto environment = config::process_environment();
-    if (config.source.parent_path() == "/etc/jiro") return "/var/lib/jiro/outbox.db";
-    const auto path = prepare_outbox_path(config.delivery.outbox, environment);
-    return path ? *path : std::filesystem::path();
-}
-
 Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const OutboxOptions& options) {
     auto loaded = config::load_file(options.config_file, config::process_environment());
     if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
     auto settings = loaded.config->delivery.outbox;
-    settings.path = database_of(*loaded.config);
+    settings.path = outbox_location(*loaded.config);
     if (settings.path == kInMemory) return cannot_open("its outbox was in memory only (Outbox.Path)");
-    if (const auto became = become_owner_of(settings.path.parent_path()); !became) return became.error();
+    if (const auto became = become_owner_of(settings.path.parent_path()); !became)
+        return cannot_open(became.error().message);
     std::error_code error;
     if (!std::filesystem::exists(settings.path, error)) {
         return cannot_open("there is no outbox at " + settings.path.string() +
@@ -141,20 +119,6 @@ class OutboxClient {
     std::vector<monitor::Listen> sockets_;
     std::unique_ptr<StoppedOutbox> stopped_;
 };
-
-// Ids and error texts come from outside, and go to a terminal.
-std::string printable(const std::string& text) {
-    std::ostringstream out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte < 0x20 || byte == 0x7f) {
-            out << "\\x" << std::hex << std::setw(2) << std::setfill('0') << static_cast<int>(byte) << std::dec;
-        } else {
-            out << c;
-        }
-    }
-    return out.str();
-}
 
 std::string text_of(const json& row, const char* member) {
     const auto found = row.find(member);

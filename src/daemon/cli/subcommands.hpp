@@ -49,6 +49,14 @@ struct ReloadOptions {
 };
 int reload(const ReloadOptions& options);
 
+enum class Reach { this_machine, network };
+struct DoctorOptions {
+    std::string config_file;
+    Reach reach = Reach::network;
+    bool json = false;
+};
+int doctor(const DoctorOptions& options);
+
 struct OutboxOptions {
     enum class Verb { list, show, retry, drop };
     std::string config_file;

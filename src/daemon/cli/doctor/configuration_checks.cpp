@@ -1,0 +1,190 @@
+#include "daemon/cli/doctor/configuration_checks.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "daemon/cli/doctor/access_token.hpp"
+#include "daemon/cli/printable.hpp"
+#include "jiro/config/credentials.hpp"
+#include "jiro/signalr/probe.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kExpiresSoon = 21 * 24h;  // enough for a holiday
+constexpr std::size_t kLargestPem = 1024 * 1024;
+
+std::chrono::seconds between(WallTime from, WallTime to) {
+    return std::chrono::duration_cast<std::chrono::seconds>(to - from);
+}
+
+std::string advice_for(const std::string& key_path) {
+    if (key_path == "WebSocket.Tls.Verify")
+        return "remove Verify: false, and name the authority that signed the hub's certificate in WebSocket.Tls.CaFile";
+    if (key_path == "Monitoring.Listen") return "listen on 127.0.0.1, or on unix:/run/jiro-client/status.sock";
+    if (key_path == "Grpc.ServerUrl" || key_path == "WebSocket.HubUrl")
+        return "set it to the server's https:// address";
+    return "change it, or leave it if it is meant so: jiro-client.yaml(5) explains the key";
+}
+
+// What a file with something secret should be: there, readable, and not for everybody.
+void check_secret_file(Findings& findings, const std::string& key, const std::string& path) {
+    const std::string check = "config.file." + key;
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) {
+        findings.problem(check, key + ": " + path + " cannot be examined: " + std::strerror(errno),
+                         "create the file, readable by the daemon's user only, or correct its path");
+        return;
+    }
+    if ((status.st_mode & S_IROTH) != 0) {
+        findings.warning(check, key + ": " + path + " can be read by every user of this machine",
+                         "chmod o-rwx " + path);
+        return;
+    }
+    findings.ok(check, key + ": " + path + " is there and not for everybody");
+}
+
+void check_certificate_file(Findings& findings, const std::string& key, const std::string& path, WallTime now) {
+    const std::string check = "config.file." + key;
+    // A named pipe in the place of the file must not stop us: it is opened as config does.
+    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor < 0) {
+        findings.problem(check, key + ": " + path + " cannot be opened: " + std::strerror(errno),
+                         "correct the path, or make the file readable for the daemon's user");
+        return;
+    }
+    std::string pem(kLargestPem, '\0');
+    const ssize_t size = read(descriptor, pem.data(), pem.size());
+    close(descriptor);
+    pem.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    const auto certificate = signalr::first_to_expire(pem);
+    if (!certificate) {
+        findings.problem(check, key + ": " + path + ' ' + certificate.error().message,
+                         "give a file in PEM form, which begins with -----BEGIN CERTIFICATE-----");
+        return;
+    }
+    check_expiry(findings, check, key + ": " + path, certificate->not_before, certificate->not_after, now);
+}
+
+template <typename Tls>
+void check_tls_files(Findings& findings, const std::string& section, const Tls& tls, WallTime now) {
+    const std::filesystem::path ca = tls.ca_file;
+    const std::filesystem::path certificate = tls.certificate_file;
+    const std::filesystem::path key = tls.private_key_file;
+    if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, now);
+    if (!certificate.empty()) check_certificate_file(findings, section + ".CertificateFile", certificate, now);
+    if (!key.empty()) check_secret_file(findings, section + ".PrivateKeyFile", key);
+}
+
+bool is_known_to_the_unit_only(const std::string& path) { return path.starts_with("${"); }
+
+void check_credentials(Findings& findings, const config::Config& config, const config::Environment& environment,
+                       WallTime now) {
+    const auto& sources = config.credentials;
+    struct stat status {};
+    const bool holds_secret = !sources.access_token.empty() || !sources.api_key.empty();
+    if (holds_secret && stat(config.source.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
+        findings.warning("config.mode",
+                         config.source.string() + " holds a credential and can be read by every user of this machine",
+                         "chmod o-rwx " + config.source.string() +
+                             ", or move the credential into a file of its own "
+                             "(WebSocket.AccessTokenFile, ApiKeyFile)");
+    }
+    for (const auto& [key, path] : {std::pair{"WebSocket.AccessTokenFile", &sources.access_token_file},
+                                    std::pair{"ApiKeyFile", &sources.api_key_file}}) {
+        if (path->empty()) continue;
+        if (is_known_to_the_unit_only(*path)) {
+            findings.warning(
+                "config.credentials",
+                std::string(key) + ": " + *path + " is known inside the service only, so it is not checked",
+                "run this with CREDENTIALS_DIRECTORY set, or look at the service's log");
+            return;
+        }
+        check_secret_file(findings, key, *path);
+    }
+    const auto credentials = config::read_credentials(sources, environment);
+    if (!credentials) {
+        findings.problem("config.credentials", credentials.error().message,
+                         "put the token or key into the file, on one line, readable by the daemon's user");
+        return;
+    }
+    if (const auto expiry = expiry_of(credentials->access_token)) {
+        if (*expiry <= now) {
+            findings.problem("config.token", "the access token expired " + about(between(*expiry, now)) + " ago",
+                             "get a new one from the server's owner and put it in the old one's place");
+        } else {
+            findings.ok("config.token", "the access token is valid for another " + about(between(now, *expiry)));
+        }
+    }
+}
+
+void check_shells(Findings& findings, const config::Config& config) {
+    for (const auto& command : config.commands.exec) {
+        if (!command.shell) continue;
+        findings.warning("config.shell",
+                         "the command '" + command.name + "' (" + command.source +
+                             ") is a shell script: one unquoted $1 in it lets a sender run more than is meant",
+                         "use Program with a list of arguments instead of Shell: true, or see that every \"$1\" is "
+                         "quoted; docs/commands.md has both");
+    }
+}
+
+}  // namespace
+
+std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors) {
+    Findings findings("Configuration");
+    for (const auto& error : errors) {
+        findings.problem("config.invalid", config::to_string(error),
+                         "correct it; `jiro-client check-config` looks again");
+    }
+    return findings.take();
+}
+
+std::vector<Finding> report_exec_problems(const std::vector<std::string>& problems) {
+    Findings findings("Configuration");
+    for (const auto& problem : problems)
+        findings.problem("config.commands", problem, "correct the command; docs/commands.md has the rules");
+    return findings.take();
+}
+
+std::vector<Finding> check_configuration(const config::Config& config, const config::Environment& environment,
+                                         WallTime now) {
+    Findings findings("Configuration");
+    findings.ok("config.valid", config.source.string() + " is valid");
+    if (!config.websocket.hub_url && !config.delivery.grpc.server_url) {
+        findings.problem("config.hub", "no hub is configured: the daemon runs and waits",
+                         "set WebSocket.HubUrl and Grpc.ServerUrl, then `systemctl reload jiro-client`");
+    }
+    for (const auto& warning : config.warnings)
+        findings.warning("config.warning", warning.text, advice_for(warning.key_path));
+    check_shells(findings, config);
+    check_credentials(findings, config, environment, now);
+    check_tls_files(findings, "WebSocket.Tls", config.websocket.tls, now);
+    check_tls_files(findings, "Grpc.Tls", config.delivery.grpc.tls, now);
+    return findings.take();
+}
+
+void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,
+                  WallTime not_after, WallTime now) {
+    if (not_after <= now) {
+        findings.problem(check, whose + ": the certificate expired " + about(between(not_after, now)) + " ago",
+                         "put a new certificate in its place; if that one is new, check this machine's clock");
+    } else if (not_before > now) {
+        findings.problem(check, whose + ": the certificate is not valid for another " + about(between(now, not_before)),
+                         "check this machine's clock");
+    } else if (not_after < now + kExpiresSoon) {
+        findings.warning(check, whose + ": the certificate expires in " + about(between(now, not_after)),
+                         "have it renewed before then");
+    } else {
+        findings.ok(check, whose + ": the certificate is valid for another " + about(between(now, not_after)));
+    }
+}
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,25 @@
+#pragma once
+// What can be said about the configuration and the files that it names without asking anybody. Reads files.
+
+#include <string>
+#include <vector>
+
+#include "daemon/cli/doctor/finding.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/config/config.hpp"
+#include "jiro/config/load.hpp"
+
+namespace jiro::daemon::cli {
+
+// Every error as a problem: the daemon would not start.
+[[nodiscard]] std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors);
+[[nodiscard]] std::vector<Finding> report_exec_problems(const std::vector<std::string>& problems);
+
+[[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config,
+                                                       const config::Environment& environment, WallTime now);
+
+// How long a certificate has still to live, as a finding of its own.
+void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,
+                  WallTime not_after, WallTime now);
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,47 @@
+#pragma once
+// What `jiro-client doctor` found, as data: every check adds findings, the renderer prints them (render.hpp).
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace jiro::daemon::cli {
+
+enum class Verdict { ok, warning, problem };
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+
+struct Finding {
+    Verdict verdict = Verdict::ok;
+    std::string section;  // a heading: "Configuration"
+    std::string check;    // a stable name for machines: "hub.tls"
+    std::string text;     // one plain sentence
+    std::string advice;   // what to do; empty for ok
+};
+
+// The findings of one section, in order.
+class Findings {
+  public:
+    explicit Findings(std::string section) : section_(std::move(section)) {}
+
+    void ok(std::string check, std::string text) { add(Verdict::ok, std::move(check), std::move(text), {}); }
+    void warning(std::string check, std::string text, std::string advice) {
+        add(Verdict::warning, std::move(check), std::move(text), std::move(advice));
+    }
+    void problem(std::string check, std::string text, std::string advice) {
+        add(Verdict::problem, std::move(check), std::move(text), std::move(advice));
+    }
+
+    [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
+    [[nodiscard]] std::vector<Finding> take() { return std::move(all_); }
+
+  private:
+    void add(Verdict verdict, std::string check, std::string text, std::string advice) {
+        all_.push_back({verdict, section_, std::move(check), std::move(text), std::move(advice)});
+    }
+
+    std::string section_;
+    std::vector<Finding> all_;
+};
+
+}  // namespace jiro::daemon::cli

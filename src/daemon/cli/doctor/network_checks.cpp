@@ -1,0 +1,222 @@
+#include "daemon/cli/doctor/network_checks.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
+#include "daemon/cli/doctor/configuration_checks.hpp"
+#include "daemon/cli/printable.hpp"
+#include "daemon/credentials.hpp"
+#include "jiro/signalr/errors.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+using End = signalr::ProbeResult::End;
+
+// Runs one coroutine to its end on a loop of its own.
+template <typename T>
+T run_blocking(boost::asio::io_context& context, Task<T> task) {
+    std::optional<T> result;
+    std::exception_ptr failure;
+    boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr exception, T value) {
+        failure = std::move(exception);
+        result = std::move(value);
+    });
+    context.restart();
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+    return std::move(*result);
+}
+
+void shorten(std::chrono::milliseconds& limit) { limit = std::min(limit, kLongestStep); }
+
+signalr::StepLimits shortened(signalr::StepLimits limits) {
+    for (auto* limit : {&limits.resolve, &limits.connect, &limits.proxy, &limits.tls, &limits.negotiate,
+                        &limits.upgrade, &limits.send, &limits.close})
+        shorten(*limit);
+    return limits;
+}
+
+signalr::Environment lookup(const config::Environment& environment) {
+    return [&environment](std::string_view name) -> std::optional<std::string> {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::nullopt : std::optional(found->second);
+    };
+}
+
+// Errors end in advice after a semicolon; those that do not are given some.
+std::pair<std::string, std::string> split_advice(const std::string& message, std::string otherwise) {
+    const auto semicolon = message.find("; ");
+    if (semicolon == std::string::npos) return {message, std::move(otherwise)};
+    return {message.substr(0, semicolon), message.substr(semicolon + 2)};
+}
+
+std::string advice_for(signalr::ProbeStep step) {
+    switch (step) {
+        case signalr::ProbeStep::resolve:
+            return "check the name in the URL and the DNS servers of this machine";
+        case signalr::ProbeStep::connect:
+            return "check that the server runs, its port, and the firewalls in between";
+        case signalr::ProbeStep::proxy:
+            return "check WebSocket.Proxy, HTTPS_PROXY and NO_PROXY, and the proxy's own log";
+        case signalr::ProbeStep::tls:
+            return "check the certificate's name, date and authority (Tls.CaFile), and this machine's clock";
+        case signalr::ProbeStep::credentials:
+            return "check the token's or key's file";
+        case signalr::ProbeStep::negotiate:
+            return "check the path in WebSocket.HubUrl: the server must answer there as a SignalR hub";
+        case signalr::ProbeStep::upgrade:
+            return "check that every proxy in between passes WebSockets on (the headers Upgrade and Connection)";
+        case signalr::ProbeStep::handshake:
+            return "check that WebSocket.HubUrl is the address of a SignalR hub";
+    }
+    return {};
+}
+
+std::string shown(delivery::StatusCode code, const std::string& message) {
+    return std::string(delivery::to_string(code)) + (message.empty() ? "" : ": " + message);
+}
+
+class Network {
+  public:
+    Network(const config::Config& config, const config::Environment& environment)
+        : config_(config), environment_(environment), credentials_(config.credentials, environment) {}
+
+    std::vector<Finding> run() {
+        std::vector<Finding> all;
+        const auto append = [&all](std::vector<Finding> more) {
+            all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+        };
+        if (config_.websocket.hub_url) append(hub());
+        if (config_.delivery.grpc.server_url) append(result_server());
+        return all;
+    }
+
+  private:
+    std::vector<Finding> hub() {
+        signalr::Settings settings = config_.websocket;
+        settings.limits = shortened(settings.limits);
+        shorten(settings.handshake_timeout);
+        Findings findings("Hub " + settings.hub_url->redacted());
+        signalr::Dependencies dependencies{.clock = clock_, .random = random_};
+        dependencies.credentials = credentials_.for_hub();
+        dependencies.environment = lookup(environment_);
+        const auto report = run_blocking(context_, signalr::probe_hub(settings, std::move(dependencies)));
+        explain_steps(findings, "hub", report, clock_.wall_now());
+        if (report.clock_ahead) explain_clock(findings, *report.clock_ahead);
+        return findings.take();
+    }
+
+    std::vector<Finding> result_server() {
+        delivery::GrpcSettings settings = config_.delivery.grpc;
+        shorten(settings.timeout);
+        Findings findings("Result server " + settings.server_url->redacted());
+        const auto report = run_blocking(context_, signalr::probe_way(clock_, way_to(settings)));
+        explain_steps(findings, "grpc", report, clock_.wall_now());
+        if (report.failure() == nullptr) {
+            const auto sender = delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc());
+            // A length that the message does not have: no decoder takes it, so no handler sees it.
+            const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
+            explain_call(findings, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
+        }
+        return findings.take();
+    }
+
+    // gRPC takes a proxy from the environment, too.
+    signalr::Way way_to(const delivery::GrpcSettings& settings) const {
+        signalr::Way way{*settings.server_url, {}, {}, shortened({})};
+        way.tls.ca_file = settings.tls.ca_file;
+        way.tls.certificate_file = settings.tls.certificate_file;
+        way.tls.private_key_file = settings.tls.private_key_file;
+        auto proxy = signalr::proxy_for({}, *settings.server_url, lookup(environment_));
+        if (proxy) way.proxy = std::move(*proxy);
+        return way;
+    }
+
+    const config::Config& config_;
+    const config::Environment& environment_;
+    Credentials credentials_;
+    SystemClock clock_;
+    SystemRandom random_;
+    boost::asio::io_context context_{1};
+};
+
+}  // namespace
+
+std::vector<Finding> check_network(const config::Config& config, const config::Environment& environment) {
+    return Network(config, environment).run();
+}
+
+void explain_steps(Findings& findings, const std::string& check, const signalr::ProbeReport& report, WallTime now) {
+    for (const auto& result : report.steps) {
+        const std::string name = check + '.' + std::string(signalr::to_string(result.step));
+        if (result.end == End::passed) findings.ok(name, result.seen);
+        if (result.end == End::failed) {
+            auto [text, advice] = split_advice(result.error->message, advice_for(result.step));
+            const bool refused =
+                result.error->code == signalr::errc::unauthorized || result.error->code == signalr::errc::forbidden;
+            findings.problem(refused ? check + ".credentials" : name, std::move(text), std::move(advice));
+        }
+        if (result.step == signalr::ProbeStep::tls && report.certificate) {
+            const auto& certificate = *report.certificate;
+            check_expiry(findings, check + ".certificate", certificate.subject, certificate.not_before,
+                         certificate.not_after, now);
+        }
+    }
+}
+
+void explain_clock(Findings& findings, Duration ahead) {
+    const auto away = std::chrono::duration_cast<std::chrono::seconds>(std::chrono::abs(ahead));
+    if (away < 30s) return findings.ok("clock.offset", "this machine's clock agrees with the hub's");
+    const std::string text =
+        "this machine's clock is " + about(away) + (ahead > 0s ? " ahead of" : " behind") + " the hub's";
+    const std::string advice = "have both synchronised (`timedatectl`): tokens and certificates are valid by the clock";
+    if (away < 300s) return findings.warning("clock.offset", text, advice);
+    findings.problem("clock.offset", text, advice);
+}
+
+void explain_call(Findings& findings, const delivery::SendResult& answer) {
+    using delivery::StatusCode;
+    const std::string name = "grpc.service";
+    const std::string words = shown(answer.code, answer.message);
+    // gRPC's own words for an answer that is HTTP, but not gRPC.
+    const bool is_other_http = answer.message.find("http2 header with status") != std::string::npos ||
+                               answer.message.find("content-type") != std::string::npos ||
+                               answer.message.find("HTTP status") != std::string::npos;
+    switch (answer.code) {
+        case StatusCode::unauthenticated:
+            return findings.problem("grpc.credentials",
+                                    "the result server does not know the credentials (" + words + ")",
+                                    "check the access token or API key, and whether it has expired");
+        case StatusCode::permission_denied:
+            return findings.problem("grpc.credentials",
+                                    "the credentials are known, but may not send results (" + words + ")",
+                                    "ask the server's owner for the permission");
+        case StatusCode::unimplemented:
+            return findings.problem(name, "something answers that has no result service (" + words + ")",
+                                    "check Grpc.ServerUrl; a proxy in between must pass HTTP/2 and gRPC on");
+        case StatusCode::unavailable:
+            return findings.problem(name, "the port is open, but no gRPC server answers (" + words + ")",
+                                    "check Grpc.ServerUrl: its port, and whether it is https or http; a proxy in "
+                                    "between must pass HTTP/2 on");
+        case StatusCode::deadline_exceeded:
+        case StatusCode::cancelled:
+            return findings.problem(name, "the result server gives no answer in time (" + words + ")",
+                                    "look at the server's log and load");
+        case StatusCode::resource_exhausted:
+            return findings.warning(name, "the result server is there, and busy (" + words + ")",
+                                    "look at the server's load and limits");
+        default:
+            break;
+    }
+    if (is_other_http) {
+        return findings.problem(name, "a web server or proxy answers instead of a gRPC server (" + words + ")",
+                                "check Grpc.ServerUrl; a proxy in between must pass HTTP/2 and gRPC on");
+    }
+    findings.ok(name, "the result service is there (it refused an unreadable message, as it should)");
+}
+
+}  // namespace jiro::daemon::cli

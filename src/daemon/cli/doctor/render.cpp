@@ -1,0 +1,106 @@
+#include "daemon/cli/doctor/render.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "daemon/cli/printable.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
+
+std::string label(Verdict verdict, Colour colour) {
+    std::string text(to_string(verdict));
+    text.resize(9, ' ');
+    if (colour == Colour::off) return text;
+    const char* code = verdict == Verdict::ok ? "\033[32m" : verdict == Verdict::warning ? "\033[33m" : "\033[1;31m";
+    return code + text + "\033[0m";
+}
+
+std::size_t count(std::span<const Finding> findings, Verdict verdict) {
+    return static_cast<std::size_t>(std::ranges::count(findings, verdict, &Finding::verdict));
+}
+
+std::string counted(std::size_t number, const std::string& what) {
+    return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
+}
+
+std::string summary(std::span<const Finding> findings) {
+    const auto problems = count(findings, Verdict::problem);
+    const auto warnings = count(findings, Verdict::warning);
+    if (problems == 0 && warnings == 0) return "All is well.\n";
+    if (problems == 0) return "No problem, " + counted(warnings, "warning") + ".\n";
+    return counted(problems, "problem") + ", " + counted(warnings, "warning") + ".\n";
+}
+
+void replace_all(std::string& text, const std::string& hidden) {
+    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3))
+        text.replace(at, hidden.size(), "***");
+}
+
+}  // namespace
+
+std::string_view to_string(Verdict verdict) {
+    switch (verdict) {
+        case Verdict::ok:
+            return "ok";
+        case Verdict::warning:
+            return "warning";
+        case Verdict::problem:
+            return "problem";
+    }
+    return "unknown";
+}
+
+Verdict worst(std::span<const Finding> findings) {
+    Verdict verdict = Verdict::ok;
+    for (const auto& finding : findings) verdict = std::max(verdict, finding.verdict);
+    return verdict;
+}
+
+std::string render_text(std::span<const Finding> findings, Colour colour) {
+    std::string out;
+    std::string section;
+    for (const auto& finding : findings) {
+        if (finding.section != section) {
+            section = finding.section;
+            out += (out.empty() ? "" : "\n") + printable(section) + '\n';
+        }
+        out += "  " + label(finding.verdict, colour) + printable(finding.text) + '\n';
+        if (!finding.advice.empty()) out += "           -> " + printable(finding.advice) + '\n';
+    }
+    return out + (out.empty() ? "" : "\n") + summary(findings);
+}
+
+std::string render_json(std::span<const Finding> findings) {
+    Json all = Json::array();
+    for (const auto& finding : findings) {
+        all.push_back({{"verdict", to_string(finding.verdict)},
+                       {"section", finding.section},
+                       {"check", finding.check},
+                       {"text", finding.text},
+                       {"advice", finding.advice.empty() ? Json(nullptr) : Json(finding.advice)}});
+    }
+    const Json report{{"result", to_string(worst(findings))},
+                      {"problems", count(findings, Verdict::problem)},
+                      {"warnings", count(findings, Verdict::warning)},
+                      {"findings", std::move(all)}};
+    return report.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+void hide(std::vector<Finding>& findings, std::span<const Secret> secrets) {
+    for (const Secret& secret : secrets) {
+        const std::string& hidden = secret.reveal();
+        if (hidden.size() < kShortestSecret) continue;
+        for (auto& finding : findings) {
+            replace_all(finding.text, hidden);
+            replace_all(finding.advice, hidden);
+        }
+    }
+}
+
+}  // namespace jiro::daemon::cli
