@@ -88,15 +88,6 @@ bool is_known_to_the_unit_only(const std::string& path) { return path.starts_wit
 void check_credentials(Findings& findings, const config::Config& config, const config::Environment& environment,
                        WallTime now) {
     const auto& sources = config.credentials;
-    struct stat status {};
-    const bool holds_secret = !sources.access_token.empty() || !sources.api_key.empty();
-    if (holds_secret && stat(config.source.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0) {
-        findings.warning("config.mode",
-                         config.source.string() + " holds a credential and can be read by every user of this machine",
-                         "chmod o-rwx " + config.source.string() +
-                             ", or move the credential into a file of its own "
-                             "(WebSocket.AccessTokenFile, ApiKeyFile)");
-    }
     for (const auto& [key, path] : {std::pair{"WebSocket.AccessTokenFile", &sources.access_token_file},
                                     std::pair{"ApiKeyFile", &sources.api_key_file}}) {
         if (path->empty()) continue;
@@ -162,8 +153,10 @@ std::vector<Finding> check_configuration(const config::Config& config, const con
         findings.problem("config.hub", "no hub is configured: the daemon runs and waits",
                          "set WebSocket.HubUrl and Grpc.ServerUrl, then `systemctl reload jiro-client`");
     }
-    for (const auto& warning : config.warnings)
-        findings.warning("config.warning", warning.text, advice_for(warning.key_path));
+    for (const auto& warning : config.warnings) {
+        auto [text, advice] = split_advice(warning.text, advice_for(warning.key_path));
+        findings.warning("config.warning." + warning.key_path, std::move(text), std::move(advice));
+    }
     check_shells(findings, config);
     check_credentials(findings, config, environment, now);
     check_tls_files(findings, "WebSocket.Tls", config.websocket.tls, now);

@@ -19,6 +19,14 @@ struct Finding {
     std::string advice;   // what to do; empty for ok
 };
 
+// Messages of this program end in advice after a semicolon: apart. `otherwise` is the advice for those that do not.
+[[nodiscard]] inline std::pair<std::string, std::string> split_advice(const std::string& message,
+                                                                      std::string otherwise) {
+    const auto semicolon = message.find("; ");
+    if (semicolon == std::string::npos) return {message, std::move(otherwise)};
+    return {message.substr(0, semicolon), message.substr(semicolon + 2)};
+}
+
 // The findings of one section, in order.
 class Findings {
   public:

@@ -47,13 +47,6 @@ signalr::Environment lookup(const config::Environment& environment) {
     };
 }
 
-// Errors end in advice after a semicolon; those that do not are given some.
-std::pair<std::string, std::string> split_advice(const std::string& message, std::string otherwise) {
-    const auto semicolon = message.find("; ");
-    if (semicolon == std::string::npos) return {message, std::move(otherwise)};
-    return {message.substr(0, semicolon), message.substr(semicolon + 2)};
-}
-
 std::string advice_for(signalr::ProbeStep step) {
     switch (step) {
         case signalr::ProbeStep::resolve:
@@ -74,6 +67,15 @@ std::string advice_for(signalr::ProbeStep step) {
             return "check that WebSocket.HubUrl is the address of a SignalR hub";
     }
     return {};
+}
+
+// gRPC's own words, in its library, for an answer that is HTTP/2 but not gRPC: a page, or a status that it has no name
+// for.
+bool is_no_grpc(const std::string& message) {
+    for (const char* words : {"http2 header with status", "content-type", "Stream removed", "Bad GRPC frame"}) {
+        if (message.find(words) != std::string::npos) return true;
+    }
+    return false;
 }
 
 std::string shown(delivery::StatusCode code, const std::string& message) {
@@ -182,10 +184,6 @@ void explain_call(Findings& findings, const delivery::SendResult& answer) {
     using delivery::StatusCode;
     const std::string name = "grpc.service";
     const std::string words = shown(answer.code, answer.message);
-    // gRPC's own words for an answer that is HTTP, but not gRPC.
-    const bool is_other_http = answer.message.find("http2 header with status") != std::string::npos ||
-                               answer.message.find("content-type") != std::string::npos ||
-                               answer.message.find("HTTP status") != std::string::npos;
     switch (answer.code) {
         case StatusCode::unauthenticated:
             return findings.problem("grpc.credentials",
@@ -212,11 +210,11 @@ void explain_call(Findings& findings, const delivery::SendResult& answer) {
         default:
             break;
     }
-    if (is_other_http) {
+    if (is_no_grpc(answer.message)) {
         return findings.problem(name, "a web server or proxy answers instead of a gRPC server (" + words + ")",
                                 "check Grpc.ServerUrl; a proxy in between must pass HTTP/2 and gRPC on");
     }
-    findings.ok(name, "the result service is there (it refused an unreadable message, as it should)");
+    findings.ok(name, "the result service is there: it refused an unreadable message (" + words + ")");
 }
 
 }  // namespace jiro::daemon::cli
