@@ -23,15 +23,19 @@ namespace jiro::delivery {
 
 namespace detail {
 
-// What the callback, which must be copyable, shares: the coroutine to resume, and work for its executor until then.
-template <typename Status, typename Handler>
+// What the callback, which must be copyable, shares: the call, the coroutine to resume, and work for its executor until
+// then. The call leaves gRPC's thread with the post: it may hold the last reference to its channel, and a channel that
+// is destroyed on a thread of its own completion queue frees that queue under itself.
+template <typename Status, typename Call, typename Handler>
 struct Resumption {
-    explicit Resumption(Handler&& awaiting)
-        : work(boost::asio::get_associated_executor(awaiting)), handler(std::move(awaiting)) {}
+    Resumption(std::shared_ptr<Call> started, Handler&& awaiting)
+        : call(std::move(started)),
+          work(boost::asio::get_associated_executor(awaiting)),
+          handler(std::move(awaiting)) {}
 
     static void post(const std::shared_ptr<Resumption>& self, Status status) {
         const auto executor = self->work.get_executor();
-        boost::asio::post(executor, [self, status = std::move(status)]() mutable {
+        boost::asio::post(executor, [self, call = std::move(self->call), status = std::move(status)]() mutable {
             // From here on nobody may cancel what has ended.
             boost::asio::get_associated_cancellation_slot(self->handler).clear();
             self->work.reset();
@@ -40,6 +44,7 @@ struct Resumption {
         });
     }
 
+    std::shared_ptr<Call> call;
     boost::asio::executor_work_guard<boost::asio::associated_executor_t<Handler>> work;
     Handler handler;
 };
@@ -51,13 +56,12 @@ Task<Status> grpc_call(std::shared_ptr<Call> call, Start start) {
     const auto initiate = [&call, &start](auto handler) {
         using Handler = decltype(handler);
         auto slot = boost::asio::get_associated_cancellation_slot(handler);
-        auto resumption = std::make_shared<detail::Resumption<Status, Handler>>(std::move(handler));
+        using Resumption = detail::Resumption<Status, Call, Handler>;
+        auto resumption = std::make_shared<Resumption>(call, std::move(handler));
         if (slot.is_connected()) {
             slot.assign([call](boost::asio::cancellation_type) { call->context.TryCancel(); });
         }
-        start([call, resumption](Status status) {
-            detail::Resumption<Status, Handler>::post(resumption, std::move(status));
-        });
+        start([resumption](Status status) { Resumption::post(resumption, std::move(status)); });
     };
     co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>, void(Status)>(
         initiate, boost::asio::use_awaitable);

@@ -119,6 +119,7 @@ class GrpcResultSender final : public ResultSender {
                 stub.UnaryCall(&call->context, kMethod, grpc::StubOptions(), &call->request, &call->response,
                                std::move(done));
                 JIRO_FAILPOINT("c7_rpc_started");
+                retired_.reset();
             };
         const grpc::Status status = co_await grpc_call<grpc::Status>(call, start);
         const auto cancellation = co_await asio::this_coro::cancellation_state;
@@ -131,6 +132,7 @@ class GrpcResultSender final : public ResultSender {
     }
 
     void reset() override {
+        if (channel_) retired_ = std::move(channel_);
         channel_.reset();
         silent_in_a_row_ = 0;
     }
@@ -141,6 +143,7 @@ class GrpcResultSender final : public ResultSender {
     std::optional<SendResult> prepare_channel() {
         if (channel_ && channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE &&
             clock_.now() - made_at_ >= 500ms) {
+            retired_ = std::move(channel_);
             channel_.reset();
         }
         if (channel_) return std::nullopt;
@@ -195,6 +198,9 @@ class GrpcResultSender final : public ResultSender {
     const GrpcSettings settings_;
     const CredentialsProvider credentials_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
+    // The last channel of a process waits up to 100 ms for gRPC's threads when it goes: it goes only after a call on
+    // the next one.
+    std::shared_ptr<grpc::Channel> retired_;
     TimePoint made_at_{};
     int silent_in_a_row_ = 0;
     bool has_warned_ = false;
