@@ -1,5 +1,10 @@
 # Installation and the Debian packages: jiro-client, and jiro-dev-hub on its own. `scripts/package` makes both.
 # Everything is relative to /usr but the configuration, so the packages need CMAKE_INSTALL_PREFIX=/usr.
+
+# Whoever publishes packages says who answers for them; nobody is named in the repository.
+set(JIRO_MAINTAINER "The maintainers of jiro-client <maintainers@jiro-client.invalid>"
+    CACHE STRING "Maintainer of the Debian packages: Name <address>")
+
 set(debian_dir ${PROJECT_SOURCE_DIR}/cmake/debian)
 set(packaging_dir ${PROJECT_BINARY_DIR}/packaging)
 file(MAKE_DIRECTORY ${packaging_dir})
@@ -20,7 +25,13 @@ configure_file(${PROJECT_SOURCE_DIR}/docs/man/jiro-client.yaml.5.in ${packaging_
 gzipped(${packaging_dir}/jiro-client.yaml.5 jiro-client.yaml.5)
 gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-client.8 jiro-client.8)
 gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-dev-hub.1 jiro-dev-hub.1)
-gzipped(${PROJECT_SOURCE_DIR}/CHANGELOG.md changelog)
+gzipped(${PROJECT_SOURCE_DIR}/CHANGELOG.md CHANGELOG.md)
+# Debian wants a changelog of its own form; ours is beside it. Its date is that of the last change.
+file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CHANGELOG.md CHANGELOG_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
+foreach(PACKAGE jiro-client jiro-dev-hub)
+  configure_file(${debian_dir}/changelog.in ${packaging_dir}/${PACKAGE}/changelog @ONLY)
+  gzipped(${packaging_dir}/${PACKAGE}/changelog ${PACKAGE}/changelog)
+endforeach()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/config/config.yaml)
 
 install(TARGETS jiro-client RUNTIME DESTINATION bin COMPONENT client)
@@ -35,17 +46,14 @@ install(FILES systemd/completions/_jiro-client DESTINATION share/zsh/vendor-comp
 install(FILES systemd/completions/jiro-client.fish DESTINATION share/fish/vendor_completions.d COMPONENT client)
 install(FILES ${packaging_dir}/jiro-client.8.gz DESTINATION share/man/man8 COMPONENT client)
 install(FILES ${packaging_dir}/jiro-client.yaml.5.gz DESTINATION share/man/man5 COMPONENT client)
-install(FILES ${packaging_dir}/changelog.gz DESTINATION share/doc/jiro-client COMPONENT client)
+install(FILES ${packaging_dir}/jiro-client/changelog.gz ${packaging_dir}/CHANGELOG.md.gz
+        DESTINATION share/doc/jiro-client COMPONENT client)
 install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-client COMPONENT client)
-install(FILES ${debian_dir}/jiro-client.lintian-overrides DESTINATION share/lintian/overrides RENAME jiro-client
-        COMPONENT client)
 
 install(TARGETS jiro-dev-hub RUNTIME DESTINATION bin COMPONENT dev-hub)
 install(FILES ${packaging_dir}/jiro-dev-hub.1.gz DESTINATION share/man/man1 COMPONENT dev-hub)
-install(FILES ${packaging_dir}/changelog.gz DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
+install(FILES ${packaging_dir}/jiro-dev-hub/changelog.gz DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
 install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
-install(FILES ${debian_dir}/jiro-dev-hub.lintian-overrides DESTINATION share/lintian/overrides RENAME jiro-dev-hub
-        COMPONENT dev-hub)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_COMPONENTS_ALL client dev-hub)
@@ -57,20 +65,22 @@ set(CPACK_INSTALL_PREFIX /usr)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
     OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 set(CPACK_PACKAGE_VENDOR "jiro-client")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "commands from a SignalR hub, results over gRPC")
+# Each package's own description begins with its summary.
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")
 set(CPACK_PACKAGE_DIRECTORY ${PROJECT_BINARY_DIR}/packages)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
-set(CPACK_DEBIAN_PACKAGE_MAINTAINER "The maintainers of jiro-client <maintainers@jiro-client.invalid>")
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${JIRO_MAINTAINER}")
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 
 set(CPACK_DEBIAN_CLIENT_PACKAGE_NAME jiro-client)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION net)
-set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "systemd, init-system-helpers, ca-certificates")
+set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "systemd, init-system-helpers (>= 1.52), ca-certificates")
 set(CPACK_DEBIAN_CLIENT_PACKAGE_CONTROL_EXTRA
     "${debian_dir}/conffiles;${debian_dir}/postinst;${debian_dir}/prerm;${debian_dir}/postrm")
 set(CPACK_DEBIAN_CLIENT_DESCRIPTION
-    "jiro-client keeps a connection to a SignalR hub, runs the commands that the
+    "commands from a SignalR hub, results over gRPC
+jiro-client keeps a connection to a SignalR hub, runs the commands that the
 hub sends, and delivers each result to a gRPC server until it is confirmed.
 What is not confirmed yet is kept on disk and outlives restarts, crashes and
 outages.")
@@ -78,7 +88,8 @@ outages.")
 set(CPACK_DEBIAN_DEV-HUB_PACKAGE_NAME jiro-dev-hub)
 set(CPACK_DEBIAN_DEV-HUB_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_DEV-HUB_DESCRIPTION
-    "jiro-dev-hub is the development hub of jiro-client: a SignalR hub and its
+    "development hub for jiro-client
+jiro-dev-hub is the development hub of jiro-client: a SignalR hub and its
 gRPC results service in one process, for trying, demonstrations and tests. Not
 for production: it has no authentication worth the name.")
 include(CPack)
