@@ -118,7 +118,8 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       credentials(config.credentials, environment),
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
       outbox(std::move(opened_outbox)),
-      sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc())),
+      sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
+             [this](const delivery::SendResult& answer) { status.note(answer); }),
       courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
               {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); }}),
       journal(*outbox, courier, clock, persistence, config.commands.timeout),
@@ -244,6 +245,7 @@ Task<> Application::Parts::serve() {
 
 Task<> Application::Parts::report_status() {
     for (;;) {
+        status.sample();
         notifier.status(monitor::status_line(status.current()) + reloader.complaint());
         co_await clock.sleep_for(kStatusLineInterval);
     }

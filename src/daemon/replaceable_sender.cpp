@@ -4,7 +4,9 @@ namespace jiro::daemon {
 
 Task<delivery::SendResult> ReplaceableSender::send(delivery::Bytes message, std::string id, int attempt) {
     const auto sender = sender_;
-    co_return co_await sender->send(std::move(message), std::move(id), attempt);
+    auto answer = co_await sender->send(std::move(message), std::move(id), attempt);
+    if (observer_) observer_(answer);
+    co_return answer;
 }
 
 }  // namespace jiro::daemon

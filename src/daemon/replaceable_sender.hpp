@@ -1,7 +1,8 @@
 #pragma once
 // A ResultSender that forwards to another one, which a reload may replace: the courier keeps its reference, calls under
-// way end on the sender that they began with. Event loop only.
+// way end on the sender that they began with. Event loop only. The observer hears of every answer.
 
+#include <functional>
 #include <memory>
 
 #include "jiro/delivery/result_sender.hpp"
@@ -10,7 +11,10 @@ namespace jiro::daemon {
 
 class ReplaceableSender final : public delivery::ResultSender {
   public:
-    explicit ReplaceableSender(std::unique_ptr<delivery::ResultSender> sender) : sender_(std::move(sender)) {}
+    using Observer = std::function<void(const delivery::SendResult&)>;
+
+    explicit ReplaceableSender(std::unique_ptr<delivery::ResultSender> sender, Observer observer = {})
+        : sender_(std::move(sender)), observer_(std::move(observer)) {}
 
     void replace(std::unique_ptr<delivery::ResultSender> sender) { sender_ = std::move(sender); }
 
@@ -19,6 +23,7 @@ class ReplaceableSender final : public delivery::ResultSender {
 
   private:
     std::shared_ptr<delivery::ResultSender> sender_;  // shared with the calls under way
+    Observer observer_;
 };
 
 }  // namespace jiro::daemon

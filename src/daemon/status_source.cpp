@@ -43,12 +43,77 @@ monitor::Channel to_channel(delivery::ChannelState state) {
 
 }  // namespace
 
+std::string_view to_string(LossCause cause) {
+    switch (cause) {
+        case LossCause::connection_lost:
+            return "connection_lost";
+        case LossCause::server_timeout:
+            return "server_timeout";
+        case LossCause::closed_by_server:
+            return "closed_by_server";
+        case LossCause::websocket_closed:
+            return "websocket_closed";
+        case LossCause::protocol_error:
+            return "protocol_error";
+        case LossCause::settings_changed:
+            return "settings_changed";
+        case LossCause::other:
+            return "other";
+    }
+    return "other";
+}
+
+LossCause loss_cause_of(const Error& error) {
+    using signalr::errc;
+    static constexpr std::pair<errc, LossCause> kCauses[] = {
+        {errc::connection_lost, LossCause::connection_lost},   {errc::send_failed, LossCause::connection_lost},
+        {errc::send_timeout, LossCause::connection_lost},      {errc::server_timeout, LossCause::server_timeout},
+        {errc::closed_by_server, LossCause::closed_by_server}, {errc::websocket_closed, LossCause::websocket_closed},
+        {errc::settings_changed, LossCause::settings_changed}, {errc::protocol_error, LossCause::protocol_error},
+        {errc::invalid_json, LossCause::protocol_error},       {errc::invalid_utf8, LossCause::protocol_error},
+        {errc::nesting_too_deep, LossCause::protocol_error},   {errc::message_too_big, LossCause::protocol_error},
+        {errc::sequence_gap, LossCause::protocol_error},
+    };
+    for (const auto& [code, cause] : kCauses) {
+        if (error.code == code) return cause;
+    }
+    return LossCause::other;
+}
+
 void StatusSource::note(const signalr::StateChange& change) {
+    const bool is_loss = change.to == signalr::State::reconnecting || change.to == signalr::State::failed;
+    if (change.from == signalr::State::connected && is_loss) {
+        const auto cause = change.error ? loss_cause_of(*change.error) : LossCause::other;
+        ++losses_.at(static_cast<std::size_t>(cause));
+    }
+    sample();
     if (change.to == signalr::State::connected) {
         connected_since_ = parts_.clock.now();
     } else {
         connected_since_.reset();
     }
+}
+
+void StatusSource::note(const delivery::SendResult& answer) {
+    ++calls_[answer.code];
+    if (answer.confirmed()) return;
+    const std::string code(answer.code == delivery::StatusCode::ok ? "success=false" : to_string(answer.code));
+    errors_.note("delivery", answer.message.empty() ? code : code + ": " + answer.message);
+}
+
+void StatusSource::sample() {
+    // While the next attempt is waited for, the last one has just failed; the same words of another attempt are another
+    // error.
+    if (const auto error = parts_.hub.last_error(); error && parts_.hub.next_attempt_at()) {
+        std::pair seen{parts_.hub.attempts(), error->message};
+        if (std::exchange(sampled_hub_error_, seen) != seen) errors_.note("hub", error->message);
+    }
+    const auto problem = parts_.outbox.figures().problem;
+    if (std::exchange(sampled_outbox_problem_, problem) != problem && !problem.empty()) errors_.note("outbox", problem);
+    const auto reload = parts_.reloader.last_at();
+    const bool is_new = std::exchange(sampled_reload_, reload) != reload;
+    const auto& complaint = parts_.reloader.complaint();  // "; last reload refused: ..." or empty
+    if (is_new && !complaint.empty()) errors_.note("reload", complaint.substr(2));
 }
 
 monitor::Status StatusSource::current() const {
@@ -61,6 +126,7 @@ monitor::Status StatusSource::current() const {
     monitor::fill_from(status, parts_.commands, parts_.clock.now());
     status.outbox = outbox();
     status.delivery = delivery();
+    status.recent_errors = errors_.newest_first();
     status.last_reload_succeeded = parts_.reloader.last_succeeded();
     if (const auto at = parts_.reloader.last_at()) {
         status.last_reload_unix_seconds = std::chrono::duration<double>(at->time_since_epoch()).count();
@@ -82,6 +148,8 @@ monitor::HubStatus StatusSource::hub() const {
     if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));
     if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = seconds(now - *last);
     if (connected_since_) hub.connected_seconds = seconds(now - *connected_since_);
+    for (std::size_t i = 0; i < kLossCauses; ++i)
+        hub.reconnects_by_cause.emplace_back(to_string(static_cast<LossCause>(i)), losses_[i]);
     return hub;
 }
 
@@ -107,6 +175,7 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.retries = figures.retries;
     delivery.channel = to_channel(figures.channel);
     delivery.last_error = figures.channel_reason.empty() ? figures.last_error : figures.channel_reason;
+    for (const auto& [code, count] : calls_) delivery.attempts_by_status.emplace_back(to_string(code), count);
     return delivery;
 }
 

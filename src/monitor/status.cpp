@@ -14,6 +14,7 @@ std::string hub_host(const std::string& url) {
 }
 
 std::string hub_phrase(const HubStatus& hub) {
+    if (hub.url.empty()) return "No hub is configured";
     const std::string host = hub_host(hub.url);
     switch (hub.state) {
         case HubState::connected:
