@@ -33,7 +33,9 @@ class WordSplitter {
                 }
                 word_ += text[i];
             } else {
-                word_ += c;
+                const auto end = end_of_plain(text, i);
+                word_.append(text, i, end - i);
+                i = end - 1;
             }
         }
         end_word();
@@ -41,6 +43,13 @@ class WordSplitter {
     }
 
   private:
+    // Behind the characters from `begin` that stand for themselves; `begin` is one.
+    static std::size_t end_of_plain(std::string_view text, std::size_t begin) {
+        const auto is_plain = [](char c) { return c != '\'' && c != '"' && c != '\\' && !is_space(c); };
+        const auto* end = std::find_if_not(text.data() + begin + 1, text.data() + text.size(), is_plain);
+        return static_cast<std::size_t>(end - text.data());
+    }
+
     // Returns the position of the closing quote.
     std::size_t read_quoted(std::string_view text, std::size_t open) {
         const char quote = text[open];

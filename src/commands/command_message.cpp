@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "commands/text.hpp"
 #include "jiro/commands/errors.hpp"
@@ -161,6 +162,18 @@ void append_field(std::string& buffer, std::string_view field) {
     buffer.append(std::to_string(field.size())).append(1, ':').append(field);
 }
 
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+// `before`, then `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
+void append_string(std::string& out, std::string_view before, std::string_view text) {
+    out.append(before);
+    if (std::ranges::none_of(text, needs_escape) && is_valid_utf8(text)) {
+        out.append(1, '"').append(text).append(1, '"');
+    } else {
+        out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
+}
+
 }  // namespace
 
 ParsedMessage parse_command_message(const Json& argument, const MessageLimits& limits) {
@@ -199,15 +212,21 @@ Fingerprint fingerprint(const CommandMessage& message) {
     return digest;
 }
 
+// Written by hand: it is made for every command, and a JSON tree of it costs ten times as much.
 std::string to_json(const CommandMessage& message) {
-    auto parameters = OrderedJson::object();
-    for (const auto& [key, value] : message.parameters) parameters[key] = value;
-    const OrderedJson object{{"instanceId", message.instance_id},
-                             {"command", message.command},
-                             {"commandSyncId", message.command_sync_id},
-                             {"sessionId", message.session_id},
-                             {"parameters", std::move(parameters)}};
-    return object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    std::string out;
+    out.reserve(message.command.size() + 256);
+    append_string(out, R"({"instanceId":)", message.instance_id);
+    append_string(out, R"(,"command":)", message.command);
+    append_string(out, R"(,"commandSyncId":)", message.command_sync_id);
+    append_string(out, R"(,"sessionId":)", message.session_id);
+    out += R"(,"parameters":{)";
+    bool is_first = true;
+    for (const auto& [key, value] : message.parameters) {
+        append_string(out, std::exchange(is_first, false) ? "" : ",", key);
+        append_string(out, ":", value);
+    }
+    return out += "}}";
 }
 
 }  // namespace jiro::commands

@@ -2,7 +2,6 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "commands/text.hpp"
@@ -24,17 +23,16 @@ std::string milliseconds(Duration duration) {
 
 }  // namespace
 
-CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution,
-                           std::shared_ptr<const CommandRegistry> registry)
+CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command)
     : dispatcher_(std::move(dispatcher)),
       command_(std::move(command)),
-      registry_(std::move(registry)),
-      handler_(resolution.handler),
+      registry_(command_->resolved_with),
+      handler_(command_->resolution->handler),
       limit_(limit_of(*handler_, dispatcher_->settings)),
       context_({.message = command_->message,
                 .name = command_->name,
-                .arguments = std::move(resolution.arguments),
-                .argument_text = std::move(resolution.argument_text),
+                .arguments = std::move(command_->resolution->arguments),
+                .argument_text = std::move(command_->resolution->argument_text),
                 .deadline = dispatcher_->clock.now() + limit_,
                 .max_result_bytes = dispatcher_->settings.max_result_bytes,
                 .registry = registry_},
@@ -55,30 +53,61 @@ Task<> CommandScope::run() {
 }
 
 Task<CommandResult> CommandScope::result() {
-    const auto journalled = co_await dispatcher_->sink.started(command_->message.command_sync_id);
-    if (!journalled) {
-        co_return CommandResult::failed("not run: the journal cannot note its start: " + journalled.error().message);
+    if (!command_->is_marked_running) {
+        const auto journalled = co_await dispatcher_->sink.started(command_->message.command_sync_id);
+        if (!journalled) {
+            co_return CommandResult::failed("not run: the journal cannot note its start: " +
+                                            journalled.error().message);
+        }
+        if (command_->cancel_reason) co_return cancelled({});  // while the journal was writing
     }
-    if (command_->cancel_reason) co_return cancelled({});  // while the journal was writing
-    // In a coroutine of its own: cancelling the handler does not cancel the settling of its result.
-    CommandResult outcome;
-    std::exception_ptr failure;
-    std::tie(failure, outcome) = co_await asio::co_spawn(dispatcher_->executor, run_handler(),
-                                                         asio::bind_cancellation_slot(command_->stop.slot(), kNoThrow));
-    if (failure) co_return command_->cancel_reason ? cancelled({}) : CommandResult::failed("the command was aborted");
+    auto outcome = co_await run_handler();
     co_return checked(std::move(outcome));
 }
 
+// In a coroutine of its own: cancelling the handler does not cancel the settling of its result. Most built-in commands
+// end without waiting for anything: the race with the time limit is only run for the others.
 Task<CommandResult> CommandScope::run_handler() {
-    const Duration own_clean_up = handler_->description().own_clean_up;
-    const Duration left = context_.deadline() - dispatcher_->clock.now();
-    auto outcome = co_await with_timeout(dispatcher_->clock, left + own_clean_up, guarded_handler());
-    if (outcome) co_return std::move(*outcome);
-    co_return CommandResult::timed_out("timed out after " + milliseconds(limit_));
+    const auto run = std::make_shared<HandlerRun>();
+    const auto on_end = [run, command = command_](const std::exception_ptr&) {};
+    asio::co_spawn(dispatcher_->executor, note_outcome(run),
+                   asio::bind_cancellation_slot(command_->stop.slot(), on_end));
+    if (!run->has_ended) {
+        run->ended.emplace(dispatcher_->executor, asio::steady_timer::time_point::max());
+        const Duration own_clean_up = handler_->description().own_clean_up;
+        const Duration left = context_.deadline() - dispatcher_->clock.now();
+        auto ending = until_ended(run);
+        const bool in_time = co_await with_timeout(dispatcher_->clock, left + own_clean_up, std::move(ending));
+        if (!in_time && !run->has_ended) {
+            command_->stop.emit(asio::cancellation_type::terminal);
+            co_await until_ended(run);
+            co_return CommandResult::timed_out("timed out after " + milliseconds(limit_));
+        }
+    }
+    if (run->outcome) co_return std::move(*run->outcome);
+    co_return command_->cancel_reason ? cancelled({}) : CommandResult::failed("the command was aborted");
 }
 
-// An exception becomes a result here, inside of the race with the time limit, which waits for the first side that
-// succeeds.
+Task<> CommandScope::note_outcome(std::shared_ptr<HandlerRun> run) {
+    struct AtEnd {  // however it ends
+        HandlerRun& run;
+        ~AtEnd() {
+            run.has_ended = true;
+            if (run.ended) run.ended->cancel();
+        }
+    };
+    const AtEnd at_end{*run};
+    run->outcome = co_await guarded_handler();
+}
+
+Task<> CommandScope::until_ended(std::shared_ptr<HandlerRun> run) {
+    while (!run->has_ended) {
+        const auto [error] = co_await run->ended->async_wait(kNoThrow);
+        static_cast<void>(error);  // woken, or cancelled: then the next await throws
+    }
+}
+
+// An exception becomes a result here.
 Task<CommandResult> CommandScope::guarded_handler() {
     try {
         co_return co_await handler_->run(context_);

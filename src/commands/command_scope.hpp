@@ -3,7 +3,9 @@
 // counters. The destructor frees the slot and, should the run never have been settled, still counts it as ended:
 // whatever happens to the coroutine that holds the scope, nothing leaks and nothing is silent.
 
+#include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
 
 #include "commands/dispatcher_state.hpp"
 #include "jiro/commands/command_context.hpp"
@@ -12,8 +14,7 @@ namespace jiro::commands {
 
 class CommandScope {
   public:
-    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command, Resolution resolution,
-                 std::shared_ptr<const CommandRegistry> registry);
+    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command);  // the command is resolved
     ~CommandScope();
     CommandScope(const CommandScope&) = delete;
     CommandScope& operator=(const CommandScope&) = delete;
@@ -22,8 +23,17 @@ class CommandScope {
     [[nodiscard]] Task<> run();
 
   private:
+    // Shared with the handler's coroutine, whose completion may be seen after the scope's end.
+    struct HandlerRun {
+        bool has_ended = false;
+        std::optional<CommandResult> outcome;            // none: the run was dropped
+        std::optional<boost::asio::steady_timer> ended;  // made when somebody waits; cancelled at the end
+    };
+
     [[nodiscard]] Task<CommandResult> result();
     [[nodiscard]] Task<CommandResult> run_handler();
+    [[nodiscard]] Task<> note_outcome(std::shared_ptr<HandlerRun> run);
+    [[nodiscard]] static Task<> until_ended(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] Task<CommandResult> guarded_handler();
     [[nodiscard]] CommandResult checked(CommandResult result) const;
     [[nodiscard]] CommandResult cancelled(std::string_view details) const;

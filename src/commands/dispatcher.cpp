@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "commands/dispatcher_state.hpp"
+#include "jiro/base/with_timeout.hpp"
 
 namespace jiro::commands {
 
@@ -29,15 +30,20 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
                                          {"text", state_->settings.command_text ? text : std::string()},
                                          {"text_bytes", text.size()}});
     }
-    const auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
+    auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
     auto unfit = state_->reason_to_refuse(*command, resolution, problem);
-    bool idempotent = false;
-    if (resolution) {
-        command->name = resolution->handler->description().name;
-        idempotent = resolution->handler->description().idempotent;
+    if (!resolution) return state_->admit(command, std::move(unfit), false);
+
+    const auto& description = resolution->handler->description();
+    command->name = description.name;
+    if (!unfit && state_->can_start_at_once(description)) {
+        command->resolution = std::move(*resolution);
+        command->resolved_with = state_->registry;
+        state_->take_slot(command);
+    } else if (!unfit) {
+        state_->take_place(command);
     }
-    if (!unfit) state_->take_place(command);
-    return state_->admit(command, std::move(unfit), idempotent);
+    return state_->admit(command, std::move(unfit), description.idempotent);
 }
 
 void Dispatcher::recover(CommandMessage message, WallTime received_at) {
@@ -73,6 +79,7 @@ Task<> Dispatcher::run() {
         const auto [error] = co_await state->stop_requested.async_wait(kNoThrow);
         static_cast<void>(error);  // woken by request_stop, or cancelled: then the next await throws
     }
+    co_await state->until_no_slot_is_kept();
     co_await state->group.wait();
 }
 
@@ -86,6 +93,10 @@ void Dispatcher::request_stop() {
 
 Task<bool> Dispatcher::drain(TimePoint deadline) {
     const auto state = state_;
+    // What is being committed as running will run: it has begun.
+    auto starting = state->until_no_slot_is_kept();
+    const bool have_started = co_await with_timeout(state->clock, deadline - state->clock.now(), std::move(starting));
+    if (!have_started) co_return false;
     co_return co_await state->group.wait_until(state->clock, deadline);
 }
 

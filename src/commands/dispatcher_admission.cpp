@@ -34,7 +34,8 @@ Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<Command
     Admission admission{Admission::Kind::refused_storage, "the journal failed", std::nullopt};
     std::exception_ptr failure;
     try {
-        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent);
+        const Start when = command->holds_slot ? Start::at_once : Start::later;
+        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent, when);
         if (answer) {
             admission = std::move(*answer);
         } else {
@@ -59,6 +60,9 @@ Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<Command
                  {{"command_sync_id", command->message.command_sync_id}, {"session_id", command->message.session_id}});
     if (unfit) {
         refuse(command, std::move(*unfit));
+    } else if (command->holds_slot) {
+        command->is_marked_running = true;
+        start_kept();
     } else {
         enter_queue(command);
     }

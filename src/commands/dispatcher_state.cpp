@@ -30,9 +30,8 @@ std::string text_of(const std::exception_ptr& exception) {
     }
 }
 
-Task<> run_in_scope(std::shared_ptr<Dispatcher::State> state, PendingPtr command, Resolution resolution,
-                    std::shared_ptr<const CommandRegistry> registry) {
-    CommandScope scope(std::move(state), std::move(command), std::move(resolution), std::move(registry));
+Task<> run_in_scope(std::shared_ptr<Dispatcher::State> state, PendingPtr command) {
+    CommandScope scope(std::move(state), std::move(command));
     co_await scope.run();
 }
 
@@ -71,6 +70,7 @@ Dispatcher::State::State(boost::asio::any_io_executor on, Clock& time, RandomSou
       settings(std::move(options)),
       registry(std::move(commands)),
       stop_requested(executor, boost::asio::steady_timer::time_point::max()),
+      no_slot_is_kept(executor, boost::asio::steady_timer::time_point::max()),
       group([](const std::exception_ptr& exception) {
           logger.error("The run of a command broke", {{"reason", text_of(exception)}});
       }) {}
@@ -112,6 +112,35 @@ std::optional<CommandResult> Dispatcher::State::reason_to_refuse(const PendingCo
     return std::nullopt;
 }
 
+bool Dispatcher::State::can_start_at_once(const CommandDescription& description) const {
+    if (!started || stopping || !queue.empty() || running >= settings.max_concurrent) return false;
+    const auto lane = lanes.find(description.name);
+    if (lane == lanes.end() || description.max_concurrent <= 0) return true;
+    return lane->second.parked.empty() && lane->second.running < description.max_concurrent;
+}
+
+void Dispatcher::State::take_slot(const PendingPtr& command) {
+    command->holds_slot = true;
+    kept.push_back(command);
+    ++running;
+    ++lanes[command->name].running;
+}
+
+// The command will not run after all.
+void Dispatcher::State::give_up_slot(PendingCommand& command) {
+    if (!std::exchange(command.holds_slot, false)) return;
+    slot_freed(command.name);
+    start_kept();
+}
+
+Task<> Dispatcher::State::until_no_slot_is_kept() {
+    const auto self = shared_from_this();
+    while (!kept.empty()) {
+        const auto [error] = co_await no_slot_is_kept.async_wait(kNoThrow);
+        static_cast<void>(error);  // woken, or cancelled: then the next await throws
+    }
+}
+
 void Dispatcher::State::enter_queue(const PendingPtr& command) {
     command->phase = Phase::waiting;
     if (command->cancel_reason) {
@@ -127,7 +156,7 @@ void Dispatcher::State::enter_queue(const PendingPtr& command) {
 
 void Dispatcher::State::start_waiting() {
     if (std::exchange(starting, true)) return;
-    while (started && !stopping && running < settings.max_concurrent && !queue.empty()) {
+    while (started && !stopping && kept.empty() && running < settings.max_concurrent && !queue.empty()) {
         if (queue.front()->phase == Phase::journalling) break;  // keeps the order of arrival
         const auto command = std::move(queue.front());
         queue.pop_front();
@@ -150,10 +179,34 @@ void Dispatcher::State::start(PendingPtr command) {
     give_up_place(*command);
     ++lane.running;
     ++running;
+    command->resolution = std::move(*resolution);
+    command->resolved_with = registry;
+    run_in_slot(std::move(command));
+}
+
+// Committed as running, a command counts as started: it runs also when a stop or a reload came meanwhile.
+void Dispatcher::State::start_kept() {
+    while (!kept.empty() && (kept.front()->is_marked_running || !kept.front()->holds_slot)) {
+        const auto command = std::move(kept.front());
+        kept.pop_front();
+        if (!std::exchange(command->holds_slot, false)) continue;  // it will not run
+        if (command->cancel_reason) {
+            slot_freed(command->name);
+            refuse(command, CommandResult::cancelled(std::string(to_string(*command->cancel_reason))));
+        } else {
+            run_in_slot(command);
+        }
+    }
+    if (!kept.empty()) return;
+    no_slot_is_kept.cancel();
+    start_waiting();
+}
+
+void Dispatcher::State::run_in_slot(PendingPtr command) {
     command->phase = Phase::running;
     command->started_at = clock.now();
     observer.started(command->message.command_sync_id, command->name);
-    group.spawn(executor, run_in_scope(shared_from_this(), std::move(command), std::move(*resolution), registry));
+    group.spawn(executor, run_in_scope(shared_from_this(), std::move(command)));
 }
 
 void Dispatcher::State::slot_freed(const std::string& name) {
@@ -220,6 +273,7 @@ void Dispatcher::State::defer(const PendingPtr& command) {
 // A coroutine was destroyed before its command was settled: counted, and whoever waits is told.
 void Dispatcher::State::forget(const PendingPtr& command, Completion completion) {
     give_up_place(*command);
+    give_up_slot(*command);
     by_id.erase(command->message.command_sync_id);
     if (command->phase != Phase::journalling) {
         const Stage stage = command->phase != Phase::running ? Stage::queued

@@ -43,10 +43,17 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     Task<Receipt> admit(PendingPtr command, std::optional<CommandResult> refusal, bool idempotent);
     [[nodiscard]] Task<Receipt> not_admitted(PendingPtr command, Admission admission);
     void enter_queue(const PendingPtr& command);
+    // When nothing is ahead of it and a slot is free, the slot is kept for it from its arrival on.
+    [[nodiscard]] bool can_start_at_once(const CommandDescription& description) const;
+    void take_slot(const PendingPtr& command);
+    void give_up_slot(PendingCommand& command);
 
     // Start. Re-entrant: a command may end while another is being started.
     void start_waiting();
     void start(PendingPtr command);
+    void start_kept();
+    void run_in_slot(PendingPtr command);
+    [[nodiscard]] Task<> until_no_slot_is_kept();
     void slot_freed(const std::string& name);
 
     // End. Every accepted command comes through exactly one of these.
@@ -71,14 +78,16 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     std::unordered_map<std::string, PendingPtr> by_id;  // everything that is not settled
     std::deque<PendingPtr> queue;                       // arrival order; may hold settled ones, which are skipped
     std::unordered_map<std::string, Lane> lanes;
-    std::size_t waiting = 0;  // commands that hold a place
-    int running = 0;
+    std::size_t waiting = 0;      // commands that hold a place
+    int running = 0;              // slots that are taken
+    std::deque<PendingPtr> kept;  // hold slots while their receipts are committed; arrival order
     std::uint64_t next_sequence = 0;
     bool started = false;
     bool stopping = false;
     bool starting = false;   // start_waiting is on the stack
     bool abandoned = false;  // ~Dispatcher: sink and observer may be gone
     boost::asio::steady_timer stop_requested;
+    boost::asio::steady_timer no_slot_is_kept;
     TaskGroup group;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "commands/resolution.hpp"
 #include "jiro/commands/dispatcher.hpp"
 
 namespace jiro::commands {
@@ -35,12 +36,16 @@ class PendingCommand {
 
     CommandMessage message;
     Fingerprint fingerprint;
-    std::string name;  // as dispatched
+    std::string name;                      // as dispatched
+    std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it waits for a slot: none
+    std::shared_ptr<const CommandRegistry> resolved_with;
     TimePoint received_at;
     TimePoint started_at{};
     std::uint64_t sequence;  // arrival order
     Phase phase = Phase::journalling;
-    bool holds_place = false;  // counts towards MaxQueued
+    bool holds_place = false;        // counts towards MaxQueued
+    bool holds_slot = false;         // a slot is kept for it while its receipt is committed, as running
+    bool is_marked_running = false;  // in the journal, by its receipt
     bool detached = false;
     std::optional<CancelReason> cancel_reason;
     boost::asio::cancellation_signal stop;  // of the handler

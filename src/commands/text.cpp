@@ -1,6 +1,8 @@
 #include "commands/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 #include <numeric>
 
 namespace jiro::commands {
@@ -27,6 +29,16 @@ std::size_t sequence_length(std::string_view text) noexcept {
         if ((byte(i) & 0xC0) != 0x80) return 0;
     }
     return length;
+}
+
+// Most text is ASCII: eight characters at once.
+constexpr std::size_t kWord = 8;
+
+bool starts_with_ascii_word(std::string_view text) noexcept {
+    if (text.size() < kWord) return false;
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data(), kWord);
+    return (word & 0x8080808080808080U) == 0;
 }
 
 bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
@@ -60,6 +72,10 @@ std::size_t distance(std::string_view left, std::string_view right) {
 
 bool is_valid_utf8(std::string_view text) noexcept {
     while (!text.empty()) {
+        if (starts_with_ascii_word(text)) {
+            text.remove_prefix(kWord);
+            continue;
+        }
         const auto length = sequence_length(text);
         if (length == 0) return false;
         text.remove_prefix(length);

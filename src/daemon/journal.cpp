@@ -34,7 +34,7 @@ commands::Admission to_admission(const delivery::AdmissionResult& result) {
 }  // namespace
 
 Task<Result<commands::Admission>> Journal::received(commands::CommandMessage message, commands::Fingerprint fingerprint,
-                                                    bool idempotent) {
+                                                    bool idempotent, commands::Start start) {
     const WallTime now = clock_.wall_now();
     delivery::Receipt receipt{.id = message.command_sync_id,
                               .fingerprint = fingerprint,
@@ -42,7 +42,9 @@ Task<Result<commands::Admission>> Journal::received(commands::CommandMessage mes
                               .received_at = now,
                               .run_before = now + time_limit_,
                               .idempotent = idempotent};
-    const auto result = co_await outbox_.received(std::move(receipt), delivery::FirstState::received);
+    const auto first =
+        start == commands::Start::at_once ? delivery::FirstState::running : delivery::FirstState::received;
+    const auto result = co_await outbox_.received(std::move(receipt), first);
     if (result.admission == delivery::Admission::already_settled) courier_.notify();
     co_return to_admission(result);
 }

@@ -22,8 +22,8 @@ class Journal final : public commands::ResultSink {
 
     [[nodiscard]] bool durable() const noexcept override { return persistence_ == Persistence::disk; }
     [[nodiscard]] Task<Result<commands::Admission>> received(commands::CommandMessage message,
-                                                             commands::Fingerprint fingerprint,
-                                                             bool idempotent) override;
+                                                             commands::Fingerprint fingerprint, bool idempotent,
+                                                             commands::Start start) override;
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override;
     [[nodiscard]] Task<Result<>> finished(commands::FinishedCommand command) override;
     [[nodiscard]] Task<> answer_unstored(commands::FinishedCommand command) override;

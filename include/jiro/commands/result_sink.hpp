@@ -26,6 +26,9 @@ struct Admission {
     std::optional<Outcome> settled_outcome;  // already_settled: if known
 };
 
+// Whether the command starts as soon as it is accepted: a slot is kept for it, and one commit does for both.
+enum class Start { later, at_once };
+
 class ResultSink {
   public:
     virtual ~ResultSink() = default;
@@ -35,9 +38,10 @@ class ResultSink {
     [[nodiscard]] virtual bool durable() const noexcept = 0;
 
     // Committed as received before it returns `accepted`. Calls may be pending side by side (group commit); they must
-    // become visible in call order. `idempotent`: the command may be run again if the daemon dies while it runs.
+    // become visible in call order. `idempotent`: the command may be run again if the daemon dies while it runs. With
+    // Start::at_once it is committed as running, too: `started` is not called for it.
     [[nodiscard]] virtual Task<Result<Admission>> received(CommandMessage message, Fingerprint fingerprint,
-                                                           bool idempotent) = 0;
+                                                           bool idempotent, Start start) = 0;
 
     // Committed as running before it returns. On an error the command does not run and is settled as failed.
     [[nodiscard]] virtual Task<Result<>> started(std::string command_sync_id) = 0;

@@ -158,7 +158,7 @@ TEST_F(DispatcherTest, runs_a_command_and_settles_it) {
 
     EXPECT_EQ(receipt.kind(), ReceiptKind::accepted);
     EXPECT_THAT(sink.received_ids, ElementsAre("c1"));
-    EXPECT_THAT(sink.started_ids, ElementsAre("c1"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("c1"));
     EXPECT_TRUE(sink.idempotent_ids.contains("c1"));
     const auto* finished = sink.outcome_of("c1");
     ASSERT_NE(finished, nullptr);
@@ -217,7 +217,7 @@ TEST_F(DispatcherTest, answers_a_malformed_message) {
     jiro::test::settle(context);
     ASSERT_NE(sink.outcome_of("c1"), nullptr);
     EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::rejected("no command in it"));
-    EXPECT_TRUE(sink.started_ids.empty());
+    EXPECT_TRUE(observer.started_ids.empty());
 }
 
 // With InstanceId set, a command for another instance does not run here.
@@ -254,7 +254,7 @@ TEST_F(DispatcherTest, limits_what_runs_and_what_waits) {
     for (int i = 0; i < 7; ++i) receive(message("c" + std::to_string(i), "sleep"));
     jiro::test::settle(context);
 
-    EXPECT_THAT(sink.started_ids, ElementsAre("c0", "c1"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("c0", "c1"));
     EXPECT_EQ(observer.queued, 3);
     ASSERT_EQ(sink.finished_commands.size(), 2U);
     EXPECT_THAT(sink.finished_commands[0].result.message(), HasSubstr("busy"));
@@ -263,7 +263,7 @@ TEST_F(DispatcherTest, limits_what_runs_and_what_waits) {
     pass(1s);
     pass(1s);
     pass(1s);
-    EXPECT_THAT(sink.started_ids, ElementsAre("c0", "c1", "c2", "c3", "c4"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("c0", "c1", "c2", "c3", "c4"));
     EXPECT_EQ(sink.finished_commands.size(), 7U);
     EXPECT_EQ(observer.most_active, 2);
     EXPECT_EQ(sink.outcome_of("c4")->queue_time, 2s);
@@ -276,10 +276,10 @@ TEST_F(DispatcherTest, limits_one_command_without_blocking_others) {
     for (const auto* id : {"s1", "s2", "s3"}) receive(message(id, "single"));
     receive(message("a", "answer"));
     jiro::test::settle(context);
-    EXPECT_THAT(sink.started_ids, ElementsAre("s1", "a"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("s1", "a"));
     EXPECT_TRUE(dispatcher->cancel("s2"));
     pass(1s);
-    EXPECT_THAT(sink.started_ids, ElementsAre("s1", "a", "s3"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("s1", "a", "s3"));
     pass(1s);
     EXPECT_EQ(sink.outcome_of("s2")->result, CommandResult::cancelled("cancelled: by the hub"));
     EXPECT_EQ(sink.finished_commands.size(), 4U);
@@ -299,11 +299,11 @@ TEST_F(DispatcherTest, starts_in_arrival_order_whatever_the_journal_does) {
     gate[2]->cancel();
     gate[1]->cancel();
     jiro::test::settle(context);
-    EXPECT_TRUE(sink.started_ids.empty());
+    EXPECT_TRUE(observer.started_ids.empty());
     gate[0]->cancel();
     jiro::test::settle(context);
 
-    EXPECT_THAT(sink.started_ids, ElementsAre("c1", "c2", "c3"));
+    EXPECT_THAT(observer.started_ids, ElementsAre("c1", "c2", "c3"));
 }
 
 // The same command again is ignored; another one under its id is refused; both are counted, neither runs.
@@ -345,7 +345,7 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
         EXPECT_THAT(jiro::test::run_task(context, receipt.finished()).message, HasSubstr(row.message)) << row.name;
     }
     jiro::test::settle(context);
-    EXPECT_TRUE(sink.started_ids.empty());
+    EXPECT_TRUE(observer.started_ids.empty());
     EXPECT_EQ(observer.received_count, 0);
     ASSERT_EQ(sink.unstored.size(), 1U);
     EXPECT_THAT(sink.unstored[0].result.message(), HasSubstr("disk full"));
@@ -359,14 +359,82 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
 
 // A start that cannot be noted does not happen; an outcome that cannot be stored still ends the command.
 TEST_F(DispatcherTest, survives_a_failing_journal) {
-    start();
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
     sink.start_fails = true;
     sink.finish_fails = true;
-    const auto result = result_of("answer x");
-    EXPECT_EQ(result.outcome, Outcome::failed);
-    EXPECT_THAT(result.message(), HasSubstr("disk full"));
+    receive(message("first", "sleep"));
+    receive(message("waits", "answer x"));
+    pass(1s);
+    ASSERT_NE(sink.outcome_of("waits"), nullptr);
+    EXPECT_EQ(sink.outcome_of("waits")->result.outcome, Outcome::failed);
+    EXPECT_THAT(sink.outcome_of("waits")->result.message(), HasSubstr("disk full"));
     EXPECT_EQ(observer.failed, 1);
     EXPECT_EQ(observer.active, 0);
+}
+
+// One commit for receipt and start when a slot is free and nothing is ahead; two when the command must wait.
+TEST_F(DispatcherTest, notes_the_start_with_the_receipt_when_a_slot_is_free) {
+    Settings settings;
+    settings.max_concurrent = 2;
+    start(settings);
+    for (const auto* id : {"c1", "c2", "c3"}) receive(message(id, "sleep"));
+    pass(1s);
+    pass(1s);
+
+    EXPECT_THAT(sink.started_with_receipt, ElementsAre("c1", "c2"));
+    EXPECT_THAT(sink.started_ids, ElementsAre("c3"));
+    EXPECT_EQ(sink.finished_commands.size(), 3U);
+}
+
+// The slot of a command that the journal refuses, or that is cancelled before it is committed, is free again.
+TEST_F(DispatcherTest, frees_the_slot_of_a_command_that_does_not_start) {
+    std::vector<asio::steady_timer*> gate;
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    sink.next_error = "I/O error";
+    receive(message("refused", "answer"));
+    sink.next_error.reset();
+    sink.gate = &gate;
+    asio::co_spawn(context, dispatcher->receive(message("cancelled", "answer")), asio::detached);
+    asio::co_spawn(context, dispatcher->receive(message("last", "answer")), asio::detached);
+    jiro::test::settle(context);
+    ASSERT_EQ(gate.size(), 2U);
+    dispatcher->cancel("cancelled");
+    for (auto* timer : gate) timer->cancel();
+    jiro::test::settle(context);
+
+    EXPECT_TRUE(sink.started_with_receipt.contains("cancelled"));
+    ASSERT_NE(sink.outcome_of("cancelled"), nullptr);
+    EXPECT_EQ(sink.outcome_of("cancelled")->result.outcome, Outcome::cancelled);
+    EXPECT_THAT(observer.started_ids, ElementsAre("last"));
+    ASSERT_NE(sink.outcome_of("last"), nullptr);
+    EXPECT_EQ(sink.outcome_of("last")->result.outcome, Outcome::succeeded);
+}
+
+// A stop while the receipt is being committed as running: it counts as started, so it runs, and the stop waits for it.
+TEST_F(DispatcherTest, runs_what_is_committed_as_running_when_a_stop_comes) {
+    std::vector<asio::steady_timer*> gate;
+    sink.gate = &gate;
+    sink.is_durable = true;
+    start();
+    asio::co_spawn(context, dispatcher->receive(message("c1", "answer")), asio::detached);
+    jiro::test::settle(context);
+    dispatcher->request_stop();
+    bool has_drained = false;
+    asio::co_spawn(context, dispatcher->drain(clock.now() + 1min),
+                   [&](const std::exception_ptr&, bool drained) { has_drained = drained; });
+    jiro::test::settle(context);
+    EXPECT_FALSE(has_drained);
+    ASSERT_EQ(gate.size(), 1U);
+    gate[0]->cancel();
+    jiro::test::settle(context);
+
+    EXPECT_TRUE(has_drained);
+    ASSERT_NE(sink.outcome_of("c1"), nullptr);
+    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::succeeded);
 }
 
 // A command's own limit and the general one.

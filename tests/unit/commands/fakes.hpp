@@ -22,7 +22,7 @@ class RecordingSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return is_durable; }
 
-    Task<Result<Admission>> received(CommandMessage message, Fingerprint, bool idempotent) override {
+    Task<Result<Admission>> received(CommandMessage message, Fingerprint, bool idempotent, Start start) override {
         if (gate != nullptr) {
             boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                             boost::asio::steady_timer::time_point::max());
@@ -32,6 +32,7 @@ class RecordingSink final : public ResultSink {
         received_ids.push_back(message.command_sync_id);
         if (idempotent) idempotent_ids.insert(message.command_sync_id);
         if (next_error) co_return Error(errc::storage_refused, *next_error);
+        if (start == Start::at_once) started_with_receipt.insert(message.command_sync_id);
         co_return next_admission;
     }
 
@@ -70,6 +71,7 @@ class RecordingSink final : public ResultSink {
     std::vector<boost::asio::steady_timer*>* gate = nullptr;  // set: `received` waits until the test cancels the timer
     std::vector<std::string> received_ids;
     std::vector<std::string> started_ids;
+    std::set<std::string> started_with_receipt;  // committed as running by the receipt; not in started_ids
     std::set<std::string> idempotent_ids;
     std::vector<FinishedCommand> finished_commands;
     std::vector<FinishedCommand> unstored;
@@ -78,7 +80,8 @@ class RecordingSink final : public ResultSink {
 class CountingObserver final : public CommandObserver {
   public:
     void received(const std::string&) override { ++received_count, ++queued, check(); }
-    void started(const std::string&, const std::string&) override {
+    void started(const std::string& id, const std::string&) override {
+        started_ids.push_back(id);
         --queued, ++active;
         most_active = std::max(most_active, active);
         check();
@@ -110,6 +113,7 @@ class CountingObserver final : public CommandObserver {
     int failed = 0;
     int deferred_count = 0;
     int most_active = 0;
+    std::vector<std::string> started_ids;  // in the order in which they started
     std::map<Rejection, int> rejections;
 };
 

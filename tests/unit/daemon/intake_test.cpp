@@ -21,7 +21,8 @@ using ::testing::HasSubstr;
 class FakeSink final : public commands::ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<commands::Admission>> received(commands::CommandMessage, commands::Fingerprint, bool) override {
+    Task<Result<commands::Admission>> received(commands::CommandMessage, commands::Fingerprint, bool,
+                                               commands::Start) override {
         co_return admission_;
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }

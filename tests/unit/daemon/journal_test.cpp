@@ -35,7 +35,8 @@ class RecordingSender final : public delivery::ResultSender {
 class JournalTest : public ::testing::Test {
   protected:
     commands::Admission receive(const commands::CommandMessage& message) {
-        auto admission = test::run_task(context_, journal_.received(message, commands::fingerprint(message), false));
+        auto admission = test::run_task(
+            context_, journal_.received(message, commands::fingerprint(message), false, commands::Start::later));
         return std::move(admission.value());
     }
 
