@@ -48,11 +48,13 @@ Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, ResultSender
 
 Task<> Courier::Impl::run() {
     std::exception_ptr stop;
+    is_running_ = true;
     try {
         co_await loop();
     } catch (...) {
         stop = std::current_exception();
     }
+    is_running_ = false;
     // Cancelled. The calls in flight use this object: see them end. Their rows stay in the outbox.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     calls_.abort();
@@ -70,6 +72,22 @@ Task<> Courier::Impl::loop() {
         send_ready();
         co_await wake_up_.wait_until(clock_, next_event());
     }
+}
+
+// The common case, a result that goes out at once on an open channel, does without a turn of the loop.
+void Courier::Impl::go_on() {
+    if (!is_running_) return;
+    if (is_quiet()) {
+        send_ready();
+    } else {
+        wake_up_.announce();
+    }
+}
+
+// Nothing but ready_ for the loop to look after.
+bool Courier::Impl::is_quiet() const {
+    return gate_.state() == ChannelState::open && !has_backlog_ && !wants_hasten_ && unsaved_ == 0 &&
+           waiting_.empty() && next_due_ == TimePoint::max();
 }
 
 void Courier::Impl::wake_waiting() {
@@ -217,7 +235,7 @@ Task<Result<>> Courier::Impl::finish(Outcome outcome) {
     } else {
         has_backlog();
     }
-    wake_up_.announce();
+    go_on();
     co_return stored;
 }
 

@@ -36,6 +36,8 @@ class Courier::Impl {
     // The loop's steps.
     [[nodiscard]] Task<> loop();
     void wake_waiting();
+    void go_on();  // after a result came or an attempt ended
+    [[nodiscard]] bool is_quiet() const;
     void hand_back();
     [[nodiscard]] Task<> fetch();
     void send_ready();
@@ -46,6 +48,7 @@ class Courier::Impl {
 
     // One attempt and what follows.
     [[nodiscard]] Task<> attempt(Parcel parcel);
+    [[nodiscard]] Task<> attempt_in_flight(Parcel parcel);
     [[nodiscard]] Task<> settle(Parcel parcel, SendResult answer, TimePoint started);
     [[nodiscard]] Task<> confirm(Parcel parcel);
     [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
@@ -84,8 +87,9 @@ class Courier::Impl {
     std::deque<Parcel> ready_;                  // to be sent as soon as the gate allows, in this order
     std::multimap<TimePoint, Parcel> waiting_;  // between fast attempts
     std::size_t in_flight_ = 0;
-    std::size_t bytes_in_hand_ = 0;          // of messages in ready_, waiting_ and in flight
-    std::size_t unsaved_ = 0;                // parcels in hand that are not stored
+    std::size_t bytes_in_hand_ = 0;  // of messages in ready_, waiting_ and in flight
+    std::size_t unsaved_ = 0;        // parcels in hand that are not stored
+    bool is_running_ = false;
     bool has_backlog_ = true;                // due rows may lie in the outbox that are not in hand
     bool wants_hasten_ = false;              // postponed rows are to become due now
     TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due

@@ -37,13 +37,17 @@ std::string_view advice(StatusCode code) {
 }  // namespace
 
 Task<> Courier::Impl::attempt(Parcel parcel) {
+    co_await attempt_in_flight(std::move(parcel));
+    go_on();
+}
+
+Task<> Courier::Impl::attempt_in_flight(Parcel parcel) {
     struct InFlight {
         Impl& courier;
         std::size_t bytes;
         ~InFlight() {
             --courier.in_flight_;
             courier.bytes_in_hand_ -= bytes;
-            courier.wake_up_.announce();
         }
     };
     const InFlight in_flight{*this, parcel.row.message->size()};

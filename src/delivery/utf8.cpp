@@ -1,5 +1,8 @@
 #include "delivery/utf8.hpp"
 
+#include <cstdint>
+#include <cstring>
+
 namespace jiro::delivery {
 
 namespace {
@@ -25,10 +28,24 @@ std::size_t sequence_at(std::string_view text, std::size_t at) noexcept {
     return length;
 }
 
+// Most text is ASCII: eight characters at once.
+constexpr std::size_t kWord = 8;
+
+bool is_ascii_word(std::string_view text, std::size_t at) noexcept {
+    if (text.size() - at < kWord) return false;
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, kWord);
+    return (word & 0x8080808080808080U) == 0;
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
     for (std::size_t at = 0; at < text.size();) {
+        if (is_ascii_word(text, at)) {
+            at += kWord;
+            continue;
+        }
         const auto length = sequence_at(text, at);
         if (length == 0) return false;
         at += length;
