@@ -9,6 +9,7 @@
 #include <boost/url/parse_query.hpp>
 #include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
+#include <cctype>
 
 namespace jiro {
 
@@ -42,10 +43,11 @@ Result<Url> Url::parse(std::string_view text) {
         lower(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
                                                            : std::string(parsed->host()));
     if (url.host_.empty()) return invalid("the host is missing");
-    // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT.
+    // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT. What
+    // stays are the characters that a URL may have there as they are; a name in another script is written as xn--...
     const auto is_odd = [](unsigned char c) {
-        return c <= ' ' || c == 0x7f ||
-               std::string_view("/?#@[]%").find(static_cast<char>(c)) != std::string_view::npos;
+        return c >= 0x80 || (std::isalnum(c) == 0 &&
+                             std::string_view("-._~!$&'()*+,;=:").find(static_cast<char>(c)) == std::string_view::npos);
     };
     if (std::ranges::any_of(url.host_, is_odd)) return invalid("the host has a character that no host name has");
     url.port_ = default_port(url.scheme_);
