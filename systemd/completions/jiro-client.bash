@@ -3,7 +3,7 @@ _jiro_client() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            run | check-config | reload | status | outbox | commands | exec) [ -n "$sub" ] || sub=$word ;;
+            run | check-config | reload | status | doctor | outbox | commands | exec) [ -n "$sub" ] || sub=$word ;;
             list | show | retry | drop) [ "$sub" = outbox ] && verb=$word ;;
         esac
     done
@@ -13,10 +13,11 @@ _jiro_client() {
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config reload status outbox commands exec --help --config --version" ;;
+        "") words="run check-config reload status doctor outbox commands exec --help --config --version" ;;
         check-config) words+=" --print" ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch" ;;
+        doctor) words+=" --offline --json" ;;
         commands) words+=" --json" ;;
         exec) words+=" --param --session --json" ;;
         outbox)

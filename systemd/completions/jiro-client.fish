@@ -1,5 +1,5 @@
 # fish completion for jiro-client
-set -l subcommands run check-config reload status outbox commands exec
+set -l subcommands run check-config reload status doctor outbox commands exec
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
@@ -7,6 +7,7 @@ complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a run
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a check-config -d 'Check the configuration'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a reload -d 'Read the configuration again'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a status -d 'Show what the daemon is doing'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a doctor -d 'Look for what is wrong'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a outbox -d 'Look into the outbox'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a commands -d 'List the commands'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a exec -d 'Run one command here'
@@ -14,7 +15,8 @@ complete -c jiro-client -n "__fish_seen_subcommand_from check-config" -l print -
 complete -c jiro-client -n "__fish_seen_subcommand_from reload" -l wait -d 'Wait for the verdict'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l ready -d 'Exit 0 when ready'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l watch -d 'Redraw every two seconds'
-complete -c jiro-client -n "__fish_seen_subcommand_from status commands exec outbox" -l json -d 'As JSON'
+complete -c jiro-client -n "__fish_seen_subcommand_from doctor" -l offline -d 'Ask nobody over the network'
+complete -c jiro-client -n "__fish_seen_subcommand_from status doctor commands exec outbox" -l json -d 'As JSON'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l param -x -d 'key=value'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l session -x -d 'Session id'
 complete -c jiro-client -n "__fish_seen_subcommand_from outbox; and not __fish_seen_subcommand_from list show retry drop" -a 'list show retry drop'
