@@ -27,6 +27,7 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     if (log::Logger::enabled(log::Level::info)) {
         const auto& text = command->message.command;
         logger.info("Command received", {{"command_sync_id", command->message.command_sync_id},
+                                         {"session_id", command->message.session_id},
                                          {"text", state_->settings.command_text ? text : std::string()},
                                          {"text_bytes", text.size()}});
     }

@@ -51,7 +51,7 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
                                       {"command", command.name},
                                       {"outcome", to_string(result.outcome)},
                                       {"queue_ms", milliseconds(queue_time)},
-                                      {"run_ms", milliseconds(run_time)},
+                                      {"duration_ms", milliseconds(run_time)},
                                       {"bytes", result.size_bytes()},
                                       {"detail", detail}});
 }

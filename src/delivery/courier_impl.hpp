@@ -50,7 +50,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> attempt(Parcel parcel);
     [[nodiscard]] Task<> attempt_in_flight(Parcel parcel);
     [[nodiscard]] Task<> settle(Parcel parcel, SendResult answer, TimePoint started);
-    [[nodiscard]] Task<> confirm(Parcel parcel);
+    [[nodiscard]] Task<> confirm(Parcel parcel, StatusCode code);
     [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
     [[nodiscard]] Task<> cut_and_resend(Parcel parcel);
     void try_later(Parcel parcel, const Decision& decision);

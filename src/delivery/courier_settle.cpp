@@ -73,7 +73,7 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
     facts.was_cut = parcel.row.was_cut;
     Decision decision = decide(rules_, answer, facts);
     if (decision.action == Action::delivered) {
-        co_await confirm(std::move(parcel));
+        co_await confirm(std::move(parcel), answer.code);
         co_return;
     }
     note_failure(parcel, decision, answer, started);
@@ -99,7 +99,7 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
     update_channel_figures();
 }
 
-Task<> Courier::Impl::confirm(Parcel parcel) {
+Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
     const DueRow& row = parcel.row;
     if (!parcel.is_stored) --unsaved_;
     outbox_.delivered(row.id);
@@ -111,7 +111,8 @@ Task<> Courier::Impl::confirm(Parcel parcel) {
     });
     logger.info("Result delivered", {{"command_sync_id", row.id},
                                      {"outcome", to_string(row.kind)},
-                                     {"attempts", row.attempts + 1},
+                                     {"attempt", row.attempts + 1},
+                                     {"grpc_status", to_string(code)},
                                      {"latency_ms", milliseconds(delivery.latency)}});
     const auto was = gate_.state();
     const bool has_opened = gate_.succeeded();
@@ -208,21 +209,28 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
     const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
                                           decision.reason, answer.retry_after.value_or(0ms));
     if (logger.enabled(log::Level::debug)) {
-        logger.debug(
-            "Attempt failed",
-            {{"command_sync_id", parcel.row.id}, {"attempt", parcel.row.attempts + 1}, {"reason", decision.reason}});
+        logger.debug("Attempt failed", {{"command_sync_id", parcel.row.id},
+                                        {"attempt", parcel.row.attempts + 1},
+                                        {"grpc_status", to_string(answer.code)},
+                                        {"reason", decision.reason}});
     }
     if (!has_changed) {
-        if (was == ChannelState::open) logger.warn("Result not delivered, trying again", {{"reason", decision.reason}});
+        if (was == ChannelState::open) {
+            logger.warn("Result not delivered, trying again",
+                        {{"grpc_status", to_string(answer.code)}, {"reason", decision.reason}});
+        }
         return;
     }
     const auto wait = milliseconds(gate_.next_probe() - clock_.now());
     if (gate_.state() == ChannelState::parked) {
         logger.error("The server refuses our results: delivery is parked, nothing is lost",
-                     {{"reason", decision.reason}, {"advice", advice(answer.code)}, {"next_attempt_ms", wait}});
+                     {{"grpc_status", to_string(answer.code)},
+                      {"reason", decision.reason},
+                      {"advice", advice(answer.code)},
+                      {"next_attempt_ms", wait}});
     } else {
         logger.warn("The server takes no results: trying one at a time",
-                    {{"reason", decision.reason}, {"next_attempt_ms", wait}});
+                    {{"grpc_status", to_string(answer.code)}, {"reason", decision.reason}, {"next_attempt_ms", wait}});
     }
 }
 

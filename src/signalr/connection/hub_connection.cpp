@@ -178,8 +178,9 @@ void HubConnection::Impl::conclude(const Transition& transition, const Failure* 
         next_attempt_at_ = clock_.now() + transition.delay.value_or(Duration::zero());
         log_trouble(transition, *failure);
     } else if (transition.to == State::connected) {
-        kLog.info("Connected to the hub",
-                  {{"hub", settings_.hub_url->redacted()}, {"connection_id", connection_id().value_or("none")}});
+        kLog.info("Connected to the hub", {{"hub", settings_.hub_url->redacted()},
+                                           {"connection_id", connection_id().value_or("none")},
+                                           {"state", to_string(transition.to)}});
     }
     announce(transition, failure);
 }
@@ -191,12 +192,18 @@ void HubConnection::Impl::log_trouble(const Transition& transition, const Failur
     if (transition.to == State::failed) {
         kLog.error(failure.rejected ? "The hub does not want this client; trying again later"
                                     : "The hub cannot be reached; trying again later",
-                   {{"reason", reason}, {"attempts", fsm_.attempts()}, {"next_attempt_in_ms", delay}});
+                   {{"reason", reason},
+                    {"attempts", fsm_.attempts()},
+                    {"next_attempt_in_ms", delay},
+                    {"state", to_string(transition.to)}});
     } else if (transition.from == State::connected) {
-        kLog.warn("Connection to the hub lost", {{"reason", reason}, {"next_attempt_in_ms", delay}});
+        kLog.warn("Connection to the hub lost",
+                  {{"reason", reason}, {"next_attempt_in_ms", delay}, {"state", to_string(transition.to)}});
     } else {
-        kLog.warn("Connecting to the hub failed",
-                  {{"reason", reason}, {"attempt", fsm_.attempts()}, {"next_attempt_in_ms", delay}});
+        kLog.warn("Connecting to the hub failed", {{"reason", reason},
+                                                   {"attempt", fsm_.attempts()},
+                                                   {"next_attempt_in_ms", delay},
+                                                   {"state", to_string(transition.to)}});
     }
 }
 
