@@ -1,0 +1,117 @@
+"""The package's own life: upgrade while commands run, conffiles, remove, install again, purge."""
+
+import unittest
+
+from harness.case import CONFIG, SystemTest
+
+
+class UpgradeTest(SystemTest):
+    def newer(self, version, change=""):
+        """The same package with a higher version, and the change made to its files."""
+        script = f"""
+            set -e
+            rm -rf /root/newer && dpkg-deb -R {self.packages["jiro-client"]} /root/newer && cd /root/newer
+            sed -i 's/^Version: .*/Version: {version}/' DEBIAN/control
+            {change}
+            dpkg-deb -Znone -b . /root/jiro-client_{version}.deb > /dev/null
+        """
+        self.machine.shell(script)
+        return f"/root/jiro-client_{version}.deb"
+
+    def install(self, package, *options):
+        return self.machine.run("dpkg", "-i", *options, package)
+
+    def test_1_upgrade_with_commands_running(self):
+        """They end and are delivered before the new daemon starts; the configuration, its owner and the enablement stay."""
+        self.start_service({"InstanceId": "mine"})
+        pid = self.service.pid
+        for n in range(3):
+            self.hub.post("sleep 3", f"running-{n}")
+        self.service.wait_for_status("3 running")
+        self.install(self.newer("99.1"))
+        self.service.wait_active()
+        self.assertNotEqual(self.service.pid, pid)
+        for n in range(3):
+            row = self.hub.wait_result(f"running-{n}")
+            self.assertEqual((row["accepted"], row["isSuccess"]), (1, True))
+        self.assertIn('"mine"', self.machine.path(CONFIG).read_text())
+        self.assertEqual(self.machine.out("stat", "-c", "%U:%G %a", CONFIG), "root:jiro 640")
+        self.assertEqual(self.service.show("UnitFileState"), "enabled")
+        self.hub.wait_client()
+        self.assertTrue(self.hub.send("echo new")["ok"])
+
+    def test_2_new_defaults(self):
+        """A new version of a configuration that the operator changed does not replace it; it is laid beside it."""
+        self.start_service({"InstanceId": "mine"})
+        newer = self.newer("99.2", "echo '# a new default' >> etc/jiro/config.yaml")
+        self.install(newer, "--force-confold")
+        self.assertIn('"mine"', self.machine.path(CONFIG).read_text())
+        self.assertIn("# a new default", self.machine.path(CONFIG + ".dpkg-dist").read_text())
+        # The operator takes the new one: it is as private as the old one was.
+        self.install(self.newer("99.3", "echo '# newer' >> etc/jiro/config.yaml"), "--force-confnew")
+        self.assertIn("# newer", self.machine.path(CONFIG).read_text())
+        self.assertEqual(self.machine.out("stat", "-c", "%U:%G %a", CONFIG), "root:jiro 640")
+        self.service.wait_active()
+
+    def test_3_operators_choices_stay(self):
+        """Disabled stays disabled and stopped, masked stays masked; instances are restarted."""
+        self.file("/etc/jiro/other.yaml", "Monitoring: {Listen: off}\n", 0o640, "root:jiro")
+        self.machine.run("systemctl", "start", "jiro-client@other")
+        self.addCleanup(self.machine.run, "systemctl", "stop", "jiro-client@other")
+        pid = self.machine.out("systemctl", "show", "-P", "MainPID", "jiro-client@other")
+        self.machine.run("systemctl", "disable", "--now", "jiro-client")
+        self.install(self.newer("99.4"))
+        self.assertEqual((self.service.show("UnitFileState"), self.service.show("ActiveState")), ("disabled", "inactive"))
+        self.assertEqual(self.machine.out("systemctl", "is-active", "jiro-client@other"), "active")
+        self.assertNotEqual(self.machine.out("systemctl", "show", "-P", "MainPID", "jiro-client@other"), pid)
+        self.machine.run("systemctl", "mask", "jiro-client")
+        self.addCleanup(self.machine.run, "systemctl", "enable", "jiro-client")
+        self.addCleanup(self.machine.run, "systemctl", "unmask", "jiro-client")
+        self.install(self.newer("99.5"))
+        self.assertEqual((self.service.show("UnitFileState"), self.service.show("ActiveState")), ("masked", "inactive"))
+
+
+class RemovalTest(SystemTest):
+    def test_1_remove_and_install_again(self):
+        """Removed, it is stopped and gone but for its configuration and state; installed again it goes on with both."""
+        self.start_service({"InstanceId": "mine"})
+        self.hub.ask("misbehave", "grpc-down")
+        self.hub.post("echo kept", "kept")
+        self.service.wait_for_status("1 undelivered")
+        done = self.machine.run("apt-get", "remove", "-y", "jiro-client")
+        self.assertNotIn("rror", done.stdout + done.stderr)
+        self.assertEqual(self.service.show("ActiveState"), "inactive")
+        self.assertEqual(self.machine.run("test", "-e", "/usr/bin/jiro-client", check=False).returncode, 1)
+        self.machine.run("test", "-s", "/var/lib/jiro/outbox.db")
+        self.assertIn('"mine"', self.machine.path(CONFIG).read_text())
+        self.machine.run("apt-get", "install", "-y", self.packages["jiro-client"])
+        self.service.wait_active()
+        self.assertEqual(self.service.show("UnitFileState"), "enabled")
+        self.hub.ask("misbehave", "grpc-up")
+        self.assertTrue(self.hub.wait_result("kept", 20, self.service.context)["isSuccess"])
+
+    def test_2_purge(self):
+        """Purged while it runs, nothing of it is left but its user; the development hub is not touched."""
+        self.machine.run("rm", "-rf", "/etc/jiro/credentials")  # the operator's own
+        self.machine.run("apt-get", "purge", "-y", "jiro-client")
+        for path in (CONFIG, "/etc/jiro", "/var/lib/jiro", "/run/jiro-client", "/etc/systemd/system/multi-user.target.wants/jiro-client.service"):
+            with self.subTest(path):
+                self.assertEqual(self.machine.run("test", "-e", path, check=False).returncode, 1)
+        self.assertEqual(self.service.show("LoadState"), "not-found")
+        self.assertEqual(self.machine.shell("find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name '*jiro*'").stdout, "")
+        self.assertEqual(self.machine.out("dpkg-query", "-W", "-f", "${db:Status-Status}", "jiro-client", check=False), "")
+        self.assertTrue(self.machine.out("getent", "passwd", "jiro"))
+        self.machine.run("apt-get", "purge", "-y", "jiro-dev-hub")
+        self.assertEqual(self.machine.out("systemctl", "--failed", "--no-legend"), "")
+
+    def test_3_installed_again_after_a_purge(self):
+        """As on the first day."""
+        self.machine.run("apt-get", "install", "-y", self.packages["jiro-client"])
+        self.service.wait_active()
+        self.assertEqual(self.service.show("UnitFileState"), "enabled")
+        self.assertNotIn("mine", self.machine.path(CONFIG).read_text())
+        self.assertEqual(self.machine.out("stat", "-c", "%U:%G %a", CONFIG), "root:jiro 640")
+
+
+if __name__ == "__main__":
+    unittest.main()
