@@ -1,50 +1,17 @@
-#include <nlohmann/json.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
+#include "monitor/status_reader.hpp"
 #include "monitor/text.hpp"
 
 namespace jiro::monitor {
 namespace {
 
-using Json = nlohmann::json;
-
-// Reads what may be missing or of another type: the daemon that answers may be of another version.
-class Reader {
-  public:
-    explicit Reader(const Json& json) : json_(json) {}
-
-    [[nodiscard]] std::string text(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_string() ? printable(value->get_ref<const std::string&>()) : std::string();
-    }
-    [[nodiscard]] std::optional<double> number(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
-    }
-    [[nodiscard]] std::string count(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number_unsigned() ? std::to_string(value->get<std::uint64_t>()) : "?";
-    }
-    [[nodiscard]] bool flag(const char* name, bool otherwise) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
-    }
-    [[nodiscard]] const Json& child(const char* name) const {
-        static const Json nothing;
-        const auto* value = find(name);
-        return value != nullptr ? *value : nothing;
-    }
-
-  private:
-    [[nodiscard]] const Json* find(const char* name) const {
-        if (!json_.is_object()) return nullptr;
-        const auto member = json_.find(name);
-        return member == json_.end() ? nullptr : &*member;
-    }
-
-    const Json& json_;
-};
+using Json = StatusReader::Json;
+using Reader = StatusReader;
 
 constexpr std::size_t kShownRows = 20;
 
@@ -67,7 +34,7 @@ std::string hub_lines(const Reader& status) {
     return line;
 }
 
-std::string command_lines(const Reader& status) {
+std::string command_line(const Reader& status) {
     std::string lines = "Commands   " + status.count("activeCommandCount") + " running, " +
                         status.count("queuedCommands") + " queued, " + status.count("detachedCommands") +
                         " detached; " + status.count("totalCommandsProcessed") +
@@ -78,7 +45,11 @@ std::string command_lines(const Reader& status) {
         lines += " (" + std::to_string(per_mille / 10) + "." + std::to_string(per_mille % 10) + " % success)";
     }
     lines += "; " + status.count("rejectedCommands") + " rejected\n";
+    return lines;
+}
 
+std::string running_lines(const Reader& status) {
+    std::string lines;
     const auto& running = status.child("running");
     if (!running.is_array()) return lines;
     std::size_t shown = 0;
@@ -140,13 +111,73 @@ std::string error_lines(const Reader& status) {
     return lines;
 }
 
+std::string per_second(double count, double seconds) {
+    std::array<char, 48> text{};
+    std::snprintf(text.data(), text.size(), "%.1f/s", count / seconds);
+    return text.data();
+}
+
+// Nothing to compare with at first, and after the daemon was started anew.
+std::string rate_line(const Reader& now, const Reader& before, double seconds) {
+    const bool is_same_process =
+        now.number("uptimeSeconds").value_or(0) >= before.number("uptimeSeconds").value_or(1e300);
+    const auto rate = [&](const Reader& later, const Reader& earlier, const char* member) {
+        const auto end = later.number(member);
+        const auto begin = earlier.number(member);
+        if (!is_same_process || !(seconds > 0) || !end || !begin) return std::string("-");
+        return per_second(std::max(0.0, *end - *begin), seconds);
+    };
+    return "Rates      " + rate(now, before, "receivedCommands") + " received, " +
+           rate(now, before, "totalCommandsProcessed") + " processed, " +
+           rate(Reader(now.child("delivery")), Reader(before.child("delivery")), "delivered") + " delivered, " +
+           rate(Reader(now.child("delivery")), Reader(before.child("delivery")), "attempts") + " calls\n";
+}
+
+std::string latency_lines(const Reader& status) {
+    const Reader latency(status.child("latency"));
+    std::string lines;
+    for (const char* what : {"run", "queue", "delivery"}) {
+        const Reader times(latency.child(what));
+        lines += lines.empty() ? "Latency    " : "           ";
+        lines += std::string(what) + std::string(9 - std::string_view(what).size(), ' ');
+        for (const auto& [name, member] :
+             {std::pair{"p50", "p50Seconds"}, std::pair{"p95", "p95Seconds"}, std::pair{"p99", "p99Seconds"}}) {
+            const auto seconds = times.number(member);
+            lines += std::string(" ") + name + " " + (seconds ? short_duration(*seconds) : "-");
+        }
+        lines += ", " + times.count("count") + " in all\n";
+    }
+    return lines;
+}
+
+std::string call_line(const Reader& status) {
+    const auto& calls = Reader(status.child("delivery")).child("attemptsByStatus");
+    if (!calls.is_object() || calls.empty()) return {};
+    std::string line;
+    for (const auto& [name, count] : calls.items())
+        line += (line.empty() ? "           calls: " : ", ") + printable(name) + " " +
+                (count.is_number() ? count.dump() : "?");
+    return line + "\n";
+}
+
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
     const auto parsed = Json::parse(json, nullptr, false);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const Reader status(parsed);
-    return heading(status) + hub_lines(status) + command_lines(status) + delivery_lines(status) + health_lines(status) +
+    return heading(status) + hub_lines(status) + command_line(status) + running_lines(status) + delivery_lines(status) +
+           health_lines(status) + error_lines(status);
+}
+
+Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
+    const auto parsed = Json::parse(json, nullptr, false);
+    if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
+    const auto before = earlier ? Json::parse(earlier->json, nullptr, false) : Json();
+    const Reader status(parsed);
+    return heading(status) + hub_lines(status) + command_line(status) +
+           rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +
+           running_lines(status) + delivery_lines(status) + call_line(status) + health_lines(status) +
            error_lines(status);
 }
 

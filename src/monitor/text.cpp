@@ -27,6 +27,19 @@ std::string human_duration(double seconds) {
     return two_units(whole / 3600, 24, " d", " h");
 }
 
+std::string short_duration(double seconds) {
+    if (!(seconds >= 0.0005)) return "0 ms";
+    std::array<char, 32> text{};
+    if (seconds < 0.9995) {
+        std::snprintf(text.data(), text.size(), "%.0f ms", seconds * 1000);
+    } else if (seconds < 9.95) {
+        std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+    } else {
+        return human_duration(seconds);
+    }
+    return text.data();
+}
+
 std::string human_bytes(std::uint64_t bytes) {
     if (bytes < 1024) return std::to_string(bytes) + " bytes";
     constexpr std::array<const char*, 4> kUnits = {"KiB", "MiB", "GiB", "TiB"};

@@ -101,6 +101,13 @@ void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now
 // members that are missing are left out. Escapes control characters. An error when it is not an object.
 [[nodiscard]] Result<std::string> status_table(std::string_view json);
 
+// The same with rates since an earlier answer, latencies and calls by status: what `status --watch` draws.
+struct EarlierStatus {
+    std::string_view json;
+    double seconds_ago = 0;
+};
+[[nodiscard]] Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier);
+
 struct Readiness {
     std::vector<std::string> not_ready;  // reasons; empty: ready
     std::vector<std::string> degraded;   // reasons; empty: all is well

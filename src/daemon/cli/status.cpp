@@ -1,12 +1,10 @@
-#include <unistd.h>
-
 #include <chrono>
 #include <iostream>
-#include <thread>
 
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/cli/watch.hpp"
 #include "jiro/monitor/status.hpp"
 #include "jiro/monitor/status_client.hpp"
 
@@ -17,7 +15,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAnswerLimit = 5s;
-constexpr auto kRedrawInterval = 2s;
 
 int report_readiness(const monitor::Listen& listen) {
     const auto answer = monitor::get(listen, "/readyz", kAnswerLimit);
@@ -43,16 +40,6 @@ int show(const monitor::Listen& listen, bool as_json) {
     return ExitCode::good;
 }
 
-int watch(const monitor::Listen& listen, bool as_json) {
-    const bool redraw = !as_json && isatty(STDOUT_FILENO) != 0;
-    for (;;) {
-        if (redraw) std::cout << "\033[H\033[2J";
-        show(listen, as_json);  // a daemon that is away may come back: keep watching
-        if (!std::cout) return ExitCode::failed;
-        std::this_thread::sleep_for(kRedrawInterval);
-    }
-}
-
 }  // namespace
 
 int status(const StatusOptions& options) {
@@ -60,7 +47,8 @@ int status(const StatusOptions& options) {
     if (!config) return ExitCode::bad_configuration;
     const auto& listen = config->monitoring.listen;
     if (options.ready_only) return report_readiness(listen);
-    return options.watch ? watch(listen, options.json) : show(listen, options.json);
+    if (options.watch) return watch_status(listen, options.json ? WatchForm::machines : WatchForm::people);
+    return show(listen, options.json);
 }
 
 }  // namespace jiro::daemon::cli

@@ -1,5 +1,6 @@
 """The two programs under test as processes: JIRO_CLIENT and JIRO_DEV_HUB name the binaries."""
 
+import copy
 import http.client
 import json
 import os
@@ -119,7 +120,7 @@ class Client:
         self.log_file = directory / f"{name}.log"
         self.out_file = directory / f"{name}.out"
         self.environment = environment or {}
-        base = merged(self.DEFAULTS, {"Monitoring": {"Listen": f"unix:{self.socket}"}, "Outbox": {"Path": str(self.outbox)}})
+        base = merged(copy.deepcopy(self.DEFAULTS), {"Monitoring": {"Listen": f"unix:{self.socket}"}, "Outbox": {"Path": str(self.outbox)}})
         if hub_url:
             base["WebSocket"]["HubUrl"] = hub_url
         if grpc_url:

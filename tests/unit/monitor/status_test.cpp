@@ -243,7 +243,7 @@ TEST(StatusLine, says_it_in_words) {
         status.hub.state = row.state;
         EXPECT_TRUE(status_line(status).starts_with(row.start)) << status_line(status);
     }
-    EXPECT_THAT(status_line(Status{}), HasSubstr("the hub; 0 running, 0 queued, 0 undelivered"));
+    EXPECT_EQ(status_line(Status{}), "No hub is configured; 0 running, 0 queued, 0 undelivered");
 }
 
 // The table that a person reads holds what matters, from the JSON of the endpoint.
@@ -282,6 +282,44 @@ TEST(StatusTable, tolerates_strange_answers) {
 }
 
 // A snapshot of the monitor: ages, counts and the rest.
+TEST(StatusView, shows_rates_latencies_and_calls) {
+    auto status = connected_status();
+    const auto before = status_json(status);
+    status.uptime_seconds += 4;
+    status.commands.received += 10;
+    status.commands.successful += 2;
+    status.delivery.delivered += 6;
+    status.delivery.attempts += 8;
+
+    const auto view = status_view(status_json(status), EarlierStatus{before, 4.0});
+
+    ASSERT_TRUE(view);
+    EXPECT_THAT(*view, HasSubstr("Rates      2.5/s received, 0.5/s processed, 1.5/s delivered, 2.0/s calls\n"));
+    EXPECT_THAT(*view, HasSubstr("Latency    run       p50 8 ms p95 10 ms p99 10 ms, 7 in all\n"));
+    EXPECT_THAT(*view, HasSubstr("           delivery  p50 0 ms p95 0 ms p99 0 ms, 0 in all\n"));
+    EXPECT_THAT(*view, HasSubstr("           cmd-1  load  12 s\n"));
+    EXPECT_THAT(*view, HasSubstr("           calls: OK 4, UNAVAILABLE 2\n"));
+    EXPECT_THAT(*view, HasSubstr("  2026-11-22T10:00:00Z  delivery: UNAVAILABLE: connection refused\n"));
+}
+
+// At first, after the daemon was started anew, and when an answer is strange, there is nothing to compare with.
+TEST(StatusView, has_no_rate_without_an_earlier_answer) {
+    auto status = connected_status();
+    const auto now = status_json(status);
+    status.uptime_seconds += 100;
+    const auto of_another_process = status_json(status);
+    for (const auto& earlier : {std::optional<EarlierStatus>(), std::optional(EarlierStatus{of_another_process, 2.0}),
+                                std::optional(EarlierStatus{"[]", 2.0}), std::optional(EarlierStatus{"{}", 2.0}),
+                                std::optional(EarlierStatus{now, 0.0})}) {
+        const auto view = status_view(now, earlier);
+        ASSERT_TRUE(view);
+        EXPECT_THAT(*view, HasSubstr("Rates      - received, - processed, - delivered, - calls\n"));
+    }
+    EXPECT_TRUE(status_view("{}", EarlierStatus{"{}", 1.0}));
+    EXPECT_TRUE(status_view(R"({"latency":7,"delivery":[],"running":{}})", {}));
+    EXPECT_FALSE(status_view("[]", {}));
+}
+
 TEST(FillFrom, copies_the_monitor) {
     CommandQueueMonitor monitor;
     const TimePoint start{std::chrono::hours(1)};
@@ -296,6 +334,16 @@ TEST(FillFrom, copies_the_monitor) {
 }
 
 // Durations and sizes in the words of a person.
+TEST(Text, has_short_durations) {
+    EXPECT_EQ(short_duration(-1), "0 ms");
+    EXPECT_EQ(short_duration(0.0004), "0 ms");
+    EXPECT_EQ(short_duration(0.012), "12 ms");
+    EXPECT_EQ(short_duration(0.9996), "1.0 s");
+    EXPECT_EQ(short_duration(1.24), "1.2 s");
+    EXPECT_EQ(short_duration(9.96), "9 s");
+    EXPECT_EQ(short_duration(75), "1 min 15 s");
+}
+
 TEST(Text, is_human) {
     EXPECT_EQ(human_duration(0.9), "0 s");
     EXPECT_EQ(human_duration(-5), "0 s");

@@ -1,0 +1,111 @@
+// `status --watch`: on a terminal a view that is drawn anew every two seconds until Ctrl-C; elsewhere one status after
+// the other.
+#include "daemon/cli/watch.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <iostream>
+#include <optional>
+
+#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/terminal_screen.hpp"
+#include "jiro/monitor/status.hpp"
+#include "jiro/monitor/status_client.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr auto kInterval = 2s;
+constexpr auto kAnswerLimit = 2s;  // Ctrl-C is heard after it
+
+std::string time_of_day() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    localtime_r(&now, &parts);
+    std::array<char, 32> text{};
+    return {text.data(), std::strftime(text.data(), text.size(), "%F %T", &parts)};
+}
+
+class Watch {
+  public:
+    explicit Watch(const monitor::Listen& listen) : listen_(listen) {}
+
+    // The next view; a daemon that is away may come back, so that is a view, too.
+    std::string next_view() {
+        const auto asked = std::chrono::steady_clock::now();
+        auto json = monitor::fetch_status(listen_, kAnswerLimit);
+        if (!json) {
+            before_.reset();
+            return time_of_day() + "\n\n" + json.error().message + "\n";
+        }
+        std::optional<monitor::EarlierStatus> earlier;
+        if (before_) earlier = {before_->json, std::chrono::duration<double>(asked - before_->at).count()};
+        const auto view = monitor::status_view(*json, earlier);
+        before_ = Before{std::move(*json), asked};
+        return time_of_day() + "\n\n" + (view ? *view : view.error().message + "\n");
+    }
+
+    // The next line of JSON; the reason goes to standard error when there is none.
+    std::string next_json() {
+        const auto json = monitor::fetch_status(listen_, kAnswerLimit);
+        if (json) return *json + "\n";
+        std::cerr << "jiro-client: " << json.error().message << '\n';
+        return {};
+    }
+
+  private:
+    struct Before {
+        std::string json;
+        SteadyTime at;
+    };
+
+    const monitor::Listen& listen_;
+    std::optional<Before> before_;
+};
+
+int watch_screen(Watch& watch) {
+    const HeldSignals signals;
+    TerminalScreen screen;
+    for (;;) {
+        if (!screen.draw(watch.next_view())) return ExitCode::failed;
+        const auto signal = signals.wait(kInterval);
+        if (signal == SIGTSTP) {
+            screen.leave();
+            raise(SIGSTOP);  // until the shell's fg
+            screen.enter();
+        } else if (signal && *signal != SIGWINCH) {
+            return ExitCode::good;
+        }
+    }
+}
+
+int watch_lines(Watch& watch, bool as_json) {
+    const HeldSignals signals;
+    for (;;) {
+        std::cout << (as_json ? watch.next_json() : watch.next_view() + "\n") << std::flush;
+        if (!std::cout) return ExitCode::failed;
+        const auto signal = signals.wait(kInterval);
+        if (signal == SIGTSTP) {
+            raise(SIGSTOP);
+        } else if (signal && *signal != SIGWINCH) {
+            return ExitCode::good;
+        }
+    }
+}
+
+}  // namespace
+
+int watch_status(const monitor::Listen& listen, WatchForm form) {
+    Watch watch(listen);
+    if (form == WatchForm::people && isatty(STDOUT_FILENO) != 0) return watch_screen(watch);
+    return watch_lines(watch, form == WatchForm::machines);
+}
+
+}  // namespace jiro::daemon::cli
