@@ -75,7 +75,7 @@ void OutboxStore::prepare_file() {
     database_.execute(settings_.durability == Durability::power ? "PRAGMA synchronous = FULL"
                                                                 : "PRAGMA synchronous = NORMAL");
     database_.execute(
-        "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 8388608; PRAGMA secure_delete = FAST;"
+        "PRAGMA wal_autocheckpoint = 1900; PRAGMA journal_size_limit = 8388608; PRAGMA secure_delete = FAST;"
         "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA cell_size_check = ON; PRAGMA foreign_keys = "
         "OFF");
     if (settings_.max_pages > 0) database_.execute("PRAGMA max_page_count = " + std::to_string(settings_.max_pages));
