@@ -1,0 +1,166 @@
+// The promise of docs/operations.md: a day without hub and result server costs fewer than 200 lines of log. The real
+// connection and the real courier, on a clock moved by hand, with the log's own suppression of repeats.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+#include <random>
+
+#include "base/log_suppressor.hpp"
+#include "jiro/delivery/courier.hpp"
+#include "jiro/delivery/memory_outbox.hpp"
+#include "jiro/signalr/hub_connection.hpp"
+#include "support/manual_clock.hpp"
+#include "support/run_task.hpp"
+#include "support/scripted_transport.hpp"
+
+namespace jiro::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+// What the sink would write at level info.
+class JournalCount {
+  public:
+    explicit JournalCount(const Clock& clock) : clock_(clock) {
+        log::capture_for_test([this](const log::Record& record) {
+            if (record.level < log::Level::info) return;
+            log::Entry entry;
+            entry.monotonic = clock_.now();
+            entry.level = record.level;
+            entry.component = record.component;
+            entry.message = std::string(record.message);
+            entry.fields.assign(record.fields.begin(), record.fields.end());
+            tell_due();
+            if (suppressor_.admit(entry)) write(entry);
+        });
+    }
+    ~JournalCount() { log::capture_for_test(nullptr); }
+    JournalCount(const JournalCount&) = delete;
+    JournalCount& operator=(const JournalCount&) = delete;
+
+    void tell_due() {
+        for (const auto& summary : suppressor_.due(clock_.now())) write(summary);
+    }
+
+    std::size_t lines = 0;
+    std::string first_lines;
+
+  private:
+    void write(const log::Entry& entry) {
+        if (++lines > 300) return;
+        first_lines += std::string(entry.component) + ": " + entry.message + '\n';
+    }
+
+    const Clock& clock_;
+    log::RepeatSuppressor suppressor_;
+};
+
+// Jitter as it is in the field, the same in every run.
+class SeededRandom final : public RandomSource {
+  public:
+    std::uint64_t next() override { return engine_(); }
+
+  private:
+    std::mt19937_64 engine_{4711};  // NOLINT(cert-msc51-cpp): the same numbers each time
+};
+
+class UnavailableServer final : public delivery::ResultSender {
+  public:
+    Task<delivery::SendResult> send(delivery::Bytes, std::string, int) override {
+        ++calls;
+        co_return delivery::SendResult{delivery::StatusCode::unavailable, false, "connection refused", {}};
+    }
+    void reset() override {}
+
+    int calls = 0;
+};
+
+class Outage {
+  public:
+    explicit Outage(int attempts) {
+        settings_.hub_url = *Url::parse("http://hub.test/hub");
+        settings_.max_reconnection_attempts = attempts;
+        connector_->answers.assign(50'000, Error(signalr::errc::connect_failed, "connecting failed"));
+        signalr::Dependencies dependencies{.clock = clock_, .random = random_};
+        dependencies.connector = connector_;
+        hub_.emplace(context_.get_executor(), settings_, std::move(dependencies));
+        courier_.emplace(context_.get_executor(), *outbox_, server_, clock_, random_, delivery::GrpcSettings{},
+                         delivery::OutboxSettings{});
+    }
+
+    ~Outage() {
+        stop_.emit(asio::cancellation_type::terminal);
+        asio::co_spawn(context_, hub_->stop(), asio::detached);
+        test::settle(context_);
+        clock_.advance(10s);
+        test::settle(context_);
+    }
+
+    // `results` ended just before it began.
+    void begin(int results) {
+        asio::co_spawn(context_, hub_->run(), asio::detached);
+        asio::co_spawn(context_, courier_->run(), asio::bind_cancellation_slot(stop_.slot(), asio::detached));
+        for (int i = 0; i < results; ++i) {
+            delivery::Outcome outcome;
+            outcome.command_name = "echo";
+            outcome.command_sync_id = "id-" + std::to_string(i);
+            outcome.result = delivery::Text{"text", delivery::TextType::plain};
+            asio::co_spawn(context_, courier_->finish(std::move(outcome)), asio::detached);
+        }
+        test::settle(context_);
+    }
+
+    void last(Duration duration) {
+        const auto end = clock_.now() + duration;
+        while (clock_.now() < end) {
+            const auto next = std::clamp(clock_.next_deadline(), clock_.now() + 1ms, end);
+            clock_.advance(next - clock_.now());
+            journal.tell_due();
+            test::settle(context_);
+        }
+    }
+
+    [[nodiscard]] std::size_t attempts() const { return connector_->posts(); }
+    [[nodiscard]] int calls() const { return server_.calls; }
+    [[nodiscard]] std::uint64_t pending() const { return outbox_->figures().pending; }
+
+  private:
+    asio::io_context context_{1};
+    test::ManualClock clock_;
+    SeededRandom random_;
+    signalr::Settings settings_;
+    std::shared_ptr<test::ScriptedConnector> connector_ =
+        std::make_shared<test::ScriptedConnector>(context_.get_executor());
+    std::optional<signalr::HubConnection> hub_;
+    UnavailableServer server_;
+    std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, {});
+    std::optional<delivery::Courier> courier_;
+    asio::cancellation_signal stop_;
+
+  public:
+    JournalCount journal{clock_};
+};
+
+// With the default policy (Failed after five attempts, again after a minute) and with one that never gives up.
+TEST(OutageLog, a_day_costs_fewer_than_200_lines) {
+    for (const int attempts : {5, -1}) {
+        SCOPED_TRACE(attempts);
+        Outage outage(attempts);
+        outage.begin(20);
+        outage.last(24h);
+
+        EXPECT_LT(outage.journal.lines, 200U) << outage.journal.first_lines;
+        EXPECT_GE(outage.journal.lines, 10U) << "an outage must be seen in the log\n" << outage.journal.first_lines;
+        EXPECT_GT(outage.attempts(), 1000U);
+        EXPECT_GT(outage.calls(), 100);
+        EXPECT_EQ(outage.pending(), 20U);
+        RecordProperty("lines", static_cast<int>(outage.journal.lines));
+    }
+}
+
+}  // namespace
+}  // namespace jiro::daemon
