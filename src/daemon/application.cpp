@@ -58,7 +58,8 @@ std::string redacted_hub_url(const config::Config& config) {
 
 // Members are built from top to bottom and destroyed in reverse: each refers only to what stands above it.
 struct Application::Parts {
-    Parts(config::Config loaded, config::Environment environment, std::unique_ptr<delivery::Outbox> opened_outbox);
+    Parts(config::Config loaded, config::Environment environment, std::filesystem::path outbox_path,
+          std::unique_ptr<delivery::Outbox> opened_outbox);
 
     monitor::Routes routes();
     void listen();
@@ -85,6 +86,7 @@ struct Application::Parts {
 
     // What the configuration says; a reload replaces it.
     config::Config config;
+    std::filesystem::path outbox_file;  // Outbox.Path, or what stands for it when it is not set
     Credentials credentials;
 
     // Results out.
@@ -112,9 +114,10 @@ struct Application::Parts {
     monitor::StatusServer control_server;
 };
 
-Application::Parts::Parts(config::Config loaded, config::Environment environment,
+Application::Parts::Parts(config::Config loaded, config::Environment environment, std::filesystem::path outbox_path,
                           std::unique_ptr<delivery::Outbox> opened_outbox)
     : config(std::move(loaded)),
+      outbox_file(std::move(outbox_path)),
       credentials(config.credentials, environment),
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
       outbox(std::move(opened_outbox)),
@@ -144,13 +147,16 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
 Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
     auto path = prepare_outbox_path(config.delivery.outbox, environment);
     if (!path) return path.error();
-    config.delivery.outbox.path = std::move(*path);
+    // Not written into `config`: a reload compares that with the file.
+    auto outbox_settings = config.delivery.outbox;
+    outbox_settings.path = *path;
 
     static const SystemClock storage_clock;  // the storage thread's: it outlives every outbox
-    auto outbox = open_outbox(storage_clock, config.delivery.outbox);
+    auto outbox = open_outbox(storage_clock, outbox_settings);
     if (!outbox) return outbox.error();
 
-    auto parts = std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*outbox));
+    auto parts =
+        std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*path), std::move(*outbox));
     if (const auto built = parts->build_registry(parts->config); !built) return built.error();
     return std::unique_ptr<Application>(new Application(std::move(parts)));
 }
@@ -170,7 +176,7 @@ Task<> Application::Parts::run() {
     logger.info("Starting", {{"version", kVersion},
                              {"config", config.source.string()},
                              {"hub", redacted_hub_url(config)},
-                             {"outbox", config.delivery.outbox.path.string()}});
+                             {"outbox", outbox_file.string()}});
     for (const auto& warning : config.warnings) logger.warn(warning.text);
     if (!config.websocket.hub_url) {
         logger.with_event(event::kNotConfigured)
