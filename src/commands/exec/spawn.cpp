@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <csignal>
 #include <memory>
+#include <string>
 
 namespace jiro::commands {
 
@@ -76,11 +77,6 @@ JIRO_NO_SANITIZE int become_program(void* argument) {
     }
     syscall(SYS_umask, 077);
     syscall(SYS_setpriority, PRIO_PROCESS, 0, kNiceness);
-    const long score = syscall(SYS_openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC, 0);
-    if (score >= 0) {
-        syscall(SYS_write, score, "500", 3);  // the kernel takes the program before the daemon
-        syscall(SYS_close, score);
-    }
     if (syscall(SYS_chdir, plan.working_directory) != 0) return fail(plan, "cannot enter its working directory");
     for (std::size_t i = 0; i < plan.limit_count; ++i) {
         const auto& limit = plan.limits[i];
@@ -114,6 +110,16 @@ void add_limits(Plan& plan, const ExecLimits& limits) {
     if (limits.open_files) add(RLIMIT_NOFILE, *limits.open_files, *limits.open_files);
     if (limits.processes) add(RLIMIT_NPROC, *limits.processes, *limits.processes);
     if (limits.file_bytes) add(RLIMIT_FSIZE, *limits.file_bytes, *limits.file_bytes);
+}
+
+// When memory is short the kernel shall take the program before the daemon. Not the child's to say: while it has the
+// memory of a daemon that is not dumpable, its files in /proc belong to root.
+void prefer_for_oom_kill(pid_t pid) {
+    const auto path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
+    const int score = open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (score < 0) return;  // it has ended already
+    static_cast<void>(!write(score, "500", 3));
+    close(score);
 }
 
 }  // namespace
@@ -155,6 +161,8 @@ Spawned spawn_program(const ChildSpec& spec, int input, int output, int error_ou
         waitpid(spawned.pid, nullptr, 0);  // it has called _exit already
         close(spawned.pidfd);
         spawned.pidfd = -1;
+    } else {
+        prefer_for_oom_kill(spawned.pid);
     }
     return spawned;
 }
