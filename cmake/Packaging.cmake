@@ -55,6 +55,17 @@ install(FILES ${packaging_dir}/jiro-dev-hub.1.gz DESTINATION share/man/man1 COMP
 install(FILES ${packaging_dir}/jiro-dev-hub/changelog.gz DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
 install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub)
 
+# What StaticGrpc.cmake links from archives goes into our programs, and so do its licences into the packages.
+if(grpc_archives)
+  foreach(library absl c-ares grpc protobuf re2)
+    foreach(package jiro-client jiro-dev-hub)
+      string(REPLACE "jiro-" "" component ${package})
+      install(FILES /usr/share/doc/lib${library}-dev/copyright DESTINATION share/doc/${package}/licences
+              RENAME ${library} COMPONENT ${component} OPTIONAL)
+    endforeach()
+  endforeach()
+endif()
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_COMPONENTS_ALL client dev-hub)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
