@@ -93,6 +93,7 @@ class RemovalTest(SystemTest):
     def test_2_purge(self):
         """Purged while it runs, nothing of it is left but its user; the development hub is not touched."""
         self.machine.run("rm", "-rf", "/etc/jiro/credentials")  # the operator's own
+        self.machine.run("systemctl", "enable", "jiro-client@left")
         self.machine.run("apt-get", "purge", "-y", "jiro-client")
         for path in (CONFIG, "/etc/jiro", "/var/lib/jiro", "/run/jiro-client", "/etc/systemd/system/multi-user.target.wants/jiro-client.service"):
             with self.subTest(path):

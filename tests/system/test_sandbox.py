@@ -105,6 +105,12 @@ class SandboxTest(SystemTest):
         # Undumpable: its files in /proc belong to root.
         self.assertEqual(self.machine.out("stat", "-c", "%U", f"/proc/{self.service.pid}/environ"), "root")
 
+    def test_priority_of_commands(self):
+        """A command is less important than the daemon to the scheduler, and the first to go when memory is short."""
+        show = {"Shell": True, "Program": ["sleep 0.2; nice; cat /proc/self/oom_score_adj"]}
+        self.start_service({"Commands": {"Exec": {"priority": show}}})
+        self.assertEqual(self.hub.send("priority")["result"]["textResult"]["response"].split(), ["5", "500"])
+
     def status(self):
         lines = self.machine.out("cat", f"/proc/{self.service.pid}/status").splitlines()
         return dict(line.split(":\t", 1) for line in lines)

@@ -125,7 +125,7 @@ class ReloadTest(SystemTest):
         self.service.configure(extra)
         self.assertFalse(self.hub.send("hello")["result"]["isSuccess"])
         done = self.machine.run("jiro-client", "reload", "--wait")
-        self.assertIn("Monitoring.Listen", done.stdout)
+        self.assertIn("restart: Monitoring.Listen\n", done.stdout)  # and nothing else
         self.assertTrue(self.hub.send("hello")["result"]["isSuccess"])
         self.service("reload")
         self.assertEqual(self.service.show("ActiveState"), "active")
