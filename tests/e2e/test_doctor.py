@@ -208,6 +208,21 @@ class DoctorTlsTest(DoctorCase):
                 self.assert_finding(found, "grpc.service", "ok")
                 self.assert_finding(found, "config.file.WebSocket.Tls.CaFile", "ok", "ca.pem")
 
+    def test_an_expired_authority_in_a_bundle_is_no_trouble_and_an_expired_client_certificate_is(self):
+        old = certificates.Authority(self.directory.path, "old")
+        certificate, key = old.issue("client", days=-1)
+        bundle = self.write("bundle.pem", self.authority.file.read_text() + certificate.read_text())
+        key.chmod(0o600)
+        tls = {"CaFile": str(bundle), "CertificateFile": str(certificate), "PrivateKeyFile": str(key)}
+        config = self.config("https://hub.example/hub", "https://hub.example", {"WebSocket": {"Tls": tls}})
+        found = self.doctor(config, "--offline")
+        self.assert_finding(found, "config.file.WebSocket.Tls.CaFile", "ok", "holds 2 certificates")
+        self.assert_finding(found, "config.file.WebSocket.Tls.CertificateFile", "problem", "expired", "new certificate")
+        self.assert_finding(found, "config.file.WebSocket.Tls.PrivateKeyFile", "ok")
+        key.chmod(0o644)
+        found = self.doctor(config, "--offline")
+        self.assert_finding(found, "config.file.WebSocket.Tls.PrivateKeyFile", "warning", "every user", "chmod")
+
     def test_wrong_authority_wrong_name_and_expired(self):
         other = certificates.Authority(self.directory.path, "other")
         cases = {

@@ -51,7 +51,19 @@ void check_secret_file(Findings& findings, const std::string& key, const std::st
     findings.ok(check, key + ": " + path + " is there and not for everybody");
 }
 
-void check_certificate_file(Findings& findings, const std::string& key, const std::string& path, WallTime now) {
+// A bundle of authorities may hold some that have expired and are of no use to anybody; a chain or a single one may
+// not.
+enum class PemKind { bundle, chain };
+
+std::size_t certificates_in(std::string_view pem) {
+    constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
+    std::size_t count = 0;
+    for (auto at = pem.find(kBegin); at != std::string_view::npos; at = pem.find(kBegin, at + kBegin.size())) ++count;
+    return count;
+}
+
+void check_certificate_file(Findings& findings, const std::string& key, const std::string& path, PemKind kind,
+                            WallTime now) {
     const std::string check = "config.file." + key;
     // A named pipe in the place of the file must not stop us: it is opened as config does.
     const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -70,6 +82,10 @@ void check_certificate_file(Findings& findings, const std::string& key, const st
                          "give a file in PEM form, which begins with -----BEGIN CERTIFICATE-----");
         return;
     }
+    if (const auto count = certificates_in(pem); kind == PemKind::bundle && count > 1) {
+        findings.ok(check, key + ": " + path + " holds " + std::to_string(count) + " certificates");
+        return;
+    }
     check_expiry(findings, check, key + ": " + path, certificate->not_before, certificate->not_after, now);
 }
 
@@ -78,8 +94,9 @@ void check_tls_files(Findings& findings, const std::string& section, const Tls& 
     const std::filesystem::path ca = tls.ca_file;
     const std::filesystem::path certificate = tls.certificate_file;
     const std::filesystem::path key = tls.private_key_file;
-    if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, now);
-    if (!certificate.empty()) check_certificate_file(findings, section + ".CertificateFile", certificate, now);
+    if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, PemKind::bundle, now);
+    if (!certificate.empty())
+        check_certificate_file(findings, section + ".CertificateFile", certificate, PemKind::chain, now);
     if (!key.empty()) check_secret_file(findings, section + ".PrivateKeyFile", key);
 }
 
