@@ -18,7 +18,7 @@ def main():
     everyone = contestants.all_contestants(options.build)
     if options.only:
         everyone = [one for one in everyone if one.name in options.only]
-    rounds, seconds, idle, starts, warm_up = (3, 0.5, 5, 5, 2000) if options.quick else (5, 1.5, 20, 11, 20_000)
+    rounds, seconds, idle, starts, warm_up = (3, 0.5, 5, 5, 2000) if options.quick else (5, 1.2, 20, 7, 10_000)
     measurement = measure.Measurement(everyone, options.build, options.rounds or rounds, seconds, say)
     measurement.starts(starts)
     measurement.under_load(idle, warm_up)

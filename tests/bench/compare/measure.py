@@ -45,9 +45,10 @@ class Measurement:
             self.say(f"idle for {idle_seconds} s")
             time.sleep(2)
             self._idle(running, idle_seconds)
-            self.say(f"warm-up: {warm_up_commands} commands each")
             for one in running:
-                one.phase(f"closed in_flight=16 commands={warm_up_commands}")
+                commands = warm_up_commands * one.contestant.warm_up_factor
+                self.say(f"warm-up: {commands} commands to {one.contestant.name}")
+                one.phase(f"closed in_flight=16 commands={commands}")
             for turn in range(self.rounds):
                 self.say(f"round {turn + 1} of {self.rounds}")
                 self._round(running, turn)
