@@ -10,7 +10,8 @@ class UpgradeTest(SystemTest):
         """The same package with a higher version, and the change made to its files."""
         script = f"""
             set -e
-            rm -rf /root/newer && dpkg-deb -R {self.packages["jiro-client"]} /root/newer && cd /root/newer
+            [ -e /root/unpacked ] || dpkg-deb -R {self.packages["jiro-client"]} /root/unpacked
+            rm -rf /root/newer && cp -a /root/unpacked /root/newer && cd /root/newer
             sed -i 's/^Version: .*/Version: {version}/' DEBIAN/control
             {change}
             dpkg-deb -Znone -b . /root/jiro-client_{version}.deb > /dev/null
