@@ -122,7 +122,10 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
       outbox(std::move(opened_outbox)),
       sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
-             [this](const delivery::SendResult& answer) { status.note(answer); }),
+             [this](delivery::SendResult& answer) {
+                 if (!answer.confirmed()) answer.message = credentials.without_secrets(std::move(answer.message));
+                 status.note(answer);
+             }),
       courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
               {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); }}),
       journal(*outbox, courier, clock, persistence, config.commands.timeout),

@@ -2,6 +2,8 @@
 // The one place where the tokens of the configuration reach the two channels. Holds the sources (which a reload may
 // change) and reads the files anew whenever the hub connection or the result sender asks. Event loop only.
 
+#include <string>
+
 #include "jiro/config/config.hpp"
 #include "jiro/config/credentials.hpp"
 #include "jiro/config/load.hpp"
@@ -20,6 +22,9 @@ class Credentials {
     // The providers refer to this object, which must outlive them.
     [[nodiscard]] signalr::CredentialsProvider for_hub() const;
     [[nodiscard]] delivery::CredentialsProvider for_grpc() const;
+
+    // A server may repeat what it was told: its words with our credentials replaced by ***.
+    [[nodiscard]] std::string without_secrets(std::string text) const;
 
   private:
     config::CredentialSources sources_;

@@ -1,6 +1,7 @@
 #pragma once
 // A ResultSender that forwards to another one, which a reload may replace: the courier keeps its reference, calls under
-// way end on the sender that they began with. Event loop only. The observer hears of every answer.
+// way end on the sender that they began with. Event loop only. The observer hears of every answer first,
+// and may amend its words.
 
 #include <functional>
 #include <memory>
@@ -11,7 +12,7 @@ namespace jiro::daemon {
 
 class ReplaceableSender final : public delivery::ResultSender {
   public:
-    using Observer = std::function<void(const delivery::SendResult&)>;
+    using Observer = std::function<void(delivery::SendResult&)>;
 
     explicit ReplaceableSender(std::unique_ptr<delivery::ResultSender> sender, Observer observer = {})
         : sender_(std::move(sender)), observer_(std::move(observer)) {}

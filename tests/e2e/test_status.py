@@ -15,7 +15,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
-from harness.programs import CLIENT, clean_environment
+from harness.programs import CLIENT, clean_environment, run_client
 from harness.waiting import seconds
 
 SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "60"]}}}}
@@ -72,6 +72,21 @@ class StatusValuesTest(DaemonTest):
         messages = [entry["message"] for entry in status["recentErrors"] if entry["component"] == "delivery"]
         self.assertEqual(messages, ["success=false: not today", "UNAVAILABLE: try later"])
         self.assertIn('jiro_delivery_attempts_total{status="UNAVAILABLE"} 1', self.client.get("/metrics")[1])
+
+    def test_a_server_that_repeats_our_credentials_does_not_make_them_public(self):
+        token, key = "canary-token-of-the-status", "canary-key-of-the-status"
+        self.start_hub()
+        self.start_grpc()
+        self.grpc.take = lambda data, metadata: Reply.status("UNKNOWN", f"not good: Bearer {token} with {key}")
+        self.start_client(config={"ApiKey": key, "WebSocket": {"AccessToken": token}})
+        self.connection().command("echo a", "a")
+        self.client.wait_status(lambda s: s["delivery"]["lastError"] and s["recentErrors"], "the error is shown")
+        body = self.client.get("/status")[1]
+        self.assertIn("not good: Bearer *** with ***", body)
+        shown = run_client("outbox", "list", "--config", self.client.config_file)
+        for secret in (token, key):
+            for text in (body, shown.stdout, shown.stderr, self.client.log.text()):
+                self.assertNotIn(secret, text)
 
     def test_a_refused_reload_is_among_the_last_errors(self):
         self.start_all()
