@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
@@ -58,7 +59,11 @@ Error receive_error(const error_code& error, const websocket::close_reason& reas
 template <typename Stream>
 class BeastTransport final : public Transport {
   public:
-    BeastTransport(Stream stream, TlsContext context) : context_(std::move(context)), websocket_(std::move(stream)) {
+    BeastTransport(Stream stream, TlsContext context, std::chrono::milliseconds close_limit)
+        : context_(std::move(context)),
+          websocket_(std::move(stream)),
+          close_limit_(close_limit),
+          closing_(websocket_.get_executor()) {
         websocket::stream_base::timeout none{};
         none.handshake_timeout = websocket::stream_base::none();
         none.idle_timeout = websocket::stream_base::none();
@@ -68,6 +73,9 @@ class BeastTransport final : public Transport {
         websocket_.auto_fragment(false);
         websocket_.write_buffer_bytes(kWriteBufferBytes);
         websocket_.text(true);
+        websocket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
+            if (kind == websocket::frame_type::close) abort_later();
+        });
     }
 
     Task<Upgrade> upgrade(const HttpRequest& request, error_code& error) {
@@ -98,8 +106,9 @@ class BeastTransport final : public Transport {
     Task<Result<std::string_view>> receive() override {
         const auto [error, count] = co_await websocket_.async_read_some(asio::buffer(received_), kNoThrow);
         if (error) {
-            if (error == websocket::error::closed) close_code_ = static_cast<std::uint16_t>(websocket_.reason().code);
-            co_return receive_error(error, websocket_.reason());
+            if (!got_close_frame_ && error != websocket::error::closed) co_return receive_error(error, {});
+            close_code_ = static_cast<std::uint16_t>(websocket_.reason().code);
+            co_return receive_error(websocket::error::closed, websocket_.reason());
         }
         co_return std::string_view(received_.data(), count);
     }
@@ -118,15 +127,29 @@ class BeastTransport final : public Transport {
     }
 
   private:
+    // After a close frame Beast waits until the server closes TCP as well, with no limit.
+    void abort_later() {
+        got_close_frame_ = true;
+        closing_.expires_after(close_limit_);
+        closing_.async_wait([self = std::weak_ptr(alive_)](error_code error) {
+            if (const auto transport = self.lock(); transport && !error) (*transport)->abort();
+        });
+    }
+
     TlsContext context_;  // outlives the stream
     websocket::stream<Stream> websocket_;
+    std::chrono::milliseconds close_limit_;
+    asio::steady_timer closing_;
+    std::shared_ptr<BeastTransport*> alive_ = std::make_shared<BeastTransport*>(this);  // for what outlives this
+    bool got_close_frame_ = false;
     std::array<char, kReceiveBytes> received_{};
     std::optional<std::uint16_t> close_code_;
 };
 
 template <typename Stream>
 Task<Result<Upgrade>> upgrade_over(Clock& clock, Stream stream, TlsContext context, const HttpRequest& request) {
-    auto transport = std::make_unique<BeastTransport<Stream>>(std::move(stream), std::move(context));
+    auto transport =
+        std::make_unique<BeastTransport<Stream>>(std::move(stream), std::move(context), request.limits.close);
     const auto limit = request.limits.upgrade;
     error_code error;
     auto upgrade = co_await with_timeout(clock, limit, transport->upgrade(request, error));

@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
@@ -104,6 +105,7 @@ class LoopbackHub {
     std::vector<std::string> records;  // from the client, with their separators
     unsigned upgrade_status = 101;
     std::optional<int> close_reason;
+    bool says_close_and_stays = false;  // a close frame, but no end of the TCP connection
 
   private:
     Task<> accept() {
@@ -153,10 +155,21 @@ class LoopbackHub {
         const auto [first_error, first] = co_await socket.async_read(buffer, kNoThrow);
         if (first_error) co_return;
         records.push_back(boost::beast::buffers_to_string(buffer.data()));
-        const std::string hello = "{}\x1e{\"type\":1,\"invocationId\":\"i1\",\"target\":\"Echo\",\"arguments\":[\"" +
+        const std::string handshake = "{}\x1e";
+        const std::string hello = handshake +
+                                  "{\"type\":1,\"invocationId\":\"i1\",\"target\":\"Echo\",\"arguments\":[\"" +
                                   std::string(100'000, 'x') + "\"]}\x1e";
         socket.text(true);
-        static_cast<void>(co_await socket.async_write(asio::buffer(hello), kNoThrow));
+        static_cast<void>(
+            co_await socket.async_write(asio::buffer(says_close_and_stays ? handshake : hello), kNoThrow));
+        if (says_close_and_stays) {
+            const std::string close_frame("\x88\x02\x03\xe8", 4);
+            static_cast<void>(co_await asio::async_write(socket.next_layer(), asio::buffer(close_frame), kNoThrow));
+            std::string rest;
+            const auto until_end = asio::dynamic_buffer(rest);
+            static_cast<void>(co_await asio::async_read(socket.next_layer(), until_end, kNoThrow));
+            co_return;
+        }
         for (;;) {
             buffer.clear();
             const auto [error, count] = co_await socket.async_read(buffer, kNoThrow);
@@ -261,7 +274,8 @@ struct Client {
         hub.emplace(context.get_executor(), settings, std::move(dependencies));
         hub->on_state_changed([this](const StateChange& change) {
             if (change.error) error = change.error;
-            if (change.to == State::failed) asio::co_spawn(context, hub->stop(), asio::detached);
+            if (change.to == State::failed || (change.to == State::reconnecting && stop_when_lost))
+                asio::co_spawn(context, hub->stop(), asio::detached);
         });
         auto subscription =
             hub->on_result("Echo", [this](Invocation invocation) { return echo(this, std::move(invocation)); });
@@ -275,6 +289,7 @@ struct Client {
     Settings settings;
     std::optional<HubConnection> hub;
     std::size_t echoed = 0;
+    bool stop_when_lost = false;
     std::optional<Error> error;
 };
 
@@ -410,6 +425,19 @@ TEST(Loopback, names_the_status_of_a_refused_upgrade) {
     EXPECT_EQ(client.error->code, errc::upgrade_failed);
     EXPECT_THAT(client.error->message, HasSubstr("404"));
     EXPECT_THAT(client.error->message, testing::Not(HasSubstr("canary")));
+}
+
+// A server that says goodbye and keeps the TCP connection is left after the close limit, not after the server timeout.
+TEST(Loopback, leaves_a_server_that_does_not_hang_up) {
+    Client client;
+    LoopbackHub server(client.context, std::nullopt);
+    server.says_close_and_stays = true;
+    client.settings.limits.close = 50ms;
+    client.settings.server_timeout = 1h;
+    client.stop_when_lost = true;
+    client.run(server);
+    ASSERT_TRUE(client.error);
+    EXPECT_THAT(client.error->message, HasSubstr("the server closed the WebSocket"));
 }
 
 // Nobody listens: the error names the address and what to check.
