@@ -60,7 +60,11 @@ Task<Failure> Session::run() {
     auto writing = guarded(write_loop());
     auto timing = guarded(timer_loop());
     auto closing = guarded(closing_loop());
-    co_await (std::move(reading) || std::move(writing) || std::move(timing) || std::move(closing));
+    try {
+        co_await (std::move(reading) || std::move(writing) || std::move(timing) || std::move(closing));
+    } catch (const boost::asio::multiple_exceptions&) {  // only cancellation ends all four this way
+        throw boost::system::system_error(boost::asio::error::operation_aborted);
+    }
     established_.transport->abort();
     if (!outcome_) outcome_ = Failure{Error(errc::internal, "the connection ended without a reason")};
     co_return *outcome_;
@@ -73,6 +77,8 @@ Task<> Session::guarded(Task<> loop) {
     } catch (const boost::system::system_error& error) {
         if (error.code() == boost::asio::error::operation_aborted) throw;
         end(Failure{Error(errc::internal, error.what())});
+    } catch (const boost::asio::multiple_exceptions&) {
+        throw;  // a cancelled `||` inside the loop
     } catch (const std::exception& error) {
         end(Failure{Error(errc::internal, error.what())});
     }

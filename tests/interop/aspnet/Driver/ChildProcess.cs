@@ -24,6 +24,8 @@ public sealed class ChildProcess : IAsyncDisposable
             start.Environment.Remove(name);
             start.Environment.Remove(name.ToLowerInvariant());
         }
+        // JIRO_* is configuration to the client; what tells this driver where the client is would be an unknown key.
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("JIRO_")).ToList()) start.Environment.Remove(name);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         process_ = Process.Start(start) ?? throw new ScenarioFailure($"{program} does not start");
         outputEnded_ = Task.WhenAll(Read(process_.StandardOutput, onLine),
