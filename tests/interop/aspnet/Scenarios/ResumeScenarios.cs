@@ -9,7 +9,7 @@ public static class ResumeScenarios
     public static readonly Scenario[] List =
     [
         new("resume.both_directions", "a cut loses bytes of both directions; both sides send them again on the same connection", BothDirections),
-        new("resume.many_cuts", "five cuts while 100 calls flow: every client result exactly once, one connection", ManyCuts),
+        new("resume.many_cuts", "ten cuts while 100 calls flow: every client result exactly once, one connection", ManyCuts),
         new("resume.too_late", "the server has forgotten the connection: a new one is made", TooLate),
         new("resume.off", "without StatefulReconnect a cut gives a new connection", Off),
     ];
@@ -55,9 +55,10 @@ public static class ResumeScenarios
     private static async Task ManyCuts(Bench bench)
     {
         var (hub, _, cutter) = await Start(bench);
-        for (var round = 0; round < 5; ++round)
+        const int cuts = 10;
+        for (var round = 0; round < cuts; ++round)
         {
-            var calls = Enumerable.Range(0, 20).Select(n => hub.Invoke(new CommandMessage($"many-{round}-{n}", $"echo {n}"))).ToList();
+            var calls = Enumerable.Range(0, 100 / cuts).Select(n => hub.Invoke(new CommandMessage($"many-{round}-{n}", $"echo {n}"))).ToList();
             await Task.Delay(20);
             if (round % 2 == 0) cutter.Freeze();
             await Task.Delay(60);
@@ -71,7 +72,7 @@ public static class ResumeScenarios
         Check.Equal(100, hub.Log.All(SeenKind.Receipt).DistinctBy(seen => seen.Id).Count(), "client results");
         await hub.Log.WaitFor(SeenKind.Result, 100, what: "all results");
         Check.Equal(100, hub.Log.All(SeenKind.Result).DistinctBy(seen => seen.Id).Count(), "different commands with a result");
-        CheckOneConnection(hub, sequences: 5);
+        CheckOneConnection(hub, sequences: cuts);
     }
 
     private static async Task TooLate(Bench bench)
