@@ -8,6 +8,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 
 #include "signalr/protocol/record_splitter.hpp"
+#include "support/log_capture.hpp"
 #include "unit/signalr/bench.hpp"
 
 namespace jiro::signalr {
@@ -434,6 +435,28 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
                 EXPECT_THAT(all, testing::Not(HasSubstr("canary")));
             }
         }
+    }
+}
+
+// Tokens of a redirect, cookies and our own credentials take part, and are in no log line at any level: when it
+// connects, when the redirect leads nowhere, and when the answer is refused.
+TEST(HubConnection, redirect_tokens_and_cookies_stay_out_of_the_log) {
+    const std::string token = R"(","accessToken":"canary-redirect)";
+    for (const auto* target : {"https://hub.test/other?sig=canary-sig", "ftp://hub.test/canary-path"}) {
+        SCOPED_TRACE(target);
+        test::LogCapture logs;
+        Bench bench;
+        bench.settings.hub_url = *Url::parse("https://hub.test/hub");
+        bench.settings.headers = {{"Cookie", "canary-cookie=1"}};
+        bench.credentials = []() -> Result<Credentials> {
+            return Credentials{Secret("canary-token"), Secret("canary-key")};
+        };
+        const HttpHeaders cookies{{"Set-Cookie", "session=canary-session; Secure"}};
+        bench.connector->answers.push_back(HttpResponse{200, cookies, redirect_to(target + token)});
+        bench.connector->answers.push_back(HttpResponse{500, cookies, R"({"error":"no"})"});
+        bench.start();
+        EXPECT_FALSE(logs.lines().empty());
+        EXPECT_THAT(logs.text(), testing::Not(HasSubstr("canary-")));
     }
 }
 
