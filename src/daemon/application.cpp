@@ -274,6 +274,7 @@ Task<> Application::Parts::stop_on_signal() {
     logger.info("Stopping: finishing what is in hand; a second signal stops at once");
     status.set_stopping();
     notifier.stopping();
+    notifier.status(monitor::status_line(status.current()) + reloader.complaint());  // not at the next turn: now
     notifier.extend_timeout(kStopBudget);
     dispatcher.request_stop();
 
