@@ -11,6 +11,7 @@ import importlib
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -84,6 +85,7 @@ def main():
         sys.exit(f"no such class: {' '.join(sys.argv[1:])}")
     from harness.case import Installed
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the machine is ended then, too
     try:
         result = unittest.TextTestRunner(verbosity=2, resultclass=TimedResult).run(suite)
     finally:

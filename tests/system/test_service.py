@@ -29,7 +29,7 @@ class StartTest(SystemTest):
         self.start_service()
         self.assertEqual(self.service.wait_for_status("Connected"), "Connected to 127.0.0.1; 0 running, 0 queued, 0 undelivered")
         self.hub.ask("misbehave", "grpc-down")
-        self.hub.post("sleep 4", "long")
+        self.hub.post("sleep 8", "long")
         self.hub.post("echo short", "short")
         self.service.wait_for_status("1 running, 0 queued, 1 undelivered (oldest ")
         self.assertIn(self.service.status_text, self.machine.out("systemctl", "status", "jiro-client"))
@@ -191,7 +191,7 @@ class StopTest(SystemTest):
     def test_status_while_stopping(self):
         """While it drains, `systemctl status` says that it stops and what it waits for, and no new command starts."""
         self.start_service()
-        self.hub.post("sleep 4", "while-stopping")
+        self.hub.post("sleep 8", "while-stopping")
         self.service.wait_for_status("1 running")
         stopping = self.machine.start("systemctl", "stop", "jiro-client")
         self.service.wait_for_status("Stopping; ")
