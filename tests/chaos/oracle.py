@@ -6,23 +6,29 @@ forgotten by the daemon; then the hub sends it again, as a real hub does, and it
 """
 
 import collections
+import pathlib
 import random
+import sys
 import threading
 import time
 
-from harness.hub_server import command_message
+# The servers and the daemon's keeper are those of the end-to-end tests. Every module here imports this one or `stage` first.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+
+from harness.hub_server import command_message  # noqa: E402
 
 
 class Load:
     """Sends commands to whatever connection there is, sends again what was not acknowledged, and remembers all of it."""
 
-    def __init__(self, hub, rate, seed, prefix, window=64, again=0.05):
-        self.hub, self.rate, self.prefix, self.window, self.again = hub, rate, prefix, window, again
+    def __init__(self, hub, rate, seed, prefix, window=64, again=0.05, room=None):
+        self.hub, self.rate, self.prefix, self.window, self.again, self.room = hub, rate, prefix, window, again, room
         self.random = random.Random(seed)
         self.sent = {}  # id -> message
         self.unacknowledged = {}
         self.owed = {}  # id -> when its acknowledgement came
         self.refused = {}  # id -> what the daemon said
+        self.refusals = collections.Counter()  # what it said -> how often; faults look at it and clear it
         self.first_acknowledgement_after = None  # set by `mark`, for the time to recover
         self._marked = None
         self._recoveries = []
@@ -72,12 +78,17 @@ class Load:
                     self._marked = None
             else:
                 self.refused.setdefault(sync_id, result["message"])
+                self.refusals[result["message"]] += 1
 
     def _current(self):
         for connection in reversed(self.hub.connections):
             if connection.is_ready:
                 return None if connection.is_closed else connection
         return None
+
+    def _may_offer(self):
+        """`room()` says no when what was promised waits for a slow daemon: a queue is not a fault."""
+        return not self._paused.is_set() and len(self.unacknowledged) < self.window and (self.room is None or self.room())
 
     def _run(self):
         number = offers = 0
@@ -94,7 +105,7 @@ class Load:
                     # A hub that lost its memory sends even what was acknowledged.
                     recent = list(self.owed)[-50:]
                     batch += [self.sent[i] for i in recent if self.random.random() < self.again]
-                elif not self._paused.is_set() and len(self.unacknowledged) < self.window:
+                elif self._may_offer():
                     number += 1
                     sync_id = f"{self.prefix}-{number}"
                     message = command_message("record", sync_id, sessionId="chaos", parameters={"id": sync_id})
@@ -128,11 +139,12 @@ class Verdict:
         self.strange = collections.Counter((m.response or "")[:90] for m in outcomes.values() if not m.is_success)
         self.refused = collections.Counter(load.refused.values())
         self.slowest = load.slowest_recovery()
+        self.failures = []  # what the fault itself found wrong
 
     @property
     def good(self):
         # A daemon that owed nothing did nothing: that proves nothing.
-        return self.owed > 0 and not (self.lost or self.run_twice or self.conflicting or self.false_success)
+        return self.owed > 0 and not (self.lost or self.run_twice or self.conflicting or self.false_success or self.failures)
 
     def row(self):
         cells = (self.fault, self.kills, self.owed, len(self.lost), len(self.run_twice), len(self.conflicting),
@@ -140,7 +152,7 @@ class Verdict:
         return "| " + " | ".join(map(str, cells)) + " |"
 
     def details(self):
-        lines = []
+        lines = [f"  {self.fault}: {text}" for text in self.failures]
         for name in ("lost", "run_twice", "conflicting", "false_success"):
             ids = getattr(self, name)
             if ids:

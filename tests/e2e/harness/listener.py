@@ -39,6 +39,11 @@ class Listener:
             self._socket = None
         self.drop_connections(reset)
 
+    def sockets(self):
+        """All of them that are open now, the listening one first."""
+        with self._lock:
+            return [sock for sock in (self._socket, *self._open) if sock is not None]
+
     def drop_connections(self, reset=False):
         with self._lock:
             connections = list(self._open)
