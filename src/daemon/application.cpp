@@ -43,6 +43,7 @@ constexpr auto kDeliverLimitOnDisk =
 constexpr auto kSettleLimit = 2s;  // for cancelled commands to be settled
 constexpr auto kStopBudget = 75s;  // all of the above and the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
+constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
 
 Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
@@ -67,7 +68,8 @@ struct Application::Parts {
     Result<> apply(const config::Config& next, const std::vector<config::Change>& changes);
 
     Task<> run();
-    Task<> recover();
+    Task<Result<>> recover();
+    Task<> recover_late();
     Task<> serve();
     Task<> report_status();
     Task<> feed_watchdog();
@@ -78,6 +80,7 @@ struct Application::Parts {
     // The loop, its sources of time and chance, and the threads for what blocks.
     asio::io_context context{1};
     asio::any_io_executor executor = context.get_executor();
+    bool is_recovered = true;
     SystemClock clock;
     SystemRandom random;
     asio::thread_pool workers{kWorkerThreads};
@@ -186,7 +189,10 @@ Task<> Application::Parts::run() {
             .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
                   {{"config", config.source.string()}});
     }
-    co_await recover();
+    if (const auto recovered = co_await recover(); !recovered) {
+        is_recovered = false;
+        logger.error("The outbox could not be recovered; starting degraded", {{"reason", recovered.error().message}});
+    }
     listen();
     notifier.ready();
     // Named, not temporaries of the awaited expression: g++ 12 loses those.
@@ -215,12 +221,9 @@ void Application::Parts::listen() {
 }
 
 // What the previous process left behind is taken up before anything new comes in.
-Task<> Application::Parts::recover() {
+Task<Result<>> Application::Parts::recover() {
     auto recovered = co_await outbox->recover(make_lost_outcome);
-    if (!recovered) {
-        logger.error("The outbox could not be recovered; starting degraded", {{"reason", recovered.error().message}});
-        co_return;
-    }
+    if (!recovered) co_return recovered.error();
     for (const auto& problem : recovered->problems) {
         logger.with_event(event::kRowSetAside)
             .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
@@ -245,11 +248,24 @@ Task<> Application::Parts::recover() {
         static_cast<void>(co_await outbox->finished(command.receipt.id, delivery::OutcomeKind::interrupted,
                                                     std::move(lost), delivery::Hold::no));
     }
+    co_return Result<>();
+}
+
+// The outbox could not be read when the daemon started (disk full, read-only, ...). It takes no command until it was.
+Task<> Application::Parts::recover_late() {
+    if (is_recovered) co_return;
+    while (!is_recovered) {
+        co_await clock.sleep_for(kRecoverAgain);
+        const auto recovered = co_await recover();
+        is_recovered = recovered.has_value();
+    }
+    logger.info("The outbox has been recovered");
+    courier.notify();
 }
 
 Task<> Application::Parts::serve() {
     co_await (hub.run() && courier.run() && dispatcher.run() && load.run() && status_server.run() &&
-              control_server.run() && reloader.run() && report_status() && feed_watchdog());
+              control_server.run() && reloader.run() && report_status() && feed_watchdog() && recover_late());
 }
 
 Task<> Application::Parts::report_status() {

@@ -66,6 +66,7 @@ class OutboxStore {
     [[nodiscard]] Result<> started(const std::string& id);
     [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold,
                                     WallTime now);
+    void hold(const std::string& id) { held_.add(id); }
 
     // Delivery.
     [[nodiscard]] std::vector<DueRow> due(std::size_t limit, WallTime now);

@@ -100,32 +100,57 @@ class SqliteOutbox final : public Outbox {
         : clock_(clock), storage_(std::move(storage)) {}
 
     Task<Result<Recovery>> recover(MakeOutcome make) override {
-        return perform<Recovery>("c2_recovered", [make = std::move(make), now = now()](OutboxStore& store) {
+        auto work = [make = std::move(make), now = now()](OutboxStore& store) {
             return Result<Recovery>(store.recover(make, now));
-        });
+        };
+        auto recovered = co_await perform<Recovery>("c2_recovered", std::move(work));
+        // Until it succeeds nothing new comes in: it could not be told from what the previous process left behind.
+        not_recovered_.reset();
+        if (!recovered) not_recovered_ = recovered.error();
+        co_return recovered;
     }
 
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
         const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
-        auto work = [receipt = std::move(receipt), state, now = now()](OutboxStore& store) {
-            return Result<AdmissionResult>(store.received(receipt, state, now));
+        AdmissionResult refused;
+        if (not_recovered_) {
+            refused.reason = *not_recovered_;
+            co_return refused;
+        }
+        auto work = [receipt = std::move(receipt), state, now = now(), was_taken = false](OutboxStore& store) mutable {
+            auto result = store.received(receipt, state, now);
+            // A commit that was reported as failed may be on the disk all the same: its repetition meets itself.
+            if (was_taken && result.admission == Admission::already_in_progress) result = {Admission::accepted, {}};
+            was_taken = result.admission == Admission::accepted;
+            return Result<AdmissionResult>(std::move(result));
         };
         auto admission = co_await perform<AdmissionResult>(committed, std::move(work), Purpose::admission);
         if (admission) co_return std::move(*admission);
-        AdmissionResult refused;
         refused.reason = admission.error();
         co_return refused;
     }
 
     Task<Result<>> started(std::string id) override {
         return perform<void>("c3_running_committed",
-                             [id = std::move(id)](OutboxStore& store) { return store.started(id); });
+                             [id = std::move(id), was_done = false](OutboxStore& store) mutable {
+                                 auto started = store.started(id);
+                                 if (was_done && is_own_repetition(started)) started = {};
+                                 was_done = started.has_value();
+                                 return started;
+                             });
     }
 
     Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
-        return perform<void>("c6_done_committed",
-                             [id = std::move(id), kind, message = std::move(message), hold, now = now()](
-                                 OutboxStore& store) { return store.finished(id, kind, *message, hold, now); });
+        return perform<void>("c6_done_committed", [id = std::move(id), kind, message = std::move(message), hold,
+                                                   now = now(), was_done = false](OutboxStore& store) mutable {
+            auto finished = store.finished(id, kind, *message, hold, now);
+            if (was_done && is_own_repetition(finished)) {
+                finished = {};
+                if (hold == Hold::yes) store.hold(id);
+            }
+            was_done = finished.has_value();
+            return finished;
+        });
     }
 
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
@@ -200,6 +225,9 @@ class SqliteOutbox final : public Outbox {
     OutboxFigures figures() const override { return storage_->figures(); }
 
   private:
+    // The step was done before, in a commit that was reported as failed and is on the disk all the same.
+    static bool is_own_repetition(const Result<>& step) { return !step && step.error().code == errc::wrong_state; }
+
     // The clock belongs to the event loop: the moment is taken here and travels with the job.
     [[nodiscard]] WallTime now() const { return clock_.wall_now(); }
 
@@ -222,6 +250,7 @@ class SqliteOutbox final : public Outbox {
 
     const Clock& clock_;
     const std::unique_ptr<StorageThread> storage_;
+    std::optional<Error> not_recovered_;  // why recover() failed
 };
 
 }  // namespace

@@ -134,7 +134,7 @@ class Outbox {
   public:
     virtual ~Outbox() = default;
 
-    // Once, before anything else: what the previous process left behind.
+    // First of all: what the previous process left behind. Where it fails, nothing is taken until it succeeds.
     [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make) = 0;
 
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
