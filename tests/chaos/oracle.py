@@ -132,7 +132,11 @@ class Verdict:
         self.owed = len(load.owed)
         self.lost = sorted(i for i in load.owed if i not in grpc.accepted)
         self.run_twice = sorted(i for i, count in runs.items() if count > 1)
-        self.conflicting = sorted(i for i, hashes in grpc.hashes.items() if len(hashes) > 1)
+        # A refusal at the door promises nothing: where it could not be stored, the command may be taken when it comes again.
+        messages = [call.message for call in grpc.calls]
+        refusals = {(m.command_sync_id, m.response) for m in messages if not m.is_success and (m.response or "").startswith("not taken: ")}
+        at_the_door = collections.Counter(i for i, _ in refusals)
+        self.conflicting = sorted(i for i, hashes in grpc.hashes.items() if len(hashes) - at_the_door[i] > 1)
         outcomes = {i: m for i, m in grpc.accepted.items() if m is not True}
         self.false_success = sorted(i for i, m in outcomes.items() if m.is_success and runs[i] == 0 and i in load.sent)
         self.interrupted = sum(1 for m in outcomes.values() if not m.is_success and "interrupted" in (m.response or ""))

@@ -402,6 +402,32 @@ TEST_F(SqliteOutboxTest, opens_late_when_inodes_ran_out) {
     outbox_.reset();
 }
 
+// Not openable at the start: what waits in it is recovered once it opens, and nothing new gets among that before.
+TEST_F(SqliteOutboxTest, takes_nothing_until_recovered) {
+    open();
+    admit("waiting", FirstState::received);
+    admit("running", FirstState::running);
+    outbox_.reset();
+    const fs::path hidden = settings_.path.string() + ".hidden";
+    fs::rename(settings_.path, hidden);
+    fs::create_symlink("nowhere", settings_.path);  // is not followed: cannot be opened
+    open();
+    ASSERT_FALSE(run(outbox_->recover(make_outcome)));
+    fs::rename(hidden, settings_.path);
+    const auto limit = std::chrono::steady_clock::now() + 15s;
+    while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
+    ASSERT_TRUE(figures().writable) << figures().problem;
+
+    EXPECT_EQ(admit("early"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, errc::storage_read_only) << last_reason_->message;
+    const Recovery recovery = recover();
+
+    ASSERT_EQ(recovery.to_run.size(), 1U);
+    EXPECT_EQ(recovery.to_run[0].receipt.id, "waiting");
+    EXPECT_THAT(recovery.interrupted, ElementsAre("running"));
+    EXPECT_EQ(admit("early"), Admission::accepted);
+}
+
 // Remembered rows give way: first their messages, then, beyond the number allowed, the oldest ids.
 TEST_F(SqliteOutboxTest, bounds_what_it_remembers) {
     settings_.max_bytes = 100'000;
