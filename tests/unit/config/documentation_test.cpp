@@ -52,6 +52,20 @@ TEST(ConfigDocumentation, installed_file_has_every_key_with_its_default) {
     EXPECT_TRUE(loaded.config->warnings.empty());
 }
 
+// The examples of the installed file are valid as they stand, without their `#`, in the place of the empty map.
+TEST(ConfigDocumentation, installed_examples_are_valid) {
+    std::istringstream file(read(kRoot / "config/config.yaml"));
+    std::string text = "Commands:\n";
+    bool is_example = false;
+    for (std::string line; std::getline(file, line);) {
+        is_example = line == "  # Exec:" || (is_example && line.starts_with("  #"));
+        if (is_example) text += "  " + line.substr(4) + '\n';
+    }
+    const auto loaded = load_text(text, "config.yaml", {});
+    ASSERT_TRUE(loaded) << errors_of(loaded) << text;
+    EXPECT_EQ(loaded.config->commands.exec.size(), 3U);
+}
+
 // The quickstart's file is valid, warns of nothing, and is overridden by what the script exports.
 TEST(ConfigDocumentation, quickstart_file_is_valid) {
     const auto loaded = load_text(read(kRoot / "config/quickstart.yaml"), "quickstart.yaml",
