@@ -265,7 +265,7 @@ class GrpcStatusTest(DaemonTest):
                 self.start_grpc(lambda message, nth, name=name, parked=parked: Reply.status(name) if parked[0] else Reply.ok())
                 self.start_client(name=name, config={"Outbox": {"Path": str(self.directory / f"{name}.db")}})
                 self.connection().command("echo a", "a")
-                self.client.wait_log(name)
+                self.client.wait_log("delivery is parked")
                 self.client.wait_status(lambda s: s["outbox"]["pending"] == 1 and s["outbox"]["deadLetters"] == 0, "kept")
                 parked[0] = False
                 self.client.signal(signal.SIGHUP)
