@@ -106,6 +106,12 @@ void flush() {
     if (pipeline) pipeline->flush();
 }
 
+std::uint64_t lost_lines() {
+    Core& shared = core();
+    const std::scoped_lock lock(shared.mutex);
+    return shared.pipeline ? shared.pipeline->lost() : 0;
+}
+
 void register_secret(const Secret& secret) { core().scrubber.add(secret.reveal()); }
 
 void capture_for_test(std::function<void(const Record&)> capture) {

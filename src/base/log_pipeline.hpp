@@ -45,6 +45,8 @@ class Pipeline {
     // Returns when what was posted before is written or has given way.
     void flush();
     void replace_sink(std::unique_ptr<Sink> sink);
+    // Lines that gave way, since the start. Any thread.
+    [[nodiscard]] std::uint64_t lost() { return queue_.overrun_counter(); }
 
   private:
     struct Item {

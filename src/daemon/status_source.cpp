@@ -127,6 +127,7 @@ monitor::Status StatusSource::current() const {
     status.outbox = outbox();
     status.delivery = delivery();
     status.recent_errors = errors_.newest_first();
+    status.log_lines_dropped = log::lost_lines();
     status.last_reload_succeeded = parts_.reloader.last_succeeded();
     if (const auto at = parts_.reloader.last_at()) {
         status.last_reload_unix_seconds = std::chrono::duration<double>(at->time_since_epoch()).count();

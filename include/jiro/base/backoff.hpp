@@ -1,6 +1,7 @@
 #pragma once
-// How long to wait before the next attempt: exponential, capped, full jitter. Pure. Used by the hub connection and by the
-// delivery courier. The cap comes before the jitter; the other order makes all delays equal once the cap is reached.
+// How long to wait before the next attempt: exponential, capped, full jitter. Pure. Used by the hub connection and by
+// the delivery courier. The cap comes before the jitter; the other order makes all delays equal once the cap is
+// reached.
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/random.hpp"
@@ -13,7 +14,8 @@ struct BackoffSettings {
     Duration floor{};    // lower bound of every delay; zero: none
 };
 
-// The upper bound of the delay before attempt `attempt` (1, 2, ...): min(cap, initial * 2^(attempt-1)). Never overflows.
+// The upper bound of the delay before attempt `attempt` (1, 2, ...): min(cap, initial * 2^(attempt-1)). Never
+// overflows.
 [[nodiscard]] Duration backoff_ceiling(const BackoffSettings& settings, int attempt);
 
 // Uniform in [floor, backoff_ceiling].

@@ -1,7 +1,7 @@
 #pragma once
 // Time as a dependency. Whatever measures an interval, waits or stamps a record takes a Clock&; the daemon passes
-// SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for computing intervals,
-// wall time (`wall_now`) for people and for what is stored on disk.
+// SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for computing
+// intervals, wall time (`wall_now`) for people and for what is stored on disk.
 
 #include <chrono>
 

@@ -1,7 +1,7 @@
 #pragma once
-// Errors are values with names. A function that can fail in a way its caller must handle returns Result<T>; the Error in it
-// carries a code (each module has one enum and category), a message for the operator, and the place where it was made.
-// Context is added once on the way up with `with_prefix`; the loop that decides what to do logs it, once.
+// Errors are values with names. A function that can fail in a way its caller must handle returns Result<T>; the Error
+// in it carries a code (each module has one enum and category), a message for the operator, and the place where it was
+// made. Context is added once on the way up with `with_prefix`; the loop that decides what to do logs it, once.
 // Exceptions are for "cannot start" and broken invariants only.
 
 #include <boost/system/error_code.hpp>
@@ -24,7 +24,8 @@ struct Error {
         : code(error_code), message(std::move(text)), where(location) {}
 
     // For codes whose own text says everything.
-    explicit Error(boost::system::error_code error_code, std::source_location location = std::source_location::current())
+    explicit Error(boost::system::error_code error_code,
+                   std::source_location location = std::source_location::current())
         : code(error_code), message(error_code.message()), where(location) {}
 
     // The same error seen from one level up: "negotiate with hub.example: connection refused".

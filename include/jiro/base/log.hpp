@@ -98,6 +98,9 @@ void flush();
 // Flushes the queue and stops the sink's thread. Called by main last; what is logged later is written at once.
 void shutdown();
 
+// Lines that were lost since the start because they came faster than they could be written. Any thread.
+[[nodiscard]] std::uint64_t lost_lines();
+
 // From now on the value (also percent-encoded or in base64) is replaced by *** in every line, if it has 6 characters or
 // more. Called by whoever reads a secret.
 void register_secret(const Secret& secret);

@@ -1,6 +1,6 @@
 #pragma once
-// A value that must not be seen: tokens, keys, passwords. It cannot be printed, formatted or compared by accident; the one
-// way to its text is `reveal()`, called where the value goes on the wire. Destruction wipes it.
+// A value that must not be seen: tokens, keys, passwords. It cannot be printed, formatted or compared by accident; the
+// one way to its text is `reveal()`, called where the value goes on the wire. Destruction wipes it.
 
 #include <iosfwd>
 #include <string>

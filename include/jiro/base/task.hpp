@@ -1,6 +1,6 @@
 #pragma once
-// The coroutine type of the whole project and the completion token that goes with it. Every asynchronous function of ours
-// returns Task<T>; an Asio operation whose failure is data, not an exception, is awaited with kNoThrow and yields
+// The coroutine type of the whole project and the completion token that goes with it. Every asynchronous function of
+// ours returns Task<T>; an Asio operation whose failure is data, not an exception, is awaited with kNoThrow and yields
 // (error_code, values...).
 
 #include <boost/asio/as_tuple.hpp>

@@ -49,7 +49,8 @@ class TaskGroup {
 
   private:
     struct State;
-    std::shared_ptr<State> state_;  // shared with the completion handlers of the children, which may run after ~TaskGroup
+    std::shared_ptr<State>
+        state_;  // shared with the completion handlers of the children, which may run after ~TaskGroup
 };
 
 }  // namespace jiro

@@ -1,6 +1,7 @@
 #pragma once
-// An absolute http, https, ws or wss URL, parsed once (by Boost.URL) and held in parts. Its printed form leaves out user
-// information and the values of every query parameter, since tokens travel there; `target()` is what goes on the wire.
+// An absolute http, https, ws or wss URL, parsed once (by Boost.URL) and held in parts. Its printed form leaves out
+// user information and the values of every query parameter, since tokens travel there; `target()` is what goes on the
+// wire.
 
 #include <cstdint>
 #include <string>
@@ -15,12 +16,14 @@ class Url {
     // Fails on anything but an absolute URL with one of the four schemes, a host, and a port in 1..65535 or none.
     [[nodiscard]] static Result<Url> parse(std::string_view text);
 
-    [[nodiscard]] const std::string& scheme() const noexcept { return scheme_; }      // lower case
-    [[nodiscard]] const std::string& host() const noexcept { return host_; }          // no brackets around IPv6
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }               // the scheme's default if absent
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }          // encoded; "/" when empty
-    [[nodiscard]] const std::string& query() const noexcept { return query_; }        // encoded, without '?'; may be empty
-    [[nodiscard]] const std::string& user_info() const noexcept { return user_info_; }  // decoded "user:password" or empty
+    [[nodiscard]] const std::string& scheme() const noexcept { return scheme_; }  // lower case
+    [[nodiscard]] const std::string& host() const noexcept { return host_; }      // no brackets around IPv6
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }           // the scheme's default if absent
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }      // encoded; "/" when empty
+    [[nodiscard]] const std::string& query() const noexcept { return query_; }    // encoded, without '?'; may be empty
+    [[nodiscard]] const std::string& user_info() const noexcept {
+        return user_info_;
+    }  // decoded "user:password" or empty
     [[nodiscard]] bool is_tls() const noexcept { return scheme_ == "https" || scheme_ == "wss"; }
     [[nodiscard]] bool is_loopback() const;  // localhost, 127.0.0.0/8, ::1
 

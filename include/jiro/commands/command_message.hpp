@@ -50,8 +50,9 @@ struct ParsedMessage {
 // and booleans in parameters are taken by their JSON text.
 [[nodiscard]] ParsedMessage parse_command_message(const nlohmann::json& argument, const MessageLimits& limits = {});
 
-// SHA-256 over instance, command text and parameters, whatever their order: tells a repeated command from another one under
-// the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the message.
+// SHA-256 over instance, command text and parameters, whatever their order: tells a repeated command from another one
+// under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the
+// message.
 using Fingerprint = std::array<unsigned char, 32>;
 [[nodiscard]] Fingerprint fingerprint(const CommandMessage& message);
 

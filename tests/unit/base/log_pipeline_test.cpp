@@ -73,9 +73,11 @@ TEST(LogPipeline, overflow_gives_way_and_is_reported) {
     Memory memory;
     memory.is_open = false;
     const SharedScrubber scrubber;
+    std::uint64_t counted = 0;
     {
         Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory), 16);
         for (int i = 0; i < 1000; ++i) pipeline.post(entry("line " + std::to_string(i)));
+        counted = pipeline.lost();
         memory.open(true);
     }
     std::size_t lost = 0;
@@ -89,6 +91,7 @@ TEST(LogPipeline, overflow_gives_way_and_is_reported) {
         }
     }
     EXPECT_GT(lost, 900U);
+    EXPECT_EQ(counted, lost);
     EXPECT_EQ(shown + lost, 1000U);
     EXPECT_EQ(memory.lines.back(), "line 999");
 }
