@@ -4,6 +4,7 @@
 
 #include "daemon/reload.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/log.hpp"
 
 namespace jiro::daemon {
 
