@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::string_view kMask = "***";
 
-char lower(char c) { return static_cast<char>(std::tolower(static_cast<unsigned char>(c))); }
+// Not std::tolower: that asks the locale, for every character of every line.
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
 
@@ -77,6 +78,17 @@ constexpr std::array kPatterns{
     Pattern{"cookie", Shape::header},
     Pattern{"bearer", Shape::scheme},
 };
+
+// The characters that a pattern's name begins with, in either case: most characters of a line are none of them.
+constexpr auto kBegins = [] {
+    std::array<bool, 256> begins{};
+    for (std::size_t c = 0; c < begins.size(); ++c) {
+        for (const Pattern& pattern : kPatterns) {
+            begins[c] = begins[c] || lower(static_cast<char>(c)) == pattern.name.front();
+        }
+    }
+    return begins;
+}();
 
 bool names_at(std::string_view text, std::size_t at, std::string_view name) {
     if (text.size() - at < name.size()) return false;
@@ -142,6 +154,7 @@ std::string scrub_patterns(std::string_view text) {
     std::string out;
     std::size_t copied = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!kBegins[static_cast<unsigned char>(text[at])]) continue;
         for (const Pattern& pattern : kPatterns) {
             if (lower(text[at]) != pattern.name.front() || !names_at(text, at, pattern.name)) continue;
             const auto value = value_of(pattern, text, at);

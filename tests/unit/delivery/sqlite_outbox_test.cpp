@@ -254,7 +254,7 @@ TEST_F(SqliteOutboxTest, survives_random_damage) {
     fs::copy(settings_.path, originals.path() / "closed.db");
 
     const char* wanted = std::getenv("JIRO_DAMAGE_SEEDS");
-    const unsigned seeds = wanted == nullptr ? 120 : static_cast<unsigned>(std::stoul(wanted));
+    const unsigned seeds = wanted == nullptr ? 60 : static_cast<unsigned>(std::stoul(wanted));
     std::size_t moved_aside = 0;
     for (unsigned seed = 0; seed < seeds; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
