@@ -99,12 +99,13 @@ class Stage:
         drained = time.monotonic() - started
         time.sleep(0.2)
         self.load.stop()
-        verdict = Verdict(self.name, self.kills, self.load, self.grpc, self.runs, drained)
-        if not verdict.good:
-            print(self.client.tail(15), flush=True)
         self.client.kill()
         self.hub.stop()
         self.grpc.stop()
+        time.sleep(0.2)  # threads of both servers may still be noting what they had read
+        verdict = Verdict(self.name, self.kills, self.load, self.grpc, self.runs, drained)
+        if not verdict.good:
+            print(self.client.tail(15), flush=True)
         if self.arguments.keep or (not verdict.good and not self.arguments.memory):
             print(f"  state kept in {self.directory.path}")
         else:
