@@ -126,7 +126,7 @@ Task<> Courier::Impl::fetch() {
         const auto hastened = co_await outbox_.hasten();
         if (!hastened) wants_hasten_ = true;
     }
-    if (!has_backlog_ || window <= in_flight_ || ready_.size() >= window || !has_room()) co_return;
+    if (!has_backlog_ || window <= in_flight_ || rows_ready() >= window || !has_room_for_rows()) co_return;
     const std::size_t limit = gate_.state() == ChannelState::open ? kFetch : 1;
     has_backlog_ = false;  // unless somebody says so while the rows are read
     auto rows = co_await outbox_.due(limit);
@@ -135,9 +135,10 @@ Task<> Courier::Impl::fetch() {
         co_return;
     }
     if (!rows->empty()) has_backlog();
+    auto place = unsaved_ > 0 ? ready_.begin() : ready_.end();
     for (auto& row : *rows) {
-        Parcel parcel{std::move(row), true};
-        take(std::move(parcel));
+        bytes_in_hand_ += row.message->size();
+        place = std::next(ready_.insert(place, Parcel{std::move(row), true}));
     }
     if (has_backlog_) co_return;
     const auto due = co_await outbox_.next_due();
@@ -257,6 +258,17 @@ void Courier::Impl::keep_unsaved(Parcel parcel) {
     if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;
     change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
     take(std::move(parcel));
+}
+
+// What is only in memory does not keep the outbox's rows waiting: they are owed, and a full outbox has room again only
+// when they are delivered. Otherwise a flood of commands, each of which it refuses, would keep it full for ever.
+std::size_t Courier::Impl::rows_ready() const {
+    if (unsaved_ == 0) return ready_.size();
+    return static_cast<std::size_t>(std::ranges::count_if(ready_, &Parcel::is_stored));
+}
+
+bool Courier::Impl::has_room_for_rows() const {
+    return has_room() || (unsaved_ >= in_hand() / 2 && bytes_in_hand_ < kMaxBytesInHand);
 }
 
 bool Courier::Impl::has_room() const { return in_hand() < kMaxInHand && bytes_in_hand_ < kMaxBytesInHand; }

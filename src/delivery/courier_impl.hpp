@@ -62,6 +62,8 @@ class Courier::Impl {
     void put_off(Parcel parcel, Duration delay);
     void has_backlog() { has_backlog_ = true; }
     [[nodiscard]] bool has_room() const;
+    [[nodiscard]] std::size_t rows_ready() const;
+    [[nodiscard]] bool has_room_for_rows() const;
     [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_; }
     [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
     [[nodiscard]] Duration age_of(const DueRow& row) const;

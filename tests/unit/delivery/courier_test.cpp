@@ -379,6 +379,21 @@ TEST_F(CourierTest, sends_what_could_not_be_stored) {
     EXPECT_EQ(courier_->figures().discarded, 0U);
 }
 
+// What lies in the outbox is owed and goes before refusals that found no room in it, however many: else it stays full.
+TEST_F(CourierTest, lets_the_outbox_go_before_what_it_had_no_room_for) {
+    auto& disk = use_full_outbox();
+    sender_.latency = 1s;
+    start();
+    finish("first");
+    leave_behind("owed");
+    courier_->notify();
+    disk.is_full = true;
+    for (int i = 0; i < 1023; ++i) finish("refused-" + std::to_string(i));
+    advance(1500ms);
+    ASSERT_GE(sender_.sent.size(), 2U);
+    EXPECT_EQ(sender_.sent[1].id, "owed");
+}
+
 // With the disk full and the server away, the result is kept in memory and stored once there is room: the same bytes,
 // once.
 TEST_F(CourierTest, stores_later_what_could_not_be_stored) {
