@@ -22,7 +22,7 @@ static int wanted(int is_sync) {
     return only_sync && !is_sync ? 0 : atoi(only_sync ? text + 5 : text);
 }
 
-static int fails(int descriptor, int is_sync) {
+static int fault_of(int descriptor, int is_sync) {
     char link[64];
     char target[4096];
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
@@ -31,13 +31,19 @@ static int fails(int descriptor, int is_sync) {
     target[size] = '\0';
     const char* name = strrchr(target, '/');
     if (name == NULL || (strcmp(name, "/outbox.db") != 0 && strcmp(name, "/outbox.db-wal") != 0)) return 0;
-    const int error = wanted(is_sync);
-    if (error != 0) errno = error;
+    return wanted(is_sync);
+}
+
+// SQLite looks at errno later: a call that does not fail leaves it alone.
+static int fails(int descriptor, int is_sync) {
+    const int before = errno;
+    const int error = fault_of(descriptor, is_sync);
+    errno = error != 0 ? error : before;
     return error != 0;
 }
 
-#define REAL(type, name, ...)                           \
-    static type (*real)(__VA_ARGS__);                   \
+#define REAL(type, name, ...)         \
+    static type (*real)(__VA_ARGS__); \
     if (real == NULL) *(void**)&real = dlsym(RTLD_NEXT, name)
 
 ssize_t pwrite64(int descriptor, const void* data, size_t size, off64_t at) {

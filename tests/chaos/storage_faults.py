@@ -93,7 +93,7 @@ def damaged_files(arguments, seeds):
             old.unlink()
         if files:
             damage(dice.choice(files), dice)
-    verdict = stage.finish()
+    verdict = stage.finish(bound=10)
     verdict.lost, verdict.run_twice, verdict.conflicting, verdict.false_success = [], [], [], []
     verdict.failures += failed
     return verdict
@@ -121,10 +121,10 @@ def fill(folder):
 
 def disk_full(arguments, times):
     """Filled while the daemon works, and emptied again; killed while it is full every third time."""
-    with small_disk("size=24m") as disk:
+    with small_disk("size=64m") as disk:
         if disk is None:
             return left_out("disk full", "the right to mount")
-        stage = Stage("disk full", arguments, state=disk)
+        stage = Stage("disk full", arguments, state=disk, outstanding=100)
         trouble = Trouble(stage, "disk full", ["no space left for the outbox", "little space left"])
         stage.start()
         for number in rounds(arguments, times):
@@ -190,7 +190,7 @@ def failing_disk(arguments, times):
     compiler = shutil.which("cc")
     if compiler is None:
         return left_out("failing disk", "a C compiler")
-    stage = Stage("failing disk", arguments, config={"Outbox": {"Durability": "power"}})
+    stage = Stage("failing disk", arguments, outstanding=100, config={"Outbox": {"Durability": "power"}})
     shim, control = stage.directory / "shim.so", stage.directory / "disk"
     source = pathlib.Path(__file__).with_name("disk_shim.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(source), "-ldl"], check=True)
