@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills the real daemon under load, again and again, breaks what it stands on, and checks that it kept its promise (oracle.py).
 
-    JIRO_CLIENT=build/chaos/src/jiro-client tests/chaos/chaos.py            short form, for CI (about 3 minutes on two cores)
+    JIRO_CLIENT=build/chaos/src/jiro-client tests/chaos/chaos.py            short form, for CI (about 4 minutes on two cores)
     ... chaos.py --long                                                     the long form: hours
     ... chaos.py --only random-kill --kills 50 --seed 7 --keep              one fault; --keep leaves the state folder
     ... chaos.py --memory --only random-kill                                outbox in memory: exit code 0 if the oracle sees the
@@ -43,7 +43,7 @@ FAULTS = [
     ("newer schema", newer_schema, 1, 20),
     ("second daemon", second_daemon, 2, 20),
 ]
-CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM = 30, 1000
+CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM = 20, 1000
 
 
 def plan(arguments):
