@@ -81,6 +81,12 @@ void OutboxStore::prepare_file() {
     if (settings_.max_pages > 0) database_.execute("PRAGMA max_page_count = " + std::to_string(settings_.max_pages));
 }
 
+void OutboxStore::settle() {
+    if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
+        throw StorageError(errc::storage_io, "the log cannot be written into the database");
+    }
+}
+
 // The version stands twice, in the header and in a row, so that a damaged header is not taken for a newer program's
 // file.
 void OutboxStore::check_schema() {

@@ -56,6 +56,9 @@ class OutboxStore {
     void commit();
     void roll_back() noexcept;
 
+    // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
+    void settle();
+
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered();
     [[nodiscard]] bool has_free_pages();  // false at the database's own page limit

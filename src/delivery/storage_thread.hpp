@@ -78,6 +78,7 @@ class StorageThread {
     // Of the storage thread only.
     std::optional<Error> closed_because_;
     std::string lasting_problem_;  // what an operator should know until the next start
+    bool must_settle_ = false;     // a flush may have failed: what is in the file may not be on the disk
     bool is_full_ = false;
     bool is_low_ = false;
     bool has_more_to_sweep_ = false;

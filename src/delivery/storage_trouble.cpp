@@ -31,8 +31,11 @@ Result<> StorageThread::open_store() {
     }
     try {
         store_ = std::make_unique<OutboxStore>(settings_, held_);
+        if (must_settle_) store_->settle();
+        must_settle_ = false;
     } catch (const StorageError& error) {
         if (error.code != errc::storage_corrupt) {
+            store_.reset();
             if (error.code == errc::storage_full) files_.drop_ballast();
             return fail(Error(error.code, settings_.path.string() + ": " + error.what()));
         }
@@ -55,9 +58,12 @@ void StorageThread::recover_from(errc code, const std::string& what) {
         default:
             break;
     }
-    // After a failed write or sync nobody knows what is on the disk: believe only what a new handle reads.
+    // After a failed write or sync nobody knows what is on the disk: believe only what a new handle reads, and only
+    // after it has been written again. The system may have dropped what it could not flush, and a second flush says
+    // nothing.
     logger.error("The outbox failed and is opened anew", {{"error", what}});
     store_.reset();
+    must_settle_ = true;
     (void)open_store();
 }
 
