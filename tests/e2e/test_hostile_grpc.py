@@ -67,6 +67,7 @@ class HostileGrpcTest(DaemonTest):
         link = self.start_all(config={"Grpc": {"TimeoutMs": 1500}}, behaviour=None)
         link.command("echo before", "before")
         self.result("before")
+        self.client.wait_status(lambda s: s["delivery"]["delivered"] == 1, "the answer to it has arrived")
         self.grpc.raw = raw
         self.grpc.listener.drop_connections()
         link.command("echo a", "a")
