@@ -59,8 +59,8 @@ Task<CommandResult> CommandScope::result() {
             co_return CommandResult::failed("not run: the journal cannot note its start: " +
                                             journalled.error().message);
         }
-        if (command_->cancel_reason) co_return cancelled({});  // while the journal was writing
     }
+    if (command_->cancel_reason) co_return cancelled({});  // before the handler could hear of it
     auto outcome = co_await run_handler();
     co_return checked(std::move(outcome));
 }
