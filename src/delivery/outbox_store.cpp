@@ -13,8 +13,6 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
-constexpr std::int64_t kSchemaVersion = 1;
 constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 
 // Times are milliseconds since 1970. States are words: a flipped bit makes no other state. receipt_sum is CRC-32C over

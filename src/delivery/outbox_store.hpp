@@ -3,6 +3,7 @@
 // counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_operator.cpp: by hand).
 // Used on the storage thread, between begin() and commit() or roll_back(). Throws StorageError.
 
+#include <cstdint>
 #include <memory>
 #include <unordered_set>
 
@@ -11,6 +12,9 @@
 #include "jiro/delivery/settings.hpp"
 
 namespace jiro::delivery {
+
+inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
+inline constexpr std::int64_t kSchemaVersion = 1;
 
 struct OutboxCounts {
     std::uint64_t pending = 0;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <memory>
 
+#include "delivery/outbox_store.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -15,9 +16,6 @@ namespace jiro::delivery {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kApplicationId = 0x4A49524F;  // as in outbox_store.cpp
-constexpr std::int64_t kKnownSchema = 1;
 
 using Database = std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)>;
 using Query = std::unique_ptr<sqlite3_stmt, decltype(&sqlite3_finalize)>;
@@ -90,10 +88,10 @@ Result<OutboxProbe> probe_outbox(const fs::path& path) {
     if (*application == 0 && *schema == 0 && probe.has_log) return probe;  // all of it is still in the log
     if (*application != kApplicationId) return Error(errc::storage_corrupt, path.string() + " is not an outbox");
     probe.schema = *schema;
-    if (*schema > kKnownSchema) {
+    if (*schema > kSchemaVersion) {
         return Error(errc::newer_schema, path.string() + " was written by a newer version of jiro-client (schema " +
                                              std::to_string(*schema) + ", this one knows " +
-                                             std::to_string(kKnownSchema) + ")");
+                                             std::to_string(kSchemaVersion) + ")");
     }
     struct Count {
         std::uint64_t& value;
