@@ -23,7 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         check(parsed.message.command_sync_id.size() <= limits.command_sync_id_bytes, "the id is within its limit");
         check(parsed.message.command.size() <= limits.command_bytes, "the text is within its limit");
         check(parsed.message.parameters.size() <= limits.parameter_count, "so are the parameters");
-        const auto again = parse_command_message(nlohmann::json::parse(to_json(parsed.message)), limits);
+        // As a string: an object that was parsed before has its parameters sorted.
+        const auto again = parse_command_message(nlohmann::json(to_json(parsed.message)), limits);
         check(!again.error && again.message == parsed.message, "what was written reads the same");
         check(fingerprint(again.message) == fingerprint(parsed.message), "it is the same command");
     }
