@@ -1,0 +1,54 @@
+"""More commands than the machine can run: each gets its one outcome, and the hub hears the daemon's pings meanwhile."""
+
+import time
+import unittest
+
+from harness.case import DaemonTest, seconds, wait_until
+
+PING = 6
+INTERVAL = seconds(1.0)
+
+
+class OverloadTest(DaemonTest):
+    def test_every_command_gets_its_outcome_and_pings_go_out_on_time(self):
+        heard = []
+        self.start_hub()
+        self.start_grpc()
+        self.hub.on_record = lambda connection, record: heard.append((time.monotonic(), record["type"]))
+        self.start_client(config={
+            "WebSocket": {"KeepAliveIntervalMs": int(INTERVAL * 1000)},
+            "Commands": {
+                "MaxConcurrent": 16,
+                "MaxQueued": 40,
+                "Exec": {
+                    "burn": {"Program": "while :; do :; done", "Shell": True, "TimeoutMs": 1500, "KillGraceMs": 200},
+                    "flood": {"Program": "head -c 30000000 /dev/zero | tr '\\0' x", "Shell": True, "MaxOutputBytes": 50_000},
+                },
+            },
+        })
+        link = self.connection()
+        texts = ["burn", "flood", "echo hello", "no-such-command"]
+        sent = {}
+        for number in range(400):  # about five seconds' worth, and never a pause long enough for the queue to empty
+            sent[f"id-{number}"] = texts[number % len(texts)]
+            link.command(sent[f"id-{number}"], f"id-{number}")
+            time.sleep(0.0125)
+        wait_until(lambda: len(self.grpc.accepted) == len(sent), "every command has its outcome", 60,
+                   context=lambda: f"{len(self.grpc.accepted)} of {len(sent)}\n{self.client.tail()}")
+
+        busy = [sync_id for sync_id, message in self.grpc.accepted.items() if "busy" in message.response]
+        self.assertTrue(busy, "the daemon was never overloaded: the test shows nothing")
+        self.assertLess(len(busy), len(sent))
+        for sync_id in busy:
+            self.assertFalse(self.grpc.accepted[sync_id].is_success)
+        self.assertEqual(len(self.hub.connections), 1, "the connection was lost")
+        self.assertIn(PING, [kind for _, kind in heard])
+        # A hub gives up after two intervals without a word, as ASP.NET Core's defaults do (15 s and 30 s).
+        times = [at for at, _ in heard]
+        longest = max(later - earlier for earlier, later in zip(times, times[1:]))
+        self.assertLess(longest, 2 * INTERVAL)
+        self.assert_serves(link)
+
+
+if __name__ == "__main__":
+    unittest.main()
