@@ -41,7 +41,7 @@ constexpr auto kDrainLimit = 60s;  // for what runs when the daemon is told to s
 constexpr auto kDeliverLimitOnDisk =
     5s;                            // what is not delivered by then is in the outbox, and goes out after the restart
 constexpr auto kSettleLimit = 2s;  // for cancelled commands to be settled
-constexpr auto kStopBudget = 75s;  // all of the above and the hub's close, as told to systemd
+constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
@@ -74,6 +74,7 @@ struct Application::Parts {
     Task<> report_status();
     Task<> feed_watchdog();
     Task<> stop_on_signal();
+    [[nodiscard]] std::chrono::seconds deliver_limit() const;
     Task<> finish_what_is_in_hand();
     void connection_changed(const signalr::StateChange& change);
 
@@ -280,6 +281,9 @@ Task<> Application::Parts::feed_watchdog() {
     const auto interval = ServiceNotifier::watchdog_interval();
     if (!interval) co_return;
     for (;;) {
+        // There and back through the storage thread: a loop that hangs on either side is not fed. Its answer, even an
+        // error, is progress.
+        static_cast<void>(co_await outbox->next_due());
         notifier.watchdog();
         co_await clock.sleep_for(*interval);
     }
@@ -291,7 +295,7 @@ Task<> Application::Parts::stop_on_signal() {
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.complaint());  // not at the next turn: now
-    notifier.extend_timeout(kStopBudget);
+    notifier.extend_timeout(kDrainLimit + kSettleLimit + deliver_limit() + kCloseLimit);
     dispatcher.request_stop();
 
     auto finishing = finish_what_is_in_hand();
@@ -304,14 +308,18 @@ Task<> Application::Parts::stop_on_signal() {
     }
 }
 
+std::chrono::seconds Application::Parts::deliver_limit() const {
+    return persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
+}
+
 Task<> Application::Parts::finish_what_is_in_hand() {
     if (!co_await dispatcher.drain(clock.now() + kDrainLimit)) {
         logger.warn("Commands still run after the time limit for stopping; they are cancelled");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);
     }
-    const Duration deliver_limit = persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
-    if (!co_await courier.drain(clock.now() + deliver_limit)) {
+    const auto give_up_at = clock.now() + deliver_limit();  // named: g++ 12 breaks the frame with it in the condition
+    if (!co_await courier.drain(give_up_at)) {
         logger.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered",
                   {{"count", outbox->figures().pending},

@@ -39,7 +39,7 @@ void ServiceNotifier::watchdog() { notify("WATCHDOG=1"); }
 std::optional<std::chrono::microseconds> ServiceNotifier::watchdog_interval() {
     std::uint64_t limit = 0;
     if (sd_watchdog_enabled(0, &limit) <= 0) return std::nullopt;
-    return std::chrono::microseconds(limit / 2);
+    return std::chrono::microseconds(limit / 3);
 }
 
 }  // namespace jiro::daemon

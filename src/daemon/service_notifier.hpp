@@ -20,7 +20,7 @@ class ServiceNotifier {
     void extend_timeout(std::chrono::microseconds time);
 
     void watchdog();
-    // How often `watchdog` must be called: half of WatchdogSec. Empty when the unit has no watchdog.
+    // How often `watchdog` must be called: a third of WatchdogSec. Empty when the unit has no watchdog.
     [[nodiscard]] static std::optional<std::chrono::microseconds> watchdog_interval();
 
   private:

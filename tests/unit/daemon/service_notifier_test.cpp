@@ -74,12 +74,12 @@ TEST_F(ServiceNotifierTest, reloading_carries_the_monotonic_time) {
     EXPECT_THAT(seen().value_or(""), ::testing::MatchesRegex("RELOADING=1\nMONOTONIC_USEC=[0-9]+"));
 }
 
-TEST_F(ServiceNotifierTest, watchdog_is_due_at_half_the_limit) {
+TEST_F(ServiceNotifierTest, watchdog_is_due_at_a_third_of_the_limit) {
     EXPECT_EQ(ServiceNotifier::watchdog_interval(), std::nullopt);
 
     setenv("WATCHDOG_USEC", "30000000", 1);
 
-    EXPECT_EQ(ServiceNotifier::watchdog_interval(), std::chrono::seconds(15));
+    EXPECT_EQ(ServiceNotifier::watchdog_interval(), std::chrono::seconds(10));
 }
 
 }  // namespace
