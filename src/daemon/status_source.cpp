@@ -162,6 +162,8 @@ monitor::OutboxStatus StatusSource::outbox() const {
     outbox.dead_letters = figures.dead_letters;
     outbox.bytes = figures.bytes;
     outbox.writable = figures.writable;
+    outbox.storage_errors = figures.storage_errors;
+    outbox.ballast_present = figures.has_ballast;
     if (figures.oldest_undelivered) {
         const auto age = parts_.clock.wall_now() - *figures.oldest_undelivered;
         outbox.oldest_age_seconds = std::max(0.0, std::chrono::duration<double>(age).count());
@@ -176,6 +178,8 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.attempts = figures.attempts;
     delivery.retries = figures.retries;
     delivery.channel = to_channel(figures.channel);
+    if (figures.next_probe)
+        delivery.next_attempt_seconds = std::max(0.0, seconds(*figures.next_probe - parts_.clock.now()));
     delivery.last_error = figures.channel_reason.empty() ? figures.last_error : figures.channel_reason;
     for (const auto& [code, count] : calls_) delivery.attempts_by_status.emplace_back(to_string(code), count);
     return delivery;

@@ -216,8 +216,10 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
     }
     if (!has_changed) {
         if (was == ChannelState::open) {
-            logger.warn("Result not delivered, trying again",
-                        {{"grpc_status", to_string(answer.code)}, {"reason", decision.reason}});
+            logger.warn("Result not delivered, trying again", {{"command_sync_id", parcel.row.id},
+                                                               {"attempt", parcel.row.attempts + 1},
+                                                               {"grpc_status", to_string(answer.code)},
+                                                               {"reason", decision.reason}});
         }
         return;
     }
@@ -251,6 +253,8 @@ void Courier::Impl::update_channel_figures() {
     change_figures([this](CourierFigures& figures) {
         figures.channel = gate_.state();
         figures.channel_reason = gate_.reason();
+        figures.next_probe.reset();
+        if (gate_.state() != ChannelState::open) figures.next_probe = gate_.next_probe();
     });
 }
 

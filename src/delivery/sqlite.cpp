@@ -8,6 +8,24 @@ namespace jiro::delivery {
 
 namespace {
 
+// SQLite tells a full disk by ENOSPC alone; what a quota refuses is an error of writing to it, and its errno, which
+// sqlite3_system_errno loses while tidying up, stands with the file. It stays there after later successes, so any other
+// number beside it means another failure.
+bool is_over_quota(sqlite3* database, int result) {
+    if (result != SQLITE_IOERR_WRITE) return false;
+    bool is_over = false;
+    for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
+        sqlite3_file* file = nullptr;
+        int number = 0;
+        if (sqlite3_file_control(database, "main", which, &file) != SQLITE_OK) continue;
+        if (file == nullptr || file->pMethods == nullptr) continue;
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &number);
+        if (number != 0 && number != EDQUOT) return false;
+        is_over = is_over || number == EDQUOT;
+    }
+    return is_over;
+}
+
 errc code_of(sqlite3* database, int result) {
     const int system = database == nullptr ? 0 : sqlite3_system_errno(database);
     switch (result & 0xFF) {
@@ -28,7 +46,7 @@ errc code_of(sqlite3* database, int result) {
         default:
             break;
     }
-    if (system == ENOSPC || system == EDQUOT) return errc::storage_full;
+    if (system == ENOSPC || system == EDQUOT || is_over_quota(database, result)) return errc::storage_full;
     if (system == EROFS || system == EACCES || system == EPERM) return errc::storage_read_only;
     return errc::storage_io;
 }

@@ -79,6 +79,7 @@ class StorageThread {
     std::optional<Error> closed_because_;
     std::string lasting_problem_;  // what an operator should know until the next start
     bool must_settle_ = false;     // a flush may have failed: what is in the file may not be on the disk
+    std::uint64_t storage_errors_ = 0;
     bool is_full_ = false;
     bool is_low_ = false;
     bool has_more_to_sweep_ = false;

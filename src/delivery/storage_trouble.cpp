@@ -18,6 +18,7 @@ constexpr auto kRebuildAgain = 60s;
 Result<> StorageThread::open_store() {
     next_open_ = std::chrono::steady_clock::now() + kOpenAgain;
     const auto fail = [this](const Error& error) -> Result<> {
+        ++storage_errors_;
         if (!closed_because_ || closed_because_->message != error.message) {
             logger.error("The outbox cannot be opened: no command is taken until it can",
                          {{"path", settings_.path.string()}, {"error", error.message}});
@@ -50,6 +51,7 @@ Result<> StorageThread::open_store() {
 }
 
 void StorageThread::recover_from(errc code, const std::string& what) {
+    ++storage_errors_;
     switch (code) {
         case errc::storage_full:
             return note_full(what);

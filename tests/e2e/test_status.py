@@ -97,6 +97,16 @@ class StatusValuesTest(DaemonTest):
         self.assertRegex(json.dumps(status["recentErrors"]), "Logging.Level")
         self.assertIn("the last reload was refused", status["degraded"])
 
+    def test_while_the_result_server_is_away_it_says_when_it_tries_again(self):
+        self.start_hub()
+        self.start_client(grpc_url="http://127.0.0.1:1", config={"Grpc": {"RetryDelayMs": 20, "MaxRetryDelayMs": 5000}})
+        for number in range(8):
+            self.connection().command("echo a", f"id-{number}")
+        status = self.client.wait_status(lambda s: s["delivery"]["channel"] == "probing", "it probes", within=20)
+        self.assertIsInstance(status["delivery"]["nextAttemptSeconds"], (int, float))
+        self.assertEqual(status["outbox"]["storageErrors"], 0)
+        self.assertIn("jiro_outbox_ballast_present 1", self.client.get("/metrics")[1])
+
     def test_an_old_result_degrades(self):
         self.start_hub()
         self.start_client(grpc_url="http://127.0.0.1:1")

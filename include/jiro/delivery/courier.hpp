@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "jiro/base/clock.hpp"
@@ -41,8 +42,9 @@ struct CourierFigures {
     std::uint64_t discarded = 0;     // of these, lost because too many waited
     std::uint64_t in_flight = 0;
     ChannelState channel = ChannelState::open;
-    std::string channel_reason;  // why it is not open
-    std::string last_error;      // of the latest failed attempt; empty when none failed yet
+    std::string channel_reason;           // why it is not open
+    std::optional<TimePoint> next_probe;  // when it is not open
+    std::string last_error;               // of the latest failed attempt; empty when none failed yet
 };
 
 struct Delivery {

@@ -126,6 +126,8 @@ struct OutboxFigures {
     std::uint64_t remembered = 0;                // delivered, kept for de-duplication
     std::uint64_t bytes = 0;                     // of payloads and messages, without those of delivered rows
     std::optional<WallTime> oldest_undelivered;  // when its command ended
+    std::uint64_t storage_errors = 0;            // operations of the storage that failed, in this process
+    std::optional<bool> has_ballast;             // the reserve for a full disk; nothing: this outbox keeps none
     bool writable = false;
     std::string problem;  // why not writable, or what an operator should know; else empty
 };

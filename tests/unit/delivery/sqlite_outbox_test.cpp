@@ -202,6 +202,7 @@ TEST_F(SqliteOutboxTest, refuses_to_touch_a_newer_database) {
     open();
     EXPECT_FALSE(figures().writable);
     EXPECT_THAT(figures().problem, HasSubstr("newer"));
+    EXPECT_GE(figures().storage_errors, 1u);
     EXPECT_EQ(admit("a"), Admission::refused);
     EXPECT_EQ(last_reason_->code, errc::newer_schema);
     EXPECT_EQ(finish("a").error().code, errc::newer_schema);
