@@ -74,6 +74,20 @@ class InstallTest(SystemTest):
         self.assertEqual((status["successfulCommands"], status["delivery"]["delivered"]), (1, 1))
 
 
+    def test_4_status_for_everybody(self):
+        """A user who may not read the configuration, and root while the file is broken, still see what the daemon does."""
+        nobody = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--")
+        done = self.machine.run(*nobody, "jiro-client", "status")
+        self.assertIn("Connected", done.stdout)
+        self.assertIn("asking the daemon at 127.0.0.1:9470 instead", done.stderr)
+        self.machine.run("cp", CONFIG, "/root/kept.yaml")
+        self.machine.shell(f"echo nonsense >> {CONFIG}")
+        done = self.machine.run("jiro-client", "status")
+        self.assertIn("Connected", done.stdout)
+        self.assertIn(f"{CONFIG}:", done.stderr)
+        self.machine.shell(f"cat /root/kept.yaml > {CONFIG}")
+
+
 class UnitsTest(SystemTest):
     UNITS = ("jiro-client.service", "jiro-client@one.service")
     MOST_EXPOSURE = 15  # tenths

@@ -12,7 +12,6 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-constexpr auto kDefaultConfigFile = "/etc/jiro/config.yaml";
 
 std::vector<std::pair<std::string, std::string>> split_parameters(const std::vector<std::string>& texts) {
     std::vector<std::pair<std::string, std::string>> parameters;

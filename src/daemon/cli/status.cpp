@@ -1,10 +1,13 @@
 #include <chrono>
 #include <iostream>
+#include <optional>
+#include <string>
 
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/watch.hpp"
+#include "daemon/control_socket.hpp"
 #include "jiro/monitor/status.hpp"
 #include "jiro/monitor/status_client.hpp"
 
@@ -15,6 +18,28 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kAnswerLimit = 5s;
+
+// Where a daemon answers whose file this user may not read (it holds secrets) or whose file is broken by now: first its
+// sockets, then, for the default file, the default address. Nothing when nobody answers there.
+std::optional<monitor::Listen> find_without_file(const std::string& config_file,
+                                                 const config::Environment& environment) {
+    auto candidates = control_candidates(config_file, environment);
+    if (config_file == kDefaultConfigFile) candidates.push_back(monitor::Settings{}.listen);
+    for (const auto& candidate : candidates) {
+        if (monitor::get(candidate, "/healthz", kAnswerLimit)) return candidate;
+    }
+    return std::nullopt;
+}
+
+// Nothing after it was printed why.
+std::optional<monitor::Listen> where_to_ask(const std::string& config_file) {
+    const auto environment = config::process_environment();
+    const auto config = load_config_or_complain(config_file, environment);
+    if (config) return config->monitoring.listen;
+    auto found = find_without_file(config_file, environment);
+    if (found) std::cerr << "jiro-client: asking the daemon at " << monitor::to_string(*found) << " instead\n";
+    return found;
+}
 
 int report_readiness(const monitor::Listen& listen) {
     const auto answer = monitor::get(listen, "/readyz", kAnswerLimit);
@@ -43,12 +68,11 @@ int show(const monitor::Listen& listen, bool as_json) {
 }  // namespace
 
 int status(const StatusOptions& options) {
-    const auto config = load_config_or_complain(options.config_file, config::process_environment());
-    if (!config) return ExitCode::bad_configuration;
-    const auto& listen = config->monitoring.listen;
-    if (options.ready_only) return report_readiness(listen);
-    if (options.watch) return watch_status(listen, options.json ? WatchForm::machines : WatchForm::people);
-    return show(listen, options.json);
+    const auto listen = where_to_ask(options.config_file);
+    if (!listen) return ExitCode::bad_configuration;
+    if (options.ready_only) return report_readiness(*listen);
+    if (options.watch) return watch_status(*listen, options.json ? WatchForm::machines : WatchForm::people);
+    return show(*listen, options.json);
 }
 
 }  // namespace jiro::daemon::cli

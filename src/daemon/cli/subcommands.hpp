@@ -10,6 +10,8 @@
 
 namespace jiro::daemon::cli {
 
+inline constexpr auto kDefaultConfigFile = "/etc/jiro/config.yaml";
+
 struct RunOptions {
     std::string config_file;
 };
