@@ -1,6 +1,8 @@
 #include "jiro/base/log.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 
 #include "base/log_pipeline.hpp"
 
@@ -44,7 +46,10 @@ Entry make_entry(Level level, std::string_view component, Event event, std::stri
     entry.component = component;
     entry.event_id = event.id;
     entry.message = message;
-    entry.fields.assign(fields.begin(), fields.end());
+    entry.fields.reserve(fields.size());
+    // An empty value says nothing.
+    std::ranges::copy_if(fields, std::back_inserter(entry.fields),
+                         [](const Field& field) { return !field.value.empty(); });
     return entry;
 }
 
