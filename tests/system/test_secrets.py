@@ -53,6 +53,7 @@ class SecretsTest(SystemTest):
         self.hub.send("sysinfo")
         self.hub.ask("misbehave", "refuse", "401", "next=1")  # the reason of a failure is where secrets like to hide
         self.hub.ask("misbehave", "drop")
+        self.service.wait_for_status("401")  # before it, the reload would find nothing to try again
         self.service("reload")
         self.hub.wait_client()
         self.machine.run("sh", "-c", "echo nonsense >> /etc/jiro/config.yaml")
