@@ -6,6 +6,8 @@ import pathlib
 import re
 import subprocess
 
+from .machine import CannotBoot
+
 # What a small server has beyond Debian's `minbase`. No procps, no curl: a dependency that the packages forget shows here.
 BASE = ("systemd", "systemd-sysv", "dbus")
 SUITE = "bookworm"
@@ -42,6 +44,8 @@ def make(packages, cache):
             env={**os.environ, "TMPDIR": str(scratch)},
         )
         new.rename(tar)
+    except subprocess.CalledProcessError as error:
+        raise CannotBoot(f"no Debian file system could be made (exit code {error.returncode}); is a mirror in reach?") from error
     finally:
         subprocess.run(["umount", "-q", scratch], check=False)
         scratch.rmdir()
