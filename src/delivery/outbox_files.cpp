@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <thread>
 
 #include "jiro/base/log.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -18,6 +19,7 @@ namespace jiro::delivery {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 inline const log::Logger logger{"outbox"};
 
 constexpr std::uint64_t kFewInodes = 8;
@@ -30,6 +32,15 @@ Error system_error(const std::string& what, const fs::path& path, int number) {
 }
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }
+
+// `jiro-client doctor` looks at the lock by taking it for an instant: another daemon holds it longer than that.
+bool lock_patiently(int descriptor) {
+    for (int i = 0; i < 10; ++i) {
+        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+        std::this_thread::sleep_for(20ms);
+    }
+    return false;
+}
 
 }  // namespace
 
@@ -50,7 +61,7 @@ Result<> OutboxFiles::prepare() {
     if (lock_ < 0) {
         int descriptor = -1;
         if (auto created = create(with_suffix(path_, ".lock"), descriptor); !created) return created;
-        if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        if (!lock_patiently(descriptor)) {
             close(descriptor);
             return Error(errc::in_use, "the outbox " + path_.string() + " is in use by another jiro-client");
         }

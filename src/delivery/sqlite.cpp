@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <filesystem>
 
 namespace jiro::delivery {
 
@@ -55,6 +56,17 @@ void check(sqlite3* database, int result) {
     if (result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE) return;
     std::string text = database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database);
     throw StorageError(code_of(database, result), text + " (SQLite " + std::to_string(result) + ")");
+}
+
+std::string immutable_uri(const std::string& path) {
+    std::string uri = "file:";
+    for (const char c : std::filesystem::absolute(path).string()) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool has_meaning = c == '%' || c == '?' || c == '#';
+        constexpr std::string_view kHex = "0123456789ABCDEF";
+        has_meaning ? uri.append({'%', kHex[byte >> 4U], kHex[byte & 15U]}) : uri.append(1, c);
+    }
+    return uri + "?immutable=1";
 }
 
 }  // namespace
@@ -113,8 +125,11 @@ void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_b
 
 Connection::Connection(const std::string& path, Mode mode) {
     // Not SQLITE_OPEN_NOFOLLOW: it also refuses links in the folders above, and systemd's DynamicUser makes one.
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    const int result = sqlite3_open_v2(path.c_str(), &database_, flags, nullptr);
+    const bool is_immutable = mode == Mode::immutable;
+    const int access = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
+    const int flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const auto name = is_immutable ? immutable_uri(path) : path;
+    const int result = sqlite3_open_v2(name.c_str(), &database_, flags, nullptr);
     if (result != SQLITE_OK) {
         std::string text = database_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database_);
         const errc code = code_of(database_, result);

@@ -81,7 +81,11 @@ class Cursor {
 
 class Connection {
   public:
-    enum class Mode { read_write, evidence };  // evidence: read a damaged file without changing it
+    enum class Mode {
+        read_write,
+        evidence,   // reads a damaged file and its log without changing them
+        immutable,  // reads the file alone: no lock, no log, no shared memory; nobody may write meanwhile
+    };
 
     Connection(const std::string& path, Mode mode);
     ~Connection();

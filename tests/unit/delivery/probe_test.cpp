@@ -1,9 +1,13 @@
 #include "jiro/delivery/probe.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <thread>
 
 #include "delivery/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -66,6 +70,23 @@ TEST_F(OutboxProbeTest, sees_who_has_it_open) {
     }
     EXPECT_EQ(is_in_use(path_).value(), false);
     EXPECT_TRUE(open());
+}
+
+// A daemon that starts while somebody looks waits for the look to end.
+TEST_F(OutboxProbeTest, looking_keeps_no_daemon_from_starting) {
+    make_outbox();
+    std::jthread looker([lock = path_.string() + ".lock"](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            const int descriptor = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+            flock(descriptor, LOCK_SH | LOCK_NB);
+            close(descriptor);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+    });
+    for (int i = 0; i < 50; ++i) {
+        const auto outbox = open();
+        EXPECT_TRUE(outbox) << outbox.error().message;
+    }
 }
 
 TEST_F(OutboxProbeTest, names_what_is_wrong) {
