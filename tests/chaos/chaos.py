@@ -43,7 +43,7 @@ FAULTS = [
     ("newer schema", newer_schema, 1, 20),
     ("second daemon", second_daemon, 2, 20),
 ]
-CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM = 20, 1000
+CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM = 100, 1000
 
 
 def plan(arguments):
