@@ -47,6 +47,8 @@ errc code_of(sqlite3* database, int result) {
         default:
             break;
     }
+    // Whatever the number is: what could not be flushed must be written again, room or not.
+    if (result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC) return errc::storage_io;
     if (system == ENOSPC || system == EDQUOT || is_over_quota(database, result)) return errc::storage_full;
     if (system == EROFS || system == EACCES || system == EPERM) return errc::storage_read_only;
     return errc::storage_io;

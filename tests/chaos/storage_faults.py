@@ -194,13 +194,15 @@ def failing_disk(arguments, times):
     shim, control = stage.directory / "shim.so", stage.directory / "disk"
     source = pathlib.Path(__file__).with_name("disk_shim.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(source), "-ldl"], check=True)
-    words = {errno.EIO: "disk I/O error", errno.EROFS: "disk I/O error", errno.ENOSPC: "space left", errno.EDQUOT: "space left"}
+    codes = (errno.EIO, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+    is_space = (errno.ENOSPC, errno.EDQUOT)
     stage.start(LD_PRELOAD=shim, CHAOS_DISK=control)
     troubles = []
     for number in rounds(arguments, times):
-        code = list(words)[number // 2 % len(words)]
+        code = codes[number // 2 % len(codes)]
         kind = "sync " if number % 2 else ""
-        trouble = Trouble(stage, f"{kind}{errno.errorcode[code]}", [words[code], "space left", "readonly", "Read-only"])
+        word = "space left" if code in is_space and not kind else "disk I/O error"
+        trouble = Trouble(stage, f"{kind}{errno.errorcode[code]}", [word, "space left", "readonly", "Read-only"])
         troubles.append(trouble)
         trouble.expect_recovery()
         new = control.with_suffix(".new")
