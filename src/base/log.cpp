@@ -73,6 +73,7 @@ void Logger::write(Level level, std::string_view message, Fields fields) const {
         if (!shared.direct) shared.direct = make_sink(Target::console);
         shared.scrubber.scrub(entry);
         shared.direct->write(entry.record());
+        shared.direct->flush();
     }
 }
 

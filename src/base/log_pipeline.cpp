@@ -18,29 +18,41 @@ void SharedScrubber::scrub(Entry& entry) const {
 }
 
 Pipeline::Pipeline(const SharedScrubber& scrubber, std::unique_ptr<Sink> sink, std::size_t queue_length)
-    : scrubber_(scrubber), sink_(std::move(sink)), queue_(queue_length), thread_([this] { run(); }) {
+    : scrubber_(scrubber), sink_(std::move(sink)), queue_(queue_length), many_(queue_length / 4), thread_([this] {
+          run();
+      }) {
     pthread_setname_np(thread_.native_handle(), "log");
 }
 
 Pipeline::~Pipeline() {
-    Item last;
-    last.is_last = true;
-    queue_.enqueue(std::move(last));
+    {
+        const std::scoped_lock lock(mutex_);
+        must_stop_ = true;
+    }
+    wake_up_.notify_one();
     thread_.join();
 }
 
 void Pipeline::post(Entry entry) {
-    Item item;
-    item.entry = std::make_unique<Entry>(std::move(entry));
-    queue_.enqueue_nowait(std::move(item));
+    const bool is_urgent = entry.level >= Level::warn;
+    auto owned = std::make_unique<Entry>(std::move(entry));
+    bool must_wake = false;
+    {
+        const std::scoped_lock lock(mutex_);
+        must_wake = queue_.empty() || (is_urgent && !is_urgent_) || queue_.size() == many_;
+        is_urgent_ = is_urgent_ || is_urgent;
+        queue_.push_back(std::move(owned));
+        ++posted_;
+    }
+    if (must_wake) wake_up_.notify_one();
 }
 
 void Pipeline::flush() {
-    Item item;
-    item.flushed = std::make_shared<std::promise<void>>();
-    const auto done = item.flushed->get_future();
-    queue_.enqueue(std::move(item));
-    done.wait();  // also ends when the item gave way to newer lines: its promise is then broken
+    std::unique_lock lock(mutex_);
+    const auto last = posted_;
+    is_urgent_ = true;
+    wake_up_.notify_one();
+    batch_written_.wait(lock, [&] { return written_ >= last; });
 }
 
 void Pipeline::replace_sink(std::unique_ptr<Sink> sink) {
@@ -48,23 +60,46 @@ void Pipeline::replace_sink(std::unique_ptr<Sink> sink) {
     sink_ = std::move(sink);
 }
 
+std::uint64_t Pipeline::lost() const {
+    const std::scoped_lock lock(mutex_);
+    return queue_.overrun_counter();
+}
+
 void Pipeline::run() {
     for (bool more = true; more;) {
-        Item item;
-        const bool received = queue_.dequeue_for(item, longest_wait());
-        write_all(suppressor_.due(std::chrono::steady_clock::now()));
-        report_overrun();
-        if (!received) continue;
-        if (item.entry && suppressor_.admit(*item.entry)) write(*item.entry);
-        if (item.flushed) item.flushed->set_value();
-        more = !item.is_last;
+        const Batch batch = take_batch();
+        more = !batch.is_the_last;
+        {
+            const std::scoped_lock lock(sink_mutex_);
+            write_all(suppressor_.due(std::chrono::steady_clock::now()));
+            report_overrun(batch.overrun);
+            for (const EntryPtr& entry : batch.entries) {
+                if (suppressor_.admit(*entry)) write(*entry);
+            }
+            if (!more) write_all(suppressor_.drain());
+            sink_->flush();
+        }
+        const std::scoped_lock lock(mutex_);
+        written_ = batch.last;
+        batch_written_.notify_all();
     }
-    write_all(suppressor_.drain());
+}
+
+Pipeline::Batch Pipeline::take_batch() {
+    const auto wait = longest_wait();
+    std::unique_lock lock(mutex_);
+    wake_up_.wait_for(lock, wait, [this] { return must_stop_ || is_urgent_ || !queue_.empty(); });
+    const auto goes_now = [this] { return must_stop_ || is_urgent_ || queue_.size() >= many_; };
+    if (!queue_.empty()) wake_up_.wait_for(lock, kCompanyWait, goes_now);
+    is_urgent_ = false;
+    Batch batch{{}, posted_, queue_.overrun_counter(), must_stop_};
+    batch.entries.reserve(queue_.size());
+    for (; !queue_.empty(); queue_.pop_front()) batch.entries.push_back(std::move(queue_.front()));
+    return batch;
 }
 
 void Pipeline::write(Entry& entry) {
     scrubber_.scrub(entry);
-    const std::scoped_lock lock(sink_mutex_);
     sink_->write(entry.record());
 }
 
@@ -72,8 +107,7 @@ void Pipeline::write_all(std::vector<Entry> entries) {
     for (Entry& entry : entries) write(entry);
 }
 
-void Pipeline::report_overrun() {
-    const std::size_t overrun = queue_.overrun_counter();
+void Pipeline::report_overrun(std::size_t overrun) {
     if (overrun == reported_overrun_) return;
     Entry entry;
     entry.time = std::chrono::system_clock::now();

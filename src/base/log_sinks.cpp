@@ -25,19 +25,28 @@ namespace {
 
 using Formatter = std::string (*)(const Record&);
 
-// A reader that has stopped (a full pipe, a terminal on hold) costs one wait, then its lines are dropped until it goes
-// on.
+// Lines are written together, as many whole ones as a pipe takes at once. A reader that has stopped (a full pipe, a
+// terminal on hold) costs one wait, then its lines are dropped until it goes on.
 class StderrSink final : public Sink {
   public:
     explicit StderrSink(Formatter formatter) : formatter_(formatter) {}
 
     void write(const Record& record) override {
+        const std::string line = formatter_(record);
+        if (waiting_.size() + line.size() > PIPE_BUF) flush();
+        waiting_ += line;
+    }
+
+    void flush() override {
         static constexpr int kPatienceMs = 1000;
-        stalled_ = !write_within(STDERR_FILENO, formatter_(record), stalled_ ? 0 : kPatienceMs);
+        if (waiting_.empty()) return;
+        stalled_ = !write_within(STDERR_FILENO, waiting_, stalled_ ? 0 : kPatienceMs);
+        waiting_.clear();
     }
 
   private:
     Formatter formatter_;
+    std::string waiting_;
     bool stalled_ = false;
 };
 
@@ -67,6 +76,8 @@ class JournalSink final : public Sink {
         for (std::string& item : items) vectors.push_back({item.data(), item.size()});
         if (sd_journal_sendv(vectors.data(), static_cast<int>(vectors.size())) < 0) fallback_.write(record);
     }
+
+    void flush() override { fallback_.flush(); }
 
   private:
     StderrSink fallback_{prefixed_line};

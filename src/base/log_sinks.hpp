@@ -11,6 +11,8 @@ class Sink {
   public:
     virtual ~Sink() = default;
     virtual void write(const Record& record) = 0;
+    // Called when no line follows at once: what was kept back to be written together goes out.
+    virtual void flush() {}
 };
 
 // `Target::automatic` is resolved here, by looking at standard error.
