@@ -2,6 +2,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include "commands/text.hpp"
@@ -43,12 +44,13 @@ CommandScope::~CommandScope() {
     if (command_->phase == PendingCommand::Phase::running) {
         dispatcher_->forget(command_, {Outcome::failed, "the command's run was dropped"});
     }
-    dispatcher_->slot_freed(command_->name);
+    if (holds_slot_) dispatcher_->slot_freed(command_->name);
 }
 
 Task<> CommandScope::run() {
     CommandResult outcome = co_await result();
     command_->message.session_id = context_.session_id();
+    free_slot_soon();
     co_await dispatcher_->settle(command_, std::move(outcome));
 }
 
@@ -105,6 +107,15 @@ Task<> CommandScope::until_ended(std::shared_ptr<HandlerRun> run) {
         const auto [error] = co_await run->ended->async_wait(kNoThrow);
         static_cast<void>(error);  // woken, or cancelled: then the next await throws
     }
+}
+
+// The handler has ended: the next command need not wait until this one's outcome is stored. Posted, so that the outcome
+// is on its way to the journal first.
+void CommandScope::free_slot_soon() {
+    holds_slot_ = false;
+    asio::post(dispatcher_->executor, [dispatcher = dispatcher_, name = command_->name] {
+        if (!dispatcher->abandoned) dispatcher->slot_freed(name);
+    });
 }
 
 // An exception becomes a result here.

@@ -1,7 +1,8 @@
 #pragma once
 // One command's life from its slot to its outcome: the context its handler sees, its time limit, its result, its
-// counters. The destructor frees the slot and, should the run never have been settled, still counts it as ended:
-// whatever happens to the coroutine that holds the scope, nothing leaks and nothing is silent.
+// counters. The slot is free again when the handler has ended. The destructor frees it at the latest and, should the
+// run never have been settled, still counts it as ended: whatever happens to the coroutine that holds the scope,
+// nothing leaks and nothing is silent.
 
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
@@ -33,6 +34,7 @@ class CommandScope {
     [[nodiscard]] Task<CommandResult> result();
     [[nodiscard]] Task<CommandResult> run_handler();
     [[nodiscard]] Task<> note_outcome(std::shared_ptr<HandlerRun> run);
+    void free_slot_soon();
     [[nodiscard]] static Task<> until_ended(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] Task<CommandResult> guarded_handler();
     [[nodiscard]] CommandResult checked(CommandResult result) const;
@@ -44,6 +46,7 @@ class CommandScope {
     const CommandHandler* handler_;
     Duration limit_;
     CommandContext context_;
+    bool holds_slot_ = true;
 };
 
 }  // namespace jiro::commands

@@ -19,7 +19,7 @@ class PendingCommand {
     enum class Phase {
         journalling,  // the sink has been asked
         waiting,      // in the journal, not started
-        running,      // holds a slot, until its outcome is stored
+        running,      // its handler runs, in a slot, or its outcome is being stored
         refused,      // never ran; its outcome is being stored
         settled,      // has a completion; a queue may still hold it and skips it
     };
