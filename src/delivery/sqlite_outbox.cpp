@@ -43,7 +43,8 @@ namespace asio = boost::asio;
 
 enum class Purpose { admission, other };
 
-// A job that somebody waits for: `work(store)` on the storage thread, its result posted to the coroutine's executor.
+// A job that somebody waits for: `work(store)` on the storage thread, its result given to the coroutine on its
+// executor.
 template <typename Value, typename Work, typename Handler>
 class AwaitedJob final : public StorageJob {
   public:
@@ -63,12 +64,14 @@ class AwaitedJob final : public StorageJob {
         } else {
             JIRO_FAILPOINT(committed_);
         }
-        const auto executor = guard_.get_executor();
-        asio::post(executor,
-                   [guard = std::move(guard_), handler = std::move(handler_), value = std::move(*value_)]() mutable {
-                       guard.reset();
-                       std::move(handler)(std::move(value));
-                   });
+    }
+
+    [[nodiscard]] asio::any_io_executor executor() const override { return guard_.get_executor(); }
+
+    void resume() override {
+        guard_.reset();
+        auto handler = std::move(handler_);
+        std::move(handler)(std::move(*value_));
     }
 
     [[nodiscard]] bool is_admission() const override { return purpose_ == Purpose::admission; }

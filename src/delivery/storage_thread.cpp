@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "delivery/failpoint.hpp"
@@ -20,6 +22,28 @@ constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kLookAgain = 1s;
 constexpr auto kSweepAgain = 60s;
+
+using Jobs = std::vector<std::unique_ptr<StorageJob>>;
+
+// Resumes those who wait for `jobs`, in order, on their thread. Should one throw, the others are resumed all the same.
+void resume_all(const boost::asio::any_io_executor& executor, Jobs jobs) {
+    boost::asio::post(executor, [executor, jobs = std::move(jobs)]() mutable {
+        struct Rest {
+            const boost::asio::any_io_executor& executor;
+            Jobs& jobs;
+            std::size_t next = 0;
+            ~Rest() {
+                if (next == jobs.size()) return;
+                jobs.erase(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(next));
+                resume_all(executor, std::move(jobs));
+            }
+        };
+        for (Rest rest{executor, jobs}; rest.next < jobs.size();) {
+            const auto job = std::move(jobs[rest.next++]);
+            job->resume();
+        }
+    });
+}
 
 }  // namespace
 
@@ -101,20 +125,36 @@ bool StorageThread::take_batch(Jobs& batch) {
 
 void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
-    if (!store_) {
-        for (auto& job : batch) do_one(std::move(job));
-        return;
-    }
-    if ((is_full_ || is_low_)) {
-        std::erase_if(batch, [this](const auto& job) { return refuse_for_space(*job); });
-    }
-    const auto failure = attempt(batch);
-    if (!failure) {
-        publish();  // first, so that whoever is resumed sees its own change in the figures
-        for (const auto& job : batch) job->complete(std::nullopt);
-        return;
+    if (store_) {
+        for (auto& job : batch) {
+            if (must_refuse_for_space(*job)) conclude(std::move(job), Error(errc::storage_full));
+        }
+        std::erase(batch, nullptr);
+        if (!attempt(batch)) {
+            for (auto& job : batch) conclude(std::move(job), std::nullopt);
+            batch.clear();
+        }
     }
     for (auto& job : batch) do_one(std::move(job));
+    tell_them();
+}
+
+void StorageThread::conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure) {
+    job->complete(failure);
+    if (job->executor()) concluded_.push_back(std::move(job));
+}
+
+// The figures first, so that whoever is resumed sees its own change in them.
+void StorageThread::tell_them() {
+    publish();
+    while (!concluded_.empty()) {
+        const auto executor = concluded_.front()->executor();
+        const auto other =
+            std::ranges::find_if(concluded_, [&](const auto& job) { return job->executor() != executor; });
+        Jobs theirs(std::make_move_iterator(concluded_.begin()), std::make_move_iterator(other));
+        concluded_.erase(concluded_.begin(), other);
+        resume_all(executor, std::move(theirs));
+    }
 }
 
 // All of them in one transaction; the failure has been dealt with when this returns.
@@ -135,8 +175,9 @@ std::optional<Error> StorageThread::attempt(const Jobs& batch) {
 
 void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     std::optional<Error> failure = closed_because_;
-    if (store_) {
-        if (refuse_for_space(*job)) return;
+    if (store_ && must_refuse_for_space(*job)) {
+        failure = Error(errc::storage_full);
+    } else if (store_) {
         Jobs alone;
         alone.push_back(std::move(job));
         failure = attempt(alone);
@@ -147,16 +188,12 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     if (failure && job->is_lazy()) {
         repeated_.push_back(std::move(job));
     } else {
-        publish();
-        job->complete(failure);
+        conclude(std::move(job), failure);
     }
 }
 
-bool StorageThread::refuse_for_space(StorageJob& job) {
-    if (!job.is_admission() || (!is_full_ && !is_low_)) return false;
-    publish();
-    job.complete(Error(errc::storage_full));
-    return true;
+bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
+    return job.is_admission() && (is_full_ || is_low_);
 }
 
 void StorageThread::tend() {

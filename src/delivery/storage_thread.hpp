@@ -1,6 +1,7 @@
 #pragma once
 // The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
-// completed when that is committed (group commit): the more there is to do, the less each costs. Lazy jobs wait for
+// completed when that is committed (group commit), and those who wait are resumed together, by one message to their
+// thread: the more there is to do, the less each costs. Lazy jobs wait for
 // others' company, at most kLaziness. When a transaction fails, its jobs are done again one by one, so that one bad job
 // spoils nothing for the others; what a failure means for the file (full, damaged, poisoned) is decided in
 // recover_from.
@@ -24,8 +25,11 @@ class StorageJob {
 
     // May run more than once (after a roll-back): changes nothing but the store and its own result.
     virtual void run(OutboxStore& store) = 0;
-    // Committed, or failed for good. Posts to whoever waits.
+    // Committed, or failed for good: what whoever waits is to be told. Still on the storage thread.
     virtual void complete(const std::optional<Error>& failure) = 0;
+    // Where whoever waits lives, and how it is told, there. Null: nobody waits.
+    [[nodiscard]] virtual boost::asio::any_io_executor executor() const { return {}; }
+    virtual void resume() {}
     // Nobody waits for it: it is repeated until it succeeds.
     [[nodiscard]] virtual bool is_lazy() const { return false; }
     // New work is refused while the disk is full; what is in hand may be finished.
@@ -60,7 +64,9 @@ class StorageThread {
     void do_batch(Jobs batch);
     [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);
     void do_one(std::unique_ptr<StorageJob> job);
-    [[nodiscard]] bool refuse_for_space(StorageJob& job);
+    [[nodiscard]] bool must_refuse_for_space(const StorageJob& job) const;
+    void conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
+    void tell_them();
     void tend();  // between batches: reopen, make room, sweep
 
     // Each leaves the store open, or closed with problem_ saying why.
@@ -88,7 +94,8 @@ class StorageThread {
     SteadyTime next_look_{};
     SteadyTime next_sweep_{};
     SteadyTime next_rebuild_{};
-    Jobs repeated_;  // lazy jobs that failed
+    Jobs repeated_;   // lazy jobs that failed
+    Jobs concluded_;  // whoever waits for them is to be resumed
 
     mutable std::mutex mutex_;
     std::condition_variable wake_up_;
