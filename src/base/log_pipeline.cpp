@@ -13,8 +13,8 @@ void SharedScrubber::add(std::string_view secret) {
 
 void SharedScrubber::scrub(Entry& entry) const {
     const std::scoped_lock lock(mutex_);
-    entry.message = scrubber_.scrub(entry.message);
-    for (Field& field : entry.fields) field.value = scrubber_.scrub_field(field.name, field.value);
+    scrubber_.scrub(entry.message);
+    for (Field& field : entry.fields) scrubber_.scrub_field(field.name, field.value);
 }
 
 Pipeline::Pipeline(const SharedScrubber& scrubber, std::unique_ptr<Sink> sink, std::size_t queue_length)

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cctype>
+#include <cstdint>
 #include <optional>
 
 namespace jiro::log {
@@ -79,12 +81,15 @@ constexpr std::array kPatterns{
     Pattern{"bearer", Shape::scheme},
 };
 
-// The characters that a pattern's name begins with, in either case: most characters of a line are none of them.
+// Which patterns' names begin with a character, in either case: most characters of a line begin none.
+using PatternSet = std::uint16_t;
+static_assert(kPatterns.size() <= 16);
 constexpr auto kBegins = [] {
-    std::array<bool, 256> begins{};
+    std::array<PatternSet, 256> begins{};
     for (std::size_t c = 0; c < begins.size(); ++c) {
-        for (const Pattern& pattern : kPatterns) {
-            begins[c] = begins[c] || lower(static_cast<char>(c)) == pattern.name.front();
+        for (std::size_t i = 0; i < kPatterns.size(); ++i) {
+            const bool begins_with_it = lower(static_cast<char>(c)) == kPatterns[i].name.front();
+            if (begins_with_it) begins[c] = static_cast<PatternSet>(begins[c] | (1U << i));
         }
     }
     return begins;
@@ -150,13 +155,15 @@ std::optional<Range> value_of(const Pattern& pattern, std::string_view text, std
     return std::nullopt;
 }
 
+// Empty when there was nothing to hide.
 std::string scrub_patterns(std::string_view text) {
     std::string out;
     std::size_t copied = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (!kBegins[static_cast<unsigned char>(text[at])]) continue;
-        for (const Pattern& pattern : kPatterns) {
-            if (lower(text[at]) != pattern.name.front() || !names_at(text, at, pattern.name)) continue;
+        unsigned candidates = kBegins[static_cast<unsigned char>(text[at])];
+        for (; candidates != 0; candidates &= candidates - 1) {
+            const Pattern& pattern = kPatterns[static_cast<std::size_t>(std::countr_zero(candidates))];
+            if (!names_at(text, at, pattern.name)) continue;
             const auto value = value_of(pattern, text, at);
             if (!value || value->begin >= value->end) continue;
             out.append(text.substr(copied, value->begin - copied)).append(kMask);
@@ -165,8 +172,8 @@ std::string scrub_patterns(std::string_view text) {
             break;
         }
     }
-    if (copied == 0) return std::string(text);
-    return out.append(text.substr(copied));
+    if (copied > 0) out.append(text.substr(copied));
+    return out;
 }
 
 }  // namespace
@@ -200,19 +207,21 @@ void Scrubber::add(std::string_view secret) {
     secrets_.push_back(std::move(forms));
 }
 
-std::string Scrubber::scrub(std::string_view text) const {
-    std::string out = scrub_patterns(text);
+void Scrubber::scrub(std::string& text) const {
+    if (auto masked = scrub_patterns(text); !masked.empty()) text = std::move(masked);
     for (const Forms& forms : secrets_) {
-        for (const std::string& form : forms.all) replace_all(out, form);
+        for (const std::string& form : forms.all) replace_all(text, form);
     }
-    return out;
 }
 
-std::string Scrubber::scrub_field(std::string_view name, std::string_view value) const {
+void Scrubber::scrub_field(std::string_view name, std::string& value) const {
     static constexpr std::array<std::string_view, 7> kSecretNames{"access_token", "api_key",  "authorization", "cookie",
                                                                   "set_cookie",   "password", "token"};
-    if (std::ranges::find(kSecretNames, name) != kSecretNames.end()) return std::string(kMask);
-    return scrub(value);
+    if (std::ranges::find(kSecretNames, name) != kSecretNames.end()) {
+        value = kMask;
+    } else {
+        scrub(value);
+    }
 }
 
 }  // namespace jiro::log

@@ -20,9 +20,9 @@ class Scrubber {
 
     void add(std::string_view secret);
 
-    [[nodiscard]] std::string scrub(std::string_view text) const;
+    void scrub(std::string& text) const;
     // A field's value; the whole of it goes when the name alone says that it is secret.
-    [[nodiscard]] std::string scrub_field(std::string_view name, std::string_view value) const;
+    void scrub_field(std::string_view name, std::string& value) const;
 
   private:
     // The value itself, percent-encoded, JSON-escaped, and what of its base64 form does not depend on its neighbours.

@@ -2,8 +2,8 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 
 namespace jiro::log {
@@ -88,33 +88,61 @@ std::string_view level_colour(Level level) {
     return "";
 }
 
-std::string time_text(std::chrono::system_clock::time_point time, bool utc) {
-    const auto since_epoch = time.time_since_epoch();
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
-    const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds);
-    const time_t whole = static_cast<time_t>(seconds.count());
-    std::tm parts{};
-    if (utc) {
-        gmtime_r(&whole, &parts);
-    } else {
-        localtime_r(&whole, &parts);
+// Lines of one second share its text.
+class TimeText {
+  public:
+    explicit TimeText(bool is_utc) : is_utc_(is_utc) {}
+
+    void append_to(std::string& out, std::chrono::system_clock::time_point time) {
+        const auto since_epoch = time.time_since_epoch();
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(since_epoch);
+        const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch - seconds).count();
+        if (text_.empty() || seconds != seconds_) render(seconds);
+        out += text_;
+        out += '.';
+        for (const auto unit : {100, 10, 1}) out += static_cast<char>('0' + milliseconds / unit % 10);
+        if (is_utc_) out += 'Z';
     }
-    std::array<char, 40> buffer{};
-    const auto length = strftime(buffer.data(), buffer.size(), utc ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &parts);
-    std::string text(buffer.data(), length);
-    std::array<char, 8> fraction{};
-    std::snprintf(fraction.data(), fraction.size(), ".%03d", static_cast<int>(milliseconds.count()));
-    text += fraction.data();
-    if (utc) text += 'Z';
-    return text;
+
+  private:
+    void render(std::chrono::seconds seconds) {
+        const time_t whole = static_cast<time_t>(seconds.count());
+        std::tm parts{};
+        if (is_utc_) {
+            gmtime_r(&whole, &parts);
+        } else {
+            localtime_r(&whole, &parts);
+        }
+        std::array<char, 40> buffer{};
+        const auto length = strftime(buffer.data(), buffer.size(), is_utc_ ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &parts);
+        text_.assign(buffer.data(), length);
+        seconds_ = seconds;
+    }
+
+    const bool is_utc_;
+    std::chrono::seconds seconds_{};
+    std::string text_;
+};
+
+void append_utc(std::string& out, std::chrono::system_clock::time_point time) {
+    thread_local TimeText text(true);
+    text.append_to(out, time);
 }
 
-}  // namespace
+void append_local(std::string& out, std::chrono::system_clock::time_point time) {
+    thread_local TimeText text(false);
+    text.append_to(out, time);
+}
 
-std::string escaped(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
+constexpr bool is_plain(char c) { return c >= 0x20 && c < 0x7F; }
+
+void append_escaped(std::string& out, std::string_view text) {
     for (std::size_t i = 0; i < text.size();) {
+        const auto* end = std::find_if_not(text.begin() + i, text.end(), is_plain);
+        const auto run = static_cast<std::size_t>(end - text.begin()) - i;
+        out.append(text, i, run);
+        i += run;
+        if (i == text.size()) return;
         char32_t code_point = 0;
         const std::size_t length = utf8_length(text, i, code_point);
         if (length > 0 && !is_control(code_point)) {
@@ -124,35 +152,55 @@ std::string escaped(std::string_view text) {
         }
         i += std::max<std::size_t>(length, 1);
     }
+}
+
+void append_field_value(std::string& out, std::string_view value) {
+    const auto needs_quotes = [](char c) { return c == ' ' || c == '"' || c == '='; };
+    if (!value.empty() && std::none_of(value.begin(), value.end(), needs_quotes)) return append_escaped(out, value);
+    out += '"';
+    for (std::size_t i = 0; i < value.size();) {
+        const auto quote = std::min(value.find('"', i), value.size());
+        append_escaped(out, value.substr(i, quote - i));
+        if (quote < value.size()) out += "\\\"";
+        i = quote + 1;
+    }
+    out += '"';
+}
+
+void append_sentence(std::string& out, const Record& record) {
+    append_escaped(out, record.message);
+    for (const Field& field : record.fields) {
+        out += ' ';
+        append_escaped(out, field.name);
+        out += '=';
+        append_field_value(out, field.value);
+    }
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+    std::string out;
+    append_escaped(out, text);
     return out;
 }
 
 std::string field_value(std::string_view value) {
-    const std::string safe = escaped(value);
-    if (!safe.empty() && safe.find_first_of(" \"=") == std::string::npos) return safe;
-    std::string quoted = "\"";
-    for (const char c : safe) {
-        if (c == '"') quoted += '\\';
-        quoted += c;
-    }
-    quoted += '"';
-    return quoted;
+    std::string out;
+    append_field_value(out, value);
+    return out;
 }
 
 std::string sentence(const Record& record) {
-    std::string text = escaped(record.message);
-    for (const Field& field : record.fields) {
-        text += ' ';
-        text += escaped(field.name);
-        text += '=';
-        text += field_value(field.value);
-    }
+    std::string text;
+    append_sentence(text, record);
     return text;
 }
 
 std::string terminal_line(const Record& record, Colour colour) {
     const bool coloured = colour == Colour::on;
-    std::string line = time_text(record.time, false);
+    std::string line;
+    append_local(line, record.time);
     line += ' ';
     if (coloured) line += level_colour(record.level);
     std::string level(level_name(record.level));
@@ -173,19 +221,25 @@ std::string terminal_line(const Record& record, Colour colour) {
 }
 
 std::string prefixed_line(const Record& record) {
-    std::string line = "<" + std::to_string(syslog_priority(record.level)) + ">";
-    line += time_text(record.time, true);
+    std::string line;
+    line.reserve(256);
+    line += '<';
+    line += static_cast<char>('0' + syslog_priority(record.level));
+    line += '>';
+    append_utc(line, record.time);
     line += ' ';
     line += record.component;
     line += ": ";
-    line += sentence(record);
+    append_sentence(line, record);
     line += '\n';
     return line;
 }
 
 std::string json_line(const Record& record) {
     nlohmann::ordered_json line;
-    line["time"] = time_text(record.time, true);
+    std::string time;
+    append_utc(time, record.time);
+    line["time"] = std::move(time);
     line["level"] = level_name(record.level);
     line["component"] = record.component;
     if (!record.event_id.empty()) line["event_id"] = record.event_id;
