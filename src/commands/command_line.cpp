@@ -46,7 +46,11 @@ class WordSplitter {
     // Behind the characters from `begin` that stand for themselves; `begin` is one.
     static std::size_t end_of_plain(std::string_view text, std::size_t begin) {
         const auto is_plain = [](char c) { return c != '\'' && c != '"' && c != '\\' && !is_space(c); };
-        const auto* end = std::find_if_not(text.data() + begin + 1, text.data() + text.size(), is_plain);
+        std::size_t at = begin + 1;
+        while (text.size() - at >= kTextWord && is_word_without<'\'', '"', '\\'>(text.data() + at, ' ' + 1)) {
+            at += kTextWord;
+        }
+        const auto* end = std::find_if_not(text.data() + at, text.data() + text.size(), is_plain);
         return static_cast<std::size_t>(end - text.data());
     }
 

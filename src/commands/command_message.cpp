@@ -1,8 +1,10 @@
 #include "jiro/commands/command_message.hpp"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -157,17 +159,42 @@ class Reader {
 
 ParsedMessage refused(errc code, std::string text) { return {{}, Error(code, std::move(text))}; }
 
-void append_field(std::string& buffer, std::string_view field) {
-    // The length first, so that ("ab", "c") and ("a", "bc") differ.
-    buffer.append(std::to_string(field.size())).append(1, ':').append(field);
+// The length first, so that ("ab", "c") and ("a", "bc") differ.
+void append_length(std::string& buffer, std::string_view field) {
+    buffer.append(std::to_string(field.size())).append(1, ':');
 }
 
-bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+void append_field(std::string& buffer, std::string_view field) {
+    append_length(buffer, field);
+    buffer.append(field);
+}
+
+// To look the algorithm up and to make its state costs more than to digest a short message: both are kept.
+Fingerprint sha256(std::initializer_list<std::string_view> parts) {
+    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr),
+                                                                           &EVP_MD_free);
+    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state(EVP_MD_CTX_new(),
+                                                                                     &EVP_MD_CTX_free);
+    Fingerprint digest{};
+    bool is_fine = algorithm && state && EVP_DigestInit_ex2(state.get(), algorithm.get(), nullptr) == 1;
+    for (const auto part : parts) is_fine = is_fine && EVP_DigestUpdate(state.get(), part.data(), part.size()) == 1;
+    if (!is_fine || EVP_DigestFinal_ex(state.get(), digest.data(), nullptr) != 1) throw std::bad_alloc();
+    return digest;
+}
+
+// Characters that stand for themselves in a JSON string.
+bool needs_no_escape(std::string_view text) {
+    const auto needs_escape = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
+    for (; text.size() >= kTextWord; text.remove_prefix(kTextWord)) {
+        if (!is_word_without<'"', '\\'>(text.data(), 0x20)) break;
+    }
+    return std::ranges::none_of(text, needs_escape);
+}
 
 // `before`, then `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
 void append_string(std::string& out, std::string_view before, std::string_view text) {
     out.append(before);
-    if (std::ranges::none_of(text, needs_escape) && is_valid_utf8(text)) {
+    if (needs_no_escape(text) && is_valid_utf8(text)) {
         out.append(1, '"').append(text).append(1, '"');
     } else {
         out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -195,21 +222,19 @@ ParsedMessage parse_command_message(const Json& argument, const MessageLimits& l
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {
-    std::string buffer;
-    buffer.reserve(message.command.size() + 64);
-    append_field(buffer, message.instance_id);
-    append_field(buffer, message.command);
+    std::string before;
+    append_field(before, message.instance_id);
+    append_length(before, message.command);
     std::vector<const std::pair<std::string, std::string>*> sorted;
     sorted.reserve(message.parameters.size());
     for (const auto& parameter : message.parameters) sorted.push_back(&parameter);
     std::ranges::sort(sorted, {}, [](const auto* parameter) -> const std::string& { return parameter->first; });
+    std::string after;
     for (const auto* parameter : sorted) {
-        append_field(buffer, parameter->first);
-        append_field(buffer, parameter->second);
+        append_field(after, parameter->first);
+        append_field(after, parameter->second);
     }
-    Fingerprint digest{};
-    SHA256(reinterpret_cast<const unsigned char*>(buffer.data()), buffer.size(), digest.data());
-    return digest;
+    return sha256({before, message.command, after});
 }
 
 // Written by hand: it is made for every command, and a JSON tree of it costs ten times as much.
