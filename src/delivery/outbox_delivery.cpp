@@ -69,6 +69,7 @@ void OutboxStore::delivered(const std::string& id, WallTime now) {
     database_.use("UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL WHERE sequence = ?")
         .bind(has_message ? "delivered" : "forgotten", to_stored(now), found->sequence)
         .run();
+    known_.remove(id);
     counts_.bytes -= found->payload_bytes + found->message_bytes + kRowOverhead;
     --(found->state == "done" ? counts_.pending : found->state == "dead" ? counts_.dead : counts_.unfinished);
     ++counts_.remembered;
@@ -97,6 +98,7 @@ Result<> OutboxStore::dead(const std::string& id, const std::string& reason, Wal
 }
 
 void OutboxStore::set_dead(const Found& row, const std::string& reason, WallTime now) {
+    known_.clear();
     database_.use("UPDATE commands SET state = 'dead', settled_at = ?, last_error = ? WHERE sequence = ?")
         .bind(to_stored(now), reason, row.sequence)
         .run();
@@ -117,6 +119,7 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
     database_.use("UPDATE commands SET message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
         .bind(Blob{message}, message_sum(id, kind, message), found->sequence)
         .run();
+    known_.remove(id);
     counts_.bytes += message.size();
     counts_.bytes -= found->message_bytes;
     return {};
@@ -197,6 +200,7 @@ bool OutboxStore::sweep(WallTime now) {
 }
 
 void OutboxStore::make_due_again(const Found& row, WallTime now) {
+    known_.clear();
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL WHERE "

@@ -13,11 +13,18 @@ std::string_view view(const Fingerprint& fingerprint) {
     return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
 }
 
+#define JIRO_RECEIPT                                                                                             \
+    " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload)" \
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+std::string_view name_of(FirstState state) { return state == FirstState::running ? "running" : "received"; }
+
 std::uint64_t size_of(const Receipt& receipt) { return receipt.payload.size() + kRowOverhead; }
 
 }  // namespace
 
 std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
+    if (const auto* known = known_.find(id)) return *known;
     Statement& row = database_.use(
         "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0) FROM commands WHERE id = "
         "?");
@@ -28,27 +35,33 @@ std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
 }
 
 AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, WallTime now) {
-    if (const auto known = arrived_again(receipt, now)) return {*known, std::nullopt};
-    if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) {
-        return {Admission::refused, Error(errc::limit_rows)};
+    const bool has_rows = counts_.pending + counts_.unfinished + counts_.dead < settings_.max_rows;
+    const bool has_bytes = counts_.bytes + size_of(receipt) <= settings_.max_bytes;
+    bool is_new = false;
+    if (has_rows && has_bytes) {
+        insert(database_.use("INSERT OR IGNORE" JIRO_RECEIPT), receipt, state);
+        is_new = database_.changes() > 0;
     }
-    if (counts_.bytes + size_of(receipt) > settings_.max_bytes) return {Admission::refused, Error(errc::limit_bytes)};
-
-    const bool is_running = state == FirstState::running;
-    const auto sum = receipt_sum(receipt.id, view(receipt.fingerprint), receipt.payload);
-    database_
-        .use(
-            "INSERT INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, "
-            "payload)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(receipt.id, is_running ? "running" : "received", Blob{view(receipt.fingerprint)},
-              to_stored(receipt.received_at), to_stored(receipt.run_before), receipt.idempotent ? 1 : 0,
-              is_running ? 1 : 0, sum, Blob{receipt.payload})
-        .run();
+    if (!is_new) {
+        if (const auto known = arrived_again(receipt, now)) return {*known, std::nullopt};
+        if (!has_rows) return {Admission::refused, Error(errc::limit_rows)};
+        if (!has_bytes) return {Admission::refused, Error(errc::limit_bytes)};
+        insert(database_.use("INSERT" JIRO_RECEIPT), receipt, state);
+    }
+    known_.add(receipt.id, {database_.last_insert(), std::string(name_of(state)), receipt.payload.size(), 0});
     ++counts_.unfinished;
     counts_.bytes += size_of(receipt);
     JIRO_FAILPOINT("c0_before_received_commit");
     return {Admission::accepted, std::nullopt};
+}
+
+void OutboxStore::insert(Statement& statement, const Receipt& receipt, FirstState state) {
+    const auto sum = receipt_sum(receipt.id, view(receipt.fingerprint), receipt.payload);
+    statement
+        .bind(receipt.id, name_of(state), Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
+              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, state == FirstState::running ? 1 : 0, sum,
+              Blob{receipt.payload})
+        .run();
 }
 
 std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, WallTime now) {
@@ -88,6 +101,7 @@ Result<> OutboxStore::started(const std::string& id) {
     database_.use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ?")
         .bind(found->sequence)
         .run();
+    if (auto* known = known_.find(id)) known->state = "running";
     JIRO_FAILPOINT("c2_before_running_commit");
     return {};
 }
@@ -105,6 +119,7 @@ Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, const st
                 " payload = NULL WHERE sequence = ?")
             .bind(to_string(kind), Blob{message}, sum, at, at, found->sequence)
             .run();
+        known_.add(id, {found->sequence, "done", 0, message.size()});
         --counts_.unfinished;
         counts_.bytes -= found->payload_bytes;
     } else {
@@ -129,6 +144,7 @@ Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, const st
 
 Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
     Recovery recovery;
+    known_.clear();
     database_.use("UPDATE commands SET due_at = finished_at WHERE state = 'done' AND due_at IS NULL").run();  // damage
     struct Unfinished {
         RecoveredCommand command;

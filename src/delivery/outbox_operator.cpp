@@ -83,6 +83,7 @@ Result<> OutboxStore::retry(const std::string& id, WallTime now) {
 }
 
 std::uint64_t OutboxStore::retry_all_dead(WallTime now) {
+    known_.clear();
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL"
@@ -100,6 +101,7 @@ Result<> OutboxStore::drop(const std::string& id, WallTime now) {
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
     held_.remove(id);
+    known_.remove(id);
     database_
         .use(
             "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL,"
@@ -115,6 +117,7 @@ Result<> OutboxStore::drop(const std::string& id, WallTime now) {
 // Reads the damaged file row by row. Where reading fails, it goes on behind the damaged page: a little further with
 // each failure, so that few whole rows are missed and the end is reached.
 std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
+    known_.clear();
     std::uint64_t taken = 0;
     std::int64_t after = INT64_MIN;
     std::int64_t skip = 1;

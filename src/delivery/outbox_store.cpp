@@ -168,6 +168,7 @@ void OutboxStore::commit() {
 void OutboxStore::roll_back() noexcept {
     transaction_.reset();
     counts_ = counts_before_;
+    known_.clear();
     held_.roll_back();
 }
 

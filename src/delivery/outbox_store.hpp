@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "delivery/sqlite.hpp"
@@ -105,12 +106,33 @@ class OutboxStore {
         std::uint64_t message_bytes = 0;
     };
 
+    // What `find` would say of the rows on their way from received to delivered, so that it need not be asked for each
+    // step. Whatever else changes a row, or takes a change back, drops all of it; so does its becoming too many.
+    class KnownRows {
+      public:
+        [[nodiscard]] Found* find(const std::string& id) {
+            const auto found = rows_.find(id);
+            return found == rows_.end() ? nullptr : &found->second;
+        }
+        void add(const std::string& id, Found row) {
+            if (rows_.size() >= kMost) rows_.clear();
+            rows_.insert_or_assign(id, std::move(row));
+        }
+        void remove(const std::string& id) { rows_.erase(id); }
+        void clear() noexcept { rows_.clear(); }
+
+      private:
+        static constexpr std::size_t kMost = 4096;
+        std::unordered_map<std::string, Found> rows_;
+    };
+
     void prepare_file();
     void check_schema();
     void create_schema();
     void count_rows();
     bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
+    void insert(Statement& statement, const Receipt& receipt, FirstState state);
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
     void make_due_again(const Found& row, WallTime now);
     void set_dead(const Found& row, const std::string& reason, WallTime now);
@@ -122,6 +144,7 @@ class OutboxStore {
     HeldIds& held_;
     Connection database_;
     std::unique_ptr<Transaction> transaction_;
+    KnownRows known_;
     OutboxCounts counts_;
     OutboxCounts counts_before_;
 };

@@ -171,6 +171,8 @@ std::string Connection::text(const std::string& sql) {
 
 std::int64_t Connection::changes() const { return sqlite3_changes64(database_); }
 
+std::int64_t Connection::last_insert() const { return sqlite3_last_insert_rowid(database_); }
+
 Transaction::Transaction(Connection& connection) : connection_(connection) { connection_.use("BEGIN IMMEDIATE").run(); }
 
 Transaction::~Transaction() {

@@ -32,10 +32,10 @@ class Statement {
     Statement(const Statement&) = delete;
     Statement& operator=(const Statement&) = delete;
 
-    // Binds all parameters in order: numbers, text, Blob, nullptr. What they refer to must live until reset.
+    // Binds all parameters in order: numbers, text, Blob, nullptr. What they refer to must live until reset. The
+    // statement is fresh or has been reset.
     template <typename... Values>
     Statement& bind(const Values&... values) {
-        reset();
         int index = 0;
         (bind_one(++index, values), ...);
         return *this;
@@ -99,6 +99,7 @@ class Connection {
         const std::string& sql);  // the first column of the first row; 0 when there is none
     [[nodiscard]] std::string text(const std::string& sql);
     [[nodiscard]] std::int64_t changes() const;
+    [[nodiscard]] std::int64_t last_insert() const;  // its rowid
     [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
 
   private:
