@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -84,7 +85,7 @@ class Reader {
             return fail(errc::bad_command_sync_id,
                         "commandSyncId is longer than " + std::to_string(limits_.command_sync_id_bytes) + " bytes");
         }
-        if (has_control_characters(id) || !is_valid_utf8(id)) {
+        if (has_control_characters(id) || !is_utf8(id)) {
             return fail(errc::bad_command_sync_id, "commandSyncId holds control characters");
         }
         message_.command_sync_id = id;
@@ -95,7 +96,7 @@ class Reader {
         if (value == nullptr) return;
         if (!value->is_string()) return fail(errc::wrong_member_type, std::string(name) + " is not a string");
         const auto& text = value->template get_ref<const std::string&>();
-        if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_valid_utf8(text)) {
+        if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_utf8(text)) {
             return fail(errc::invalid_text, std::string(name) + " is too long or holds control characters");
         }
         target = text;
@@ -107,7 +108,7 @@ class Reader {
         if (!value->is_string()) return fail(errc::wrong_member_type, "command is not a string");
         const auto& text = value->template get_ref<const std::string&>();
         if (text.empty()) return fail(errc::missing_command, "the command text is empty");
-        if (!is_valid_utf8(text)) return fail(errc::invalid_text, "command is not UTF-8");
+        if (!is_utf8(text)) return fail(errc::invalid_text, "command is not UTF-8");
         if (text.size() > limits_.command_bytes) {
             message_.command = utf8_head(text, kKeptOfRefused);
             return fail(errc::command_too_long, "the command text is " + std::to_string(text.size()) +
@@ -138,7 +139,7 @@ class Reader {
                 return fail(errc::wrong_member_type,
                             "parameter " + escaped(item.key()) + " is neither text, number nor boolean");
             }
-            if (!is_valid_utf8(item.key()) || !is_valid_utf8(text)) {
+            if (!is_utf8(item.key()) || !is_utf8(text)) {
                 return fail(errc::invalid_text, "parameter " + escaped(item.key()) + " is not UTF-8");
             }
             bytes += item.key().size() + text.size();
@@ -194,7 +195,7 @@ bool needs_no_escape(std::string_view text) {
 // `before`, then `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
 void append_string(std::string& out, std::string_view before, std::string_view text) {
     out.append(before);
-    if (needs_no_escape(text) && is_valid_utf8(text)) {
+    if (needs_no_escape(text) && is_utf8(text)) {
         out.append(1, '"').append(text).append(1, '"');
     } else {
         out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -6,6 +6,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::commands {

@@ -6,6 +6,7 @@
 #include "commands/command_line.hpp"
 #include "commands/command_scope.hpp"
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -236,7 +237,7 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
     const Duration queue_time = (ran ? command->started_at : now) - command->received_at;
     const Duration run_time = ran ? now - command->started_at : Duration::zero();
     if (command->name.empty()) {
-        command->name = to_valid_utf8(utf8_head(split_name(command->message.command).name, kNameBytes));
+        command->name = to_utf8(utf8_head(split_name(command->message.command).name, kNameBytes));
     }
     Completion completion{result.outcome, std::string(utf8_head(result.message(), kCompletionBytes))};
     log_finished(*command, result, queue_time, run_time, settings.command_text);

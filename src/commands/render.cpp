@@ -5,6 +5,7 @@
 
 #include "commands/chart.hpp"
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
@@ -17,7 +18,7 @@ std::string printable(std::string_view text) {
     static constexpr std::string_view kHex = "0123456789abcdef";
     std::string result;
     result.reserve(text.size() + 1);
-    for (const char c : to_valid_utf8(text)) {
+    for (const char c : to_utf8(text)) {
         const auto byte = static_cast<unsigned char>(c);
         if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) {
             result += "\\x";

@@ -1,47 +1,15 @@
 #include "commands/text.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <cstring>
 #include <numeric>
+
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
 namespace {
 
 constexpr std::size_t kLongestName = 64;
-
-// The length of the UTF-8 sequence at the start of `text`; 0: there is none.
-std::size_t sequence_length(std::string_view text) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    const unsigned char first = byte(0);
-    if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                               : (first & 0xF0) == 0xE0         ? 3
-                               : first >= 0xF0 && first <= 0xF4 ? 4
-                                                                : 0;
-    if (length == 0 || text.size() < length) return 0;
-    // The second byte's range excludes overlong forms, surrogates and what is beyond U+10FFFF.
-    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (byte(1) < low || byte(1) > high) return 0;
-    for (std::size_t i = 2; i < length; ++i) {
-        if ((byte(i) & 0xC0) != 0x80) return 0;
-    }
-    return length;
-}
-
-// Most text is ASCII: eight characters at once.
-constexpr std::size_t kWord = 8;
-
-bool starts_with_ascii_word(std::string_view text) noexcept {
-    if (text.size() < kWord) return false;
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data(), kWord);
-    return (word & 0x8080808080808080U) == 0;
-}
-
-bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
 char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -70,58 +38,11 @@ std::size_t distance(std::string_view left, std::string_view right) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) noexcept {
-    while (!text.empty()) {
-        if (starts_with_ascii_word(text)) {
-            text.remove_prefix(kWord);
-            continue;
-        }
-        const auto length = sequence_length(text);
-        if (length == 0) return false;
-        text.remove_prefix(length);
-    }
-    return true;
-}
-
-std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {
-    if (text.size() <= limit) return text;
-    // At most three bytes back, so that bytes which are not UTF-8 at all are not lost.
-    for (std::size_t cut = limit; cut + 3 >= limit && cut > 0; --cut) {
-        if (!is_continuation(text[cut])) return text.substr(0, cut);
-    }
-    return text.substr(0, limit);
-}
-
-std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
-    if (text.size() <= limit) return text;
-    const auto start = text.size() - limit;
-    for (std::size_t i = start; i < start + 4; ++i) {
-        if (i == text.size() || !is_continuation(text[i])) return text.substr(i);
-    }
-    return text.substr(text.size() - limit);
-}
-
-std::string to_valid_utf8(std::string_view text) {
-    std::string result;
-    result.reserve(text.size());
-    while (!text.empty()) {
-        const auto length = sequence_length(text);
-        if (length == 0) {
-            result += "\xEF\xBF\xBD";
-            text.remove_prefix(1);
-        } else {
-            result += text.substr(0, length);
-            text.remove_prefix(length);
-        }
-    }
-    return result;
-}
-
 std::string escaped(std::string_view text, std::size_t limit) {
     static constexpr std::string_view kHex = "0123456789abcdef";
     const auto head = utf8_head(text, limit);
     std::string result;
-    for (const char c : to_valid_utf8(head)) {
+    for (const char c : to_utf8(head)) {
         const auto byte = static_cast<unsigned char>(c);
         if (c == '\n') {
             result += "\\n";

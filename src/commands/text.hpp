@@ -10,15 +10,6 @@
 
 namespace jiro::commands {
 
-[[nodiscard]] bool is_valid_utf8(std::string_view text) noexcept;
-
-// At most `limit` bytes from the start (or the end), never through the middle of a UTF-8 sequence.
-[[nodiscard]] std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept;
-[[nodiscard]] std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept;
-
-// Bytes that are not UTF-8 become U+FFFD.
-[[nodiscard]] std::string to_valid_utf8(std::string_view text);
-
 // Control characters become \n, \t, \x1b ...; for names and values inside messages.
 [[nodiscard]] std::string escaped(std::string_view text, std::size_t limit = 120);
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "delivery/base64.hpp"
-#include "delivery/utf8.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/delivery/outcome.hpp"
 #include "jiro_hub.pb.h"
 
@@ -38,15 +38,13 @@ std::string left_out(std::size_t bytes) {
 std::string shorten(std::string_view text, std::size_t limit, bool is_text) {
     if (text.size() <= limit) return std::string(text);
     const std::size_t room = limit - std::min(limit, left_out(text.size()).size());
-    std::size_t head = room / 4 * 3;
-    std::size_t tail = text.size() - (room - head);
-    if (is_text) {
-        head = utf8_prefix(text, head);
-        while (tail < text.size() && (static_cast<unsigned char>(text[tail]) & 0xC0) == 0x80) ++tail;
-    }
-    std::string result(text.substr(0, head));
-    result += left_out(tail - head);
-    result += text.substr(tail);
+    const std::size_t head_room = room / 4 * 3;
+    const std::size_t tail_room = room - head_room;
+    const auto head = is_text ? utf8_head(text, head_room) : text.substr(0, head_room);
+    const auto tail = is_text ? utf8_tail(text, tail_room) : text.substr(text.size() - tail_room);
+    std::string result(head);
+    result += left_out(text.size() - head.size() - tail.size());
+    result += tail;
     return result;
 }
 

@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "jiro/base/utf8.hpp"
 #include "jiro/monitor/status.hpp"
 #include "monitor/text.hpp"
 
@@ -18,7 +19,7 @@ std::string number_text(double value) {
 
 std::string escaped_label(std::string_view value) {
     std::string escaped;
-    for (const char c : valid_utf8(value)) {
+    for (const char c : to_utf8(value)) {
         if (c == '\\' || c == '"') {
             escaped += '\\';
             escaped += c;

@@ -4,7 +4,8 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
+
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::monitor {
 namespace {
@@ -60,7 +61,7 @@ std::string printable(std::string_view text) {
         std::snprintf(code.data(), code.size(), "\\x%02x", byte);
         return std::string(code.data());
     };
-    const std::string whole = valid_utf8(text);
+    const std::string whole = to_utf8(text);
     std::string safe;
     safe.reserve(whole.size());
     for (std::size_t i = 0; i < whole.size(); ++i) {
@@ -75,14 +76,6 @@ std::string printable(std::string_view text) {
         }
     }
     return safe;
-}
-
-std::string valid_utf8(std::string_view text) {
-    if (std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
-        return std::string(text);
-    // The JSON library's printer replaces what is not UTF-8; its parser undoes the escapes.
-    const auto quoted = nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    return nlohmann::json::parse(quoted).get<std::string>();
 }
 
 }  // namespace jiro::monitor

@@ -19,7 +19,4 @@ namespace jiro::monitor {
 // Safe on a terminal: control characters, C1 controls included, become \xNN; valid UTF-8 otherwise stays.
 [[nodiscard]] std::string printable(std::string_view text);
 
-// Every invalid byte sequence replaced by U+FFFD.
-[[nodiscard]] std::string valid_utf8(std::string_view text);
-
 }  // namespace jiro::monitor

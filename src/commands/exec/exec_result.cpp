@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
@@ -34,7 +35,7 @@ std::string how_it_ended(const ExecRun& run) {
 std::string error_text(std::string what, const OutputCapture& output, const OutputCapture& error_output) {
     const bool has_errors = error_output.total_bytes() > 0;
     const auto tail = (has_errors ? error_output : output).tail(kErrorTail);
-    const auto said = to_valid_utf8(trimmed(tail));
+    const auto said = to_utf8(trimmed(tail));
     if (!said.empty()) what.append(": ").append(said);
     return what;
 }
@@ -74,7 +75,7 @@ CommandResult graph_of(const Json& json) {
 
 // Text that is not UTF-8 travels as base64, never as broken text.
 CommandResult text_of(std::string text, TextType type) {
-    if (!is_valid_utf8(text)) return CommandResult::text(to_base64(text), TextType::base64);
+    if (!is_utf8(text)) return CommandResult::text(to_base64(text), TextType::base64);
     return CommandResult::text(std::move(text), type);
 }
 
@@ -107,7 +108,7 @@ CommandResult success(const ExecCommand& command, const OutputCapture& output) {
         const bool is_text =
             kind == ExecResultKind::text || kind == ExecResultKind::markdown || kind == ExecResultKind::automatic;
         const auto text = output.text();
-        if (!is_text || text.find('\0') != std::string::npos || !is_valid_utf8(text)) {
+        if (!is_text || text.find('\0') != std::string::npos || !is_utf8(text)) {
             return CommandResult::failed("its output is " + std::to_string(output.total_bytes()) +
                                          " bytes long, over MaxOutputBytes (" +
                                          std::to_string(command.max_output_bytes) + ')');

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
@@ -73,7 +74,7 @@ CheckedParameter::CheckedParameter(ExecParameter parameter) : definition_(std::m
 
 std::optional<std::string> CheckedParameter::objection(std::string_view value) const {
     if (value.find('\0') != std::string_view::npos) return "holds a NUL";
-    if (!is_valid_utf8(value)) return "is not UTF-8";
+    if (!is_utf8(value)) return "is not UTF-8";
     if (value.size() < definition_.min_length) {
         return "is shorter than " + std::to_string(definition_.min_length) + " bytes";
     }

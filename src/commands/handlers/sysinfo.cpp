@@ -11,6 +11,7 @@
 
 #include "commands/handlers/builtin_commands.hpp"
 #include "commands/text.hpp"
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
@@ -62,9 +63,9 @@ Json disks() {
         if (!seen.insert(device).second) continue;
         struct statvfs numbers {};
         if (statvfs(path.c_str(), &numbers) != 0 || numbers.f_blocks == 0) continue;
-        result.push_back({{"mount", to_valid_utf8(path)},
-                          {"device", to_valid_utf8(device)},
-                          {"type", to_valid_utf8(type)},
+        result.push_back({{"mount", to_utf8(path)},
+                          {"device", to_utf8(device)},
+                          {"type", to_utf8(type)},
                           {"totalBytes", numbers.f_blocks * numbers.f_frsize},
                           {"availableBytes", numbers.f_bavail * numbers.f_frsize}});
     }
@@ -86,8 +87,8 @@ std::string describe_machine() {
     double uptime = 0;
     std::ifstream("/proc/uptime") >> uptime;
     const Json info{
-        {"host", to_valid_utf8(kernel.nodename)},
-        {"os", to_valid_utf8(value_in("/etc/os-release", "PRETTY_NAME", '='))},
+        {"host", to_utf8(kernel.nodename)},
+        {"os", to_utf8(value_in("/etc/os-release", "PRETTY_NAME", '='))},
         {"kernel", std::string(kernel.sysname) + ' ' + kernel.release},
         {"architecture", kernel.machine},
         {"cpus", {{"count", sysconf(_SC_NPROCESSORS_ONLN)}, {"model", value_in("/proc/cpuinfo", "model name", ':')}}},

@@ -3,7 +3,7 @@
 #include "delivery/base64.hpp"
 #include "delivery/crc32c.hpp"
 #include "delivery/retry_info.hpp"
-#include "delivery/utf8.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/delivery/outcome.hpp"
 #include "jiro_hub.pb.h"
 

@@ -1,0 +1,22 @@
+#pragma once
+// Text from outside may be any bytes; JSON, proto3 and the journal want UTF-8. Pure, any thread; used wherever such
+// bytes become text. Implemented with utfcpp.
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace jiro {
+
+// No overlong forms, no surrogates, nothing above U+10FFFF.
+[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
+
+// Each broken sequence is replaced by U+FFFD.
+[[nodiscard]] std::string to_utf8(std::string_view text);
+
+// At most `limit` bytes of the start (the end), without half a character at the cut. Bytes that are not UTF-8 at all
+// are cut at the limit.
+[[nodiscard]] std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept;
+[[nodiscard]] std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept;
+
+}  // namespace jiro
