@@ -1,13 +1,13 @@
 #include "base/log_scrubber.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cctype>
 #include <cstdint>
 #include <optional>
+
+#include "jiro/base/base64.hpp"
 
 namespace jiro::log {
 
@@ -39,11 +39,7 @@ std::string percent_encoded(std::string_view text) {
 // The base64 characters that `text` determines alone when it stands `offset` bytes into what is encoded.
 std::string base64_core(std::string_view text, std::size_t offset) {
     const std::string padded = std::string(offset, '\0') + std::string(text);
-    std::string out(4 * ((padded.size() + 2) / 3) + 1, '\0');
-    const int length =
-        EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                        reinterpret_cast<const unsigned char*>(padded.data()), static_cast<int>(padded.size()));
-    out.resize(static_cast<std::size_t>(length));
+    const std::string out = to_base64(padded);
     const std::size_t first = (offset * 8 + 5) / 6;
     const std::size_t last = padded.size() * 8 / 6;
     return out.substr(first, last - first);

@@ -70,23 +70,6 @@ std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
-std::string to_base64(std::string_view bytes) {
-    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string result;
-    result.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto left = std::min<std::size_t>(3, bytes.size() - i);
-        unsigned group = 0;
-        for (std::size_t k = 0; k < 3; ++k) {
-            group = group << 8 | (k < left ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        }
-        for (std::size_t k = 0; k < 4; ++k) {
-            result += k <= left ? kAlphabet[group >> (18 - 6 * k) & 63U] : '=';
-        }
-    }
-    return result;
-}
-
 bool is_base64(std::string_view text) noexcept {
     std::size_t digits = 0;
     std::size_t padding = 0;

@@ -36,7 +36,7 @@ template <char... Stops>
 // The candidate that differs least from `name`, or starts with it; empty when none is near.
 [[nodiscard]] std::string nearest_of(std::string_view name, const std::vector<std::string>& candidates);
 
-[[nodiscard]] std::string to_base64(std::string_view bytes);
+// Padded base64, white space between its letters allowed.
 [[nodiscard]] bool is_base64(std::string_view text) noexcept;
 
 }  // namespace jiro::commands

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "delivery/base64.hpp"
+#include "jiro/base/base64.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/delivery/outcome.hpp"
 #include "jiro_hub.pb.h"
@@ -50,7 +50,7 @@ std::string shorten(std::string_view text, std::size_t limit, bool is_text) {
 
 // Base64 of `bytes`, shortened before it is encoded so that what arrives can be decoded.
 void set_base64(proto::TextResult& text, std::string_view bytes, std::size_t limit) {
-    text.set_response(base64_encode(shorten(bytes, limit / 4 * 3, false)));
+    text.set_response(to_base64(shorten(bytes, limit / 4 * 3, false)));
     text.set_texttype(proto::BASE64);
 }
 
@@ -62,7 +62,7 @@ void set_text(proto::TextResult& text, std::string_view response, proto::TextTyp
         return;
     }
     if (type == proto::BASE64) {
-        if (const auto bytes = base64_decode(response)) return set_base64(text, *bytes, limit);
+        if (const auto bytes = from_base64(response)) return set_base64(text, *bytes, limit);
     }
     text.set_response(shorten(response, limit, true));
     text.set_texttype(proto::PLAIN);

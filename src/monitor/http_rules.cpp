@@ -1,4 +1,5 @@
 #include "monitor/http_rules.hpp"
+#include "jiro/base/base64.hpp"
 
 #include <openssl/evp.h>
 
@@ -48,9 +49,7 @@ std::string sha256_source(std::string_view text) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
     EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    std::array<unsigned char, 4 * (EVP_MAX_MD_SIZE / 3 + 1) + 1> encoded{};
-    const int length = EVP_EncodeBlock(encoded.data(), digest.data(), static_cast<int>(size));
-    return "'sha256-" + std::string(encoded.begin(), encoded.begin() + length) + "'";
+    return "'sha256-" + to_base64({reinterpret_cast<const char*>(digest.data()), size}) + "'";
 }
 
 }  // namespace

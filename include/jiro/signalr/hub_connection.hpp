@@ -18,11 +18,11 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/base64.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/base/task.hpp"
-#include "jiro/signalr/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "jiro/signalr/invocation.hpp"
 #include "jiro/signalr/settings.hpp"

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/text.hpp"
+#include "jiro/base/base64.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "jiro/signalr/base64.hpp"
+#include "jiro/base/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/protocol/json_codec.hpp"
 #include "signalr/protocol/record_splitter.hpp"
@@ -123,23 +123,6 @@ Result<void> append_record(std::string& out, const HubMessage& message) {
     out += '}';
     out += kRecordSeparator;
     return {};
-}
-
-std::string to_base64(std::string_view bytes) {
-    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string text;
-    text.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        const auto group = bytes.substr(i, 3);
-        std::uint32_t bits = 0;
-        for (std::size_t j = 0; j < 3; ++j) {
-            bits = bits << 8 | (j < group.size() ? static_cast<unsigned char>(group[j]) : 0U);
-        }
-        for (std::size_t j = 0; j < 4; ++j) {
-            text += j <= group.size() ? kAlphabet[bits >> (18 - 6 * j) & 0x3F] : '=';
-        }
-    }
-    return text;
 }
 
 }  // namespace jiro::signalr

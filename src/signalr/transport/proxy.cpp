@@ -4,7 +4,7 @@
 #include <boost/asio/write.hpp>
 #include <charconv>
 
-#include "jiro/signalr/base64.hpp"
+#include "jiro/base/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 
 namespace jiro::signalr {

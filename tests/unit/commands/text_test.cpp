@@ -11,13 +11,7 @@ TEST(Text, escapes_control_characters) {
     EXPECT_EQ(escaped("\xFF"), "\xEF\xBF\xBD");
 }
 
-// RFC 4648, section 10.
-TEST(Text, encodes_base64) {
-    EXPECT_EQ(to_base64(""), "");
-    EXPECT_EQ(to_base64("f"), "Zg==");
-    EXPECT_EQ(to_base64("fo"), "Zm8=");
-    EXPECT_EQ(to_base64("foo"), "Zm9v");
-    EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");
+TEST(Text, recognises_base64) {
     EXPECT_TRUE(is_base64("Zm9v\nYmFy\n"));
     EXPECT_FALSE(is_base64("Zm9vY"));
     EXPECT_FALSE(is_base64("Zm=v"));

@@ -4,7 +4,6 @@
 
 #include <limits>
 
-#include "jiro/signalr/base64.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/connection/connection_fsm.hpp"
 #include "signalr/connection/keep_alive.hpp"
@@ -111,15 +110,6 @@ TEST(JsonCodec, refuses_to_write_bad_utf8) {
     message.arguments = json::array({"\xFF"});
     EXPECT_EQ(append_record(out, message).error().code, errc::invalid_utf8);
     EXPECT_EQ(out, "before");
-}
-
-// RFC 4648's examples.
-TEST(Base64, encodes_every_length) {
-    EXPECT_EQ(to_base64(""), "");
-    EXPECT_EQ(to_base64("f"), "Zg==");
-    EXPECT_EQ(to_base64("fo"), "Zm8=");
-    EXPECT_EQ(to_base64("foo"), "Zm9v");
-    EXPECT_EQ(to_base64("foobar"), "Zm9vYmFy");
 }
 
 // Typed handlers take what fits exactly.

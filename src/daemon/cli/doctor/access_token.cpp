@@ -1,8 +1,8 @@
 #include "daemon/cli/doctor/access_token.hpp"
 
-#include <openssl/evp.h>
-
 #include <nlohmann/json.hpp>
+
+#include "jiro/base/base64.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -20,13 +20,7 @@ std::string decode(std::string text) {
     const std::size_t padding = (4 - text.size() % 4) % 4;
     if (padding == 3) return {};
     text.append(padding, '=');
-    std::string bytes(text.size() / 4 * 3, '\0');
-    const int size =
-        EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                        reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
-    if (size < 0) return {};
-    bytes.resize(static_cast<std::size_t>(size) - padding);
-    return bytes;
+    return from_base64(text).value_or("");
 }
 
 }  // namespace
