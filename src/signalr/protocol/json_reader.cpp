@@ -3,6 +3,7 @@
 #include <string>
 
 #include "jiro/signalr/errors.hpp"
+#include "signalr/protocol/json_tree.hpp"
 
 namespace jiro::signalr {
 
@@ -42,6 +43,8 @@ std::string at_byte(std::size_t byte, std::size_t size) {
 }  // namespace
 
 Result<nlohmann::json> read_json_object(std::string_view text) {
+    auto tree = read_json_tree(text, kMaxDepth);
+    if (tree && tree->is_object()) return std::move(*tree);
     switch (scan(text)) {
         case Scan::too_deep:
             return Error(errc::nesting_too_deep,
