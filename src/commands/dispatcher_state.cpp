@@ -243,7 +243,9 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
     log_finished(*command, result, queue_time, run_time, settings.command_text);
 
     const Outcome outcome = result.outcome;
-    FinishedCommand finished{command->message, command->name, std::move(result), queue_time, run_time};
+    CommandMessage message = std::move(command->message);
+    command->message.command_sync_id = message.command_sync_id;  // all that is needed of it from here on
+    FinishedCommand finished{std::move(message), command->name, std::move(result), queue_time, run_time};
     std::string problem;
     try {
         const auto stored = co_await sink.finished(std::move(finished));
