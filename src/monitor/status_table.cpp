@@ -23,7 +23,8 @@ std::string heading(const Reader& status) {
 }
 
 std::string hub_lines(const Reader& status) {
-    std::string line = "Hub        " + status.text("state") + ", " + status.text("hubUrl");
+    std::string line = "Hub        " + status.text("state");
+    if (const auto url = status.text("hubUrl"); !url.empty()) line += ", " + url;
     if (const auto id = status.text("connectionId"); !id.empty()) line += ", connection " + id;
     if (const auto age = status.number("lastFrameAgeSeconds")) line += ", last frame " + human_duration(*age) + " ago";
     const auto attempt = status.number("attempt").value_or(0);

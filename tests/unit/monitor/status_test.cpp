@@ -273,6 +273,8 @@ TEST(StatusTable, tolerates_strange_answers) {
         EXPECT_EQ(table.error().code, errc::answer_malformed);
     }
     EXPECT_TRUE(status_table("{}"));
+    const auto unconfigured = status_table(R"({"state":"Disconnected","hubUrl":""})");
+    EXPECT_THAT(unconfigured.value(), testing::HasSubstr("Hub        Disconnected\n"));
     EXPECT_TRUE(status_table(R"({"running":[1,null,[]],"outbox":7,"delivery":[],"degraded":[3],"recentErrors":[9],
                                 "successRate":"x","uptimeSeconds":-1e300,"version":{}})"));
     const auto table = status_table(R"({"version":"\u001b[2J\u009b31m","lastError":"a\nb"})");
