@@ -12,7 +12,6 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-
 std::vector<std::pair<std::string, std::string>> split_parameters(const std::vector<std::string>& texts) {
     std::vector<std::pair<std::string, std::string>> parameters;
     for (const std::string& text : texts) {
