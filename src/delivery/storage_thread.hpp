@@ -1,10 +1,9 @@
 #pragma once
 // The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
 // completed when that is committed (group commit), and those who wait are resumed together, by one message to their
-// thread: the more there is to do, the less each costs. Lazy jobs wait for
-// others' company, at most kLaziness. When a transaction fails, its jobs are done again one by one, so that one bad job
-// spoils nothing for the others; what a failure means for the file (full, damaged, poisoned) is decided in
-// recover_from.
+// thread: the more there is to do, the less each costs. Lazy jobs wait for others' company, at most kLaziness. When a
+// transaction fails, its jobs are done again one by one, so that one bad job spoils nothing for the others; what a
+// failure means for the file (full, damaged, poisoned) is decided in recover_from.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <condition_variable>

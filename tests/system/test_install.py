@@ -80,12 +80,12 @@ class InstallTest(SystemTest):
         done = self.machine.run(*nobody, "jiro-client", "status")
         self.assertIn("Connected", done.stdout)
         self.assertIn("asking the daemon at 127.0.0.1:9470 instead", done.stderr)
-        self.machine.run("cp", CONFIG, "/root/kept.yaml")
+        self.machine.run("cp", CONFIG, "/run/kept.yaml")
         self.machine.shell(f"echo nonsense >> {CONFIG}")
         done = self.machine.run("jiro-client", "status")
         self.assertIn("Connected", done.stdout)
         self.assertIn(f"{CONFIG}:", done.stderr)
-        self.machine.shell(f"cat /root/kept.yaml > {CONFIG}")
+        self.machine.shell(f"cat /run/kept.yaml > {CONFIG}")
 
 
 class UnitsTest(SystemTest):
