@@ -34,6 +34,8 @@ class Category final : public boost::system::error_category {
                 return "no such command in the outbox";
             case errc::wrong_state:
                 return "the command's state does not allow it";
+            case errc::redo_log:
+                return "the redo log cannot be had";
             case errc::bad_row:
                 return "the row is damaged";
             case errc::bad_tls_file:

@@ -9,10 +9,6 @@ namespace jiro::delivery {
 
 namespace {
 
-std::string_view view(const Fingerprint& fingerprint) {
-    return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
-}
-
 #define JIRO_RECEIPT                                                                                             \
     " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload)" \
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -106,40 +102,49 @@ Result<> OutboxStore::started(const std::string& id) {
     return {};
 }
 
-Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold,
+Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
                                WallTime now) {
-    const auto at = to_stored(now);
-    const auto sum = message_sum(id, to_string(kind), message);
-    if (const auto found = find(id)) {
-        if (found->state != "received" && found->state != "running") return Error(errc::wrong_state);
+    const auto found = find(id);
+    if (found && found->state != "received" && found->state != "running") return Error(errc::wrong_state);
+    if (!found) {
+        // A command that was refused before it was journaled: a flood of them must not fill the disk.
+        if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
+        if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
+    }
+    set_done(found, {id, kind, message, hold, now});
+    JIRO_FAILPOINT("c5_before_done_commit");
+    return {};
+}
+
+void OutboxStore::set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome) {
+    const auto kind = to_string(outcome.kind);
+    const auto at = to_stored(outcome.at);
+    const auto sum = message_sum(outcome.id, kind, outcome.message);
+    const std::string id(outcome.id);
+    if (unfinished) {
         database_
             .use(
                 "UPDATE commands SET state = 'done', kind = ?, message = ?, message_sum = ?, finished_at = ?, due_at = "
                 "?,"
                 " payload = NULL WHERE sequence = ?")
-            .bind(to_string(kind), Blob{message}, sum, at, at, found->sequence)
+            .bind(kind, Blob{outcome.message}, sum, at, at, unfinished->sequence)
             .run();
-        known_.add(id, {found->sequence, "done", 0, message.size()});
+        known_.add(id, {unfinished->sequence, "done", 0, outcome.message.size()});
         --counts_.unfinished;
-        counts_.bytes -= found->payload_bytes;
+        counts_.bytes -= unfinished->payload_bytes;
     } else {
-        // A command that was refused before it was journaled: a flood of them must not fill the disk.
-        if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
-        if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
         database_
             .use(
                 "INSERT INTO commands (id, state, received_at, run_before, idempotent, receipt_sum, kind, message, "
                 "message_sum,"
                 " finished_at, due_at) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?)")
-            .bind(id, at, receipt_sum(id, {}, {}), to_string(kind), Blob{message}, sum, at, at)
+            .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at)
             .run();
         counts_.bytes += kRowOverhead;
     }
     ++counts_.pending;
-    counts_.bytes += message.size();
-    if (hold == Hold::yes) held_.add(id);
-    JIRO_FAILPOINT("c5_before_done_commit");
-    return {};
+    counts_.bytes += outcome.message.size();
+    if (outcome.hold == Hold::yes) held_.add(id);
 }
 
 Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {

@@ -186,16 +186,6 @@ bool OutboxStore::has_free_pages() {
     return used < settings_.max_pages / 10 * 9;
 }
 
-std::int64_t to_stored(WallTime time) noexcept {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
-}
-
-// A damaged value must not overflow the clock's nanoseconds.
-WallTime from_stored(std::int64_t stored) noexcept {
-    constexpr std::int64_t kLatest = 9'000'000'000'000;  // the year 2255
-    return WallTime(std::chrono::milliseconds(std::clamp<std::int64_t>(stored, 0, kLatest)));
-}
-
 std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept {
     for (const auto kind : kKinds) {
         if (to_string(kind) == name) return kind;

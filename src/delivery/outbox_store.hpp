@@ -1,14 +1,19 @@
 #pragma once
 // The rows of the outbox in one open database: plain functions with the SQL beside each (outbox_store.cpp: opening and
-// counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_operator.cpp: by hand).
+// counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_redo.cpp: both, from the
+// redo log; outbox_operator.cpp: by hand).
 // Used on the storage thread, between begin() and commit() or roll_back(). Throws StorageError.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
 
+#include "delivery/redo/redo_log.hpp"
+#include "delivery/redo/row_changes.hpp"
 #include "delivery/sqlite.hpp"
+#include "delivery/stored_time.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/settings.hpp"
 
@@ -72,7 +77,7 @@ class OutboxStore {
     [[nodiscard]] Recovery recover(const MakeOutcome& make, WallTime now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, WallTime now);
     [[nodiscard]] Result<> started(const std::string& id);
-    [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold,
+    [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
                                     WallTime now);
     void hold(const std::string& id) { held_.add(id); }
 
@@ -87,6 +92,15 @@ class OutboxStore {
     [[nodiscard]] std::vector<std::string> expire(WallTime cutoff, std::size_t limit, WallTime now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(WallTime now);
+
+    // The redo log: which one belongs to this database (0: none), how far it has been redone (0: not yet), and its
+    // changes, which nothing refuses any more.
+    [[nodiscard]] std::int64_t redo_log_id() { return fact("redo_log"); }
+    [[nodiscard]] RedoLog::Position redone_until() { return static_cast<RedoLog::Position>(fact("redone")); }
+    void redo(const RowChange& change);
+    void note_redone(std::int64_t log_id, RedoLog::Position until);
+    // Every id from behind `after` on, at most `limit` of them; moves `after`. True: there is more.
+    bool each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit);
 
     // Operator.
     [[nodiscard]] std::vector<RowSummary> list(const ListPage& page);
@@ -136,6 +150,9 @@ class OutboxStore {
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
     void make_due_again(const Found& row, WallTime now);
     void set_dead(const Found& row, const std::string& reason, WallTime now);
+    [[nodiscard]] std::int64_t fact(const char* name);
+    void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
+    bool insert_whole(const RowChange& change);
     void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,
                            WallTime now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit);
@@ -149,9 +166,9 @@ class OutboxStore {
     OutboxCounts counts_before_;
 };
 
-// Wall time as stored: milliseconds since 1970.
-[[nodiscard]] std::int64_t to_stored(WallTime time) noexcept;
-[[nodiscard]] WallTime from_stored(std::int64_t stored) noexcept;
+[[nodiscard]] inline std::string_view view(const Fingerprint& fingerprint) noexcept {
+    return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
+}
 // nullopt for what is no kind.
 [[nodiscard]] std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept;
 [[nodiscard]] std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint,

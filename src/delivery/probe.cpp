@@ -41,7 +41,7 @@ OutboxProbe look_into(Connection& database, bool has_log) {
 
 }  // namespace
 
-Result<OutboxProbe> probe_outbox(const fs::path& path) {
+Result<OutboxProbe> probe_outbox(const fs::path& path, const fs::path& redo_log) {
     if (access(path.c_str(), R_OK) != 0) {
         const int reason = errno;
         return Error(reason == EACCES ? errc::storage_read_only : errc::storage_io,
@@ -49,7 +49,7 @@ Result<OutboxProbe> probe_outbox(const fs::path& path) {
     }
     std::error_code error;
     const auto log_size = fs::file_size(path.string() + "-wal", error);
-    const bool has_log = !error && log_size > 0;
+    const bool has_log = (!error && log_size > 0) || (!redo_log.empty() && RedoLog::count_records(redo_log) > 0);
     if (fs::file_size(path, error) == 0 && !error) return OutboxProbe{.has_log = has_log};
     try {
         Connection database(path.string(), Connection::Mode::immutable);

@@ -33,6 +33,7 @@
 #include <boost/asio/post.hpp>
 
 #include "delivery/failpoint.hpp"
+#include "delivery/redo/fast_path.hpp"
 #include "delivery/storage_thread.hpp"
 
 namespace jiro::delivery {
@@ -100,7 +101,7 @@ class LazyJob final : public StorageJob {
 class SqliteOutbox final : public Outbox {
   public:
     SqliteOutbox(const Clock& clock, std::unique_ptr<StorageThread> storage)
-        : clock_(clock), storage_(std::move(storage)) {}
+        : clock_(clock), storage_(std::move(storage)), fast_path_(*storage_) {}
 
     Task<Result<Recovery>> recover(MakeOutcome make) override {
         auto work = [make = std::move(make), now = now()](OutboxStore& store) {
@@ -109,17 +110,24 @@ class SqliteOutbox final : public Outbox {
         auto recovered = co_await perform<Recovery>("c2_recovered", std::move(work));
         // Until it succeeds nothing new comes in: it could not be told from what the previous process left behind.
         not_recovered_.reset();
-        if (!recovered) not_recovered_ = recovered.error();
+        if (!recovered) {
+            not_recovered_ = recovered.error();
+        } else {
+            for (const auto& command : recovered->to_run) fast_path_.note_received(command.receipt.id, FirstState::received);
+        }
         co_return recovered;
     }
 
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
-        const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
         AdmissionResult refused;
         if (not_recovered_) {
             refused.reason = *not_recovered_;
             co_return refused;
         }
+        if (fast_path_.received(receipt, state)) co_return AdmissionResult{Admission::accepted, {}};
+        const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
+        const std::string id = receipt.id;
+        fast_path_.note_known(id);
         auto work = [receipt = std::move(receipt), state, now = now(), was_taken = false](OutboxStore& store) mutable {
             auto result = store.received(receipt, state, now);
             // A commit that was reported as failed may be on the disk all the same: its repetition meets itself.
@@ -128,24 +136,30 @@ class SqliteOutbox final : public Outbox {
             return Result<AdmissionResult>(std::move(result));
         };
         auto admission = co_await perform<AdmissionResult>(committed, std::move(work), Purpose::admission);
+        if (admission && admission->admission == Admission::accepted) fast_path_.note_received(id, state);
         if (admission) co_return std::move(*admission);
         refused.reason = admission.error();
         co_return refused;
     }
 
     Task<Result<>> started(std::string id) override {
-        return perform<void>("c3_running_committed",
-                             [id = std::move(id), was_done = false](OutboxStore& store) mutable {
-                                 auto started = store.started(id);
-                                 if (was_done && is_own_repetition(started)) started = {};
-                                 was_done = started.has_value();
-                                 return started;
-                             });
+        if (fast_path_.started(id)) co_return Result<>();
+        auto work = [id, was_done = false](OutboxStore& store) mutable {
+            auto started = store.started(id);
+            if (was_done && is_own_repetition(started)) started = {};
+            was_done = started.has_value();
+            return started;
+        };
+        auto started = co_await perform<void>("c3_running_committed", std::move(work));
+        if (started) fast_path_.note_received(id, FirstState::running);
+        co_return started;
     }
 
     Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
-        return perform<void>("c6_done_committed", [id = std::move(id), kind, message = std::move(message), hold,
-                                                   now = now(), was_done = false](OutboxStore& store) mutable {
+        if (fast_path_.finished(id, kind, *message, hold, now())) co_return Result<>();
+        fast_path_.note_known(id);
+        auto work = [id, kind, message = std::move(message), hold, now = now(),
+                     was_done = false](OutboxStore& store) mutable {
             auto finished = store.finished(id, kind, *message, hold, now);
             if (was_done && is_own_repetition(finished)) {
                 finished = {};
@@ -153,7 +167,10 @@ class SqliteOutbox final : public Outbox {
             }
             was_done = finished.has_value();
             return finished;
-        });
+        };
+        auto finished = co_await perform<void>("c6_done_committed", std::move(work));
+        if (finished) fast_path_.note_finished(id);
+        co_return finished;
     }
 
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
@@ -168,6 +185,7 @@ class SqliteOutbox final : public Outbox {
     }
 
     void delivered(std::string id) override {
+        if (fast_path_.delivered(id, now())) return;
         submit_lazy([id = std::move(id), now = now()](OutboxStore& store) { store.delivered(id, now); });
     }
 
@@ -253,6 +271,7 @@ class SqliteOutbox final : public Outbox {
 
     const Clock& clock_;
     const std::unique_ptr<StorageThread> storage_;
+    FastPath fast_path_;
     std::optional<Error> not_recovered_;  // why recover() failed
 };
 

@@ -18,6 +18,7 @@ namespace {
 inline const log::Logger logger{"outbox"};
 
 constexpr auto kLaziness = 20ms;
+constexpr auto kRedoLaziness = 50ms;  // what is in the redo log is safe: the more come together, the less each costs
 constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kLookAgain = 1s;
@@ -88,27 +89,49 @@ void StorageThread::release(std::vector<std::string> ids) {
     released_.insert(released_.end(), std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
 }
 
+// With what is in the redo log only.
 OutboxFigures StorageThread::figures() const {
-    const std::lock_guard lock(mutex_);
-    return figures_;
+    std::unique_lock lock(mutex_);
+    OutboxFigures figures = figures_;
+    const RedoCounts redone = published_redone_;
+    lock.unlock();
+    const RedoCounts appended = appended_.read();
+    const auto received = appended.received - redone.received;
+    const auto finished = appended.finished - redone.finished;
+    const auto delivered = appended.delivered - redone.delivered;
+    figures.unfinished += received - std::min(finished, figures.unfinished + received);
+    figures.pending += finished - std::min(delivered, figures.pending + finished);
+    figures.remembered += delivered;
+    if (const auto first = first_finished_at_.load(); finished > 0 && first != 0 && figures.pending > 0) {
+        figures.oldest_undelivered = std::min(figures.oldest_undelivered.value_or(WallTime::max()), from_stored(first));
+    }
+    return figures;
 }
 
 void StorageThread::serve() {
     Jobs batch;
     while (take_batch(batch)) {
         tend();
+        is_caught_up_ = catch_up();
+        release_held();
+        teach_ids();
         if (batch.empty()) publish();
         do_batch(std::exchange(batch, {}));
     }
+    if (catch_up()) stop_redo_log();
     store_.reset();  // checkpoints and removes the WAL
 }
 
 bool StorageThread::take_batch(Jobs& batch) {
     std::unique_lock lock(mutex_);
-    const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy; };
-    const auto idle = has_more_to_sweep_ ? kLaziness : store_ && !is_full_ && repeated_.empty() ? 10s : kLookAgain;
-    if (!must_act()) wake_up_.wait_for(lock, idle, [&] { return must_act() || !queue_.empty(); });
-    if (!must_act() && !queue_.empty()) wake_up_.wait_for(lock, kLaziness, must_act);
+    const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || has_much_; };
+    const auto has_work = [&] { return must_act() || !queue_.empty() || has_appended_; };
+    const bool is_well = store_ && !is_full_ && repeated_.empty() && is_caught_up_;
+    const auto idle = has_more_to_sweep_ || must_teach_ ? kLaziness : is_well ? 10s : kLookAgain;
+    if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
+    if (!must_act() && has_work()) wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kLaziness, must_act);
+    has_appended_ = false;
+    has_much_ = false;
     const auto count = std::min(queue_.size(), kMaxBatch);
     if (must_stop_ && count == 0) return false;
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
@@ -118,14 +141,22 @@ bool StorageThread::take_batch(Jobs& batch) {
         if (!job->is_lazy()) --urgent_;
         now_ = std::max(now_, job->now());
     }
-    for (const auto& id : std::exchange(released_, {})) held_.remove(id);
-    held_.commit();
+    to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
+                       std::make_move_iterator(released_.end()));
+    released_.clear();
     return true;
+}
+
+// Not before the changes that were appended before: one of them may be what holds the id.
+void StorageThread::release_held() {
+    if (!is_caught_up_) return;
+    for (const auto& id : std::exchange(to_release_, {})) held_.remove(id);
+    held_.commit();
 }
 
 void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
-    if (store_) {
+    if (store_ && is_caught_up_) {
         for (auto& job : batch) {
             if (must_refuse_for_space(*job)) conclude(std::move(job), Error(errc::storage_full));
         }
@@ -175,7 +206,9 @@ std::optional<Error> StorageThread::attempt(const Jobs& batch) {
 
 void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     std::optional<Error> failure = closed_because_;
-    if (store_ && must_refuse_for_space(*job)) {
+    if (store_ && !is_caught_up_) {
+        failure = Error(is_full_ ? errc::storage_full : errc::storage_io);
+    } else if (store_ && must_refuse_for_space(*job)) {
         failure = Error(errc::storage_full);
     } else if (store_) {
         Jobs alone;
@@ -215,7 +248,7 @@ void StorageThread::tend() {
             files_.make_ballast();
         }
     }
-    if (!repeated_.empty()) {
+    if (!repeated_.empty() && is_caught_up_) {
         for (auto& job : std::exchange(repeated_, {})) do_one(std::move(job));
     }
     if (store_ && (now >= next_sweep_ || has_more_to_sweep_)) {
@@ -254,7 +287,14 @@ void StorageThread::publish() {
                       : is_full_      ? "no space left for the outbox"
                       : is_low_       ? "little space left for the outbox"
                                       : lasting_problem_;
+    takes_changes_ = store_ && !is_full_ && is_caught_up_;
+    // With room to spare for all that the log can hold: what is in it is refused by no limit any more.
+    const auto rows = figures.pending + figures.unfinished + figures.dead_letters;
+    const bool has_room = rows + RedoLog::kBytes / RedoLog::kLeastRecordBytes <= settings_.max_rows &&
+                          figures.bytes + RedoLog::kBytes <= settings_.max_bytes;
+    admits_changes_ = takes_changes_ && !is_low_ && has_room;
     const std::lock_guard lock(mutex_);
+    published_redone_ = redone_;
     if (!store_) {  // the last known numbers are better than none
         figures.pending = figures_.pending;
         figures.unfinished = figures_.unfinished;

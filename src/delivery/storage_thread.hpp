@@ -4,7 +4,11 @@
 // thread: the more there is to do, the less each costs. Lazy jobs wait for others' company, at most kLaziness. When a
 // transaction fails, its jobs are done again one by one, so that one bad job spoils nothing for the others; what a
 // failure means for the file (full, damaged, poisoned) is decided in recover_from.
+//
+// Beside the jobs there is the redo log (storage_redo.cpp): changes that the event loop has committed by itself. They
+// come first: no job sees the database without what was appended before the job was submitted.
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <condition_variable>
 #include <memory>
@@ -14,6 +18,7 @@
 
 #include "delivery/outbox_files.hpp"
 #include "delivery/outbox_store.hpp"
+#include "delivery/redo/seen_ids.hpp"
 
 namespace jiro::delivery {
 
@@ -40,6 +45,27 @@ class StorageJob {
     WallTime now_;
 };
 
+// Changes by what they do to the figures.
+struct RedoCounts {
+    std::uint64_t received = 0;
+    std::uint64_t finished = 0;
+    std::uint64_t delivered = 0;
+
+    void add(const RedoRecord& change);
+};
+
+// The same, counted by one thread and read by others: never more finished than received, or delivered than finished.
+class AtomicRedoCounts {
+  public:
+    void add(const RedoRecord& change);
+    [[nodiscard]] RedoCounts read() const;
+
+  private:
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> finished_{0};
+    std::atomic<std::uint64_t> delivered_{0};
+};
+
 class StorageThread {
   public:
     // Opens the outbox and starts the thread. Fails on errc::in_use only.
@@ -51,6 +77,15 @@ class StorageThread {
     void submit(std::unique_ptr<StorageJob> job);
     void release(std::vector<std::string> ids);  // gives held ids free
     [[nodiscard]] OutboxFigures figures() const;
+
+    // The redo log, from the event loop. append() false: there is no log, or it has no room; nothing was done.
+    [[nodiscard]] bool append(const RedoRecord& change);
+    // Whether the database can take what is appended; whether it also has room for new commands.
+    [[nodiscard]] bool takes_changes() const noexcept { return takes_changes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool admits_changes() const noexcept { return admits_changes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] bool has_redo_log() const noexcept { return redo_log_.load() != nullptr; }
+    [[nodiscard]] SeenIds& seen_ids() noexcept { return seen_ids_; }
+    void teach_seen_ids();  // after SeenIds::begin()
 
   private:
     using Jobs = std::vector<std::unique_ptr<StorageJob>>;
@@ -67,6 +102,16 @@ class StorageThread {
     void conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
     void tell_them();
     void tend();  // between batches: reopen, make room, sweep
+    void release_held();
+
+    // The redo log.
+    [[nodiscard]] Result<> open_redo_log();  // an error: the outbox must stay closed
+    void use_redo_log();
+    [[nodiscard]] bool catch_up();  // false: the log holds changes that the database cannot take now
+    [[nodiscard]] std::optional<Error> redo(RedoLog& log, RedoLog::Position end);
+    void stop_redo_log();
+    class BeginTeaching;
+    void teach_ids();
 
     // Each leaves the store open, or closed with problem_ saying why.
     [[nodiscard]] Result<> open_store();
@@ -95,6 +140,26 @@ class StorageThread {
     SteadyTime next_rebuild_{};
     Jobs repeated_;   // lazy jobs that failed
     Jobs concluded_;  // whoever waits for them is to be resumed
+    std::vector<std::string> to_release_;
+    std::unique_ptr<RedoLog> owned_redo_log_;
+    bool has_settled_redo_log_ = false;  // there is one, or there will be none
+    bool wants_redo_log_ = false;
+    bool is_caught_up_ = true;
+    RedoLog::Position own_changes_begin_ = 0;  // before it: those of the previous process
+    RedoCounts redone_;
+    std::string taught_until_;  // the id up to which the filter has learned the database
+    std::uint64_t taught_ids_ = 0;
+    bool must_teach_ = false;
+
+    // Of both threads.
+    std::atomic<RedoLog*> redo_log_{nullptr};
+    std::atomic<bool> takes_changes_{false};
+    std::atomic<bool> admits_changes_{false};
+    std::atomic<bool> has_appended_{false};  // since the storage thread last looked
+    std::atomic<bool> has_much_{false};
+    AtomicRedoCounts appended_;  // by this process
+    std::atomic<std::int64_t> first_finished_at_{0};  // of what was appended since the storage thread last looked; 0: none
+    SeenIds seen_ids_;
 
     mutable std::mutex mutex_;
     std::condition_variable wake_up_;
@@ -103,6 +168,7 @@ class StorageThread {
     std::size_t urgent_ = 0;  // jobs in queue_ that somebody waits for
     bool must_stop_ = false;
     OutboxFigures figures_;
+    RedoCounts published_redone_;
 
     std::thread thread_;
 };

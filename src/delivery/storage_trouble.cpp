@@ -43,6 +43,10 @@ Result<> StorageThread::open_store() {
         rebuild(error.what());
         if (!store_) return closed_because_ ? *closed_because_ : Error(errc::storage_corrupt);
     }
+    if (const auto redo_log = open_redo_log(); !redo_log) {
+        store_.reset();
+        return fail(redo_log.error());
+    }
     closed_because_.reset();
     if (!files_.make_ballast()) {
         logger.warn("No room for the outbox's ballast", {{"path", settings_.path.string()}});

@@ -18,6 +18,7 @@ enum class errc {
     limit_bytes,        // max_bytes are stored already
     unknown_id,         // no such row
     wrong_state,        // the row exists, but the step is not possible from the state it is in
+    redo_log,           // the redo log cannot be had: the outbox goes on without it
     bad_row,            // a row's checksum or a column does not fit: it was set aside
     // Sending.
     bad_tls_file,    // a certificate, key or CA file cannot be read

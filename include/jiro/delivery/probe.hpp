@@ -14,12 +14,14 @@ struct OutboxProbe {
     std::uint64_t undelivered = 0;
     std::uint64_t unfinished = 0;  // received or running when the daemon ended
     std::uint64_t dead_letters = 0;
-    // A log of changes lies beside the file, which the daemon takes in at its next start: the figures are those before.
+    // SQLite's log or the redo log holds changes, which the daemon takes in at its next start: the figures are those
+    // before.
     bool has_log = false;
 };
 
 // Errors: storage_corrupt, newer_schema, storage_read_only (no permission), storage_io.
-[[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path);
+[[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path,
+                                               const std::filesystem::path& redo_log = {});
 
 // Whether another process has this outbox open. False also when there is no outbox.
 [[nodiscard]] Result<bool> is_in_use(const std::filesystem::path& path);

@@ -34,6 +34,9 @@ enum class Durability {
 
 struct OutboxSettings {
     std::filesystem::path path;  // of outbox.db; empty: ${STATE_DIRECTORY}/outbox.db, set by the daemon
+    // A file on tmpfs that outlives the process: changes are committed there at once and written into the database soon
+    // after. Empty: each change waits for the database. Not used with Durability::power.
+    std::filesystem::path redo_log{};
     Durability durability = Durability::process;
     std::chrono::hours max_age{168};  // an undelivered outcome older than this becomes a dead letter
     std::uint64_t max_bytes =

@@ -1,4 +1,5 @@
-// What every outbox does, whatever it is made of: the same tests for SqliteOutbox and MemoryOutbox.
+// What every outbox does, whatever it is made of: the same tests for SqliteOutbox, alone and with a redo log, and for
+// MemoryOutbox.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +7,7 @@
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
+#include "support/tmpfs_dir.hpp"
 
 namespace jiro::delivery {
 namespace {
@@ -18,6 +20,14 @@ struct OnDisk {
         settings.path = folder.path() / "outbox.db";
         settings.ballast_bytes = 0;
         return std::move(open_sqlite_outbox(clock, settings)).value();
+    }
+};
+
+struct WithRedoLog {
+    static std::unique_ptr<Outbox> open(const Clock& clock, OutboxSettings settings, const test::TempDir& folder) {
+        static const test::TmpfsDir tmpfs;
+        if (tmpfs.exists()) settings.redo_log = tmpfs.path() / folder.path().filename();
+        return OnDisk::open(clock, settings, folder);
     }
 };
 
@@ -43,10 +53,11 @@ class Names {
   public:
     template <typename Kind>
     static std::string GetName(int) {
+        if (std::is_same_v<Kind, WithRedoLog>) return "WithRedoLog";
         return std::is_same_v<Kind, OnDisk> ? "OnDisk" : "InMemory";
     }
 };
-using Kinds = testing::Types<OnDisk, InMemory>;
+using Kinds = testing::Types<OnDisk, WithRedoLog, InMemory>;
 TYPED_TEST_SUITE(OutboxContract, Kinds, Names);
 
 // The whole life of a command, with the figures at each step.

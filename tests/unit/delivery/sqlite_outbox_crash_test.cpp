@@ -11,6 +11,7 @@
 
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
+#include "support/tmpfs_dir.hpp"
 
 namespace jiro::delivery {
 namespace {
@@ -61,10 +62,8 @@ Promises read_promises(int pipe) {
     return promises;
 }
 
-// Nothing that was promised is missing after any of the kills.
-TEST(SqliteOutboxCrash, keeps_every_promise_through_kill_9) {
+void kill_again_and_again(OutboxSettings settings) {
     const test::TempDir folder;
-    OutboxSettings settings;
     settings.path = folder.path() / "outbox.db";
     settings.ballast_bytes = 0;
     std::mt19937 random(4711);
@@ -111,6 +110,17 @@ TEST(SqliteOutboxCrash, keeps_every_promise_through_kill_9) {
         }
     }
     EXPECT_GT(promised, kills);
+}
+
+// Nothing that was promised is missing after any of the kills.
+TEST(SqliteOutboxCrash, keeps_every_promise_through_kill_9) { kill_again_and_again({}); }
+
+TEST(SqliteOutboxCrash, keeps_every_promise_in_its_redo_log) {
+    const test::TmpfsDir tmpfs;
+    if (!tmpfs.exists()) GTEST_SKIP() << "no tmpfs to write to";
+    OutboxSettings settings;
+    settings.redo_log = tmpfs.path() / "redo.log";
+    kill_again_and_again(settings);
 }
 
 }  // namespace

@@ -1,0 +1,106 @@
+// What the redo log holds, done in the database. These changes were promised when they were appended: no limit refuses
+// them, and one that the row has behind it already is passed over.
+#include "delivery/outbox_rules.hpp"
+#include "delivery/outbox_store.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+bool is_running(const RowChange& change) {
+    return change.is_started || (change.received && change.received->state == FirstState::running);
+}
+
+std::string_view state_of(const RowChange& change) {
+    if (change.delivered && change.finished) return change.finished->message.empty() ? "forgotten" : "delivered";
+    if (change.finished) return "done";
+    return is_running(change) ? "running" : "received";
+}
+
+}  // namespace
+
+std::int64_t OutboxStore::fact(const char* name) {
+    Statement& fact = database_.use("SELECT value FROM facts WHERE name = ?");
+    const Cursor cursor(fact);
+    return fact.bind(name).step() ? fact.integer(0) : 0;
+}
+
+void OutboxStore::note_redone(std::int64_t log_id, RedoLog::Position until) {
+    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redo_log', ?), ('redone', ?)")
+        .bind(log_id, static_cast<std::int64_t>(until))
+        .run();
+}
+
+void OutboxStore::redo(const RowChange& change) {
+    if (change.received && insert_whole(change)) return;
+    const std::string id(change.id);
+    if (is_running(change)) (void)started(id);
+    if (change.finished) {
+        const auto found = find(id);
+        FinishedChange outcome = *change.finished;
+        if (change.delivered) outcome.hold = Hold::no;
+        if (!found || found->state == "received" || found->state == "running") set_done(found, outcome);
+    }
+    if (change.delivered) delivered(id, change.delivered->at);
+}
+
+// The row as it is after all of its changes. False: there is one already.
+bool OutboxStore::insert_whole(const RowChange& change) {
+    const ReceivedChange& receipt = *change.received;
+    const bool is_done = change.finished.has_value();
+    const bool is_delivered = is_done && change.delivered;
+    const FinishedChange outcome = change.finished.value_or(FinishedChange{});
+    const auto state = state_of(change);
+    const auto kind = to_string(outcome.kind);
+    const auto at = to_stored(outcome.at);
+    Statement& row = database_.use(
+        "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
+        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
+             to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
+             receipt_sum(change.id, view(receipt.fingerprint), receipt.payload), kind, at, at,
+             to_stored(is_delivered ? change.delivered->at : WallTime{}),
+             message_sum(change.id, kind, outcome.message), Blob{receipt.payload}, Blob{outcome.message});
+    constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
+    constexpr int kMessage = 15;
+    if (is_done) {
+        row.bind_null(kPayload);
+    } else {
+        for (const int column : {kKind, kFinishedAt, kDueAt, kMessageSum, kMessage}) row.bind_null(column);
+    }
+    if (!is_delivered) row.bind_null(kSettledAt);
+    if (state == "forgotten") row.bind_null(kMessage);
+    row.run();
+    if (database_.changes() == 0) return false;
+
+    const std::string id(change.id);
+    if (is_delivered) {
+        ++counts_.remembered;
+        if (state == "delivered") counts_.remembered_bytes += outcome.message.size() + kRowOverhead;
+        return true;
+    }
+    const std::uint64_t payload_bytes = is_done ? 0 : receipt.payload.size();
+    known_.add(id, {database_.last_insert(), std::string(state), payload_bytes, outcome.message.size()});
+    ++(is_done ? counts_.pending : counts_.unfinished);
+    counts_.bytes += payload_bytes + outcome.message.size() + kRowOverhead;
+    if (is_done && outcome.hold == Hold::yes) held_.add(id);
+    // Delivered without an outcome: it could not be stored, was sent from memory, and the row was already unfinished.
+    if (change.delivered) delivered(id, change.delivered->at);
+    return true;
+}
+
+bool OutboxStore::each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit) {
+    Statement& ids = database_.use("SELECT id FROM commands WHERE id > ? ORDER BY id LIMIT ?");
+    const Cursor cursor(ids);
+    const std::string behind = after;
+    ids.bind(behind, static_cast<std::int64_t>(limit));
+    std::size_t count = 0;
+    for (; ids.step(); ++count) {
+        visit(ids.bytes(0));
+        if (count + 1 == limit) after = ids.text(0);
+    }
+    return count == limit;
+}
+
+}  // namespace jiro::delivery

@@ -1,0 +1,289 @@
+// The file: a page with the header, then the records' place, used round and round. A record begins at a multiple of 16
+// with its header; one that would not fit before the end of the place leaves padding there and begins at the front. The
+// position in a record's header is written last and is what makes it valid: of a record that kill -9 left half written
+// nobody was told, and the next one is written over it.
+#include "delivery/redo/redo_log.hpp"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "delivery/crc32c.hpp"
+#include "delivery/failpoint.hpp"
+#include "jiro/base/log.hpp"
+#include "jiro/base/random.hpp"
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+namespace fs = std::filesystem;
+inline const log::Logger logger{"outbox"};
+
+constexpr std::size_t kHeaderBytes = 4096;
+constexpr std::size_t kAlignment = 16;
+constexpr std::size_t kMostBytes = 1024 * 1024 * 1024;
+constexpr std::uint32_t kPadding = 1U << 31U;  // in a record's size
+constexpr std::array<char, 8> kMagic{'J', 'I', 'R', 'O', 'R', 'E', 'D', 'O'};
+constexpr std::uint32_t kVersion = 1;
+
+constexpr std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
+
+std::string_view bytes_of(const auto& object) { return {reinterpret_cast<const char*>(&object), sizeof object}; }
+
+std::string reason(int number) { return std::generic_category().message(number); }
+
+Error cannot_be_had(const fs::path& path, const std::string& why) {
+    return Error(errc::redo_log, "the redo log " + path.string() + ' ' + why);
+}
+
+Error cannot_be_read(errc code, const fs::path& path, const std::string& why) {
+    return Error(code, "the redo log " + path.string() + ' ' + why +
+                           "; what it holds belongs into the outbox, so the outbox stays closed");
+}
+
+}  // namespace
+
+struct RedoLog::Header {
+    std::array<char, 8> magic;
+    std::uint32_t version;
+    std::uint32_t checksum;  // of what follows, up to `start`
+    std::int64_t id;
+    std::uint64_t bytes;
+    std::array<char, 1024> outbox;    // the path of the database, cut if need be
+    std::atomic<std::uint64_t> start;  // everything before it is in the database
+
+    [[nodiscard]] std::uint32_t sum() const {
+        return crc32c({outbox.data(), outbox.size()}, crc32c(bytes_of(bytes), crc32c(bytes_of(id))));
+    }
+    [[nodiscard]] bool is_whole(std::size_t file_size) const {
+        return checksum == sum() && bytes % kAlignment == 0 && bytes <= kMostBytes && bytes > kAlignment &&
+               file_size >= kHeaderBytes + bytes && start % kAlignment == 0;
+    }
+};
+
+struct RedoLog::RecordHeader {
+    std::uint32_t size;  // of the record behind this header
+    std::uint32_t checksum;
+    std::uint64_t position;
+
+    static std::uint32_t sum(Position position, std::string_view record) {
+        return crc32c(record, crc32c(bytes_of(position)));
+    }
+};
+
+// The open, locked and mapped file.
+class RedoLog::Mapping {
+  public:
+    enum class Access { read, write };
+
+    static Result<std::unique_ptr<Mapping>> of(int descriptor, std::size_t size, Access access, const fs::path& path) {
+        const int protection = access == Access::write ? PROT_READ | PROT_WRITE : PROT_READ;
+        void* address = mmap(nullptr, size, protection, MAP_SHARED, descriptor, 0);
+        if (address == MAP_FAILED) {
+            const int number = errno;
+            close(descriptor);
+            return cannot_be_read(errc::storage_io, path, "cannot be mapped: " + reason(number));
+        }
+        madvise(address, size, MADV_DONTFORK);
+        madvise(address, size, MADV_DONTDUMP);
+        return std::unique_ptr<Mapping>(new Mapping(descriptor, address, size));
+    }
+    ~Mapping() {
+        munmap(address_, size_);
+        close(descriptor_);  // and with it the lock
+    }
+    Mapping(const Mapping&) = delete;
+    Mapping& operator=(const Mapping&) = delete;
+
+    [[nodiscard]] Header& header() const noexcept { return *static_cast<Header*>(address_); }
+    [[nodiscard]] char* records() const noexcept { return static_cast<char*>(address_) + kHeaderBytes; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    // An empty file that is really there: writing to it later cannot fail for want of memory.
+    static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
+    // The file that is there; null: none, or one too short for anything.
+    static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
+
+  private:
+    Mapping(int descriptor, void* address, std::size_t size)
+        : descriptor_(descriptor), address_(address), size_(size) {}
+
+    const int descriptor_;
+    void* const address_;
+    const std::size_t size_;
+};
+
+Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path& path, const fs::path& outbox,
+                                                                 std::size_t bytes) {
+    struct statfs system {};
+    if (statfs(path.parent_path().c_str(), &system) != 0) return cannot_be_had(path, "has no folder: " + reason(errno));
+    if (system.f_type != TMPFS_MAGIC) return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
+    const auto fresh = path.string() + ".new";
+    const int descriptor = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    const std::size_t size = kHeaderBytes + bytes;
+    if (const int error = posix_fallocate(descriptor, 0, static_cast<off_t>(size)); error != 0) {
+        close(descriptor);
+        unlink(fresh.c_str());
+        return cannot_be_had(path, "finds no room: " + reason(error));
+    }
+    flock(descriptor, LOCK_EX | LOCK_NB);
+    auto mapping = of(descriptor, size, Access::write, path);
+    if (!mapping) return mapping;
+    Header& header = (*mapping)->header();
+    header.magic = kMagic;
+    header.version = kVersion;
+    header.id = static_cast<std::int64_t>(SystemRandom().next() >> 1U);
+    header.bytes = bytes;
+    outbox.string().copy(header.outbox.data(), header.outbox.size() - 1);
+    header.start = bytes;  // not 0: an empty place must not look like a record
+    header.checksum = header.sum();
+    if (rename(fresh.c_str(), path.c_str()) != 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    return mapping;
+}
+
+Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path& path, Access access) {
+    const bool writes = access == Access::write;
+    const int descriptor = ::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
+    if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::unique_ptr<Mapping>();
+    if (descriptor < 0) {
+        return cannot_be_read(errc::storage_read_only, path, "cannot be opened: " + reason(errno));
+    }
+    if (flock(descriptor, (writes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+        close(descriptor);
+        return cannot_be_had(path, "is in use by another jiro-client");
+    }
+    struct stat status {};
+    if (fstat(descriptor, &status) != 0 || static_cast<std::size_t>(status.st_size) < kHeaderBytes) {
+        close(descriptor);
+        return std::unique_ptr<Mapping>();
+    }
+    return of(descriptor, static_cast<std::size_t>(status.st_size), access, path);
+}
+
+Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::path& outbox, std::size_t bytes) {
+    auto found = Mapping::open(path, Mapping::Access::write);
+    if (!found) return found.error();
+    const auto owner = outbox.string().substr(0, std::tuple_size_v<decltype(Header::outbox)> - 1);
+    if (*found) {
+        Header& header = (*found)->header();
+        if (header.magic == kMagic && header.version > kVersion) {
+            return cannot_be_read(errc::newer_schema, path,
+                                  "was written by a newer version of this program: run that one once");
+        }
+        if (header.magic == kMagic && header.version == kVersion && header.is_whole((*found)->size())) {
+            const std::string other(header.outbox.data());
+            std::unique_ptr<RedoLog> log(new RedoLog(path, std::move(*found)));
+            if (other == owner) return log;
+            if (log->start() != log->end()) {
+                return cannot_be_had(path, "holds changes of another outbox, " + other +
+                                               ": start the daemon once with that as Outbox.Path");
+            }
+        } else {
+            const auto aside = path.string() + ".damaged";
+            rename(path.c_str(), aside.c_str());
+            logger.error("The redo log is damaged: set aside; the latest changes of commands may be lost",
+                         {{"kept_as", aside}});
+        }
+    }
+    auto made = Mapping::make(path, owner, aligned(bytes));
+    if (!made) return made.error();
+    return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*made)));
+}
+
+RedoLog::RedoLog(fs::path path, std::unique_ptr<Mapping> mapping)
+    : path_(std::move(path)), mapping_(std::move(mapping)), bytes_(mapping_->header().bytes) {
+    find_end();
+}
+
+RedoLog::~RedoLog() = default;
+
+RedoLog::Position RedoLog::start() const noexcept { return mapping_->header().start.load(std::memory_order_acquire); }
+
+std::int64_t RedoLog::id() const noexcept { return mapping_->header().id; }
+
+char* RedoLog::place(Position position) const noexcept { return mapping_->records() + position % bytes_; }
+
+std::size_t RedoLog::left_before_wrap(Position position) const noexcept { return bytes_ - position % bytes_; }
+
+bool RedoLog::append(const RedoRecord& record) noexcept {
+    const std::size_t size = encoded_size(record);
+    if (size > kMaxRecordBytes) return false;
+    Position position = end();
+    const std::size_t needed = aligned(sizeof(RecordHeader) + size);
+    const std::size_t left = left_before_wrap(position);
+    const std::size_t padding = needed > left ? left : 0;
+    if (needed + padding > bytes_ - (position - start())) return false;
+    if (padding > 0) {
+        const auto rest = static_cast<std::uint32_t>(padding - sizeof(RecordHeader));
+        commit(position, rest | kPadding, RecordHeader::sum(position, {}));
+        position += padding;
+    }
+    char* const target = place(position) + sizeof(RecordHeader);
+    encode(record, target);
+    JIRO_FAILPOINT("c11_half_a_redo_record");
+    commit(position, static_cast<std::uint32_t>(size), RecordHeader::sum(position, {target, size}));
+    end_.store(position + needed);
+    return true;
+}
+
+void RedoLog::commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept {
+    auto& header = *reinterpret_cast<RecordHeader*>(place(position));
+    header.size = size;
+    header.checksum = checksum;
+    std::atomic_ref(header.position).store(position, std::memory_order_release);
+}
+
+bool RedoLog::is_record(Position position) const noexcept {
+    const auto& header = *reinterpret_cast<const RecordHeader*>(place(position));
+    const std::size_t size = header.size & ~kPadding;
+    if (header.position != position || size > left_before_wrap(position) - sizeof(RecordHeader)) return false;
+    const std::size_t summed = (header.size & kPadding) != 0 ? 0 : size;
+    return header.checksum == RecordHeader::sum(position, {place(position) + sizeof(RecordHeader), summed});
+}
+
+void RedoLog::find_end() noexcept {
+    const Position begin = start();
+    Position position = begin;
+    while (position - begin < bytes_ && is_record(position)) (void)read(position);
+    end_ = position;
+}
+
+std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
+    const auto& header = *reinterpret_cast<const RecordHeader*>(place(at));
+    const std::size_t size = header.size & ~kPadding;
+    const std::string_view record(place(at) + sizeof(RecordHeader), size);
+    const bool is_padding = (header.size & kPadding) != 0;
+    at += aligned(sizeof(RecordHeader) + size);
+    if (is_padding) return std::nullopt;
+    return decode(record);
+}
+
+void RedoLog::forget(Position until) noexcept {
+    mapping_->header().start.store(until, std::memory_order_release);
+}
+
+void RedoLog::remove() noexcept { unlink(path_.c_str()); }
+
+std::size_t RedoLog::count_records(const fs::path& path) {
+    auto found = Mapping::open(path, Mapping::Access::read);
+    if (!found || !*found) return 0;
+    const Header& header = (*found)->header();
+    if (header.magic != kMagic || header.version != kVersion || !header.is_whole((*found)->size())) return 0;
+    const RedoLog log(path, std::move(*found));
+    std::size_t records = 0;
+    for (Position at = log.start(); at < log.end();) records += log.read(at) ? 1 : 0;
+    return records;
+}
+
+}  // namespace jiro::delivery

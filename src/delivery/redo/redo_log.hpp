@@ -1,0 +1,79 @@
+#pragma once
+// The redo log: the latest changes of the outbox, in memory that outlives the process (a mapped file on tmpfs). What is
+// appended here survives kill -9 at once, without a disk or another thread; the storage thread redoes it in the
+// database some milliseconds later, many changes in one transaction, and forgets it here. After a crash the next start
+// begins with what is left. A reboot empties tmpfs: whoever stops in good order has nothing left in it.
+//
+// One thread appends (the event loop), one reads and forgets (the storage thread); neither waits for the other.
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "delivery/redo/redo_record.hpp"
+#include "jiro/base/error.hpp"
+
+namespace jiro::delivery {
+
+class RedoLog {
+  public:
+    // Of a record in the log: bytes since the log was made. It never goes back.
+    using Position = std::uint64_t;
+
+    static constexpr std::size_t kBytes = 4 * 1024 * 1024;  // room for records
+    static constexpr std::size_t kMaxRecordBytes = 64 * 1024;
+    static constexpr std::size_t kLeastRecordBytes = 32;  // what the smallest takes
+
+    // Opens the log of this outbox, or makes an empty one. errc::redo_log: it cannot be had (no tmpfs, no room, another
+    // outbox's, in use): the outbox goes on without. Any other error: there may be changes in it that belong into the
+    // database, but they cannot be read (errc::newer_schema, errc::storage_read_only, errc::storage_io).
+    [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
+                                                               const std::filesystem::path& outbox,
+                                                               std::size_t bytes = kBytes);
+    // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes nothing.
+    [[nodiscard]] static std::size_t count_records(const std::filesystem::path& path);
+
+    ~RedoLog();
+    RedoLog(const RedoLog&) = delete;
+    RedoLog& operator=(const RedoLog&) = delete;
+
+    // The appending thread. False: too long, or no room now.
+    [[nodiscard]] bool append(const RedoRecord& record) noexcept;
+    [[nodiscard]] bool is_half_full() const noexcept { return end() - start() > bytes_ / 2; }
+
+    // The reading thread. A reader that begins at start() and goes on to end() meets whole records only.
+    [[nodiscard]] Position start() const noexcept;
+    [[nodiscard]] Position end() const noexcept { return end_.load(); }
+    // The record at `at`, which is before end(); moves `at` behind it. nullopt: there is none (padding, or one that this
+    // program does not know).
+    [[nodiscard]] std::optional<RedoRecord> read(Position& at) const noexcept;
+    void forget(Position until) noexcept;  // everything before it
+    void remove() noexcept;                // the file, at a stop in good order
+
+    // Chosen when the log was made: tells its positions from those of another.
+    [[nodiscard]] std::int64_t id() const noexcept;
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+  private:
+    struct Header;
+    struct RecordHeader;
+    class Mapping;
+
+    RedoLog(std::filesystem::path path, std::unique_ptr<Mapping> mapping);
+
+    [[nodiscard]] char* place(Position position) const noexcept;
+    [[nodiscard]] bool is_record(Position position) const noexcept;
+    [[nodiscard]] std::size_t left_before_wrap(Position position) const noexcept;
+    void commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept;
+    void find_end() noexcept;
+
+    const std::filesystem::path path_;
+    const std::unique_ptr<Mapping> mapping_;
+    const std::size_t bytes_;
+    std::atomic<Position> end_{0};
+};
+
+}  // namespace jiro::delivery

@@ -1,0 +1,199 @@
+// The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there, and
+// it is removed at a stop in good order.
+#include "delivery/failpoint.hpp"
+#include "delivery/storage_thread.hpp"
+#include "jiro/base/log.hpp"
+
+namespace jiro::delivery {
+
+namespace {
+
+inline const log::Logger logger{"outbox"};
+
+constexpr std::size_t kTaughtAtOnce = 5'000;
+
+}  // namespace
+
+void RedoCounts::add(const RedoRecord& change) {
+    if (std::holds_alternative<ReceivedChange>(change)) ++received;
+    if (std::holds_alternative<FinishedChange>(change)) ++finished;
+    if (std::holds_alternative<DeliveredChange>(change)) ++delivered;
+}
+
+void AtomicRedoCounts::add(const RedoRecord& change) {
+    if (std::holds_alternative<ReceivedChange>(change)) ++received_;
+    if (std::holds_alternative<FinishedChange>(change)) ++finished_;
+    if (std::holds_alternative<DeliveredChange>(change)) ++delivered_;
+}
+
+RedoCounts AtomicRedoCounts::read() const {
+    RedoCounts counts;
+    counts.delivered = delivered_;
+    counts.finished = finished_;
+    counts.received = received_;
+    return counts;
+}
+
+bool StorageThread::append(const RedoRecord& change) {
+    RedoLog* const log = redo_log_;
+    if (log == nullptr || !log->append(change)) return false;
+    appended_.add(change);
+    // Either the storage thread sees the change, or this sees that it has looked before: both sides are sequentially
+    // consistent.
+    const bool is_news = !has_appended_;
+    if (is_news) first_finished_at_ = 0;
+    if (const auto* finished = std::get_if<FinishedChange>(&change); finished != nullptr && first_finished_at_ == 0) {
+        first_finished_at_ = to_stored(finished->at);
+    }
+    const bool is_much = !has_much_ && log->is_half_full();
+    if (!is_news && !is_much) return true;
+    {
+        const std::lock_guard lock(mutex_);
+        has_appended_ = true;
+        has_much_ = has_much_ || is_much;
+    }
+    wake_up_.notify_one();
+    return true;
+}
+
+// With Durability power a change is not safe before the disk has it: the log is not used then, but what an earlier
+// process left in it is redone all the same.
+Result<> StorageThread::open_redo_log() {
+    if (has_settled_redo_log_) return {};
+    wants_redo_log_ = !settings_.redo_log.empty() && settings_.durability == Durability::process;
+    std::error_code ignored;
+    const bool is_there = !settings_.redo_log.empty() && std::filesystem::exists(settings_.redo_log, ignored);
+    if (!owned_redo_log_ && (wants_redo_log_ || is_there)) {
+        auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored));
+        if (log) {
+            owned_redo_log_ = std::move(*log);
+        } else if (log.error().code == errc::redo_log) {
+            logger.warn("No redo log: each step of a command waits for the database",
+                        {{"reason", log.error().message}});
+        } else {
+            return log.error();
+        }
+    }
+    try {
+        use_redo_log();
+        has_settled_redo_log_ = true;
+    } catch (const StorageError& error) {
+        return Error(error.code, error.what());
+    }
+    return {};
+}
+
+// The database knows which log belongs to it, until a stop in good order.
+void StorageThread::use_redo_log() {
+    const auto known = store_->redo_log_id();
+    const auto id = owned_redo_log_ ? owned_redo_log_->id() : 0;
+    if (known != 0 && known != id) {
+        logger.warn(
+            "The redo log of the previous process is gone: unless the machine was restarted, its last steps are lost",
+            {{"configured", settings_.redo_log.string()}});
+    }
+    if (known != id) {
+        store_->begin();
+        store_->note_redone(id, owned_redo_log_ ? owned_redo_log_->start() : 0);
+        store_->commit();
+    }
+    if (!owned_redo_log_) return;
+    own_changes_begin_ = owned_redo_log_->end();
+    const auto left = own_changes_begin_ - owned_redo_log_->start();
+    logger.info("The redo log is open", {{"path", owned_redo_log_->path().string()}, {"bytes_to_redo", left}});
+    if (wants_redo_log_) redo_log_ = owned_redo_log_.get();
+}
+
+bool StorageThread::catch_up() {
+    if (!owned_redo_log_) return true;
+    RedoLog& log = *owned_redo_log_;
+    const auto end = log.end();
+    if (log.start() == end) return true;
+    if (!store_) return false;
+    auto failure = redo(log, end);
+    // It may have been cured: ballast given back, the file opened anew.
+    if (failure && store_) failure = redo(log, end);
+    if (failure) return false;
+    log.forget(end);
+    if (!wants_redo_log_) stop_redo_log();
+    return true;
+}
+
+// In one transaction with the note of how far it is: done wholly or not at all, and never twice.
+std::optional<Error> StorageThread::redo(RedoLog& log, RedoLog::Position end) {
+    RowChanges changes;
+    RedoCounts counts = redone_;
+    try {
+        const bool is_its_log = store_->redo_log_id() == log.id();
+        auto at = std::max(log.start(), is_its_log ? store_->redone_until() : 0);
+        while (at < end) {
+            const bool is_own = at >= own_changes_begin_;
+            auto change = log.read(at);
+            if (!change) continue;
+            auto* finished = std::get_if<FinishedChange>(&*change);
+            if (!is_own && finished != nullptr) finished->hold = Hold::no;  // who had it in hand is gone
+            changes.add(*change);
+            if (is_own) counts.add(*change);
+        }
+        store_->begin();
+        for (const auto& change : changes.all()) store_->redo(change);
+        store_->note_redone(log.id(), end);
+        JIRO_FAILPOINT("c12_before_redo_commit");
+        store_->commit();
+    } catch (const StorageError& error) {
+        const Error failure(error.code, error.what());
+        if (store_) store_->roll_back();
+        recover_from(error.code, error.what());
+        return failure;
+    }
+    JIRO_FAILPOINT("c13_redone");
+    redone_ = counts;
+    return std::nullopt;
+}
+
+// Nothing of it is needed any more.
+void StorageThread::stop_redo_log() {
+    if (!owned_redo_log_ || !store_) return;
+    redo_log_ = nullptr;
+    try {
+        store_->begin();
+        store_->note_redone(0, 0);
+        store_->commit();
+    } catch (const StorageError&) {
+        return store_->roll_back();  // then the file stays, empty
+    }
+    owned_redo_log_->remove();
+    owned_redo_log_.reset();
+}
+
+// A job, so that it comes after those that were submitted before: what they add is in the database when it is read.
+class StorageThread::BeginTeaching final : public StorageJob {
+  public:
+    explicit BeginTeaching(StorageThread& storage) : StorageJob(WallTime{}), storage_(storage) {}
+    void run(OutboxStore&) override { storage_.must_teach_ = true; }
+    void complete(const std::optional<Error>&) override {}
+    [[nodiscard]] bool is_lazy() const override { return true; }
+
+  private:
+    StorageThread& storage_;
+};
+
+void StorageThread::teach_seen_ids() { submit(std::make_unique<BeginTeaching>(*this)); }
+
+// A bounded number at a time. The ids that come into the database meanwhile are known to the filter already.
+void StorageThread::teach_ids() {
+    if (!must_teach_ || !store_) return;
+    try {
+        must_teach_ = store_->each_id(taught_until_, kTaughtAtOnce, [this](std::string_view id) {
+            seen_ids_.teach(id);
+            ++taught_ids_;
+        });
+    } catch (const StorageError& error) {
+        return recover_from(error.code, error.what());
+    }
+    if (must_teach_) return;
+    taught_until_.clear();
+    seen_ids_.ready(std::exchange(taught_ids_, 0));
+}
+
+}  // namespace jiro::delivery

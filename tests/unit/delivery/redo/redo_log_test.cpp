@@ -1,0 +1,261 @@
+#include "delivery/redo/redo_log.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <deque>
+#include <fstream>
+#include <random>
+
+#include "jiro/delivery/errors.hpp"
+#include "support/log_capture.hpp"
+#include "support/temp_dir.hpp"
+#include "support/tmpfs_dir.hpp"
+
+namespace jiro::delivery {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kHeader = 4096;
+
+class RedoLogTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        if (!folder_.exists()) GTEST_SKIP() << "no tmpfs to write to";
+        path_ = folder_.path() / "redo.log";
+    }
+
+    Result<std::unique_ptr<RedoLog>> try_open(std::size_t bytes = RedoLog::kBytes) {
+        return RedoLog::open(path_, "/state/outbox.db", bytes);
+    }
+    std::unique_ptr<RedoLog> open(std::size_t bytes = RedoLog::kBytes) { return std::move(try_open(bytes)).value(); }
+
+    static std::vector<std::string> ids_in(const RedoLog& log) {
+        std::vector<std::string> ids;
+        for (auto at = log.start(); at < log.end();) {
+            const auto record = log.read(at);
+            if (record) ids.emplace_back(std::get<StartedChange>(*record).id);
+        }
+        return ids;
+    }
+    void change(std::size_t place, const std::string& bytes) const {
+        std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(static_cast<std::streamoff>(place));
+        file << bytes;
+    }
+
+    test::TmpfsDir folder_;
+    fs::path path_;
+};
+
+// What was appended is there again after the process is gone, in order, until it is forgotten.
+TEST_F(RedoLogTest, outlives_its_process) {
+    std::int64_t id = 0;
+    {
+        const auto log = open();
+        id = log->id();
+        EXPECT_EQ(log->start(), log->end());
+        for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(log->append(StartedChange{name}));
+        EXPECT_EQ(RedoLog::count_records(path_), 0U) << "in use";
+    }
+    EXPECT_EQ(RedoLog::count_records(path_), 3U);
+    {
+        const auto log = open();
+        EXPECT_EQ(log->id(), id);
+        EXPECT_THAT(ids_in(*log), ElementsAre("a", "b", "c"));
+        auto at = log->start();
+        (void)log->read(at);
+        log->forget(at);
+        ASSERT_TRUE(log->append(StartedChange{"d"}));
+    }
+    EXPECT_THAT(ids_in(*open()), ElementsAre("b", "c", "d"));
+}
+
+TEST_F(RedoLogTest, is_private_and_goes_when_removed) {
+    const auto log = open();
+    EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    log->remove();
+    EXPECT_FALSE(fs::exists(path_));
+}
+
+// Round and round, with records of any length: read in order, never overwritten before they are forgotten.
+TEST_F(RedoLogTest, goes_round) {
+    constexpr std::size_t kBytes = 4096;
+    std::mt19937 random(7);
+    std::deque<std::string> expected;
+    auto log = open(kBytes);
+    int full = 0;
+    for (int i = 0; i < 20'000; ++i) {
+        const std::string id = std::to_string(i) + std::string(random() % 300, 'x');
+        if (log->append(StartedChange{id})) {
+            expected.push_back(id);
+        } else {
+            ++full;
+            auto at = log->start();
+            for (auto left = 1 + random() % expected.size(); left > 0;) {
+                const auto record = log->read(at);
+                if (!record) continue;
+                ASSERT_EQ(std::get<StartedChange>(*record).id, expected.front());
+                expected.pop_front();
+                --left;
+            }
+            log->forget(at);
+        }
+        if (i % 997 == 0) {
+            log.reset();
+            log = open();
+            ASSERT_EQ(ids_in(*log), std::vector<std::string>(expected.begin(), expected.end()));
+        }
+    }
+    EXPECT_GT(full, 100);
+}
+
+TEST_F(RedoLogTest, refuses_what_is_too_long) {
+    const auto log = open();
+    EXPECT_FALSE(log->append(StartedChange{std::string(RedoLog::kMaxRecordBytes, 'x')}));
+    EXPECT_EQ(log->start(), log->end());
+    EXPECT_TRUE(log->append(StartedChange{"a"}));
+}
+
+// kill -9 in the middle of a record: those before it are whole, it never was, and the next one takes its place.
+TEST_F(RedoLogTest, drops_a_record_that_was_cut) {
+    std::size_t second = 0;
+    {
+        const auto log = open();
+        ASSERT_TRUE(log->append(StartedChange{"a"}));
+        second = static_cast<std::size_t>(log->end() - log->start());
+        ASSERT_TRUE(log->append(StartedChange{"b"}));
+    }
+    change(kHeader + second + 8, std::string(8, '\0'));  // its position was not written yet
+    const auto log = open();
+    EXPECT_THAT(ids_in(*log), ElementsAre("a"));
+    ASSERT_TRUE(log->append(StartedChange{"c"}));
+    EXPECT_THAT(ids_in(*log), ElementsAre("a", "c"));
+}
+
+// A flipped bit anywhere in the records: what stands before it is kept, nothing is misread.
+TEST_F(RedoLogTest, survives_flipped_bits) {
+    for (int seed = 0; seed < 300; ++seed) {
+        fs::remove(path_);
+        {
+            const auto log = open(16 * 1024);
+            for (const char* name : {"first", "second", "third"}) ASSERT_TRUE(log->append(StartedChange{name}));
+        }
+        std::mt19937 random(static_cast<unsigned>(seed));
+        const std::size_t place = kHeader + random() % 96;
+        std::string byte(1, '\0');
+        std::ifstream(path_, std::ios::binary).seekg(static_cast<std::streamoff>(place)).read(byte.data(), 1);
+        byte[0] = static_cast<char>(byte[0] ^ (1 << random() % 8));
+        change(place, byte);
+        const auto ids = ids_in(*open(16 * 1024));
+        const std::vector<std::string> all{"first", "second", "third"};
+        ASSERT_LE(ids.size(), 3U);
+        ASSERT_TRUE(std::equal(ids.begin(), ids.end(), all.begin())) << seed;
+    }
+}
+
+// A damaged header: the file is kept aside, a new log is begun.
+TEST_F(RedoLogTest, sets_a_damaged_file_aside) {
+    for (const std::size_t place : {std::size_t{0}, std::size_t{16}, std::size_t{40}}) {
+        fs::remove(path_);
+        ASSERT_TRUE(open()->append(StartedChange{"a"}));
+        change(place, "\x5A\x5A");
+        EXPECT_EQ(RedoLog::count_records(path_), 0U);
+        const auto log = open();
+        EXPECT_EQ(log->start(), log->end());
+        EXPECT_TRUE(fs::exists(path_.string() + ".damaged"));
+        fs::remove(path_.string() + ".damaged");
+    }
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << "short";
+    const auto log = open();
+    EXPECT_EQ(log->start(), log->end());
+}
+
+// Any bytes behind a good magic: opened or refused by name, never a crash.
+TEST_F(RedoLogTest, survives_any_header) {
+    const test::LogCapture quiet;
+    for (int seed = 0; seed < 300; ++seed) {
+        fs::remove(path_);
+        ASSERT_TRUE(open(4096)->append(StartedChange{"a"}));
+        std::mt19937 random(static_cast<unsigned>(seed));
+        std::string noise(8, '\0');
+        for (auto& byte : noise) byte = static_cast<char>(random());
+        change(8 + random() % 1080, noise);
+        const auto log = try_open(4096);
+        if (log) (void)ids_in(**log);
+    }
+}
+
+// Of a newer program: not touched, and the outbox must not go on as if it were empty.
+TEST_F(RedoLogTest, leaves_a_newer_ones_alone) {
+    ASSERT_TRUE(open()->append(StartedChange{"a"}));
+    change(8, "\x02");
+    const auto refused = try_open();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::newer_schema);
+    change(8, "\x01");
+    EXPECT_THAT(ids_in(*open()), ElementsAre("a"));
+}
+
+// Of another outbox: while it holds something it is not touched; empty, it may be had.
+TEST_F(RedoLogTest, does_not_take_another_outboxes) {
+    ASSERT_TRUE(open()->append(StartedChange{"a"}));
+    const auto refused = RedoLog::open(path_, "/other/outbox.db");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::redo_log);
+    EXPECT_THAT(refused.error().message, HasSubstr("/state/outbox.db"));
+    {
+        const auto log = open();
+        log->forget(log->end());
+    }
+    EXPECT_TRUE(RedoLog::open(path_, "/other/outbox.db"));
+}
+
+TEST_F(RedoLogTest, is_used_by_one_process) {
+    const auto log = open();
+    const auto second = try_open();
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, errc::redo_log);
+    EXPECT_THAT(second.error().message, HasSubstr("in use"));
+}
+
+// On a disk its writer could have to wait: it is not made there.
+TEST_F(RedoLogTest, wants_tmpfs) {
+    const test::TempDir disk;
+    const auto log = RedoLog::open(disk.path() / "redo.log", "/state/outbox.db");
+    if (log) GTEST_SKIP() << "the folder for temporary files is on tmpfs";
+    EXPECT_EQ(log.error().code, errc::redo_log);
+    EXPECT_THAT(log.error().message, HasSubstr("not on tmpfs"));
+    EXPECT_TRUE(fs::is_empty(disk.path()));
+}
+
+TEST_F(RedoLogTest, says_when_its_folder_is_missing) {
+    const auto log = RedoLog::open(folder_.path() / "missing" / "redo.log", "/state/outbox.db");
+    ASSERT_FALSE(log);
+    EXPECT_EQ(log.error().code, errc::redo_log);
+}
+
+// What cannot be read may hold something: not the same as none.
+TEST_F(RedoLogTest, says_when_it_may_not_be_read) {
+    if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+    ASSERT_TRUE(open()->append(StartedChange{"a"}));
+    chmod(path_.c_str(), 0);
+    const auto refused = try_open();
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::storage_read_only);
+}
+
+TEST_F(RedoLogTest, follows_no_link) {
+    fs::create_symlink(folder_.path() / "elsewhere", path_);
+    const auto refused = try_open();
+    ASSERT_FALSE(refused);
+    EXPECT_FALSE(fs::exists(folder_.path() / "elsewhere"));
+}
+
+}  // namespace
+}  // namespace jiro::delivery

@@ -1,0 +1,286 @@
+// The outbox with a redo log: what is appended is promised, and the database gets it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "delivery/redo/redo_log.hpp"
+#include "delivery/sqlite.hpp"
+#include "jiro/delivery/errors.hpp"
+#include "jiro/delivery/sqlite_outbox.hpp"
+#include "outbox_driver.hpp"
+#include "support/log_capture.hpp"
+#include "support/tmpfs_dir.hpp"
+
+namespace jiro::delivery {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+Bytes make_outcome(const Receipt& receipt, OutcomeKind kind) {
+    return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
+}
+
+class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
+  protected:
+    void SetUp() override {
+        if (!tmpfs_.exists()) GTEST_SKIP() << "no tmpfs to write to";
+        settings_.path = folder_.path() / "outbox.db";
+        settings_.redo_log = tmpfs_.path() / "redo.log";
+        settings_.ballast_bytes = 0;
+    }
+
+    void open() {
+        outbox_.reset();
+        outbox_ = std::move(open_sqlite_outbox(clock_, settings_)).value();
+    }
+    // Until new ids are told from known ones without asking the database.
+    void open_and_learn() {
+        open();
+        for (int probe = 0; probe < 2'000; ++probe) {
+            const auto id = "probe-" + std::to_string(probe);
+            (void)admit(id);
+            if (is_in_log(id)) return;
+        }
+        FAIL() << "no command went through the redo log";
+    }
+    bool is_in_log(const std::string& id) const {
+        std::ifstream file(settings_.redo_log, std::ios::binary);
+        return std::string(std::istreambuf_iterator<char>(file), {}).find(id) != std::string::npos;
+    }
+    // A log as a process leaves it that is killed before anything of it is redone.
+    void leave_behind(const std::vector<RedoRecord>& changes) const {
+        const auto log = RedoLog::open(settings_.redo_log, settings_.path).value();
+        for (const auto& change : changes) ASSERT_TRUE(log->append(change));
+    }
+    ReceivedChange received(std::string_view id, FirstState state = FirstState::running) const {
+        ReceivedChange change{id, {}, "payload", clock_.wall_now(), WallTime::max(), false, state};
+        change.fingerprint.fill(1);
+        return change;
+    }
+    FinishedChange finished(std::string_view id, Hold hold = Hold::no) const {
+        return {id, OutcomeKind::succeeded, "message", hold, clock_.wall_now()};
+    }
+    Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
+
+    test::TmpfsDir tmpfs_;
+    test::TempDir folder_;
+    OutboxSettings settings_;
+};
+
+// Every step of a plain command is in the log when it is promised; asked for, it is in the database.
+TEST_F(SqliteOutboxRedoTest, commits_in_the_log) {
+    open_and_learn();
+    EXPECT_EQ(admit("quick", FirstState::received), Admission::accepted);
+    EXPECT_TRUE(is_in_log("quick"));
+    EXPECT_TRUE(start("quick"));
+    EXPECT_TRUE(finish("quick", Hold::yes));
+    EXPECT_TRUE(is_in_log("message of quick"));
+    EXPECT_EQ(figures().pending, 1U);
+    outbox_->delivered("quick");
+    EXPECT_EQ(figures().pending, 0U);
+    EXPECT_EQ(state("quick"), RowState::delivered);
+    EXPECT_EQ(*run(outbox_->show("quick"))->message, "message of quick");
+}
+
+// A stop in good order leaves all of it in the database and no log.
+TEST_F(SqliteOutboxRedoTest, leaves_no_log_behind) {
+    open_and_learn();
+    admit("a", FirstState::running);
+    (void)finish("a");
+    outbox_.reset();
+    EXPECT_FALSE(fs::exists(settings_.redo_log));
+    settings_.redo_log.clear();
+    test::LogCapture log;
+    open();
+    EXPECT_EQ(state("a"), RowState::done);
+    EXPECT_THAT(log.text(), testing::Not(HasSubstr("is gone")));
+}
+
+// What the killed process had appended is redone before anything else is looked at.
+TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
+    leave_behind({received("waits", FirstState::received), received("ran"), received("done"), finished("done", Hold::yes),
+                  received("sent"), finished("sent"), DeliveredChange{"sent", clock_.wall_now()},
+                  received("began", FirstState::received), StartedChange{"began"}});
+    open();
+    const auto recovery = recover();
+    ASSERT_EQ(recovery.to_run.size(), 1U);
+    EXPECT_EQ(recovery.to_run[0].receipt.id, "waits");
+    EXPECT_EQ(recovery.to_run[0].receipt.payload, "payload");
+    EXPECT_THAT(recovery.interrupted, ElementsAre("ran", "began"));
+    EXPECT_EQ(state("sent"), RowState::delivered);
+    EXPECT_EQ(state("done"), RowState::done);
+    EXPECT_EQ(figures().unfinished, 1U);
+    EXPECT_EQ(figures().pending, 3U);
+    // Also the one that the killed process had in its hands.
+    EXPECT_THAT(due_ids(10), testing::UnorderedElementsAre("ran", "began", "done"));
+    EXPECT_EQ(admit("sent"), Admission::already_settled);
+}
+
+// Killed between the database's commit and the log's forgetting: nothing is done twice.
+TEST_F(SqliteOutboxRedoTest, redoes_nothing_twice) {
+    std::int64_t id = 0;
+    RedoLog::Position end = 0;
+    leave_behind({received("a"), finished("a")});
+    {
+        const auto log = RedoLog::open(settings_.redo_log, settings_.path).value();
+        id = log->id();
+        end = log->end();
+    }
+    const auto saved = folder_.path() / "saved.log";
+    fs::copy_file(settings_.redo_log, saved);
+    open();
+    ASSERT_TRUE(run(outbox_->drop("a")));
+    outbox_.reset();
+    fs::copy_file(saved, settings_.redo_log);
+    {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        database.execute("INSERT OR REPLACE INTO facts VALUES ('redo_log', " + std::to_string(id) + "), ('redone', " +
+                         std::to_string(end) + ")");
+        database.execute("DELETE FROM commands");
+    }
+    open();
+    EXPECT_FALSE(run(outbox_->show("a"))) << "it had been redone before";
+}
+
+// The database was put back from a copy: the log is redone over it, each row ends where it belongs.
+TEST_F(SqliteOutboxRedoTest, redoes_over_rows_that_are_there) {
+    settings_.redo_log.clear();
+    open();
+    admit("a", FirstState::received);
+    admit("b", FirstState::running);
+    (void)finish("b");
+    outbox_.reset();
+    settings_.redo_log = tmpfs_.path() / "redo.log";
+    leave_behind({received("a"), finished("a"), received("b"), finished("b"), DeliveredChange{"b", clock_.wall_now()},
+                  finished("unknown")});
+    open();
+    EXPECT_EQ(state("a"), RowState::done);
+    EXPECT_EQ(state("b"), RowState::delivered);
+    EXPECT_EQ(*run(outbox_->show("b"))->message, "message of b") << "the first outcome counts";
+    EXPECT_EQ(state("unknown"), RowState::done);
+    EXPECT_EQ(figures().pending, 2U);
+    EXPECT_EQ(figures().unfinished, 0U);
+    EXPECT_EQ(figures().remembered, 1U);
+}
+
+// Held, given back, and only then redone: the row must be given out again.
+TEST_F(SqliteOutboxRedoTest, gives_a_released_row_out) {
+    open_and_learn();
+    for (int i = 0; i < 200; ++i) {
+        const auto id = "row-" + std::to_string(i);
+        admit(id, FirstState::running);
+        ASSERT_TRUE(finish(id, Hold::yes));
+        outbox_->released({id});
+        ASSERT_THAT(due_ids(10), ElementsAre(id));
+        deliver(id);
+    }
+}
+
+// A text that is too long for the log goes the long way, the rest of its command the short one.
+TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
+    open_and_learn();
+    auto receipt = make_receipt("long");
+    receipt.payload.assign(100'000, 'x');
+    EXPECT_EQ(admit(receipt, FirstState::received), Admission::accepted);
+    EXPECT_TRUE(start("long"));
+    EXPECT_EQ(start("long").error().code, errc::wrong_state);
+    EXPECT_TRUE(run(outbox_->finished("long", OutcomeKind::succeeded,
+                                      std::make_shared<const std::string>(100'000, 'y'), Hold::no)));
+    EXPECT_EQ(due().at(0).message->size(), 100'000U);
+    deliver("long");
+    EXPECT_EQ(state("long"), RowState::delivered);
+    EXPECT_EQ(admit(receipt, FirstState::received), Admission::already_settled);
+}
+
+// More than the log holds: it goes on, at the database's pace.
+TEST_F(SqliteOutboxRedoTest, goes_on_when_the_log_is_full) {
+    open_and_learn();
+    const auto message = std::make_shared<const std::string>(60'000, 'y');
+    for (int i = 0; i < 300; ++i) {
+        const auto id = "big-" + std::to_string(i);
+        ASSERT_EQ(admit(id, FirstState::running), Admission::accepted);
+        ASSERT_TRUE(run(outbox_->finished(id, OutcomeKind::succeeded, message, Hold::yes)));
+        outbox_->delivered(id);
+    }
+    EXPECT_EQ(state("big-299"), RowState::delivered);
+    EXPECT_EQ(figures().pending, 0U);
+}
+
+// No log to be had is no reason to stop.
+TEST_F(SqliteOutboxRedoTest, goes_on_without_a_log) {
+    settings_.redo_log = tmpfs_.path() / "missing" / "redo.log";
+    test::LogCapture log;
+    open();
+    EXPECT_EQ(admit("a", FirstState::running), Admission::accepted);
+    EXPECT_TRUE(finish("a"));
+    EXPECT_EQ(state("a"), RowState::done);
+    EXPECT_THAT(log.text(), HasSubstr("No redo log"));
+}
+
+// One that may hold something but cannot be read is: what it holds could be done twice.
+TEST_F(SqliteOutboxRedoTest, takes_nothing_while_the_log_cannot_be_read) {
+    leave_behind({received("a")});
+    std::fstream file(settings_.redo_log, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(8);
+    file << '\x02';
+    file.close();
+    open();
+    EXPECT_EQ(admit("b"), Admission::refused);
+    EXPECT_THAT(last_reason_->message, HasSubstr("newer version"));
+    EXPECT_FALSE(figures().writable);
+    EXPECT_FALSE(run(outbox_->recover(make_outcome)));
+}
+
+// With Durability power the log is only emptied: a change is promised when the disk has it.
+TEST_F(SqliteOutboxRedoTest, does_not_use_it_with_power) {
+    leave_behind({received("a"), finished("a")});
+    settings_.durability = Durability::power;
+    open();
+    EXPECT_EQ(state("a"), RowState::done);
+    EXPECT_EQ(admit("b"), Admission::accepted);
+    EXPECT_FALSE(fs::exists(settings_.redo_log));
+}
+
+// A log that went with its folder: said, for what was in it is lost.
+TEST_F(SqliteOutboxRedoTest, says_when_the_log_is_gone) {
+    open();
+    const auto copy = folder_.path() / "copy";
+    fs::create_directory(copy);
+    (void)run(outbox_->next_due());
+    for (const char* name : {"outbox.db", "outbox.db-wal"}) fs::copy(folder_.path() / name, copy / name);
+    outbox_.reset();
+    settings_.path = copy / "outbox.db";
+    test::LogCapture log;
+    open();
+    EXPECT_THAT(log.text(), HasSubstr("The redo log of the previous process is gone"));
+    outbox_.reset();
+    log.clear();
+    open();
+    EXPECT_THAT(log.text(), testing::Not(HasSubstr("is gone")));
+}
+
+// The limits hold; near them the database is asked.
+TEST_F(SqliteOutboxRedoTest, keeps_the_limits) {
+    settings_.max_rows = 3;
+    open();
+    for (const char* id : {"a", "b", "c"}) EXPECT_EQ(admit(id), Admission::accepted);
+    EXPECT_EQ(admit("d"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, errc::limit_rows);
+}
+
+// Ids that the database held before the start are known.
+TEST_F(SqliteOutboxRedoTest, learns_old_ids) {
+    settings_.redo_log.clear();
+    open();
+    for (int i = 0; i < 300; ++i) admit("old-" + std::to_string(i));
+    settings_.redo_log = tmpfs_.path() / "redo.log";
+    open_and_learn();
+    for (int i = 0; i < 300; ++i) ASSERT_EQ(admit("old-" + std::to_string(i)), Admission::already_in_progress);
+}
+
+}  // namespace
+}  // namespace jiro::delivery
