@@ -336,6 +336,10 @@ std::vector<Key<Config>> make_schema() {
         exec_key(),
 
         outbox_path_key(),
+        path_key<C>("Outbox.RedoLog", MEMBER(delivery.outbox.redo_log), Effect::restart,
+                    "File on tmpfs that keeps the latest steps of commands through kill -9 until the outbox has them; "
+                    "then no step waits for a disk. Its folder must outlive the process. null: each step waits for the "
+                    "outbox. The packaged unit sets it."),
         choice_key<C>(
             "Outbox.Durability", kDurability, MEMBER(delivery.outbox.durability), Effect::restart,
             "What a stored result survives: the end of the process (kill -9), or also a power cut (slower: it is "
