@@ -18,6 +18,7 @@ Monitoring:
 Outbox:
   Path: '{outbox}'
   Durability: {durability}
+  RedoLog: {redo_log}
 """
 
 
@@ -44,15 +45,26 @@ class Floor(Contestant):
 
 
 class Ours(Contestant):
-    def __init__(self, name, says, program, durability="process", outbox="outbox.db"):
+    def __init__(self, name, says, program, durability="process", outbox="outbox.db", has_redo_log=True):
         super().__init__(name, says, program)
-        self.durability, self.outbox = durability, outbox
+        self.durability, self.outbox, self.has_redo_log = durability, outbox, has_redo_log
 
     def command(self, ports, directory):
         outbox = self.outbox if self.outbox == ":memory:" else directory / self.outbox
         config = directory / "config.yaml"
-        config.write_text(CONFIG.format(outbox=outbox, durability=self.durability, **ports))
+        config.write_text(CONFIG.format(outbox=outbox, durability=self.durability, redo_log=self.redo_log(), **ports))
         return [self.program, "run", "--config", config]
+
+
+    def redo_log(self):
+        """As the packaged unit sets it: on tmpfs. None where there is no tmpfs to write to."""
+        folder = Path("/dev/shm/jiro-bench")
+        folder.mkdir(exist_ok=True)
+        on_tmpfs = subprocess.run(["stat", "--file-system", "--format=%T", folder], capture_output=True, text=True, check=True)
+        if on_tmpfs.stdout.strip() != "tmpfs" or not self.has_redo_log:
+            return "null"
+        (folder / f"{self.name}.log").unlink(missing_ok=True)
+        return folder / f"{self.name}.log"
 
 
 class DotNet(Contestant):
@@ -76,8 +88,9 @@ def all_contestants(build):
     client = build / "src/jiro-client"
     return [
         Floor("floor", "Beast and gRPC alone", build / "tests/bench/jiro-bench-floor"),
-        Ours("ours", "default configuration", client),
+        Ours("ours", "as its unit starts it", client),
         DotNet(".NET", "the process that it replaces", dotnet, no_sdk),
+        Ours("database", "ours, without the redo log", client, has_redo_log=False),
         Ours("power", "ours, Durability: power", client, durability="power"),
         Ours("memory", "ours, the outbox in memory", client, outbox=":memory:"),
     ]
