@@ -13,6 +13,7 @@ limits are scaled by JIRO_TEST_TIME_SCALE.
 """
 
 import argparse
+import functools
 import multiprocessing
 import multiprocessing.connection
 import random
@@ -21,7 +22,7 @@ import time
 import traceback
 
 from oracle import Verdict
-from process_faults import crash_in_handler, failpoint, failpoint_names, random_kill, stop_and_start
+from process_faults import crash_in_handler, failpoint, failpoint_names, is_of_redo_log, random_kill, stop_and_start
 from server_faults import black_hole, refused_client, refused_results, server_faults
 from soak import soak
 from storage_faults import damaged_files, disk_full, failing_disk, newer_schema, no_inodes, read_only, second_daemon
@@ -30,6 +31,7 @@ from storage_faults import damaged_files, disk_full, failing_disk, newer_schema,
 FAULTS = [
     ("gRPC refuses results", refused_results, 2, 50),
     ("random-kill", random_kill, 200, 5000),
+    ("random-kill without a redo log", functools.partial(random_kill, redo_log=False), 50, 1000),
     ("gRPC faults", server_faults, 2, 50),
     ("damaged files", damaged_files, 20, 500),
     ("SIGTERM and restart", stop_and_start, 10, 500),
@@ -43,7 +45,8 @@ FAULTS = [
     ("newer schema", newer_schema, 1, 20),
     ("second daemon", second_daemon, 2, 20),
 ]
-CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM = 100, 1000
+# At each crash point: with the redo log, and without it, where a point is on both ways.
+CRASHES = {True: (100, 1000), False: (30, 200)}
 
 
 def plan(arguments):
@@ -56,8 +59,10 @@ def plan(arguments):
     points = failpoint_names()
     if not points:
         print("This build has no crash points (preset `chaos` has): left out.")
-    faults[1:1] = [(f"crash at {point}", lambda point=point: failpoint(arguments, point, count(CRASHES_IN_SHORT_FORM, CRASHES_IN_LONG_FORM)))
-                   for point in points]
+    ways = [(point, redo_log) for redo_log in (True, False) for point in points if redo_log or not is_of_redo_log(point)]
+    faults[1:1] = [(f"crash at {point}" + ("" if redo_log else " without a redo log"),
+                    lambda point=point, redo_log=redo_log: failpoint(arguments, point, count(*CRASHES[redo_log]), redo_log))
+                   for point, redo_log in ways]
     if arguments.long:
         faults.insert(0, ("soak", lambda: soak(arguments, arguments.soak_minutes)))
     wanted = arguments.only.split(",") if arguments.only else [""]

@@ -16,8 +16,9 @@ from harness.waiting import wait_until
 OUTSTANDING = 300
 
 
-def random_kill(arguments, kills):
-    stage = Stage("random-kill", arguments, outstanding=OUTSTANDING)
+def random_kill(arguments, kills, redo_log=True):
+    name = "random-kill" if redo_log else "random-kill without a redo log"
+    stage = Stage(name, arguments, outstanding=OUTSTANDING, redo_log=redo_log)
     stage.failing = stage.lost_replies = 0.1
     for _ in rounds(arguments, kills):
         stage.start()
@@ -55,12 +56,19 @@ POINTS = {
     "c2_recovered": ({}, 1, 10),
     "c9_before_sweep_commit": (MUCH_TEXT, 1, 20),
     "c10_before_migration_commit": ({}, 1, 0),
+    "c12_before_redo_commit": ({}, 4, 0),
+    "c13_redone": ({}, 4, 0),
 }
 
 
-def failpoint(arguments, name, kills):
+def is_of_redo_log(name):
+    return re.match(r"c1[1-9]_", name) is not None
+
+
+def failpoint(arguments, name, kills, redo_log=True):
     settings, most_passes, life_before = POINTS.get(name, ({}, 15, 0))
-    stage = Stage(f"crash at {name}", arguments, **{"outstanding": OUTSTANDING, **settings})
+    title = f"crash at {name}" if redo_log else f"crash at {name} without a redo log"
+    stage = Stage(title, arguments, **{"outstanding": OUTSTANDING, "redo_log": redo_log, **settings})
     stage.failing = stage.lost_replies = 0.1
     missed = 0
     for _ in rounds(arguments, kills):

@@ -17,7 +17,7 @@ LIVENESS_BOUND = 60
 class Stage:
     """A hub, a gRPC server that fails as told, a daemon and its load."""
 
-    def __init__(self, name, arguments, rate=150, config=None, state=None, script="", outstanding=None):
+    def __init__(self, name, arguments, rate=150, config=None, state=None, script="", outstanding=None, redo_log=True):
         self.name, self.arguments = name, arguments
         self.random = random.Random(f"{arguments.seed} {name}")
         self.directory = TempDir()
@@ -44,7 +44,7 @@ class Stage:
             settings["Outbox"] = {"Path": str(state / "outbox.db")}
         for section, values in (config or {}).items():
             settings.setdefault(section, {}).update(values)
-        self.client = Client(self.directory, self.hub.url, self.grpc.url, config=settings, start=False)
+        self.client = Client(self.directory, self.hub.url, self.grpc.url, config=settings, start=False, redo_log=redo_log)
         if state is not None:
             self.client.outbox = state / "outbox.db"
         # With an outbox in memory what was lost stays outstanding for ever.

@@ -89,6 +89,9 @@ def damaged_files(arguments, seeds):
         stage.kill()
         files = [path for path in stage.client.outbox.parent.iterdir()
                  if path.name in ("outbox.db", "outbox.db-wal") and path.stat().st_size]
+        if stage.client.redo_log is not None:
+            stage.client.redo_log.with_suffix(".redo.damaged").unlink(missing_ok=True)
+            files += [path for path in (stage.client.redo_log,) if path.exists()]
         for old in stage.client.outbox.parent.glob("*.corrupt-*"):
             old.unlink()
         if files:

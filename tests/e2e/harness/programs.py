@@ -19,15 +19,28 @@ CLIENT = os.environ.get("JIRO_CLIENT", "jiro-client")
 DEV_HUB = os.environ.get("JIRO_DEV_HUB", "jiro-dev-hub")
 
 
+def tmpfs():
+    """Where this machine has a tmpfs that anybody may write to; None: nowhere."""
+    for place in ("/dev/shm", "/run", "/tmp"):
+        kind = subprocess.run(["stat", "--file-system", "--format=%T", place], capture_output=True, text=True, check=False)
+        if kind.stdout.strip() == "tmpfs" and os.access(place, os.W_OK):
+            return place
+    return None
+
+
 class TempDir:
     def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="jiro-e2e-"))
+        # As the folder in /run that the unit gives to the daemon.
+        self.runtime = pathlib.Path(tempfile.mkdtemp(prefix="jiro-e2e-", dir=tmpfs())) if tmpfs() else None
 
     def __truediv__(self, name):
         return self.path / name
 
     def remove(self):
-        shutil.rmtree(self.path, ignore_errors=True)
+        for path in (self.path, self.runtime):
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def clean_environment(**extra):
@@ -111,7 +124,7 @@ class Client:
         "Logging": {"Level": "debug"},
     }
 
-    def __init__(self, directory, hub_url=None, grpc_url=None, config=None, environment=None, start=True, name="client"):
+    def __init__(self, directory, hub_url=None, grpc_url=None, config=None, environment=None, start=True, name="client", redo_log=True):
         self.directory = directory
         self.config_file = directory / f"{name}.yaml"
         self.socket = str(directory / f"{name}.sock")
@@ -121,6 +134,9 @@ class Client:
         self.out_file = directory / f"{name}.out"
         self.environment = environment or {}
         base = merged(copy.deepcopy(self.DEFAULTS), {"Monitoring": {"Listen": f"unix:{self.socket}"}, "Outbox": {"Path": str(self.outbox)}})
+        self.redo_log = directory.runtime / f"{name}.redo" if redo_log and directory.runtime else None
+        if self.redo_log:
+            base["Outbox"]["RedoLog"] = str(self.redo_log)
         if hub_url:
             base["WebSocket"]["HubUrl"] = hub_url
         if grpc_url:
