@@ -183,7 +183,8 @@ Task<> Application::Parts::run() {
     logger.info("Starting", {{"version", kVersion},
                              {"config", config.source.string()},
                              {"hub", redacted_hub_url(config)},
-                             {"outbox", outbox_file.string()}});
+                             {"outbox", outbox_file.string()},
+                             {"redo_log", config.delivery.outbox.redo_log.string()}});
     for (const auto& warning : config.warnings) logger.warn(warning.text);
     if (!config.websocket.hub_url) {
         logger.with_event(event::kNotConfigured)

@@ -100,7 +100,7 @@ void StorageThread::use_redo_log() {
     if (!owned_redo_log_) return;
     own_changes_begin_ = owned_redo_log_->end();
     const auto left = own_changes_begin_ - owned_redo_log_->start();
-    logger.info("The redo log is open", {{"path", owned_redo_log_->path().string()}, {"bytes_to_redo", left}});
+    logger.debug("The redo log is open", {{"path", owned_redo_log_->path().string()}, {"bytes_to_redo", left}});
     if (wants_redo_log_) redo_log_ = owned_redo_log_.get();
 }
 
