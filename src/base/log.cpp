@@ -1,8 +1,6 @@
 #include "jiro/base/log.hpp"
 
-#include <algorithm>
 #include <atomic>
-#include <iterator>
 
 #include "base/log_pipeline.hpp"
 
@@ -38,40 +36,28 @@ Core& core() {
     return instance;
 }
 
-Entry make_entry(Level level, std::string_view component, Event event, std::string_view message, Fields fields) {
-    Entry entry;
-    entry.time = std::chrono::system_clock::now();
-    entry.monotonic = std::chrono::steady_clock::now();
-    entry.level = level;
-    entry.component = component;
-    entry.event_id = event.id;
-    entry.message = message;
-    entry.fields.reserve(fields.size());
-    // An empty value says nothing.
-    std::ranges::copy_if(fields, std::back_inserter(entry.fields),
-                         [](const Field& field) { return !field.value.empty(); });
-    return entry;
-}
-
 }  // namespace
 
 bool Logger::enabled(Level level) noexcept { return level >= core().threshold.load(std::memory_order_relaxed); }
 
 void Logger::write(Level level, std::string_view message, Fields fields) const {
     if (!enabled(level)) return;
-    Entry entry = make_entry(level, component_, event_, message, fields);
+    PackedLine line(level, component_, event_.id, message, fields);
     Core& shared = core();
     std::unique_lock lock(shared.mutex);
+    if (const auto pipeline = shared.pipeline; pipeline && !shared.capture) {
+        lock.unlock();
+        pipeline->post(std::move(line));
+        return;
+    }
+    Entry entry;
+    line.unpack(entry);
+    shared.scrubber.scrub(entry);
     if (shared.capture) {
         lock.unlock();
-        shared.scrubber.scrub(entry);
         shared.give_to_capture(entry);
-    } else if (const auto pipeline = shared.pipeline) {
-        lock.unlock();
-        pipeline->post(std::move(entry));
     } else {
         if (!shared.direct) shared.direct = make_sink(Target::console);
-        shared.scrubber.scrub(entry);
         shared.direct->write(entry.record());
         shared.direct->flush();
     }

@@ -14,7 +14,7 @@ void SharedScrubber::add(std::string_view secret) {
 void SharedScrubber::scrub(Entry& entry) const {
     const std::scoped_lock lock(mutex_);
     scrubber_.scrub(entry.message);
-    for (Field& field : entry.fields) scrubber_.scrub_field(field.name, field.value);
+    for (RecordField& field : entry.fields) scrubber_.scrub_field(field.name, field.value);
 }
 
 Pipeline::Pipeline(const SharedScrubber& scrubber, std::unique_ptr<Sink> sink, std::size_t queue_length)
@@ -33,15 +33,14 @@ Pipeline::~Pipeline() {
     thread_.join();
 }
 
-void Pipeline::post(Entry entry) {
-    const bool is_urgent = entry.level >= Level::warn;
-    auto owned = std::make_unique<Entry>(std::move(entry));
+void Pipeline::post(PackedLine line) {
+    const bool is_urgent = line.level() >= Level::warn;
     bool must_wake = false;
     {
         const std::scoped_lock lock(mutex_);
         must_wake = queue_.empty() || (is_urgent && !is_urgent_) || queue_.size() == many_;
         is_urgent_ = is_urgent_ || is_urgent;
-        queue_.push_back(std::move(owned));
+        queue_.push_back(std::move(line));
         ++posted_;
     }
     if (must_wake) wake_up_.notify_one();
@@ -73,8 +72,9 @@ void Pipeline::run() {
             const std::scoped_lock lock(sink_mutex_);
             write_all(suppressor_.due(std::chrono::steady_clock::now()));
             report_overrun(batch.overrun);
-            for (const EntryPtr& entry : batch.entries) {
-                if (suppressor_.admit(*entry)) write(*entry);
+            for (const PackedLine& line : batch.lines) {
+                line.unpack(entry_);
+                if (suppressor_.admit(entry_)) write(entry_);
             }
             if (!more) write_all(suppressor_.drain());
             sink_->flush();
@@ -93,8 +93,8 @@ Pipeline::Batch Pipeline::take_batch() {
     if (!queue_.empty()) wake_up_.wait_for(lock, kCompanyWait, goes_now);
     is_urgent_ = false;
     Batch batch{{}, posted_, queue_.overrun_counter(), must_stop_};
-    batch.entries.reserve(queue_.size());
-    for (; !queue_.empty(); queue_.pop_front()) batch.entries.push_back(std::move(queue_.front()));
+    batch.lines.reserve(queue_.size());
+    for (; !queue_.empty(); queue_.pop_front()) batch.lines.push_back(std::move(queue_.front()));
     return batch;
 }
 
@@ -109,15 +109,11 @@ void Pipeline::write_all(std::vector<Entry> entries) {
 
 void Pipeline::report_overrun(std::size_t overrun) {
     if (overrun == reported_overrun_) return;
-    Entry entry;
-    entry.time = std::chrono::system_clock::now();
-    entry.monotonic = std::chrono::steady_clock::now();
-    entry.level = Level::warn;
-    entry.component = "log";
-    entry.message = "Log lines were lost: they came faster than they could be written";
-    entry.fields.emplace_back("lines", overrun - reported_overrun_);
+    const PackedLine line(Level::warn, "log", {}, "Log lines were lost: they came faster than they could be written",
+                          {{"lines", overrun - reported_overrun_}});
     reported_overrun_ = overrun;
-    write(entry);
+    line.unpack(entry_);
+    write(entry_);
 }
 
 std::chrono::milliseconds Pipeline::longest_wait() const {

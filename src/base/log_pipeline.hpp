@@ -43,7 +43,7 @@ class Pipeline {
     Pipeline& operator=(const Pipeline&) = delete;
 
     // Any thread; does not block.
-    void post(Entry entry);
+    void post(PackedLine line);
     // Returns when what was posted before is written or has given way.
     void flush();
     void replace_sink(std::unique_ptr<Sink> sink);
@@ -51,10 +51,8 @@ class Pipeline {
     [[nodiscard]] std::uint64_t lost() const;
 
   private:
-    using EntryPtr = std::unique_ptr<Entry>;
-
     struct Batch {
-        std::vector<EntryPtr> entries;
+        std::vector<PackedLine> lines;
         std::uint64_t last = 0;   // the number of the last line that was posted so far
         std::size_t overrun = 0;  // lines that gave way so far
         bool is_the_last = false;
@@ -71,12 +69,13 @@ class Pipeline {
     std::mutex sink_mutex_;
     std::unique_ptr<Sink> sink_;
     RepeatSuppressor suppressor_;       // the thread's
+    Entry entry_;                       // the thread's: the line in hand
     std::size_t reported_overrun_ = 0;  // the thread's
 
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable wake_up_;
     std::condition_variable batch_written_;
-    spdlog::details::circular_q<EntryPtr> queue_;
+    spdlog::details::circular_q<PackedLine> queue_;
     std::size_t many_;           // this many lines do not wait for more
     std::uint64_t posted_ = 0;   // lines, since the start; the first is number 1
     std::uint64_t written_ = 0;  // up to this number lines are written or have given way

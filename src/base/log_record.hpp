@@ -1,5 +1,6 @@
 #pragma once
-// A log line on its way from the caller to the sink's thread: owns its text, so that the caller may go on.
+// A log line on its way from the caller to the sink's thread. The caller packs it into one piece of memory, which owns
+// all text, and may go on; the thread unpacks it.
 
 #include <chrono>
 #include <string>
@@ -16,9 +17,27 @@ struct Entry {
     std::string_view component;  // literals of the Logger and of the fields: see log.hpp
     std::string_view event_id;
     std::string message;
-    std::vector<Field> fields;
+    std::vector<RecordField> fields;
 
     [[nodiscard]] Record record() const { return {time, level, component, event_id, message, fields}; }
+};
+
+class PackedLine {
+  public:
+    PackedLine() = default;
+    // An empty value says nothing: such a field is left out.
+    PackedLine(Level level, std::string_view component, std::string_view event_id, std::string_view message,
+               Fields fields);
+
+    [[nodiscard]] Level level() const;
+    // `entry` is overwritten; its memory is used again.
+    void unpack(Entry& entry) const;
+
+  private:
+    struct Head;
+    struct FieldHead;
+
+    std::string bytes_;  // Head, a FieldHead for each field, the message, the values
 };
 
 }  // namespace jiro::log

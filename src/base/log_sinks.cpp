@@ -70,7 +70,7 @@ class JournalSink final : public Sink {
         items.emplace_back("SYSLOG_IDENTIFIER=jiro-client");
         items.push_back("JIRO_COMPONENT=" + std::string(record.component));
         if (!record.event_id.empty()) items.push_back("MESSAGE_ID=" + std::string(record.event_id));
-        for (const Field& field : record.fields) items.push_back(journal_name(field.name) + '=' + field.value);
+        for (const RecordField& field : record.fields) items.push_back(journal_name(field.name) + '=' + field.value);
         std::vector<iovec> vectors;
         vectors.reserve(items.size());
         for (std::string& item : items) vectors.push_back({item.data(), item.size()});

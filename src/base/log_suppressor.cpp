@@ -10,12 +10,12 @@ namespace {
 
 bool may_repeat(const Entry& entry) {
     return entry.level >= Level::warn && entry.component != "reload" &&
-           std::ranges::none_of(entry.fields, [](const Field& field) { return field.name == "command_sync_id"; });
+           std::ranges::none_of(entry.fields, [](const RecordField& field) { return field.name == "command_sync_id"; });
 }
 
 // The field that tells one failure from another, its numbers (ages, ports, counts) made equal.
 std::string reason_of(const Entry& entry) {
-    const auto field = std::ranges::find(entry.fields, "reason", &Field::name);
+    const auto field = std::ranges::find(entry.fields, "reason", &RecordField::name);
     if (field == entry.fields.end()) return {};
     static constexpr std::size_t kCompared = 200;
     std::string reason = field->value.substr(0, kCompared);

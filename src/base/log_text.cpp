@@ -169,7 +169,7 @@ void append_field_value(std::string& out, std::string_view value) {
 
 void append_sentence(std::string& out, const Record& record) {
     append_escaped(out, record.message);
-    for (const Field& field : record.fields) {
+    for (const RecordField& field : record.fields) {
         out += ' ';
         append_escaped(out, field.name);
         out += '=';
@@ -210,7 +210,7 @@ std::string terminal_line(const Record& record, Colour colour) {
     std::string component(record.component);
     component.resize(std::max<std::size_t>(component.size(), 10), ' ');
     line += ' ' + component + ' ' + escaped(record.message);
-    for (const Field& field : record.fields) {
+    for (const RecordField& field : record.fields) {
         line += coloured ? " \x1b[36m" : " ";
         line += escaped(field.name);
         line += coloured ? "=\x1b[0m" : "=";
@@ -244,7 +244,7 @@ std::string json_line(const Record& record) {
     line["component"] = record.component;
     if (!record.event_id.empty()) line["event_id"] = record.event_id;
     line["message"] = record.message;
-    for (const Field& field : record.fields) {
+    for (const RecordField& field : record.fields) {
         std::string name(field.name);
         while (line.contains(name)) name += '_';  // a field never hides a member of the line
         line[name] = field.value;

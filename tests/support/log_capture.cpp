@@ -40,7 +40,7 @@ LogCapture::LogCapture() {
     log::capture_for_test([this](const log::Record& record) {
         Line line{
             record.level, std::string(record.component), std::string(record.event_id), std::string(record.message), {}};
-        for (const log::Field& field : record.fields) line.fields.emplace_back(field.name, field.value);
+        for (const log::RecordField& field : record.fields) line.fields.emplace_back(field.name, field.value);
         const std::scoped_lock lock(mutex_);
         lines_.push_back(std::move(line));
     });

@@ -13,6 +13,8 @@
 // lost or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is
 // demoted and then summarised ("... repeated 7 times in 40 s").
 
+#include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -28,22 +30,33 @@ namespace jiro::log {
 
 enum class Level { trace, debug, info, warn, error };
 
-// `name` is a literal, lower case with underscores (it is not copied). The value is text as it came; escaping happens
-// at the sink.
-struct Field {
-    Field(std::string_view field_name, std::string text) : name(field_name), value(std::move(text)) {}
-    Field(std::string_view field_name, std::string_view text) : name(field_name), value(text) {}
-    Field(std::string_view field_name, const char* text) : name(field_name), value(text) {}
-    Field(std::string_view field_name, bool flag) : name(field_name), value(flag ? "true" : "false") {}
+// A field of a line that is being written: views, and numbers as text in place, good for the one call. `name` is a
+// literal, lower case with underscores (it is not copied). The value is text as it came; escaping happens at the sink.
+class Field {
+  public:
+    Field(std::string_view name, std::string_view text) : name_(name), text_(text) {}
+    Field(std::string_view name, const std::string& text) : name_(name), text_(text) {}
+    Field(std::string_view name, const char* text) : name_(name), text_(text) {}
+    Field(std::string_view name, bool flag) : name_(name), text_(flag ? "true" : "false") {}
     template <typename Number>
     requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
-        Field(std::string_view field_name, Number number)
-        : name(field_name), value(std::to_string(number)) {}
-    Field(std::string_view field_name, std::chrono::milliseconds duration)
-        : name(field_name), value(std::to_string(duration.count())) {}
+        Field(std::string_view name, Number number)
+        : name_(name) {
+        const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr;
+        digit_count_ = static_cast<std::size_t>(end - digits_.data());
+    }
+    Field(std::string_view name, std::chrono::milliseconds duration) : Field(name, duration.count()) {}
 
-    std::string_view name;
-    std::string value;
+    [[nodiscard]] std::string_view name() const noexcept { return name_; }
+    [[nodiscard]] std::string_view value() const noexcept {
+        return digit_count_ > 0 ? std::string_view(digits_.data(), digit_count_) : text_;
+    }
+
+  private:
+    std::string_view name_;
+    std::string_view text_;
+    std::array<char, 32> digits_;  // of a number
+    std::size_t digit_count_ = 0;
 };
 
 // A kind of event: the journal's MESSAGE_ID (128 bits, lower-case hex), explained in systemd/jiro-client.catalog.
@@ -106,13 +119,17 @@ void shutdown();
 void register_secret(const Secret& secret);
 
 // One line as the sinks see it; after scrubbing.
+struct RecordField {
+    std::string_view name;
+    std::string value;
+};
 struct Record {
     std::chrono::system_clock::time_point time;
     Level level;
     std::string_view component;
     std::string_view event_id;
     std::string_view message;
-    std::span<const Field> fields;
+    std::span<const RecordField> fields;
 };
 
 // Replaces the sinks by a function that is called in place, on the thread that logs, one line at a time and of every

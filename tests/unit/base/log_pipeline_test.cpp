@@ -44,14 +44,7 @@ class MemorySink final : public Sink {
     Memory& memory_;
 };
 
-Entry entry(std::string message, Level level = Level::info) {
-    Entry made;
-    made.monotonic = std::chrono::steady_clock::now();
-    made.level = level;
-    made.component = "test";
-    made.message = std::move(message);
-    return made;
-}
+PackedLine line(const std::string& message, Level level = Level::info) { return {level, "test", {}, message, {}}; }
 
 // Lines come out in order, scrubbed, and repeats are told at the end.
 TEST(LogPipeline, writes_in_order_scrubbed_and_summarised) {
@@ -60,8 +53,8 @@ TEST(LogPipeline, writes_in_order_scrubbed_and_summarised) {
     scrubber.add("hunter22");
     {
         Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory));
-        pipeline.post(entry("first hunter22"));
-        for (int i = 0; i < 3; ++i) pipeline.post(entry("again", Level::error));
+        pipeline.post(line("first hunter22"));
+        for (int i = 0; i < 3; ++i) pipeline.post(line("again", Level::error));
         pipeline.flush();
         EXPECT_EQ(memory.lines, (std::vector<std::string>{"first ***", "again"}));
     }
@@ -76,7 +69,7 @@ TEST(LogPipeline, overflow_gives_way_and_is_reported) {
     std::uint64_t counted = 0;
     {
         Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory), 16);
-        for (int i = 0; i < 1000; ++i) pipeline.post(entry("line " + std::to_string(i)));
+        for (int i = 0; i < 1000; ++i) pipeline.post(line("line " + std::to_string(i)));
         counted = pipeline.lost();
         memory.open(true);
     }
@@ -102,10 +95,10 @@ TEST(LogPipeline, sink_can_be_replaced) {
     Memory second;
     const SharedScrubber scrubber;
     Pipeline pipeline(scrubber, std::make_unique<MemorySink>(first));
-    pipeline.post(entry("one"));
+    pipeline.post(line("one"));
     pipeline.flush();
     pipeline.replace_sink(std::make_unique<MemorySink>(second));
-    pipeline.post(entry("two"));
+    pipeline.post(line("two"));
     pipeline.flush();
     EXPECT_EQ(first.lines, std::vector<std::string>{"one"});
     EXPECT_EQ(second.lines, std::vector<std::string>{"two"});
@@ -120,7 +113,7 @@ TEST(LogPipeline, takes_lines_from_many_threads) {
         std::vector<std::thread> threads;
         for (int t = 0; t < 4; ++t) {
             threads.emplace_back([&pipeline, t] {
-                for (int i = 0; i < 500; ++i) pipeline.post(entry(std::to_string(t) + '-' + std::to_string(i)));
+                for (int i = 0; i < 500; ++i) pipeline.post(line(std::to_string(t) + '-' + std::to_string(i)));
             });
         }
         for (std::thread& thread : threads) thread.join();

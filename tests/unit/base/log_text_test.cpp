@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-Record record(std::string_view message, std::span<const Field> fields, Level level = Level::info) {
+Record record(std::string_view message, std::span<const RecordField> fields, Level level = Level::info) {
     return {
         std::chrono::sys_days(std::chrono::year(2026) / 11 / 22) + 10h + 5ms, level, "signalr", "", message, fields};
 }
@@ -50,7 +50,7 @@ TEST(LogText, quotes_values_where_needed) {
 
 // The three forms of a line.
 TEST(LogText, writes_the_three_forms) {
-    const Field fields[] = {{"reason", "ping timeout"}, {"attempt", 3}, {"message", "shadow"}, {"bad", "\xFF\n"}};
+    const RecordField fields[] = {{"reason", "ping timeout"}, {"attempt", "3"}, {"message", "shadow"}, {"bad", "\xFF\n"}};
     const Record warning = record("Connection lost", fields, Level::warn);
     EXPECT_EQ(prefixed_line(warning),
               "<4>2026-11-22T10:00:00.005Z signalr: Connection lost reason=\"ping timeout\" attempt=3 message=shadow "
