@@ -12,24 +12,29 @@ constexpr std::size_t kLongestTail = 3;  // continuation bytes of a character
 
 bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80; }
 
-// Most text is ASCII, which needs no decoder: so many whole blocks at the start are. The inner loop has a fixed length
-// and no way out, so that the compiler makes a few wide instructions of it.
-std::size_t ascii_blocks(std::string_view text) noexcept {
+// The inner loop has a fixed length and no way out, so that the compiler makes a few wide instructions of it.
+template <std::size_t Length>
+bool is_ascii(const char* at) noexcept {
+    unsigned char seen = 0;
+    for (std::size_t i = 0; i < Length; ++i) seen |= static_cast<unsigned char>(at[i]);
+    return seen < 0x80;
+}
+
+// Most text is ASCII, which needs no decoder: without what is at its start, in whole blocks, then in words.
+std::string_view without_ascii(std::string_view text) noexcept {
     constexpr std::size_t kBlock = 32;
-    std::size_t at = 0;
-    for (; text.size() - at >= kBlock; at += kBlock) {
-        unsigned char seen = 0;
-        for (std::size_t i = 0; i < kBlock; ++i) seen |= static_cast<unsigned char>(text[at + i]);
-        if (seen >= 0x80) break;
-    }
-    return at;
+    constexpr std::size_t kWord = 8;
+    while (text.size() >= kBlock && is_ascii<kBlock>(text.data())) text.remove_prefix(kBlock);
+    while (text.size() >= kWord && is_ascii<kWord>(text.data())) text.remove_prefix(kWord);
+    while (!text.empty() && static_cast<unsigned char>(text.front()) < 0x80) text.remove_prefix(1);
+    return text;
 }
 
 }  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
-    text.remove_prefix(ascii_blocks(text));
-    return utf8::is_valid(text.begin(), text.end());
+    text = without_ascii(text);
+    return text.empty() || utf8::is_valid(text.begin(), text.end());
 }
 
 std::string to_utf8(std::string_view text) {
@@ -38,6 +43,11 @@ std::string to_utf8(std::string_view text) {
     result.reserve(text.size());
     utf8::replace_invalid(text.begin(), text.end(), std::back_inserter(result));
     return result;
+}
+
+std::string to_utf8(std::string&& text) {
+    if (is_utf8(text)) return std::move(text);
+    return to_utf8(std::string_view(text));
 }
 
 std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {

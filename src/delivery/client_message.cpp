@@ -1,7 +1,9 @@
 // Outcome -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
+#include <google/protobuf/arena.h>
 #include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
+#include <array>
 
 #include "jiro/base/base64.hpp"
 #include "jiro/base/utf8.hpp"
@@ -55,9 +57,9 @@ void set_base64(proto::TextResult& text, std::string_view bytes, std::size_t lim
 }
 
 // `response` is valid UTF-8. A shortened JSON, Markdown or HTML is none any more: it goes out as PLAIN.
-void set_text(proto::TextResult& text, std::string_view response, proto::TextType type, std::size_t limit) {
+void set_text(proto::TextResult& text, std::string response, proto::TextType type, std::size_t limit) {
     if (response.size() <= limit) {
-        text.set_response(std::string(response));
+        text.set_response(std::move(response));
         text.set_texttype(type);
         return;
     }
@@ -75,27 +77,28 @@ void set_graph_too_big(proto::ClientMessage& message, std::size_t size, std::siz
     message.mutable_textresult()->set_texttype(proto::PLAIN);
 }
 
-void set_result(proto::ClientMessage& message, const Text& text, bool is_success, std::size_t limit) {
+void set_result(proto::ClientMessage& message, Text text, bool is_success, std::size_t limit) {
     message.set_commandtype(proto::TEXT);
+    auto& result = *message.mutable_textresult();
     if (!is_success) {
-        set_text(*message.mutable_textresult(), to_utf8(text.response), proto::PLAIN, limit);
+        set_text(result, to_utf8(std::move(text.response)), proto::PLAIN, limit);
     } else if (is_utf8(text.response)) {
-        set_text(*message.mutable_textresult(), text.response, to_proto(text.type), limit);
+        set_text(result, std::move(text.response), to_proto(text.type), limit);
     } else {
-        set_base64(*message.mutable_textresult(), text.response, limit);
+        set_base64(result, text.response, limit);
     }
 }
 
-void set_result(proto::ClientMessage& message, const Graph& graph, bool, std::size_t limit) {
+void set_result(proto::ClientMessage& message, Graph graph, bool, std::size_t limit) {
     if (graph.data.size() > limit) return set_graph_too_big(message, graph.data.size(), limit);
     message.set_commandtype(proto::GRAPH);
     auto& result = *message.mutable_graphresult();
-    result.set_message(to_utf8(graph.message));
-    result.set_graphdata(graph.data);
-    result.set_note(to_utf8(graph.note));
-    result.set_xaxis(to_utf8(graph.x_axis));
-    result.set_yaxis(to_utf8(graph.y_axis));
-    for (const auto& [member, unit] : graph.units) (*result.mutable_units())[to_utf8(member)] = to_utf8(unit);
+    result.set_message(to_utf8(std::move(graph.message)));
+    result.set_graphdata(std::move(graph.data));
+    result.set_note(to_utf8(std::move(graph.note)));
+    result.set_xaxis(to_utf8(std::move(graph.x_axis)));
+    result.set_yaxis(to_utf8(std::move(graph.y_axis)));
+    for (auto& [member, unit] : graph.units) (*result.mutable_units())[to_utf8(member)] = to_utf8(std::move(unit));
 }
 
 Bytes to_bytes(const proto::ClientMessage& message) {
@@ -122,19 +125,24 @@ std::string_view to_string(OutcomeKind kind) noexcept {
     return "unknown";
 }
 
-Bytes serialise(const Outcome& outcome, std::size_t max_bytes) {
-    proto::ClientMessage message;
+Bytes serialise(Outcome outcome, std::size_t max_bytes) {
+    std::array<char, 1024> on_the_stack;
+    google::protobuf::ArenaOptions options;
+    options.initial_block = on_the_stack.data();
+    options.initial_block_size = on_the_stack.size();
+    google::protobuf::Arena arena(options);
+    auto& message = *google::protobuf::Arena::CreateMessage<proto::ClientMessage>(&arena);
     const bool is_success = outcome.kind == OutcomeKind::succeeded;
-    message.set_commandname(to_utf8(outcome.command_name));
+    message.set_commandname(to_utf8(std::move(outcome.command_name)));
     message.set_issuccess(is_success);
-    message.set_commandsyncid(to_utf8(outcome.command_sync_id));
-    message.set_sessionid(to_utf8(outcome.session_id));
-    for (const auto& [key, value] : outcome.parameters) {
+    message.set_commandsyncid(to_utf8(std::move(outcome.command_sync_id)));
+    message.set_sessionid(to_utf8(std::move(outcome.session_id)));
+    for (auto& [key, value] : outcome.parameters) {
         auto& pair = *message.add_parameters();
-        pair.set_key(to_utf8(key));
-        pair.set_value(to_utf8(value));
+        pair.set_key(to_utf8(std::move(key)));
+        pair.set_value(to_utf8(std::move(value)));
     }
-    std::visit([&](const auto& result) { set_result(message, result, is_success, max_bytes); }, outcome.result);
+    std::visit([&](auto& result) { set_result(message, std::move(result), is_success, max_bytes); }, outcome.result);
     return to_bytes(message);
 }
 

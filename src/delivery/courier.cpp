@@ -220,8 +220,8 @@ TimePoint Courier::Impl::next_event() const {
 Task<Result<>> Courier::Impl::finish(Outcome outcome) {
     Parcel parcel;
     parcel.row.id = outcome.command_sync_id;
-    parcel.row.message = serialise(outcome);
     parcel.row.kind = outcome.kind;
+    parcel.row.message = serialise(std::move(outcome));
     parcel.row.finished_at = clock_.wall_now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
     const Hold hold = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Hold::yes : Hold::no;

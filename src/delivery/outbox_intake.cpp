@@ -215,7 +215,7 @@ void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, co
         outcome.kind = kind;
         outcome.result =
             Text{std::string(to_string(kind)) + ": the client was restarted; effect unknown", TextType::plain};
-        message = serialise(outcome);
+        message = serialise(std::move(outcome));
     }
     const auto done = finished(receipt.id, kind, *message, Hold::no, now);
     if (!done) {

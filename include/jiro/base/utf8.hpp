@@ -13,6 +13,7 @@ namespace jiro {
 
 // Each broken sequence is replaced by U+FFFD.
 [[nodiscard]] std::string to_utf8(std::string_view text);
+[[nodiscard]] std::string to_utf8(std::string&& text);
 
 // At most `limit` bytes of the start (the end), without half a character at the cut. Bytes that are not UTF-8 at all
 // are cut at the limit.

@@ -62,7 +62,7 @@ inline constexpr std::size_t kCutResultBytes = 64 * 1024;
 // Never fails: every kind but succeeded becomes isSuccess=false with PLAIN text; a text over `max_bytes` keeps its
 // beginning and its end around a line that says how much was left out; a graph over it becomes a text that says so;
 // every string field is made valid UTF-8.
-[[nodiscard]] Bytes serialise(const Outcome& outcome, std::size_t max_bytes = kMaxResultBytes);
+[[nodiscard]] Bytes serialise(Outcome outcome, std::size_t max_bytes = kMaxResultBytes);
 
 // The same message with its text cut to `max_bytes`; nullopt when it is not longer, or the bytes are no ClientMessage.
 [[nodiscard]] std::optional<Bytes> cut(std::string_view message, std::size_t max_bytes = kCutResultBytes);

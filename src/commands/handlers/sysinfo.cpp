@@ -87,7 +87,7 @@ std::string describe_machine() {
     double uptime = 0;
     std::ifstream("/proc/uptime") >> uptime;
     const Json info{
-        {"host", to_utf8(kernel.nodename)},
+        {"host", to_utf8(std::string_view(kernel.nodename))},
         {"os", to_utf8(value_in("/etc/os-release", "PRETTY_NAME", '='))},
         {"kernel", std::string(kernel.sysname) + ' ' + kernel.release},
         {"architecture", kernel.machine},
