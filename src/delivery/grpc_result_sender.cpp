@@ -10,8 +10,7 @@
 #include <boost/system/system_error.hpp>
 #include <charconv>
 
-#include "delivery/failpoint.hpp"
-#include "delivery/grpc_call.hpp"
+#include "delivery/grpc_calls.hpp"
 #include "delivery/grpc_channel.hpp"
 #include "delivery/retry_info.hpp"
 #include "jiro/base/log.hpp"
@@ -31,10 +30,22 @@ constexpr std::size_t kMaxIdMetadata = 512;      // all metadata of a call shoul
 constexpr std::size_t kSlowestLink = 32 * 1024;  // bytes per second that a big message is given time for
 constexpr int kFailuresToReconnect = 3;          // in a row that say nothing came back
 
-struct Call {
+struct ResultCall final : GrpcCall {
+    explicit ResultCall(std::shared_ptr<grpc::Channel> used) : channel(std::move(used)) {}
+
+    void start(grpc::CompletionQueue& queue, void* tag) override {
+        reader = grpc::GenericStub(channel).PrepareUnaryCall(&context, kMethod, request, &queue);
+        reader->StartCall();
+        reader->Finish(&response, &status, tag);
+    }
+    void cancel() override { context.TryCancel(); }
+
+    const std::shared_ptr<grpc::Channel> channel;
     grpc::ClientContext context;
     grpc::ByteBuffer request;
     grpc::ByteBuffer response;
+    grpc::Status status;
+    std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
 };
 
 // A slice that refers to the stored bytes and keeps them alive: sending copies nothing.
@@ -76,27 +87,35 @@ std::optional<std::chrono::milliseconds> pushback(const grpc::ClientContext& con
     return std::chrono::milliseconds(value);
 }
 
-SendResult read_answer(const Call& call, const grpc::Status& status) {
-    SendResult result;
-    result.code = static_cast<StatusCode>(status.error_code());
-    result.message = status.error_message();
-    result.retry_after = retry_info(status.error_details());
-    if (!result.retry_after) result.retry_after = pushback(call.context);
-    if (!status.ok()) return result;
+bool parse(const grpc::ByteBuffer& buffer, JiroHubProto::CommandResultResponse& answer) {
+    grpc::Slice whole;
+    if (buffer.TrySingleSlice(&whole).ok()) return answer.ParseFromArray(whole.begin(), static_cast<int>(whole.size()));
     std::vector<grpc::Slice> slices;
-    JiroHubProto::CommandResultResponse answer;
     std::string bytes;
-    if (call.response.Dump(&slices).ok()) {
-        for (const auto& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    if (!buffer.Dump(&slices).ok()) return false;
+    for (const auto& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    return answer.ParseFromString(bytes);
+}
+
+SendResult read_answer(const ResultCall& call) {
+    SendResult result;
+    result.code = static_cast<StatusCode>(call.status.error_code());
+    result.message = call.status.error_message();
+    if (call.status.ok()) {
+        JiroHubProto::CommandResultResponse answer;
+        if (parse(call.response, answer)) {
+            result.success = answer.success();
+            result.message = std::move(*answer.mutable_message());
+        } else {
+            // Not our service, although it says OK: nothing is confirmed.
+            result.code = StatusCode::internal;
+            result.message = "the answer is not a CommandResultResponse";
+        }
     }
-    if (!answer.ParseFromString(bytes)) {
-        // Not our service, although it says OK: nothing is confirmed.
-        result.code = StatusCode::internal;
-        result.message = "the answer is not a CommandResultResponse";
-        return result;
+    if (!result.confirmed()) {
+        result.retry_after = retry_info(call.status.error_details());
+        if (!result.retry_after) result.retry_after = pushback(call.context);
     }
-    result.success = answer.success();
-    result.message = answer.message();
     return result;
 }
 
@@ -107,27 +126,19 @@ class GrpcResultSender final : public ResultSender {
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
         if (auto trouble = prepare_channel()) co_return std::move(*trouble);
-        auto call = std::make_shared<Call>();
+        const auto call = std::make_shared<ResultCall>(channel_);
         if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
         call->request = as_buffer(message);
         call->context.set_deadline(std::chrono::system_clock::now() + deadline_for(message->size()));
 
-        const auto channel = channel_;
-        grpc::GenericStub stub(channel);
-        const std::function<void(std::function<void(grpc::Status)>)> start =
-            [&](std::function<void(grpc::Status)> done) {
-                stub.UnaryCall(&call->context, kMethod, grpc::StubOptions(), &call->request, &call->response,
-                               std::move(done));
-                JIRO_FAILPOINT("c7_rpc_started");
-                retired_.reset();
-            };
-        const grpc::Status status = co_await grpc_call<grpc::Status>(call, start);
+        co_await calls_.perform(call);
+        retired_.reset();
         const auto cancellation = co_await asio::this_coro::cancellation_state;
         if (cancellation.cancelled() != asio::cancellation_type::none) {
             throw boost::system::system_error(asio::error::operation_aborted);
         }
-        SendResult result = read_answer(*call, status);
-        judge_channel(result.code, channel);
+        SendResult result = read_answer(*call);
+        judge_channel(result.code, call->channel);
         co_return result;
     }
 
@@ -197,6 +208,7 @@ class GrpcResultSender final : public ResultSender {
     const Clock& clock_;
     const GrpcSettings settings_;
     const CredentialsProvider credentials_;
+    GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     // The last channel of a process waits up to 100 ms for gRPC's threads when it goes: it goes only after a call on
     // the next one.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "delivery/failpoint.hpp"
+#include "delivery/resume_all.hpp"
 #include "jiro/base/log.hpp"
 
 namespace jiro::delivery {
@@ -23,28 +24,6 @@ constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kLookAgain = 1s;
 constexpr auto kSweepAgain = 60s;
-
-using Jobs = std::vector<std::unique_ptr<StorageJob>>;
-
-// Resumes those who wait for `jobs`, in order, on their thread. Should one throw, the others are resumed all the same.
-void resume_all(const boost::asio::any_io_executor& executor, Jobs jobs) {
-    boost::asio::post(executor, [executor, jobs = std::move(jobs)]() mutable {
-        struct Rest {
-            const boost::asio::any_io_executor& executor;
-            Jobs& jobs;
-            std::size_t next = 0;
-            ~Rest() {
-                if (next == jobs.size()) return;
-                jobs.erase(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(next));
-                resume_all(executor, std::move(jobs));
-            }
-        };
-        for (Rest rest{executor, jobs}; rest.next < jobs.size();) {
-            const auto job = std::move(jobs[rest.next++]);
-            job->resume();
-        }
-    });
-}
 
 }  // namespace
 
@@ -184,7 +163,9 @@ void StorageThread::tell_them() {
             std::ranges::find_if(concluded_, [&](const auto& job) { return job->executor() != executor; });
         Jobs theirs(std::make_move_iterator(concluded_.begin()), std::make_move_iterator(other));
         concluded_.erase(concluded_.begin(), other);
-        resume_all(executor, std::move(theirs));
+        boost::asio::post(executor, [executor, theirs = std::move(theirs)]() mutable {
+            resume_all(executor, std::move(theirs));
+        });
     }
 }
 

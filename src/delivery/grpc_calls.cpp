@@ -1,0 +1,109 @@
+#include "delivery/grpc_calls.hpp"
+
+#include <grpcpp/completion_queue.h>
+#include <pthread.h>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "delivery/failpoint.hpp"
+#include "delivery/resume_all.hpp"
+
+namespace jiro::delivery {
+
+namespace asio = boost::asio;
+
+// Whoever awaits the call: a handler of any type, with work for its executor until it is resumed.
+class GrpcCall::Waiter {
+  public:
+    virtual ~Waiter() = default;
+    [[nodiscard]] virtual asio::any_io_executor executor() const = 0;
+    virtual void resume() = 0;
+};
+
+template <typename Handler>
+class GrpcCall::WaitingHandler final : public Waiter {
+  public:
+    explicit WaitingHandler(Handler handler)
+        : guard_(asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
+
+    [[nodiscard]] asio::any_io_executor executor() const override { return guard_.get_executor(); }
+
+    void resume() override {
+        asio::get_associated_cancellation_slot(handler_).clear();  // nobody may cancel what has ended
+        guard_.reset();
+        auto handler = std::move(handler_);
+        std::move(handler)();
+    }
+
+  private:
+    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard_;
+    Handler handler_;
+};
+
+GrpcCall::GrpcCall() = default;
+GrpcCall::~GrpcCall() = default;
+
+GrpcCalls::GrpcCalls() : queue_(std::make_unique<grpc::CompletionQueue>()), thread_([this] { collect(); }) {
+    pthread_setname_np(thread_.native_handle(), "grpc");
+}
+
+GrpcCalls::~GrpcCalls() {
+    for (const auto& call : under_way_) call->cancel();
+    queue_->Shutdown();
+    thread_.join();
+}
+
+Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
+    const auto initiate = [&](auto handler) {
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        call->waiter_ = std::make_unique<GrpcCall::WaitingHandler<decltype(handler)>>(std::move(handler));
+        if (slot.is_connected()) slot.assign([call](asio::cancellation_type) { call->cancel(); });
+        start(*call);
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+}
+
+void GrpcCalls::start(GrpcCall& call) {
+    under_way_.insert(call.shared_from_this());
+    call.start(*queue_, &call);
+    JIRO_FAILPOINT("c7_rpc_started");
+}
+
+void GrpcCalls::collect() {
+    void* tag = nullptr;
+    for (bool is_good = false; queue_->Next(&tag, &is_good);) {
+        auto* const call = static_cast<GrpcCall*>(tag);
+        const auto executor = call->waiter_->executor();
+        bool is_first = false;
+        {
+            const std::lock_guard lock(mutex_);
+            is_first = ended_.empty();
+            ended_.push_back(call);
+        }
+        // From here on the call is the loop's: not to be touched any more.
+        if (is_first) asio::post(executor, [this] { resume_ended(); });
+    }
+}
+
+void GrpcCalls::resume_ended() {
+    std::vector<GrpcCall*> calls;
+    {
+        const std::lock_guard lock(mutex_);
+        calls.swap(ended_);
+    }
+    const auto executor = calls.front()->waiter_->executor();
+    std::vector<std::unique_ptr<GrpcCall::Waiter>> waiters;
+    waiters.reserve(calls.size());
+    for (GrpcCall* const call : calls) {
+        waiters.push_back(std::move(call->waiter_));
+        under_way_.erase(call->shared_from_this());  // its coroutine keeps it
+    }
+    resume_all(executor, std::move(waiters));
+}
+
+}  // namespace jiro::delivery

@@ -1,0 +1,66 @@
+#pragma once
+// Unary gRPC calls as coroutines: a completion queue and the one thread that waits on it. Calls are started on the event
+// loop; the thread does nothing but collect those that have ended, and what ends while the loop is busy is resumed there
+// by one message. One thread, and not gRPC's own behind its callbacks: those take turns in waiting, which costs two
+// switches of threads for each call. Used by GrpcResultSender; all functions on the event loop.
+
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "jiro/base/task.hpp"
+
+namespace grpc {
+class CompletionQueue;
+}
+
+namespace jiro::delivery {
+
+// One call, with all that gRPC needs to see for as long as it is under way.
+class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
+  public:
+    GrpcCall();
+    virtual ~GrpcCall();
+
+    // Its end is announced on the queue, once, under this tag.
+    virtual void start(grpc::CompletionQueue& queue, void* tag) = 0;
+    virtual void cancel() = 0;
+
+  private:
+    friend class GrpcCalls;
+    class Waiter;
+    template <typename Handler>
+    class WaitingHandler;
+
+    std::unique_ptr<Waiter> waiter_;
+};
+
+class GrpcCalls {
+  public:
+    GrpcCalls();
+    // Calls that are still under way are cancelled and their coroutines never resumed: let them end before.
+    ~GrpcCalls();
+    GrpcCalls(const GrpcCalls&) = delete;
+    GrpcCalls& operator=(const GrpcCalls&) = delete;
+
+    // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by that.
+    // All calls are awaited on one executor.
+    [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
+
+  private:
+    void start(GrpcCall& call);
+    void collect();  // the thread
+    void resume_ended();
+
+    const std::unique_ptr<grpc::CompletionQueue> queue_;
+    std::unordered_set<std::shared_ptr<GrpcCall>> under_way_;
+
+    std::mutex mutex_;
+    std::vector<GrpcCall*> ended_;  // not resumed yet; when there is one, the loop has been told
+
+    std::thread thread_;
+};
+
+}  // namespace jiro::delivery
