@@ -45,11 +45,12 @@ bool nested_deeper_than(std::string_view text, int limit) {
     return false;
 }
 
-// Reads the members of one message object; stops at nothing, so that the commandSyncId is found whatever else is wrong.
+// Reads the members of one message object, whose texts it takes; stops at nothing, so that the commandSyncId is found
+// whatever else is wrong.
 template <typename Object>
 class Reader {
   public:
-    Reader(const Object& object, const MessageLimits& limits) : object_(object), limits_(limits) {}
+    Reader(Object& object, const MessageLimits& limits) : object_(object), limits_(limits) {}
 
     ParsedMessage read() {
         read_id();
@@ -61,9 +62,9 @@ class Reader {
     }
 
   private:
-    const Object* member(std::string_view name) const {
-        const Object* found = nullptr;
-        for (const auto& item : object_.items()) {
+    Object* member(std::string_view name) {
+        Object* found = nullptr;
+        for (auto item = object_.begin(); item != object_.end(); ++item) {
             if (!equal_ignoring_case(item.key(), name)) continue;
             if (item.key() == name) return &item.value();  // the contract's own spelling wins
             if (found == nullptr) found = &item.value();
@@ -76,10 +77,10 @@ class Reader {
     }
 
     void read_id() {
-        const auto* value = member("commandSyncId");
+        auto* value = member("commandSyncId");
         if (value == nullptr) return fail(errc::missing_command_sync_id, "the command message has no commandSyncId");
         if (!value->is_string()) return fail(errc::bad_command_sync_id, "commandSyncId is not a string");
-        const auto& id = value->template get_ref<const std::string&>();
+        auto& id = value->template get_ref<std::string&>();
         if (id.empty()) return fail(errc::missing_command_sync_id, "commandSyncId is empty");
         if (id.size() > limits_.command_sync_id_bytes) {
             return fail(errc::bad_command_sync_id,
@@ -88,25 +89,25 @@ class Reader {
         if (has_control_characters(id) || !is_utf8(id)) {
             return fail(errc::bad_command_sync_id, "commandSyncId holds control characters");
         }
-        message_.command_sync_id = id;
+        message_.command_sync_id = std::move(id);
     }
 
     void read_text(std::string_view name, std::string& target) {
-        const auto* value = member(name);
+        auto* value = member(name);
         if (value == nullptr) return;
         if (!value->is_string()) return fail(errc::wrong_member_type, std::string(name) + " is not a string");
-        const auto& text = value->template get_ref<const std::string&>();
+        auto& text = value->template get_ref<std::string&>();
         if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_utf8(text)) {
             return fail(errc::invalid_text, std::string(name) + " is too long or holds control characters");
         }
-        target = text;
+        target = std::move(text);
     }
 
     void read_command() {
-        const auto* value = member("command");
+        auto* value = member("command");
         if (value == nullptr) return fail(errc::missing_command, "the command message has no command");
         if (!value->is_string()) return fail(errc::wrong_member_type, "command is not a string");
-        const auto& text = value->template get_ref<const std::string&>();
+        auto& text = value->template get_ref<std::string&>();
         if (text.empty()) return fail(errc::missing_command, "the command text is empty");
         if (!is_utf8(text)) return fail(errc::invalid_text, "command is not UTF-8");
         if (text.size() > limits_.command_bytes) {
@@ -115,11 +116,11 @@ class Reader {
                                                     " bytes long, at most " + std::to_string(limits_.command_bytes) +
                                                     " are taken");
         }
-        message_.command = text;
+        message_.command = std::move(text);
     }
 
     void read_parameters() {
-        const auto* value = member("parameters");
+        auto* value = member("parameters");
         if (value == nullptr) return;
         if (!value->is_object()) return fail(errc::wrong_member_type, "parameters is not an object");
         if (value->size() > limits_.parameter_count) {
@@ -127,10 +128,11 @@ class Reader {
                                                        std::to_string(limits_.parameter_count) + " are taken");
         }
         std::size_t bytes = 0;
-        for (const auto& item : value->items()) {
+        message_.parameters.reserve(value->size());
+        for (auto item = value->begin(); item != value->end(); ++item) {
             std::string text;
             if (item.value().is_string()) {
-                text = item.value().template get<std::string>();
+                text = std::move(item.value().template get_ref<std::string&>());
             } else if (item.value().is_number() || item.value().is_boolean()) {
                 text = item.value().dump();
             } else if (item.value().is_null()) {
@@ -152,7 +154,7 @@ class Reader {
         }
     }
 
-    const Object& object_;
+    Object& object_;
     const MessageLimits& limits_;
     CommandMessage message_;
     std::optional<Error> error_;
@@ -204,7 +206,7 @@ void append_string(std::string& out, std::string_view before, std::string_view t
 
 }  // namespace
 
-ParsedMessage parse_command_message(const Json& argument, const MessageLimits& limits) {
+ParsedMessage parse_command_message(Json argument, const MessageLimits& limits) {
     if (argument.is_object()) return Reader<Json>(argument, limits).read();
     if (!argument.is_string()) {
         return refused(errc::not_an_object, "the command message is neither a JSON object nor a string holding one");
@@ -214,7 +216,7 @@ ParsedMessage parse_command_message(const Json& argument, const MessageLimits& l
         return refused(errc::invalid_json,
                        "the command message is nested deeper than " + std::to_string(limits.json_depth) + " levels");
     }
-    const auto object = OrderedJson::parse(text, nullptr, false);
+    auto object = OrderedJson::parse(text, nullptr, false);
     if (object.is_discarded()) return refused(errc::invalid_json, "the command message is a string that is not JSON");
     if (!object.is_object()) {
         return refused(errc::not_an_object, "the command message is a string that holds no JSON object");

@@ -32,6 +32,7 @@ CommandScope::CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, Pendin
       handler_(command_->resolution->handler),
       limit_(limit_of(*handler_, dispatcher_->settings)),
       context_({.message = command_->message,
+                .session_id = command_->message.session_id,
                 .name = command_->name,
                 .arguments = std::move(command_->resolution->arguments),
                 .argument_text = std::move(command_->resolution->argument_text),

@@ -37,7 +37,7 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
         observer_.rejected(commands::Rejection::malformed);
         throw signalr::ArgumentMismatch("expected 1 argument, got 0");
     }
-    auto parsed = commands::parse_command_message(invocation.arguments[0]);
+    auto parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
     if (!parsed.answerable()) {
         observer_.rejected(commands::Rejection::malformed);
         logger.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});

@@ -33,8 +33,9 @@ commands::Admission to_admission(const delivery::AdmissionResult& result) {
 
 }  // namespace
 
-Task<Result<commands::Admission>> Journal::received(commands::CommandMessage message, commands::Fingerprint fingerprint,
-                                                    bool idempotent, commands::Start start) {
+Task<Result<commands::Admission>> Journal::received(const commands::CommandMessage& message,
+                                                    commands::Fingerprint fingerprint, bool idempotent,
+                                                    commands::Start start) {
     const WallTime now = clock_.wall_now();
     delivery::Receipt receipt{.id = message.command_sync_id,
                               .fingerprint = fingerprint,

@@ -21,7 +21,7 @@ class Journal final : public commands::ResultSink {
     void set_time_limit(std::chrono::milliseconds limit) { time_limit_ = limit; }
 
     [[nodiscard]] bool durable() const noexcept override { return persistence_ == Persistence::disk; }
-    [[nodiscard]] Task<Result<commands::Admission>> received(commands::CommandMessage message,
+    [[nodiscard]] Task<Result<commands::Admission>> received(const commands::CommandMessage& message,
                                                              commands::Fingerprint fingerprint, bool idempotent,
                                                              commands::Start start) override;
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override;

@@ -8,6 +8,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <utility>
 
 #include "delivery/failpoint.hpp"
@@ -16,6 +17,12 @@
 namespace jiro::delivery {
 
 namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::chrono::milliseconds kCompanyWait{1};
+
+}  // namespace
 
 // Whoever awaits the call: a handler of any type, with work for its executor until it is resumed.
 class GrpcCall::Waiter {
@@ -48,11 +55,8 @@ class GrpcCall::WaitingHandler final : public Waiter {
 GrpcCall::GrpcCall() = default;
 GrpcCall::~GrpcCall() = default;
 
-GrpcCalls::GrpcCalls() : queue_(std::make_unique<grpc::CompletionQueue>()), thread_([this] { collect(); }) {
-    pthread_setname_np(thread_.native_handle(), "grpc");
-}
-
 GrpcCalls::~GrpcCalls() {
+    if (!queue_) return;
     for (const auto& call : under_way_) call->cancel();
     queue_->Shutdown();
     thread_.join();
@@ -69,25 +73,47 @@ Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
 }
 
 void GrpcCalls::start(GrpcCall& call) {
+    if (!queue_) {
+        queue_ = std::make_unique<grpc::CompletionQueue>();
+        thread_ = std::thread([this] { collect(); });
+        pthread_setname_np(thread_.native_handle(), "grpc");
+    }
     under_way_.insert(call.shared_from_this());
     call.start(*queue_, &call);
     JIRO_FAILPOINT("c7_rpc_started");
+    resume_soon(call.waiter_->executor());
 }
 
 void GrpcCalls::collect() {
+    using Status = grpc::CompletionQueue::NextStatus;
     void* tag = nullptr;
-    for (bool is_good = false; queue_->Next(&tag, &is_good);) {
-        auto* const call = static_cast<GrpcCall*>(tag);
-        const auto executor = call->waiter_->executor();
-        bool is_first = false;
-        {
-            const std::lock_guard lock(mutex_);
-            is_first = ended_.empty();
-            ended_.push_back(call);
+    bool is_good = false;
+    while (queue_->Next(&tag, &is_good)) {
+        add_ended(*static_cast<GrpcCall*>(tag));
+        const auto company_until = std::chrono::system_clock::now() + kCompanyWait;
+        while (queue_->AsyncNext(&tag, &is_good, company_until) == Status::GOT_EVENT) {
+            add_ended(*static_cast<GrpcCall*>(tag));
         }
-        // From here on the call is the loop's: not to be touched any more.
-        if (is_first) asio::post(executor, [this] { resume_ended(); });
+        tell_loop();
     }
+}
+
+void GrpcCalls::add_ended(GrpcCall& call) {
+    const std::lock_guard lock(mutex_);
+    ended_.push_back(&call);
+}
+
+void GrpcCalls::tell_loop() {
+    const std::lock_guard lock(mutex_);
+    if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
+    asio::post(ended_.front()->waiter_->executor(), [this] { resume_ended(); });
+}
+
+// Posted, since the caller is in the middle of something.
+void GrpcCalls::resume_soon(const Executor& executor) {
+    const std::lock_guard lock(mutex_);
+    if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
+    asio::post(executor, [this] { resume_ended(); });
 }
 
 void GrpcCalls::resume_ended() {
@@ -95,7 +121,9 @@ void GrpcCalls::resume_ended() {
     {
         const std::lock_guard lock(mutex_);
         calls.swap(ended_);
+        is_loop_told_ = false;
     }
+    if (calls.empty()) return;
     const auto executor = calls.front()->waiter_->executor();
     std::vector<std::unique_ptr<GrpcCall::Waiter>> waiters;
     waiters.reserve(calls.size());

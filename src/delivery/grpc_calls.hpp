@@ -1,9 +1,11 @@
 #pragma once
 // Unary gRPC calls as coroutines: a completion queue and the one thread that waits on it. Calls are started on the event
-// loop; the thread does nothing but collect those that have ended, and what ends while the loop is busy is resumed there
-// by one message. One thread, and not gRPC's own behind its callbacks: those take turns in waiting, which costs two
-// switches of threads for each call. Used by GrpcResultSender; all functions on the event loop.
+// loop; the thread does nothing but collect those that have ended. To wake the loop for each of them would cost more
+// than what is then done: they are resumed together, when the loop starts the next call or after a millisecond. One
+// thread, and not gRPC's own behind its callbacks: those take turns in waiting, at two switches of threads for each
+// call. Used by GrpcResultSender; all functions on the event loop.
 
+#include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -39,7 +41,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
 
 class GrpcCalls {
   public:
-    GrpcCalls();
+    GrpcCalls() = default;
     // Calls that are still under way are cancelled and their coroutines never resumed: let them end before.
     ~GrpcCalls();
     GrpcCalls(const GrpcCalls&) = delete;
@@ -50,17 +52,23 @@ class GrpcCalls {
     [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
 
   private:
+    using Executor = boost::asio::any_io_executor;
+
     void start(GrpcCall& call);
     void collect();  // the thread
+    void add_ended(GrpcCall& call);
+    void tell_loop();
+    void resume_soon(const Executor& executor);
     void resume_ended();
 
-    const std::unique_ptr<grpc::CompletionQueue> queue_;
+    // Made with the first call, and the thread with it.
+    std::unique_ptr<grpc::CompletionQueue> queue_;
+    std::thread thread_;
     std::unordered_set<std::shared_ptr<GrpcCall>> under_way_;
 
     std::mutex mutex_;
-    std::vector<GrpcCall*> ended_;  // not resumed yet; when there is one, the loop has been told
-
-    std::thread thread_;
+    std::vector<GrpcCall*> ended_;  // not resumed yet
+    bool is_loop_told_ = false;     // it will look at them
 };
 
 }  // namespace jiro::delivery

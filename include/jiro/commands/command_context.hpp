@@ -22,7 +22,8 @@ class CommandRegistry;
 class CommandContext {
   public:
     struct Parts {
-        CommandMessage message;  // with its session
+        const CommandMessage& message;  // outlives the context
+        std::string session_id;
         std::string name;
         std::vector<std::string> arguments;
         std::string argument_text;
@@ -35,9 +36,9 @@ class CommandContext {
         : parts_(std::move(parts)), clock_(clock), workers_(workers) {}
 
     [[nodiscard]] const std::string& instance_id() const noexcept { return parts_.message.instance_id; }
-    [[nodiscard]] const std::string& session_id() const noexcept { return parts_.message.session_id; }
+    [[nodiscard]] const std::string& session_id() const noexcept { return parts_.session_id; }
     // The result carries the session id that is set when the handler ends.
-    void set_session_id(std::string id) { parts_.message.session_id = std::move(id); }
+    void set_session_id(std::string id) { parts_.session_id = std::move(id); }
 
     [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
     [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }

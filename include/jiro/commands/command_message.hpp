@@ -48,7 +48,7 @@ struct ParsedMessage {
 // `argument` is the invocation's first argument: an object, or a string holding one. Member names match
 // case-insensitively, unknown ones are ignored, sessionId, instanceId and parameters may be missing or null; numbers
 // and booleans in parameters are taken by their JSON text.
-[[nodiscard]] ParsedMessage parse_command_message(const nlohmann::json& argument, const MessageLimits& limits = {});
+[[nodiscard]] ParsedMessage parse_command_message(nlohmann::json argument, const MessageLimits& limits = {});
 
 // SHA-256 over instance, command text and parameters, whatever their order: tells a repeated command from another one
 // under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the

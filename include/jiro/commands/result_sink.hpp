@@ -39,8 +39,9 @@ class ResultSink {
 
     // Committed as received before it returns `accepted`. Calls may be pending side by side (group commit); they must
     // become visible in call order. `idempotent`: the command may be run again if the daemon dies while it runs. With
-    // Start::at_once it is committed as running, too: `started` is not called for it.
-    [[nodiscard]] virtual Task<Result<Admission>> received(CommandMessage message, Fingerprint fingerprint,
+    // Start::at_once it is committed as running, too: `started` is not called for it. `message` lives until the task
+    // has ended.
+    [[nodiscard]] virtual Task<Result<Admission>> received(const CommandMessage& message, Fingerprint fingerprint,
                                                            bool idempotent, Start start) = 0;
 
     // Committed as running before it returns. On an error the command does not run and is settled as failed.

@@ -11,12 +11,13 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <array>
 #include <cerrno>
 #include <cstring>
 
-#include "delivery/crc32c.hpp"
 #include "delivery/failpoint.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/random.hpp"
@@ -38,7 +39,9 @@ constexpr std::uint32_t kVersion = 1;
 
 constexpr std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
-std::string_view bytes_of(const auto& object) { return {reinterpret_cast<const char*>(&object), sizeof object}; }
+std::uint32_t checksum_of(std::string_view bytes, std::uint64_t seed) {
+    return static_cast<std::uint32_t>(XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed));
+}
 
 std::string reason(int number) { return std::generic_category().message(number); }
 
@@ -63,7 +66,7 @@ struct RedoLog::Header {
     std::atomic<std::uint64_t> start;  // everything before it is in the database
 
     [[nodiscard]] std::uint32_t sum() const {
-        return crc32c({outbox.data(), outbox.size()}, crc32c(bytes_of(bytes), crc32c(bytes_of(id))));
+        return checksum_of({outbox.data(), outbox.size()}, bytes ^ static_cast<std::uint64_t>(id));
     }
     [[nodiscard]] bool is_whole(std::size_t file_size) const {
         return checksum == sum() && bytes % kAlignment == 0 && bytes <= kMostBytes && bytes > kAlignment &&
@@ -76,9 +79,7 @@ struct RedoLog::RecordHeader {
     std::uint32_t checksum;
     std::uint64_t position;
 
-    static std::uint32_t sum(Position position, std::string_view record) {
-        return crc32c(record, crc32c(bytes_of(position)));
-    }
+    static std::uint32_t sum(Position position, std::string_view record) { return checksum_of(record, position); }
 };
 
 // The open, locked and mapped file.
