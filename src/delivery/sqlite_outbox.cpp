@@ -1,30 +1,28 @@
 // The durable outbox. Its promises:
 //
 // 1. `received` is committed before received() returns accepted; the caller acknowledges and runs only then. `running`
-// is
-//    committed before started() returns. The outcome and `done` are one transaction, committed before finished()
+//    is committed before started() returns. The outcome and `done` are one transaction, committed before finished()
 //    returns; nothing is sent before. `delivered` is written only after the server confirmed.
-// 2. Committed means: with Durability process, written to the kernel: it survives kill -9 of this process, not a power
-// cut
-//    (then the last moments may be missing, the file is whole). With Durability power, synced: it survives both, as far
-//    as the disk keeps what it confirms.
+// 2. Committed means: with Durability process, given to the kernel: it survives kill -9 of this process, not a power
+//    cut (then the last moments may be missing, the file is whole). It lies in the database, or, for a few moments, in
+//    the redo log (redo/fast_path, redo/redo_log). With Durability power, synced: it survives both, as far as the disk
+//    keeps what it confirms.
 // 3. delivered() and postponed() wait up to 20 ms for company. To lose one costs a duplicate or an early attempt, no
-// more.
+//    more.
 // 4. After a crash: `received` rows are given back to be run, `running` rows become `interrupted` (or run again, if
 //    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
 // 5. The stored bytes are what is sent, each time. They change once at most, when the server finds them too big.
 // 6. An id is remembered for DedupeWindowHours after its delivery (and at most max_tombstones of them): it is not run
-// again.
+//    again.
 // 7. A row is removed by the sweep only after that; by the operator's hand only its content. Nothing else deletes.
 // 8. One process: a lock beside the file. A full disk, a read-only one, an unreadable or a newer file refuse new
-// commands by
-//    name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what can be read is
-//    taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell that from a
-//    torn write.
+//    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
+//    can be read is taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell
+//    that from a torn write.
 // 9. Memory does not grow with the number of rows: only ids in the courier's hands, and counters, are kept.
 //
 // Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; the rows and
-// their SQL: outbox_store; the crash table: docs/delivery.md.
+// their SQL: outbox_store; the short way without the thread: redo/fast_path; the crash table: docs/delivery.md.
 #include "jiro/delivery/sqlite_outbox.hpp"
 
 #include <boost/asio/associated_executor.hpp>
