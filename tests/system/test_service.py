@@ -222,6 +222,24 @@ class StopTest(SystemTest):
         self.assertTrue(self.hub.send("echo after")["ok"])
         self.assertEqual(self.machine.path("/var/lib/jiro/once").read_text(), "x\n")
 
+    def test_redo_log(self):
+        """It lies in the unit's runtime folder, for the daemon's eyes only, survives kill -9, and a stop leaves nothing in it."""
+        log = "/run/jiro-client/redo.log"
+        self.drop_in("[Service]\nRestart=no\n")
+        self.start_service()
+        self.assertEqual(self.machine.out("stat", "-c", "%U:%G %a", log), "jiro:jiro 600")
+        self.hub.ask("misbehave", "grpc-down")
+        self.hub.post("echo kept", "kept-in-redo-log")
+        self.service.wait_for_status("1 undelivered")
+        self.machine.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "jiro-client")
+        self.wait_until(lambda: self.service.show("ActiveState") == "failed", "systemd noticed")
+        self.machine.run("test", "-e", log)
+        self.service("start")
+        self.hub.ask("misbehave", "grpc-up")
+        self.assertTrue(self.hub.wait_result("kept-in-redo-log", 20, self.service.context)["isSuccess"])
+        self.service("stop")
+        self.assertEqual(self.machine.out("ls", "/run/jiro-client"), "")
+
     def test_watchdog(self):
         """A process that makes no progress is ended and started again, and goes on with what was in its outbox."""
         self.drop_in("[Service]\nWatchdogSec=2s\nRestartSec=100ms\n")
