@@ -14,6 +14,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -109,6 +110,8 @@ class RedoLog::Mapping {
     [[nodiscard]] Header& header() const noexcept { return *static_cast<Header*>(address_); }
     [[nodiscard]] char* records() const noexcept { return static_cast<char*>(address_) + kHeaderBytes; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    // The memory counts as this process's only while it is in use; its content stays.
+    void give_back() noexcept { madvise(address_, size_, MADV_DONTNEED); }
 
     // An empty file that is really there: writing to it later cannot fail for want of memory.
     static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
@@ -185,7 +188,10 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
         if (header.magic == kMagic && header.version == kVersion && header.is_whole((*found)->size())) {
             const std::string other(header.outbox.data());
             std::unique_ptr<RedoLog> log(new RedoLog(path, std::move(*found)));
-            if (other == owner) return log;
+            if (other == owner) {
+                log->clear_unused();
+                return log;
+            }
             if (log->start() != log->end()) {
                 return cannot_be_had(path, "holds changes of another outbox, " + other +
                                                ": start the daemon once with that as Outbox.Path");
@@ -255,9 +261,22 @@ bool RedoLog::is_record(Position position) const noexcept {
 
 void RedoLog::find_end() noexcept {
     const Position begin = start();
-    Position position = begin;
-    while (position - begin < bytes_ && is_record(position)) (void)read(position);
-    end_ = position;
+    Position end = begin;
+    while (end - begin < bytes_ && is_record(end)) {
+        Position next = end;
+        (void)read(next);
+        if (next - begin > bytes_) break;  // it would lie over the first
+        end = next;
+    }
+    end_ = end;
+}
+
+void RedoLog::clear_unused() noexcept {
+    const std::size_t unused = bytes_ - (end() - start());
+    const std::size_t behind_end = std::min(unused, left_before_wrap(end()));
+    std::memset(place(end()), 0, behind_end);
+    std::memset(mapping_->records(), 0, unused - behind_end);
+    mapping_->give_back();
 }
 
 std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {

@@ -69,6 +69,8 @@ class RedoLog {
     [[nodiscard]] std::size_t left_before_wrap(Position position) const noexcept;
     void commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept;
     void find_end() noexcept;
+    // Records that a damaged one cut off must not come back when the place before them is written again.
+    void clear_unused() noexcept;
 
     const std::filesystem::path path_;
     const std::unique_ptr<Mapping> mapping_;

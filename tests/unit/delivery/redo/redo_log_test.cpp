@@ -159,6 +159,18 @@ TEST_F(RedoLogTest, survives_flipped_bits) {
     }
 }
 
+// It is lost, but does not come back when the place before it is written again: in between the database went on.
+TEST_F(RedoLogTest, what_a_damaged_record_cut_off_stays_away) {
+    for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(open()->append(StartedChange{id}));
+    change(kHeader + 16, "\x7F");
+    {
+        const auto log = open();
+        EXPECT_EQ(log->start(), log->end());
+        ASSERT_TRUE(log->append(StartedChange{"d"}));
+    }
+    EXPECT_THAT(ids_in(*open()), ElementsAre("d"));
+}
+
 // A damaged header: the file is kept aside, a new log is begun.
 TEST_F(RedoLogTest, sets_a_damaged_file_aside) {
     for (const std::size_t place : {std::size_t{0}, std::size_t{16}, std::size_t{40}}) {
