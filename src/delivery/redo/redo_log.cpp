@@ -34,6 +34,7 @@ inline const log::Logger logger{"outbox"};
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kAlignment = 16;
 constexpr std::size_t kMostBytes = 1024 * 1024 * 1024;
+constexpr std::uint64_t kLatestPosition = std::uint64_t{1} << 62U;  // no log comes that far: adding to it is safe
 constexpr std::uint32_t kPadding = 1U << 31U;  // in a record's size
 constexpr std::array<char, 8> kMagic{'J', 'I', 'R', 'O', 'R', 'E', 'D', 'O'};
 constexpr std::uint32_t kVersion = 1;
@@ -71,7 +72,7 @@ struct RedoLog::Header {
     }
     [[nodiscard]] bool is_whole(std::size_t file_size) const {
         return checksum == sum() && bytes % kAlignment == 0 && bytes <= kMostBytes && bytes > kAlignment &&
-               file_size >= kHeaderBytes + bytes && start % kAlignment == 0;
+               file_size >= kHeaderBytes + bytes && start % kAlignment == 0 && start <= kLatestPosition;
     }
 };
 
