@@ -204,8 +204,9 @@ class Session {
 
     Response show(std::string_view path) {
         if (path == "/") {
+            static const std::string policy = page_policy(page_html());  // not at the start: it wakes OpenSSL
             auto response = make_response(http::status::ok, "text/html; charset=utf-8", std::string(page_html()));
-            response.set("Content-Security-Policy", context_.page_policy);
+            response.set("Content-Security-Policy", policy);
             return response;
         }
         try {

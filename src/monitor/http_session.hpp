@@ -17,7 +17,6 @@ struct ServerContext {
     ServerLimits limits;
     Listen local;
     std::string machine_name;
-    std::string page_policy;
 };
 
 // Serves `socket` until the peer leaves, a limit is exceeded or it is cancelled. Errors of the peer's are answered or

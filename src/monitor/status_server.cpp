@@ -70,8 +70,7 @@ struct StatusServer::Impl {
 StatusServer::StatusServer(asio::any_io_executor executor, Clock& clock, Settings settings,
                            std::function<Status()> source, Routes routes, ServerLimits limits)
     : impl_(new Impl{std::move(executor),
-                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen), machine_name(),
-                      page_policy(page_html())},
+                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen), machine_name()},
                      std::nullopt}) {}
 
 StatusServer::~StatusServer() = default;
