@@ -1,7 +1,6 @@
 #include "delivery/outbox_files.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -9,8 +8,9 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
-#include <thread>
 
+#include "delivery/failpoint.hpp"
+#include "delivery/file_lock.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -19,10 +19,11 @@ namespace jiro::delivery {
 namespace {
 
 namespace fs = std::filesystem;
-using namespace std::chrono_literals;
 inline const log::Logger logger{"outbox"};
 
 constexpr std::uint64_t kFewInodes = 8;
+constexpr auto kRebuilding = ".rebuilding";
+constexpr auto kRebuilt = ".rebuilt";
 
 Error system_error(const std::string& what, const fs::path& path, int number) {
     errc code = errc::storage_io;
@@ -32,15 +33,6 @@ Error system_error(const std::string& what, const fs::path& path, int number) {
 }
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }
-
-// `jiro-client doctor` looks at the lock by taking it for an instant: another daemon holds it longer than that.
-bool lock_patiently(int descriptor) {
-    for (int i = 0; i < 10; ++i) {
-        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
-        std::this_thread::sleep_for(20ms);
-    }
-    return false;
-}
 
 }  // namespace
 
@@ -66,6 +58,9 @@ Result<> OutboxFiles::prepare() {
             return Error(errc::in_use, "the outbox " + path_.string() + " is in use by another jiro-client");
         }
         lock_ = descriptor;
+    }
+    if (fs::exists(with_suffix(path_, kRebuilt), error)) {
+        if (auto replaced = finish_replacing(); !replaced) return replaced.error();
     }
     int descriptor = -1;
     if (auto created = create(path_, descriptor); !created) return created;
@@ -111,6 +106,35 @@ std::optional<std::string> OutboxFiles::lacks_space(std::uint64_t wanted) const 
     return std::nullopt;
 }
 
+Result<fs::path> OutboxFiles::begin_rebuilt() const {
+    const auto path = with_suffix(path_, kRebuilding);
+    for (const char* suffix : {"", "-wal", "-journal"}) unlink(with_suffix(path, suffix).c_str());
+    int descriptor = -1;
+    if (auto created = create(path, descriptor); !created) return created.error();
+    close(descriptor);
+    return path;
+}
+
+Result<fs::path> OutboxFiles::put_rebuilt_in_place() const {
+    // The name says that it is whole.
+    std::error_code error;
+    const auto rebuilt = with_suffix(path_, kRebuilt);
+    fs::rename(with_suffix(path_, kRebuilding), rebuilt, error);
+    if (error) return system_error("cannot rename", rebuilt, error.value());
+    return finish_replacing();
+}
+
+Result<fs::path> OutboxFiles::finish_replacing() const {
+    JIRO_FAILPOINT("c15_before_damaged_moved_aside");
+    auto aside = move_aside();
+    if (!aside) return aside;
+    JIRO_FAILPOINT("c16_before_rebuilt_in_place");
+    std::error_code error;
+    fs::rename(with_suffix(path_, kRebuilt), path_, error);
+    if (error) return system_error("cannot rename", path_, error.value());
+    return aside;
+}
+
 Result<fs::path> OutboxFiles::move_aside() const {
     const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
     std::tm parts{};
@@ -128,7 +152,9 @@ Result<fs::path> OutboxFiles::move_aside() const {
             if (error) return system_error("cannot move aside", wal, error.value());
         }
         fs::rename(path_, aside, error);
-        if (error) return system_error("cannot move aside", path_, error.value());
+        if (error && error != std::errc::no_such_file_or_directory) {
+            return system_error("cannot move aside", path_, error.value());
+        }
         return aside;
     }
     return Error(errc::storage_io, "too many damaged files beside " + path_.string());

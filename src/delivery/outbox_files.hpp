@@ -31,10 +31,15 @@ class OutboxFiles {
     // Why the file system has too little room for new commands; nullopt: it has enough.
     [[nodiscard]] std::optional<std::string> lacks_space(std::uint64_t wanted) const;
 
-    // Moves the database and its WAL aside, as <path>.corrupt-<time>; gives the new name.
-    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
+    // For a damaged database: a new file beside it, to be filled, synced and closed; then it takes the damaged one's
+    // place, which is kept with its WAL as <path>.corrupt-<time>: that name is given back. What a crash left of this is
+    // finished, or begun anew, by prepare().
+    [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
+    [[nodiscard]] Result<std::filesystem::path> put_rebuilt_in_place() const;
 
   private:
+    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
+    [[nodiscard]] Result<std::filesystem::path> finish_replacing() const;
     [[nodiscard]] Result<> create(const std::filesystem::path& path, int& descriptor) const;
 
     const std::filesystem::path path_;

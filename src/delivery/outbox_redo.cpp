@@ -19,15 +19,28 @@ std::string_view state_of(const RowChange& change) {
 
 }  // namespace
 
-std::int64_t OutboxStore::fact(const char* name) {
-    Statement& fact = database_.use("SELECT value FROM facts WHERE name = ?");
-    const Cursor cursor(fact);
-    return fact.bind(name).step() ? fact.integer(0) : 0;
+std::int64_t OutboxStore::redo_log_id() {
+    return database_.integer("SELECT value FROM facts WHERE name = 'redo_log'");
 }
 
-void OutboxStore::note_redone(std::int64_t log_id, RedoLog::Position until) {
-    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redo_log', ?), ('redone', ?)")
-        .bind(log_id, static_cast<std::int64_t>(until))
+std::string OutboxStore::redo_log_path() { return database_.text(kRedoLogPath); }
+
+RedoLog::Position OutboxStore::redone_until() {
+    Statement& fact = database_.use("SELECT value FROM facts WHERE name = 'redone'");
+    const Cursor cursor(fact);
+    return fact.step() ? static_cast<RedoLog::Position>(fact.integer(0)) : 0;
+}
+
+void OutboxStore::note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until) {
+    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redo_log', ?), ('redo_log_path', ?)")
+        .bind(id, path)
+        .run();
+    note_redone(redone_until);
+}
+
+void OutboxStore::note_redone(RedoLog::Position until) {
+    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redone', ?)")
+        .bind(static_cast<std::int64_t>(until))
         .run();
 }
 
@@ -39,7 +52,11 @@ void OutboxStore::redo(const RowChange& change) {
         const auto found = find(id);
         FinishedChange outcome = *change.finished;
         if (change.delivered) outcome.hold = Hold::no;
-        if (!found || found->state == "received" || found->state == "running") set_done(found, outcome);
+        if (!found || found->state == "received" || found->state == "running") {
+            set_done(found, outcome);
+        } else if (found->state == "done" && outcome.hold == Hold::yes) {
+            held_.add(id);  // redone before, by a commit that was taken for a failed one
+        }
     }
     if (change.delivered) delivered(id, change.delivered->at);
 }

@@ -21,6 +21,7 @@ namespace jiro::delivery {
 
 inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
 inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
 struct OutboxCounts {
     std::uint64_t pending = 0;
@@ -93,12 +94,14 @@ class OutboxStore {
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(WallTime now);
 
-    // The redo log: which one belongs to this database (0: none), how far it has been redone (0: not yet), and its
+    // The redo log: which one belongs to this database (0: none) and where it lies, how far it has been redone, and its
     // changes, which nothing refuses any more.
-    [[nodiscard]] std::int64_t redo_log_id() { return fact("redo_log"); }
-    [[nodiscard]] RedoLog::Position redone_until() { return static_cast<RedoLog::Position>(fact("redone")); }
+    [[nodiscard]] std::int64_t redo_log_id();
+    [[nodiscard]] std::string redo_log_path();
+    [[nodiscard]] RedoLog::Position redone_until();
+    void note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until);
+    void note_redone(RedoLog::Position until);
     void redo(const RowChange& change);
-    void note_redone(std::int64_t log_id, RedoLog::Position until);
     // Every id from behind `after` on, at most `limit` of them; moves `after`. True: there is more.
     bool each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit);
 
@@ -150,7 +153,6 @@ class OutboxStore {
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
     void make_due_again(const Found& row, WallTime now);
     void set_dead(const Found& row, const std::string& reason, WallTime now);
-    [[nodiscard]] std::int64_t fact(const char* name);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
     bool insert_whole(const RowChange& change);
     void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,

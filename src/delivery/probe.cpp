@@ -16,12 +16,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OutboxProbe look_into(Connection& database, bool has_log) {
+OutboxProbe look_into(Connection& database, bool has_wal) {
     OutboxProbe probe;
-    probe.has_log = has_log;
+    probe.has_log = has_wal;
     const auto application = database.integer("PRAGMA application_id");
     const auto schema = database.integer("PRAGMA user_version");
-    if (application == 0 && schema == 0 && has_log) return probe;  // all of it is still in the log
+    if (application == 0 && schema == 0 && has_wal) return probe;  // all of it is still in SQLite's log
     if (application != kApplicationId) throw StorageError(errc::storage_corrupt, "this is not an outbox");
     if (schema > kSchemaVersion) {
         throw StorageError(errc::newer_schema, "it was written by a newer version of jiro-client (schema " +
@@ -32,6 +32,9 @@ OutboxProbe look_into(Connection& database, bool has_log) {
         const auto sql = std::string("SELECT count(*) FROM commands WHERE state IN ") + states;
         return static_cast<std::uint64_t>(database.integer(sql));
     };
+    if (const fs::path redo_log = database.text(kRedoLogPath); !redo_log.empty()) {
+        probe.has_log = has_wal || RedoLog::count_records(redo_log) > 0;
+    }
     probe.schema = schema;
     probe.undelivered = count("('done')");
     probe.unfinished = count("('received', 'running')");
@@ -41,7 +44,7 @@ OutboxProbe look_into(Connection& database, bool has_log) {
 
 }  // namespace
 
-Result<OutboxProbe> probe_outbox(const fs::path& path, const fs::path& redo_log) {
+Result<OutboxProbe> probe_outbox(const fs::path& path) {
     if (access(path.c_str(), R_OK) != 0) {
         const int reason = errno;
         return Error(reason == EACCES ? errc::storage_read_only : errc::storage_io,
@@ -49,11 +52,11 @@ Result<OutboxProbe> probe_outbox(const fs::path& path, const fs::path& redo_log)
     }
     std::error_code error;
     const auto log_size = fs::file_size(path.string() + "-wal", error);
-    const bool has_log = (!error && log_size > 0) || (!redo_log.empty() && RedoLog::count_records(redo_log) > 0);
-    if (fs::file_size(path, error) == 0 && !error) return OutboxProbe{.has_log = has_log};
+    const bool has_wal = !error && log_size > 0;
+    if (fs::file_size(path, error) == 0 && !error) return OutboxProbe{.has_log = has_wal};
     try {
         Connection database(path.string(), Connection::Mode::immutable);
-        return look_into(database, has_log);
+        return look_into(database, has_wal);
     } catch (const StorageError& failure) {
         return Error(failure.code, failure.what()).with_prefix(path.string());
     }

@@ -12,6 +12,13 @@ inline const log::Logger logger{"outbox"};
 
 constexpr std::size_t kTaughtAtOnce = 5'000;
 
+std::optional<WallTime> time_of(const RedoRecord& change) {
+    if (const auto* received = std::get_if<ReceivedChange>(&change)) return received->received_at;
+    if (const auto* finished = std::get_if<FinishedChange>(&change)) return finished->at;
+    if (const auto* delivered = std::get_if<DeliveredChange>(&change)) return delivered->at;
+    return std::nullopt;
+}
+
 }  // namespace
 
 void RedoCounts::add(const RedoRecord& change) {
@@ -60,11 +67,41 @@ bool StorageThread::append(const RedoRecord& change) {
 // process left in it is redone all the same.
 Result<> StorageThread::open_redo_log() {
     if (has_settled_redo_log_) return {};
+    try {
+        const auto known = store_->redo_log_id();
+        if (const auto redone = redo_left_log(known); !redone) return redone;
+        if (const auto opened = open_configured_redo_log(known); !opened) return opened;
+        use_redo_log();
+        has_settled_redo_log_ = true;
+    } catch (const StorageError& error) {
+        store_->roll_back();
+        return Error(error.code, error.what());
+    }
+    return {};
+}
+
+// The setting was changed after a crash: what lies in the log of then belongs here all the same.
+Result<> StorageThread::redo_left_log(std::int64_t known) {
+    const auto path = store_->redo_log_path();
+    if (known == 0 || path.empty() || path == settings_.redo_log) return {};
+    auto log = RedoLog::find(path, known);
+    if (!log) return log.error();
+    if (!*log) return {};
+    RedoCounts nobodys;
+    const auto bytes = (*log)->end() - (*log)->start();
+    redo(**log, (*log)->end(), (*log)->end(), nobodys);
+    note_redo_log(nullptr);
+    (*log)->remove();
+    logger.info("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
+    return {};
+}
+
+Result<> StorageThread::open_configured_redo_log(std::int64_t known) {
     wants_redo_log_ = !settings_.redo_log.empty() && settings_.durability == Durability::process;
     std::error_code ignored;
     const bool is_there = !settings_.redo_log.empty() && std::filesystem::exists(settings_.redo_log, ignored);
     if (!owned_redo_log_ && (wants_redo_log_ || is_there)) {
-        auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored));
+        auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored), known);
         if (log) {
             owned_redo_log_ = std::move(*log);
         } else if (log.error().code == errc::redo_log) {
@@ -74,13 +111,17 @@ Result<> StorageThread::open_redo_log() {
             return log.error();
         }
     }
-    try {
-        use_redo_log();
-        has_settled_redo_log_ = true;
-    } catch (const StorageError& error) {
-        return Error(error.code, error.what());
-    }
     return {};
+}
+
+void StorageThread::note_redo_log(const RedoLog* log) {
+    store_->begin();
+    if (log != nullptr) {
+        store_->note_redo_log(log->id(), log->path().string(), redone_until(*log));
+    } else {
+        store_->note_redo_log(0, {}, 0);
+    }
+    store_->commit();
 }
 
 // The database knows which log belongs to it, until a stop in good order.
@@ -92,11 +133,8 @@ void StorageThread::use_redo_log() {
             "The redo log of the previous process is gone: unless the machine was restarted, its last steps are lost",
             {{"configured", settings_.redo_log.string()}});
     }
-    if (known != id) {
-        store_->begin();
-        store_->note_redone(id, owned_redo_log_ ? owned_redo_log_->start() : 0);
-        store_->commit();
-    }
+    const auto path = owned_redo_log_ ? owned_redo_log_->path().string() : std::string();
+    if (known != id || store_->redo_log_path() != path) note_redo_log(owned_redo_log_.get());
     if (!owned_redo_log_) return;
     own_changes_begin_ = owned_redo_log_->end();
     const auto left = own_changes_begin_ - owned_redo_log_->start();
@@ -110,45 +148,63 @@ bool StorageThread::catch_up() {
     const auto end = log.end();
     if (log.start() == end) return true;
     if (!store_) return false;
-    auto failure = redo(log, end);
-    // It may have been cured: ballast given back, the file opened anew.
-    if (failure && store_) failure = redo(log, end);
-    if (failure) return false;
+    // What failed may have been cured: ballast given back, the file opened anew.
+    if (!try_to_redo(log, end) && !(store_ && try_to_redo(log, end))) return false;
     log.forget(end);
     if (!wants_redo_log_) stop_redo_log();
     return true;
 }
 
-// In one transaction with the note of how far it is: done wholly or not at all, and never twice.
-std::optional<Error> StorageThread::redo(RedoLog& log, RedoLog::Position end) {
-    RowChanges changes;
+bool StorageThread::try_to_redo(const RedoLog& log, RedoLog::Position end) {
     RedoCounts counts = redone_;
     try {
-        const bool is_its_log = store_->redo_log_id() == log.id();
-        auto at = std::max(log.start(), is_its_log ? store_->redone_until() : 0);
-        while (at < end) {
-            const bool is_own = at >= own_changes_begin_;
-            auto change = log.read(at);
-            if (!change) continue;
-            auto* finished = std::get_if<FinishedChange>(&*change);
-            if (!is_own && finished != nullptr) finished->hold = Hold::no;  // who had it in hand is gone
-            changes.add(*change);
-            if (is_own) counts.add(*change);
-        }
-        store_->begin();
-        for (const auto& change : changes.all()) store_->redo(change);
-        store_->note_redone(log.id(), end);
-        JIRO_FAILPOINT("c12_before_redo_commit");
-        store_->commit();
+        redo(log, end, own_changes_begin_, counts);
     } catch (const StorageError& error) {
-        const Error failure(error.code, error.what());
-        if (store_) store_->roll_back();
+        store_->roll_back();
         recover_from(error.code, error.what());
-        return failure;
+        return false;
     }
-    JIRO_FAILPOINT("c13_redone");
     redone_ = counts;
-    return std::nullopt;
+    return true;
+}
+
+// In one transaction with the note of how far it is: done wholly or not at all. What a killed process appended is not
+// done twice: its rows may have gone on since. What this one appended, from `own_begin` on, can be in the database
+// already only by a commit that was taken for a failed one: it is done again, which changes no row but what is held and
+// counted.
+void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts) {
+    const auto redone = redone_until(log);
+    RowChanges changes;
+    for (auto at = log.start(); at < end;) {
+        const bool is_own = at >= own_begin;
+        const bool is_redone = !is_own && at < redone;
+        auto change = log.read(at);
+        if (!change) continue;
+        if (is_own) {
+            counts.add(*change);
+            now_ = time_of(*change).value_or(now_);
+        }
+        if (is_redone) continue;
+        auto* finished = std::get_if<FinishedChange>(&*change);
+        if (!is_own && finished != nullptr) finished->hold = Hold::no;  // who had it in hand is gone
+        changes.add(*change);
+    }
+    store_->begin();
+    for (const auto& change : changes.all()) store_->redo(change);
+    store_->note_redone(end);
+    JIRO_FAILPOINT("c12_before_redo_commit");
+    store_->commit();
+    JIRO_FAILPOINT("c13_redone");
+}
+
+// As the database says, or from the start when that cannot be: to redo a change twice changes nothing, to miss one does.
+RedoLog::Position StorageThread::redone_until(const RedoLog& log) {
+    if (store_->redo_log_id() != log.id()) return log.start();
+    const auto said = store_->redone_until();
+    for (auto at = log.start(); at < log.end(); (void)log.read(at)) {
+        if (at == said) return said;
+    }
+    return said == log.end() ? said : log.start();
 }
 
 // Nothing of it is needed any more.
@@ -156,9 +212,7 @@ void StorageThread::stop_redo_log() {
     if (!owned_redo_log_ || !store_) return;
     redo_log_ = nullptr;
     try {
-        store_->begin();
-        store_->note_redone(0, 0);
-        store_->commit();
+        note_redo_log(nullptr);
     } catch (const StorageError&) {
         return store_->roll_back();  // then the file stays, empty
     }
@@ -170,8 +224,8 @@ void StorageThread::stop_redo_log() {
 class StorageThread::BeginTeaching final : public StorageJob {
   public:
     explicit BeginTeaching(StorageThread& storage) : StorageJob(WallTime{}), storage_(storage) {}
-    void run(OutboxStore&) override { storage_.must_teach_ = true; }
-    void complete(const std::optional<Error>&) override {}
+    void run(OutboxStore&) override {}
+    void complete(const std::optional<Error>&) override { storage_.must_teach_ = true; }
     [[nodiscard]] bool is_lazy() const override { return true; }
 
   private:

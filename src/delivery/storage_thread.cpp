@@ -97,7 +97,13 @@ void StorageThread::serve() {
         if (batch.empty()) publish();
         do_batch(std::exchange(batch, {}));
     }
-    if (catch_up()) stop_redo_log();
+    if (catch_up()) {
+        stop_redo_log();
+    } else {
+        logger.error("The outbox takes nothing: the latest steps of commands stay in the redo log. Do not reboot before "
+                     "the daemon has run again",
+                     {{"redo_log", owned_redo_log_->path().string()}});
+    }
     store_.reset();  // checkpoints and removes the WAL
 }
 
@@ -118,7 +124,7 @@ bool StorageThread::take_batch(Jobs& batch) {
     queue_.erase(queue_.begin(), end);
     for (const auto& job : batch) {
         if (!job->is_lazy()) --urgent_;
-        now_ = std::max(now_, job->now());
+        if (job->now() != WallTime{}) now_ = job->now();
     }
     to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
                        std::make_move_iterator(released_.end()));

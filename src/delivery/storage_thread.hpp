@@ -106,9 +106,14 @@ class StorageThread {
 
     // The redo log.
     [[nodiscard]] Result<> open_redo_log();  // an error: the outbox must stay closed
+    [[nodiscard]] Result<> redo_left_log(std::int64_t known);
+    [[nodiscard]] Result<> open_configured_redo_log(std::int64_t known);
     void use_redo_log();
+    void note_redo_log(const RedoLog* log);  // null: none
     [[nodiscard]] bool catch_up();  // false: the log holds changes that the database cannot take now
-    [[nodiscard]] std::optional<Error> redo(RedoLog& log, RedoLog::Position end);
+    [[nodiscard]] bool try_to_redo(const RedoLog& log, RedoLog::Position end);
+    void redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts);
+    [[nodiscard]] RedoLog::Position redone_until(const RedoLog& log);
     void stop_redo_log();
     class BeginTeaching;
     void teach_ids();
@@ -117,6 +122,7 @@ class StorageThread {
     [[nodiscard]] Result<> open_store();
     void recover_from(errc code, const std::string& what);
     void rebuild(const std::string& what);
+    [[nodiscard]] std::uint64_t take_over_damaged();
     void note_full(const std::string& what);
     void publish();
 
@@ -133,7 +139,7 @@ class StorageThread {
     bool is_full_ = false;
     bool is_low_ = false;
     bool has_more_to_sweep_ = false;
-    WallTime now_{};  // as the latest job's caller saw it
+    WallTime now_{};  // as the latest job's caller, or the latest change's, saw it
     SteadyTime next_open_{};
     SteadyTime next_look_{};
     SteadyTime next_sweep_{};

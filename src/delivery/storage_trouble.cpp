@@ -1,4 +1,5 @@
 // What the storage thread does when the file cannot be opened, is damaged, or the disk is full.
+#include "delivery/failpoint.hpp"
 #include "delivery/storage_thread.hpp"
 #include "jiro/base/log.hpp"
 
@@ -12,6 +13,10 @@ inline const log::Logger logger{"outbox"};
 
 constexpr auto kOpenAgain = 5s;
 constexpr auto kRebuildAgain = 60s;
+
+[[noreturn]] void give_up(const Error& error) {
+    throw StorageError(error.code == errc::storage_full ? errc::storage_full : errc::storage_io, error.message);
+}
 
 }  // namespace
 
@@ -43,8 +48,16 @@ Result<> StorageThread::open_store() {
         rebuild(error.what());
         if (!store_) return closed_because_ ? *closed_because_ : Error(errc::storage_corrupt);
     }
-    if (const auto redo_log = open_redo_log(); !redo_log) {
+    auto redo_log = open_redo_log();
+    if (!redo_log && redo_log.error().code == errc::storage_corrupt) {
+        rebuild(redo_log.error().message);
+        if (!store_) return closed_because_ ? *closed_because_ : redo_log.error();
+        redo_log = open_redo_log();
+    }
+    if (!redo_log) {
         store_.reset();
+        must_settle_ = redo_log.error().code == errc::storage_io;
+        if (redo_log.error().code == errc::storage_full) files_.drop_ballast();
         return fail(redo_log.error());
     }
     closed_because_.reset();
@@ -83,7 +96,8 @@ void StorageThread::note_full(const std::string& what) {
     files_.drop_ballast();  // so that what is in hand can be finished and deleted
 }
 
-// The damaged file is evidence: it is kept beside the new one, and every row of it that can be read goes into that.
+// The damaged file is evidence: it is kept beside the new one, and every row of it that can be read goes into that. The
+// new one takes its place only when it is whole: whoever is killed before, or finds no room, begins anew.
 void StorageThread::rebuild(const std::string& what) {
     const auto now = std::chrono::steady_clock::now();
     store_.reset();
@@ -93,31 +107,39 @@ void StorageThread::rebuild(const std::string& what) {
         return;
     }
     next_rebuild_ = now + kRebuildAgain;
-    const auto aside = files_.move_aside();
-    if (!aside) {
-        closed_because_ = aside.error();
-        logger.error("The outbox is damaged and cannot be moved aside",
-                     {{"error", aside.error().message}, {"damage", what}});
-        return;
-    }
     try {
-        if (auto prepared = files_.prepare(); !prepared) throw StorageError(errc::storage_io, prepared.error().message);
+        const auto rows = take_over_damaged();
+        const auto aside = files_.put_rebuilt_in_place();
+        if (!aside) give_up(aside.error());
         store_ = std::make_unique<OutboxStore>(settings_, held_);
-        store_->begin();
-        const auto rows = store_->take_over(aside->string());
-        store_->commit();
         closed_because_.reset();
         lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
         logger.error("The outbox is damaged: moved aside, what can be read was taken over",
                      {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
     } catch (const StorageError& error) {
-        if (store_) store_->roll_back();
         store_.reset();
+        if (error.code == errc::storage_full) files_.drop_ballast();
         closed_because_ = Error(error.code, error.what());
         next_rebuild_ = {};
-        logger.error("The outbox could not be made anew", {{"error", error.what()}, {"kept_as", aside->string()}});
+        logger.error("The outbox is damaged and could not be made anew: tried again",
+                     {{"error", error.what()}, {"damage", what}});
     }
+}
+
+// Into a new database beside the damaged one; gives the number of rows.
+std::uint64_t StorageThread::take_over_damaged() {
+    auto settings = settings_;
+    const auto begun = files_.begin_rebuilt();
+    if (!begun) give_up(begun.error());
+    settings.path = *begun;
+    OutboxStore fresh(settings, held_);
+    fresh.begin();
+    const auto rows = fresh.take_over(settings_.path.string());
+    JIRO_FAILPOINT("c14_before_rebuilt_commit");
+    fresh.commit();
+    fresh.settle();  // the file alone is all of it
+    return rows;
 }
 
 }  // namespace jiro::delivery

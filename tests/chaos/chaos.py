@@ -22,10 +22,10 @@ import time
 import traceback
 
 from oracle import Verdict
-from process_faults import crash_in_handler, failpoint, failpoint_names, is_of_redo_log, random_kill, stop_and_start
+from process_faults import crash_in_handler, failpoint, failpoint_names, is_of_rebuilding, is_of_redo_log, random_kill, stop_and_start
 from server_faults import black_hole, refused_client, refused_results, server_faults
 from soak import soak
-from storage_faults import damaged_files, disk_full, failing_disk, newer_schema, no_inodes, read_only, second_daemon
+from storage_faults import damaged_files, disk_full, failing_disk, failing_disk_behind_redo_log, newer_schema, no_inodes, read_only, second_daemon
 
 # Fault, what runs it, how often in the short and in the long form. The slow ones first: they run beside the others.
 FAULTS = [
@@ -37,6 +37,7 @@ FAULTS = [
     ("SIGTERM and restart", stop_and_start, 10, 500),
     ("black hole", black_hole, 3, 50),
     ("failing disk", failing_disk, 4, 64),
+    ("failing disk behind a redo log", failing_disk_behind_redo_log, 4, 64),
     ("disk full", disk_full, 3, 50),
     ("no inodes", no_inodes, 2, 20),
     ("read-only", read_only, 1, 10),
@@ -47,6 +48,7 @@ FAULTS = [
 ]
 # At each crash point: with the redo log, and without it, where a point is on both ways.
 CRASHES = {True: (100, 1000), False: (30, 200)}
+REBUILDS = (25, 200)
 
 
 def plan(arguments):
@@ -61,7 +63,7 @@ def plan(arguments):
         print("This build has no crash points (preset `chaos` has): left out.")
     ways = [(point, redo_log) for redo_log in (True, False) for point in points if redo_log or not is_of_redo_log(point)]
     faults[1:1] = [(f"crash at {point}" + ("" if redo_log else " without a redo log"),
-                    lambda point=point, redo_log=redo_log: failpoint(arguments, point, count(*CRASHES[redo_log]), redo_log))
+                    lambda point=point, redo_log=redo_log: failpoint(arguments, point, count(*(REBUILDS if is_of_rebuilding(point) else CRASHES[redo_log])), redo_log))
                    for point, redo_log in ways]
     if arguments.long:
         faults.insert(0, ("soak", lambda: soak(arguments, arguments.soak_minutes)))

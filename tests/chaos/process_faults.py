@@ -4,6 +4,7 @@ import itertools
 import pathlib
 import re
 import shutil
+import sqlite3
 import time
 
 from stage import Stage, rounds
@@ -58,11 +59,27 @@ POINTS = {
     "c10_before_migration_commit": ({}, 1, 0),
     "c12_before_redo_commit": ({}, 4, 0),
     "c13_redone": ({}, 4, 0),
+    "c14_before_rebuilt_commit": ({}, 1, 10),
+    "c15_before_damaged_moved_aside": ({}, 1, 10),
+    "c16_before_rebuilt_in_place": ({}, 1, 10),
 }
 
 
 def is_of_redo_log(name):
-    return re.match(r"c1[1-9]_", name) is not None
+    return re.match(r"c1[1-3]_", name) is not None
+
+
+def is_of_rebuilding(name):
+    return re.match(r"c1[4-6]_", name) is not None
+
+
+def damage_header(outbox):
+    """Every row is whole, but the file is not taken for an outbox: it is made anew from its rows."""
+    for old in outbox.parent.glob("*.corrupt-*"):
+        old.unlink()
+    database = sqlite3.connect(outbox)
+    database.execute("PRAGMA application_id = 1")
+    database.close()
 
 
 def failpoint(arguments, name, kills, redo_log=True):
@@ -76,6 +93,8 @@ def failpoint(arguments, name, kills, redo_log=True):
             stage.start()
             stage.wait_for_progress(life_before)
             stage.client.kill()
+        if is_of_rebuilding(name):
+            damage_header(stage.client.outbox)
         stage.start(JIRO_FAILPOINT=f"{name}:{stage.random.randint(1, most_passes)}")
         try:
             wait_until(stage.died, f"the crash at {name}", 5)

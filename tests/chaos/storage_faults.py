@@ -123,7 +123,7 @@ def fill(folder):
 
 
 def disk_full(arguments, times):
-    """Filled while the daemon works, and emptied again; killed while it is full every third time."""
+    """Filled while the daemon works, and emptied again; killed while it is full every third time, stopped and started another."""
     with small_disk("size=64m") as disk:
         if disk is None:
             return left_out("disk full", "the right to mount")
@@ -137,6 +137,9 @@ def disk_full(arguments, times):
             time.sleep(stage.random.uniform(0, 1))
             if number % 3 == 2:
                 stage.kill()
+                stage.start()
+            elif number % 3 == 1:
+                stage.client.stop(60)
                 stage.start()
                 time.sleep(0.5)
             filler.unlink()
@@ -188,12 +191,14 @@ def read_only(arguments, times):
         return finish(stage, trouble)
 
 
-def failing_disk(arguments, times):
-    """Writes and flushes of the database and its log fail, as a dying disk makes them (disk_shim.c)."""
+def failing_disk(arguments, times, durability="power"):
+    """Writes and flushes of the database and its log fail, as a dying disk makes them (disk_shim.c). With `process` there is the
+    redo log before it, and hardly a flush to fail."""
     compiler = shutil.which("cc")
     if compiler is None:
         return left_out("failing disk", "a C compiler")
-    stage = Stage("failing disk", arguments, outstanding=100, config={"Outbox": {"Durability": "power"}})
+    name = "failing disk" if durability == "power" else "failing disk behind a redo log"
+    stage = Stage(name, arguments, outstanding=100, config={"Outbox": {"Durability": durability}})
     shim, control = stage.directory / "shim.so", stage.directory / "disk"
     source = pathlib.Path(__file__).with_name("disk_shim.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(source), "-ldl"], check=True)
@@ -203,7 +208,7 @@ def failing_disk(arguments, times):
     troubles = []
     for number in rounds(arguments, times):
         code = codes[number // 2 % len(codes)]
-        kind = "sync " if number % 2 else ""
+        kind = "sync " if number % 2 and durability == "power" else ""
         word = "space left" if code in is_space and not kind else "disk I/O error"
         trouble = Trouble(stage, f"{kind}{errno.errorcode[code]}", [word, "space left", "readonly", "Read-only"])
         troubles.append(trouble)
@@ -216,6 +221,10 @@ def failing_disk(arguments, times):
     if troubles:
         troubles[-1].expect_recovery(30)
     return finish(stage, *troubles)
+
+
+def failing_disk_behind_redo_log(arguments, times):
+    return failing_disk(arguments, times, "process")
 
 
 def newer_schema(arguments, times):

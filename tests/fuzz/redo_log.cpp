@@ -47,7 +47,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto path = folder.path() / "redo.log";
     std::filesystem::remove(path);
     {
-        auto log = RedoLog::open(path, kOutbox, kBytes);
+        auto log = RedoLog::open(path, kOutbox, 0, kBytes);
         check(log.has_value(), "a new log can be made");
         for (const char* id : {"a", "b", "c"}) check((*log)->append(jiro::delivery::StartedChange{id}), "there is room");
     }
@@ -57,12 +57,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string last;
     bool appended = false;
     {
-        auto log = RedoLog::open(path, kOutbox, kBytes);
+        auto log = RedoLog::open(path, kOutbox, 0, kBytes);
         if (!log) return 0;
         before = count(**log, last);
         appended = (*log)->append(jiro::delivery::StartedChange{kLast});
     }
-    auto log = RedoLog::open(path, kOutbox, kBytes);
+    auto log = RedoLog::open(path, kOutbox, 0, kBytes);
     check(log.has_value(), "what was open can be opened again");
     check(count(**log, last) == before + (appended ? 1 : 0), "no record is lost and none is made up");
     check(!appended || last == kLast, "the last one appended is the last one read");

@@ -20,8 +20,7 @@ struct OutboxProbe {
 };
 
 // Errors: storage_corrupt, newer_schema, storage_read_only (no permission), storage_io.
-[[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path,
-                                               const std::filesystem::path& redo_log = {});
+[[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path);
 
 // Whether another process has this outbox open. False also when there is no outbox.
 [[nodiscard]] Result<bool> is_in_use(const std::filesystem::path& path);

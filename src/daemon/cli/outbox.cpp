@@ -48,7 +48,7 @@ Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const OutboxOptions& 
     if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
     auto settings = loaded.config->delivery.outbox;
     settings.path = outbox_location(*loaded.config);
-    settings.redo_log = redo_log_location(*loaded.config);
+    settings.redo_log.clear();  // none is needed; where the daemon's lies is in the database
     if (settings.path == kInMemory) return cannot_open("its outbox was in memory only (Outbox.Path)");
     if (const auto became = become_owner_of(settings.path.parent_path()); !became)
         return cannot_open(became.error().message);

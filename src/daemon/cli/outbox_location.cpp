@@ -18,15 +18,6 @@ std::filesystem::path outbox_location(const config::Config& config) {
     return find_outbox_path(config.delivery.outbox, config::process_environment());
 }
 
-std::filesystem::path redo_log_location(const config::Config& config) {
-    std::filesystem::path path = config.delivery.outbox.redo_log;
-    if (path.empty() && config.source.parent_path() == "/etc/jiro") {
-        path = runtime_directory_of_packaged_unit(config.source) / "redo.log";
-    }
-    std::error_code error;
-    return !path.empty() && std::filesystem::exists(path, error) ? path : std::filesystem::path();
-}
-
 Result<> become_owner_of(const std::filesystem::path& folder) {
     struct stat status {};
     if (geteuid() != 0 || stat(folder.c_str(), &status) != 0 || status.st_uid == 0) return {};

@@ -13,10 +13,6 @@ namespace jiro::daemon::cli {
 // no folder. Empty when there is no default.
 [[nodiscard]] std::filesystem::path outbox_location(const config::Config& config);
 
-// Outbox.RedoLog; else what the packaged unit uses for a file in /etc/jiro. Empty when there is no such file: there is
-// nothing in it then, and none need be made.
-[[nodiscard]] std::filesystem::path redo_log_location(const config::Config& config);
-
 // Files that root makes beside the database would shut the daemon out: for root, become the folder's owner, for good.
 [[nodiscard]] Result<> become_owner_of(const std::filesystem::path& folder);
 

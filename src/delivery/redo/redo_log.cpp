@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "delivery/failpoint.hpp"
+#include "delivery/file_lock.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -45,6 +46,12 @@ std::uint32_t checksum_of(std::string_view bytes, std::uint64_t seed) {
     return static_cast<std::uint32_t>(XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed));
 }
 
+std::string set_aside(const fs::path& path, const char* suffix) {
+    auto aside = path.string() + suffix;
+    rename(path.c_str(), aside.c_str());
+    return aside;
+}
+
 std::string reason(int number) { return std::generic_category().message(number); }
 
 Error cannot_be_had(const fs::path& path, const std::string& why) {
@@ -54,6 +61,11 @@ Error cannot_be_had(const fs::path& path, const std::string& why) {
 Error cannot_be_read(errc code, const fs::path& path, const std::string& why) {
     return Error(code, "the redo log " + path.string() + ' ' + why +
                            "; what it holds belongs into the outbox, so the outbox stays closed");
+}
+
+// For a log that is known to be ours: it cannot be done without.
+Error as_ours(Error error, const fs::path& path) {
+    return error.code == errc::redo_log ? cannot_be_read(errc::storage_io, path, "is in use by another process") : error;
 }
 
 }  // namespace
@@ -110,14 +122,20 @@ class RedoLog::Mapping {
 
     [[nodiscard]] Header& header() const noexcept { return *static_cast<Header*>(address_); }
     [[nodiscard]] char* records() const noexcept { return static_cast<char*>(address_) + kHeaderBytes; }
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
     // The memory counts as this process's only while it is in use; its content stays.
     void give_back() noexcept { madvise(address_, size_, MADV_DONTNEED); }
 
-    // An empty file that is really there: writing to it later cannot fail for want of memory.
+    // An empty file that is really there: writing to it later cannot fail for want of memory. Two processes cannot make
+    // the same one: it gets its name when it is whole, and only where there is none of that name.
     static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
-    // The file that is there; null: none, or one too short for anything.
+    // The file that is there; null: none, or one too short for anything, which is removed by who opens it to write.
+    // errc::redo_log: another process has it.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
+
+    [[nodiscard]] bool is_newer() const noexcept { return header().magic == kMagic && header().version > kVersion; }
+    [[nodiscard]] bool is_whole() const {
+        return header().magic == kMagic && header().version == kVersion && header().is_whole(size_);
+    }
 
   private:
     Mapping(int descriptor, void* address, std::size_t size)
@@ -133,16 +151,15 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     struct statfs system {};
     if (statfs(path.parent_path().c_str(), &system) != 0) return cannot_be_had(path, "has no folder: " + reason(errno));
     if (system.f_type != TMPFS_MAGIC) return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
-    const auto fresh = path.string() + ".new";
-    const int descriptor = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    const int descriptor = ::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
     const std::size_t size = kHeaderBytes + bytes;
-    if (const int error = posix_fallocate(descriptor, 0, static_cast<off_t>(size)); error != 0) {
+    const int no_room = posix_fallocate(descriptor, 0, static_cast<off_t>(size));
+    if (no_room != 0 || flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+        const int error = no_room != 0 ? no_room : errno;
         close(descriptor);
-        unlink(fresh.c_str());
         return cannot_be_had(path, "finds no room: " + reason(error));
     }
-    flock(descriptor, LOCK_EX | LOCK_NB);
     auto mapping = of(descriptor, size, Access::write, path);
     if (!mapping) return mapping;
     Header& header = (*mapping)->header();
@@ -153,7 +170,10 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     outbox.string().copy(header.outbox.data(), header.outbox.size() - 1);
     header.start = bytes;  // not 0: an empty place must not look like a record
     header.checksum = header.sum();
-    if (rename(fresh.c_str(), path.c_str()) != 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    const auto nameless = "/proc/self/fd/" + std::to_string(descriptor);
+    if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+        return cannot_be_had(path, "cannot be made: " + reason(errno));
+    }
     return mapping;
 }
 
@@ -164,44 +184,61 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path&
     if (descriptor < 0) {
         return cannot_be_read(errc::storage_read_only, path, "cannot be opened: " + reason(errno));
     }
-    if (flock(descriptor, (writes ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0) {
+    if (!(writes ? lock_patiently(descriptor) : flock(descriptor, LOCK_SH | LOCK_NB) == 0)) {
         close(descriptor);
         return cannot_be_had(path, "is in use by another jiro-client");
     }
     struct stat status {};
     if (fstat(descriptor, &status) != 0 || static_cast<std::size_t>(status.st_size) < kHeaderBytes) {
+        if (writes) unlink(path.c_str());
         close(descriptor);
         return std::unique_ptr<Mapping>();
     }
     return of(descriptor, static_cast<std::size_t>(status.st_size), access, path);
 }
 
-Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::path& outbox, std::size_t bytes) {
+Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {
     auto found = Mapping::open(path, Mapping::Access::write);
     if (!found) return found.error();
+    if (!*found) return std::unique_ptr<RedoLog>();
+    if ((*found)->is_newer()) {
+        return cannot_be_read(errc::newer_schema, path,
+                              "was written by a newer version of this program: run that one once");
+    }
+    if ((*found)->is_whole()) return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*found)));
+    logger.error("The redo log is damaged: set aside; the latest changes of commands may be lost",
+                 {{"kept_as", set_aside(path, ".damaged")}});
+    return std::unique_ptr<RedoLog>();
+}
+
+Result<std::unique_ptr<RedoLog>> RedoLog::find(const fs::path& path, std::int64_t id) {
+    auto log = open_any(path);
+    if (!log) return as_ours(log.error(), path);
+    if (*log && (*log)->id() != id) log->reset();
+    return log;
+}
+
+Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::path& outbox, std::int64_t known,
+                                               std::size_t bytes) {
+    auto found = open_any(path);
+    if (!found) return known != 0 ? as_ours(found.error(), path) : found.error();
     const auto owner = outbox.string().substr(0, std::tuple_size_v<decltype(Header::outbox)> - 1);
     if (*found) {
-        Header& header = (*found)->header();
-        if (header.magic == kMagic && header.version > kVersion) {
-            return cannot_be_read(errc::newer_schema, path,
-                                  "was written by a newer version of this program: run that one once");
+        RedoLog& log = **found;
+        const bool is_of_this_path = log.outbox() == owner;
+        if (known != 0 ? log.id() == known : is_of_this_path) {
+            log.clear_unused();
+            return found;
         }
-        if (header.magic == kMagic && header.version == kVersion && header.is_whole((*found)->size())) {
-            const std::string other(header.outbox.data());
-            std::unique_ptr<RedoLog> log(new RedoLog(path, std::move(*found)));
-            if (other == owner) {
-                log->clear_unused();
-                return log;
-            }
-            if (log->start() != log->end()) {
-                return cannot_be_had(path, "holds changes of another outbox, " + other +
-                                               ": start the daemon once with that as Outbox.Path");
-            }
+        if (log.start() != log.end() && !is_of_this_path) {
+            return cannot_be_had(path, "holds changes of another outbox, " + log.outbox() +
+                                           ": start the daemon once with that as Outbox.Path");
+        }
+        if (log.start() != log.end()) {
+            logger.error("A redo log that the outbox had given up: set aside; what it holds is too old to be done",
+                         {{"kept_as", set_aside(path, ".old")}});
         } else {
-            const auto aside = path.string() + ".damaged";
-            rename(path.c_str(), aside.c_str());
-            logger.error("The redo log is damaged: set aside; the latest changes of commands may be lost",
-                         {{"kept_as", aside}});
+            unlink(path.c_str());
         }
     }
     auto made = Mapping::make(path, owner, aligned(bytes));
@@ -219,6 +256,8 @@ RedoLog::~RedoLog() = default;
 RedoLog::Position RedoLog::start() const noexcept { return mapping_->header().start.load(std::memory_order_acquire); }
 
 std::int64_t RedoLog::id() const noexcept { return mapping_->header().id; }
+
+std::string RedoLog::outbox() const { return mapping_->header().outbox.data(); }
 
 char* RedoLog::place(Position position) const noexcept { return mapping_->records() + position % bytes_; }
 
@@ -270,6 +309,10 @@ void RedoLog::find_end() noexcept {
         end = next;
     }
     end_ = end;
+    // Of a torn one the position was not written yet.
+    if (end - begin < bytes_ && reinterpret_cast<const RecordHeader*>(place(end))->position == end) {
+        logger.error("A record of the redo log is damaged: what follows it is lost", {{"path", path_.string()}});
+    }
 }
 
 void RedoLog::clear_unused() noexcept {
@@ -299,8 +342,7 @@ void RedoLog::remove() noexcept { unlink(path_.c_str()); }
 std::size_t RedoLog::count_records(const fs::path& path) {
     auto found = Mapping::open(path, Mapping::Access::read);
     if (!found || !*found) return 0;
-    const Header& header = (*found)->header();
-    if (header.magic != kMagic || header.version != kVersion || !header.is_whole((*found)->size())) return 0;
+    if (!(*found)->is_whole()) return 0;
     const RedoLog log(path, std::move(*found));
     std::size_t records = 0;
     for (Position at = log.start(); at < log.end();) records += log.read(at) ? 1 : 0;

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "delivery/redo/redo_record.hpp"
@@ -27,12 +28,15 @@ class RedoLog {
     static constexpr std::size_t kMaxRecordBytes = 64 * 1024;
     static constexpr std::size_t kLeastRecordBytes = 32;  // what the smallest takes
 
-    // Opens the log of this outbox, or makes an empty one. errc::redo_log: it cannot be had (no tmpfs, no room, another
-    // outbox's, in use): the outbox goes on without. Any other error: there may be changes in it that belong into the
-    // database, but they cannot be read (errc::newer_schema, errc::storage_read_only, errc::storage_io).
+    // Opens the log of this outbox, or makes an empty one. `known` is the id of the log that the database knows as its
+    // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no tmpfs,
+    // no room, another outbox's, in use): the outbox goes on without. Any other error: there may be changes in it that
+    // belong into the database, but they cannot be read (errc::newer_schema, errc::storage_read_only, errc::storage_io).
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
-                                                               const std::filesystem::path& outbox,
+                                                               const std::filesystem::path& outbox, std::int64_t known,
                                                                std::size_t bytes = kBytes);
+    // The log with this id, to be read to its end; null: it is not there. Errors as above, but never errc::redo_log.
+    [[nodiscard]] static Result<std::unique_ptr<RedoLog>> find(const std::filesystem::path& path, std::int64_t id);
     // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes nothing.
     [[nodiscard]] static std::size_t count_records(const std::filesystem::path& path);
 
@@ -63,6 +67,9 @@ class RedoLog {
     class Mapping;
 
     RedoLog(std::filesystem::path path, std::unique_ptr<Mapping> mapping);
+    // Whatever whole log is there; null: none. One that is not whole is set aside.
+    static Result<std::unique_ptr<RedoLog>> open_any(const std::filesystem::path& path);
+    [[nodiscard]] std::string outbox() const;  // the path of the database that it was made for
 
     [[nodiscard]] char* place(Position position) const noexcept;
     [[nodiscard]] bool is_record(Position position) const noexcept;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/sqlite.hpp"
@@ -53,8 +54,23 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
     }
     // A log as a process leaves it that is killed before anything of it is redone.
     void leave_behind(const std::vector<RedoRecord>& changes) const {
-        const auto log = RedoLog::open(settings_.redo_log, settings_.path).value();
+        const auto log = RedoLog::open(settings_.redo_log, settings_.path, 0).value();
         for (const auto& change : changes) ASSERT_TRUE(log->append(change));
+    }
+    // As kill -9 leaves the files.
+    void kill() {
+        (void)run(outbox_->next_due());  // what was appended before may be in the database now, or not
+        std::map<fs::path, std::string> files;
+        for (const auto& path : {settings_.path, fs::path(settings_.path.string() + "-wal"), settings_.redo_log}) {
+            std::ifstream file(path, std::ios::binary);
+            files[path] = std::string(std::istreambuf_iterator<char>(file), {});
+        }
+        outbox_.reset();
+        for (const auto& [path, bytes] : files) std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
+    }
+    void execute(const std::string& sql) const {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        database.execute(sql);
     }
     ReceivedChange received(std::string_view id, FirstState state = FirstState::running) const {
         ReceivedChange change{id, {}, "payload", clock_.wall_now(), WallTime::max(), false, state};
@@ -126,7 +142,7 @@ TEST_F(SqliteOutboxRedoTest, redoes_nothing_twice) {
     RedoLog::Position end = 0;
     leave_behind({received("a"), finished("a")});
     {
-        const auto log = RedoLog::open(settings_.redo_log, settings_.path).value();
+        const auto log = RedoLog::open(settings_.redo_log, settings_.path, 0).value();
         id = log->id();
         end = log->end();
     }
@@ -233,6 +249,85 @@ TEST_F(SqliteOutboxRedoTest, takes_nothing_while_the_log_cannot_be_read) {
     EXPECT_THAT(last_reason_->message, HasSubstr("newer version"));
     EXPECT_FALSE(figures().writable);
     EXPECT_FALSE(run(outbox_->recover(make_outcome)));
+}
+
+// The database knows its log, wherever the two lie now.
+TEST_F(SqliteOutboxRedoTest, keeps_its_log_when_it_is_moved) {
+    open();
+    kill();
+    leave_behind({received("a"), finished("a")});
+    const auto moved = folder_.path() / "moved";
+    fs::create_directory(moved);
+    for (const char* name : {"outbox.db", "outbox.db-wal"}) fs::rename(folder_.path() / name, moved / name);
+    settings_.path = moved / "outbox.db";
+    test::LogCapture log;
+    open();
+    EXPECT_EQ(state("a"), RowState::done);
+    EXPECT_THAT(log.text(), testing::Not(HasSubstr("No redo log")));
+}
+
+// Outbox.RedoLog was changed, or unset, after a crash: the old log is redone first.
+TEST_F(SqliteOutboxRedoTest, redoes_the_log_of_a_former_setting) {
+    const auto former = settings_.redo_log;
+    for (const auto& latter : {tmpfs_.path() / "other.log", fs::path()}) {
+        const auto id = "before " + latter.filename().string();
+        settings_.redo_log = former;
+        open();
+        kill();
+        leave_behind({received(id), finished(id)});
+        settings_.redo_log = latter;
+        test::LogCapture log;
+        open();
+        EXPECT_EQ(state(id), RowState::done);
+        EXPECT_FALSE(fs::exists(former));
+        EXPECT_THAT(log.text(), HasSubstr("is redone and removed"));
+        EXPECT_THAT(log.text(), testing::Not(HasSubstr("is gone")));
+        outbox_.reset();
+    }
+}
+
+// A log that was given up for another one is not done later: its rows may have gone on since, or be forgotten.
+TEST_F(SqliteOutboxRedoTest, sets_an_older_log_aside) {
+    leave_behind({received("stale")});
+    const auto older = std::exchange(settings_.redo_log, tmpfs_.path() / "newer.log");
+    open();
+    kill();
+    leave_behind({received("fresh")});
+    settings_.redo_log = older;
+    test::LogCapture log;
+    open();
+    EXPECT_EQ(state("fresh"), RowState::running);
+    EXPECT_FALSE(run(outbox_->show("stale")));
+    EXPECT_TRUE(fs::exists(older.string() + ".old"));
+    EXPECT_THAT(log.text(), HasSubstr("too old to be done"));
+}
+
+// A database that says what cannot be of its log: all of it is redone.
+TEST_F(SqliteOutboxRedoTest, redoes_all_when_the_database_is_wrong_about_the_log) {
+    for (const char* wrong : {"7", "4611686018427387904", "-16", "0"}) {
+        const auto id = std::string("before ") + wrong;
+        open();
+        kill();
+        leave_behind({received(id), finished(id)});
+        execute(std::string("UPDATE facts SET value = ") + wrong + " WHERE name = 'redone'");
+        open();
+        EXPECT_EQ(state(id), RowState::done) << wrong;
+        outbox_.reset();
+    }
+}
+
+// Made anew from its rows, the database does not know the log: it is redone over them.
+TEST_F(SqliteOutboxRedoTest, redoes_into_a_rebuilt_database) {
+    open();
+    admit("row", FirstState::running);
+    kill();
+    leave_behind({received("a"), finished("a")});
+    execute("PRAGMA application_id = 1");
+    test::LogCapture log;
+    open();
+    EXPECT_THAT(log.text(), HasSubstr("The outbox is damaged: moved aside"));
+    EXPECT_EQ(state("row"), RowState::running);
+    EXPECT_EQ(state("a"), RowState::done);
 }
 
 // With Durability power the log is only emptied: a change is promised when the disk has it.

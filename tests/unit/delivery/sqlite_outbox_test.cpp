@@ -51,6 +51,10 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
         }
         return names;
     }
+    void execute(const std::string& sql) const {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        database.execute(sql);
+    }
     // Rows in every state.
     void fill(int count) {
         for (int i = 0; i < count; ++i) {
@@ -238,6 +242,49 @@ TEST_F(SqliteOutboxTest, starts_with_any_file) {
         open();
         EXPECT_TRUE(figures().writable) << figures().problem;
         EXPECT_EQ(admit("a"), Admission::accepted);
+        outbox_.reset();
+        fs::remove_all(settings_.path.parent_path());
+    }
+}
+
+// No room for the new file: the damaged one stays where it is, and is taken over when there is room.
+TEST_F(SqliteOutboxTest, does_not_begin_empty_when_it_cannot_be_made_anew) {
+    open();
+    fill(300);
+    outbox_.reset();
+    execute("PRAGMA application_id = 1");
+    settings_.max_pages = 12;
+    open();
+    EXPECT_THAT(figures().problem, HasSubstr("full"));
+    EXPECT_EQ(admit("new"), Admission::refused);
+    EXPECT_THAT(aside(), testing::IsEmpty());
+    outbox_.reset();
+    settings_.max_pages = 0;
+    open();
+    EXPECT_EQ(aside().size(), 1U);
+    EXPECT_EQ(figures().pending, 100U);
+    EXPECT_EQ(figures().unfinished, 100U);
+}
+
+// Killed while the new file takes the damaged one's place: finished at the next start. Killed before: begun anew.
+TEST_F(SqliteOutboxTest, goes_on_with_a_replacement_that_was_begun) {
+    const auto with = [this](const char* suffix) { return fs::path(settings_.path.string() + suffix); };
+    for (const bool was_moved_aside : {false, true}) {
+        open();
+        admit("kept");
+        outbox_.reset();
+        fs::rename(settings_.path, with(".rebuilt"));
+        std::ofstream(with(".rebuilding")) << "half of a file";
+        if (!was_moved_aside) std::ofstream(settings_.path) << "damaged";
+        open();
+        EXPECT_EQ(figures().unfinished, 1U);
+        EXPECT_EQ(aside().size(), was_moved_aside ? 0U : 1U);
+        EXPECT_FALSE(fs::exists(with(".rebuilt")));
+        outbox_.reset();
+        execute("PRAGMA application_id = 1");
+        open();
+        EXPECT_EQ(figures().unfinished, 1U);
+        EXPECT_FALSE(fs::exists(with(".rebuilding")));
         outbox_.reset();
         fs::remove_all(settings_.path.parent_path());
     }

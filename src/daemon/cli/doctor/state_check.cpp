@@ -100,7 +100,7 @@ class StateCheck {
             findings_.ok("state.outbox", "there is no outbox yet; the daemon makes it");
             return;
         }
-        const auto probe = delivery::probe_outbox(database_, redo_log_location(config_));
+        const auto probe = delivery::probe_outbox(database_);
         if (!probe) return explain(probe.error());
         std::string text = "the outbox can be read (schema " + std::to_string(probe->schema) + "): ";
         if (probe->schema == 0) text = "the outbox can be read: ";

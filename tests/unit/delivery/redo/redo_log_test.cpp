@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,7 +33,7 @@ class RedoLogTest : public testing::Test {
     }
 
     Result<std::unique_ptr<RedoLog>> try_open(std::size_t bytes = RedoLog::kBytes) {
-        return RedoLog::open(path_, "/state/outbox.db", bytes);
+        return RedoLog::open(path_, "/state/outbox.db", 0, bytes);
     }
     std::unique_ptr<RedoLog> open(std::size_t bytes = RedoLog::kBytes) { return std::move(try_open(bytes)).value(); }
 
@@ -217,7 +219,7 @@ TEST_F(RedoLogTest, leaves_a_newer_ones_alone) {
 // Of another outbox: while it holds something it is not touched; empty, it may be had.
 TEST_F(RedoLogTest, does_not_take_another_outboxes) {
     ASSERT_TRUE(open()->append(StartedChange{"a"}));
-    const auto refused = RedoLog::open(path_, "/other/outbox.db");
+    const auto refused = RedoLog::open(path_, "/other/outbox.db", 0);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, errc::redo_log);
     EXPECT_THAT(refused.error().message, HasSubstr("/state/outbox.db"));
@@ -225,7 +227,7 @@ TEST_F(RedoLogTest, does_not_take_another_outboxes) {
         const auto log = open();
         log->forget(log->end());
     }
-    EXPECT_TRUE(RedoLog::open(path_, "/other/outbox.db"));
+    EXPECT_TRUE(RedoLog::open(path_, "/other/outbox.db", 0));
 }
 
 TEST_F(RedoLogTest, is_used_by_one_process) {
@@ -236,10 +238,23 @@ TEST_F(RedoLogTest, is_used_by_one_process) {
     EXPECT_THAT(second.error().message, HasSubstr("in use"));
 }
 
+// In use by another process: ours must be waited for, another's can be done without.
+TEST_F(RedoLogTest, is_done_without_only_when_it_is_not_ours) {
+    const auto id = open()->id();
+    const int other = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    ASSERT_EQ(flock(other, LOCK_SH), 0);
+    EXPECT_EQ(try_open().error().code, errc::redo_log);
+    EXPECT_EQ(RedoLog::open(path_, "/state/outbox.db", id).error().code, errc::storage_io);
+    EXPECT_EQ(RedoLog::find(path_, id).error().code, errc::storage_io);
+    close(other);
+    EXPECT_TRUE(RedoLog::find(path_, id).value());
+    EXPECT_FALSE(RedoLog::find(path_, id + 1).value());
+}
+
 // On a disk its writer could have to wait: it is not made there.
 TEST_F(RedoLogTest, wants_tmpfs) {
     const test::TempDir disk;
-    const auto log = RedoLog::open(disk.path() / "redo.log", "/state/outbox.db");
+    const auto log = RedoLog::open(disk.path() / "redo.log", "/state/outbox.db", 0);
     if (log) GTEST_SKIP() << "the folder for temporary files is on tmpfs";
     EXPECT_EQ(log.error().code, errc::redo_log);
     EXPECT_THAT(log.error().message, HasSubstr("not on tmpfs"));
@@ -247,7 +262,7 @@ TEST_F(RedoLogTest, wants_tmpfs) {
 }
 
 TEST_F(RedoLogTest, says_when_its_folder_is_missing) {
-    const auto log = RedoLog::open(folder_.path() / "missing" / "redo.log", "/state/outbox.db");
+    const auto log = RedoLog::open(folder_.path() / "missing" / "redo.log", "/state/outbox.db", 0);
     ASSERT_FALSE(log);
     EXPECT_EQ(log.error().code, errc::redo_log);
 }
