@@ -15,7 +15,9 @@ namespace {
 class LocalSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override { co_return Admission{}; }
+    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override {
+        co_return Admission{};
+    }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         finished_command = std::move(command);

@@ -1,6 +1,6 @@
 #pragma once
-// Locks of files that `jiro-client doctor` may hold for an instant, to look at what they guard: another daemon holds them
-// longer than that.
+// Locks of files that `jiro-client doctor` may hold for an instant, to look at what they guard: another daemon holds
+// them longer than that.
 
 #include <sys/file.h>
 

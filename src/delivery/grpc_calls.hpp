@@ -1,8 +1,8 @@
 #pragma once
-// Unary gRPC calls as coroutines: a completion queue and the one thread that waits on it. Calls are started on the event
-// loop; the thread does nothing but collect those that have ended. To wake the loop for each of them would cost more
-// than what is then done: they are resumed together, when the loop starts the next call or after a millisecond. One
-// thread, and not gRPC's own behind its callbacks: those take turns in waiting, at two switches of threads for each
+// Unary gRPC calls as coroutines: a completion queue and the one thread that waits on it. Calls are started on the
+// event loop; the thread does nothing but collect those that have ended. To wake the loop for each of them would cost
+// more than what is then done: they are resumed together, when the loop starts the next call or after a millisecond.
+// One thread, and not gRPC's own behind its callbacks: those take turns in waiting, at two switches of threads for each
 // call. Used by GrpcResultSender; all functions on the event loop.
 
 #include <boost/asio/any_io_executor.hpp>
@@ -47,8 +47,8 @@ class GrpcCalls {
     GrpcCalls(const GrpcCalls&) = delete;
     GrpcCalls& operator=(const GrpcCalls&) = delete;
 
-    // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by that.
-    // All calls are awaited on one executor.
+    // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by
+    // that. All calls are awaited on one executor.
     [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
 
   private:

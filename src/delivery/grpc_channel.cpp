@@ -49,12 +49,13 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     const auto credentials = channel_credentials(settings);
     if (!credentials) return credentials.error();
 
-    // abseil looks for deadlocks at each lock unless its whole build had NDEBUG; Debian's had not. gRPC's locks are many.
+    // abseil looks for deadlocks at each lock unless its whole build had NDEBUG; Debian's had not. gRPC's locks are
+    // many.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 
     grpc::ChannelArguments arguments;
-    // The outbox owns retries: no policy from DNS TXT records, and not gRPC's own either, whose filter is a quarter of a
-    // call's cost. What a GOAWAY refuses comes back as UNAVAILABLE, for the outbox to try again.
+    // The outbox owns retries: no policy from DNS TXT records, and not gRPC's own either, whose filter is a quarter of
+    // a call's cost. What a GOAWAY refuses comes back as UNAVAILABLE, for the outbox to try again.
     arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     // Statistics that nothing here reads.

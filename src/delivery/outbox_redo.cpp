@@ -19,9 +19,7 @@ std::string_view state_of(const RowChange& change) {
 
 }  // namespace
 
-std::int64_t OutboxStore::redo_log_id() {
-    return database_.integer("SELECT value FROM facts WHERE name = 'redo_log'");
-}
+std::int64_t OutboxStore::redo_log_id() { return database_.integer("SELECT value FROM facts WHERE name = 'redo_log'"); }
 
 std::string OutboxStore::redo_log_path() { return database_.text(kRedoLogPath); }
 
@@ -77,8 +75,8 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
              receipt_sum(change.id, view(receipt.fingerprint), receipt.payload), kind, at, at,
-             to_stored(is_delivered ? change.delivered->at : WallTime{}),
-             message_sum(change.id, kind, outcome.message), Blob{receipt.payload}, Blob{outcome.message});
+             to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, outcome.message),
+             Blob{receipt.payload}, Blob{outcome.message});
     constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
     constexpr int kMessage = 15;
     if (is_done) {

@@ -1,8 +1,8 @@
 #pragma once
 // The rows of the outbox in one open database: plain functions with the SQL beside each (outbox_store.cpp: opening and
-// counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_redo.cpp: both, from the
-// redo log; outbox_operator.cpp: by hand).
-// Used on the storage thread, between begin() and commit() or roll_back(). Throws StorageError.
+// counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_redo.cpp: both, from
+// the redo log; outbox_operator.cpp: by hand). Used on the storage thread, between begin() and commit() or roll_back().
+// Throws StorageError.
 
 #include <cstdint>
 #include <functional>

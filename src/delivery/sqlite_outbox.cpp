@@ -111,7 +111,8 @@ class SqliteOutbox final : public Outbox {
         if (!recovered) {
             not_recovered_ = recovered.error();
         } else {
-            for (const auto& command : recovered->to_run) fast_path_.note_received(command.receipt.id, FirstState::received);
+            for (const auto& command : recovered->to_run)
+                fast_path_.note_received(command.receipt.id, FirstState::received);
         }
         co_return recovered;
     }

@@ -1,5 +1,5 @@
-// The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there, and
-// it is removed at a stop in good order.
+// The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there,
+// and it is removed at a stop in good order.
 #include "delivery/failpoint.hpp"
 #include "delivery/storage_thread.hpp"
 #include "jiro/base/log.hpp"
@@ -197,7 +197,8 @@ void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Pos
     JIRO_FAILPOINT("c13_redone");
 }
 
-// As the database says, or from the start when that cannot be: to redo a change twice changes nothing, to miss one does.
+// As the database says, or from the start when that cannot be: to redo a change twice changes nothing, to miss one
+// does.
 RedoLog::Position StorageThread::redone_until(const RedoLog& log) {
     if (store_->redo_log_id() != log.id()) return log.start();
     const auto said = store_->redone_until();

@@ -100,9 +100,10 @@ void StorageThread::serve() {
     if (catch_up()) {
         stop_redo_log();
     } else {
-        logger.error("The outbox takes nothing: the latest steps of commands stay in the redo log. Do not reboot before "
-                     "the daemon has run again",
-                     {{"redo_log", owned_redo_log_->path().string()}});
+        logger.error(
+            "The outbox takes nothing: the latest steps of commands stay in the redo log. Do not reboot before "
+            "the daemon has run again",
+            {{"redo_log", owned_redo_log_->path().string()}});
     }
     store_.reset();  // checkpoints and removes the WAL
 }
@@ -169,9 +170,8 @@ void StorageThread::tell_them() {
             std::ranges::find_if(concluded_, [&](const auto& job) { return job->executor() != executor; });
         Jobs theirs(std::make_move_iterator(concluded_.begin()), std::make_move_iterator(other));
         concluded_.erase(concluded_.begin(), other);
-        boost::asio::post(executor, [executor, theirs = std::move(theirs)]() mutable {
-            resume_all(executor, std::move(theirs));
-        });
+        boost::asio::post(
+            executor, [executor, theirs = std::move(theirs)]() mutable { resume_all(executor, std::move(theirs)); });
     }
 }
 

@@ -110,7 +110,7 @@ class StorageThread {
     [[nodiscard]] Result<> open_configured_redo_log(std::int64_t known);
     void use_redo_log();
     void note_redo_log(const RedoLog* log);  // null: none
-    [[nodiscard]] bool catch_up();  // false: the log holds changes that the database cannot take now
+    [[nodiscard]] bool catch_up();           // false: the log holds changes that the database cannot take now
     [[nodiscard]] bool try_to_redo(const RedoLog& log, RedoLog::Position end);
     void redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts);
     [[nodiscard]] RedoLog::Position redone_until(const RedoLog& log);
@@ -164,7 +164,8 @@ class StorageThread {
     std::atomic<bool> has_appended_{false};  // since the storage thread last looked
     std::atomic<bool> has_much_{false};
     AtomicRedoCounts appended_;  // by this process
-    std::atomic<std::int64_t> first_finished_at_{0};  // of what was appended since the storage thread last looked; 0: none
+    std::atomic<std::int64_t> first_finished_at_{
+        0};  // of what was appended since the storage thread last looked; 0: none
     SeenIds seen_ids_;
 
     mutable std::mutex mutex_;

@@ -1,6 +1,6 @@
 // A redo log with foreign bytes in it, from the place that the input's first two bytes name: it is opened, or set aside
-// for a new one, or refused with an error; never read outside of its file. What is appended then is there after the next
-// opening.
+// for a new one, or refused with an error; never read outside of its file. What is appended then is there after the
+// next opening.
 #include "delivery/redo/redo_log.hpp"
 
 #include <fcntl.h>
@@ -49,7 +49,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     {
         auto log = RedoLog::open(path, kOutbox, 0, kBytes);
         check(log.has_value(), "a new log can be made");
-        for (const char* id : {"a", "b", "c"}) check((*log)->append(jiro::delivery::StartedChange{id}), "there is room");
+        for (const char* id : {"a", "b", "c"})
+            check((*log)->append(jiro::delivery::StartedChange{id}), "there is room");
     }
     const std::size_t place = (data[0] + data[1] * std::size_t{256}) % (2 * kBytes);
     overwrite(path, place, jiro::fuzz::text_of(data + 2, size - 2));

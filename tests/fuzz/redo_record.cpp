@@ -20,7 +20,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto record = jiro::delivery::decode(bytes);
     if (!record) return 0;
     const auto first = written(*record);
-    jiro::fuzz::check(first.size() == size, "a record takes the room that it took");  // a time out of range is moved into it
+    jiro::fuzz::check(first.size() == size,
+                      "a record takes the room that it took");  // a time out of range is moved into it
     const auto again = jiro::delivery::decode(first);
     jiro::fuzz::check(again && written(*again) == first, "what was written is read");
     return 0;

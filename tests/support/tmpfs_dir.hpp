@@ -16,7 +16,8 @@ class TmpfsDir {
         for (const char* place : {"/dev/shm", "/run", "/tmp"}) {
             struct statfs system {};
             std::string name = std::string(place) + "/jiro-test-XXXXXX";
-            if (statfs(place, &system) != 0 || system.f_type != TMPFS_MAGIC || mkdtemp(name.data()) == nullptr) continue;
+            if (statfs(place, &system) != 0 || system.f_type != TMPFS_MAGIC || mkdtemp(name.data()) == nullptr)
+                continue;
             path_ = name;
             return;
         }

@@ -39,8 +39,7 @@ class Field {
     Field(std::string_view name, const char* text) : name_(name), text_(text) {}
     Field(std::string_view name, bool flag) : name_(name), text_(flag ? "true" : "false") {}
     template <typename Number>
-    requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>)
-        Field(std::string_view name, Number number)
+    requires(std::is_arithmetic_v<Number> && !std::is_same_v<Number, bool>) Field(std::string_view name, Number number)
         : name_(name) {
         const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr;
         digit_count_ = static_cast<std::size_t>(end - digits_.data());

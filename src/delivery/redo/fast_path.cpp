@@ -13,8 +13,9 @@ void FastPath::prepare() {
 bool FastPath::received(const Receipt& receipt, FirstState state) {
     prepare();
     if (!storage_.admits_changes() || storage_.seen_ids().may_contain(receipt.id)) return false;
-    ReceivedChange change{receipt.id,         receipt.fingerprint, receipt.payload, receipt.received_at,
-                          receipt.run_before, receipt.idempotent,  state};
+    ReceivedChange change{
+        receipt.id, receipt.fingerprint, receipt.payload, receipt.received_at, receipt.run_before, receipt.idempotent,
+        state};
     JIRO_FAILPOINT("c0_before_received_commit");
     if (!storage_.append(change)) return false;
     JIRO_FAILPOINT(state == FirstState::running ? "c3_running_committed" : "c1_received_committed");
@@ -25,7 +26,8 @@ bool FastPath::received(const Receipt& receipt, FirstState state) {
 
 bool FastPath::started(const std::string& id) {
     const auto waiting = unfinished_.find(id);
-    if (!storage_.takes_changes() || waiting == unfinished_.end() || waiting->second == FirstState::running) return false;
+    if (!storage_.takes_changes() || waiting == unfinished_.end() || waiting->second == FirstState::running)
+        return false;
     JIRO_FAILPOINT("c2_before_running_commit");
     if (!storage_.append(StartedChange{id})) return false;
     JIRO_FAILPOINT("c3_running_committed");

@@ -1,8 +1,9 @@
 #pragma once
-// The short way through the outbox, for commands about which there is no doubt: their changes are committed by appending
-// them to the redo log, on the event loop, without waiting for the storage thread. What is doubtful (an id that may be
-// known, a change too long for the log, an outbox that is full, closed or has no log) is refused here and takes the long
-// way, as a job of the storage thread, which redoes the log first. Used by SqliteOutbox, on the event loop.
+// The short way through the outbox, for commands about which there is no doubt: their changes are committed by
+// appending them to the redo log, on the event loop, without waiting for the storage thread. What is doubtful (an id
+// that may be known, a change too long for the log, an outbox that is full, closed or has no log) is refused here and
+// takes the long way, as a job of the storage thread, which redoes the log first. Used by SqliteOutbox, on the event
+// loop.
 
 #include <string>
 #include <unordered_map>

@@ -36,7 +36,7 @@ constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kAlignment = 16;
 constexpr std::size_t kMostBytes = 1024 * 1024 * 1024;
 constexpr std::uint64_t kLatestPosition = std::uint64_t{1} << 62U;  // no log comes that far: adding to it is safe
-constexpr std::uint32_t kPadding = 1U << 31U;  // in a record's size
+constexpr std::uint32_t kPadding = 1U << 31U;                       // in a record's size
 constexpr std::array<char, 8> kMagic{'J', 'I', 'R', 'O', 'R', 'E', 'D', 'O'};
 constexpr std::uint32_t kVersion = 1;
 
@@ -65,7 +65,8 @@ Error cannot_be_read(errc code, const fs::path& path, const std::string& why) {
 
 // For a log that is known to be ours: it cannot be done without.
 Error as_ours(Error error, const fs::path& path) {
-    return error.code == errc::redo_log ? cannot_be_read(errc::storage_io, path, "is in use by another process") : error;
+    return error.code == errc::redo_log ? cannot_be_read(errc::storage_io, path, "is in use by another process")
+                                        : error;
 }
 
 }  // namespace
@@ -76,7 +77,7 @@ struct RedoLog::Header {
     std::uint32_t checksum;  // of what follows, up to `start`
     std::int64_t id;
     std::uint64_t bytes;
-    std::array<char, 1024> outbox;    // the path of the database, cut if need be
+    std::array<char, 1024> outbox;     // the path of the database, cut if need be
     std::atomic<std::uint64_t> start;  // everything before it is in the database
 
     [[nodiscard]] std::uint32_t sum() const {
@@ -150,7 +151,8 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
                                                                  std::size_t bytes) {
     struct statfs system {};
     if (statfs(path.parent_path().c_str(), &system) != 0) return cannot_be_had(path, "has no folder: " + reason(errno));
-    if (system.f_type != TMPFS_MAGIC) return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
+    if (system.f_type != TMPFS_MAGIC)
+        return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
     const int descriptor = ::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
     const std::size_t size = kHeaderBytes + bytes;
@@ -333,9 +335,7 @@ std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
     return decode(record);
 }
 
-void RedoLog::forget(Position until) noexcept {
-    mapping_->header().start.store(until, std::memory_order_release);
-}
+void RedoLog::forget(Position until) noexcept { mapping_->header().start.store(until, std::memory_order_release); }
 
 void RedoLog::remove() noexcept { unlink(path_.c_str()); }
 

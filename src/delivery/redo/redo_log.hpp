@@ -29,15 +29,17 @@ class RedoLog {
     static constexpr std::size_t kLeastRecordBytes = 32;  // what the smallest takes
 
     // Opens the log of this outbox, or makes an empty one. `known` is the id of the log that the database knows as its
-    // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no tmpfs,
-    // no room, another outbox's, in use): the outbox goes on without. Any other error: there may be changes in it that
-    // belong into the database, but they cannot be read (errc::newer_schema, errc::storage_read_only, errc::storage_io).
+    // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no
+    // tmpfs, no room, another outbox's, in use): the outbox goes on without. Any other error: there may be changes in
+    // it that belong into the database, but they cannot be read (errc::newer_schema, errc::storage_read_only,
+    // errc::storage_io).
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
                                                                const std::filesystem::path& outbox, std::int64_t known,
                                                                std::size_t bytes = kBytes);
     // The log with this id, to be read to its end; null: it is not there. Errors as above, but never errc::redo_log.
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> find(const std::filesystem::path& path, std::int64_t id);
-    // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes nothing.
+    // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes
+    // nothing.
     [[nodiscard]] static std::size_t count_records(const std::filesystem::path& path);
 
     ~RedoLog();
@@ -51,8 +53,8 @@ class RedoLog {
     // The reading thread. A reader that begins at start() and goes on to end() meets whole records only.
     [[nodiscard]] Position start() const noexcept;
     [[nodiscard]] Position end() const noexcept { return end_.load(); }
-    // The record at `at`, which is before end(); moves `at` behind it. nullopt: there is none (padding, or one that this
-    // program does not know).
+    // The record at `at`, which is before end(); moves `at` behind it. nullopt: there is none (padding, or one that
+    // this program does not know).
     [[nodiscard]] std::optional<RedoRecord> read(Position& at) const noexcept;
     void forget(Position until) noexcept;  // everything before it
     void remove() noexcept;                // the file, at a stop in good order

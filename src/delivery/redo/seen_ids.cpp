@@ -9,8 +9,8 @@ namespace jiro::delivery {
 
 namespace {
 
-// 2 MiB, in blocks as long as a cache line: all bits of an id lie in one. Of a million ids (max_tombstones) it takes a new
-// one for a known one about once in 500 times, of half a million once in 8,000.
+// 2 MiB, in blocks as long as a cache line: all bits of an id lie in one. Of a million ids (max_tombstones) it takes a
+// new one for a known one about once in 500 times, of half a million once in 8,000.
 constexpr std::size_t kBlocks = 32 * 1024;
 constexpr std::size_t kWordsInBlock = 8;
 constexpr int kProbes = 6;

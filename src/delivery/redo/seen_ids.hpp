@@ -1,7 +1,7 @@
 #pragma once
 // Which ids the outbox may know: a Bloom filter beside the database, so that a new command's id need not be looked up.
-// "No" is certain, "maybe" is for the database to decide; until a filter has learned what the database holds, the answer
-// is always "maybe". Its size is fixed; ids never leave it, so when it gets full a new one is made.
+// "No" is certain, "maybe" is for the database to decide; until a filter has learned what the database holds, the
+// answer is always "maybe". Its size is fixed; ids never leave it, so when it gets full a new one is made.
 //
 // The event loop asks, adds and begins. The storage thread teaches a filter that was begun what the database held then,
 // while the event loop adds new ids to it: none is missed.
@@ -39,8 +39,8 @@ class SeenIds {
     const std::uint64_t many_;
     std::unique_ptr<Filter> current_;  // null: none yet
     std::unique_ptr<Filter> next_;
-    std::uint64_t held_ = 0;           // by current_
-    std::uint64_t most_ = 0;           // then a new one is wanted
+    std::uint64_t held_ = 0;  // by current_
+    std::uint64_t most_ = 0;  // then a new one is wanted
     std::uint64_t added_to_next_ = 0;
     std::atomic<std::uint64_t> taught_{0};
     std::atomic<bool> is_ready_{false};  // next_

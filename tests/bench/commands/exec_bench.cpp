@@ -20,7 +20,9 @@ namespace {
 class Sink final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override { co_return Admission{}; }
+    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override {
+        co_return Admission{};
+    }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         if (!command.result.is_success()) std::printf("failed: %s\n", command.result.message().c_str());

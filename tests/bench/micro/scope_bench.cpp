@@ -17,7 +17,9 @@ using namespace jiro::commands;
 class NoJournal final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override { co_return Admission{}; }
+    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override {
+        co_return Admission{};
+    }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand) override { co_return Result<>(); }
     Task<> answer_unstored(FinishedCommand) override { co_return; }

@@ -50,7 +50,8 @@ TEST(LogText, quotes_values_where_needed) {
 
 // The three forms of a line.
 TEST(LogText, writes_the_three_forms) {
-    const RecordField fields[] = {{"reason", "ping timeout"}, {"attempt", "3"}, {"message", "shadow"}, {"bad", "\xFF\n"}};
+    const RecordField fields[] = {
+        {"reason", "ping timeout"}, {"attempt", "3"}, {"message", "shadow"}, {"bad", "\xFF\n"}};
     const Record warning = record("Connection lost", fields, Level::warn);
     EXPECT_EQ(prefixed_line(warning),
               "<4>2026-11-22T10:00:00.005Z signalr: Connection lost reason=\"ping timeout\" attempt=3 message=shadow "

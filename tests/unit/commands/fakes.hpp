@@ -22,7 +22,8 @@ class RecordingSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return is_durable; }
 
-    Task<Result<Admission>> received(const CommandMessage& message, Fingerprint, bool idempotent, Start start) override {
+    Task<Result<Admission>> received(const CommandMessage& message, Fingerprint, bool idempotent,
+                                     Start start) override {
         if (gate != nullptr) {
             boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                             boost::asio::steady_timer::time_point::max());

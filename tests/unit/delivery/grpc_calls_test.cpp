@@ -1,7 +1,7 @@
 #include "delivery/grpc_calls.hpp"
 
-#include <grpcpp/create_channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/security/credentials.h>

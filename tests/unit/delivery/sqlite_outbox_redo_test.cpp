@@ -118,9 +118,10 @@ TEST_F(SqliteOutboxRedoTest, leaves_no_log_behind) {
 
 // What the killed process had appended is redone before anything else is looked at.
 TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
-    leave_behind({received("waits", FirstState::received), received("ran"), received("done"), finished("done", Hold::yes),
-                  received("sent"), finished("sent"), DeliveredChange{"sent", clock_.wall_now()},
-                  received("began", FirstState::received), StartedChange{"began"}});
+    leave_behind({received("waits", FirstState::received), received("ran"), received("done"),
+                  finished("done", Hold::yes), received("sent"), finished("sent"),
+                  DeliveredChange{"sent", clock_.wall_now()}, received("began", FirstState::received),
+                  StartedChange{"began"}});
     open();
     const auto recovery = recover();
     ASSERT_EQ(recovery.to_run.size(), 1U);
@@ -204,8 +205,8 @@ TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
     EXPECT_EQ(admit(receipt, FirstState::received), Admission::accepted);
     EXPECT_TRUE(start("long"));
     EXPECT_EQ(start("long").error().code, errc::wrong_state);
-    EXPECT_TRUE(run(outbox_->finished("long", OutcomeKind::succeeded,
-                                      std::make_shared<const std::string>(100'000, 'y'), Hold::no)));
+    EXPECT_TRUE(run(outbox_->finished("long", OutcomeKind::succeeded, std::make_shared<const std::string>(100'000, 'y'),
+                                      Hold::no)));
     EXPECT_EQ(due().at(0).message->size(), 100'000U);
     deliver("long");
     EXPECT_EQ(state("long"), RowState::delivered);
