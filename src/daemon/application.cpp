@@ -175,7 +175,12 @@ Application::~Application() = default;
 void Application::run() {
     std::exception_ptr failure;
     asio::co_spawn(parts_->context, parts_->run(), [&](std::exception_ptr exception) { failure = exception; });
-    parts_->context.run();
+    try {
+        parts_->context.run();
+    } catch (...) {
+        (void)parts_.release();  // what is under way refers to them, on other threads too: they end with the process
+        throw;
+    }
     if (failure) std::rethrow_exception(failure);
 }
 

@@ -126,7 +126,7 @@ std::string_view to_string(OutcomeKind kind) noexcept {
 }
 
 Bytes serialise(Outcome outcome, std::size_t max_bytes) {
-    std::array<char, 1024> on_the_stack;
+    alignas(std::max_align_t) std::array<char, 1024> on_the_stack;
     google::protobuf::ArenaOptions options;
     options.initial_block = on_the_stack.data();
     options.initial_block_size = on_the_stack.size();

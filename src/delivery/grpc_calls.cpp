@@ -9,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "delivery/failpoint.hpp"
@@ -57,12 +58,18 @@ GrpcCall::~GrpcCall() = default;
 
 GrpcCalls::~GrpcCalls() {
     if (!queue_) return;
+    {
+        const std::lock_guard lock(mutex_);
+        is_loop_told_ = true;
+    }
     for (const auto& call : under_way_) call->cancel();
     queue_->Shutdown();
     thread_.join();
+    for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
 }
 
 Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
+    if (!queue_) make_queue();
     const auto initiate = [&](auto handler) {
         auto slot = asio::get_associated_cancellation_slot(handler);
         call->waiter_ = std::make_unique<GrpcCall::WaitingHandler<decltype(handler)>>(std::move(handler));
@@ -72,16 +79,22 @@ Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
 }
 
-void GrpcCalls::start(GrpcCall& call) {
-    if (!queue_) {
-        queue_ = std::make_unique<grpc::CompletionQueue>();
+void GrpcCalls::make_queue() {
+    queue_ = std::make_unique<grpc::CompletionQueue>();
+    try {
         thread_ = std::thread([this] { collect(); });
-        pthread_setname_np(thread_.native_handle(), "grpc");
+    } catch (const std::system_error&) {
+        queue_.reset();
+        throw;
     }
+    pthread_setname_np(thread_.native_handle(), "grpc");
+}
+
+void GrpcCalls::start(GrpcCall& call) {
     under_way_.insert(call.shared_from_this());
     call.start(*queue_, &call);
     JIRO_FAILPOINT("c7_rpc_started");
-    resume_soon(call.waiter_->executor());
+    tell_loop();
 }
 
 void GrpcCalls::collect() {
@@ -104,17 +117,11 @@ void GrpcCalls::add_ended(GrpcCall& call) {
     ended_.push_back(&call);
 }
 
+// Either thread. Posted also by the loop itself, which is in the middle of something.
 void GrpcCalls::tell_loop() {
     const std::lock_guard lock(mutex_);
     if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
     asio::post(ended_.front()->waiter_->executor(), [this] { resume_ended(); });
-}
-
-// Posted, since the caller is in the middle of something.
-void GrpcCalls::resume_soon(const Executor& executor) {
-    const std::lock_guard lock(mutex_);
-    if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
-    asio::post(executor, [this] { resume_ended(); });
 }
 
 void GrpcCalls::resume_ended() {

@@ -5,7 +5,6 @@
 // One thread, and not gRPC's own behind its callbacks: those take turns in waiting, at two switches of threads for each
 // call. Used by GrpcResultSender; all functions on the event loop.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -42,23 +41,21 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
 class GrpcCalls {
   public:
     GrpcCalls() = default;
-    // Calls that are still under way are cancelled and their coroutines never resumed: let them end before.
+    // Calls that are still under way are cancelled and their coroutines destroyed, not resumed: let them end before.
     ~GrpcCalls();
     GrpcCalls(const GrpcCalls&) = delete;
     GrpcCalls& operator=(const GrpcCalls&) = delete;
 
     // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by
-    // that. All calls are awaited on one executor.
+    // that. All calls are awaited on one executor. Throws std::system_error when no thread can be made for the first.
     [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
 
   private:
-    using Executor = boost::asio::any_io_executor;
-
+    void make_queue();
     void start(GrpcCall& call);
     void collect();  // the thread
     void add_ended(GrpcCall& call);
     void tell_loop();
-    void resume_soon(const Executor& executor);
     void resume_ended();
 
     // Made with the first call, and the thread with it.
@@ -68,7 +65,7 @@ class GrpcCalls {
 
     std::mutex mutex_;
     std::vector<GrpcCall*> ended_;  // not resumed yet
-    bool is_loop_told_ = false;     // it will look at them
+    bool is_loop_told_ = false;     // it will look at them, or need not any more
 };
 
 }  // namespace jiro::delivery

@@ -55,7 +55,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
 
     grpc::ChannelArguments arguments;
     // The outbox owns retries: no policy from DNS TXT records, and not gRPC's own either, whose filter is a quarter of
-    // a call's cost. What a GOAWAY refuses comes back as UNAVAILABLE, for the outbox to try again.
+    // a call's cost. What a GOAWAY refuses comes back as UNAVAILABLE and is repeated by GrpcResultSender.
     arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
     arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
     // Statistics that nothing here reads.

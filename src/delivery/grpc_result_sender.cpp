@@ -9,6 +9,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <charconv>
+#include <optional>
+#include <system_error>
 
 #include "delivery/grpc_calls.hpp"
 #include "delivery/grpc_channel.hpp"
@@ -125,25 +127,31 @@ class GrpcResultSender final : public ResultSender {
         : clock_(clock), settings_(std::move(settings)), credentials_(std::move(credentials)) {}
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
-        if (auto trouble = prepare_channel()) co_return std::move(*trouble);
-        const auto call = std::make_shared<ResultCall>(channel_);
-        if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
-        call->request = as_buffer(message);
-        call->context.set_deadline(std::chrono::system_clock::now() + deadline_for(message->size()));
-
-        co_await calls_.perform(call);
-        retired_.reset();
-        const auto cancellation = co_await asio::this_coro::cancellation_state;
-        if (cancellation.cancelled() != asio::cancellation_type::none) {
-            throw boost::system::system_error(asio::error::operation_aborted);
+        const auto deadline = std::chrono::system_clock::now() + deadline_for(message->size());
+        for (bool may_repeat = true;; may_repeat = false) {
+            if (auto trouble = prepare_channel()) co_return std::move(*trouble);
+            const auto call = std::make_shared<ResultCall>(channel_);
+            if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
+            call->request = as_buffer(message);
+            call->context.set_deadline(deadline);
+            const auto started = clock_.now();
+            try {
+                co_await calls_.perform(call);
+            } catch (const std::system_error& error) {
+                co_return SendResult{StatusCode::unavailable, false, error.what(), {}};
+            }
+            const auto cancellation = co_await asio::this_coro::cancellation_state;
+            if (cancellation.cancelled() != asio::cancellation_type::none) {
+                throw boost::system::system_error(asio::error::operation_aborted);
+            }
+            if (may_repeat && was_cut_off(*call, started)) continue;
+            SendResult result = read_answer(*call);
+            judge_channel(result.code, call->channel);
+            co_return result;
         }
-        SendResult result = read_answer(*call);
-        judge_channel(result.code, call->channel);
-        co_return result;
     }
 
     void reset() override {
-        if (channel_) retired_ = std::move(channel_);
         channel_.reset();
         silent_in_a_row_ = 0;
     }
@@ -154,7 +162,6 @@ class GrpcResultSender final : public ResultSender {
     std::optional<SendResult> prepare_channel() {
         if (channel_ && channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE &&
             clock_.now() - made_at_ >= 500ms) {
-            retired_ = std::move(channel_);
             channel_.reset();
         }
         if (channel_) return std::nullopt;
@@ -196,11 +203,22 @@ class GrpcResultSender final : public ResultSender {
         return settings_.timeout + std::chrono::milliseconds(bytes * 1000 / kSlowestLink);
     }
 
+    // The connection ended, and the calls on it with it: a proxy's GOAWAY after so many calls, a restart. That says
+    // nothing of the server, and the next connection may do. The state of the channel tells it from an answer that says
+    // UNAVAILABLE, until another call has made it connect again: then the time does.
+    bool was_cut_off(const ResultCall& call, TimePoint started) {
+        if (call.status.error_code() != grpc::StatusCode::UNAVAILABLE || call.channel != channel_) return false;
+        const auto state = channel_->GetState(false);
+        if (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) cut_off_at_ = clock_.now();
+        return state != GRPC_CHANNEL_TRANSIENT_FAILURE && cut_off_at_ && started <= *cut_off_at_;
+    }
+
     // Calls that end without any sign of the server, although the channel looks fine: its connection is stuck.
     void judge_channel(StatusCode code, const std::shared_ptr<grpc::Channel>& used) {
+        if (channel_ != used) return;
         const bool is_silent = code == StatusCode::unavailable || code == StatusCode::deadline_exceeded;
         silent_in_a_row_ = is_silent ? silent_in_a_row_ + 1 : 0;
-        if (silent_in_a_row_ < kFailuresToReconnect || channel_ != used) return;
+        if (silent_in_a_row_ < kFailuresToReconnect) return;
         logger.debug("Making a new gRPC channel", {{"failures", silent_in_a_row_}});
         reset();
     }
@@ -210,10 +228,8 @@ class GrpcResultSender final : public ResultSender {
     const CredentialsProvider credentials_;
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
-    // The last channel of a process waits up to 100 ms for gRPC's threads when it goes: it goes only after a call on
-    // the next one.
-    std::shared_ptr<grpc::Channel> retired_;
     TimePoint made_at_{};
+    std::optional<TimePoint> cut_off_at_;  // when a connection of the channel was last seen to be gone
     int silent_in_a_row_ = 0;
     bool has_warned_ = false;
 };

@@ -1,5 +1,6 @@
 """A gRPC port that is none, or a bad one: the result waits, the reason is named, and it arrives when the server is good."""
 
+import itertools
 import unittest
 
 from harness.case import DaemonTest, wait_until
@@ -25,6 +26,18 @@ class HostileGrpcTest(DaemonTest):
 
     def test_goaway_and_the_end(self):
         self.attack(Reply.goaway())
+
+    def test_goaway_now_and_then(self):
+        """A proxy ends its connection after every so many calls, in the middle of others: they go out on the next one at once."""
+        calls = itertools.count(1)
+        link = self.start_all(lambda message, nth: Reply.goaway() if next(calls) % 300 == 0 else Reply.ok())
+        ids = [f"id-{number}" for number in range(1000)]
+        for command_id in ids:
+            link.command(f"echo {command_id}", command_id)
+        for command_id in ids:
+            self.result(command_id, 30)
+        self.assertGreater(next(calls), 1000)
+        self.assertEqual(self.client.logged("takes no results|Result not delivered"), [])
 
     def test_a_connection_that_is_cut(self):
         self.attack(Reply.cut())

@@ -40,6 +40,7 @@ class CommandContext {
     // The result carries the session id that is set when the handler ends.
     void set_session_id(std::string id) { parts_.session_id = std::move(id); }
 
+    // As it arrived; the session in force is session_id().
     [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
     [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
     // The words after the name; quotes and escapes are resolved.

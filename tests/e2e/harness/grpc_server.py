@@ -230,7 +230,7 @@ class _Http2Connection:
         elif reply.kind == "cut":
             self.sock.shutdown(2)
         elif reply.kind == "reset":
-            self.frame(RST_STREAM, 0, stream, struct.pack(">I", 7))  # REFUSED_STREAM would be retried by the library
+            self.frame(RST_STREAM, 0, stream, struct.pack(">I", 7))  # REFUSED_STREAM
         elif reply.kind == "goaway":
             self.frame(GOAWAY, 0, 0, struct.pack(">II", 0, 0))
             self.sock.shutdown(2)
