@@ -3,12 +3,14 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "support/temp_dir.hpp"
+#include "support/tmpfs_dir.hpp"
 
 namespace {
 
@@ -50,15 +52,26 @@ void run(benchmark::State& state, Outbox& outbox) {
     state.SetItemsProcessed(static_cast<std::int64_t>(ended));
 }
 
-void outbox_on_disk(benchmark::State& state, Durability durability) {
+void run_on_disk(benchmark::State& state, Durability durability, const std::filesystem::path& redo_log) {
     static const SystemClock clock;
     const test::TempDir directory;
     OutboxSettings settings;
     settings.path = directory.path() / "outbox.db";
     settings.durability = durability;
+    settings.redo_log = redo_log;
     const auto outbox = open_sqlite_outbox(clock, settings).value();
     run(state, *outbox);
 }
+
+// Without a pause: what the log is ahead of the database is soon used up, and then the database sets the pace.
+void outbox_with_redo_log(benchmark::State& state) {
+    const test::TmpfsDir directory;
+    if (!directory.exists()) return state.SkipWithError("no tmpfs to write to");
+    run_on_disk(state, Durability::process, directory.path() / "redo.log");
+}
+BENCHMARK(outbox_with_redo_log)->Arg(1)->Arg(16)->UseRealTime();
+
+void outbox_on_disk(benchmark::State& state, Durability durability) { run_on_disk(state, durability, {}); }
 BENCHMARK_CAPTURE(outbox_on_disk, process, Durability::process)->Arg(1)->Arg(16)->UseRealTime();
 BENCHMARK_CAPTURE(outbox_on_disk, power, Durability::power)->Arg(1)->Arg(16)->UseRealTime();
 
