@@ -92,7 +92,7 @@ Result<> StorageThread::redo_left_log(std::int64_t known) {
     redo(**log, (*log)->end(), (*log)->end(), nobodys);
     note_redo_log(nullptr);
     (*log)->remove();
-    logger.info("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
+    logger.debug("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
     return {};
 }
 
