@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 struct Promises {
     std::set<std::string> accepted;
     std::set<std::string> done;
-    std::set<std::string> confirmed;  // delivered() was called: may or may not be written
+    std::set<std::string> confirmed;  // delivered() is called: may or may not be written
 };
 
 [[noreturn]] void work_until_killed(const OutboxSettings& settings, int pipe, unsigned round) {
@@ -41,8 +41,8 @@ struct Promises {
         if (!driver.finish(id, Hold::yes)) _exit(3);
         say('D', id);
         if (i % 2 == 0) {
-            driver.outbox_->delivered(id);
             say('C', id);
+            driver.outbox_->delivered(id);
         }
     }
 }
