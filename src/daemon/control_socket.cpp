@@ -21,7 +21,9 @@ std::optional<monitor::Listen> socket_of_systemd(const config::Environment& envi
 }
 
 monitor::Listen socket_of_packaged_unit(const std::filesystem::path& config_file) {
-    return monitor::ListenUnix{(runtime_directory_of_packaged_unit(config_file) / kSocketName).string()};
+    const auto name = config_file.stem().string();
+    const std::filesystem::path folder = name == "config" ? "/run/jiro-client" : "/run/jiro-client-" + name;
+    return monitor::ListenUnix{(folder / kSocketName).string()};
 }
 
 // A coroutine without an await, since that is what a route is.
@@ -39,11 +41,6 @@ Task<monitor::RouteReply> reload(Reloader& reloader, monitor::RouteRequest) {
 }
 
 }  // namespace
-
-std::filesystem::path runtime_directory_of_packaged_unit(const std::filesystem::path& config_file) {
-    const auto name = config_file.stem().string();
-    return name == "config" ? "/run/jiro-client" : "/run/jiro-client-" + name;
-}
 
 monitor::Settings control_settings(const config::Environment& environment, const monitor::Settings& monitoring) {
     const auto socket = socket_of_systemd(environment);

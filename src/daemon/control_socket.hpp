@@ -3,7 +3,6 @@
 // as control.sock in the folder that systemd gave it ($RUNTIME_DIRECTORY); a Unix socket in Monitoring.Listen takes the
 // same orders. `jiro-client reload` and `outbox` find it without reading the configuration, which may be broken.
 
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,15 +14,12 @@
 
 namespace jiro::daemon {
 
-// /run/jiro-client for /etc/jiro/config.yaml, /run/jiro-client-NAME for /etc/jiro/NAME.yaml: as in the units.
-[[nodiscard]] std::filesystem::path runtime_directory_of_packaged_unit(const std::filesystem::path& config_file);
-
 // What the daemon listens on besides Monitoring.Listen; off when systemd gave no folder, or Monitoring.Listen is it.
 [[nodiscard]] monitor::Settings control_settings(const config::Environment& environment,
                                                  const monitor::Settings& monitoring);
 
 // Where to ask, the likeliest first: $RUNTIME_DIRECTORY, the configured Unix socket when the configuration can be read,
-// and what the packaged units use.
+// and what the packaged units use: /run/jiro-client/ for config.yaml, /run/jiro-client-NAME/ for /etc/jiro/NAME.yaml.
 [[nodiscard]] std::vector<monitor::Listen> control_candidates(const std::string& config_file,
                                                               const config::Environment& environment);
 

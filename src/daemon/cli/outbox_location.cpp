@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/control_socket.hpp"
 #include "daemon/state_directory.hpp"
 
 namespace jiro::daemon::cli {
