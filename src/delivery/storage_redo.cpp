@@ -90,6 +90,7 @@ Result<> StorageThread::redo_left_log(std::int64_t known) {
     RedoCounts nobodys;
     const auto bytes = (*log)->end() - (*log)->start();
     redo(**log, (*log)->end(), (*log)->end(), nobodys);
+    (*log)->forget((*log)->end());
     note_redo_log(nullptr);
     (*log)->remove();
     logger.debug("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
@@ -191,7 +192,11 @@ void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Pos
     }
     store_->begin();
     for (const auto& change : changes.all()) store_->redo(change);
-    store_->note_redone(end);
+    if (store_->redo_log_id() == log.id()) {
+        store_->note_redone(end);
+    } else {
+        store_->note_redo_log(log.id(), log.path().string(), end);  // the database was made anew
+    }
     JIRO_FAILPOINT("c12_before_redo_commit");
     store_->commit();
     JIRO_FAILPOINT("c13_redone");
