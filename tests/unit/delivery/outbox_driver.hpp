@@ -26,6 +26,11 @@ class OutboxDriver {
         return receipt;
     }
 
+    // What a recovery is to make of a row that was running.
+    static Bytes make_outcome(const Receipt& receipt, OutcomeKind kind) {
+        return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
+    }
+
     Admission admit(const std::string& id, FirstState state = FirstState::received, int content = 1) {
         return admit(make_receipt(id, content), state);
     }

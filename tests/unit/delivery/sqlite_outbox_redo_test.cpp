@@ -21,10 +21,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
-Bytes make_outcome(const Receipt& receipt, OutcomeKind kind) {
-    return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
-}
-
 class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
   protected:
     void SetUp() override {
