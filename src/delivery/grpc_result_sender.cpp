@@ -31,6 +31,7 @@ constexpr const char* kMethod = "/JiroHubProto.JiroHubProto/SendCommandResult";
 constexpr std::size_t kMaxIdMetadata = 512;      // all metadata of a call should stay below 8 KiB
 constexpr std::size_t kSlowestLink = 32 * 1024;  // bytes per second that a big message is given time for
 constexpr int kFailuresToReconnect = 3;          // in a row that say nothing came back
+constexpr int kRepeats = 2;                      // of a call that was cut off: the first may go the same broken way
 
 struct ResultCall final : GrpcCall {
     explicit ResultCall(std::shared_ptr<grpc::Channel> used) : channel(std::move(used)) {}
@@ -128,13 +129,12 @@ class GrpcResultSender final : public ResultSender {
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
         const auto deadline = std::chrono::system_clock::now() + deadline_for(message->size());
-        for (bool may_repeat = true;; may_repeat = false) {
+        for (int repeats = kRepeats;; --repeats) {
             if (auto trouble = prepare_channel()) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_);
             if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
             call->request = as_buffer(message);
             call->context.set_deadline(deadline);
-            const auto started = clock_.now();
             try {
                 co_await calls_.perform(call);
             } catch (const std::system_error& error) {
@@ -144,8 +144,10 @@ class GrpcResultSender final : public ResultSender {
             if (cancellation.cancelled() != asio::cancellation_type::none) {
                 throw boost::system::system_error(asio::error::operation_aborted);
             }
-            if (may_repeat && was_cut_off(*call, started)) continue;
+            if (repeats > 0 && was_cut_off(*call)) continue;
             SendResult result = read_answer(*call);
+            if (result.confirmed()) repeating_helps_ = true;
+            if (repeats < kRepeats && result.code == StatusCode::unavailable) repeating_helps_ = false;
             judge_channel(result.code, call->channel);
             co_return result;
         }
@@ -204,13 +206,12 @@ class GrpcResultSender final : public ResultSender {
     }
 
     // The connection ended, and the calls on it with it: a proxy's GOAWAY after so many calls, a restart. That says
-    // nothing of the server, and the next connection may do. The state of the channel tells it from an answer that says
-    // UNAVAILABLE, until another call has made it connect again: then the time does.
-    bool was_cut_off(const ResultCall& call, TimePoint started) {
-        if (call.status.error_code() != grpc::StatusCode::UNAVAILABLE || call.channel != channel_) return false;
-        const auto state = channel_->GetState(false);
-        if (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) cut_off_at_ = clock_.now();
-        return state != GRPC_CHANNEL_TRANSIENT_FAILURE && cut_off_at_ && started <= *cut_off_at_;
+    // nothing of the server, and the next connection may do. gRPC does not tell it from an answer UNAVAILABLE that
+    // comes without any metadata: such answers are repeated too, until one of them shows that it does not help.
+    bool was_cut_off(const ResultCall& call) const {
+        return repeating_helps_ && call.status.error_code() == grpc::StatusCode::UNAVAILABLE &&
+               call.context.GetServerTrailingMetadata().empty() && call.channel == channel_ &&
+               channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
     }
 
     // Calls that end without any sign of the server, although the channel looks fine: its connection is stuck.
@@ -229,7 +230,7 @@ class GrpcResultSender final : public ResultSender {
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     TimePoint made_at_{};
-    std::optional<TimePoint> cut_off_at_;  // when a connection of the channel was last seen to be gone
+    bool repeating_helps_ = false;  // since a result was confirmed
     int silent_in_a_row_ = 0;
     bool has_warned_ = false;
 };
