@@ -138,7 +138,8 @@ class GrpcResultSender final : public ResultSender {
             try {
                 co_await calls_.perform(call);
             } catch (const std::system_error& error) {
-                co_return SendResult{StatusCode::unavailable, false, error.what(), {}};
+                const auto reason = std::string("no thread for gRPC calls can be made (TasksMax?): ") + error.what();
+                co_return SendResult{StatusCode::unavailable, false, reason, {}};
             }
             const auto cancellation = co_await asio::this_coro::cancellation_state;
             if (cancellation.cancelled() != asio::cancellation_type::none) {
