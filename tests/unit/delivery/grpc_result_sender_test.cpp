@@ -154,6 +154,31 @@ TEST_F(GrpcResultSenderTest, reports_each_status) {
     }
 }
 
+// UNAVAILABLE without a word of the server may be a connection that ended: repeated at once, until that does not help;
+// never when the server says how long to wait.
+TEST_F(GrpcResultSenderTest, repeats_only_while_it_helps) {
+    TestServer server;
+    connect(server.port);
+    const auto calls_of_a_send = [&] {
+        server.bodies.clear();
+        (void)send();
+        return server.bodies.size();
+    };
+    const grpc::Status unavailable(grpc::StatusCode::UNAVAILABLE, "overloaded");
+    server.answer.status = unavailable;
+    EXPECT_EQ(calls_of_a_send(), 1U) << "nothing was ever confirmed";
+    server.answer.status = grpc::Status::OK;
+    EXPECT_EQ(calls_of_a_send(), 1U);
+    server.answer.status = unavailable;
+    EXPECT_EQ(calls_of_a_send(), 3U);
+    EXPECT_EQ(calls_of_a_send(), 1U) << "it did not help";
+    server.answer.status = grpc::Status::OK;
+    EXPECT_EQ(calls_of_a_send(), 1U);
+    server.answer.status = unavailable;
+    server.answer.pushback = "100";
+    EXPECT_EQ(calls_of_a_send(), 1U) << "the server asked to wait";
+}
+
 // An answer of success=false, an empty one, and one that is no message at all confirm nothing.
 TEST_F(GrpcResultSenderTest, believes_only_a_success) {
     TestServer server;
