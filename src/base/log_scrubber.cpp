@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "jiro/base/base64.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::log {
 
@@ -16,8 +17,6 @@ namespace {
 constexpr std::string_view kMask = "***";
 
 // Not std::tolower: that asks the locale, for every character of every line.
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; }
 
 std::string percent_encoded(std::string_view text) {
@@ -84,7 +83,7 @@ constexpr auto kBegins = [] {
     std::array<PatternSet, 256> begins{};
     for (std::size_t c = 0; c < begins.size(); ++c) {
         for (std::size_t i = 0; i < kPatterns.size(); ++i) {
-            const bool begins_with_it = lower(static_cast<char>(c)) == kPatterns[i].name.front();
+            const bool begins_with_it = lower_case(static_cast<char>(c)) == kPatterns[i].name.front();
             if (begins_with_it) begins[c] = static_cast<PatternSet>(begins[c] | (1U << i));
         }
     }
@@ -94,7 +93,7 @@ constexpr auto kBegins = [] {
 bool names_at(std::string_view text, std::size_t at, std::string_view name) {
     if (text.size() - at < name.size()) return false;
     return std::equal(name.begin(), name.end(), text.begin() + static_cast<std::ptrdiff_t>(at),
-                      [](char expected, char actual) { return expected == lower(actual); });
+                      [](char expected, char actual) { return expected == lower_case(actual); });
 }
 
 struct Range {
@@ -189,8 +188,8 @@ void Scrubber::add(std::string_view secret) {
     std::string lower_hex = encoded;
     for (std::size_t i = 0; i + 2 < lower_hex.size(); ++i) {
         if (lower_hex[i] != '%') continue;
-        lower_hex[i + 1] = lower(lower_hex[i + 1]);
-        lower_hex[i + 2] = lower(lower_hex[i + 2]);
+        lower_hex[i + 1] = lower_case(lower_hex[i + 1]);
+        lower_hex[i + 2] = lower_case(lower_hex[i + 2]);
     }
     add_form(lower_hex);
     for (std::size_t offset = 0; offset < 3; ++offset) {

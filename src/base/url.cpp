@@ -11,6 +11,8 @@
 #include <boost/url/url_view.hpp>
 #include <cctype>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro {
 
 namespace urls = boost::urls;
@@ -21,12 +23,6 @@ Error invalid(std::string_view why) {
     return Error(boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::string(why));
 }
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
 
 }  // namespace
@@ -35,13 +31,13 @@ Result<Url> Url::parse(std::string_view text) {
     const auto parsed = urls::parse_uri({text.data(), text.size()});
     if (!parsed) return invalid("not an absolute URL such as https://hub.example/instanceHub");
     Url url;
-    url.scheme_ = lower(parsed->scheme());
+    url.scheme_ = lower_case(parsed->scheme());
     if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "ws" && url.scheme_ != "wss") {
         return invalid("the scheme must be http, https, ws or wss");
     }
     url.host_ =
-        lower(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
-                                                           : std::string(parsed->host()));
+        lower_case(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
+                                                                : std::string(parsed->host()));
     if (url.host_.empty()) return invalid("the host is missing");
     // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT. What
     // stays are the characters that a URL may have there as they are; a name in another script is written as xn--...

@@ -16,7 +16,7 @@ namespace jiro::commands {
 
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::size_t kKeptOfRefused = 256;  // bytes of an oversized command text that are kept to name it
@@ -200,14 +200,14 @@ void append_string(std::string& out, std::string_view before, std::string_view t
     if (needs_no_escape(text) && is_utf8(text)) {
         out.append(1, '"').append(text).append(1, '"');
     } else {
-        out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+        out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
     }
 }
 
 }  // namespace
 
-ParsedMessage parse_command_message(Json argument, const MessageLimits& limits) {
-    if (argument.is_object()) return Reader<Json>(argument, limits).read();
+ParsedMessage parse_command_message(json argument, const MessageLimits& limits) {
+    if (argument.is_object()) return Reader<json>(argument, limits).read();
     if (!argument.is_string()) {
         return refused(errc::not_an_object, "the command message is neither a JSON object nor a string holding one");
     }

@@ -9,12 +9,14 @@ namespace jiro::commands {
 
 namespace {
 
-std::string_view name_of(const std::unique_ptr<const CommandHandler>& handler) { return handler->description().name; }
+std::string_view handler_name(const std::unique_ptr<const CommandHandler>& handler) {
+    return handler->description().name;
+}
 
 }  // namespace
 
 Result<std::shared_ptr<const CommandRegistry>> CommandRegistry::make(Handlers handlers) {
-    std::ranges::stable_sort(handlers, {}, name_of);
+    std::ranges::stable_sort(handlers, {}, handler_name);
     for (std::size_t i = 1; i < handlers.size(); ++i) {
         const auto& one = handlers[i - 1]->description();
         const auto& other = handlers[i]->description();
@@ -27,14 +29,14 @@ Result<std::shared_ptr<const CommandRegistry>> CommandRegistry::make(Handlers ha
 }
 
 const CommandHandler* CommandRegistry::find(std::string_view name) const noexcept {
-    const auto found = std::ranges::lower_bound(handlers_, name, {}, name_of);
-    return found != handlers_.end() && name_of(*found) == name ? found->get() : nullptr;
+    const auto found = std::ranges::lower_bound(handlers_, name, {}, handler_name);
+    return found != handlers_.end() && handler_name(*found) == name ? found->get() : nullptr;
 }
 
 std::string_view CommandRegistry::nearest(std::string_view name) const {
     std::vector<std::string> names;
     names.reserve(handlers_.size());
-    for (const auto& handler : handlers_) names.emplace_back(name_of(handler));
+    for (const auto& handler : handlers_) names.emplace_back(handler_name(handler));
     const auto found = nearest_of(name, names);
     const auto* handler = found.empty() ? nullptr : find(found);
     return handler == nullptr ? std::string_view() : std::string_view(handler->description().name);

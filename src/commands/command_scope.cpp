@@ -19,7 +19,7 @@ Duration limit_of(const CommandHandler& handler, const Settings& settings) {
     return handler.description().time_limit.value_or(settings.timeout);
 }
 
-std::string milliseconds(Duration duration) {
+std::string milliseconds_text(Duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
 }
 
@@ -85,7 +85,7 @@ Task<CommandResult> CommandScope::run_handler() {
         if (!in_time && !run->has_ended) {
             command_->stop.emit(asio::cancellation_type::terminal);
             co_await until_ended(run);
-            co_return CommandResult::timed_out("timed out after " + milliseconds(limit_));
+            co_return CommandResult::timed_out("timed out after " + milliseconds_text(limit_));
         }
     }
     if (run->outcome) co_return std::move(*run->outcome);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "commands/dispatcher_state.hpp"
+#include "commands/log.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::commands {
@@ -26,10 +27,10 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     const auto command = state_->add(std::move(message), content);
     if (log::Logger::enabled(log::Level::info)) {
         const auto& text = command->message.command;
-        logger.info("Command received", {{"command_sync_id", command->message.command_sync_id},
-                                         {"session_id", command->message.session_id},
-                                         {"text", state_->settings.command_text ? text : std::string()},
-                                         {"text_bytes", text.size()}});
+        commands_log.info("Command received", {{"command_sync_id", command->message.command_sync_id},
+                                               {"session_id", command->message.session_id},
+                                               {"text", state_->settings.command_text ? text : std::string()},
+                                               {"text_bytes", text.size()}});
     }
     auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
     auto unfit = state_->reason_to_refuse(*command, resolution, problem);
@@ -61,9 +62,9 @@ void Dispatcher::recover(CommandMessage message, WallTime received_at) {
         limit = resolution->handler->description().time_limit.value_or(state_->settings.timeout);
     }
     const auto waited = state_->clock.wall_now() - received_at;
-    logger.info("Command from before the restart is taken up",
-                {{"command_sync_id", command->message.command_sync_id},
-                 {"waited_ms", std::chrono::duration_cast<std::chrono::milliseconds>(waited)}});
+    commands_log.info("Command from before the restart is taken up",
+                      {{"command_sync_id", command->message.command_sync_id},
+                       {"waited_ms", std::chrono::duration_cast<std::chrono::milliseconds>(waited)}});
     if (waited > limit) {
         state_->refuse(command, CommandResult::timed_out("not run: its time limit passed while the client was down"));
         return;
@@ -109,7 +110,7 @@ bool Dispatcher::cancel(const std::string& command_sync_id) {
     const auto found = state_->by_id.find(command_sync_id);
     if (found == state_->by_id.end()) return false;
     const auto command = found->second;
-    logger.info("The hub cancels a command", {{"command_sync_id", command_sync_id}});
+    commands_log.info("The hub cancels a command", {{"command_sync_id", command_sync_id}});
     state_->cancel(command, CancelReason::by_hub);
     return true;
 }
@@ -121,7 +122,8 @@ void Dispatcher::connection_lost() {
     }
     for (const auto& command : state_->all_in_order()) {
         if (command->phase != Phase::running || std::exchange(command->detached, true)) continue;
-        logger.info("Command goes on without the connection", {{"command_sync_id", command->message.command_sync_id}});
+        commands_log.info("Command goes on without the connection",
+                          {{"command_sync_id", command->message.command_sync_id}});
         state_->observer.detached(command->message.command_sync_id);
     }
 }

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "commands/dispatcher_state.hpp"
+#include "commands/log.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -19,13 +20,13 @@ constexpr std::string_view kConflict = "another command has the same commandSync
 Task<Receipt> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
     if (command->fingerprint == content) {
         observer.rejected(Rejection::duplicate);
-        logger.info("Command is already waiting or running; the repetition is ignored",
-                    {{"command_sync_id", command->message.command_sync_id}});
+        commands_log.info("Command is already waiting or running; the repetition is ignored",
+                          {{"command_sync_id", command->message.command_sync_id}});
         co_return Receipt(ReceiptKind::duplicate, std::move(command));
     }
     observer.rejected(Rejection::conflicting_content);
-    logger.warn("Another command came under the commandSyncId of a known one; it is not run",
-                {{"command_sync_id", command->message.command_sync_id}});
+    commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
+                      {{"command_sync_id", command->message.command_sync_id}});
     co_return Receipt(ReceiptKind::refused, refusal(std::string(kConflict)));
 }
 
@@ -56,8 +57,8 @@ Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<Command
         co_return co_await not_admitted(std::move(command), std::move(admission));
     }
     observer.received(command->message.command_sync_id);
-    logger.debug("Command is in the journal",
-                 {{"command_sync_id", command->message.command_sync_id}, {"session_id", command->message.session_id}});
+    commands_log.debug("Command is in the journal", {{"command_sync_id", command->message.command_sync_id},
+                                                     {"session_id", command->message.session_id}});
     if (unfit) {
         refuse(command, std::move(*unfit));
     } else if (command->holds_slot) {
@@ -80,26 +81,27 @@ Task<Receipt> Dispatcher::State::not_admitted(PendingPtr command, Admission admi
             kind = ReceiptKind::duplicate;
             completion = {Outcome::interrupted, "already in the journal", true};
             observer.rejected(Rejection::duplicate);
-            logger.info("Command is already in the journal; the repetition is ignored", {{"command_sync_id", id}});
+            commands_log.info("Command is already in the journal; the repetition is ignored",
+                              {{"command_sync_id", id}});
             break;
         case Admission::Kind::already_settled:
             kind = ReceiptKind::duplicate;
             completion = {admission.settled_outcome.value_or(Outcome::succeeded),
                           "ended before; its outcome is being sent again", false};
             observer.rejected(Rejection::duplicate);
-            logger.info("Command ended before; its outcome is sent again", {{"command_sync_id", id}});
+            commands_log.info("Command ended before; its outcome is sent again", {{"command_sync_id", id}});
             break;
         case Admission::Kind::conflicting_content:
             completion = refusal(std::string(kConflict));
             observer.rejected(Rejection::conflicting_content);
-            logger.warn("Another command came under the commandSyncId of a known one; it is not run",
-                        {{"command_sync_id", id}});
+            commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
+                              {{"command_sync_id", id}});
             break;
         case Admission::Kind::refused_storage:
             completion = refusal("not taken: " + admission.reason);
             observer.rejected(Rejection::storage);
-            logger.error("The journal cannot take a command; it is refused",
-                         {{"command_sync_id", id}, {"reason", admission.reason}});
+            commands_log.error("The journal cannot take a command; it is refused",
+                               {{"command_sync_id", id}, {"reason", admission.reason}});
             break;
     }
     FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};

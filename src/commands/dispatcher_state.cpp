@@ -5,6 +5,7 @@
 
 #include "commands/command_line.hpp"
 #include "commands/command_scope.hpp"
+#include "commands/log.hpp"
 #include "commands/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
@@ -21,7 +22,7 @@ using Phase = PendingCommand::Phase;
 
 bool is_over(const PendingPtr& command) { return command->phase == Phase::refused || command->phase == Phase::settled; }
 
-std::string text_of(const std::exception_ptr& exception) {
+std::string what_of(const std::exception_ptr& exception) {
     try {
         std::rethrow_exception(exception);
     } catch (const std::exception& error) {
@@ -48,13 +49,13 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
     const std::string detail =
         with_text || result.outcome == Outcome::rejected ? escaped(result.message(), 200) : std::string();
     const auto write = notable ? &log::Logger::warn : &log::Logger::info;
-    (logger.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
-                                      {"command", command.name},
-                                      {"outcome", to_string(result.outcome)},
-                                      {"queue_ms", milliseconds(queue_time)},
-                                      {"duration_ms", milliseconds(run_time)},
-                                      {"bytes", result.size_bytes()},
-                                      {"detail", detail}});
+    (commands_log.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
+                                            {"command", command.name},
+                                            {"outcome", to_string(result.outcome)},
+                                            {"queue_ms", milliseconds(queue_time)},
+                                            {"duration_ms", milliseconds(run_time)},
+                                            {"bytes", result.size_bytes()},
+                                            {"detail", detail}});
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ Dispatcher::State::State(boost::asio::any_io_executor on, Clock& time, RandomSou
       stop_requested(executor, boost::asio::steady_timer::time_point::max()),
       no_slot_is_kept(executor, boost::asio::steady_timer::time_point::max()),
       group([](const std::exception_ptr& exception) {
-          logger.error("The run of a command broke", {{"reason", text_of(exception)}});
+          commands_log.error("The run of a command broke", {{"reason", what_of(exception)}});
       }) {}
 
 PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
@@ -255,8 +256,8 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
     }
     if (abandoned) co_return;
     if (!problem.empty()) {
-        logger.error("The journal did not take a command's outcome; it is kept in memory",
-                     {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});
+        commands_log.error("The journal did not take a command's outcome; it is kept in memory",
+                           {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});
     }
     const Stage stage = !ran ? Stage::queued : command->detached ? Stage::detached : Stage::active;
     observer.finished({command->message.command_sync_id, command->name, stage, outcome, queue_time, run_time});
@@ -267,8 +268,8 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
 void Dispatcher::State::defer(const PendingPtr& command) {
     give_up_place(*command);
     by_id.erase(command->message.command_sync_id);
-    logger.info("Command waits in the journal for the next start",
-                {{"command_sync_id", command->message.command_sync_id}});
+    commands_log.info("Command waits in the journal for the next start",
+                      {{"command_sync_id", command->message.command_sync_id}});
     observer.deferred(command->message.command_sync_id);
     command->complete({Outcome::interrupted, "waits in the journal for the next start", true});
 }

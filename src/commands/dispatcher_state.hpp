@@ -9,15 +9,13 @@
 #include <string>
 #include <unordered_map>
 
+#include "commands/log.hpp"
 #include "commands/pending_command.hpp"
 #include "commands/resolution.hpp"
-#include "jiro/base/log.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/commands/dispatcher.hpp"
 
 namespace jiro::commands {
-
-inline const log::Logger logger{"commands"};
 
 using PendingPtr = std::shared_ptr<PendingCommand>;
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 
 #include "commands/exec/exec_command.hpp"
+#include "commands/log.hpp"
 #include "commands/text.hpp"
-#include "jiro/base/log.hpp"
 #include "jiro/commands/command_registry.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
 namespace {
-
-constexpr log::Logger registry_logger{"commands"};
 
 std::string at(const ExecCommand& command) {
     return (command.source.empty() ? "" : command.source + ": ") + "Commands.Exec." + command.name;
@@ -64,7 +62,7 @@ Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& set
     }
     for (const auto& command : settings.exec) {
         if (!command.shell) continue;
-        registry_logger.warn("A command runs a shell script", {{"command", command.name}, {"defined", command.source}});
+        commands_log.warn("A command runs a shell script", {{"command", command.name}, {"defined", command.source}});
     }
     return CommandRegistry::make(std::move(handlers));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
@@ -10,14 +11,6 @@ namespace jiro::commands {
 namespace {
 
 constexpr std::size_t kLongestName = 64;
-
-char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-std::string lower_case(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), lower);
-    return result;
-}
 
 // Optimal string alignment distance: insertions, deletions, substitutions, swaps of neighbours.
 std::size_t distance(std::string_view left, std::string_view right) {
@@ -58,10 +51,6 @@ std::string escaped(std::string_view text, std::size_t limit) {
     }
     if (head.size() < text.size()) result += "...";
     return result;
-}
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept {
-    return std::ranges::equal(left, right, {}, lower, lower);
 }
 
 std::string_view trimmed(std::string_view text) noexcept {

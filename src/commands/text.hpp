@@ -8,12 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::commands {
 
 // Control characters become \n, \t, \x1b ...; for names and values inside messages.
 [[nodiscard]] std::string escaped(std::string_view text, std::size_t limit = 120);
 
-[[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
 [[nodiscard]] inline bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/system/errc.hpp>
 
+#include "config/log.hpp"
 #include "config/read_file.hpp"
 #include "config/values.hpp"
 
@@ -11,8 +12,6 @@ namespace jiro::config {
 namespace {
 
 namespace errc = boost::system::errc;
-
-inline const log::Logger logger{"config"};
 
 constexpr std::size_t kLargestCredential = 64 * 1024;
 
@@ -38,7 +37,7 @@ Result<Secret> read_secret(const std::string& configured, const Environment& env
         return bad_credential("credential " + expanded.path, "contains control characters or more than one line");
     }
     if (content->is_world_readable) {
-        logger.warn("A credential can be read by every user of this machine", {{"file", expanded.path}});
+        config_log.warn("A credential can be read by every user of this machine", {{"file", expanded.path}});
     }
     return secret;
 }

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "config/schema.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -14,8 +15,6 @@ using commands::ExecParameter;
 
 namespace {
 
-constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
-constexpr std::int64_t kMiB = 1024LL * 1024;
 constexpr std::int64_t kTiB = 1024LL * 1024 * kMiB;
 
 constexpr std::array<std::string_view, 7> kResults{"auto", "text", "json", "markdown", "html", "base64", "graph"};
@@ -312,11 +311,8 @@ ExecCommand read_command(const Member& member, const Context& context) {
     }
     const std::size_t before = context.problems.size();
     read_keys(exec_schema(), member.value, command, context);
-    const auto program = std::ranges::find(member.value.members, "program", [](const Member& m) {
-        std::string key = m.key;
-        std::ranges::transform(key, key.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        return key;
-    });
+    const auto program =
+        std::ranges::find(member.value.members, "program", [](const Member& m) { return lower_case(m.key); });
     const bool is_given = program != member.value.members.end();
     if (is_given && context.problems.size() != before) return command;  // it may be what is wrong already
     Context inner{context.problems, context.warnings, context.environment, context.path + ".Program"};

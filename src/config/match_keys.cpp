@@ -2,6 +2,7 @@
 
 #include "config/schema.hpp"
 #include "config/suggest.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -22,9 +23,9 @@ struct Walk {
     // The names that may stand in `section`, keys and sections.
     [[nodiscard]] std::vector<std::string_view> names_in(const std::string& section) const {
         std::vector<std::string_view> names;
-        const std::string start = section.empty() ? "" : lower(section) + '.';
+        const std::string start = section.empty() ? "" : lower_case(section) + '.';
         for (const std::string_view path : paths) {
-            if (!lower(path).starts_with(start)) continue;
+            if (!lower_case(path).starts_with(start)) continue;
             const auto rest = path.substr(start.size());
             const auto name = rest.substr(0, rest.find('.'));
             if (std::ranges::find(names, name) == names.end()) names.push_back(name);
@@ -36,9 +37,9 @@ struct Walk {
     [[nodiscard]] std::string hint(std::string_view name, const std::string& section) const {
         const auto here = names_in(section);
         if (auto text = did_you_mean(name, here); !text.empty()) return text;
-        const std::string ending = '.' + lower(name);
+        const std::string ending = '.' + lower_case(name);
         for (const std::string_view path : paths) {
-            if (('.' + lower(path)).ends_with(ending)) return ", did you mean '" + shown(path) + "'?";
+            if (('.' + lower_case(path)).ends_with(ending)) return ", did you mean '" + shown(path) + "'?";
         }
         std::string text = ", allowed here: ";
         for (const std::string_view allowed : here) text += (text.ends_with(": ") ? "" : ", ") + std::string(allowed);
@@ -47,7 +48,7 @@ struct Walk {
 
     void member(const Member& member, const std::string& section) {
         std::string path = section.empty() ? member.key : section + '.' + member.key;
-        const auto same = [&](std::string_view known) { return lower(known) == lower(path); };
+        const auto same = [&](std::string_view known) { return lower_case(known) == lower_case(path); };
         const auto key = std::ranges::find_if(paths, same);
         if (key != paths.end()) {
             const auto index = static_cast<std::size_t>(key - paths.begin());
@@ -56,13 +57,13 @@ struct Walk {
             return;
         }
         const auto inside = std::ranges::find_if(
-            paths, [&](std::string_view known) { return lower(known).starts_with(lower(path) + '.'); });
+            paths, [&](std::string_view known) { return lower_case(known).starts_with(lower_case(path) + '.'); });
         if (inside == paths.end()) {
             problems.add(member.place, shown(path), "unknown key" + hint(member.key, section));
             return;
         }
         path = std::string(inside->substr(0, path.size()));  // as it is written in the documentation
-        const auto [earlier, is_new] = sections.try_emplace(lower(path), member.place);
+        const auto [earlier, is_new] = sections.try_emplace(lower_case(path), member.place);
         if (!is_new) twice(member, shown(path), earlier->second);
         if (member.value.kind == Node::Kind::map) {
             members(member.value, path);

@@ -5,13 +5,11 @@
 #include <cctype>
 
 #include "config/suggest.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
 namespace {
-
-constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
-constexpr std::int64_t kMiB = 1024LL * 1024;
 
 constexpr std::array<std::string_view, 4> kHubSchemes{"http", "https", "ws", "wss"};
 constexpr std::array<std::string_view, 2> kWebSchemes{"http", "https"};
@@ -69,7 +67,7 @@ Key<Config> secret_key(std::string_view path, Access member, std::string_view de
 }
 
 bool is_secret_header(std::string_view name) {
-    const std::string word = lower(name);
+    const std::string word = lower_case(name);
     for (const std::string_view part :
          {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
         if (word.find(part) != std::string::npos) return true;
@@ -86,7 +84,7 @@ std::string header_problem(const std::string& name, const std::string& value) {
         return std::isalnum(static_cast<unsigned char>(c)) != 0 || kToken.find(c) != std::string_view::npos;
     };
     if (name.empty() || !std::ranges::all_of(name, is_token)) return "is not the name of an HTTP header";
-    const std::string word = lower(name);
+    const std::string word = lower_case(name);
     if (std::ranges::find(kOwn, word) != kOwn.end() || word.starts_with("sec-websocket-")) {
         return "is set by the client itself";
     }

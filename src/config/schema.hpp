@@ -1,12 +1,16 @@
 #pragma once
 // The table of all keys. Each key stands in it exactly once.
 
+#include <cstdint>
 #include <map>
 #include <span>
 
 #include "config/key.hpp"
 
 namespace jiro::config {
+
+inline constexpr std::int64_t kDayMs = 24LL * 60 * 60 * 1000;
+inline constexpr std::int64_t kMiB = 1024LL * 1024;
 
 [[nodiscard]] std::span<const Key<Config>> schema();
 

@@ -4,6 +4,8 @@
 #include <cctype>
 #include <vector>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::config {
 
 namespace {
@@ -31,19 +33,13 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
-}
-
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known) {
     if (word.empty() || word.size() > kLongestWord) return std::nullopt;
-    const std::string wanted = lower(word);
+    const std::string wanted = lower_case(word);
     std::optional<std::string_view> best;
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (const std::string_view candidate : known) {
-        const std::size_t found = distance(wanted, lower(candidate));
+        const std::size_t found = distance(wanted, lower_case(candidate));
         if (found >= best_distance) continue;
         best = candidate;
         best_distance = found;

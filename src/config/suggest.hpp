@@ -8,8 +8,6 @@
 
 namespace jiro::config {
 
-[[nodiscard]] std::string lower(std::string_view text);
-
 // nullopt when nothing is near enough to be what was meant. Case does not count.
 [[nodiscard]] std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
 

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config/suggest.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -66,7 +67,7 @@ std::optional<bool> read_flag(const Node& node, const Context& context) {
     static constexpr std::array<std::string_view, 3> kTrue{"true", "yes", "on"};
     static constexpr std::array<std::string_view, 3> kFalse{"false", "no", "off"};
     if (is_plain_scalar(node)) {
-        const std::string word = lower(node.text);
+        const std::string word = lower_case(node.text);
         if (std::ranges::find(kTrue, word) != kTrue.end()) return true;
         if (std::ranges::find(kFalse, word) != kFalse.end()) return false;
     }
@@ -83,7 +84,8 @@ std::optional<std::string> read_text(const Node& node, const Context& context) {
 std::optional<std::size_t> read_choice(const Node& node, std::span<const std::string_view> choices,
                                        const Context& context) {
     if (node.kind == Node::Kind::scalar) {
-        const auto found = std::ranges::find(choices, lower(node.text), lower);
+        const auto found = std::ranges::find(choices, lower_case(node.text),
+                                             [](std::string_view choice) { return lower_case(choice); });
         if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
     }
     const std::string hint = node.kind == Node::Kind::scalar ? did_you_mean(node.text, choices) : std::string();
@@ -198,7 +200,7 @@ std::string yaml_text(std::string_view text) {
     static constexpr std::array<std::string_view, 9> kWords{"null", "true", "false", "yes", "no", "on", "y", "n", "~"};
     const bool is_plain = !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos &&
                           text.find_first_of("-:@.+") != 0 && !text.ends_with(':') &&
-                          std::ranges::find(kWords, lower(text)) == kWords.end();
+                          std::ranges::find(kWords, lower_case(text)) == kWords.end();
     if (is_plain) return std::string(text);
     static constexpr std::string_view kHex = "0123456789abcdef";
     std::string quoted = "\"";

@@ -11,6 +11,7 @@
 #include "daemon/events.hpp"
 #include "daemon/intake.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/log.hpp"
 #include "daemon/outbox_routes.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/replaceable_sender.hpp"
@@ -20,7 +21,6 @@
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
-#include "jiro/base/log.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
@@ -34,8 +34,6 @@ using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr log::Logger logger{"daemon"};
 
 constexpr auto kDrainLimit = 60s;  // for what runs when the daemon is told to stop
 constexpr auto kDeliverLimitOnDisk =
@@ -185,20 +183,21 @@ void Application::run() {
 }
 
 Task<> Application::Parts::run() {
-    logger.info("Starting", {{"version", kVersion},
-                             {"config", config.source.string()},
-                             {"hub", redacted_hub_url(config)},
-                             {"outbox", outbox_file.string()},
-                             {"redo_log", config.delivery.outbox.redo_log.string()}});
-    for (const auto& warning : config.warnings) logger.warn(warning.text);
+    daemon_log.info("Starting", {{"version", kVersion},
+                                 {"config", config.source.string()},
+                                 {"hub", redacted_hub_url(config)},
+                                 {"outbox", outbox_file.string()},
+                                 {"redo_log", config.delivery.outbox.redo_log.string()}});
+    for (const auto& warning : config.warnings) daemon_log.warn(warning.text);
     if (!config.websocket.hub_url) {
-        logger.with_event(event::kNotConfigured)
+        daemon_log.with_event(event::kNotConfigured)
             .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
                   {{"config", config.source.string()}});
     }
     if (const auto recovered = co_await recover(); !recovered) {
         is_recovered = false;
-        logger.error("The outbox could not be recovered; starting degraded", {{"reason", recovered.error().message}});
+        daemon_log.error("The outbox could not be recovered; starting degraded",
+                         {{"reason", recovered.error().message}});
     }
     listen();
     notifier.ready();
@@ -206,7 +205,7 @@ Task<> Application::Parts::run() {
     auto serving = serve();
     auto stopping = stop_on_signal();
     co_await race(std::move(serving), std::move(stopping));
-    logger.info("Stopped");
+    daemon_log.info("Stopped");
 }
 
 // What an operator may do, on the Unix sockets only.
@@ -218,12 +217,13 @@ monitor::Routes Application::Parts::routes() {
 
 void Application::Parts::listen() {
     if (const auto listening = status_server.listen(); !listening) {
-        logger.error("The status endpoint is not available; the daemon goes on without it",
-                     {{"reason", listening.error().message}});
+        daemon_log.error("The status endpoint is not available; the daemon goes on without it",
+                         {{"reason", listening.error().message}});
     }
     if (const auto listening = control_server.listen(); !listening) {
-        logger.error("The control socket is not available: `jiro-client reload` and `outbox` will not find the daemon",
-                     {{"reason", listening.error().message}});
+        daemon_log.error(
+            "The control socket is not available: `jiro-client reload` and `outbox` will not find the daemon",
+            {{"reason", listening.error().message}});
     }
 }
 
@@ -232,16 +232,16 @@ Task<Result<>> Application::Parts::recover() {
     auto recovered = co_await outbox->recover(make_lost_outcome);
     if (!recovered) co_return recovered.error();
     for (const auto& problem : recovered->problems) {
-        logger.with_event(event::kRowSetAside)
+        daemon_log.with_event(event::kRowSetAside)
             .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
     }
     for (const auto& id : recovered->interrupted) {
-        logger.with_event(event::kInterrupted)
+        daemon_log.with_event(event::kInterrupted)
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
                   {{"command_sync_id", id}});
     }
     for (const auto& id : recovered->timed_out) {
-        logger.warn("A command's time limit passed while the daemon was not running", {{"command_sync_id", id}});
+        daemon_log.warn("A command's time limit passed while the daemon was not running", {{"command_sync_id", id}});
     }
     for (auto& command : recovered->to_run) {
         auto message = from_payload(command.receipt.payload);
@@ -249,8 +249,8 @@ Task<Result<>> Application::Parts::recover() {
             dispatcher.recover(std::move(*message), command.receipt.received_at);
             continue;
         }
-        logger.error("A command of the outbox cannot be read; it is reported as interrupted",
-                     {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
+        daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
+                         {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
         auto lost = make_lost_outcome(command.receipt, delivery::OutcomeKind::interrupted);
         static_cast<void>(co_await outbox->finished(command.receipt.id, delivery::OutcomeKind::interrupted,
                                                     std::move(lost), delivery::Hold::no));
@@ -266,7 +266,7 @@ Task<> Application::Parts::recover_late() {
         const auto recovered = co_await recover();
         is_recovered = recovered.has_value();
     }
-    logger.info("The outbox has been recovered");
+    daemon_log.info("The outbox has been recovered");
     courier.notify();
 }
 
@@ -297,7 +297,7 @@ Task<> Application::Parts::feed_watchdog() {
 
 Task<> Application::Parts::stop_on_signal() {
     co_await shutdown.wait();
-    logger.info("Stopping: finishing what is in hand; a second signal stops at once");
+    daemon_log.info("Stopping: finishing what is in hand; a second signal stops at once");
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.complaint());  // not at the next turn: now
@@ -308,7 +308,7 @@ Task<> Application::Parts::stop_on_signal() {
     auto second_signal = shutdown.wait();
     const auto first_to_end = co_await race(std::move(finishing), std::move(second_signal));
     if (first_to_end == 1) {
-        logger.warn("Second signal: stopping at once");
+        daemon_log.warn("Second signal: stopping at once");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);
     }
@@ -320,13 +320,13 @@ std::chrono::seconds Application::Parts::deliver_limit() const {
 
 Task<> Application::Parts::finish_what_is_in_hand() {
     if (!co_await dispatcher.drain(clock.now() + kDrainLimit)) {
-        logger.warn("Commands still run after the time limit for stopping; they are cancelled");
+        daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);
     }
     const auto give_up_at = clock.now() + deliver_limit();  // named: g++ 12 breaks the frame with it in the condition
     if (!co_await courier.drain(give_up_at)) {
-        logger.with_event(event::kLeftUndelivered)
+        daemon_log.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered",
                   {{"count", outbox->figures().pending},
                    {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});

@@ -1,16 +1,13 @@
 #include "daemon/intake.hpp"
+#include "daemon/log.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 #include <nlohmann/json.hpp>
 
-#include "jiro/base/log.hpp"
-
 namespace jiro::daemon {
 
 namespace {
-
-constexpr log::Logger logger{"intake"};
 
 // The result that hubs which wait for an answer expect.
 nlohmann::json answer(const std::string& command_sync_id, bool is_success, const std::string& message) {
@@ -40,7 +37,7 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
     auto parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
     if (!parsed.answerable()) {
         observer_.rejected(commands::Rejection::malformed);
-        logger.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
+        intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         co_return *parsed.error;
     }
     const bool hub_waits = invocation.invocation_id.has_value();

@@ -9,14 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "jiro/base/log.hpp"
+#include "daemon/log.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::daemon {
 
 namespace {
-
-constexpr log::Logger logger{"outbox"};
 
 namespace urls = boost::urls;
 using nlohmann::json;
@@ -74,7 +72,7 @@ bool read_number(const std::string& text, auto& number) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
-Task<monitor::RouteReply> list(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
     delivery::ListPage page;
     if (const auto name = parameter(query, "state"); !name.empty()) {
@@ -96,7 +94,7 @@ Task<monitor::RouteReply> list(delivery::Outbox& outbox, monitor::RouteRequest r
     co_return reply(200, body);
 }
 
-Task<monitor::RouteReply> show(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
     const auto id = parameter(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto row = co_await outbox.show(id);
@@ -107,8 +105,8 @@ Task<monitor::RouteReply> show(delivery::Outbox& outbox, monitor::RouteRequest r
     co_return reply(200, body);
 }
 
-Task<monitor::RouteReply> retry(delivery::Outbox& outbox, std::function<void()> changed,
-                                monitor::RouteRequest request) {
+Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<void()> changed,
+                                      monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
     const auto id = parameter(query, "id");
     const bool all_dead = parameter(query, "dead") == "all";
@@ -118,22 +116,22 @@ Task<monitor::RouteReply> retry(delivery::Outbox& outbox, std::function<void()> 
         auto retried = co_await outbox.retry_all_dead();
         if (!retried) co_return failure(retried.error());
         count = *retried;
-        logger.info("An operator asked for all dead letters to be sent again", {{"count", count}});
+        outbox_log.info("An operator asked for all dead letters to be sent again", {{"count", count}});
     } else {
         auto retried = co_await outbox.retry(id);
         if (!retried) co_return failure(retried.error());
-        logger.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
+        outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }
     changed();
     co_return reply(200, {{"retried", count}});
 }
 
-Task<monitor::RouteReply> drop(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
     const auto id = parameter(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto dropped = co_await outbox.drop(id);
     if (!dropped) co_return failure(dropped.error());
-    logger.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
+    outbox_log.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
     co_return reply(200, {{"dropped", 1}});
 }
 
@@ -147,13 +145,15 @@ std::string percent_decode(std::string_view text) {
 
 monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> changed) {
     return {
-        {"GET /outbox", [&outbox](monitor::RouteRequest request) { return list(outbox, std::move(request)); }},
-        {"GET /outbox/show", [&outbox](monitor::RouteRequest request) { return show(outbox, std::move(request)); }},
+        {"GET /outbox", [&outbox](monitor::RouteRequest request) { return list_route(outbox, std::move(request)); }},
+        {"GET /outbox/show",
+         [&outbox](monitor::RouteRequest request) { return show_route(outbox, std::move(request)); }},
         {"POST /outbox/retry",
          [&outbox, changed = std::move(changed)](monitor::RouteRequest request) {
-             return retry(outbox, changed, std::move(request));
+             return retry_route(outbox, changed, std::move(request));
          }},
-        {"POST /outbox/drop", [&outbox](monitor::RouteRequest request) { return drop(outbox, std::move(request)); }},
+        {"POST /outbox/drop",
+         [&outbox](monitor::RouteRequest request) { return drop_route(outbox, std::move(request)); }},
     };
 }
 

@@ -1,4 +1,5 @@
 #include "daemon/process_hardening.hpp"
+#include "daemon/log.hpp"
 
 #include <malloc.h>
 #include <signal.h>
@@ -7,20 +8,17 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "jiro/base/log.hpp"
-
 namespace jiro::daemon {
 
 namespace {
-
-constexpr log::Logger logger{"daemon"};
 
 // gRPC's tracing prints metadata, credentials included, to standard error: it must not be switched on from outside.
 void disarm_grpc_tracing() {
     for (const char* name : {"GRPC_TRACE", "GRPC_VERBOSITY"}) {
         if (getenv(name) == nullptr) continue;  // NOLINT(concurrency-mt-unsafe): before any thread starts
         unsetenv(name);                         // NOLINT(concurrency-mt-unsafe)
-        logger.warn("Ignored a gRPC tracing variable, since its output would hold credentials", {{"variable", name}});
+        daemon_log.warn("Ignored a gRPC tracing variable, since its output would hold credentials",
+                        {{"variable", name}});
     }
     // Its own lines about a bad server hold what that server sent, unescaped; the reason is in our log anyway.
     setenv("GRPC_VERBOSITY", "NONE", 1);  // NOLINT(concurrency-mt-unsafe)

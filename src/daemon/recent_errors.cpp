@@ -16,7 +16,7 @@ std::string rfc3339(WallTime time) {
     return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-std::string cut(std::string_view message) {
+std::string cut_to_longest(std::string_view message) {
     if (message.size() <= RecentErrors::kLongest) return std::string(message);
     return std::string(message.substr(0, RecentErrors::kLongest)) + "...";
 }
@@ -24,7 +24,7 @@ std::string cut(std::string_view message) {
 }  // namespace
 
 void RecentErrors::note(std::string_view component, std::string_view message) {
-    Entry entry{std::string(component), cut(message), clock_.wall_now()};
+    Entry entry{std::string(component), cut_to_longest(message), clock_.wall_now()};
     const auto same = std::ranges::find_if(entries_, [&](const Entry& other) {
         return other.component == entry.component && other.message == entry.message;
     });

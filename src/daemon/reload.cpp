@@ -3,21 +3,10 @@
 #include <csignal>
 
 #include "daemon/events.hpp"
-#include "jiro/base/log.hpp"
+#include "daemon/log.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
-
-namespace {
-
-constexpr log::Logger logger{"reload"};
-
-std::string joined(const std::vector<std::string>& items) {
-    std::string text;
-    for (const auto& item : items) text += text.empty() ? item : ", " + item;
-    return text;
-}
-
-}  // namespace
 
 Reloader::Reloader(const boost::asio::any_io_executor& executor, config::Config current,
                    config::Environment environment, const Clock& clock, ServiceNotifier& notifier, Apply apply)
@@ -42,14 +31,15 @@ ReloadReport Reloader::reload() {
     last_at_ = clock_.wall_now();
     complaint_ = report.accepted() ? "" : "; last reload refused: " + report.errors.front();
     if (report.accepted()) {
-        logger.info("Configuration reloaded", {{"changed", joined(report.in_force)}});
+        reload_log.info("Configuration reloaded", {{"changed", join_with_commas(report.in_force)}});
         if (!report.want_restart.empty()) {
-            logger.with_event(event::kWantsRestart)
-                .warn("Some changed keys wait for a restart of the daemon", {{"keys", joined(report.want_restart)}});
+            reload_log.with_event(event::kWantsRestart)
+                .warn("Some changed keys wait for a restart of the daemon",
+                      {{"keys", join_with_commas(report.want_restart)}});
         }
     } else {
         for (const auto& error : report.errors)
-            logger.with_event(event::kReloadRefused)
+            reload_log.with_event(event::kReloadRefused)
                 .error("Reload refused; the old configuration stays", {{"reason", error}});
     }
     notifier_.ready();
@@ -77,7 +67,7 @@ ReloadReport Reloader::try_reload() {
     for (const auto& change : changes) {
         (change.effect == config::Effect::restart ? report.want_restart : report.in_force).push_back(change.key_path);
     }
-    for (const auto& warning : loaded.config->warnings) logger.warn(warning.text);
+    for (const auto& warning : loaded.config->warnings) reload_log.warn(warning.text);
     current_ = std::move(*loaded.config);
     return report;
 }

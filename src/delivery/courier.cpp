@@ -5,7 +5,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "delivery/courier_impl.hpp"
-#include "jiro/base/log.hpp"
+#include "delivery/log.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -14,8 +14,6 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
-
-inline const log::Logger logger{"courier"};
 
 constexpr std::size_t kMaxInHand = 1024;  // results held in memory; more wait in the outbox
 constexpr std::size_t kMaxBytesInHand = 16 * 1024 * 1024;
@@ -201,8 +199,8 @@ Task<> Courier::Impl::keep_house() {
     const auto expired = co_await outbox_.expire(clock_.wall_now() - rules_.max_age, kFetch);
     if (!expired) co_return;
     for (const auto& id : *expired) {
-        logger.error("Result undeliverable: kept as a dead letter",
-                     {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
+        courier_log.error("Result undeliverable: kept as a dead letter",
+                          {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
     }
     change_figures([&](CourierFigures& figures) { figures.dead_letters += expired->size(); });
     if (expired->size() == kFetch) next_house_keeping_ = now + 100ms;
@@ -228,7 +226,7 @@ Task<Result<>> Courier::Impl::finish(Outcome outcome) {
     const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, hold);
     if (!stored && stored.error().code == errc::wrong_state) {
         // It has an outcome already: that one counts.
-        logger.warn("A second outcome for the same command was ignored", {{"command_sync_id", parcel.row.id}});
+        courier_log.warn("A second outcome for the same command was ignored", {{"command_sync_id", parcel.row.id}});
     } else if (!stored) {
         keep_unsaved(std::move(parcel));
     } else if (hold == Hold::yes) {
@@ -247,12 +245,12 @@ void Courier::Impl::take(Parcel parcel) {
 
 void Courier::Impl::keep_unsaved(Parcel parcel) {
     if (!has_room()) {
-        logger.error("Result lost: it could be neither stored nor kept in memory",
-                     {{"command_sync_id", parcel.row.id}});
+        courier_log.error("Result lost: it could be neither stored nor kept in memory",
+                          {{"command_sync_id", parcel.row.id}});
         change_figures([](CourierFigures& figures) { ++figures.discarded; });
         return;
     }
-    logger.warn("A result could not be stored and is kept in memory until it is sent");
+    courier_log.warn("A result could not be stored and is kept in memory until it is sent");
     parcel.is_stored = false;
     ++unsaved_;
     if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;

@@ -4,15 +4,13 @@
 
 #include "delivery/courier_impl.hpp"
 #include "delivery/failpoint.hpp"
-#include "jiro/base/log.hpp"
+#include "delivery/log.hpp"
 
 namespace jiro::delivery {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-inline const log::Logger logger{"courier"};
 
 // So often may the same result be the failing probe; then another one has a try.
 constexpr int kProbesOfOneResult = 3;
@@ -109,18 +107,18 @@ Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
         figures.unsaved = unsaved_;
         figures.in_flight = in_flight_ - 1;
     });
-    logger.info("Result delivered", {{"command_sync_id", row.id},
-                                     {"outcome", to_string(row.kind)},
-                                     {"attempt", row.attempts + 1},
-                                     {"grpc_status", to_string(code)},
-                                     {"latency_ms", milliseconds(delivery.latency)}});
+    courier_log.info("Result delivered", {{"command_sync_id", row.id},
+                                          {"outcome", to_string(row.kind)},
+                                          {"attempt", row.attempts + 1},
+                                          {"grpc_status", to_string(code)},
+                                          {"latency_ms", milliseconds(delivery.latency)}});
     const auto was = gate_.state();
     const bool has_opened = gate_.succeeded();
     update_channel_figures();
     if (observer_.delivered) observer_.delivered(delivery);
     if (!has_opened) co_return;
-    logger.info("The server takes results again",
-                {{"was", to_string(was)}, {"undelivered", outbox_.figures().pending}});
+    courier_log.info("The server takes results again",
+                     {{"was", to_string(was)}, {"undelivered", outbox_.figures().pending}});
     probes_of_it_ = 0;
     wants_hasten_ = true;
     has_backlog();
@@ -128,16 +126,16 @@ Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
 
 Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
     change_figures([](CourierFigures& figures) { ++figures.dead_letters; });
-    logger.error("Result undeliverable: kept as a dead letter",
-                 {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+    courier_log.error("Result undeliverable: kept as a dead letter",
+                      {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
     if (!parcel.is_stored) {
         --unsaved_;
         co_return;
     }
     const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
     if (kept) co_return;
-    logger.error("The dead letter could not be recorded, it will be tried again",
-                 {{"command_sync_id", parcel.row.id}, {"error", kept.error().message}});
+    courier_log.error("The dead letter could not be recorded, it will be tried again",
+                      {{"command_sync_id", parcel.row.id}, {"error", kept.error().message}});
     outbox_.released({parcel.row.id});
     next_due_ = std::min(next_due_, clock_.now() + 1min);
 }
@@ -156,7 +154,7 @@ Task<> Courier::Impl::cut_and_resend(Parcel parcel) {
         }
     }
     if (shorter) {
-        logger.warn(
+        courier_log.warn(
             "Result too big for the server: its text was cut",
             {{"command_sync_id", parcel.row.id}, {"bytes", parcel.row.message->size()}, {"left", (*shorter)->size()}});
         parcel.row.message = std::move(*shorter);
@@ -208,31 +206,32 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
     const auto was = gate_.state();
     const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
                                           decision.reason, answer.retry_after.value_or(0ms));
-    if (logger.enabled(log::Level::debug)) {
-        logger.debug("Attempt failed", {{"command_sync_id", parcel.row.id},
-                                        {"attempt", parcel.row.attempts + 1},
-                                        {"grpc_status", to_string(answer.code)},
-                                        {"reason", decision.reason}});
+    if (courier_log.enabled(log::Level::debug)) {
+        courier_log.debug("Attempt failed", {{"command_sync_id", parcel.row.id},
+                                             {"attempt", parcel.row.attempts + 1},
+                                             {"grpc_status", to_string(answer.code)},
+                                             {"reason", decision.reason}});
     }
     if (!has_changed) {
         if (was == ChannelState::open) {
-            logger.warn("Result not delivered, trying again", {{"command_sync_id", parcel.row.id},
-                                                               {"attempt", parcel.row.attempts + 1},
-                                                               {"grpc_status", to_string(answer.code)},
-                                                               {"reason", decision.reason}});
+            courier_log.warn("Result not delivered, trying again", {{"command_sync_id", parcel.row.id},
+                                                                    {"attempt", parcel.row.attempts + 1},
+                                                                    {"grpc_status", to_string(answer.code)},
+                                                                    {"reason", decision.reason}});
         }
         return;
     }
     const auto wait = milliseconds(gate_.next_probe() - clock_.now());
     if (gate_.state() == ChannelState::parked) {
-        logger.error("The server refuses our results: delivery is parked, nothing is lost",
-                     {{"grpc_status", to_string(answer.code)},
-                      {"reason", decision.reason},
-                      {"advice", advice(answer.code)},
-                      {"next_attempt_ms", wait}});
+        courier_log.error("The server refuses our results: delivery is parked, nothing is lost",
+                          {{"grpc_status", to_string(answer.code)},
+                           {"reason", decision.reason},
+                           {"advice", advice(answer.code)},
+                           {"next_attempt_ms", wait}});
     } else {
-        logger.warn("The server takes no results: trying one at a time",
-                    {{"grpc_status", to_string(answer.code)}, {"reason", decision.reason}, {"next_attempt_ms", wait}});
+        courier_log.warn(
+            "The server takes no results: trying one at a time",
+            {{"grpc_status", to_string(answer.code)}, {"reason", decision.reason}, {"next_attempt_ms", wait}});
     }
 }
 

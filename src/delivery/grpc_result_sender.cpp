@@ -14,8 +14,8 @@
 
 #include "delivery/grpc_calls.hpp"
 #include "delivery/grpc_channel.hpp"
+#include "delivery/log.hpp"
 #include "delivery/retry_info.hpp"
-#include "jiro/base/log.hpp"
 #include "jiro_hub.pb.h"
 
 namespace jiro::delivery {
@@ -24,8 +24,6 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-
-inline const log::Logger logger{"grpc"};
 
 constexpr const char* kMethod = "/JiroHubProto.JiroHubProto/SendCommandResult";
 constexpr std::size_t kMaxIdMetadata = 512;      // all metadata of a call should stay below 8 KiB
@@ -190,8 +188,8 @@ class GrpcResultSender final : public ResultSender {
         if (has_credentials && !settings_.server_url->is_tls() && !settings_.server_url->is_loopback() &&
             !has_warned_) {
             has_warned_ = true;
-            logger.warn("Credentials and results travel unencrypted: Grpc.ServerUrl is http://",
-                        {{"server", settings_.server_url->redacted()}});
+            grpc_log.warn("Credentials and results travel unencrypted: Grpc.ServerUrl is http://",
+                          {{"server", settings_.server_url->redacted()}});
         }
         if (!credentials->access_token.empty()) {
             context.AddMetadata("authorization", "Bearer " + credentials->access_token.reveal());
@@ -221,7 +219,7 @@ class GrpcResultSender final : public ResultSender {
         const bool is_silent = code == StatusCode::unavailable || code == StatusCode::deadline_exceeded;
         silent_in_a_row_ = is_silent ? silent_in_a_row_ + 1 : 0;
         if (silent_in_a_row_ < kFailuresToReconnect) return;
-        logger.debug("Making a new gRPC channel", {{"failures", silent_in_a_row_}});
+        grpc_log.debug("Making a new gRPC channel", {{"failures", silent_in_a_row_}});
         reset();
     }
 

@@ -11,7 +11,7 @@
 
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
-#include "jiro/base/log.hpp"
+#include "delivery/log.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -19,7 +19,6 @@ namespace jiro::delivery {
 namespace {
 
 namespace fs = std::filesystem;
-inline const log::Logger logger{"outbox"};
 
 constexpr std::uint64_t kFewInodes = 8;
 constexpr auto kRebuilding = ".rebuilding";

@@ -1,15 +1,13 @@
 // What an operator does by hand, and the take-over of a damaged file.
 #include <algorithm>
 
+#include "delivery/log.hpp"
 #include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
-#include "jiro/base/log.hpp"
 
 namespace jiro::delivery {
 
 namespace {
-
-inline const log::Logger logger{"outbox"};
 
 #define JIRO_SUMMARY_COLUMNS                                                 \
     "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
@@ -154,7 +152,7 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
         }
     } catch (const StorageError& failure) {
         if (failure.code == errc::storage_full) throw;
-        logger.error("The damaged outbox cannot be read any further", {{"error", failure.what()}, {"rows", taken}});
+        outbox_log.error("The damaged outbox cannot be read any further", {{"error", failure.what()}, {"rows", taken}});
     }
     count_rows();
     return taken;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "jiro/base/backoff.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::delivery {
 
@@ -61,8 +62,7 @@ std::string describe(const SendResult& answer) {
 }
 
 bool says_too_big(const SendResult& answer) {
-    std::string text = answer.message;
-    std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string text = lower_case(answer.message);
     return std::ranges::any_of(std::array{"larger than max", "too large", "too big", "message size", "exceeds"},
                                [&](const char* words) { return text.find(words) != std::string::npos; });
 }

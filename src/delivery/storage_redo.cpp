@@ -1,14 +1,12 @@
 // The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there,
 // and it is removed at a stop in good order.
 #include "delivery/failpoint.hpp"
+#include "delivery/log.hpp"
 #include "delivery/storage_thread.hpp"
-#include "jiro/base/log.hpp"
 
 namespace jiro::delivery {
 
 namespace {
-
-inline const log::Logger logger{"outbox"};
 
 constexpr std::size_t kTaughtAtOnce = 5'000;
 
@@ -93,7 +91,7 @@ Result<> StorageThread::redo_left_log(std::int64_t known) {
     (*log)->forget((*log)->end());
     note_redo_log(nullptr);
     (*log)->remove();
-    logger.debug("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
+    outbox_log.debug("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
     return {};
 }
 
@@ -106,8 +104,8 @@ Result<> StorageThread::open_configured_redo_log(std::int64_t known) {
         if (log) {
             owned_redo_log_ = std::move(*log);
         } else if (log.error().code == errc::redo_log) {
-            logger.warn("No redo log: each step of a command waits for the database",
-                        {{"reason", log.error().message}});
+            outbox_log.warn("No redo log: each step of a command waits for the database",
+                            {{"reason", log.error().message}});
         } else {
             return log.error();
         }
@@ -130,7 +128,7 @@ void StorageThread::use_redo_log() {
     const auto known = store_->redo_log_id();
     const auto id = owned_redo_log_ ? owned_redo_log_->id() : 0;
     if (known != 0 && known != id) {
-        logger.warn(
+        outbox_log.warn(
             "The redo log of the previous process is gone: unless the machine was restarted, its last steps are lost",
             {{"configured", settings_.redo_log.string()}});
     }
@@ -139,7 +137,7 @@ void StorageThread::use_redo_log() {
     if (!owned_redo_log_) return;
     own_changes_begin_ = owned_redo_log_->end();
     const auto left = own_changes_begin_ - owned_redo_log_->start();
-    logger.debug("The redo log is open", {{"path", owned_redo_log_->path().string()}, {"bytes_to_redo", left}});
+    outbox_log.debug("The redo log is open", {{"path", owned_redo_log_->path().string()}, {"bytes_to_redo", left}});
     if (wants_redo_log_) redo_log_ = owned_redo_log_.get();
 }
 

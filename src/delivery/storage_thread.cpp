@@ -7,16 +7,14 @@
 #include <utility>
 
 #include "delivery/failpoint.hpp"
+#include "delivery/log.hpp"
 #include "delivery/resume_all.hpp"
-#include "jiro/base/log.hpp"
 
 namespace jiro::delivery {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-inline const log::Logger logger{"outbox"};
 
 constexpr auto kLaziness = 20ms;
 constexpr auto kRedoLaziness = 50ms;  // what is in the redo log is safe: the more come together, the less each costs
@@ -100,7 +98,7 @@ void StorageThread::serve() {
     if (catch_up()) {
         stop_redo_log();
     } else {
-        logger.error(
+        outbox_log.error(
             "The outbox takes nothing: the latest steps of commands stay in the redo log. Do not reboot before "
             "the daemon has run again",
             {{"redo_log", owned_redo_log_->path().string()}});
@@ -219,7 +217,7 @@ bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
 void StorageThread::tend() {
     const auto now = std::chrono::steady_clock::now();
     if (!store_ && now >= next_open_) {
-        if (open_store()) logger.info("The outbox is open again");
+        if (open_store()) outbox_log.info("The outbox is open again");
     }
     if (!store_) return;
     if (now >= next_look_) {
@@ -230,7 +228,7 @@ void StorageThread::tend() {
         if (is_full_ && !files_.lacks_space(std::max<std::uint64_t>(2 * ballast, 64 * 1024)) &&
             store_->has_free_pages() && files_.make_ballast()) {
             is_full_ = false;
-            logger.info("There is room for the outbox again: commands are taken");
+            outbox_log.info("There is room for the outbox again: commands are taken");
         } else if (!is_full_ && !is_low_ && !files_.has_ballast()) {
             files_.make_ballast();
         }

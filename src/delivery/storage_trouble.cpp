@@ -1,15 +1,13 @@
 // What the storage thread does when the file cannot be opened, is damaged, or the disk is full.
 #include "delivery/failpoint.hpp"
+#include "delivery/log.hpp"
 #include "delivery/storage_thread.hpp"
-#include "jiro/base/log.hpp"
 
 namespace jiro::delivery {
 
 using namespace std::chrono_literals;
 
 namespace {
-
-inline const log::Logger logger{"outbox"};
 
 constexpr auto kOpenAgain = 5s;
 constexpr auto kRebuildAgain = 60s;
@@ -25,8 +23,8 @@ Result<> StorageThread::open_store() {
     const auto fail = [this](const Error& error) -> Result<> {
         ++storage_errors_;
         if (!closed_because_ || closed_because_->message != error.message) {
-            logger.error("The outbox cannot be opened: no command is taken until it can",
-                         {{"path", settings_.path.string()}, {"error", error.message}});
+            outbox_log.error("The outbox cannot be opened: no command is taken until it can",
+                             {{"path", settings_.path.string()}, {"error", error.message}});
         }
         closed_because_ = error;
         return error;
@@ -62,7 +60,7 @@ Result<> StorageThread::open_store() {
     }
     closed_because_.reset();
     if (!files_.make_ballast()) {
-        logger.warn("No room for the outbox's ballast", {{"path", settings_.path.string()}});
+        outbox_log.warn("No room for the outbox's ballast", {{"path", settings_.path.string()}});
     }
     return {};
 }
@@ -80,7 +78,7 @@ void StorageThread::recover_from(errc code, const std::string& what) {
     // After a failed write or sync nobody knows what is on the disk: believe only what a new handle reads, and only
     // after it has been written again. The system may have dropped what it could not flush, and a second flush says
     // nothing.
-    logger.error("The outbox failed and is opened anew", {{"error", what}});
+    outbox_log.error("The outbox failed and is opened anew", {{"error", what}});
     store_.reset();
     must_settle_ = true;
     (void)open_store();
@@ -88,8 +86,8 @@ void StorageThread::recover_from(errc code, const std::string& what) {
 
 void StorageThread::note_full(const std::string& what) {
     if (!is_full_) {
-        logger.error("No space left for the outbox: new commands are refused until there is",
-                     {{"path", settings_.path.string()}, {"error", what}});
+        outbox_log.error("No space left for the outbox: new commands are refused until there is",
+                         {{"path", settings_.path.string()}, {"error", what}});
     }
     is_full_ = true;
     next_look_ = std::chrono::steady_clock::now() + kOpenAgain / 5;
@@ -115,15 +113,15 @@ void StorageThread::rebuild(const std::string& what) {
         closed_because_.reset();
         lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
-        logger.error("The outbox is damaged: moved aside, what can be read was taken over",
-                     {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
+        outbox_log.error("The outbox is damaged: moved aside, what can be read was taken over",
+                         {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
     } catch (const StorageError& error) {
         store_.reset();
         if (error.code == errc::storage_full) files_.drop_ballast();
         closed_because_ = Error(error.code, error.what());
         next_rebuild_ = {};
-        logger.error("The outbox is damaged and could not be made anew: tried again",
-                     {{"error", error.what()}, {"damage", what}});
+        outbox_log.error("The outbox is damaged and could not be made anew: tried again",
+                         {{"error", error.what()}, {"damage", what}});
     }
 }
 

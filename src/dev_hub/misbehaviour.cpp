@@ -37,7 +37,7 @@ const std::map<std::string_view, What> kWhats{
     {"grpc-reply-lost", What::grpc_reply_lost},
 };
 
-Error bad(std::string text) { return Error(errc::bad_misbehaviour, std::move(text)); }
+Error bad_misbehaviour(std::string text) { return Error(errc::bad_misbehaviour, std::move(text)); }
 
 template <typename Number>
 bool read_number(std::string_view text, Number& out) {
@@ -50,7 +50,8 @@ Result<> read_operand(Misbehaviour& out, std::string_view word) {
     switch (out.what) {
         case What::bad_frame:
             if (!make_bad_frame(word)) {
-                return bad("'" + std::string(word) + "' is not a kind of bad frame: " + std::string(bad_frame_kinds()));
+                return bad_misbehaviour("'" + std::string(word) +
+                                        "' is not a kind of bad frame: " + std::string(bad_frame_kinds()));
             }
             out.frame = word;
             return {};
@@ -59,18 +60,19 @@ Result<> read_operand(Misbehaviour& out, std::string_view word) {
                 out.number = *status;
                 return {};
             }
-            return bad("'" + std::string(word) + "' is not the name of a gRPC status, such as UNAVAILABLE");
+            return bad_misbehaviour("'" + std::string(word) +
+                                    "' is not the name of a gRPC status, such as UNAVAILABLE");
         case What::ws_close:
             if (read_number(word, out.number) && out.number >= 1000 && out.number <= 4999) return {};
-            return bad("'" + std::string(word) + "' is not a WebSocket close code (1000..4999)");
+            return bad_misbehaviour("'" + std::string(word) + "' is not a WebSocket close code (1000..4999)");
         case What::refuse:
             if (read_number(word, out.number) && out.number >= 200 && out.number <= 599) return {};
-            return bad("'" + std::string(word) + "' is not an HTTP status (200..599)");
+            return bad_misbehaviour("'" + std::string(word) + "' is not an HTTP status (200..599)");
         case What::grpc_delay:
             if (read_number(word, out.number) && out.number >= 0) return {};
-            return bad("'" + std::string(word) + "' is not a number of milliseconds");
+            return bad_misbehaviour("'" + std::string(word) + "' is not a number of milliseconds");
         default:
-            return bad("'" + std::string(word) + "' is one word too many");
+            return bad_misbehaviour("'" + std::string(word) + "' is one word too many");
     }
 }
 
@@ -87,18 +89,19 @@ Result<> read_setting(Misbehaviour& out, std::string_view word) {
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
     const auto value = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
-    const auto unfit = [&] { return bad("'" + std::string(word) + "' does not fit here"); };
+    const auto unfit = [&] { return bad_misbehaviour("'" + std::string(word) + "' does not fit here"); };
 
     if (key == "next" && (has_chance(out.what) || out.what == What::refuse || out.what == What::html)) {
         int count = 0;
-        if (!read_number(value, count) || count < 0) return bad("next= needs a count");
+        if (!read_number(value, count) || count < 0) return bad_misbehaviour("next= needs a count");
         out.next = count;
     } else if (key == "p" && has_chance(out.what)) {
         if (!read_number(value, out.probability) || out.probability < 0 || out.probability > 1) {
-            return bad("p= needs a probability in 0..1");
+            return bad_misbehaviour("p= needs a probability in 0..1");
         }
     } else if (key == "retry-after" && out.what == What::refuse) {
-        if (!read_number(value, out.retry_after) || out.retry_after < 0) return bad("retry-after= needs seconds");
+        if (!read_number(value, out.retry_after) || out.retry_after < 0)
+            return bad_misbehaviour("retry-after= needs seconds");
     } else if ((key == "error" && out.what == What::close) || (key == "reason" && out.what == What::ws_close)) {
         out.text = value;
     } else if (word == "allow-reconnect" && out.what == What::close) {
@@ -126,18 +129,18 @@ std::string_view grpc_status_name(int number) {
 }
 
 Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words) {
-    if (words.empty()) return bad("a misbehaviour needs a name");
+    if (words.empty()) return bad_misbehaviour("a misbehaviour needs a name");
     const auto what = kWhats.find(words.front());
     if (what == kWhats.end()) {
         std::string names;
         for (const auto& [name, value] : kWhats) names += (names.empty() ? "" : ", ") + std::string(name);
-        return bad("'" + words.front() + "' is not a misbehaviour: " + names);
+        return bad_misbehaviour("'" + words.front() + "' is not a misbehaviour: " + names);
     }
     Misbehaviour out;
     out.what = what->second;
     std::size_t next_word = 1;
     if (has_operand(out.what)) {
-        if (words.size() < 2) return bad(words.front() + " needs a value");
+        if (words.size() < 2) return bad_misbehaviour(words.front() + " needs a value");
         if (const auto read = read_operand(out, words[next_word++]); !read) return read.error();
     }
     for (; next_word < words.size(); ++next_word) {

@@ -14,9 +14,9 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-Error bad(std::string why) { return Error(errc::bad_scenario, std::move(why)); }
+Error bad_scenario(std::string why) { return Error(errc::bad_scenario, std::move(why)); }
 
-bool read_number(std::string_view text, int& out) {
+bool read_count(std::string_view text, int& out) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && out >= 0;
 }
@@ -27,8 +27,9 @@ Result<> read_milliseconds(const Words& words, std::size_t index, Duration fallb
         out = fallback;
         return {};
     }
-    if (words.size() > index + 1) return bad("'" + words[index + 1] + "' is one word too many");
-    if (!read_number(words[index], milliseconds)) return bad("'" + words[index] + "' is not a number of milliseconds");
+    if (words.size() > index + 1) return bad_scenario("'" + words[index + 1] + "' is one word too many");
+    if (!read_count(words[index], milliseconds))
+        return bad_scenario("'" + words[index] + "' is not a number of milliseconds");
     out = std::chrono::milliseconds(milliseconds);
     return {};
 }
@@ -49,7 +50,7 @@ Result<> read_send(const Words& words, Step& step) {
         } else if (flag == "--no-wait") {
             waits = false;
         } else if (i + 1 == words.size()) {
-            return bad("'" + flag + "' needs a value");
+            return bad_scenario("'" + flag + "' needs a value");
         } else if (flag == "--id") {
             command.sync_id = words[++i];
         } else if (flag == "--session") {
@@ -58,18 +59,18 @@ Result<> read_send(const Words& words, Step& step) {
             command.instance_id = words[++i];
         } else if (flag == "--timeout") {
             int milliseconds = 0;
-            if (!read_number(words[++i], milliseconds)) return bad("--timeout needs milliseconds");
+            if (!read_count(words[++i], milliseconds)) return bad_scenario("--timeout needs milliseconds");
             request.timeout = std::chrono::milliseconds(milliseconds);
         } else if (flag == "--param") {
             const auto& pair = words[++i];
             const auto equals = pair.find('=');
-            if (equals == std::string::npos) return bad("--param needs KEY=VALUE");
+            if (equals == std::string::npos) return bad_scenario("--param needs KEY=VALUE");
             command.parameters.emplace_back(pair.substr(0, equals), pair.substr(equals + 1));
         } else {
-            return bad("'" + flag + "' is not a flag of send");
+            return bad_scenario("'" + flag + "' is not a flag of send");
         }
     }
-    if (i == words.size()) return bad("send needs a command text");
+    if (i == words.size()) return bad_scenario("send needs a command text");
     for (; i < words.size(); ++i) command.text += (command.text.empty() ? "" : " ") + words[i];
     request.wait = !waits                                      ? WaitFor::nothing
                    : request.invocation == Invocation::with_id ? WaitFor::both
@@ -89,15 +90,16 @@ Result<> read_expect(const Words& words, Step& step) {
         {"clients", {Step::Expect::clients, 1}},
     };
     const auto form = words.size() > 1 ? kForms.find(words[1]) : kForms.end();
-    if (form == kForms.end()) return bad("expect what: ok, error, text, contains, type, completion, accepted, clients");
+    if (form == kForms.end())
+        return bad_scenario("expect what: ok, error, text, contains, type, completion, accepted, clients");
     const auto [expect, operands] = form->second;
     if (words.size() != 2 + operands)
-        return bad("expect " + words[1] + " takes " + std::to_string(operands) + " words");
+        return bad_scenario("expect " + words[1] + " takes " + std::to_string(operands) + " words");
     step.expect = expect;
     if (operands > 0) step.text = words[2];
     if ((expect == Step::Expect::accepted || expect == Step::Expect::clients) &&
-        !read_number(words.back(), step.number)) {
-        return bad("'" + words.back() + "' is not a count");
+        !read_count(words.back(), step.number)) {
+        return bad_scenario("'" + words.back() + "' is not a count");
     }
     return {};
 }
@@ -117,7 +119,7 @@ Result<Step> read_step(const Words& words) {
         read = read_milliseconds(words, 1, std::chrono::seconds(30), step.duration);
     } else if (verb == "wait-result") {
         step.what = Step::What::wait_result;
-        if (words.size() < 2) return bad("wait-result needs a commandSyncId");
+        if (words.size() < 2) return bad_scenario("wait-result needs a commandSyncId");
         step.text = words[1];
         read = read_milliseconds(words, 2, std::chrono::seconds(30), step.duration);
     } else if (verb == "misbehave") {
@@ -127,15 +129,15 @@ Result<Step> read_step(const Words& words) {
         step.misbehaviour = std::move(*misbehaviour);
     } else if (verb == "sleep") {
         step.what = Step::What::sleep;
-        if (words.size() < 2) return bad("sleep needs milliseconds");
+        if (words.size() < 2) return bad_scenario("sleep needs milliseconds");
         read = read_milliseconds(words, 1, {}, step.duration);
     } else if (verb == "print" && words.size() == 1) {
         step.what = Step::What::print;
     } else if (verb == "quit" && words.size() == 1) {
         step.what = Step::What::quit;
     } else {
-        return bad("'" + verb +
-                   "' is not one of: send, expect, wait-client, wait-result, misbehave, sleep, print, quit");
+        return bad_scenario("'" + verb +
+                            "' is not one of: send, expect, wait-client, wait-result, misbehave, sleep, print, quit");
     }
     if (!read) return read.error();
     return step;
@@ -265,7 +267,7 @@ Result<std::vector<Step>> parse_scenario(std::string_view text) {
             errors += (errors.empty() ? "line " : "\nline ") + std::to_string(number) + ": " + step.error().message;
         }
     }
-    if (!errors.empty()) return bad(std::move(errors));
+    if (!errors.empty()) return bad_scenario(std::move(errors));
     return steps;
 }
 

@@ -2,13 +2,11 @@
 
 #include <atomic>
 
-#include "jiro/base/log.hpp"
+#include "monitor/log.hpp"
 #include "monitor/running_table.hpp"
 
 namespace jiro::monitor {
 namespace {
-
-const log::Logger logger{"monitor"};
 
 enum Counter : std::size_t {
     kReceived,
@@ -105,7 +103,7 @@ void CommandQueueMonitor::received() { state_->apply({{kReceived, 1}, {kQueued, 
 
 void CommandQueueMonitor::started(std::string_view id, std::string_view name, TimePoint now) {
     if (state_->own(kQueued) == 0 || !state_->table.insert(id, name, now)) {
-        logger.warn("A command started that was not waiting", {{"command_sync_id", id}});
+        monitor_log.warn("A command started that was not waiting", {{"command_sync_id", id}});
         return;
     }
     state_->apply({{kQueued, -1}, {kActive, 1}});
@@ -119,7 +117,7 @@ void CommandQueueMonitor::detached(std::string_view id) {
 void CommandQueueMonitor::finished(std::string_view id, Outcome outcome, Duration waited, Duration ran) {
     const auto removed = state_->table.remove(id);
     if (!removed && state_->own(kQueued) == 0) {
-        logger.warn("A command ended that was neither waiting nor running", {{"command_sync_id", id}});
+        monitor_log.warn("A command ended that was neither waiting nor running", {{"command_sync_id", id}});
         return;
     }
     Counter from = kQueued;  // it never started: refused, or cancelled while it waited
@@ -149,7 +147,7 @@ void CommandQueueMonitor::rejected(Rejection why) {
 
 void CommandQueueMonitor::deferred() {
     if (state_->own(kQueued) == 0) {
-        logger.warn("A command was deferred that was not waiting");
+        monitor_log.warn("A command was deferred that was not waiting");
         return;
     }
     state_->apply({{kReceived, -1}, {kQueued, -1}, {kDeferred, 1}});

@@ -8,9 +8,9 @@
 #include <boost/beast/http.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "jiro/base/log.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "monitor/http_rules.hpp"
+#include "monitor/log.hpp"
 
 namespace jiro::monitor {
 
@@ -19,8 +19,6 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 
 namespace {
-
-const log::Logger logger{"monitor"};
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -102,7 +100,7 @@ class Session {
             }
             if (error.category() == http::make_error_code(http::error::bad_method).category() &&
                 error != http::error::end_of_stream && error != http::error::partial_message) {
-                logger.debug("Refused a request to the status endpoint", {{"reason", error.message()}});
+                monitor_log.debug("Refused a request to the status endpoint", {{"reason", error.message()}});
                 Response refusal = response_to(error);
                 co_await finish(std::move(refusal));
                 co_return;
@@ -222,7 +220,7 @@ class Session {
             if (health.ready()) return text_response(http::status::ok, lines("ready", "degraded: ", health.degraded));
             return text_response(http::status::service_unavailable, lines("not ready", "", health.not_ready));
         } catch (const std::exception& exception) {
-            logger.error("The status could not be made", {{"reason", exception.what()}});
+            monitor_log.error("The status could not be made", {{"reason", exception.what()}});
             return text_response(http::status::internal_server_error, "the status could not be made; see the log");
         }
     }
@@ -249,7 +247,7 @@ class Session {
     }
 
     static RouteReply failed_route(const std::exception& error) {
-        logger.error("An action of the status endpoint failed", {{"reason", error.what()}});
+        monitor_log.error("An action of the status endpoint failed", {{"reason", error.what()}});
         RouteReply reply;
         reply.status = 500;
         reply.json = R"({"error":"the action failed; see the log"})";

@@ -7,18 +7,16 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "jiro/base/log.hpp"
 #include "jiro/base/task_group.hpp"
 #include "monitor/http_rules.hpp"
 #include "monitor/http_session.hpp"
+#include "monitor/log.hpp"
 
 namespace jiro::monitor {
 
 namespace asio = boost::asio;
 
 namespace {
-
-const log::Logger logger{"monitor"};
 
 std::string machine_name() {
     std::array<char, 256> name{};
@@ -30,7 +28,7 @@ void report(const std::exception_ptr& exception) {
     try {
         std::rethrow_exception(exception);
     } catch (const std::exception& error) {
-        logger.error("A connection of the status endpoint failed", {{"reason", error.what()}});
+        monitor_log.error("A connection of the status endpoint failed", {{"reason", error.what()}});
     }
 }
 
@@ -48,12 +46,12 @@ struct StatusServer::Impl {
             if (error == asio::error::operation_aborted) co_return;
             if (error) {
                 // Out of descriptors, most likely: the one in the queue stays there, so do not spin.
-                logger.warn("The status endpoint cannot accept connections", {{"reason", error.message()}});
+                monitor_log.warn("The status endpoint cannot accept connections", {{"reason", error.message()}});
                 co_await context.clock.sleep_for(std::chrono::milliseconds(200));
                 continue;
             }
             if (connections.size() >= context.limits.max_connections) {
-                logger.debug("Too many connections to the status endpoint");
+                monitor_log.debug("Too many connections to the status endpoint");
                 refuse_connection(std::move(socket));
                 continue;
             }
@@ -81,7 +79,7 @@ Result<> StatusServer::listen() {
     if (!opened) return opened.error();
     impl_->context.local = opened->local;
     impl_->listening.emplace(std::move(*opened));
-    logger.info("Status endpoint listens", {{"address", to_string(impl_->context.local)}});
+    monitor_log.info("Status endpoint listens", {{"address", to_string(impl_->context.local)}});
     return {};
 }
 

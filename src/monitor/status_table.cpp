@@ -10,7 +10,6 @@
 namespace jiro::monitor {
 namespace {
 
-using Json = StatusReader::Json;
 using Reader = StatusReader;
 
 constexpr std::size_t kShownRows = 20;
@@ -164,7 +163,7 @@ std::string call_line(const Reader& status) {
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
-    const auto parsed = Json::parse(json, nullptr, false);
+    const auto parsed = StatusReader::Json::parse(json, nullptr, false);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) + running_lines(status) + delivery_lines(status) +
@@ -172,9 +171,9 @@ Result<std::string> status_table(std::string_view json) {
 }
 
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
-    const auto parsed = Json::parse(json, nullptr, false);
+    const auto parsed = StatusReader::Json::parse(json, nullptr, false);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const auto before = earlier ? Json::parse(earlier->json, nullptr, false) : Json();
+    const auto before = earlier ? StatusReader::Json::parse(earlier->json, nullptr, false) : StatusReader::Json();
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
            rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +

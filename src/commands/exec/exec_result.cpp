@@ -75,7 +75,7 @@ CommandResult graph_of(const Json& json) {
 }
 
 // Text that is not UTF-8 travels as base64, never as broken text.
-CommandResult text_of(std::string text, TextType type) {
+CommandResult text_result(std::string text, TextType type) {
     if (!is_utf8(text)) return CommandResult::text(to_base64(text), TextType::base64);
     return CommandResult::text(std::move(text), type);
 }
@@ -98,9 +98,9 @@ CommandResult detected(std::string text) {
         }
     }
     const auto begins = [&](std::string_view tag) { return equal_ignoring_case(start.substr(0, tag.size()), tag); };
-    if (begins("<!doctype html") || begins("<html")) return text_of(std::move(text), TextType::html);
+    if (begins("<!doctype html") || begins("<html")) return text_result(std::move(text), TextType::html);
     if (text.find('\0') != std::string::npos) return CommandResult::text(to_base64(text), TextType::base64);
-    return text_of(std::move(text), TextType::plain);
+    return text_result(std::move(text), TextType::plain);
 }
 
 CommandResult success(const ExecCommand& command, const OutputCapture& output) {
@@ -119,11 +119,11 @@ CommandResult success(const ExecCommand& command, const OutputCapture& output) {
         case ExecResultKind::automatic:
             return detected(output.text());
         case ExecResultKind::text:
-            return text_of(output.text(), TextType::plain);
+            return text_result(output.text(), TextType::plain);
         case ExecResultKind::markdown:
-            return text_of(output.text(), TextType::markdown);
+            return text_result(output.text(), TextType::markdown);
         case ExecResultKind::html:
-            return text_of(output.text(), TextType::html);
+            return text_result(output.text(), TextType::html);
         case ExecResultKind::base64:
             return CommandResult::text(to_base64(output.text()), TextType::base64);
         case ExecResultKind::json:

@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <csignal>
 
-#include "jiro/base/log.hpp"
+#include "commands/log.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
 
@@ -22,7 +22,6 @@ using Descriptor = ChildProcess::Descriptor;
 
 namespace {
 
-constexpr log::Logger exec_logger{"exec"};
 constexpr std::size_t kErrorBytes = 16384;
 
 Task<> read_all(Descriptor& source, OutputCapture& capture) {
@@ -87,15 +86,15 @@ Task<> end_offspring(const ChildProcess& child, Clock& clock, const std::string&
     for (int left = child.sweep(); left > 0; left = child.sweep()) {
         seen = std::max(seen, left);
         if (clock.now() >= limit) {
-            exec_logger.warn("Processes that a program left behind cannot be ended",
-                             {{"command", name}, {"processes", left}});
+            exec_log.warn("Processes that a program left behind cannot be ended",
+                          {{"command", name}, {"processes", left}});
             co_return;
         }
         co_await clock.sleep_for(pause);
         pause = std::min<Duration>(pause * 2, std::chrono::milliseconds(50));
     }
     if (seen > 0) {
-        exec_logger.info("A program left processes behind; they were ended", {{"command", name}, {"processes", seen}});
+        exec_log.info("A program left processes behind; they were ended", {{"command", name}, {"processes", seen}});
     }
 }
 

@@ -25,7 +25,7 @@ jiro::commands::CommandMessage to_message(const ExecOptions& options, RandomSour
     return message;
 }
 
-void print(const jiro::commands::FinishedCommand& finished, bool as_json) {
+void print_result(const jiro::commands::FinishedCommand& finished, bool as_json) {
     if (as_json) {
         std::cout << jiro::commands::render_json(finished);
     } else {
@@ -59,7 +59,7 @@ int exec(const ExecOptions& options) {
         [&](const std::exception_ptr&, jiro::commands::FinishedCommand ended) { finished = std::move(ended); });
     context.run();
     if (!finished) return ExitCode::failed;
-    print(*finished, options.json);
+    print_result(*finished, options.json);
     return finished->result.is_success() ? ExitCode::good : ExitCode::failed;
 }
 

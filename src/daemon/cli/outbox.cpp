@@ -121,7 +121,7 @@ class OutboxClient {
     std::unique_ptr<StoppedOutbox> stopped_;
 };
 
-std::string text_of(const json& row, const char* member) {
+std::string member_text(const json& row, const char* member) {
     const auto found = row.find(member);
     if (found == row.end() || found->is_null()) return "-";
     return printable(found->is_string() ? found->get<std::string>() : found->dump());
@@ -139,10 +139,11 @@ std::string time_of(const json& row, const char* member) {
 }
 
 void print_row(const json& row) {
-    std::cout << std::left << std::setw(10) << text_of(row, "state") << std::setw(12) << text_of(row, "outcome")
-              << std::setw(21) << time_of(row, "receivedAt") << std::right << std::setw(8) << text_of(row, "attempts")
-              << std::setw(10) << text_of(row, "bytes") << "  " << text_of(row, "id");
-    if (const auto error = text_of(row, "lastError"); !error.empty() && error != "-")
+    std::cout << std::left << std::setw(10) << member_text(row, "state") << std::setw(12) << member_text(row, "outcome")
+              << std::setw(21) << time_of(row, "receivedAt") << std::right << std::setw(8)
+              << member_text(row, "attempts") << std::setw(10) << member_text(row, "bytes") << "  "
+              << member_text(row, "id");
+    if (const auto error = member_text(row, "lastError"); !error.empty() && error != "-")
         std::cout << "  (" << error << ')';
     std::cout << '\n';
 }
@@ -191,11 +192,11 @@ int show(OutboxClient& client, const OutboxOptions& options) {
         std::cout << row->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
         return ExitCode::good;
     }
-    std::cout << "Id          " << text_of(*row, "id") << "\nState       " << text_of(*row, "state") << "\nOutcome     "
-              << text_of(*row, "outcome") << "\nReceived    " << time_of(*row, "receivedAt") << "\nFinished    "
-              << time_of(*row, "finishedAt") << "\nNext try    " << time_of(*row, "dueAt") << "\nAttempts    "
-              << text_of(*row, "attempts") << "\nBytes       " << text_of(*row, "bytes") << "\nLast error  "
-              << text_of(*row, "lastError") << '\n';
+    std::cout << "Id          " << member_text(*row, "id") << "\nState       " << member_text(*row, "state")
+              << "\nOutcome     " << member_text(*row, "outcome") << "\nReceived    " << time_of(*row, "receivedAt")
+              << "\nFinished    " << time_of(*row, "finishedAt") << "\nNext try    " << time_of(*row, "dueAt")
+              << "\nAttempts    " << member_text(*row, "attempts") << "\nBytes       " << member_text(*row, "bytes")
+              << "\nLast error  " << member_text(*row, "lastError") << '\n';
     if (const auto message = row->find("message"); message != row->end() && message->is_string())
         std::cout << message->get<std::string>() << '\n';  // indented JSON, made by describe()
     return ExitCode::good;
@@ -205,7 +206,7 @@ int retry(OutboxClient& client, const OutboxOptions& options) {
     const auto what = options.all_dead ? std::string("dead=all") : "id=" + percent_encode(options.id);
     const auto answer = client.ask(Method::post, "/outbox/retry?" + what);
     if (!answer) return ExitCode::failed;
-    std::cout << text_of(*answer, "retried") << " will be sent again\n";
+    std::cout << member_text(*answer, "retried") << " will be sent again\n";
     return ExitCode::good;
 }
 

@@ -6,6 +6,7 @@
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -23,18 +24,12 @@ std::vector<std::string> texts(const json& body, const char* member) {
     return out;
 }
 
-std::string joined(const std::vector<std::string>& items) {
-    std::string text;
-    for (const auto& item : items) text += (text.empty() ? "" : ", ") + item;
-    return text;
-}
-
 int show_accepted(const json& body) {
     const auto changed = texts(body, "changed");
     const auto want_restart = texts(body, "wantRestart");
     if (changed.empty() && want_restart.empty()) std::cout << "Reloaded; nothing changed\n";
-    if (!changed.empty()) std::cout << "Reloaded; in force: " << joined(changed) << '\n';
-    if (!want_restart.empty()) std::cout << "Wants a restart: " << joined(want_restart) << '\n';
+    if (!changed.empty()) std::cout << "Reloaded; in force: " << join_with_commas(changed) << '\n';
+    if (!want_restart.empty()) std::cout << "Wants a restart: " << join_with_commas(want_restart) << '\n';
     return ExitCode::good;
 }
 

@@ -5,26 +5,24 @@
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/events.hpp"
+#include "daemon/log.hpp"
 #include "daemon/process_hardening.hpp"
-#include "jiro/base/log.hpp"
 
 namespace jiro::daemon::cli {
 
 namespace {
 
-constexpr log::Logger logger{"daemon"};
-
 int run_application(config::Config config, config::Environment environment) {
     auto application = Application::make(std::move(config), std::move(environment));
     if (!application) {
-        logger.with_event(event::kCannotStart).error("Cannot start", {{"reason", application.error().message}});
+        daemon_log.with_event(event::kCannotStart).error("Cannot start", {{"reason", application.error().message}});
         return ExitCode::failed;
     }
     try {
         (*application)->run();
         return ExitCode::good;
     } catch (const std::exception& error) {
-        logger.error("Stopped by an error that should not happen; please report it", {{"reason", error.what()}});
+        daemon_log.error("Stopped by an error that should not happen; please report it", {{"reason", error.what()}});
         return ExitCode::failed;
     }
 }

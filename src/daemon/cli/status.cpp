@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kAnswerLimit = 5s;
+constexpr auto kStatusLimit = 5s;
 
 // Where a daemon answers whose file this user may not read (it holds secrets) or whose file is broken by now: first its
 // sockets, then, for the default file, the default address. Nothing when nobody answers there.
@@ -26,7 +26,7 @@ std::optional<monitor::Listen> find_without_file(const std::string& config_file,
     auto candidates = control_candidates(config_file, environment);
     if (config_file == kDefaultConfigFile) candidates.push_back(monitor::Settings{}.listen);
     for (const auto& candidate : candidates) {
-        if (monitor::get(candidate, "/healthz", kAnswerLimit)) return candidate;
+        if (monitor::get(candidate, "/healthz", kStatusLimit)) return candidate;
     }
     return std::nullopt;
 }
@@ -42,12 +42,12 @@ std::optional<monitor::Listen> where_to_ask(const std::string& config_file) {
 }
 
 int report_readiness(const monitor::Listen& listen) {
-    const auto answer = monitor::get(listen, "/readyz", kAnswerLimit);
+    const auto answer = monitor::get(listen, "/readyz", kStatusLimit);
     return answer && answer->status == 200 ? ExitCode::good : ExitCode::failed;
 }
 
-int show(const monitor::Listen& listen, bool as_json) {
-    const auto json = monitor::fetch_status(listen, kAnswerLimit);
+int show_status(const monitor::Listen& listen, bool as_json) {
+    const auto json = monitor::fetch_status(listen, kStatusLimit);
     if (!json) {
         std::cerr << "jiro-client: " << json.error().message << '\n';
         return ExitCode::failed;
@@ -72,7 +72,7 @@ int status(const StatusOptions& options) {
     if (!listen) return ExitCode::bad_configuration;
     if (options.ready_only) return report_readiness(*listen);
     if (options.watch) return watch_status(*listen, options.json ? WatchForm::machines : WatchForm::people);
-    return show(*listen, options.json);
+    return show_status(*listen, options.json);
 }
 
 }  // namespace jiro::daemon::cli

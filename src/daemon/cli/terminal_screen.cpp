@@ -30,7 +30,7 @@ bool write_all(std::string_view text) {
 bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
 
 // The first `columns` characters of a line of UTF-8.
-std::string_view cut(std::string_view line, std::size_t columns) {
+std::string_view first_columns(std::string_view line, std::size_t columns) {
     std::size_t end = 0;
     while (end < line.size()) {
         if (!is_continuation(line[end]) && columns-- == 0) break;
@@ -59,7 +59,7 @@ std::string fit(std::string_view text, std::size_t columns, std::size_t rows) {
     for (std::size_t row = 0; row < rows && !text.empty(); ++row) {
         const auto end = text.find('\n');
         if (row > 0) out += "\r\n";
-        out += cut(text.substr(0, end), columns);
+        out += first_columns(text.substr(0, end), columns);
         out += kClearLine;
         text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     }

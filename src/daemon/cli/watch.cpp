@@ -23,7 +23,7 @@ using namespace std::chrono_literals;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr auto kInterval = 2s;
-constexpr auto kAnswerLimit = 2s;  // Ctrl-C is heard after it
+constexpr auto kWatchLimit = 2s;  // Ctrl-C is heard after it
 
 std::string time_of_day() {
     const std::time_t now = std::time(nullptr);
@@ -40,7 +40,7 @@ class Watch {
     // The next view; a daemon that is away may come back, so that is a view, too.
     std::string next_view() {
         const auto asked = std::chrono::steady_clock::now();
-        auto json = monitor::fetch_status(listen_, kAnswerLimit);
+        auto json = monitor::fetch_status(listen_, kWatchLimit);
         if (!json) {
             before_.reset();
             return time_of_day() + "\n\n" + json.error().message + "\n";
@@ -54,7 +54,7 @@ class Watch {
 
     // The next line of JSON; the reason goes to standard error when there is none.
     std::string next_json() {
-        const auto json = monitor::fetch_status(listen_, kAnswerLimit);
+        const auto json = monitor::fetch_status(listen_, kWatchLimit);
         if (json) return *json + "\n";
         std::cerr << "jiro-client: " << json.error().message << '\n';
         return {};

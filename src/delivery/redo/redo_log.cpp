@@ -21,7 +21,7 @@
 
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
-#include "jiro/base/log.hpp"
+#include "delivery/log.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -30,7 +30,6 @@ namespace jiro::delivery {
 namespace {
 
 namespace fs = std::filesystem;
-inline const log::Logger logger{"outbox"};
 
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kAlignment = 16;
@@ -208,8 +207,8 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {
                               "was written by a newer version of this program: run that one once");
     }
     if ((*found)->is_whole()) return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*found)));
-    logger.error("The redo log is damaged: set aside; the latest changes of commands may be lost",
-                 {{"kept_as", set_aside(path, ".damaged")}});
+    outbox_log.error("The redo log is damaged: set aside; the latest changes of commands may be lost",
+                     {{"kept_as", set_aside(path, ".damaged")}});
     return std::unique_ptr<RedoLog>();
 }
 
@@ -237,8 +236,8 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
                                            ": start the daemon once with that as Outbox.Path");
         }
         if (log.start() != log.end()) {
-            logger.error("A redo log that the outbox had given up: set aside; what it holds is too old to be done",
-                         {{"kept_as", set_aside(path, ".old")}});
+            outbox_log.error("A redo log that the outbox had given up: set aside; what it holds is too old to be done",
+                             {{"kept_as", set_aside(path, ".old")}});
         } else {
             unlink(path.c_str());
         }
@@ -313,7 +312,7 @@ void RedoLog::find_end() noexcept {
     end_ = end;
     // Of a torn one the position was not written yet.
     if (end - begin < bytes_ && reinterpret_cast<const RecordHeader*>(place(end))->position == end) {
-        logger.error("A record of the redo log is damaged: what follows it is lost", {{"path", path_.string()}});
+        outbox_log.error("A record of the redo log is damaged: what follows it is lost", {{"path", path_.string()}});
     }
 }
 

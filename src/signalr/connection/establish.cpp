@@ -6,22 +6,16 @@
 #include <boost/system/system_error.hpp>
 #include <cctype>
 
-#include "jiro/base/log.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "signalr/log.hpp"
 #include "signalr/protocol/handshake.hpp"
 
 namespace jiro::signalr {
 
 namespace {
 
-constexpr log::Logger kLog{"signalr"};
-
 constexpr std::string_view kDefaultUserAgent = "jiro-client (Microsoft SignalR compatible)";
-
-bool equal_ignoring_case(std::string_view left, std::string_view right) {
-    return std::ranges::equal(left, right,
-                              [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
     return std::ranges::any_of(names, [&](std::string_view other) { return equal_ignoring_case(name, other); });
@@ -119,7 +113,7 @@ std::optional<Failure> Establish::read_credentials() {
     }
     const bool carries_secret = !own_token_.empty() || !credentials->api_key.empty();
     if (carries_secret && !url_.is_tls() && !url_.is_loopback()) {
-        kLog.warn("Credentials travel unencrypted: the hub URL is not https", {{"hub", origin_.redacted()}});
+        signalr_log.warn("Credentials travel unencrypted: the hub URL is not https", {{"hub", origin_.redacted()}});
     }
     return std::nullopt;
 }
@@ -129,7 +123,7 @@ Task<std::optional<Failure>> Establish::negotiate() {
         auto request = request_to(negotiate_url(url_, settings_.stateful_reconnect));
         if (!request) co_return failure_of(request.error());
         const Url target = request->url;
-        kLog.debug("Negotiating", {{"url", target.redacted()}});
+        signalr_log.debug("Negotiating", {{"url", target.redacted()}});
         auto response = co_await connector_.post(std::move(*request));
         if (!response) co_return failure_of(response.error());
         keep_cookies(target, *response);
@@ -150,7 +144,7 @@ Task<std::optional<Failure>> Establish::negotiate() {
 }
 
 void Establish::follow(NegotiateRedirect redirect) {
-    kLog.debug("Redirected by negotiate", {{"url", redirect.url.redacted()}});
+    signalr_log.debug("Redirected by negotiate", {{"url", redirect.url.redacted()}});
     url_ = std::move(redirect.url);
     if (redirect.access_token.empty()) return;
     redirect_token_ = std::move(redirect.access_token);
@@ -169,7 +163,7 @@ Task<std::optional<Failure>> Establish::open_websocket() {
     auto request = request_to(websocket_url(url_, token));
     if (!request) co_return failure_of(request.error());
     established_.websocket_request = *request;
-    kLog.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
+    signalr_log.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
     auto upgrade = co_await connector_.open(std::move(*request));
     if (!upgrade) co_return failure_of(upgrade.error());
     if (!upgrade->transport) {

@@ -2,8 +2,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <cstdlib>
 
-#include "jiro/base/log.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
+#include "signalr/log.hpp"
 
 namespace jiro::signalr {
 
@@ -11,8 +11,6 @@ namespace asio = boost::asio;
 using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
-
-constexpr log::Logger kLog{"signalr"};
 
 std::optional<std::string> process_environment(std::string_view name) {
     const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets it
@@ -41,7 +39,7 @@ HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dep
                                                                  session->room_changed();
                                                              }
                                                          })),
-      uploads_([](const std::exception_ptr&) { kLog.error("An upload's coroutine failed"); }),
+      uploads_([](const std::exception_ptr&) { signalr_log.error("An upload's coroutine failed"); }),
       wake_(executor),
       ended_(executor) {}
 
@@ -107,8 +105,8 @@ Task<> HubConnection::Impl::stay_connected() {
 
 Task<Attempt> HubConnection::Impl::attempt() {
     if (!settings_.tls.verify) {
-        kLog.warn("TLS verification is off: anyone in between can read and change everything",
-                  {{"hub", settings_.hub_url->redacted()}});
+        signalr_log.warn("TLS verification is off: anyone in between can read and change everything",
+                         {{"hub", settings_.hub_url->redacted()}});
     }
     Establish establish(clock_, *connector_, settings_, credentials_, environment_);
     co_return co_await establish.run();
@@ -141,20 +139,20 @@ Task<> HubConnection::Impl::serve() {
 // Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed.
 Task<bool> HubConnection::Impl::resume() {
     const auto session = session_;
-    kLog.info("The connection was cut; trying to resume it");
+    signalr_log.info("The connection was cut; trying to resume it");
     auto opening = connector_->open(session->established().websocket_request);
     auto interruption = until_interrupted();
     auto winner = co_await (std::move(opening) || std::move(interruption));
     if (winner.index() == 1) co_return false;
     auto& upgrade = std::get<0>(winner);
     if (!upgrade || !upgrade->transport || !session->is_open()) {
-        kLog.info("The connection could not be resumed",
-                  {{"reason",
-                    upgrade ? "HTTP status " + std::to_string(upgrade->response.status) : upgrade.error().message}});
+        signalr_log.info("The connection could not be resumed",
+                         {{"reason", upgrade ? "HTTP status " + std::to_string(upgrade->response.status)
+                                             : upgrade.error().message}});
         co_return false;
     }
     session->resume(std::move(upgrade->transport));
-    kLog.info("The connection was resumed");
+    signalr_log.info("The connection was resumed");
     co_return true;
 }
 
@@ -178,9 +176,9 @@ void HubConnection::Impl::conclude(const Transition& transition, const Failure* 
         next_attempt_at_ = clock_.now() + transition.delay.value_or(Duration::zero());
         log_trouble(transition, *failure);
     } else if (transition.to == State::connected) {
-        kLog.info("Connected to the hub", {{"hub", settings_.hub_url->redacted()},
-                                           {"connection_id", connection_id().value_or("none")},
-                                           {"state", to_string(transition.to)}});
+        signalr_log.info("Connected to the hub", {{"hub", settings_.hub_url->redacted()},
+                                                  {"connection_id", connection_id().value_or("none")},
+                                                  {"state", to_string(transition.to)}});
     }
     announce(transition, failure);
 }
@@ -190,20 +188,20 @@ void HubConnection::Impl::log_trouble(const Transition& transition, const Failur
         std::chrono::duration_cast<std::chrono::milliseconds>(transition.delay.value_or(Duration::zero()));
     const std::string& reason = failure.error.message;
     if (transition.to == State::failed) {
-        kLog.error(failure.rejected ? "The hub does not want this client; trying again later"
-                                    : "The hub cannot be reached; trying again later",
-                   {{"reason", reason},
-                    {"attempts", fsm_.attempts()},
-                    {"next_attempt_in_ms", delay},
-                    {"state", to_string(transition.to)}});
+        signalr_log.error(failure.rejected ? "The hub does not want this client; trying again later"
+                                           : "The hub cannot be reached; trying again later",
+                          {{"reason", reason},
+                           {"attempts", fsm_.attempts()},
+                           {"next_attempt_in_ms", delay},
+                           {"state", to_string(transition.to)}});
     } else if (transition.from == State::connected) {
-        kLog.warn("Connection to the hub lost",
-                  {{"reason", reason}, {"next_attempt_in_ms", delay}, {"state", to_string(transition.to)}});
+        signalr_log.warn("Connection to the hub lost",
+                         {{"reason", reason}, {"next_attempt_in_ms", delay}, {"state", to_string(transition.to)}});
     } else {
-        kLog.warn("Connecting to the hub failed", {{"reason", reason},
-                                                   {"attempt", fsm_.attempts()},
-                                                   {"next_attempt_in_ms", delay},
-                                                   {"state", to_string(transition.to)}});
+        signalr_log.warn("Connecting to the hub failed", {{"reason", reason},
+                                                          {"attempt", fsm_.attempts()},
+                                                          {"next_attempt_in_ms", delay},
+                                                          {"state", to_string(transition.to)}});
     }
 }
 
@@ -217,7 +215,7 @@ void HubConnection::Impl::announce(const Transition& transition, const Failure* 
         try {
             observer(change);
         } catch (const std::exception& error) {
-            kLog.error("An observer of the connection's state failed", {{"reason", error.what()}});
+            signalr_log.error("An observer of the connection's state failed", {{"reason", error.what()}});
         }
     }
 }

@@ -6,8 +6,8 @@
 #include <boost/system/system_error.hpp>
 #include <stdexcept>
 
-#include "jiro/base/log.hpp"
 #include "jiro/signalr/errors.hpp"
+#include "signalr/log.hpp"
 
 namespace jiro::signalr {
 
@@ -16,7 +16,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr log::Logger kLog{"signalr"};
 constexpr std::size_t kMaxWarnedTargets = 100;
 
 constexpr const char* kNoResult = "Client didn't provide a result.";
@@ -32,8 +31,8 @@ Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation invoc
     try {
         co_return co_await (*handler)(std::move(invocation));
     } catch (const ArgumentMismatch& mismatch) {
-        kLog.warn("The arguments of an invocation do not fit its handler",
-                  {{"target", target}, {"reason", mismatch.what()}});
+        signalr_log.warn("The arguments of an invocation do not fit its handler",
+                         {{"target", target}, {"reason", mismatch.what()}});
         co_return Error(errc::arguments_mismatch, kNotParsed);
     } catch (const boost::system::system_error& error) {
         co_return Error(errc::call_failed, is_aborted(error) ? "The invocation was cancelled." : error.what());
@@ -49,17 +48,17 @@ Task<> call(std::shared_ptr<Handler> handler, Invocation invocation) {
     try {
         co_await (*handler)(std::move(invocation));
     } catch (const ArgumentMismatch& mismatch) {
-        kLog.warn("The arguments of an invocation do not fit its handler",
-                  {{"target", target}, {"reason", mismatch.what()}});
+        signalr_log.warn("The arguments of an invocation do not fit its handler",
+                         {{"target", target}, {"reason", mismatch.what()}});
     } catch (const boost::asio::multiple_exceptions&) {
         throw boost::system::system_error(boost::asio::error::operation_aborted);  // `||` within it was cancelled
     } catch (const boost::system::system_error& error) {
         if (is_aborted(error)) throw;
-        kLog.error("A handler failed", {{"target", target}, {"reason", error.what()}});
+        signalr_log.error("A handler failed", {{"target", target}, {"reason", error.what()}});
     } catch (const std::exception& error) {
-        kLog.error("A handler failed", {{"target", target}, {"reason", error.what()}});
+        signalr_log.error("A handler failed", {{"target", target}, {"reason", error.what()}});
     } catch (...) {
-        kLog.error("A handler failed", {{"target", target}});
+        signalr_log.error("A handler failed", {{"target", target}});
     }
 }
 
@@ -86,7 +85,7 @@ InvocationDispatcher::InvocationDispatcher(boost::asio::any_io_executor executor
     : executor_(executor),
       on_room_(std::move(on_room)),
       ordered_changed_(executor),
-      group_([](const std::exception_ptr&) { kLog.error("A handler's coroutine failed"); }) {}
+      group_([](const std::exception_ptr&) { signalr_log.error("A handler's coroutine failed"); }) {}
 
 std::uint64_t InvocationDispatcher::add(const std::string& target, Handler handler) {
     const auto id = next_id_++;
@@ -146,7 +145,7 @@ void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_
 
 void InvocationDispatcher::warn_unknown(const std::string& target) {
     if (warned_targets_.size() >= kMaxWarnedTargets || !warned_targets_.insert(target.substr(0, 200)).second) return;
-    kLog.warn("The hub invoked a method that has no handler here", {{"target", target.substr(0, 200)}});
+    signalr_log.warn("The hub invoked a method that has no handler here", {{"target", target.substr(0, 200)}});
 }
 
 void InvocationDispatcher::cancel(const CompletionSink& sink, const std::string& invocation_id) {
@@ -219,7 +218,7 @@ Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> se
 
     if (!invocation.invocation_id) {
         const auto dropped = co_await call(std::move(handler), std::move(invocation));
-        if (!dropped) kLog.warn("A handler failed", {{"reason", dropped.error().message}});
+        if (!dropped) signalr_log.warn("A handler failed", {{"reason", dropped.error().message}});
         co_return;
     }
     auto work = call(std::move(handler), std::move(invocation));
@@ -250,8 +249,8 @@ Task<> InvocationDispatcher::finish() {
     const auto self = shared_from_this();
     on_room_ = nullptr;
     if (!ordered_.empty()) {
-        kLog.warn("Invocations were waiting for their handlers when the connection was stopped",
-                  {{"count", ordered_.size()}});
+        signalr_log.warn("Invocations were waiting for their handlers when the connection was stopped",
+                         {{"count", ordered_.size()}});
     }
     group_.abort();
     co_await group_.wait();

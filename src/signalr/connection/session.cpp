@@ -4,7 +4,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/system/system_error.hpp>
 
-#include "jiro/base/log.hpp"
+#include "signalr/log.hpp"
 #include "signalr/protocol/json_codec.hpp"
 
 namespace jiro::signalr {
@@ -13,7 +13,6 @@ using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
-constexpr log::Logger kLog{"signalr"};
 constexpr std::uint16_t kNormalClosure = 1000;
 constexpr std::size_t kServerDefaultLimit = 32'768;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
@@ -292,7 +291,7 @@ Result<void> Session::post(const HubMessage& message) {
     if (!appended) return appended;
     const auto size = outgoing_.size() - before;
     if (size > kServerDefaultLimit) {
-        kLog.warn(
+        signalr_log.warn(
             "A message to the hub is over 32 KB: a server with the default MaximumReceiveMessageSize closes the "
             "connection on it",
             {{"bytes", size}});

@@ -1,14 +1,10 @@
 // What each message from the hub does to a session.
-#include "jiro/base/log.hpp"
 #include "signalr/connection/session.hpp"
+#include "signalr/log.hpp"
 
 namespace jiro::signalr {
 
 using nlohmann::json;
-
-namespace {
-constexpr log::Logger kLog{"signalr"};
-}
 
 std::optional<Failure> Session::accept(HubMessage message) {
     if (established_.stateful && is_trackable(message)) {
@@ -28,7 +24,7 @@ std::optional<Failure> Session::take(InvocationMessage message) {
 std::optional<Failure> Session::take(StreamItemMessage message) {
     const auto found = calls_.find(message.invocation_id);
     if (found == calls_.end()) {
-        kLog.debug("A stream item for no open stream was ignored");  // normal after a cancel
+        signalr_log.debug("A stream item for no open stream was ignored");  // normal after a cancel
         return std::nullopt;
     }
     const auto call = found->second;
@@ -46,7 +42,7 @@ std::optional<Failure> Session::take(StreamItemMessage message) {
 std::optional<Failure> Session::take(CompletionMessage message) {
     const auto found = calls_.find(message.invocation_id);
     if (found == calls_.end()) {
-        kLog.debug("A Completion for no open call was ignored");
+        signalr_log.debug("A Completion for no open call was ignored");
         return std::nullopt;
     }
     PendingCall::End end;
@@ -118,7 +114,7 @@ void Session::complete_now(CompletionMessage completion) {
     if (!open_) return;  // thrown away: ids are per connection
     if (post(completion)) return;
     CompletionMessage error{completion.invocation_id, std::nullopt, "The result is not valid UTF-8."};
-    if (!post(error)) kLog.error("A Completion could not be written");
+    if (!post(error)) signalr_log.error("A Completion could not be written");
 }
 
 std::shared_ptr<PendingCall> Session::open_call(PendingCall::Kind kind) {

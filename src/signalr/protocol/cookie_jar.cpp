@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::signalr {
 
 namespace {
@@ -14,12 +16,6 @@ std::string_view trim(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
     if (first == std::string_view::npos) return {};
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lower(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return result;
 }
 
 bool domain_matches(std::string_view host, std::string_view domain) {
@@ -57,13 +53,13 @@ void CookieJar::store(const Url& from, std::string_view set_cookie) {
         end = set_cookie.find(';');
         const auto attribute = trim(set_cookie.substr(0, end));
         const auto split = attribute.find('=');
-        const auto name = lower(trim(attribute.substr(0, split)));
+        const auto name = lower_case(trim(attribute.substr(0, split)));
         const auto value = split == std::string_view::npos ? std::string_view() : trim(attribute.substr(split + 1));
         if (name == "secure") cookie.secure = true;
         if (name == "path" && value.starts_with('/')) cookie.path = value;
         if (name == "max-age") expired = value.starts_with('-') || value == "0";
         if (name == "domain" && !value.empty()) {
-            cookie.domain = lower(value.starts_with('.') ? value.substr(1) : value);
+            cookie.domain = lower_case(value.starts_with('.') ? value.substr(1) : value);
             cookie.host_only = false;
         }
     }

@@ -12,7 +12,7 @@ using nlohmann::json;
 
 namespace {
 
-Error invalid(std::string_view what) {
+Error invalid_answer(std::string_view what) {
     return Error(errc::negotiate_invalid, "Invalid negotiation response received: " + std::string(what));
 }
 
@@ -33,13 +33,14 @@ bool looks_like_html(std::string_view body) {
 // Empty when WebSockets with Text is among them; else what is wrong.
 std::optional<Error> check_transports(const json& answer) {
     const auto transports = answer.find("availableTransports");
-    if (transports == answer.end() || !transports->is_array()) return invalid("'availableTransports' is missing");
+    if (transports == answer.end() || !transports->is_array())
+        return invalid_answer("'availableTransports' is missing");
     bool usable = false;
     std::string offered;
     for (const json& entry : *transports) {
-        if (!entry.is_object()) return invalid("an entry of 'availableTransports' is not an object");
+        if (!entry.is_object()) return invalid_answer("an entry of 'availableTransports' is not an object");
         const auto name = text_member(entry, "transport");
-        if (!name) return invalid("a transport without a name");
+        if (!name) return invalid_answer("a transport without a name");
         offered += (offered.empty() ? "" : ", ") + name->substr(0, 40);
         const auto formats = entry.find("transferFormats");
         const bool text = formats != entry.end() && formats->is_array() &&
@@ -54,14 +55,14 @@ std::optional<Error> check_transports(const json& answer) {
 
 Result<NegotiateAnswer> read_redirect(const std::string& target, const json& answer) {
     auto url = Url::parse(target);
-    if (!url) return invalid("the redirect's 'url' is " + url.error().message);
+    if (!url) return invalid_answer("the redirect's 'url' is " + url.error().message);
     return NegotiateRedirect{std::move(*url), Secret(text_member(answer, "accessToken").value_or(""))};
 }
 
 Result<int> read_version(const json& answer) {
     const auto version = answer.find("negotiateVersion");
     if (version == answer.end() || version->is_null()) return 0;
-    if (!version->is_number_integer()) return invalid("'negotiateVersion' is not an integer");
+    if (!version->is_number_integer()) return invalid_answer("'negotiateVersion' is not an integer");
     return *version > 0 ? 1 : 0;
 }
 
@@ -70,21 +71,22 @@ Result<NegotiateAnswer> read_accepted(const json& answer, bool asked_stateful_re
     if (!version) return version.error();
     NegotiateAccepted accepted;
     auto id = text_member(answer, "connectionId");
-    if (!id) return invalid("'connectionId' is missing");
+    if (!id) return invalid_answer("'connectionId' is missing");
     accepted.connection_id = std::move(*id);
     accepted.connection_token = Secret(accepted.connection_id);
     if (*version > 0) {
         auto token = text_member(answer, "connectionToken");
-        if (!token) return invalid("'connectionToken' is missing");
+        if (!token) return invalid_answer("'connectionToken' is missing");
         accepted.connection_token = Secret(std::move(*token));
     }
     if (auto problem = check_transports(answer)) return std::move(*problem);
     if (const auto stateful = answer.find("useStatefulReconnect"); stateful != answer.end()) {
-        if (!stateful->is_boolean() && !stateful->is_null()) return invalid("'useStatefulReconnect' is not a boolean");
+        if (!stateful->is_boolean() && !stateful->is_null())
+            return invalid_answer("'useStatefulReconnect' is not a boolean");
         accepted.stateful_reconnect = *stateful == true;
     }
     if (accepted.stateful_reconnect && !asked_stateful_reconnect) {
-        return invalid("the server turned stateful reconnect on without being asked");
+        return invalid_answer("the server turned stateful reconnect on without being asked");
     }
     if (const auto lifetime = answer.find("tokenLifetimeSeconds");
         lifetime != answer.end() && lifetime->is_number_integer() && *lifetime > 0 && *lifetime < 1'000'000'000) {
@@ -109,9 +111,9 @@ Url websocket_url(const Url& hub, const Secret& connection_token) {
 Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked_stateful_reconnect) {
     const auto answer = read_json_object(body);
     if (!answer) {
-        return invalid(looks_like_html(body)
-                           ? "it is an HTML page: usually a login page or a proxy, so check the hub URL"
-                           : std::string_view(answer.error().message));
+        return invalid_answer(looks_like_html(body)
+                                  ? "it is an HTML page: usually a login page or a proxy, so check the hub URL"
+                                  : std::string_view(answer.error().message));
     }
     if (answer->contains("ProtocolVersion")) {
         return Error(errc::classic_signalr,

@@ -13,7 +13,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t kMaxHeaderBytes = 16'384;
+constexpr std::size_t kMaxProxyHeaderBytes = 16'384;
 
 Error refused(const Url& proxy, const std::string& authority, unsigned status) {
     std::string text = "the proxy " + proxy.authority() + " refused the tunnel to " + authority + " with status " +
@@ -47,7 +47,7 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
     // Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads are short.
     std::string head;
     while (!head.ends_with("\r\n\r\n")) {
-        if (head.size() >= kMaxHeaderBytes) {
+        if (head.size() >= kMaxProxyHeaderBytes) {
             co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
         }
         char byte = 0;

@@ -19,7 +19,7 @@ using TlsStream = ssl::stream<asio::ip::tcp::socket>;
 
 namespace {
 
-Error invalid(std::string_view setting, const std::string& file, const error_code& error) {
+Error invalid_setting(std::string_view setting, const std::string& file, const error_code& error) {
     return Error(errc::tls_settings_invalid, std::string(setting) + " " + file + " cannot be used: " + error.message());
 }
 
@@ -55,18 +55,18 @@ Result<std::shared_ptr<ssl::context>> make_tls_context(const TlsSettings& settin
     error_code error;
     if (settings.ca_file.empty()) {
         context->set_default_verify_paths(error);
-        if (error) return invalid("the system's CAs", "", error);
+        if (error) return invalid_setting("the system's CAs", "", error);
     } else {
         context->load_verify_file(settings.ca_file, error);
-        if (error) return invalid("CaFile", settings.ca_file, error);
+        if (error) return invalid_setting("CaFile", settings.ca_file, error);
     }
     if (!settings.certificate_file.empty()) {
         context->use_certificate_chain_file(settings.certificate_file, error);
-        if (error) return invalid("CertificateFile", settings.certificate_file, error);
+        if (error) return invalid_setting("CertificateFile", settings.certificate_file, error);
         const std::string& key =
             settings.private_key_file.empty() ? settings.certificate_file : settings.private_key_file;
         context->use_private_key_file(key, ssl::context::pem, error);
-        if (error) return invalid("PrivateKeyFile", key, error);
+        if (error) return invalid_setting("PrivateKeyFile", key, error);
     }
     context->set_verify_mode(settings.verify ? ssl::verify_peer : ssl::verify_none, error);
     return context;

@@ -47,7 +47,7 @@ class OneAnswer {
     std::thread thread_;
 };
 
-struct Row {
+struct AnswerRow {
     const char* name;
     std::string answer;
     errc code;
@@ -56,7 +56,7 @@ struct Row {
 // Whatever else may listen there, the error says what it did.
 TEST(StatusClient, names_what_is_wrong_with_an_answer) {
     const std::string ok = "HTTP/1.1 200 OK\r\n";
-    const std::vector<Row> rows = {
+    const std::vector<AnswerRow> rows = {
         {"nothing", "", errc::connection_lost},
         {"not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", errc::answer_malformed},
         {"half a header", "HTTP/1.1 200 OK\r\nContent-", errc::connection_lost},

@@ -90,7 +90,7 @@ class StatusServerTest : public testing::Test {
     std::optional<StatusServer> server_;
 };
 
-struct Row {
+struct RequestRow {
     const char* name;
     std::string request;
     std::vector<std::string> expected;
@@ -99,7 +99,7 @@ struct Row {
 // Every resource, by a plain client.
 TEST_F(StatusServerTest, serves_its_resources) {
     start();
-    const std::vector<Row> rows = {
+    const std::vector<RequestRow> rows = {
         {"status",
          get_request("/status"),
          {"HTTP/1.1 200", "Content-Type: application/json", "\"state\":\"Connected\""}},
@@ -134,7 +134,7 @@ TEST_F(StatusServerTest, serves_its_resources) {
 // Bytes that are no request, or too much of one, get a named answer and do no harm.
 TEST_F(StatusServerTest, names_what_is_wrong_with_a_request) {
     start();
-    const std::vector<Row> rows = {
+    const std::vector<RequestRow> rows = {
         {"garbage", "\x16\x03\x01\x02garbage\r\n\r\n", {"HTTP/1.1 400"}},
         {"empty lines only", "\r\n\r\n\r\n", {"HTTP/1.1 400"}},
         {"bad version", "GET / HTTP/9.9\r\n\r\n", {"HTTP/1.1 505"}},

@@ -25,7 +25,7 @@ std::chrono::seconds between(WallTime from, WallTime to) {
     return std::chrono::duration_cast<std::chrono::seconds>(to - from);
 }
 
-std::string advice_for(const std::string& key_path) {
+std::string advice_for_key(const std::string& key_path) {
     if (key_path == "WebSocket.Tls.Verify")
         return "remove Verify: false, and name the authority that signed the hub's certificate in WebSocket.Tls.CaFile";
     if (key_path == "Monitoring.Listen") return "listen on 127.0.0.1, or on unix:/run/jiro-client/status.sock";
@@ -171,7 +171,7 @@ std::vector<Finding> check_configuration(const config::Config& config, const con
                          "set WebSocket.HubUrl and Grpc.ServerUrl, then `systemctl reload jiro-client`");
     }
     for (const auto& warning : config.warnings) {
-        auto [text, advice] = split_advice(warning.text, advice_for(warning.key_path));
+        auto [text, advice] = split_advice(warning.text, advice_for_key(warning.key_path));
         findings.warning("config.warning." + warning.key_path, std::move(text), std::move(advice));
     }
     check_shells(findings, config);

@@ -13,10 +13,10 @@ namespace {
 using nlohmann::json;
 using namespace std::chrono_literals;
 
-constexpr auto kAnswerLimit = 5s;
+constexpr auto kDaemonAnswerLimit = 5s;
 constexpr std::size_t kShownReasons = 10;
 
-std::string text_of(const json& status, const char* member) {
+std::string status_text(const json& status, const char* member) {
     const auto found = status.find(member);
     return found != status.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -61,7 +61,7 @@ void explain_absence(Findings& findings, const Error& error) {
 }  // namespace
 
 DaemonFindings check_daemon(const config::Config& config) {
-    return explain_status(monitor::fetch_status(config.monitoring.listen, kAnswerLimit), config);
+    return explain_status(monitor::fetch_status(config.monitoring.listen, kDaemonAnswerLimit), config);
 }
 
 DaemonFindings explain_status(const Result<std::string>& status, const config::Config& config) {
@@ -72,15 +72,15 @@ DaemonFindings explain_status(const Result<std::string>& status, const config::C
                                          : status.error());
         return {findings.take(), false};
     }
-    const auto version = text_of(body, "version");
+    const auto version = status_text(body, "version");
     findings.ok("daemon.running", "a daemon runs: version " + version + ", up " + about(uptime_of(body)) +
-                                      ", its hub connection is " + text_of(body, "state"));
+                                      ", its hub connection is " + status_text(body, "state"));
     if (version != kVersion) {
         findings.warning("daemon.version", "it is version " + version + ", while this program is " + kVersion,
                          "restart it, so that the installed version runs");
     }
     const auto hub = config.websocket.hub_url ? config.websocket.hub_url->redacted() : std::string();
-    if (text_of(body, "hubUrl") != hub) {
+    if (status_text(body, "hubUrl") != hub) {
         findings.warning("daemon.configuration", "it does not use the hub of this configuration file",
                          "reload it (`systemctl reload jiro-client`), or give the --config that it uses");
     }

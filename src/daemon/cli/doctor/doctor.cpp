@@ -46,7 +46,7 @@ std::vector<Finding> check_everything(const config::Config& config, const config
     return all;
 }
 
-void print(const std::vector<Finding>& findings, bool as_json) {
+void print_findings(const std::vector<Finding>& findings, bool as_json) {
     if (as_json) {
         std::cout << render_json(findings);
         return;
@@ -66,12 +66,12 @@ int doctor(const DoctorOptions& options) {
 
     const auto loaded = config::load_file(options.config_file, environment);
     if (!loaded) {
-        print(report_errors(loaded.errors), options.json);
+        print_findings(report_errors(loaded.errors), options.json);
         return ExitCode::bad_configuration;
     }
     const auto& config = *loaded.config;
     if (const auto problems = jiro::commands::check_exec_commands(config.commands.exec); !problems.empty()) {
-        print(report_exec_problems(problems), options.json);
+        print_findings(report_exec_problems(problems), options.json);
         return ExitCode::bad_configuration;
     }
     std::vector<Secret> secrets;
@@ -79,7 +79,7 @@ int doctor(const DoctorOptions& options) {
         secrets = {credentials->access_token, credentials->api_key};
     auto findings = check_everything(config, environment, options.reach);
     hide(findings, secrets);
-    print(findings, options.json);
+    print_findings(findings, options.json);
     log::shutdown();
     return worst(findings) == Verdict::problem ? ExitCode::failed : ExitCode::good;
 }

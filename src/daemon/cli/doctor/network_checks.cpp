@@ -47,7 +47,7 @@ signalr::Environment lookup(const config::Environment& environment) {
     };
 }
 
-std::string advice_for(signalr::ProbeStep step) {
+std::string advice_for_step(signalr::ProbeStep step) {
     switch (step) {
         case signalr::ProbeStep::resolve:
             return "check the name in the URL and the DNS servers of this machine";
@@ -157,7 +157,7 @@ void explain_steps(Findings& findings, const std::string& check, const signalr::
         const std::string name = check + '.' + std::string(signalr::to_string(result.step));
         if (result.end == End::passed) findings.ok(name, result.seen);
         if (result.end == End::failed) {
-            auto [text, advice] = split_advice(result.error->message, advice_for(result.step));
+            auto [text, advice] = split_advice(result.error->message, advice_for_step(result.step));
             const bool refused =
                 result.error->code == signalr::errc::unauthorized || result.error->code == signalr::errc::forbidden;
             findings.problem(refused ? check + ".credentials" : name, std::move(text), std::move(advice));

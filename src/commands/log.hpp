@@ -1,0 +1,11 @@
+#pragma once
+// The loggers of commands: their lives, and the programs that they run.
+
+#include "jiro/base/log.hpp"
+
+namespace jiro::commands {
+
+inline constexpr log::Logger commands_log{"commands"};
+inline constexpr log::Logger exec_log{"exec"};
+
+}  // namespace jiro::commands

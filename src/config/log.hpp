@@ -1,0 +1,10 @@
+#pragma once
+// The logger of what is read after the start: credentials.
+
+#include "jiro/base/log.hpp"
+
+namespace jiro::config {
+
+inline constexpr log::Logger config_log{"config"};
+
+}  // namespace jiro::config

@@ -1,0 +1,10 @@
+#pragma once
+// The logger of the monitor and its HTTP server.
+
+#include "jiro/base/log.hpp"
+
+namespace jiro::monitor {
+
+inline constexpr log::Logger monitor_log{"monitor"};
+
+}  // namespace jiro::monitor
