@@ -1,6 +1,7 @@
 # Third-party libraries, all from the distribution's packages (scripts/install-dependencies names them).
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED)
+set(Boost_USE_STATIC_LIBS ON)  # Boost.URL: the rest that we use is headers only
+find_package(Boost 1.81 REQUIRED COMPONENTS url)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)
@@ -9,7 +10,8 @@ find_package(spdlog REQUIRED)
 find_package(yaml-cpp REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(utf8cpp REQUIRED)
-find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)  # used as a header only
+# Headers only; each release names their CMake targets differently, if at all.
+find_path(UTF8CPP_INCLUDE_DIR utf8.h REQUIRED)
+find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)

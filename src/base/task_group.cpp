@@ -2,11 +2,12 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/error.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
+#include <exception>
+#include <list>
 
+#include "jiro/base/event.hpp"
+#include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro {
@@ -20,21 +21,21 @@ struct TaskGroup::State {
 
     OnError on_error;
     std::list<Child> children;
-    std::list<asio::steady_timer*> waiters;  // timers that never expire, cancelled when the group becomes empty
+    std::list<Event*> waiters;  // notified when the group becomes empty
 
     void ended(std::list<Child>::iterator child, const std::exception_ptr& exception) {
         children.erase(child);
         if (exception) report(exception);
         if (children.empty()) {
-            for (auto* waiter : waiters) waiter->cancel();
+            for (auto* waiter : waiters) waiter->notify();
         }
     }
 
     void report(const std::exception_ptr& exception) const {
         try {
             std::rethrow_exception(exception);
-        } catch (const boost::system::system_error& error) {
-            if (error.code() != asio::error::operation_aborted && on_error) on_error(exception);
+        } catch (const std::exception& error) {
+            if (!is_cancellation(error) && on_error) on_error(exception);
         } catch (...) {
             if (on_error) on_error(exception);
         }
@@ -67,13 +68,15 @@ void TaskGroup::abort() { state_->emit(asio::cancellation_type::terminal); }
 
 Task<> TaskGroup::wait() {
     const auto state = state_;
-    if (state->children.empty()) co_return;
-    asio::steady_timer timer(co_await asio::this_coro::executor, asio::steady_timer::time_point::max());
-    const auto waiter = state->waiters.insert(state->waiters.end(), &timer);
-    const auto [error] = co_await timer.async_wait(kNoThrow);
-    state->waiters.erase(waiter);
-    // Woken by the last child, or cancelled from outside while children are still there.
-    if (!state->children.empty()) throw boost::system::system_error(error);
+    Event emptied(co_await asio::this_coro::executor);
+    struct Waiting {
+        std::list<Event*>& waiters;
+        std::list<Event*>::iterator self;
+        ~Waiting() { waiters.erase(self); }
+    };
+    const Waiting waiting{state->waiters, state->waiters.insert(state->waiters.end(), &emptied)};
+    // A child may be spawned between the end of the last one and this coroutine's turn.
+    while (!state->children.empty()) co_await emptied.wait();
 }
 
 Task<bool> TaskGroup::wait_until(Clock& clock, TimePoint deadline) {

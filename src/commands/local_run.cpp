@@ -1,9 +1,9 @@
 // One command without hub and journal, through the same dispatcher as in the daemon: `jiro-client exec`.
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 
+#include "jiro/base/race.hpp"
 #include "jiro/commands/dispatcher.hpp"
 
 namespace jiro::commands {
@@ -49,7 +49,6 @@ Task<> run_one(Dispatcher& dispatcher, CommandMessage message) {
 Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
                                   std::shared_ptr<const CommandRegistry> registry, Clock& clock, RandomSource& random,
                                   asio::thread_pool& workers) {
-    using namespace asio::experimental::awaitable_operators;
     settings.instance_id.clear();
     if (message.command_sync_id.empty()) message.command_sync_id = "local-" + random.uuid();
     LocalSink sink;
@@ -58,7 +57,8 @@ Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
                           std::move(settings), std::move(registry));
     bool cancelled = false;
     try {
-        co_await (dispatcher.run() && run_one(dispatcher, std::move(message)));
+        auto both = tasks(dispatcher.run(), run_one(dispatcher, std::move(message)));
+        co_await all(std::move(both));
     } catch (const std::exception&) {
         cancelled = true;  // Ctrl-C: the command is still settled
     }

@@ -1,7 +1,6 @@
 #include "daemon/application.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
@@ -30,7 +29,6 @@
 namespace jiro::daemon {
 
 namespace asio = boost::asio;
-using namespace asio::experimental::awaitable_operators;
 using namespace std::chrono_literals;
 
 namespace {
@@ -271,8 +269,9 @@ Task<> Application::Parts::recover_late() {
 }
 
 Task<> Application::Parts::serve() {
-    co_await (hub.run() && courier.run() && dispatcher.run() && load.run() && status_server.run() &&
-              control_server.run() && reloader.run() && report_status() && feed_watchdog() && recover_late());
+    auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
+                       control_server.run(), reloader.run(), report_status(), feed_watchdog(), recover_late());
+    co_await all(std::move(parts));
 }
 
 Task<> Application::Parts::report_status() {

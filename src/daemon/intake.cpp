@@ -1,9 +1,9 @@
 #include "daemon/intake.hpp"
-#include "daemon/log.hpp"
 
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
 #include <nlohmann/json.hpp>
+
+#include "daemon/log.hpp"
+#include "jiro/base/race.hpp"
 
 namespace jiro::daemon {
 
@@ -52,9 +52,9 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
     try {
         const auto completion = co_await receipt.finished();
         co_return answer(id, completion);
-    } catch (const boost::system::system_error& error) {
+    } catch (const std::exception& error) {
         // The hub no longer wants the command (CancelInvocation). At the daemon's stop nothing is left to cancel here.
-        if (error.code() == boost::asio::error::operation_aborted) dispatcher_.cancel(id);
+        if (is_cancellation(error)) dispatcher_.cancel(id);
         throw;
     }
 }

@@ -1,5 +1,4 @@
 #include "daemon/process_hardening.hpp"
-#include "daemon/log.hpp"
 
 #include <malloc.h>
 #include <signal.h>
@@ -7,6 +6,8 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+
+#include "daemon/log.hpp"
 
 namespace jiro::daemon {
 

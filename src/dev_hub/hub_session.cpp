@@ -1,13 +1,10 @@
 #include "dev_hub/hub_session.hpp"
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
 #include "dev_hub/errors.hpp"
 #include "dev_hub/log.hpp"
+#include "jiro/base/race.hpp"
 
 namespace jiro::dev_hub {
-
-using namespace boost::asio::experimental::awaitable_operators;
 
 HubSession::HubSession(boost::asio::any_io_executor executor, Clock& clock, const Options& options,
                        std::shared_ptr<WebSocket> socket, std::string connection_id,
@@ -22,14 +19,18 @@ HubSession::HubSession(boost::asio::any_io_executor executor, Clock& clock, cons
 
 Task<> HubSession::run() {
     logger.info("Client connected", {{"connection_id", connection_id_}, {"peer", socket_->peer()}});
-    auto shaken = co_await (shake_hands() || refuse_late());
-    const auto refusal = shaken.index() == 0 ? std::get<0>(shaken) : std::string("no answer to the close");
+    std::optional<std::string> shaken;
+    auto shaking = into(shaken, shake_hands());
+    auto refusing = refuse_late();
+    co_await race(std::move(shaking), std::move(refusing));
+    const auto refusal = shaken.value_or("no answer to the close");
     if (refusal.empty()) {
         ready_ = true;
         last_record_ = clock_.now();
         logger.info("Handshake done", {{"connection_id", connection_id_}});
         on_ready_(*this);
-        co_await (serve() || send_pings() || watch_silence());
+        auto life = tasks(serve(), send_pings(), watch_silence());
+        co_await race(std::move(life));
         ready_ = false;
     } else {
         ended_because("handshake: " + refusal);

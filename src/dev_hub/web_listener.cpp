@@ -27,6 +27,7 @@ using boost::system::error_code;
 
 namespace {
 
+constexpr bool kNoCompression = false;  // SignalR does not use it
 constexpr auto kRequestTimeout = std::chrono::seconds(15);
 constexpr auto kCloseTimeout = std::chrono::seconds(5);
 constexpr std::size_t kMaxSharedMessage = 64 * 1024;  // texts are joined up to this size
@@ -264,7 +265,7 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
     }
 
     Clock& clock_;
-    websocket::stream<HubStream> socket_;
+    websocket::stream<HubStream, kNoCompression> socket_;
     asio::steady_timer idle_;       // cancelled when the queue runs empty
     asio::steady_timer unstalled_;  // cancelled when a stall ends
     beast::flat_buffer buffer_;     // HTTP

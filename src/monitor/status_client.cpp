@@ -1,5 +1,6 @@
 #include "jiro/monitor/status_client.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>

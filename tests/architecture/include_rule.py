@@ -20,6 +20,10 @@ MAY_INCLUDE = {
     "main": {"base", "daemon"},
 }
 HEAVY = re.compile(r"^(boost/beast|boost/asio/ssl|grpcpp/|google/protobuf/|yaml-cpp/|sqlite3\.h|systemd/|.*\.pb\.h)")
+# Asio's `a || b` waits for the first success: base/race.hpp says what is used instead.
+FORBIDDEN = re.compile(r"^boost/asio/experimental/awaitable_operators")
+# Types that Beast must see whole; only .cpp files include these headers.
+FOR_SOURCES_ONLY = {"signalr/transport/client_stream.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
 
 
@@ -47,7 +51,12 @@ def breaches(path):
         if not match:
             continue
         include = match.group(1)
-        if path.suffix == ".hpp" and HEAVY.match(include):
+        if FORBIDDEN.match(include):
+            yield number, f"<{include}>: use race() and all() of jiro/base/race.hpp"
+        if path.suffix == ".hpp" and include in FOR_SOURCES_ONLY:
+            yield number, f"{include} may be included by .cpp files only"
+        for_sources_only = path.relative_to(ROOT / "src").as_posix() in FOR_SOURCES_ONLY if path.is_relative_to(ROOT / "src") else False
+        if path.suffix == ".hpp" and HEAVY.match(include) and not for_sources_only:
             yield number, f"the heavy header <{include}> may appear in .cpp files only"
         target = target_of(include)
         if target is None or target[0] == module:

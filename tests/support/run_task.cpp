@@ -1,5 +1,7 @@
 #include "support/run_task.hpp"
 
+#include <boost/asio/co_spawn.hpp>
+
 namespace jiro::test {
 
 void settle(boost::asio::io_context& context) {

@@ -107,7 +107,7 @@ Task<Result<signalr::HttpResponse>> ScriptedConnector::post(signalr::HttpRequest
         answers.pop_front();
     }
     if (answer && answer->status == 0) {
-        signalr::Event never(executor_);
+        Event never(executor_);
         for (;;) co_await never.wait();
     }
     co_return answer;

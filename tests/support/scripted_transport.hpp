@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "signalr/connection/event.hpp"
+#include "jiro/base/event.hpp"
 #include "signalr/transport/transport.hpp"
 
 namespace jiro::test {
@@ -36,7 +36,7 @@ class ScriptedSocket {
     std::deque<std::string> inbound;
     bool ended = false;
     std::optional<std::uint16_t> close_code;
-    signalr::Event changed;
+    Event changed;
 };
 
 class ScriptedConnector final : public signalr::Connector {

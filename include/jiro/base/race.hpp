@@ -1,57 +1,49 @@
 #pragma once
-// Two coroutines side by side until the first of them ends, however it ends; the other is then cancelled and awaited.
-// Asio's own `a || b` waits for the first *success*: a branch that throws leaves the program waiting for the other one.
+// Coroutines side by side, on the executor of the one that awaits them. These are the project's only ways to do that:
+// Asio's own `a || b` waits for the first *success*, so that a branch that throws leaves the program waiting for the
+// other one.
 //
 //     auto serving = serve();                     // named: GCC 12 loses temporaries of an awaited expression
 //     auto stopping = stop_on_signal();
 //     co_await race(std::move(serving), std::move(stopping));   // an exception of either passes through
+//
+// Cancelled from outside, both cancel their tasks, wait for them, and throw what the first of them threw.
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "jiro/base/task.hpp"
 
 namespace jiro {
 
-// How a coroutine ended: exactly one of the two is set.
-template <typename T>
-struct Ended {
-    std::optional<T> value;
-    std::exception_ptr exception;
-};
+// The index of the task that ended first, however it ended; the others are then cancelled and awaited. Throws what that
+// one threw.
+[[nodiscard]] Task<std::size_t> race(std::vector<Task<>> tasks);
+[[nodiscard]] Task<std::size_t> race(Task<> first, Task<> second);
 
-template <>
-struct Ended<void> {
-    std::exception_ptr exception;
-};
+// Ends when all have ended. When one throws, the others are cancelled and awaited, and its exception is thrown.
+[[nodiscard]] Task<> all(std::vector<Task<>> tasks);
 
-// The operation, with its exception as data.
+// True for the exception that ends a cancelled coroutine: not an error, and passed on.
+[[nodiscard]] bool is_cancellation(const std::exception& exception) noexcept;
+
+// A task with a value as one without, for race(): the value goes into `to`, which must outlive the task.
 template <typename T>
-Task<Ended<T>> ended(Task<T> operation) {
-    Ended<T> result;
-    try {
-        if constexpr (std::is_void_v<T>) {
-            co_await std::move(operation);
-        } else {
-            result.value.emplace(co_await std::move(operation));
-        }
-    } catch (...) {
-        result.exception = std::current_exception();
-    }
-    co_return result;
+[[nodiscard]] Task<> into(std::optional<T>& to, Task<T> operation) {
+    auto value = co_await std::move(operation);
+    to.emplace(std::move(value));
 }
 
-// 0 or 1: which one ended first. Throws what that one threw.
-inline Task<std::size_t> race(Task<> first, Task<> second) {
-    using namespace boost::asio::experimental::awaitable_operators;
-    auto winner = co_await (ended(std::move(first)) || ended(std::move(second)));
-    const std::size_t index = winner.index();
-    const Ended<void>& end = index == 0 ? std::get<0>(winner) : std::get<1>(winner);
-    if (end.exception) std::rethrow_exception(end.exception);
-    co_return index;
+// A vector of tasks, which cannot be copied out of a braced list.
+template <typename... Tasks>
+[[nodiscard]] std::vector<Task<>> tasks(Tasks... each) {
+    std::vector<Task<>> list;
+    list.reserve(sizeof...(each));
+    (list.push_back(std::move(each)), ...);
+    return list;
 }
 
 }  // namespace jiro

@@ -14,26 +14,19 @@
 
 namespace jiro {
 
-// The operation's value, or nullopt when `limit` passed first; the operation was then cancelled and has ended.
-// An exception of the operation passes through.
-template <typename T>
-requires(!std::is_void_v<T>) Task<std::optional<T>> with_timeout(Clock& clock, Duration limit, Task<T> operation) {
-    using namespace boost::asio::experimental::awaitable_operators;
-    auto winner = co_await (ended(std::move(operation)) || clock.sleep_for(limit));
-    if (winner.index() == 1) co_return std::nullopt;
-    auto& end = std::get<0>(winner);
-    if (end.exception) std::rethrow_exception(end.exception);
-    co_return std::move(end.value);
-}
+// True when the operation ended in time. When `limit` passed first, it was cancelled and has ended. Its exception
+// passes through.
+[[nodiscard]] Task<bool> with_timeout(Clock& clock, Duration limit, Task<> operation);
 
-// True when the operation ended in time.
-inline Task<bool> with_timeout(Clock& clock, Duration limit, Task<> operation) {
-    using namespace boost::asio::experimental::awaitable_operators;
-    auto winner = co_await (ended(std::move(operation)) || clock.sleep_for(limit));
-    if (winner.index() == 1) co_return false;
-    const auto& end = std::get<0>(winner);
-    if (end.exception) std::rethrow_exception(end.exception);
-    co_return true;
+// The operation's value, or nullopt when `limit` passed first.
+template <typename T>
+requires(!std::is_void_v<T>)
+    [[nodiscard]] Task<std::optional<T>> with_timeout(Clock& clock, Duration limit, Task<T> operation) {
+    std::optional<T> value;
+    auto keeping = into(value, std::move(operation));
+    const bool in_time = co_await with_timeout(clock, limit, std::move(keeping));
+    if (!in_time) value.reset();
+    co_return value;
 }
 
 }  // namespace jiro

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <csignal>
@@ -17,7 +16,6 @@
 namespace jiro::commands {
 
 namespace asio = boost::asio;
-using namespace asio::experimental::awaitable_operators;
 using Descriptor = ChildProcess::Descriptor;
 
 namespace {

@@ -1,14 +1,11 @@
 // Calls to the hub: send, invoke, stream, upload streams; and the public face of HubConnection.
-#include <boost/asio/error.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/multiple_exceptions.hpp>
-#include <boost/system/system_error.hpp>
 
+#include "jiro/base/race.hpp"
+#include "jiro/base/with_timeout.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
 
 namespace jiro::signalr {
 
-using namespace boost::asio::experimental::awaitable_operators;
 using nlohmann::json;
 
 namespace {
@@ -38,18 +35,16 @@ Task<bool> wait_for_change(Clock& clock, std::shared_ptr<PendingCall> call, std:
     if (clock.now() >= *deadline) co_return false;
     auto change = call->changed.wait();
     auto sleep = clock.sleep_until(*deadline);
-    const auto winner = co_await (std::move(change) || std::move(sleep));
-    co_return winner.index() == 0;
+    const std::size_t first = co_await race(std::move(change), std::move(sleep));
+    co_return first == 0;
 }
 
 // The next item of a source, its failure as an Error; never throws but for a cancellation.
 Task<Result<std::optional<json>>> pull(UploadSource& source) {
     try {
         co_return co_await source();
-    } catch (const boost::system::system_error& error) {
-        if (error.code() == boost::asio::error::operation_aborted) throw;
-        co_return Error(errc::call_failed, error.what());
     } catch (const std::exception& error) {
+        if (is_cancellation(error)) throw;
         co_return Error(errc::call_failed, error.what());
     }
 }
@@ -71,9 +66,8 @@ Task<Result<HubConnection::Impl::PreparedCall>> HubConnection::Impl::prepare(std
     const auto session = prepared.session;
     if (prepared.deadline) {
         auto room = session->wait_for_room();
-        auto sleep = clock_.sleep_until(*prepared.deadline);
-        const auto winner = co_await (std::move(room) || std::move(sleep));
-        if (winner.index() == 1) co_return call_timeout();
+        const auto has_room = co_await with_timeout(clock_, *prepared.deadline - clock_.now(), std::move(room));
+        if (!has_room) co_return call_timeout();
     } else {
         static_cast<void>(co_await session->wait_for_room());
     }
@@ -97,11 +91,12 @@ Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::sh
     while (!call || !call->end) {
         Result<std::optional<json>> item = std::optional<json>();
         if (call) {
-            auto pulling = pull(source);
+            std::optional<Result<std::optional<json>>> pulled;
+            auto pulling = into(pulled, pull(source));
             auto ending = wait_for_end(call);
-            auto winner = co_await (std::move(pulling) || std::move(ending));
-            if (winner.index() == 1) break;
-            item = std::move(std::get<0>(winner));
+            const std::size_t first = co_await race(std::move(pulling), std::move(ending));
+            if (first == 1) break;
+            item = std::move(*pulled);
         } else {
             item = co_await pull(source);
         }

@@ -1,14 +1,13 @@
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cstdlib>
 
+#include "jiro/base/race.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
 #include "signalr/log.hpp"
 
 namespace jiro::signalr {
 
 namespace asio = boost::asio;
-using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -50,7 +49,7 @@ Task<> HubConnection::Impl::run() {
     try {
         auto connecting = stay_connected();
         auto dispatching = dispatcher_->run();
-        if (!stopping_) co_await (std::move(connecting) || std::move(dispatching));
+        if (!stopping_) co_await race(std::move(connecting), std::move(dispatching));
     } catch (...) {
         failure = std::current_exception();  // cancelled from outside; what runs is still ended in order
     }
@@ -83,20 +82,20 @@ Task<> HubConnection::Impl::stay_connected() {
         }
         interrupted_ = false;
         fsm_.attempt_started();
-        auto making = attempt();
+        std::optional<Attempt> outcome;
+        auto making = into(outcome, attempt());
         auto interruption = until_interrupted();
-        auto winner = co_await (std::move(making) || std::move(interruption));
+        co_await race(std::move(making), std::move(interruption));
         if (stopping_) break;
-        if (winner.index() == 1) continue;  // new settings: begin again with them
-        auto& outcome = std::get<0>(winner);
-        if (outcome.failure) {
-            const auto transition = fsm_.attempt_failed(settings_, *outcome.failure, clock_.now());
-            conclude(transition, &*outcome.failure);
+        if (interrupted_ || !outcome) continue;  // new settings, perhaps in the turn in which the attempt ended
+        if (outcome->failure) {
+            const auto transition = fsm_.attempt_failed(settings_, *outcome->failure, clock_.now());
+            conclude(transition, &*outcome->failure);
             co_await wait_until_due(*transition.delay);
             continue;
         }
         session_ =
-            std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome.connection), *dispatcher_);
+            std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome->connection), *dispatcher_);
         *current_session_ = session_;
         conclude(fsm_.opened(clock_.now()), nullptr);
         co_await serve();
@@ -109,7 +108,16 @@ Task<Attempt> HubConnection::Impl::attempt() {
                          {{"hub", settings_.hub_url->redacted()}});
     }
     Establish establish(clock_, *connector_, settings_, credentials_, environment_);
-    co_return co_await establish.run();
+    std::string reason;
+    try {
+        co_return co_await establish.run();
+    } catch (const std::exception& error) {
+        if (is_cancellation(error)) throw;
+        reason = error.what();  // no memory, no thread for a look-up, ...
+    }
+    Attempt broken;
+    broken.failure = Failure{Error(errc::internal, "the attempt broke off: " + reason)};
+    co_return broken;
 }
 
 // The session's life, and what follows from its end.
@@ -140,11 +148,12 @@ Task<> HubConnection::Impl::serve() {
 Task<bool> HubConnection::Impl::resume() {
     const auto session = session_;
     signalr_log.info("The connection was cut; trying to resume it");
-    auto opening = connector_->open(session->established().websocket_request);
+    std::optional<Result<Upgrade>> opened;
+    auto opening = into(opened, connector_->open(session->established().websocket_request));
     auto interruption = until_interrupted();
-    auto winner = co_await (std::move(opening) || std::move(interruption));
-    if (winner.index() == 1) co_return false;
-    auto& upgrade = std::get<0>(winner);
+    co_await race(std::move(opening), std::move(interruption));
+    if (interrupted_ || !opened) co_return false;
+    auto& upgrade = *opened;
     if (!upgrade || !upgrade->transport || !session->is_open()) {
         signalr_log.info("The connection could not be resumed",
                          {{"reason", upgrade ? "HTTP status " + std::to_string(upgrade->response.status)
@@ -165,7 +174,7 @@ Task<> HubConnection::Impl::wait_until_due(Duration delay) {
     if (delay > Duration::zero()) {
         auto sleep = clock_.sleep_until(*next_attempt_at_);
         auto interruption = until_interrupted();
-        co_await (std::move(sleep) || std::move(interruption));
+        co_await race(std::move(sleep), std::move(interruption));
     }
     next_attempt_at_.reset();
 }

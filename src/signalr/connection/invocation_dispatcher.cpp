@@ -1,17 +1,16 @@
 #include "signalr/connection/invocation_dispatcher.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
 #include <stdexcept>
 
+#include "jiro/base/race.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/log.hpp"
 
 namespace jiro::signalr {
 
-using namespace boost::asio::experimental::awaitable_operators;
 using nlohmann::json;
 
 namespace {
@@ -20,10 +19,6 @@ constexpr std::size_t kMaxWarnedTargets = 100;
 
 constexpr const char* kNoResult = "Client didn't provide a result.";
 constexpr const char* kNotParsed = "Client failed to parse argument(s).";
-
-bool is_aborted(const boost::system::system_error& error) {
-    return error.code() == boost::asio::error::operation_aborted;
-}
 
 // The handler's value, or its failure as one; never throws but for a cancellation from outside.
 Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation invocation) {
@@ -35,7 +30,7 @@ Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation invoc
                          {{"target", target}, {"reason", mismatch.what()}});
         co_return Error(errc::arguments_mismatch, kNotParsed);
     } catch (const boost::system::system_error& error) {
-        co_return Error(errc::call_failed, is_aborted(error) ? "The invocation was cancelled." : error.what());
+        co_return Error(errc::call_failed, is_cancellation(error) ? "The invocation was cancelled." : error.what());
     } catch (const std::exception& error) {
         co_return Error(errc::call_failed, error.what());
     } catch (...) {
@@ -53,7 +48,7 @@ Task<> call(std::shared_ptr<Handler> handler, Invocation invocation) {
     } catch (const boost::asio::multiple_exceptions&) {
         throw boost::system::system_error(boost::asio::error::operation_aborted);  // `||` within it was cancelled
     } catch (const boost::system::system_error& error) {
-        if (is_aborted(error)) throw;
+        if (is_cancellation(error)) throw;
         signalr_log.error("A handler failed", {{"target", target}, {"reason", error.what()}});
     } catch (const std::exception& error) {
         signalr_log.error("A handler failed", {{"target", target}, {"reason", error.what()}});
@@ -195,12 +190,11 @@ Task<> InvocationDispatcher::run_ordered(Invocation invocation) {
 }
 
 // Ends when the hub, or stop(), cancels the call; never throws.
-Task<Result<json>> InvocationDispatcher::cancellation(std::shared_ptr<RunningCall> running) {
+Task<> InvocationDispatcher::cancellation(std::shared_ptr<RunningCall> running) {
     try {
         while (!running->cancel_requested) co_await running->cancelled.wait();
     } catch (const boost::system::system_error&) {
     }
-    co_return Error(errc::call_cancelled, kCancelled);
 }
 
 Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> self,
@@ -221,18 +215,20 @@ Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> se
         if (!dropped) signalr_log.warn("A handler failed", {{"reason", dropped.error().message}});
         co_return;
     }
-    auto work = call(std::move(handler), std::move(invocation));
+    std::optional<Result<json>> result;
+    auto work = into(result, call(std::move(handler), std::move(invocation)));
     auto cancel = cancellation(running);
-    auto winner = co_await (std::move(work) || std::move(cancel));
+    const std::size_t first = co_await race(std::move(work), std::move(cancel));
     if (running->answered) co_return;
     running->answered = true;
-    auto& result = winner.index() == 0 ? std::get<0>(winner) : std::get<1>(winner);
     CompletionMessage completion;
     completion.invocation_id = running->id;
-    if (result) {
-        completion.result = std::move(*result);
+    if (first == 1) {
+        completion.error = kCancelled;
+    } else if (*result) {
+        completion.result = std::move(**result);
     } else {
-        completion.error = result.error().message;
+        completion.error = result->error().message;
     }
     const auto sink = running->sink.lock();
     if (!sink) co_return;

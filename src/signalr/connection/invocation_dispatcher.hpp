@@ -13,9 +13,9 @@
 #include <set>
 #include <string>
 
+#include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/signalr/invocation.hpp"
-#include "signalr/connection/event.hpp"
 #include "signalr/protocol/hub_message.hpp"
 
 namespace jiro::signalr {
@@ -60,7 +60,7 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
     void refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink);
     void warn_unknown(const std::string& target);
     Task<> run_ordered(Invocation invocation);
-    static Task<Result<nlohmann::json>> cancellation(std::shared_ptr<RunningCall> running);
+    static Task<> cancellation(std::shared_ptr<RunningCall> running);
     static Task<> run_result(std::shared_ptr<InvocationDispatcher> self, std::shared_ptr<ResultHandler> handler,
                              Invocation invocation, std::shared_ptr<RunningCall> call);
     void ended();

@@ -1,15 +1,13 @@
 #include "signalr/connection/session.hpp"
 
 #include <boost/asio/error.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "jiro/base/race.hpp"
 #include "signalr/log.hpp"
 #include "signalr/protocol/json_codec.hpp"
 
 namespace jiro::signalr {
-
-using namespace boost::asio::experimental::awaitable_operators;
 
 namespace {
 
@@ -55,15 +53,8 @@ Task<Failure> Session::run() {
     const auto now = clock_.now();
     keep_alive_ = KeepAlive(settings_.keep_alive_interval, settings_.server_timeout, now);
     if (!resumed_) append(PingMessage{});  // tells the server that this client pings
-    auto reading = guarded(read_loop());
-    auto writing = guarded(write_loop());
-    auto timing = guarded(timer_loop());
-    auto closing = guarded(closing_loop());
-    try {
-        co_await (std::move(reading) || std::move(writing) || std::move(timing) || std::move(closing));
-    } catch (const boost::asio::multiple_exceptions&) {  // only cancellation ends all four this way
-        throw boost::system::system_error(boost::asio::error::operation_aborted);
-    }
+    auto loops = tasks(guarded(read_loop()), guarded(write_loop()), guarded(timer_loop()), guarded(closing_loop()));
+    co_await race(std::move(loops));
     established_.transport->abort();
     if (!outcome_) outcome_ = Failure{Error(errc::internal, "the connection ended without a reason")};
     co_return *outcome_;
@@ -73,12 +64,8 @@ Task<Failure> Session::run() {
 Task<> Session::guarded(Task<> loop) {
     try {
         co_await std::move(loop);
-    } catch (const boost::system::system_error& error) {
-        if (error.code() == boost::asio::error::operation_aborted) throw;
-        end(Failure{Error(errc::internal, error.what())});
-    } catch (const boost::asio::multiple_exceptions&) {
-        throw;  // a cancelled `||` inside the loop
     } catch (const std::exception& error) {
+        if (is_cancellation(error)) throw;
         end(Failure{Error(errc::internal, error.what())});
     }
 }
@@ -173,7 +160,7 @@ Task<> Session::timer_loop() {
         sleeping_until_ = next_deadline();
         auto sleep = clock_.sleep_until(sleeping_until_);
         auto change = timer_changed_.wait();
-        co_await (std::move(sleep) || std::move(change));
+        co_await race(std::move(sleep), std::move(change));
         const auto now = clock_.now();
         if (closing_reason_ && now >= closing_deadline_) co_return end(*closing_reason_);
         if (write_failed_ && now >= write_failed_->first) co_return end(lost(write_failed_->second));

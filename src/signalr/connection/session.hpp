@@ -9,8 +9,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "jiro/base/event.hpp"
 #include "jiro/signalr/hub_connection.hpp"
-#include "signalr/connection/event.hpp"
 #include "signalr/connection/failure.hpp"
 #include "signalr/connection/invocation_dispatcher.hpp"
 #include "signalr/connection/keep_alive.hpp"

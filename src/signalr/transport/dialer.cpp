@@ -5,9 +5,9 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "jiro/base/event.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
-#include "signalr/connection/event.hpp"
 #include "signalr/transport/proxy.hpp"
 
 namespace jiro::signalr {

@@ -1,6 +1,5 @@
 #include "signalr/transport/http_client.hpp"
 
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -10,12 +9,10 @@
 
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
-#include "signalr/transport/dialer.hpp"
-#include "signalr/transport/tls.hpp"
+#include "signalr/transport/client_stream.hpp"
 
 namespace jiro::signalr {
 
-namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
 namespace {
@@ -40,8 +37,7 @@ HttpResponse to_response(http::response<http::string_body> message) {
     return response;
 }
 
-template <typename Stream>
-Task<Result<HttpResponse>> exchange(Stream& stream, const HttpRequest& request) {
+Task<Result<HttpResponse>> exchange(ClientStream& stream, const HttpRequest& request) {
     const auto post = make_post(request);
     const auto [write_error, written] = co_await http::async_write(stream, post, kNoThrow);
     if (write_error) {
@@ -60,8 +56,7 @@ Task<Result<HttpResponse>> exchange(Stream& stream, const HttpRequest& request) 
     co_return to_response(parser.release());
 }
 
-template <typename Stream>
-Task<Result<HttpResponse>> limited_exchange(Clock& clock, Stream& stream, const HttpRequest& request) {
+Task<Result<HttpResponse>> limited_exchange(Clock& clock, ClientStream& stream, const HttpRequest& request) {
     const auto limit = request.limits.negotiate;
     auto response = co_await with_timeout(clock, limit, exchange(stream, request));
     if (!response) {
@@ -74,16 +69,9 @@ Task<Result<HttpResponse>> limited_exchange(Clock& clock, Stream& stream, const 
 }  // namespace
 
 Task<Result<HttpResponse>> http_post(Clock& clock, HttpRequest request) {
-    auto socket = co_await dial(clock, request);
-    if (!socket) co_return socket.error();
-    if (!request.url.is_tls()) co_return co_await limited_exchange(clock, *socket, request);
-
-    const auto context = make_tls_context(request.tls);
-    if (!context) co_return context.error();
-    asio::ssl::stream<asio::ip::tcp::socket> stream(std::move(*socket), **context);
-    const auto secured = co_await tls_handshake(clock, stream, request);
-    if (!secured) co_return secured.error();
-    co_return co_await limited_exchange(clock, stream, request);
+    auto stream = co_await open_stream(clock, request);
+    if (!stream) co_return stream.error();
+    co_return co_await limited_exchange(clock, *stream, request);
 }
 
 }  // namespace jiro::signalr

@@ -1,29 +1,23 @@
 #include "signalr/transport/websocket_transport.hpp"
 
 #include <array>
-#include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/stream.hpp>
 
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
-#include "signalr/transport/dialer.hpp"
-#include "signalr/transport/tls.hpp"
+#include "signalr/transport/client_stream.hpp"
 
 namespace jiro::signalr {
 
 namespace asio = boost::asio;
 namespace websocket = boost::beast::websocket;
 namespace http = boost::beast::http;
-using asio::ip::tcp;
 using boost::system::error_code;
-using TlsStream = asio::ssl::stream<tcp::socket>;
-using TlsContext = std::shared_ptr<asio::ssl::context>;
 
 namespace {
 
+constexpr bool kNoCompression = false;  // SignalR does not use it; without it Beast is a third smaller
 constexpr std::size_t kReceiveBytes = 32'768;
 constexpr std::size_t kWriteBufferBytes = 16'384;
 // Messages are streamed and the record splitter limits records, so memory is not at stake; but a frame that announces
@@ -56,14 +50,10 @@ Error receive_error(const error_code& error, const websocket::close_reason& reas
     return Error(errc::connection_lost, "the connection was lost: " + error.message());
 }
 
-template <typename Stream>
 class BeastTransport final : public Transport {
   public:
-    BeastTransport(Stream stream, TlsContext context, std::chrono::milliseconds close_limit)
-        : context_(std::move(context)),
-          websocket_(std::move(stream)),
-          close_limit_(close_limit),
-          closing_(websocket_.get_executor()) {
+    BeastTransport(ClientStream stream, std::chrono::milliseconds close_limit)
+        : websocket_(std::move(stream)), close_limit_(close_limit), closing_(websocket_.get_executor()) {
         websocket::stream_base::timeout none{};
         none.handshake_timeout = websocket::stream_base::none();
         none.idle_timeout = websocket::stream_base::none();
@@ -136,8 +126,7 @@ class BeastTransport final : public Transport {
         });
     }
 
-    TlsContext context_;  // outlives the stream
-    websocket::stream<Stream> websocket_;
+    websocket::stream<ClientStream, kNoCompression> websocket_;
     std::chrono::milliseconds close_limit_;
     asio::steady_timer closing_;
     std::shared_ptr<BeastTransport*> alive_ = std::make_shared<BeastTransport*>(this);  // for what outlives this
@@ -146,10 +135,8 @@ class BeastTransport final : public Transport {
     std::optional<std::uint16_t> close_code_;
 };
 
-template <typename Stream>
-Task<Result<Upgrade>> upgrade_over(Clock& clock, Stream stream, TlsContext context, const HttpRequest& request) {
-    auto transport =
-        std::make_unique<BeastTransport<Stream>>(std::move(stream), std::move(context), request.limits.close);
+Task<Result<Upgrade>> upgrade_over(Clock& clock, ClientStream stream, const HttpRequest& request) {
+    auto transport = std::make_unique<BeastTransport>(std::move(stream), request.limits.close);
     const auto limit = request.limits.upgrade;
     error_code error;
     auto upgrade = co_await with_timeout(clock, limit, transport->upgrade(request, error));
@@ -168,17 +155,9 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, Stream stream, TlsContext conte
 }  // namespace
 
 Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
-    auto socket = co_await dial(clock, request);
-    if (!socket) co_return socket.error();
-    TlsContext no_tls;
-    if (!request.url.is_tls()) co_return co_await upgrade_over(clock, std::move(*socket), std::move(no_tls), request);
-
-    auto context = make_tls_context(request.tls);
-    if (!context) co_return context.error();
-    TlsStream stream(std::move(*socket), **context);
-    const auto secured = co_await tls_handshake(clock, stream, request);
-    if (!secured) co_return secured.error();
-    co_return co_await upgrade_over(clock, std::move(stream), std::move(*context), request);
+    auto stream = co_await open_stream(clock, request);
+    if (!stream) co_return stream.error();
+    co_return co_await upgrade_over(clock, std::move(*stream), request);
 }
 
 }  // namespace jiro::signalr

@@ -2,20 +2,19 @@
 // it held.
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 
+#include "jiro/base/race.hpp"
 #include "jiro/base/random.hpp"
 #include "stream_client/checks.hpp"
 
 namespace {
 
 using namespace jiro;
-using namespace boost::asio::experimental::awaitable_operators;
 using signalr::HubConnection;
 
 std::string read_token(const std::string& file) {
@@ -84,7 +83,7 @@ int main(int argc, char** argv) {
     HubConnection hub(context.get_executor(), settings, std::move(dependencies));
 
     std::string failure;
-    boost::asio::co_spawn(context, hub.run() && perform(*check, hub, clock, failure),
+    boost::asio::co_spawn(context, all(tasks(hub.run(), perform(*check, hub, clock, failure))),
                           [](const std::exception_ptr& error) {
                               if (error) std::rethrow_exception(error);
                           });

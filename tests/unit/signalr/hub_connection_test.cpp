@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 
 #include "signalr/protocol/record_splitter.hpp"
 #include "support/log_capture.hpp"

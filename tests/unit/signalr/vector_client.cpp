@@ -1,6 +1,7 @@
 // The client_to_server vectors are prose ("send('m','arg',null)", "stop() while connected"). What is written as calls
 // is parsed and performed; the rest are scenes, found by the vector's name.
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <deque>
 #include <functional>
 #include <map>
@@ -230,11 +231,11 @@ void resume_after_loss(World& world) {
 void upload_stops(World& world) {
     world.start();
     struct Never {
-        static Task<CallResult> next(signalr::Event* event) {
+        static Task<CallResult> next(Event* event) {
             for (;;) co_await event->wait();
         }
     };
-    signalr::Event never(world.bench.context.get_executor());
+    Event never(world.bench.context.get_executor());
     world.invoke("Up", json::array(), with_upload([&never] { return Never::next(&never); }));
     world.bench.deliver("{\"type\":3,\"invocationId\":\"" +
                         json::parse(world.bench.socket().sent.at(0)).at("invocationId").get<std::string>() + "\"}\x1e");

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 
 #include "unit/signalr/bench.hpp"
 #include "unit/signalr/vectors.hpp"

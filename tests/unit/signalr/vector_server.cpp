@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/co_spawn.hpp>
 #include <map>
 
 #include "unit/signalr/bench.hpp"
@@ -198,7 +199,7 @@ class Scene {
     std::vector<signalr::Subscription> subscriptions_;
     std::vector<std::string> waiting_;
     bool is_released_ = false;
-    signalr::Event released_;
+    Event released_;
 };
 
 void check_reply(const Scene& scene, const json& reply, Findings& findings) {

@@ -6,7 +6,7 @@
 
 #include "jiro/base/task.hpp"
 
-namespace jiro::signalr {
+namespace jiro {
 
 class Event {
   public:
@@ -21,4 +21,4 @@ class Event {
     boost::asio::steady_timer timer_;  // never expires; cancelling it wakes all who wait
 };
 
-}  // namespace jiro::signalr
+}  // namespace jiro

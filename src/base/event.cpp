@@ -1,10 +1,10 @@
-#include "signalr/connection/event.hpp"
+#include "jiro/base/event.hpp"
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
-namespace jiro::signalr {
+namespace jiro {
 
 Task<> Event::wait() {
     static_cast<void>(co_await timer_.async_wait(kNoThrow));
@@ -14,4 +14,4 @@ Task<> Event::wait() {
     }
 }
 
-}  // namespace jiro::signalr
+}  // namespace jiro
