@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Kills the real daemon under load, again and again, breaks what it stands on, and checks that it kept its promise (oracle.py).
 
-    JIRO_CLIENT=build/chaos/src/jiro-client tests/chaos/chaos.py            short form, for CI (about 4 minutes on two cores)
+    JIRO_CLIENT=build/release/tests/chaos/jiro-client-chaos tests/chaos/chaos.py            short form, for CI (about 4 minutes on two cores)
     ... chaos.py --long                                                     the long form: hours
     ... chaos.py --only random-kill --kills 50 --seed 7 --keep              one fault; --keep leaves the state folder
     ... chaos.py --memory --only random-kill                                outbox in memory: exit code 0 if the oracle sees the
                                                                             loss, as it must
 
 Ends with a table, fault x kills x owed x lost x run twice x conflicting x slowest recovery, and exit code 1 if a promise broke.
-Crash points need a build with JIRO_FAILPOINTS (preset `chaos`); with another build they are left out, and it is said. Waiting
+Crash points need the program jiro-client-chaos; with another build they are left out, and it is said. Waiting
 limits are scaled by JIRO_TEST_TIME_SCALE.
 """
 

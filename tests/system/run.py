@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the system tests: the built packages in a booted Debian. Label `system`, not part of ./scripts/test.
 
-    run.py [CLASS...]       JIRO_PACKAGES: the folder with the .deb files (default: build/package/packages)
+    run.py [CLASS...]       JIRO_PACKAGES: the folder with the .deb files (default: build/release/packages)
                             JIRO_SYSTEM_REQUIRED=1: a host that cannot boot a systemd is a failure, not a skip
 
 Exit code 77, and a line that says why, where a systemd cannot be booted. Needs root; see harness/machine.py.
@@ -65,7 +65,7 @@ def check_host(packages):
 
 def main():
     os.chdir(HERE)
-    packages = pathlib.Path(os.environ.get("JIRO_PACKAGES") or HERE.parents[1] / "build/package/packages").resolve()
+    packages = pathlib.Path(os.environ.get("JIRO_PACKAGES") or HERE.parents[1] / "build/release/packages").resolve()
     check_host(packages)
     if "JIRO_SYSTEM_NAMESPACE" not in os.environ:
         # Mounts of ours are seen by nobody else, and gone with us however we end.

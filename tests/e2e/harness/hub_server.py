@@ -235,7 +235,12 @@ class HubConnection:
         if message is not None:
             self.send({"type": 7, **message})
         if code is not None:
-            self.send_frame(struct.pack(">H", code), CLOSE)
+            try:
+                self.send_frame(struct.pack(">H", code), CLOSE)
+            except OSError:
+                if message is None:
+                    raise
+                # The Close message alone ended it: the client was faster than this frame.
         else:
             self.abort()
 

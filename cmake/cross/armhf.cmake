@@ -1,0 +1,5 @@
+# As arm64.cmake, for Debian's armhf.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR armv7l)
+set(triplet arm-linux-gnueabihf)
+include(${CMAKE_CURRENT_LIST_DIR}/multiarch.cmake)
