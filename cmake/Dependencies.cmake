@@ -1,7 +1,7 @@
 # Third-party libraries, all from the distribution's packages (scripts/install-dependencies names them).
 find_package(Threads REQUIRED)
 set(Boost_USE_STATIC_LIBS ON)  # Boost.URL: the rest that we use is headers only
-find_package(Boost 1.81 REQUIRED COMPONENTS url)
+find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS url)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)

@@ -66,6 +66,14 @@ if(grpc_archives)
   endforeach()
 endif()
 
+# Boost's headers and Boost.URL's archive are in our programs always.
+file(GLOB boost_licences /usr/share/doc/libboost-url*-dev/copyright)
+foreach(component client dev-hub)
+  foreach(licence ${boost_licences})
+    install(FILES ${licence} DESTINATION share/doc/jiro-${component}/licences RENAME boost COMPONENT ${component})
+  endforeach()
+endforeach()
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_COMPONENTS_ALL client dev-hub)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

@@ -1,4 +1,4 @@
-"""The file system of the machines: a minimal Debian 12 with systemd, made once and kept as a tar beside the packages."""
+"""The file system of the machines: a minimal Debian with systemd (JIRO_SYSTEM_SUITE: bookworm, trixie), made once and kept as a tar beside the packages."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from .machine import CannotBoot
 
 # What a small server has beyond Debian's `minbase`. No procps, no curl: a dependency that the packages forget shows here.
 BASE = ("systemd", "systemd-sysv", "dbus")
-SUITE = "bookworm"
+SUITE = os.environ.get("JIRO_SYSTEM_SUITE", "bookworm")
 
 
 def dependencies(packages):
