@@ -152,7 +152,7 @@ bool perform_calls(World& world, const std::string& text) {
 bool matches(const json& expected, const json& sent, std::map<std::string, std::string>& bound) {
     if (expected.is_string() && expected.get<std::string>().starts_with('<') && sent.is_string()) {
         if (expected.get<std::string>().find("text") != std::string::npos) return true;
-        return bound.emplace(expected, sent.get<std::string>()).first->second == sent;
+        return bound.emplace(expected, sent.get<std::string>()).first->second == sent.get<std::string>();
     }
     if (expected.type() != sent.type() || expected.size() != sent.size()) return expected == sent;
     if (expected.is_object()) {

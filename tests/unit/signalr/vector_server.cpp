@@ -222,7 +222,7 @@ void check_call(const Outcome& outcome, const json& expect, Findings& findings) 
     if (expect.contains("result"))
         findings.expect(outcome.result == expect.at("result"), "the result is " + outcome.result.dump());
     if (expect.contains("error"))
-        findings.expect(outcome.error == expect.at("error"), "the error is: " + outcome.error);
+        findings.expect(json(outcome.error) == expect.at("error"), "the error is: " + outcome.error);
     const auto part = expect.value("error_contains", "");
     findings.expect(outcome.error.find(part) != std::string::npos, "the error is: " + outcome.error);
 }
@@ -233,7 +233,7 @@ void check_stream(const Outcome& outcome, const json& expect, Findings& findings
     findings.expect(outcome.ended == !end.empty(), "the stream's end differs");
     if (end == "ok") findings.expect(outcome.error.empty(), "the stream failed: " + outcome.error);
     if (expect.contains("error"))
-        findings.expect(outcome.error == expect.at("error"), "the error is: " + outcome.error);
+        findings.expect(json(outcome.error) == expect.at("error"), "the error is: " + outcome.error);
 }
 
 void check_loss(const Scene& scene, const json& expect, Findings& findings) {
