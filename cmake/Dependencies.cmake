@@ -4,6 +4,10 @@ set(Boost_USE_STATIC_LIBS ON)  # Boost.URL: the rest that we use is headers only
 find_package(Boost 1.81 CONFIG REQUIRED COMPONENTS url)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Protobuf REQUIRED)
+# gRPC finds re2 by asking pkg-config eight times, which takes it 16 s on Debian 13: the target that it looks for first.
+find_library(RE2_LIBRARY re2 REQUIRED)
+add_library(re2::re2 INTERFACE IMPORTED)
+target_link_libraries(re2::re2 INTERFACE ${RE2_LIBRARY})
 find_package(gRPC CONFIG REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(spdlog REQUIRED)

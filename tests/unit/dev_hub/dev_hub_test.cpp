@@ -163,7 +163,8 @@ TEST(DevHub, sends_a_command_and_takes_its_result) {
     RawClient client(hub, "?id=" + ids.at("connectionToken").get<std::string>());
     EXPECT_EQ(client.shake_hands(), "{}");
     ASSERT_TRUE(hub.run(hub.hub().wait_for_client(std::chrono::seconds(20))));
-    EXPECT_EQ(hub.on_loop([&] { return hub.hub().clients(); }).at(0).connection_id, ids.at("connectionId"));
+    EXPECT_EQ(hub.on_loop([&] { return hub.hub().clients(); }).at(0).connection_id,
+              ids.at("connectionId").get<std::string>());
 
     SendRequest send;
     send.command.text = "echo hi";
