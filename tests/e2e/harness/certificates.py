@@ -1,14 +1,24 @@
 """Certificates made on the spot by the openssl program."""
 
+import datetime
 import shutil
 import subprocess
 
 AVAILABLE = shutil.which("openssl") is not None
+_DATE = "%Y%m%d%H%M%SZ"
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 def _openssl(*arguments, cwd):
-    subprocess.run(["openssl", *map(str, arguments)], cwd=cwd, check=True, capture_output=True)
+    return subprocess.run(["openssl", *map(str, arguments)], cwd=cwd, check=True, capture_output=True, text=True)
+
+
+def _validity(days, cwd):
+    """OpenSSL 3.4 brought dates, and no longer takes a negative number of days."""
+    if days >= 0 or "-not_after" not in _openssl("x509", "-help", cwd=cwd).stderr:
+        return "-days", days
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
+    return "-not_before", (end - datetime.timedelta(days=1)).strftime(_DATE), "-not_after", end.strftime(_DATE)
 
 
 class Authority:
@@ -25,5 +35,5 @@ class Authority:
         (self.folder / f"{name}.ext").write_text(f"subjectAltName={names}\nextendedKeyUsage=serverAuth\n")
         _openssl("req", *_KEY, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr", cwd=self.folder)
         _openssl("x509", "-req", "-in", f"{name}.csr", "-CA", self.file.name, "-CAkey", f"{self.name}.key", "-CAcreateserial",
-                 "-days", days, "-extfile", f"{name}.ext", "-out", f"{name}.pem", cwd=self.folder)
+                 *_validity(days, self.folder), "-extfile", f"{name}.ext", "-out", f"{name}.pem", cwd=self.folder)
         return self.folder / f"{name}.pem", self.folder / f"{name}.key"
