@@ -15,7 +15,9 @@ Secret& Secret::operator=(const Secret& other) {
 Secret& Secret::operator=(Secret&& other) noexcept {
     if (this != &other) {
         wipe();
-        value_ = std::exchange(other.value_, {});
+        value_ = std::move(other.value_);
+        other.value_.resize(other.value_.capacity());  // a short text lies in the object itself: moving copied it
+        other.wipe();
     }
     return *this;
 }

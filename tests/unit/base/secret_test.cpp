@@ -32,5 +32,22 @@ TEST(Secret, moves_and_copies) {
     EXPECT_EQ(copy.reveal(), "other");
 }
 
+// A short text lies in the object itself, where a move would leave it.
+TEST(Secret, leaves_nothing_in_what_it_was_moved_from) {
+    for (const std::string text : {"short", "exactly-15-char", "a secret that is longer than what an object holds"}) {
+        Secret first(text);
+        const Secret moved = std::move(first);
+        Secret assigned;
+        Secret second(text);
+        assigned = std::move(second);
+        for (const Secret* secret : {&first, &second}) {  // NOLINT(bugprone-use-after-move): that is the promise
+            const auto* bytes = reinterpret_cast<const char*>(secret);
+            const std::string object(bytes, sizeof *secret);
+            EXPECT_EQ(object.find(text.substr(0, 5)), std::string::npos) << text;
+        }
+        EXPECT_EQ(assigned.reveal(), text);
+    }
+}
+
 }  // namespace
 }  // namespace jiro
