@@ -60,9 +60,26 @@ std::string journal_name(std::string_view field) {
     return name.substr(0, 64);  // the journal's limit
 }
 
+// Lines that the journal does not take go to standard error. libsystemd calls a line written when there is no journal
+// at all (a container, a chroot): that is looked for here.
 class JournalSink final : public Sink {
   public:
+    explicit JournalSink(std::string socket) : socket_(std::move(socket)) {}
+
     void write(const Record& record) override {
+        const bool is_there = access(socket_.c_str(), W_OK) == 0;
+        if (std::exchange(was_there_, is_there) != is_there) {
+            const std::string fact =
+                is_there ? "The journal is back: lines go to it" : "There is no journal: lines go to standard error";
+            fallback_.write({record.time, Level::warn, "log", {}, fact, {}});
+        }
+        if (!is_there || !send(record)) fallback_.write(record);
+    }
+
+    void flush() override { fallback_.flush(); }
+
+  private:
+    static bool send(const Record& record) {
         std::vector<std::string> items;
         // The journal shows MESSAGE alone, so it holds the fields too; apart they are there to be searched.
         items.push_back("MESSAGE=" + sentence(record));
@@ -74,22 +91,23 @@ class JournalSink final : public Sink {
         std::vector<iovec> vectors;
         vectors.reserve(items.size());
         for (std::string& item : items) vectors.push_back({item.data(), item.size()});
-        if (sd_journal_sendv(vectors.data(), static_cast<int>(vectors.size())) < 0) fallback_.write(record);
+        return sd_journal_sendv(vectors.data(), static_cast<int>(vectors.size())) >= 0;
     }
 
-    void flush() override { fallback_.flush(); }
-
-  private:
+    const std::string socket_;
+    bool was_there_ = true;
     StderrSink fallback_{prefixed_line};
 };
 
 }  // namespace
 
+std::unique_ptr<Sink> make_journal_sink(std::string socket) { return std::make_unique<JournalSink>(std::move(socket)); }
+
 std::unique_ptr<Sink> make_sink(Target target) {
     if (target == Target::automatic) {
         target = is_journal_stream(std::getenv("JOURNAL_STREAM"), STDERR_FILENO) ? Target::journald : Target::console;
     }
-    if (target == Target::journald) return std::make_unique<JournalSink>();
+    if (target == Target::journald) return make_journal_sink("/run/systemd/journal/socket");
     if (target == Target::json) return std::make_unique<StderrSink>(json_line);
     if (isatty(STDERR_FILENO) == 0) return std::make_unique<StderrSink>(prefixed_line);
     if (std::getenv("NO_COLOR") != nullptr) {

@@ -2,6 +2,7 @@
 // Where lines end: standard error in one of three forms, or the journal. Used by the sink's thread only.
 
 #include <memory>
+#include <string>
 
 #include "jiro/base/log.hpp"
 
@@ -17,6 +18,9 @@ class Sink {
 
 // `Target::automatic` is resolved here, by looking at standard error.
 [[nodiscard]] std::unique_ptr<Sink> make_sink(Target target);
+
+// The journal behind that socket of journald's; standard error for what it does not take.
+[[nodiscard]] std::unique_ptr<Sink> make_journal_sink(std::string socket);
 
 // True when systemd connected file descriptor `fd` to the journal; `journal_stream` is $JOURNAL_STREAM
 // ("device:inode").

@@ -193,5 +193,22 @@ TEST(Log, level_is_configured_in_place) {
     EXPECT_NE(text.find("\"message\":\"after the end\"}\n"), std::string::npos) << text;
 }
 
+// Where there is no journal, no line is swallowed: they go to standard error, and the first says so.
+TEST(JournalSink, writes_to_standard_error_where_there_is_no_journal) {
+    testing::internal::CaptureStderr();
+    const auto sink = make_journal_sink("/nonexistent/journal/socket");
+    const std::vector<RecordField> none;
+    sink->write({{}, Level::info, "test", {}, "first", none});
+    sink->write({{}, Level::info, "test", {}, "second", none});
+    sink->flush();
+    const std::string written = testing::internal::GetCapturedStderr();
+
+    const auto said = written.find("There is no journal: lines go to standard error");
+    ASSERT_NE(said, std::string::npos) << written;
+    EXPECT_EQ(written.find("There is no journal", said + 1), std::string::npos) << written;
+    EXPECT_LT(said, written.find("first")) << written;
+    EXPECT_NE(written.find("second"), std::string::npos) << written;
+}
+
 }  // namespace
 }  // namespace jiro::log
