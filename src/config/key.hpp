@@ -32,7 +32,13 @@ struct Key {
     std::function<void(const Node&, T&, const Context&)> read;  // not called for null when is_optional
     std::function<void(T&)> clear;                              // for null, when is_optional
     std::function<std::string(const T&, Reveal)> show;          // YAML; lines after a newline are already indented
+    std::function<void(const T& from, T& to)> copy{};           // of every key with Effect::restart
 };
+
+template <typename T, typename Access>
+[[nodiscard]] std::function<void(const T&, T&)> copier(Access member) {
+    return [member](const T& from, T& to) { member(to) = member(from); };
+}
 
 template <typename T>
 [[nodiscard]] std::vector<std::string_view> paths_of(std::span<const Key<T>> keys) {
@@ -63,6 +69,7 @@ Key<T> number_key(std::string_view path, std::string type, WholeNumberRange rang
             return std::to_string(member(target).count());
         }
     };
+    key.copy = copier<T>(member);
     return key;
 }
 
@@ -90,6 +97,7 @@ Key<T> optional_number_key(std::string_view path, std::string type, WholeNumberR
             return std::to_string(member(target)->count());
         }
     };
+    key.copy = copier<T>(member);
     return key;
 }
 
@@ -100,6 +108,7 @@ Key<T> flag_key(std::string_view path, Access member, Effect effect, std::string
         if (const auto flag = read_flag(node, context)) member(target) = *flag;
     };
     key.show = [member](const T& target, Reveal) { return std::string(member(target) ? "true" : "false"); };
+    key.copy = copier<T>(member);
     return key;
 }
 
@@ -115,6 +124,7 @@ Key<T> choice_key(std::string_view path, std::span<const std::string_view> names
     key.show = [names, member](const T& target, Reveal) {
         return std::string(names[static_cast<std::size_t>(member(target))]);
     };
+    key.copy = copier<T>(member);
     return key;
 }
 
@@ -127,6 +137,7 @@ Key<T> text_key(std::string_view path, Access member, Effect effect, std::string
     };
     key.clear = [member](T& target) { member(target).clear(); };
     key.show = [member](const T& target, Reveal) { return yaml_text(member(target)); };
+    key.copy = copier<T>(member);
     return key;
 }
 
@@ -140,6 +151,7 @@ Key<T> path_key(std::string_view path, Access member, Effect effect, std::string
     key.show = [member](const T& target, Reveal) -> std::string {
         return member(target).empty() ? "null" : yaml_text(std::string(member(target)));
     };
+    key.copy = copier<T>(member);
     return key;
 }
 

@@ -205,6 +205,7 @@ Key<Config> listen_key() {
         }
     };
     key.show = [](const Config& config, Reveal) { return yaml_text(monitor::to_string(config.monitoring.listen)); };
+    key.copy = [](const Config& from, Config& to) { to.monitoring.listen = from.monitoring.listen; };
     return key;
 }
 

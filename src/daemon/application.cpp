@@ -61,7 +61,7 @@ struct Application::Parts {
     monitor::Routes routes();
     void listen();
     Result<> build_registry(const config::Config& next);
-    Result<> apply(const config::Config& next, const std::vector<config::Change>& changes);
+    Result<> apply(const config::Config& next);
 
     Task<> run();
     Task<Result<>> recover();
@@ -134,8 +134,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
       intake(dispatcher, metrics, config.commands.acknowledge),
       hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
-      reloader(executor, config, environment, clock, notifier,
-               [this](const auto& next, const auto& changes) { return apply(next, changes); }),
+      reloader(executor, config, environment, clock, notifier, [this](const auto& next) { return apply(next); }),
       status({clock, hub, monitor, *outbox, courier, reloader}, config.instance_id),
       status_server(
           executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
@@ -351,21 +350,25 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
     return {};
 }
 
-Result<> Application::Parts::apply(const config::Config& next, const std::vector<config::Change>& changes) {
+// Every part is given its whole section, whatever changed in it: a new key needs nothing here. What a change costs (a
+// new connection) is the part's own decision; tests/unit/daemon/reload_test.cpp holds it against the schema's word, and
+// tests/e2e/test_reload.py sees each key's new value at work.
+Result<> Application::Parts::apply(const config::Config& next) {
     if (auto built = build_registry(next); !built) return built;  // the one part that can refuse; nothing changed yet
     log::configure(next.logging);
     credentials.replace(next.credentials);
     intake.set_acknowledge(next.commands.acknowledge);
     journal.set_time_limit(next.commands.timeout);
-    const bool grpc_changed = std::ranges::any_of(
-        changes, [](const config::Change& change) { return change.effect == config::Effect::reconnects_grpc; });
-    if (grpc_changed)
+    outbox->set_dedupe_window(next.delivery.outbox.dedupe_window);
+    if (next.delivery.grpc != config.delivery.grpc)
         sender.replace(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));
+    courier.update(next.delivery.grpc, next.delivery.outbox);
     courier.retry_now();
     hub.update(next.websocket);
     hub.retry_now();
     status.set_hub_url(redacted_hub_url(next));
     status.set_instance_id(next.instance_id);
+    config = next;
     return {};
 }
 

@@ -29,7 +29,13 @@ ReloadReport Reloader::reload() {
     const auto report = try_reload();
     last_succeeded_ = report.accepted();
     last_at_ = clock_.wall_now();
-    complaint_ = report.accepted() ? "" : "; last reload refused: " + report.errors.front();
+    if (!report.accepted()) {
+        complaint_ = "; last reload refused: " + report.errors.front();
+    } else if (!report.want_restart.empty()) {
+        complaint_ = "; a restart is wanted for " + join_with_commas(report.want_restart);
+    } else {
+        complaint_.clear();
+    }
     if (report.accepted()) {
         reload_log.info("Configuration reloaded", {{"changed", join_with_commas(report.in_force)}});
         if (!report.want_restart.empty()) {
@@ -60,15 +66,16 @@ ReloadReport Reloader::try_reload() {
     }
 
     const auto changes = config::changes(current_, *loaded.config);
-    if (const auto applied = apply_(*loaded.config, changes); !applied) {
+    auto next = config::in_force(std::move(*loaded.config), current_);
+    if (const auto applied = apply_(next); !applied) {
         report.errors.push_back(applied.error().message);
         return report;
     }
     for (const auto& change : changes) {
         (change.effect == config::Effect::restart ? report.want_restart : report.in_force).push_back(change.key_path);
     }
-    for (const auto& warning : loaded.config->warnings) reload_log.warn(warning.text);
-    current_ = std::move(*loaded.config);
+    for (const auto& warning : next.warnings) reload_log.warn(warning.text);
+    current_ = std::move(next);
     return report;
 }
 

@@ -21,14 +21,15 @@ namespace jiro::daemon {
 struct ReloadReport {
     std::vector<std::string> errors;        // why it was refused; empty: it is in force
     std::vector<std::string> in_force;      // keys that changed
-    std::vector<std::string> want_restart;  // keys that changed and wait for a restart
+    std::vector<std::string> want_restart;  // keys that differ from what runs, at this reload or an earlier one
     [[nodiscard]] bool accepted() const noexcept { return errors.empty(); }
 };
 
 class Reloader {
   public:
-    // Puts a validated configuration in force, all or nothing.
-    using Apply = std::function<Result<>(const config::Config& next, const std::vector<config::Change>& changes)>;
+    // Puts a validated configuration in force, all or nothing. Keys that only a restart can change have their running
+    // values in it.
+    using Apply = std::function<Result<>(const config::Config& next)>;
 
     Reloader(const boost::asio::any_io_executor& executor, config::Config current, config::Environment environment,
              const Clock& clock, ServiceNotifier& notifier, Apply apply);
@@ -39,14 +40,14 @@ class Reloader {
 
     [[nodiscard]] std::optional<bool> last_succeeded() const noexcept { return last_succeeded_; }
     [[nodiscard]] std::optional<WallTime> last_at() const noexcept { return last_at_; }
-    // "; last reload refused: ..." for the status line; empty when all is well.
+    // "; last reload refused: ..." or "; a restart is wanted for ..." for the status line; empty when all is well.
     [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
 
   private:
     ReloadReport try_reload();
 
     boost::asio::signal_set signals_;
-    config::Config current_;
+    config::Config current_;  // what runs
     config::Environment environment_;
     const Clock& clock_;
     ServiceNotifier& notifier_;

@@ -45,6 +45,8 @@ class ChannelGate {
     // `at_least` is the delay that the server asked for.
     bool failed(TimePoint now, TimePoint started, ChannelHint hint, bool is_first, const std::string& reason,
                 Duration at_least = {});
+    // After a reload; for what happens from now on.
+    void set_rules(GateRules rules) noexcept { rules_ = rules; }
     // The next probe may go at once: settings were reloaded.
     void retry_now(TimePoint now);
 

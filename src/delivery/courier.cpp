@@ -286,6 +286,11 @@ void Courier::Impl::retry_now() {
     notify();
 }
 
+void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbox) {
+    rules_ = RetryRules::from(grpc, outbox);
+    gate_.set_rules(gate_rules(grpc));
+}
+
 Task<bool> Courier::Impl::drain(TimePoint deadline) {
     constexpr Duration kLook = 20ms;
     while (in_hand() > 0 || outbox_.figures().pending > 0) {
@@ -310,6 +315,7 @@ Courier::~Courier() = default;
 Task<> Courier::run() { return impl_->run(); }
 Task<Result<>> Courier::finish(Outcome outcome) { return impl_->finish(std::move(outcome)); }
 void Courier::notify() { impl_->notify(); }
+void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }
 void Courier::retry_now() { impl_->retry_now(); }
 Task<bool> Courier::drain(TimePoint deadline) { return impl_->drain(deadline); }
 CourierFigures Courier::figures() const { return impl_->figures(); }

@@ -31,6 +31,7 @@ class Courier::Impl {
     [[nodiscard]] CourierFigures figures() const;
     void notify();
     void retry_now();
+    void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
 
   private:
     // The loop's steps.
@@ -80,7 +81,7 @@ class Courier::Impl {
     ResultSender& sender_;
     Clock& clock_;
     RandomSource& random_;
-    const RetryRules rules_;
+    RetryRules rules_;
     const CourierObserver observer_;
 
     ChannelGate gate_;

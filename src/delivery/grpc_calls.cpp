@@ -62,7 +62,7 @@ GrpcCalls::~GrpcCalls() {
         const std::lock_guard lock(mutex_);
         is_loop_told_ = true;
     }
-    for (const auto& call : under_way_) call->cancel();
+    cancel_all();
     queue_->Shutdown();
     thread_.join();
     for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
@@ -77,6 +77,10 @@ Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
         start(*call);
     };
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+}
+
+void GrpcCalls::cancel_all() {
+    for (const auto& call : under_way_) call->cancel();
 }
 
 void GrpcCalls::make_queue() {

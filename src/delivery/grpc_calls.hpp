@@ -50,6 +50,9 @@ class GrpcCalls {
     // that. All calls are awaited on one executor. Throws std::system_error when no thread can be made for the first.
     [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
 
+    // Those under way end by it soon.
+    void cancel_all();
+
   private:
     void make_queue();
     void start(GrpcCall& call);

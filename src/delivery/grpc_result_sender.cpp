@@ -157,6 +157,8 @@ class GrpcResultSender final : public ResultSender {
         silent_in_a_row_ = 0;
     }
 
+    void cancel_calls() override { calls_.cancel_all(); }
+
   private:
     // A channel in TRANSIENT_FAILURE fails calls out of memory of its last failure, for up to its own back-off; the
     // courier has done the waiting already, so ask the network: with a new one.

@@ -222,6 +222,8 @@ class MemoryOutbox final : public Outbox {
         co_return Result<>();
     }
 
+    void set_dedupe_window(std::chrono::hours window) override { settings_.dedupe_window = window; }
+
     OutboxFigures figures() const override {
         const std::lock_guard lock(mutex_);
         return figures_;
@@ -333,7 +335,7 @@ class MemoryOutbox final : public Outbox {
     }
 
     const Clock& clock_;
-    const OutboxSettings settings_;
+    OutboxSettings settings_;
     std::unordered_map<std::string, Row> rows_;
     std::map<std::int64_t, std::string> order_;
     std::map<DueKey, std::string> due_;

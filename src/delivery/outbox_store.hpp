@@ -112,6 +112,12 @@ class OutboxStore {
     [[nodiscard]] std::uint64_t retry_all_dead(WallTime now);
     [[nodiscard]] Result<> drop(const std::string& id, WallTime now);
 
+    // OutboxSettings::dedupe_window from now on.
+    void set_dedupe_window(std::chrono::hours window) noexcept { settings_.dedupe_window = window; }
+
+    // What is wrong with the file, looked for thoroughly; nothing: it is sound.
+    [[nodiscard]] std::optional<std::string> damage();
+
     // Takes over every readable row of a damaged file; gives how many. Never throws for the damaged file's sake.
     std::uint64_t take_over(const std::string& damaged_path);
 
@@ -159,7 +165,7 @@ class OutboxStore {
                            WallTime now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit);
 
-    const OutboxSettings settings_;
+    OutboxSettings settings_;
     HeldIds& held_;
     Connection database_;
     std::unique_ptr<Transaction> transaction_;

@@ -242,6 +242,8 @@ class SqliteOutbox final : public Outbox {
         return perform<void>("", [id = std::move(id), now = now()](OutboxStore& store) { return store.drop(id, now); });
     }
 
+    void set_dedupe_window(std::chrono::hours window) override { storage_->set_dedupe_window(window); }
+
     OutboxFigures figures() const override { return storage_->figures(); }
 
   private:

@@ -36,7 +36,8 @@ Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings
     return storage;
 }
 
-StorageThread::StorageThread(const OutboxSettings& settings) : settings_(settings), files_(settings) {}
+StorageThread::StorageThread(const OutboxSettings& settings)
+    : settings_(settings), files_(settings), dedupe_hours_(settings.dedupe_window.count()) {}
 
 StorageThread::~StorageThread() {
     {
@@ -88,6 +89,7 @@ OutboxFigures StorageThread::figures() const {
 void StorageThread::serve() {
     Jobs batch;
     while (take_batch(batch)) {
+        take_settings();
         tend();
         is_caught_up_ = catch_up();
         release_held();
@@ -129,6 +131,11 @@ bool StorageThread::take_batch(Jobs& batch) {
                        std::make_move_iterator(released_.end()));
     released_.clear();
     return true;
+}
+
+void StorageThread::take_settings() {
+    settings_.dedupe_window = std::chrono::hours(dedupe_hours_);
+    if (store_) store_->set_dedupe_window(settings_.dedupe_window);
 }
 
 // Not before the changes that were appended before: one of them may be what holds the id.

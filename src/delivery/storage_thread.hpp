@@ -76,6 +76,8 @@ class StorageThread {
 
     void submit(std::unique_ptr<StorageJob> job);
     void release(std::vector<std::string> ids);  // gives held ids free
+    // For every job that is submitted after it.
+    void set_dedupe_window(std::chrono::hours window) noexcept { dedupe_hours_ = window.count(); }
     [[nodiscard]] OutboxFigures figures() const;
 
     // The redo log, from the event loop. append() false: there is no log, or it has no room; nothing was done.
@@ -101,6 +103,7 @@ class StorageThread {
     [[nodiscard]] bool must_refuse_for_space(const StorageJob& job) const;
     void conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
     void tell_them();
+    void take_settings();
     void tend();  // between batches: reopen, make room, sweep
     void release_held();
 
@@ -126,7 +129,7 @@ class StorageThread {
     void note_full(const std::string& what);
     void publish();
 
-    const OutboxSettings settings_;
+    OutboxSettings settings_;
     OutboxFiles files_;
     HeldIds held_;
     std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
@@ -163,6 +166,7 @@ class StorageThread {
     std::atomic<bool> admits_changes_{false};
     std::atomic<bool> has_appended_{false};  // since the storage thread last looked
     std::atomic<bool> has_much_{false};
+    std::atomic<std::chrono::hours::rep> dedupe_hours_;
     AtomicRedoCounts appended_;  // by this process
     std::atomic<std::int64_t> first_finished_at_{
         0};  // of what was appended since the storage thread last looked; 0: none

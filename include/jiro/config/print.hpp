@@ -22,6 +22,13 @@ enum class Effect {
 };
 [[nodiscard]] std::string_view to_string(Effect effect);
 
+// Every key of the file, in the order of the documentation.
+struct KeyEffect {
+    std::string_view path;
+    Effect effect;
+};
+[[nodiscard]] std::vector<KeyEffect> keys();
+
 struct Change {
     std::string key_path;
     Effect effect;
@@ -29,6 +36,9 @@ struct Change {
 
 // The keys whose values differ, in the order of the documentation.
 [[nodiscard]] std::vector<Change> changes(const Config& before, const Config& after);
+
+// What a reload puts in force: `loaded`, with the running values of the keys that only a restart can change.
+[[nodiscard]] Config in_force(Config loaded, const Config& running);
 
 // The tables of docs/configuration.md, as Markdown.
 [[nodiscard]] std::string reference_tables();

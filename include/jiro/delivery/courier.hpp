@@ -79,6 +79,10 @@ class Courier {
     // hand.
     void notify();
 
+    // The rules for what is attempted from now on: when to try again, when to give up. `grpc` and `outbox` were
+    // reloaded.
+    void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
+
     // Try everything at once: settings were reloaded, credentials changed. Also forgets the connection.
     void retry_now();
 

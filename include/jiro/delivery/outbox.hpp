@@ -171,6 +171,9 @@ class Outbox {
     [[nodiscard]] virtual Task<Result<std::uint64_t>> retry_all_dead() = 0;
     [[nodiscard]] virtual Task<Result<>> drop(std::string id) = 0;
 
+    // OutboxSettings::dedupe_window after a reload; for what comes from now on.
+    virtual void set_dedupe_window(std::chrono::hours window) = 0;
+
     [[nodiscard]] virtual OutboxFigures figures() const = 0;
 };
 

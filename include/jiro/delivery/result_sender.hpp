@@ -55,6 +55,9 @@ class ResultSender {
 
     // Forget the connection: credentials, certificates or the network changed.
     virtual void reset() = 0;
+
+    // Ends the calls under way: they are answered CANCELLED. They were made with settings that are no longer wanted.
+    virtual void cancel_calls() = 0;
 };
 
 }  // namespace jiro::delivery

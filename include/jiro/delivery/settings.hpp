@@ -16,6 +16,8 @@ struct TlsSettings {
     std::filesystem::path ca_file;           // PEM; empty: the system's certificate authorities
     std::filesystem::path certificate_file;  // PEM chain of the client; empty: no client certificate
     std::filesystem::path private_key_file;  // PEM; given exactly when certificate_file is
+
+    friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
 
 struct GrpcSettings {
@@ -25,6 +27,8 @@ struct GrpcSettings {
     std::chrono::milliseconds retry_delay{1'000};  // upper bound of the first retry's delay; doubles; full jitter
     std::chrono::milliseconds max_retry_delay{30'000};  // upper bound of every fast retry's delay
     TlsSettings tls;                                    // used when server_url is https
+
+    friend bool operator==(const GrpcSettings&, const GrpcSettings&) = default;
 };
 
 enum class Durability {

@@ -76,7 +76,13 @@ struct Settings {
     // http://[user:password@]host:port; nullopt: what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say.
     std::optional<Url> proxy;
     TlsSettings tls;
+
+    friend bool operator==(const Settings&, const Settings&) = default;
 };
+
+// Whether a connection made with `before` is not the one that `after` asks for. Only what an attempt alone needs may
+// differ: a setting that is added counts as one that needs a new connection.
+[[nodiscard]] bool requires_reconnect(const Settings& before, Settings after);
 
 // Sent as `Authorization: Bearer` and as the query parameter `api_key`; empty: not sent.
 struct Credentials {

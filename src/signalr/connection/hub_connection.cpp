@@ -16,13 +16,16 @@ std::optional<std::string> process_environment(std::string_view name) {
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
-// Whether a connection made with `before` is not the one that `after` asks for.
-bool leads_elsewhere(const Settings& before, const Settings& after) {
-    return before.hub_url != after.hub_url || before.proxy != after.proxy || before.tls != after.tls ||
-           before.headers != after.headers || before.skip_negotiation != after.skip_negotiation;
-}
-
 }  // namespace
+
+bool requires_reconnect(const Settings& before, Settings after) {
+    after.reconnection_delay = before.reconnection_delay;
+    after.max_reconnection_delay = before.max_reconnection_delay;
+    after.max_reconnection_attempts = before.max_reconnection_attempts;
+    after.failed_retry_delay = before.failed_retry_delay;
+    after.handshake_timeout = before.handshake_timeout;
+    return after != before;
+}
 
 HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dependencies dependencies)
     : executor_(executor),
@@ -251,9 +254,9 @@ void HubConnection::Impl::retry_now() {
 }
 
 void HubConnection::Impl::update(Settings settings) {
-    const bool elsewhere = leads_elsewhere(settings_, settings);
+    const bool must_reconnect = requires_reconnect(settings_, settings);
     settings_ = std::move(settings);
-    if (!elsewhere || stopping_) return;
+    if (!must_reconnect || stopping_) return;
     interrupted_ = true;
     wake_.notify();
     if (session_ && session_->is_open()) {

@@ -29,6 +29,7 @@ class RecordingSender final : public delivery::ResultSender {
             .code = delivery::StatusCode::ok, .success = true, .message = {}, .retry_after = {}};
     }
     void reset() override {}
+    void cancel_calls() override {}
 
     std::vector<JiroHubProto::ClientMessage> sent_;
 };

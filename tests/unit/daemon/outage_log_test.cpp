@@ -76,6 +76,7 @@ class UnavailableServer final : public delivery::ResultSender {
         co_return delivery::SendResult{delivery::StatusCode::unavailable, false, "connection refused", {}};
     }
     void reset() override {}
+    void cancel_calls() override {}
 
     int calls = 0;
 };

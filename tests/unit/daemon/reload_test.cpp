@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <boost/asio/io_context.hpp>
+#include <map>
 
 #include "support/manual_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -21,9 +22,10 @@ class ReloadTest : public ::testing::Test {
         write("Commands: {MaxConcurrent: 4}\n");
         auto loaded = config::load_file(file(), {});
         reloader_.emplace(context_.get_executor(), std::move(*loaded.config), config::Environment{}, clock_, notifier_,
-                          [this](const config::Config& next, const std::vector<config::Change>&) -> Result<> {
+                          [this](const config::Config& next) -> Result<> {
                               if (refusal_) return *refusal_;
                               applied_.push_back(next.commands.max_concurrent);
+                              running_ = next;
                               return {};
                           });
     }
@@ -37,6 +39,7 @@ class ReloadTest : public ::testing::Test {
     ServiceNotifier notifier_;
     std::optional<Error> refusal_;
     std::vector<int> applied_;
+    config::Config running_;
     std::optional<Reloader> reloader_;
 };
 
@@ -60,6 +63,87 @@ TEST_F(ReloadTest, keys_that_want_a_restart_are_named) {
 
     EXPECT_TRUE(report.accepted());
     EXPECT_THAT(report.want_restart, ElementsAre("Outbox.Durability"));
+    EXPECT_THAT(reloader_->complaint(), HasSubstr("a restart is wanted for Outbox.Durability"));
+}
+
+// What runs stays as it is until the restart, so each later reload says again that one is wanted; a file that is as
+// what runs wants none.
+TEST_F(ReloadTest, a_restart_is_wanted_until_it_happens) {
+    write("Commands: {MaxConcurrent: 4}\nOutbox: {Durability: power, MaxBytes: 9000000}\n");
+    ASSERT_TRUE(reloader_->reload().accepted());
+    write("Commands: {MaxConcurrent: 5}\nOutbox: {Durability: power, MaxBytes: 9000000}\n");
+    const auto second = reloader_->reload();
+
+    EXPECT_THAT(second.in_force, ElementsAre("Commands.MaxConcurrent"));
+    EXPECT_THAT(second.want_restart, ElementsAre("Outbox.Durability", "Outbox.MaxBytes"));
+    EXPECT_EQ(running_.commands.max_concurrent, 5);
+    EXPECT_EQ(running_.delivery.outbox.durability, delivery::Durability::process);
+    EXPECT_EQ(running_.delivery.outbox.max_bytes, delivery::OutboxSettings().max_bytes);
+
+    write("Commands: {MaxConcurrent: 5}\n");
+    EXPECT_THAT(reloader_->reload().want_restart, IsEmpty());
+    EXPECT_THAT(reloader_->complaint(), IsEmpty());
+}
+
+// One changed value of each key of WebSocket. A key that is added needs a row.
+const std::map<std::string, std::string, std::less<>> kHubKeys{
+    {"HubUrl", "'http://127.0.0.1:1/other'"},
+    {"ReconnectionDelayMs", "5001"},
+    {"MaxReconnectionDelayMs", "60001"},
+    {"MaxReconnectionAttempts", "6"},
+    {"FailedRetryDelayMs", "60001"},
+    {"HandshakeTimeoutMs", "15001"},
+    {"KeepAliveIntervalMs", "14999"},
+    {"ServerTimeoutMs", "30001"},
+    {"AccessToken", "other"},
+    {"AccessTokenFile", "/other"},
+    {"Headers", "{X-Other: x}"},
+    {"SkipNegotiation", "true"},
+    {"StatefulReconnect", "true"},
+    {"MaxMessageBytes", "1048575"},
+    {"Proxy", "'http://127.0.0.1:1'"},
+    {"Tls.CaFile", "/other"},
+    {"Tls.CertificateFile", "/other"},
+    {"Tls.PrivateKeyFile", "/other"},
+    {"Tls.Verify", "false"},
+};
+
+config::Config loaded(const std::string& text) {
+    auto result = config::load_text(text, "config.yaml", {});
+    EXPECT_TRUE(result) << text << (result.errors.empty() ? "" : config::to_string(result.errors.front()));
+    return result ? std::move(*result.config) : config::Config();
+}
+
+std::string nested(std::string_view path, const std::string& value) {
+    const auto dot = path.find('.');
+    if (dot == std::string_view::npos) return std::string(path) + ": " + value;
+    return std::string(path.substr(0, dot)) + ": {" + nested(path.substr(dot + 1), value) + '}';
+}
+
+// The hub connection is opened anew by a change of exactly those keys of which the schema, and so the documentation,
+// says it.
+TEST(ReloadEffects, the_hub_connection_does_what_the_schema_says_of_each_key) {
+    for (const auto& key : config::keys()) {
+        if (!key.path.starts_with("WebSocket.")) continue;
+        const auto name = key.path.substr(key.path.find('.') + 1);
+        const auto changed = kHubKeys.find(name);
+        if (changed == kHubKeys.end()) {
+            ADD_FAILURE() << key.path << " is not in kHubKeys";
+            continue;
+        }
+        config::Config after;
+        // A certificate and its key are given together.
+        if (name == "Tls.CertificateFile" || name == "Tls.PrivateKeyFile") {
+            after = loaded("WebSocket: {Tls: {CertificateFile: /other, PrivateKeyFile: /other}}");
+        } else {
+            after = loaded(nested(key.path, changed->second));
+        }
+        const config::Config before;
+        EXPECT_FALSE(config::changes(before, after).empty()) << key.path;
+        EXPECT_EQ(signalr::requires_reconnect(before.websocket, after.websocket),
+                  key.effect == config::Effect::reconnects_hub)
+            << key.path;
+    }
 }
 
 // Nothing changes, every error is told, and the status line says so until a good reload.

@@ -30,6 +30,7 @@ class ScriptedSender final : public delivery::ResultSender {
     explicit ScriptedSender(delivery::SendResult answer) : answer_(std::move(answer)) {}
     Task<delivery::SendResult> send(delivery::Bytes, std::string, int) override { co_return answer_; }
     void reset() override {}
+    void cancel_calls() override {}
 
   private:
     delivery::SendResult answer_;
@@ -41,7 +42,7 @@ class StatusSourceTest : public ::testing::Test {
         folder_.write("config.yaml", "{}");
         auto loaded = config::load_file(folder_.path() / "config.yaml", {});
         reloader_.emplace(context_.get_executor(), std::move(*loaded.config), config::Environment{}, clock_, notifier_,
-                          [](const config::Config&, const std::vector<config::Change>&) -> Result<> { return {}; });
+                          [](const config::Config&) -> Result<> { return {}; });
         source_.emplace(StatusSource::Parts{clock_, hub_, commands_, *outbox_, courier_, *reloader_}, "machine-1");
         source_->set_hub_url("https://hub.example/hub");
     }

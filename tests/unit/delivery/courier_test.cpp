@@ -300,6 +300,27 @@ TEST_F(CourierTest, keeps_trying_until_max_age) {
     EXPECT_LT(sender_.sent.size(), 2500U);
 }
 
+// New settings count for what waits already: how often and how soon it is tried, and when it is given up.
+TEST_F(CourierTest, takes_new_settings_while_it_runs) {
+    grpc_.max_retries = 0;
+    grpc_.retry_delay = 20s;
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::ok, "later"); };
+    start();
+    finish("a");
+    advance(5s);
+    EXPECT_EQ(sender_.sent.size(), 1U);
+
+    grpc_.max_retries = 1000;
+    grpc_.retry_delay = grpc_.max_retry_delay = 100ms;
+    outbox_settings_.max_age = 2h;
+    courier_->update(grpc_, outbox_settings_);
+    courier_->retry_now();
+    advance(5s);
+    EXPECT_GT(sender_.sent.size(), 20U);
+    leap(3h, 10min);
+    EXPECT_EQ(state_of("a"), RowState::dead);
+}
+
 // Also when nothing is attempted at all because the server is away: old rows become dead letters, counted.
 TEST_F(CourierTest, expires_what_waits_too_long_in_an_outage) {
     sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };

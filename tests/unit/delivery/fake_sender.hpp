@@ -38,6 +38,7 @@ class FakeSender final : public ResultSender {
     }
 
     void reset() override { ++resets; }
+    void cancel_calls() override {}
 
     [[nodiscard]] std::vector<std::string> ids() const {
         std::vector<std::string> all;

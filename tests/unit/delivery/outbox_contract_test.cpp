@@ -123,6 +123,21 @@ TYPED_TEST(OutboxContract, forgets_an_id_after_the_dedupe_window) {
     EXPECT_EQ(this->figures().unfinished, 1U);
 }
 
+// A reload may change the window, either way: what is remembered is judged by the new one.
+TYPED_TEST(OutboxContract, takes_a_new_dedupe_window) {
+    this->admit("a", FirstState::running);
+    (void)this->finish("a");
+    this->deliver("a");
+    this->outbox_->set_dedupe_window(48h);
+    this->clock_.advance(47h);
+    EXPECT_EQ(this->admit("a"), Admission::already_settled);
+    (void)this->due();
+    this->deliver("a");
+    this->outbox_->set_dedupe_window(1h);
+    this->clock_.advance(2h);
+    EXPECT_EQ(this->admit("a"), Admission::accepted);
+}
+
 // Impossible steps are refused by name and change nothing.
 TYPED_TEST(OutboxContract, refuses_impossible_steps) {
     EXPECT_EQ(this->start("nobody").error().code, errc::unknown_id);

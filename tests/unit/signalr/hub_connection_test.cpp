@@ -175,12 +175,16 @@ TEST(HubConnection, waits_for_a_hub_url) {
     EXPECT_EQ(bench.state(), State::connected);
 }
 
-// A reload that changes the hub URL moves the connection at once; one that changes nothing there does not.
+// A reload that changes the hub URL moves the connection at once; one that only changes when to try again does not.
 TEST(HubConnection, moves_to_a_new_hub_url) {
     Bench bench;
     bench.start();
     Settings changed = bench.settings;
-    changed.keep_alive_interval = 5s;
+    changed.reconnection_delay = 1s;
+    changed.max_reconnection_delay = 2s;
+    changed.max_reconnection_attempts = 7;
+    changed.failed_retry_delay = 3s;
+    changed.handshake_timeout = 4s;
     bench.hub->update(changed);
     test::settle(bench.context);
     EXPECT_EQ(bench.connector->posts(), 1U);
@@ -191,6 +195,22 @@ TEST(HubConnection, moves_to_a_new_hub_url) {
     EXPECT_EQ(bench.state(), State::connected);
     EXPECT_EQ(bench.connector->requests.back().request.url.host(), "other.test");
     EXPECT_EQ(bench.connector->sockets.front()->closed_by_client, 1000);
+}
+
+// What a connection was made with cannot be changed under it: it is opened anew.
+TEST(HubConnection, opens_a_new_connection_for_a_new_keep_alive_interval) {
+    Bench bench;
+    bench.start();
+    Settings changed = bench.settings;
+    changed.keep_alive_interval = 5s;
+    bench.hub->update(changed);
+    test::settle(bench.context);
+
+    EXPECT_EQ(bench.connector->posts(), 2U);
+    EXPECT_EQ(bench.state(), State::connected);
+    const auto before = bench.socket().sent.size();
+    bench.pass(6s);
+    EXPECT_GT(bench.socket().sent.size(), before);
 }
 
 // Handlers are started in the order in which the hub sent the invocations, 10,000 of them in one frame.
