@@ -12,52 +12,70 @@ namespace jiro::commands {
 
 namespace {
 
-std::string at(const ExecCommand& command) {
-    return (command.source.empty() ? "" : command.source + ": ") + "Commands.Exec." + command.name;
+Problem problem_of(const ExecCommand& command, const std::string& what) {
+    const std::string path = "Commands.Exec." + command.name;
+    // "Key: what", as make_exec_command says it, or only "what".
+    const auto colon = what.find(": ");
+    if (colon == std::string::npos) return {command.source, path, what};
+    return {command.source, path + '.' + what.substr(0, colon), what.substr(colon + 2)};
 }
 
 // Adds the exec commands that can work, and what is wrong with the others.
 void add_exec_commands(const std::vector<ExecCommand>& commands, CommandRegistry::Handlers& handlers,
-                       std::vector<std::string>& problems) {
+                       std::vector<Problem>& problems) {
     for (const auto& command : commands) {
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });
         if (same != handlers.end()) {
-            problems.push_back(at(command) + ": the name is taken (" + (*same)->description().source + ')');
+            problems.push_back({command.source, "Commands.Exec." + command.name,
+                                "the name is taken (" + (*same)->description().source + ')'});
             continue;
         }
         std::vector<std::string> own;
         if (auto handler = make_exec_command(command, own)) handlers.push_back(std::move(handler));
-        for (const auto& problem : own) problems.push_back(at(command) + '.' + problem);
+        for (const auto& what : own) problems.push_back(problem_of(command, what));
     }
+}
+
+void check_default(const Settings& settings, const CommandRegistry::Handlers& handlers,
+                   std::vector<Problem>& problems) {
+    if (!settings.default_command) return;
+    std::vector<std::string> names;
+    for (const auto& handler : handlers) names.push_back(handler->description().name);
+    for (const auto& command : settings.exec) names.push_back(command.name);  // a broken one has its own problem
+    if (std::ranges::find(names, *settings.default_command) != names.end()) return;
+    const auto nearest = nearest_of(*settings.default_command, names);
+    problems.push_back({"", "Commands.Default",
+                        "there is no command \"" + *settings.default_command + '"' +
+                            (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?")});
+}
+
+CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,
+                                        std::vector<Problem>& problems) {
+    auto handlers = make_builtin_commands(services);
+    add_exec_commands(settings.exec, handlers, problems);
+    check_default(settings, handlers, problems);
+    return handlers;
 }
 
 }  // namespace
 
-std::vector<std::string> check_exec_commands(const std::vector<ExecCommand>& commands) {
-    auto handlers = make_builtin_commands({});
-    std::vector<std::string> problems;
-    add_exec_commands(commands, handlers, problems);
+std::vector<Problem> check(const Settings& settings) {
+    std::vector<Problem> problems;
+    (void)make_handlers(settings, {}, problems);
     return problems;
 }
 
 Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& settings,
                                                              const BuiltinServices& services) {
-    auto handlers = make_builtin_commands(services);
-    std::vector<std::string> problems;
-    add_exec_commands(settings.exec, handlers, problems);
-    if (settings.default_command) {
-        std::vector<std::string> names;
-        for (const auto& handler : handlers) names.push_back(handler->description().name);
-        if (std::ranges::find(names, *settings.default_command) == names.end()) {
-            const auto nearest = nearest_of(*settings.default_command, names);
-            problems.push_back("Commands.Default: there is no command \"" + *settings.default_command + '"' +
-                               (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?"));
-        }
-    }
+    std::vector<Problem> problems;
+    auto handlers = make_handlers(settings, services, problems);
     if (!problems.empty()) {
         std::string text;
-        for (const auto& problem : problems) text += (text.empty() ? "" : "\n") + problem;
+        for (const auto& problem : problems) {
+            text += (text.empty() ? "" : "\n") + (problem.source.empty() ? "" : problem.source + ": ") +
+                    problem.key_path + ": " + problem.what;
+        }
         return Error(errc::bad_definition, std::move(text));
     }
     for (const auto& command : settings.exec) {

@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "daemon/events.hpp"
+#include "daemon/load_configuration.hpp"
 #include "daemon/log.hpp"
 #include "jiro/base/text.hpp"
 
@@ -54,7 +55,7 @@ ReloadReport Reloader::reload() {
 
 ReloadReport Reloader::try_reload() {
     ReloadReport report;
-    auto loaded = config::load_file(current_.source, environment_);
+    auto loaded = load_configuration(current_.source, environment_);
     for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
     if (!loaded) return report;
 

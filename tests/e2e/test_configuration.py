@@ -133,6 +133,38 @@ class ConfigurationTest(DaemonTest):
         self.assertEqual(answer.returncode, 78, answer)
         self.assertIn("config.yaml", answer.stderr)
 
+    def test_what_check_config_accepts_the_daemon_accepts_and_the_other_way_round(self):
+        cases = {
+            "Commands: {Default: nosuch}": r"config\.yaml:1: Commands\.Default: there is no command",
+            "Commands: {Default: hepl}": 'did you mean "help"',
+            "Commands: {Exec: {help: {Program: [/bin/true]}}}": r"config\.yaml:1: Commands\.Exec\.help: the name is taken",
+            "Commands: {Exec: {x: {Program: [/bin/echo, '{y}']}}}": r"Commands\.Exec\.x\.Program: \{y\} is not in Parameters",
+            "Outbox: {MaxBytes: 1}": r"Outbox\.MaxBytes",
+            "Commands: {Default: help}": None,
+        }
+        for text, words in cases.items():
+            with self.subTest(text):
+                checked = self.check(text)
+                path = self.directory / "config.yaml"
+                doctor = run_client("doctor", "--offline", "--config", path)
+                if words is None:
+                    self.assertEqual(checked.returncode, 0, checked)
+                    self.assertIn("is valid", doctor.stdout)
+                    continue
+                ran = run_client("run", "--config", path)
+                for answer in (checked, ran, doctor):
+                    self.assertEqual(answer.returncode, 78, answer)
+                    self.assertRegex(answer.stdout + answer.stderr, words)
+
+    def test_a_reload_checks_the_same(self):
+        self.start_all()
+        for commands in ({"Default": "nosuch"}, {"Exec": {"help": {"Program": ["/bin/true"]}}}):
+            self.client.write_config(Commands=commands)
+            answer = run_client("reload", "--wait", "--config", self.client.config_file)
+            self.assertNotEqual(answer.returncode, 0, answer)
+            self.client.write_config(Commands={"Default": None, "Exec": {}})
+        self.assert_serves()
+
     def test_the_shipped_files_are_good(self):
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         for name in ("config.yaml", "quickstart.yaml"):

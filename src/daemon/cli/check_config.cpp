@@ -3,7 +3,6 @@
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "jiro/commands/command_registry.hpp"
 #include "jiro/config/print.hpp"
 
 namespace jiro::daemon::cli {
@@ -11,10 +10,6 @@ namespace jiro::daemon::cli {
 int check_config(const CheckConfigOptions& options) {
     const auto config = load_config_or_complain(options.config_file, config::process_environment());
     if (!config) return ExitCode::bad_configuration;
-    const auto problems = commands::check_exec_commands(config->commands.exec);
-    for (const auto& problem : problems) std::cerr << problem << '\n';
-    if (!problems.empty()) return ExitCode::bad_configuration;
-
     for (const auto& warning : config->warnings) std::cerr << "warning: " << warning.text << '\n';
     if (options.print_effective) {
         std::cout << config::print_effective(*config);

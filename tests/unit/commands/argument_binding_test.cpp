@@ -184,14 +184,31 @@ TEST(ArgumentBinding, reports_bad_definitions) {
     for (const auto& row : rows) {
         auto definition = row.command;
         definition.source = "config.yaml:7";
-        const auto problems = check_exec_commands({definition});
+        Settings settings;
+        settings.exec = {definition};
+        const auto problems = check(settings);
         ASSERT_FALSE(problems.empty()) << row.name;
-        EXPECT_THAT(problems.front(), HasSubstr("config.yaml:7: Commands.Exec.it.")) << row.name;
-        EXPECT_THAT(problems.front(), HasSubstr(row.problem)) << row.name;
+        EXPECT_EQ(problems.front().source, "config.yaml:7") << row.name;
+        EXPECT_THAT(problems.front().key_path, testing::StartsWith("Commands.Exec.it.")) << row.name;
+        EXPECT_THAT(problems.front().key_path + ": " + problems.front().what, HasSubstr(row.problem)) << row.name;
+        EXPECT_EQ(make_registry(settings, {}).error().code, errc::bad_definition) << row.name;
     }
-    auto builtin = command({"/x"});
+}
+
+// The names of commands are one space, and Commands.Default is in it.
+TEST(CheckCommands, names_what_has_no_place_among_the_names) {
+    Settings settings;
+    ExecCommand builtin;
     builtin.name = "help";
-    EXPECT_THAT(check_exec_commands({builtin}).front(), HasSubstr("taken (built-in)"));
+    builtin.program = {"/x"};
+    settings.exec = {builtin};
+    settings.default_command = "hepl";
+    const auto problems = check(settings);
+    ASSERT_EQ(problems.size(), 2U);
+    EXPECT_EQ(problems[0].key_path, "Commands.Exec.help");
+    EXPECT_THAT(problems[0].what, HasSubstr("taken (built-in)"));
+    EXPECT_EQ(problems[1].key_path, "Commands.Default");
+    EXPECT_THAT(problems[1].what, HasSubstr("did you mean \"help\"?"));
 }
 
 }  // namespace jiro::commands

@@ -155,13 +155,6 @@ std::vector<Finding> report_errors(const std::vector<config::ConfigError>& error
     return findings.take();
 }
 
-std::vector<Finding> report_exec_problems(const std::vector<std::string>& problems) {
-    Findings findings("Configuration");
-    for (const auto& problem : problems)
-        findings.problem("config.commands", problem, "correct the command; docs/commands.md has the rules");
-    return findings.take();
-}
-
 std::vector<Finding> check_configuration(const config::Config& config, const config::Environment& environment,
                                          WallTime now) {
     Findings findings("Configuration");

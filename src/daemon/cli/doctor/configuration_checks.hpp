@@ -13,7 +13,6 @@ namespace jiro::daemon::cli {
 
 // Every error as a problem: the daemon would not start.
 [[nodiscard]] std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors);
-[[nodiscard]] std::vector<Finding> report_exec_problems(const std::vector<std::string>& problems);
 
 [[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config,
                                                        const config::Environment& environment, WallTime now);

@@ -11,9 +11,9 @@
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/load_configuration.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
-#include "jiro/commands/command_registry.hpp"
 #include "jiro/config/credentials.hpp"
 
 namespace jiro::daemon::cli {
@@ -64,16 +64,12 @@ int doctor(const DoctorOptions& options) {
     auto environment = config::process_environment();
     adopt_credentials_directory(environment, options.config_file);
 
-    const auto loaded = config::load_file(options.config_file, environment);
+    const auto loaded = load_configuration(options.config_file, environment);
     if (!loaded) {
         print_findings(report_errors(loaded.errors), options.json);
         return ExitCode::bad_configuration;
     }
     const auto& config = *loaded.config;
-    if (const auto problems = jiro::commands::check_exec_commands(config.commands.exec); !problems.empty()) {
-        print_findings(report_exec_problems(problems), options.json);
-        return ExitCode::bad_configuration;
-    }
     std::vector<Secret> secrets;
     if (const auto credentials = config::read_credentials(config.credentials, environment))
         secrets = {credentials->access_token, credentials->api_key};
