@@ -45,9 +45,10 @@ Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings
         std::filesystem::create_directories(directory, error);
         if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
         if (error) {
-            return Error(boost::system::error_code(error), "the outbox's folder " + directory.string() +
-                                                               " cannot be made: " + error.message() +
-                                                               "; create it for the daemon's user, or set Outbox.Path");
+            return Error(boost::system::error_code(error),
+                         "the outbox's folder " + directory.string() + " cannot be made: " + error.message() +
+                             "; create it for the daemon's user, or set Outbox.Path. Under systemd a folder outside "
+                             "/var/lib/jiro must also be named by ReadWritePaths= in a drop-in of the unit");
         }
     }
     return path;

@@ -28,7 +28,10 @@ Error system_error(const std::string& what, const fs::path& path, int number) {
     errc code = errc::storage_io;
     if (number == ENOSPC || number == EDQUOT) code = errc::storage_full;
     if (number == EROFS || number == EACCES || number == EPERM || number == ELOOP) code = errc::storage_read_only;
-    return Error(code, what + ' ' + path.string() + ": " + std::generic_category().message(number));
+    std::string text = what + ' ' + path.string() + ": " + std::generic_category().message(number);
+    // The unit makes the whole system read-only but for its own folders.
+    if (number == EROFS) text += " (under systemd: name the folder by ReadWritePaths= in a drop-in of the unit)";
+    return Error(code, std::move(text));
 }
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }

@@ -273,7 +273,8 @@ void StorageThread::publish() {
         }
     }
     figures.storage_errors = storage_errors_;
-    if (settings_.ballast_bytes > 0) figures.has_ballast = files_.has_ballast();
+    const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == errc::storage_full);
+    if (settings_.ballast_bytes > 0 && knows_ballast) figures.has_ballast = files_.has_ballast();
     figures.writable = store_ && !is_full_ && !is_low_;
     figures.problem = closed_because_ ? closed_because_->message
                       : is_full_      ? "no space left for the outbox"

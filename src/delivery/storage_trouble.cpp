@@ -60,7 +60,7 @@ Result<> StorageThread::open_store() {
     }
     closed_because_.reset();
     if (!files_.make_ballast()) {
-        outbox_log.warn("No room for the outbox's ballast", {{"path", settings_.path.string()}});
+        outbox_log.warn("The outbox's reserve for a full disk cannot be made", {{"path", settings_.path.string()}});
     }
     return {};
 }

@@ -107,7 +107,7 @@ Readiness readiness(const Status& status) {
                                   " in the outbox");
     }
     if (status.outbox.ballast_present == false) {
-        result.degraded.push_back("the disk was full: the outbox's reserve is used up");
+        result.degraded.push_back("the outbox's reserve for a full disk is not there");
     }
     if (status.last_reload_succeeded == false) result.degraded.push_back("the last reload was refused");
     result.degraded.insert(result.degraded.end(), status.extra_degraded.begin(), status.extra_degraded.end());

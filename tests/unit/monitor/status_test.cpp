@@ -207,7 +207,7 @@ TEST(Readiness, gives_reasons) {
         {"no ballast",
          [](Status& s) { s.outbox.ballast_present = false; },
          {},
-         {"the disk was full: the outbox's reserve is used up"}},
+         {"the outbox's reserve for a full disk is not there"}},
         {"reload refused", [](Status& s) { s.last_reload_succeeded = false; }, {}, {"the last reload was refused"}},
         {"the daemon's own", [](Status& s) { s.extra_degraded = {"clock jumped"}; }, {}, {"clock jumped"}},
     };

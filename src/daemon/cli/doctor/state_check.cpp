@@ -56,6 +56,7 @@ class StateCheck {
             return false;
         }
         const bool is_good = owner(status) && mode(status) && writable(status);
+        sandbox();
         if (is_good) {
             findings_.ok("state.folder",
                          folder_.string() + " belongs to " + user_name(status.st_uid) + " and can be written");
@@ -125,6 +126,15 @@ class StateCheck {
             folder_.string() + " belongs to " + user_name(status.st_uid) + ", but the service runs as " + kDaemonUser,
             std::string("chown -R ") + kDaemonUser + ": " + folder_.string());
         return false;
+    }
+
+    // Outside its own folders the unit sees a read-only system, which cannot be seen from here.
+    void sandbox() {
+        if (config_.source.parent_path() != "/etc/jiro") return;
+        if (folder_.string().starts_with("/var/lib/jiro")) return;
+        findings_.warning("state.sandbox", folder_.string() + " is outside /var/lib/jiro, where the service may write",
+                          "`systemctl edit jiro-client`: [Service], then ReadWritePaths=" + folder_.string() +
+                              "; nothing, if that is there");
     }
 
     bool mode(const struct stat& status) {
