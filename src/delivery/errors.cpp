@@ -13,7 +13,11 @@ class Category final : public boost::system::error_category {
     [[nodiscard]] std::string message(int value) const override {
         switch (static_cast<errc>(value)) {
             case errc::in_use:
-                return "the outbox is open in another process";
+                return "the outbox is open in another jiro-client";
+            case errc::storage_busy:
+                return "another program holds the outbox";
+            case errc::statement_failed:
+                return "a statement failed";
             case errc::newer_schema:
                 return "the outbox was written by a newer version of this program";
             case errc::storage_full:

@@ -140,7 +140,9 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
                 }
                 break;
             } catch (const StorageError& failure) {
-                if (failure.code != errc::storage_corrupt && failure.code != errc::storage_io) throw;
+                const bool is_damage = failure.code == errc::storage_corrupt ||
+                                       failure.code == errc::statement_failed || failure.code == errc::storage_io;
+                if (!is_damage) throw;
                 if (after == INT64_MIN) after = 0;
                 after += skip;
                 if (skip < 64) {

@@ -85,6 +85,17 @@ void OutboxStore::settle() {
     }
 }
 
+std::optional<std::string> OutboxStore::damage() {
+    try {
+        auto verdict = database_.text("PRAGMA integrity_check(1)");
+        if (verdict == "ok") return std::nullopt;
+        return verdict;
+    } catch (const StorageError& error) {
+        if (error.code == errc::storage_corrupt || error.code == errc::statement_failed) return error.what();
+        throw;
+    }
+}
+
 // The version stands twice, in the header and in a row, so that a damaged header is not taken for a newer program's
 // file.
 void OutboxStore::check_schema() {

@@ -58,7 +58,9 @@ Result<OutboxProbe> probe_outbox(const fs::path& path) {
         Connection database(path.string(), Connection::Mode::immutable);
         return look_into(database, has_wal);
     } catch (const StorageError& failure) {
-        return Error(failure.code, failure.what()).with_prefix(path.string());
+        // What is asked here is in every outbox.
+        const auto code = failure.code == errc::statement_failed ? errc::storage_corrupt : failure.code;
+        return Error(code, failure.what()).with_prefix(path.string());
     }
 }
 

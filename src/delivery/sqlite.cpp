@@ -37,13 +37,14 @@ errc code_of(sqlite3* database, int result) {
             return errc::storage_read_only;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-        case SQLITE_CONSTRAINT:  // ours are checked before: an index and its table disagree
+            return errc::storage_corrupt;
+        case SQLITE_CONSTRAINT:  // ours are checked before: an index and its table disagree, or we are wrong
         case SQLITE_MISMATCH:
-        case SQLITE_ERROR:
-            return errc::storage_corrupt;  // "no such table", "malformed database schema"
+        case SQLITE_ERROR:  // "no such table", "malformed database schema", or a mistake in a statement
+            return errc::statement_failed;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
-            return errc::in_use;
+            return errc::storage_busy;
         default:
             break;
     }

@@ -210,7 +210,8 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
         if (failure && store_ && !(alone.front()->is_admission() && is_full_)) failure = attempt(alone);
         job = std::move(alone.front());
     }
-    if (failure && job->is_lazy()) {
+    // To repeat what a sound database refuses is no use.
+    if (failure && job->is_lazy() && failure->code != errc::statement_failed) {
         repeated_.push_back(std::move(job));
     } else {
         conclude(std::move(job), failure);

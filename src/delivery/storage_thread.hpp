@@ -68,7 +68,7 @@ class AtomicRedoCounts {
 
 class StorageThread {
   public:
-    // Opens the outbox and starts the thread. Fails on errc::in_use only.
+    // Opens the outbox and starts the thread. Fails on errc::in_use only: whatever else keeps it closed may pass.
     [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings, WallTime now);
     ~StorageThread();  // does what waits, closes, joins
     StorageThread(const StorageThread&) = delete;
@@ -124,6 +124,7 @@ class StorageThread {
     // Each leaves the store open, or closed with problem_ saying why.
     [[nodiscard]] Result<> open_store();
     void recover_from(errc code, const std::string& what);
+    [[nodiscard]] bool is_sound(const std::string& what);
     void rebuild(const std::string& what);
     [[nodiscard]] std::uint64_t take_over_damaged();
     void note_full(const std::string& what);

@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kOpenAgain = 5s;
+constexpr auto kOpenBusyAgain = 1s;
 constexpr auto kRebuildAgain = 60s;
 
 [[noreturn]] void give_up(const Error& error) {
@@ -38,10 +39,14 @@ Result<> StorageThread::open_store() {
         if (must_settle_) store_->settle();
         must_settle_ = false;
     } catch (const StorageError& error) {
-        if (error.code != errc::storage_corrupt) {
+        // A statement that fails already here does not find what an outbox has.
+        if (error.code != errc::storage_corrupt && error.code != errc::statement_failed) {
             store_.reset();
             if (error.code == errc::storage_full) files_.drop_ballast();
-            return fail(Error(error.code, settings_.path.string() + ": " + error.what()));
+            const bool is_busy = error.code == errc::storage_busy;
+            if (is_busy) next_open_ = std::chrono::steady_clock::now() + kOpenBusyAgain;
+            const std::string who = is_busy ? "another program has it open: " : "";
+            return fail(Error(error.code, settings_.path.string() + ": " + who + error.what()));
         }
         rebuild(error.what());
         if (!store_) return closed_because_ ? *closed_because_ : Error(errc::storage_corrupt);
@@ -72,6 +77,9 @@ void StorageThread::recover_from(errc code, const std::string& what) {
             return note_full(what);
         case errc::storage_corrupt:
             return rebuild(what);
+        case errc::statement_failed:
+            if (is_sound(what)) return;
+            return rebuild(what);
         default:
             break;
     }
@@ -82,6 +90,18 @@ void StorageThread::recover_from(errc code, const std::string& what) {
     store_.reset();
     must_settle_ = true;
     (void)open_store();
+}
+
+// To move the live database aside needs more than one statement's word: the mistake may be in the statement.
+bool StorageThread::is_sound(const std::string& what) {
+    try {
+        if (store_->damage()) return false;
+    } catch (const StorageError&) {
+        return false;  // it cannot even be looked at
+    }
+    outbox_log.error("A statement of the outbox failed although the file is sound: please report it",
+                     {{"error", what}});
+    return true;
 }
 
 void StorageThread::note_full(const std::string& what) {

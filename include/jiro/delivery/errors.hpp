@@ -7,7 +7,9 @@ namespace jiro::delivery {
 
 enum class errc {
     // Storage.
-    in_use = 1,         // another process has this outbox open
+    in_use = 1,         // another jiro-client has this outbox open
+    storage_busy,       // another program holds the database: it is waited for
+    statement_failed,   // a statement that a sound database would not refuse: it is looked at before anything is done
     newer_schema,       // the database was written by a newer version of this program
     storage_full,       // no space (or no inodes) left, or the database's own page limit
     storage_io,         // the disk reported an input/output error

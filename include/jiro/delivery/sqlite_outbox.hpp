@@ -9,11 +9,11 @@
 
 namespace jiro::delivery {
 
-// Opens or creates settings.path, which must be set. Fails (errc::in_use) only when another process has it open: any
-// other trouble (full, read-only, damaged, newer schema) is reported by figures().problem, refuses new commands by
-// name, and is tried again by itself. A damaged file is moved aside as `<path>.corrupt-<time>` and what can be read is
-// taken over. The destructor writes what waits, closes the file and joins the thread; `clock` must be callable from
-// that thread.
+// Opens or creates settings.path, which must be set. Fails (errc::in_use) only when another jiro-client has it open:
+// any other trouble (full, read-only, damaged, newer schema, held by another program) is reported by figures().problem,
+// refuses new commands by name, and is tried again by itself. A damaged file is moved aside as `<path>.corrupt-<time>`
+// and what can be read is taken over. The destructor writes what waits, closes the file and joins the thread; `clock`
+// must be callable from that thread.
 [[nodiscard]] Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, const OutboxSettings& settings);
 
 }  // namespace jiro::delivery

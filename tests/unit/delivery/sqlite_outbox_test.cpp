@@ -94,6 +94,41 @@ TEST_F(SqliteOutboxTest, lets_one_process_in) {
     EXPECT_EQ(figures().unfinished, 1U);
 }
 
+// Another program (sqlite3, a backup) that holds the file is waited for, by name; nothing is moved or lost.
+TEST_F(SqliteOutboxTest, waits_for_another_program) {
+    open();
+    admit("before", FirstState::received);
+    outbox_.reset();
+    std::optional<Connection> other(std::in_place, settings_.path.string(), Connection::Mode::read_write);
+    other->execute("BEGIN IMMEDIATE");
+    open();
+    EXPECT_FALSE(figures().writable);
+    EXPECT_THAT(figures().problem, HasSubstr("another program has it open"));
+    EXPECT_EQ(admit("meanwhile"), Admission::refused);
+
+    other.reset();
+    while (!figures().writable) std::this_thread::yield();
+    EXPECT_EQ(recover().to_run.size(), 1U);
+    EXPECT_EQ(admit("after"), Admission::accepted);
+    EXPECT_THAT(aside(), IsEmpty());
+}
+
+// A statement that fails in a sound file is no damage: the file stays where it is, and everything else goes on.
+TEST_F(SqliteOutboxTest, keeps_a_sound_file_when_a_statement_fails) {
+    open();
+    outbox_.reset();
+    execute(
+        "CREATE TRIGGER poison BEFORE INSERT ON commands WHEN NEW.id = 'poison' "
+        "BEGIN SELECT RAISE(ABORT, 'as the test wants it'); END");
+    open();
+    EXPECT_EQ(admit("good"), Admission::accepted);
+    EXPECT_EQ(admit("poison"), Admission::refused);
+    EXPECT_EQ(admit("better"), Admission::accepted);
+    EXPECT_TRUE(figures().writable);
+    EXPECT_EQ(figures().unfinished, 2U);
+    EXPECT_THAT(aside(), IsEmpty());
+}
+
 // What a restart finds: received rows are given back, running ones are interrupted, done ones are sent.
 TEST_F(SqliteOutboxTest, recovers_each_row_by_its_state) {
     open();
