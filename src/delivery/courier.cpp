@@ -163,7 +163,9 @@ Task<> Courier::Impl::store_unsaved() {
     for (std::size_t left = ready_.size(); left > 0; --left) {
         Parcel parcel = std::move(ready_.front());
         ready_.pop_front();
+        being_stored_ = 1;
         if (goes_on) goes_on = co_await store(parcel);
+        being_stored_ = 0;
         ready_.push_back(std::move(parcel));
     }
     while (goes_on) {
@@ -172,7 +174,9 @@ Task<> Courier::Impl::store_unsaved() {
         const TimePoint when = next->first;
         Parcel parcel = std::move(next->second);
         waiting_.erase(next);
+        being_stored_ = 1;
         goes_on = co_await store(parcel);
+        being_stored_ = 0;
         waiting_.emplace(when, std::move(parcel));
     }
     change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });

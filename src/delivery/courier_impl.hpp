@@ -65,7 +65,7 @@ class Courier::Impl {
     [[nodiscard]] bool has_room() const;
     [[nodiscard]] std::size_t rows_ready() const;
     [[nodiscard]] bool has_room_for_rows() const;
-    [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_; }
+    [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_ + being_stored_; }
     [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
     [[nodiscard]] Duration age_of(const DueRow& row) const;
     void update_channel_figures();
@@ -90,6 +90,7 @@ class Courier::Impl {
     std::deque<Parcel> ready_;                  // to be sent as soon as the gate allows, in this order
     std::multimap<TimePoint, Parcel> waiting_;  // between fast attempts
     std::size_t in_flight_ = 0;
+    std::size_t being_stored_ = 0;   // taken out of the two above by store_unsaved()
     std::size_t bytes_in_hand_ = 0;  // of messages in ready_, waiting_ and in flight
     std::size_t unsaved_ = 0;        // parcels in hand that are not stored
     bool is_running_ = false;

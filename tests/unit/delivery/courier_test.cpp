@@ -416,6 +416,26 @@ TEST_F(CourierTest, lets_the_outbox_go_before_what_it_had_no_room_for) {
     EXPECT_EQ(sender_.sent[1].id, "owed");
 }
 
+// What is being stored late is still in hand: a stop waits for it.
+TEST_F(CourierTest, waits_at_the_stop_for_what_is_being_stored) {
+    auto& disk = use_full_outbox();
+    grpc_.retry_delay = grpc_.max_retry_delay = 1h;
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::ok, "later"); };
+    start();
+    disk.is_full = true;
+    finish("a");
+    disk.is_full = false;
+    disk.before_storing = [this]() -> Task<> { return clock_.sleep_for(1s); };
+    advance(2500ms);
+    std::optional<bool> is_empty;
+    asio::co_spawn(context_, courier_->drain(clock_.now() + 100ms),
+                   [&](const std::exception_ptr&, bool empty) { is_empty = empty; });
+    test::settle(context_);
+    EXPECT_FALSE(is_empty);
+    advance(200ms);
+    EXPECT_EQ(is_empty, false);
+}
+
 // With the disk full and the server away, the result is kept in memory and stored once there is room: the same bytes,
 // once.
 TEST_F(CourierTest, stores_later_what_could_not_be_stored) {

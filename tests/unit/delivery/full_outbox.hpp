@@ -1,6 +1,7 @@
 #pragma once
 // An outbox whose disk is full when the test says so: outcomes cannot be stored. All else goes through.
 
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -14,10 +15,12 @@ class FullOutbox final : public Outbox {
     explicit FullOutbox(std::unique_ptr<Outbox> real) : real_(std::move(real)) {}
 
     bool is_full = false;
-    bool stores_all_the_same = false;  // the failure is reported, but the outcome was written
+    bool stores_all_the_same = false;        // the failure is reported, but the outcome was written
+    std::function<Task<>()> before_storing;  // what the storage takes its time for
 
     Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
         if (!is_full) {
+            if (before_storing) co_await before_storing();
             auto stored = co_await real_->finished(std::move(id), kind, std::move(message), hold);
             co_return stored;
         }
