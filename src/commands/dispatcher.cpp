@@ -34,7 +34,7 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     }
     auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
     auto unfit = state_->reason_to_refuse(*command, resolution, problem);
-    if (!resolution) return state_->admit(command, std::move(unfit), false);
+    if (!resolution) return state_->admit(State::Arrival(state_, command), std::move(unfit), false);
 
     const auto& description = resolution->handler->description();
     command->name = description.name;
@@ -45,7 +45,7 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     } else if (!unfit) {
         state_->take_place(command);
     }
-    return state_->admit(command, std::move(unfit), description.idempotent);
+    return state_->admit(State::Arrival(state_, command), std::move(unfit), description.idempotent);
 }
 
 void Dispatcher::recover(CommandMessage message, WallTime received_at) {

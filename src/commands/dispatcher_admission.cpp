@@ -30,7 +30,14 @@ Task<Receipt> Dispatcher::State::known_already(PendingPtr command, Fingerprint c
     co_return Receipt(ReceiptKind::refused, refusal(std::string(kConflict)));
 }
 
-Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<CommandResult> unfit, bool idempotent) {
+Dispatcher::State::Arrival::~Arrival() {
+    if (!command_ || state_->abandoned) return;
+    state_->forget(command_, {Outcome::interrupted, "the receipt was dropped", true});
+    state_->start_waiting();
+}
+
+Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandResult> unfit, bool idempotent) {
+    const auto command = arrival.begin();
     const auto self = shared_from_this();
     Admission admission{Admission::Kind::refused_storage, "the journal failed", std::nullopt};
     std::exception_ptr failure;
@@ -54,7 +61,7 @@ Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<Command
         std::rethrow_exception(failure);
     }
     if (admission.kind != Admission::Kind::accepted) {
-        co_return co_await not_admitted(std::move(command), std::move(admission));
+        co_return not_admitted(command, std::move(admission));
     }
     observer.received(command->message.command_sync_id);
     commands_log.debug("Command is in the journal", {{"command_sync_id", command->message.command_sync_id},
@@ -67,10 +74,12 @@ Task<Receipt> Dispatcher::State::admit(PendingPtr command, std::optional<Command
     } else {
         enter_queue(command);
     }
-    co_return Receipt(ReceiptKind::accepted, std::move(command));
+    co_return Receipt(ReceiptKind::accepted, command);
 }
 
-Task<Receipt> Dispatcher::State::not_admitted(PendingPtr command, Admission admission) {
+// Not a coroutine: whoever waits for the receipt may have been cancelled, and a refused command gets its result all the
+// same.
+Receipt Dispatcher::State::not_admitted(PendingPtr command, Admission admission) {
     const std::string id = command->message.command_sync_id;
     ReceiptKind kind = ReceiptKind::refused;
     Completion completion;
@@ -105,11 +114,13 @@ Task<Receipt> Dispatcher::State::not_admitted(PendingPtr command, Admission admi
             break;
     }
     FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
-    const Receipt receipt(kind, completion);
+    Receipt receipt(kind, completion);
     forget(command, std::move(completion));  // its phase is still `journalling`: it was never counted as received
     start_waiting();
-    if (admission.kind == Admission::Kind::refused_storage) co_await sink.answer_unstored(std::move(unstored));
-    co_return receipt;
+    if (admission.kind == Admission::Kind::refused_storage) {
+        group.spawn(executor, sink.answer_unstored(std::move(unstored)));
+    }
+    return receipt;
 }
 
 }  // namespace jiro::commands

@@ -38,8 +38,22 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] std::optional<CommandResult> reason_to_refuse(const PendingCommand& command,
                                                                 const Result<Resolution>& resolution,
                                                                 const std::optional<Error>& problem) const;
-    Task<Receipt> admit(PendingPtr command, std::optional<CommandResult> refusal, bool idempotent);
-    [[nodiscard]] Task<Receipt> not_admitted(PendingPtr command, Admission admission);
+    // What receive() took for a command, until admit() begins: a task that is dropped before that gives it back.
+    class Arrival {
+      public:
+        Arrival(std::shared_ptr<State> state, PendingPtr command)
+            : state_(std::move(state)), command_(std::move(command)) {}
+        Arrival(Arrival&&) noexcept = default;
+        Arrival& operator=(Arrival&&) = delete;
+        ~Arrival();
+        [[nodiscard]] PendingPtr begin() { return std::exchange(command_, nullptr); }
+
+      private:
+        std::shared_ptr<State> state_;
+        PendingPtr command_;
+    };
+    [[nodiscard]] Task<Receipt> admit(Arrival arrival, std::optional<CommandResult> refusal, bool idempotent);
+    [[nodiscard]] Receipt not_admitted(PendingPtr command, Admission admission);
     void enter_queue(const PendingPtr& command);
     // When nothing is ahead of it and a slot is free, the slot is kept for it from its arrival on.
     [[nodiscard]] bool can_start_at_once(const CommandDescription& description) const;

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <chrono>
@@ -355,6 +357,35 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
     EXPECT_EQ(receive(message("broken", "answer")).kind(), ReceiptKind::refused);
     sink.next_error.reset();
     EXPECT_EQ(result_of("answer on").message(), "on") << "and life goes on";
+}
+
+// A command that the journal refuses gets its result also when whoever brought it has been cancelled meanwhile.
+TEST_F(DispatcherTest, answers_a_refused_command_whose_receipt_was_cancelled) {
+    std::vector<asio::steady_timer*> gate;
+    sink.gate = &gate;
+    sink.next_error = "disk full";
+    start();
+    asio::cancellation_signal cancel;
+    asio::co_spawn(context, dispatcher->receive(message("a", "answer")),
+                   asio::bind_cancellation_slot(cancel.slot(), asio::detached));
+    jiro::test::settle(context);
+    ASSERT_EQ(gate.size(), 1U);
+    cancel.emit(asio::cancellation_type::terminal);
+    jiro::test::settle(context);
+
+    ASSERT_EQ(sink.unstored.size(), 1U);
+    EXPECT_EQ(sink.unstored[0].message.command_sync_id, "a");
+}
+
+// A receipt that is dropped before it began takes nothing with it: the only slot is free, and the id is unknown.
+TEST_F(DispatcherTest, forgets_a_command_whose_receipt_never_began) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    { const auto dropped = dispatcher->receive(message("a", "answer")); }
+
+    EXPECT_EQ(result_of("answer on").message(), "on");
+    EXPECT_EQ(receive(message("a", "answer")).kind(), ReceiptKind::accepted);
 }
 
 // A start that cannot be noted does not happen; an outcome that cannot be stored still ends the command.
