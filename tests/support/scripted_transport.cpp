@@ -18,7 +18,8 @@ class ScriptedTransport final : public signalr::Transport {
 
     Task<Result<void>> send(std::string_view text) override {
         while (socket_->send_is_stuck && !socket_->ended) co_await socket_->changed.wait();
-        if (socket_->ended) co_return Error(errc::send_failed, "sending to the server failed: broken pipe");
+        if (socket_->ended || socket_->send_fails)
+            co_return Error(errc::send_failed, "sending to the server failed: broken pipe");
         socket_->messages.emplace_back(text);
         while (!text.empty()) {
             const auto end = text.find(signalr::kRecordSeparator);

@@ -29,6 +29,7 @@ class ScriptedSocket {
     std::vector<std::string> sent;      // the records after it, without separators
     std::vector<std::string> messages;  // all of it, as it was sent: one entry a WebSocket message
     bool send_is_stuck = false;
+    bool send_fails = false;  // while reading goes on
     std::optional<std::uint16_t> closed_by_client;
     bool aborted = false;
 

@@ -123,6 +123,7 @@ Task<> Session::write_loop() {
     write_failed_.emplace(clock_.now() + kReadAfterWriteFailed,
                           Error(errc::send_failed, "sending to the server failed"));
     wake_timer_before(write_failed_->first);
+    changed_.notify();  // who waits for what is written need not wait any more
     for (;;) co_await outgoing_changed_.wait();
 }
 

@@ -161,6 +161,16 @@ TEST(HubConnection, stop_is_bounded) {
     EXPECT_TRUE(bench.run_ended);
 }
 
+// What cannot be written is not waited for.
+TEST(HubConnection, stop_does_not_wait_for_a_goodbye_that_cannot_be_sent) {
+    Bench bench;
+    bench.start();
+    bench.socket().send_fails = true;
+    boost::asio::co_spawn(bench.context, bench.hub->stop(), boost::asio::detached);
+    test::settle(bench.context);
+    EXPECT_TRUE(bench.run_ended);
+}
+
 // Without a hub URL the connection waits for a reload.
 TEST(HubConnection, waits_for_a_hub_url) {
     Bench bench;
