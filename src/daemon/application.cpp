@@ -22,6 +22,7 @@
 #include "daemon/version.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
+#include "jiro/delivery/grpc_result_sender.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/status_server.hpp"
@@ -147,6 +148,8 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
 }
 
 Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
+    auto patience = std::make_unique<StartPatience>();
+    delivery::reserve_descriptors_for_grpc();
     auto path = prepare_outbox_path(config.delivery.outbox, environment);
     if (!path) return path.error();
     // Not written into `config`: a reload compares that with the file.

@@ -4,17 +4,25 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 #include <sstream>
+#include <utility>
+#include <vector>
 
 #include "jiro/delivery/errors.hpp"
+#include "jiro/delivery/grpc_result_sender.hpp"
 
 namespace jiro::delivery {
 
 namespace {
 
 constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
+constexpr std::size_t kPollerDescriptors = 8;  // 4 of them in gRPC 1.51
+constexpr std::size_t kSpareDescriptors = 24;  // with what other threads may take in that moment
 constexpr int kMaxAnswerBytes = 1024 * 1024;
 
 Result<std::string> read_file(const std::filesystem::path& path, std::string_view what) {
@@ -42,12 +50,53 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> channel_credentials(const Grpc
     return grpc::SslCredentials(options);
 }
 
+// gRPC's poller, which is the process's: it lives as long as any channel does.
+class Poller {
+  public:
+    void reserve() {
+        while (!channel_ && spare_.size() < kSpareDescriptors) {
+            const int descriptor = eventfd(0, EFD_CLOEXEC);
+            if (descriptor < 0) return;
+            spare_.push_back(descriptor);
+        }
+    }
+
+    // Made with the first channel, by one of its own that leads nowhere and stays: so that no later one makes it again.
+    Result<> start() {
+        if (channel_) return {};
+        reserve();
+        const bool are_enough = spare_.size() >= kPollerDescriptors;
+        const int reason = errno;
+        for (const int descriptor : std::exchange(spare_, {})) close(descriptor);
+        if (are_enough) {
+            channel_ = grpc::CreateChannel("ipv4:127.0.0.1:1", grpc::InsecureChannelCredentials());
+            return {};
+        }
+        return Error(errc::no_descriptors, "sending results needs " + std::to_string(kPollerDescriptors) +
+                                               " descriptors: " + std::generic_category().message(reason) +
+                                               " (LimitNOFILE= of the unit, ulimit -n)");
+    }
+
+  private:
+    std::vector<int> spare_;
+    std::shared_ptr<grpc::Channel> channel_;
+};
+
+// Never destroyed: gRPC may be gone when static objects are.
+Poller& poller() {
+    static Poller& instance = *new Poller;
+    return instance;
+}
+
 }  // namespace
+
+void reserve_descriptors_for_grpc() { poller().reserve(); }
 
 Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings) {
     if (!settings.server_url) return Error(errc::no_server);
     const auto credentials = channel_credentials(settings);
     if (!credentials) return credentials.error();
+    if (const auto started = poller().start(); !started) return started.error();
 
     // abseil looks for deadlocks at each lock unless its whole build had NDEBUG; Debian's had not. gRPC's locks are
     // many.

@@ -12,7 +12,7 @@ class Channel;
 
 namespace jiro::delivery {
 
-// Fails when server_url is missing or a TLS file cannot be read. Files are read here, so a new channel sees rotated
+// Fails when server_url is missing, a TLS file cannot be read, or (the first one) descriptors lack. Files are read here, so a new channel sees rotated
 // ones.
 [[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings);
 

@@ -16,6 +16,7 @@
 #include "delivery/grpc_channel.hpp"
 #include "delivery/log.hpp"
 #include "delivery/retry_info.hpp"
+#include "jiro/delivery/errors.hpp"
 #include "jiro_hub.pb.h"
 
 namespace jiro::delivery {
@@ -169,7 +170,11 @@ class GrpcResultSender final : public ResultSender {
         }
         if (channel_) return std::nullopt;
         auto channel = make_channel(settings_);
-        if (!channel) return SendResult{StatusCode::unauthenticated, false, channel.error().message, {}};
+        if (!channel) {
+            const bool may_pass = channel.error().code == errc::no_descriptors;
+            const auto code = may_pass ? StatusCode::unavailable : StatusCode::unauthenticated;
+            return SendResult{code, false, channel.error().message, {}};
+        }
         channel_ = std::move(*channel);
         made_at_ = clock_.now();
         return std::nullopt;
