@@ -17,6 +17,7 @@
 #include "daemon/result_mapping.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
+#include "daemon/start_patience.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
@@ -79,6 +80,7 @@ struct Application::Parts {
     asio::io_context context{1};
     asio::any_io_executor executor = context.get_executor();
     bool is_recovered = true;
+    std::unique_ptr<StartPatience> patience;  // until READY
     SystemClock clock;
     SystemRandom random;
     asio::thread_pool workers{kWorkerThreads};
@@ -142,6 +144,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       control_server(
           executor, clock, control_settings(environment, config.monitoring), [this] { return status.current(); },
           routes()) {
+    take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
     intake.attach(hub);
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
@@ -162,6 +165,7 @@ Result<std::unique_ptr<Application>> Application::make(config::Config config, co
 
     auto parts =
         std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*path), std::move(*outbox));
+    parts->patience = std::move(patience);
     if (const auto built = parts->build_registry(parts->config); !built) return built.error();
     return std::unique_ptr<Application>(new Application(std::move(parts)));
 }
@@ -200,6 +204,7 @@ Task<> Application::Parts::run() {
                          {{"reason", recovered.error().message}});
     }
     listen();
+    patience.reset();
     notifier.ready();
     // Named, not temporaries of the awaited expression: g++ 12 loses those.
     auto serving = serve();

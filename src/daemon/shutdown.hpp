@@ -1,6 +1,6 @@
 #pragma once
 // SIGTERM and SIGINT as something to await. The first asks for an orderly stop, the second for one at once. Event loop
-// only.
+// only. And what becomes of signals that come before anybody can await them.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -8,6 +8,13 @@
 #include "jiro/base/task.hpp"
 
 namespace jiro::daemon {
+
+// From the first line of main on: SIGHUP (a reload) and SIGTERM (a stop) wait for take_signals(). By their default they
+// would end a daemon that is still opening its outbox, without a word.
+void hold_signals();
+
+// Whoever handles them is there, or the program is one that signals may end. Those that waited come now.
+void take_signals();
 
 class ShutdownSignal {
   public:

@@ -6,6 +6,7 @@
 
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"
 
 namespace jiro::daemon::cli {
@@ -144,8 +145,10 @@ int main(int argc, char** argv) try {
                  "jiro-client");
     CommandLine line;
     define(app, line);
+    hold_signals();
     try {
         app.parse(argc, argv);
+        if (!app.get_subcommands().empty() && !app.got_subcommand("run")) take_signals();
         return dispatch(app, line);
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? ExitCode::good : ExitCode::usage;

@@ -1,0 +1,37 @@
+#pragma once
+// While the daemon opens, checks, takes over and recovers a large outbox, systemd must not take it for hung: a thread
+// of its own asks for more time, again and again, until the daemon is ready. The work blocks the main thread, so that
+// cannot ask by itself. It also says in the log what is being waited for.
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace jiro::daemon {
+
+class StartPatience {
+  public:
+    // Asks every `interval` for three times as much, counted from then. `ask` is called on the thread.
+    using Ask = std::function<void(std::chrono::microseconds)>;
+
+    // With systemd as whom it asks. No thread to be had: nobody asks.
+    StartPatience();
+    StartPatience(std::chrono::milliseconds interval, Ask ask);
+    ~StartPatience();
+    StartPatience(const StartPatience&) = delete;
+    StartPatience& operator=(const StartPatience&) = delete;
+
+  private:
+    void run();
+
+    const std::chrono::milliseconds interval_;
+    const Ask ask_;
+    std::mutex mutex_;
+    std::condition_variable over_;
+    bool is_over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace jiro::daemon

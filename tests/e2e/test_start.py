@@ -1,0 +1,105 @@
+"""The start: signals that come too early, and what is not to be had at the moment."""
+
+import fcntl
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import time
+import unittest
+
+from harness import programs
+from harness.case import DaemonTest, wait_until
+
+
+def descriptors_of(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+class EarlySignalTest(DaemonTest):
+    def start_held(self):
+        """A daemon that has come to main and cannot open its outbox yet; returns what lets it."""
+        self.start_hub()
+        self.start_grpc()
+        client = self.start_client(start=False)
+        lock = open(str(client.outbox) + ".lock", "w", encoding="ascii")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        client.start()
+
+        def holds_signals():
+            with open(f"/proc/{client.pid}/status", encoding="ascii") as status:
+                held = next(int(line.split()[1], 16) for line in status if line.startswith("SigBlk:"))
+            return held & 1 << signal.SIGHUP - 1
+
+        wait_until(holds_signals, "the signals are held", poll=0.001)
+        return lock
+
+    def test_a_reload_before_the_handlers_is_done_when_they_are_there(self):
+        lock = self.start_held()
+        self.client.signal(signal.SIGHUP)
+        lock.close()
+        self.client.wait_log("Configuration reloaded")
+        self.assert_serves()
+
+    def test_a_stop_before_the_handlers_is_an_orderly_stop(self):
+        lock = self.start_held()
+        self.client.signal(signal.SIGTERM)
+        lock.close()
+        self.assertEqual(self.client.wait_exit(), 0)
+        self.assertTrue(self.client.logged("Stopped"))
+
+
+class LackTest(DaemonTest):
+    def test_no_descriptors_before_the_first_delivery_are_no_end(self):
+        link = self.start_all(config={"Commands": {"MaxConcurrent": 200, "Exec": {"wait": {"Program": ["/bin/sleep", "2"]}}}})
+        before = descriptors_of(self.client.pid)
+        limit = resource.prlimit(self.client.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.client.pid, resource.RLIMIT_NOFILE, (before + 6, limit[1]))
+        for number in range(30):
+            link.command("wait", f"wait-{number}")
+        self.client.wait_log("Command ended")
+        time.sleep(1)  # results would go out now, and could not
+        self.assertTrue(self.client.is_running(), self.client.tail())
+        resource.prlimit(self.client.pid, resource.RLIMIT_NOFILE, limit)
+        for number in range(30):
+            self.result(f"wait-{number}", within=30)
+        self.assert_serves()
+
+    def test_a_start_without_descriptors_is_refused_by_name(self):
+        client = programs.Client(self.directory, start=False)
+        for most in range(8, 32):
+            with self.subTest(most):
+                start = f'ulimit -n {most}; exec "$0" run --config "$1"'
+                process = subprocess.Popen(["sh", "-c", start, programs.CLIENT, str(client.config_file)], stderr=subprocess.PIPE,
+                                           env=programs.clean_environment())
+                log = programs.Output(process.stderr, self.directory / f"log-{most}")
+                try:
+                    # It waits for a hub, or it ends. Which of them, is the limit's and the libraries' affair.
+                    wait_until(lambda: process.poll() is not None or "No hub is configured" in log.text(), "an end or a start", 15)
+                finally:
+                    has_ended = process.poll() is not None
+                    process.kill()
+                    process.wait()
+                    log.join()
+                if has_ended:
+                    self.assertEqual(process.returncode, 127 if "error while loading" in log.text() else 1, log.text())
+                    self.assertRegex(log.text(), "(?i)too many open files|error while loading")
+
+    def test_a_database_that_another_program_holds_is_waited_for(self):
+        link = self.start_all()
+        link.command("echo before", "before")
+        self.result("before")
+        self.client.stop()
+        other = sqlite3.connect(self.client.outbox, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        self.client.start()
+        self.client.wait_log("another program has it open")
+        self.client.wait_status(lambda s: not s["outbox"]["writable"], "it says so")
+        other.close()
+        self.client.wait_status(lambda s: s["outbox"]["writable"], "it goes on by itself")
+        self.assert_serves()
+
+
+if __name__ == "__main__":
+    unittest.main()
