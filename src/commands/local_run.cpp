@@ -66,8 +66,7 @@ Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
         co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
         dispatcher.request_stop();
         dispatcher.cancel_all(CancelReason::shutting_down);
-        while (!co_await dispatcher.drain(clock.now() + std::chrono::hours(1))) {
-        }
+        for (bool is_over = false; !is_over;) is_over = co_await dispatcher.drain(clock.now() + std::chrono::hours(1));
     }
     co_return std::move(sink.finished_command);
 }

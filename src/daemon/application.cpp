@@ -198,7 +198,8 @@ Task<> Application::Parts::run() {
             .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
                   {{"config", config.source.string()}});
     }
-    if (const auto recovered = co_await recover(); !recovered) {
+    const auto recovered = co_await recover();
+    if (!recovered) {
         is_recovered = false;
         daemon_log.error("The outbox could not be recovered; starting degraded",
                          {{"reason", recovered.error().message}});
@@ -325,13 +326,15 @@ std::chrono::seconds Application::Parts::deliver_limit() const {
 }
 
 Task<> Application::Parts::finish_what_is_in_hand() {
-    if (!co_await dispatcher.drain(clock.now() + kDrainLimit)) {
+    const bool have_ended = co_await dispatcher.drain(clock.now() + kDrainLimit);
+    if (!have_ended) {
         daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kSettleLimit);
     }
-    const auto give_up_at = clock.now() + deliver_limit();  // named: g++ 12 breaks the frame with it in the condition
-    if (!co_await courier.drain(give_up_at)) {
+    const auto give_up_at = clock.now() + deliver_limit();
+    const bool are_delivered = co_await courier.drain(give_up_at);
+    if (!are_delivered) {
         daemon_log.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered",
                   {{"count", outbox->figures().pending},

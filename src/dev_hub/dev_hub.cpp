@@ -91,7 +91,8 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         if (request.command.sync_id.empty()) request.command.sync_id = random_.uuid();
         SendOutcome outcome;
         outcome.sync_id = request.command.sync_id;
-        if (!co_await wait_for_client(request.client_timeout)) {
+        const bool is_connected = co_await wait_for_client(request.client_timeout);
+        if (!is_connected) {
             outcome.error = "no client is connected";
             co_return outcome;
         }

@@ -91,18 +91,23 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
     }
 
     Task<> serve(WebHandler& handler) {
-        if (stream().tls() && !co_await with_timeout(clock_, kRequestTimeout, shake_hands())) co_return;
+        if (stream().tls()) {
+            auto shaking = shake_hands();
+            const auto is_secure = co_await with_timeout(clock_, kRequestTimeout, std::move(shaking));
+            if (!is_secure) co_return;
+        }
         while (true) {
-            auto request = co_await with_timeout(clock_, kRequestTimeout, read_request());
+            auto reading = read_request();
+            auto request = co_await with_timeout(clock_, kRequestTimeout, std::move(reading));
             if (!request || !*request) co_return;
             const auto answer = handler.on_request(describe(**request));
             if (answer.status == 101) {
-                if (co_await accept(std::move(**request))) {
-                    co_await handler.on_web_socket(shared_from_this(), answer);
-                }
+                const bool is_accepted = co_await accept(std::move(**request));
+                if (is_accepted) co_await handler.on_web_socket(shared_from_this(), answer);
                 co_return;
             }
-            if (!co_await write_answer(**request, answer)) co_return;
+            const bool is_written = co_await write_answer(**request, answer);
+            if (!is_written) co_return;
         }
     }
 
