@@ -67,7 +67,8 @@ bool ChannelGate::close(TimePoint now, ChannelState state, const std::string& re
     const BackoffSettings backoff{is_parked ? rules_.park_delay : rules_.probe_delay,
                                   is_parked ? rules_.park_cap : std::max(rules_.probe_cap, rules_.probe_delay)};
     const Duration ceiling = backoff_ceiling(backoff, failed_probes_);
-    next_probe_ = now + std::max(at_least, random_.between(ceiling / 2, ceiling));
+    // A probe is one call: what the server asks for delays it by no more than a refusal would.
+    next_probe_ = now + std::max(std::min(at_least, rules_.park_cap), random_.between(ceiling / 2, ceiling));
     return is_change;
 }
 

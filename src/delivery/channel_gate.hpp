@@ -42,7 +42,7 @@ class ChannelGate {
     bool succeeded();
     // True when this closed the gate or changed what it waits for. `started` is when the failed call began (calls that
     // began before the gate closed tell nothing new), `is_first` whether it was the result's first failure.
-    // `at_least` is the delay that the server asked for.
+    // `at_least` is the delay that the server asked for; it counts up to park_cap.
     bool failed(TimePoint now, TimePoint started, ChannelHint hint, bool is_first, const std::string& reason,
                 Duration at_least = {});
     // After a reload; for what happens from now on.

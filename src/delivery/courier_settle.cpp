@@ -205,7 +205,7 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
     if (decision.action == Action::cut_and_resend) return;
     const auto was = gate_.state();
     const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
-                                          decision.reason, answer.retry_after.value_or(0ms));
+                                          decision.reason, answer.retry_after.value_or(BoundedDuration()));
     if (courier_log.enabled(log::Level::debug)) {
         courier_log.debug("Attempt failed", {{"command_sync_id", parcel.row.id},
                                              {"attempt", parcel.row.attempts + 1},

@@ -1,5 +1,6 @@
 #include "jiro/delivery/grpc_result_sender.hpp"
 
+#include <grpc/support/time.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -8,7 +9,6 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
-#include <charconv>
 #include <optional>
 #include <system_error>
 
@@ -78,15 +78,18 @@ std::string metadata_text(std::string_view text) {
     return result;
 }
 
-std::optional<std::chrono::milliseconds> pushback(const grpc::ClientContext& context) {
+// A negative one says "do not retry": the outbox decides that.
+std::optional<BoundedDuration> pushback(const grpc::ClientContext& context) {
     const auto& trailers = context.GetServerTrailingMetadata();
     const auto found = trailers.find("grpc-retry-pushback-ms");
     if (found == trailers.end()) return std::nullopt;
-    std::int64_t value = 0;
-    const auto* end = found->second.data() + found->second.size();
-    const auto [rest, error] = std::from_chars(found->second.data(), end, value);
-    if (error != std::errc() || rest != end || value < 0) return std::nullopt;
-    return std::chrono::milliseconds(value);
+    return BoundedDuration::parse<std::chrono::milliseconds>({found->second.data(), found->second.size()});
+}
+
+// On gRPC's monotonic clock: the wall clock may be set while the call is under way.
+gpr_timespec grpc_deadline(Duration left) {
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left).count();
+    return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(milliseconds, GPR_TIMESPAN));
 }
 
 bool parse(const grpc::ByteBuffer& buffer, JiroHubProto::CommandResultResponse& answer) {
@@ -127,13 +130,13 @@ class GrpcResultSender final : public ResultSender {
         : clock_(clock), settings_(std::move(settings)), credentials_(std::move(credentials)) {}
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
-        const auto deadline = std::chrono::system_clock::now() + deadline_for(message->size());
+        const TimePoint deadline = clock_.now() + deadline_for(message->size());
         for (int repeats = kRepeats;; --repeats) {
             if (auto trouble = prepare_channel()) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_);
             if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
             call->request = as_buffer(message);
-            call->context.set_deadline(deadline);
+            call->context.set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
                 co_await calls_.perform(call);
             } catch (const std::system_error& error) {

@@ -37,22 +37,22 @@ bool each_field(std::string_view message, OnBytes on_bytes, OnNumber on_number) 
 constexpr auto kIgnoreNumber = [](int, std::int64_t) {};
 constexpr auto kIgnoreBytes = [](int, const std::string&) {};
 
-std::optional<std::chrono::milliseconds> from_duration(std::string_view duration) {
+std::optional<BoundedDuration> from_duration(std::string_view duration) {
     std::int64_t seconds = 0;
     std::int64_t nanos = 0;
     const bool is_good = each_field(duration, kIgnoreBytes, [&](int field, std::int64_t value) {
         if (field == 1) seconds = value;
         if (field == 2) nanos = value;
     });
-    constexpr std::int64_t kLongest = 10LL * 365 * 24 * 3600;
-    if (!is_good || seconds < 0 || seconds > kLongest || nanos < 0 || nanos > 999'999'999) return std::nullopt;
-    return std::chrono::milliseconds(seconds * 1000 + nanos / 1'000'000);
+    if (!is_good || seconds < 0 || nanos < 0 || nanos > 999'999'999) return std::nullopt;
+    const BoundedDuration whole{std::chrono::seconds(seconds)};
+    return BoundedDuration(whole.get() + std::chrono::nanoseconds(nanos));
 }
 
 }  // namespace
 
-std::optional<std::chrono::milliseconds> retry_info(std::string_view status_details) {
-    std::optional<std::chrono::milliseconds> delay;
+std::optional<BoundedDuration> retry_info(std::string_view status_details) {
+    std::optional<BoundedDuration> delay;
     each_field(
         status_details,
         [&](int field, const std::string& any) {

@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 constexpr Duration kSlowCap = 10min;
 // A refusal of the content survives a bad deployment of the server: two more tries, spaced so, then a dead letter.
 constexpr std::array<Duration, 2> kRefusalDelays{Duration(1min), Duration(10min)};
-constexpr Duration kMaxServerDelay = 1h;  // a longer RetryInfo is not believed
 
 enum class Treatment { delivered, transient, doubtful, too_much, refused_us, refused_content };
 
@@ -140,13 +139,13 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
         return decision;
     }
     if (answer.retry_after) {
-        const auto asked = std::min<Duration>(*answer.retry_after, kMaxServerDelay);
+        const Duration asked = *answer.retry_after;
         if (asked > decision.max_delay) {
             // What the server asks for, spread a little so that its clients do not come back together.
             if (asked > rules.max_retry_delay) decision.action = Action::retry_slow;
-            between(decision, asked, asked * 5 / 4);
+            between(decision, asked, std::min<Duration>(asked * 5 / 4, BoundedDuration::kMost));
         } else {
-            between(decision, std::max<Duration>(asked, decision.min_delay), decision.max_delay);
+            between(decision, std::max(asked, decision.min_delay), decision.max_delay);
         }
     }
     return decision;

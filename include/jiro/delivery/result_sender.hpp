@@ -2,11 +2,11 @@
 // The way of one message to the server: one attempt, its answer as data. The Courier decides what an answer means.
 // GrpcResultSender is the real one; tests script a fake.
 
-#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "jiro/base/bounded_duration.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/delivery/outcome.hpp"
 
@@ -37,9 +37,9 @@ enum class StatusCode {
 
 struct SendResult {
     StatusCode code = StatusCode::unavailable;
-    bool success = false;                                  // CommandResultResponse.success; meaningful with ok
-    std::string message;                                   // the status' or the answer's text
-    std::optional<std::chrono::milliseconds> retry_after;  // RetryInfo, or grpc-retry-pushback-ms
+    bool success = false;                        // CommandResultResponse.success; meaningful with ok
+    std::string message;                         // the status' or the answer's text
+    std::optional<BoundedDuration> retry_after;  // RetryInfo, or grpc-retry-pushback-ms
 
     [[nodiscard]] bool confirmed() const noexcept {
         return (code == StatusCode::ok && success) || code == StatusCode::already_exists;

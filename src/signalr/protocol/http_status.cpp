@@ -1,4 +1,3 @@
-#include <charconv>
 #include <ctime>
 
 #include "jiro/signalr/errors.hpp"
@@ -57,22 +56,15 @@ Error status_error(HttpStep step, unsigned status, const Url& url) {
     return Error(code_for(step, status), std::move(text));
 }
 
-std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
-                                                      std::chrono::system_clock::time_point now) {
-    constexpr std::chrono::seconds kMost{24 * 60 * 60};
-    long long seconds = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
-    if (error == std::errc() && end == value.data() + value.size()) {
-        if (seconds < 0) return std::nullopt;
-        return std::min(std::chrono::seconds(seconds), kMost);
-    }
-    if (error == std::errc::result_out_of_range) return kMost;
+std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now) {
+    using std::chrono::seconds;
+    if (const auto delay = BoundedDuration::parse<seconds>(value)) return delay;
     std::tm date{};
     const std::string text(value);
-    if (strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date) == nullptr) return std::nullopt;
-    const auto due = std::chrono::system_clock::from_time_t(timegm(&date));
-    const auto wait = std::chrono::ceil<std::chrono::seconds>(due - now);
-    return std::clamp(wait, std::chrono::seconds(0), kMost);
+    const char* const end = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
+    if (end == nullptr || *end != '\0') return std::nullopt;
+    // In seconds: the nanoseconds of a WallTime end in the year 2262.
+    return BoundedDuration(seconds(timegm(&date)) - std::chrono::floor<seconds>(now.time_since_epoch()));
 }
 
 }  // namespace jiro::signalr

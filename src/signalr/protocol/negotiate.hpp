@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "jiro/base/bounded_duration.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/base/url.hpp"
@@ -46,8 +47,7 @@ enum class HttpStep { negotiate, upgrade };
 // What any other status than 200 (negotiate) or 101 (upgrade) means, and what to do about it.
 [[nodiscard]] Error status_error(HttpStep step, unsigned status, const Url& url);
 
-// Delay-seconds or an HTTP date, seen at `now`; nullopt when neither. At most a day.
-[[nodiscard]] std::optional<std::chrono::seconds> parse_retry_after(std::string_view value,
-                                                                    std::chrono::system_clock::time_point now);
+// Delay-seconds or an HTTP date, seen at `now`; nullopt when neither.
+[[nodiscard]] std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now);
 
 }  // namespace jiro::signalr

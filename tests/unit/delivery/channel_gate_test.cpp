@@ -129,5 +129,19 @@ TEST_F(ChannelGateTest, waits_as_long_as_the_server_asks) {
     EXPECT_EQ(delay(), 42s);
 }
 
+// But a probe is never put off by more than a refusal puts it off, however long the server wishes for.
+TEST_F(ChannelGateTest, probes_within_15_minutes_whatever_the_server_asks) {
+    close();
+    for (const auto hint : {ChannelHint::away, ChannelHint::result, ChannelHint::refuses}) {
+        for (const Duration asked : {Duration(16min), Duration(24h * 365), Duration::max()}) {
+            fail(hint, true, asked);
+            EXPECT_EQ(delay(), 15min);
+        }
+        fail(hint, true, Duration::min());
+        EXPECT_LE(delay(), 15min);
+        EXPECT_GT(delay(), 0s);
+    }
+}
+
 }  // namespace
 }  // namespace jiro::delivery

@@ -10,6 +10,8 @@
 namespace jiro::delivery {
 namespace {
 
+using namespace std::chrono_literals;
+
 JiroHubProto::ClientMessage parse(std::string_view bytes) {
     JiroHubProto::ClientMessage message;
     EXPECT_TRUE(message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())));
@@ -129,19 +131,45 @@ TEST(Crc32c, matches_the_published_value) {
     EXPECT_EQ(crc32c("23456789", crc32c("1")), 0xE3069283U);
 }
 
+std::string field(int number, const std::string& content) {
+    return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(content.size())} + content;
+}
+
+std::string field(int number, std::int64_t value) {
+    std::string bytes(1, static_cast<char>(number << 3));
+    auto rest = static_cast<std::uint64_t>(value);
+    for (; rest >= 0x80; rest >>= 7U) bytes += static_cast<char>(rest | 0x80);
+    return bytes + static_cast<char>(rest);
+}
+
+// A google.rpc.Status whose details ask for this delay.
+std::string status_asking_for(std::int64_t seconds, std::int64_t nanos) {
+    const auto info = field(1, field(1, seconds) + field(2, nanos));
+    const auto any = field(1, "type.googleapis.com/google.rpc.RetryInfo") + field(2, info);
+    return field(1, std::int64_t{14}) + field(2, "no") + field(3, any);
+}
+
 // RetryInfo inside google.rpc.Status; garbage is no delay.
 TEST(RetryInfo, reads_the_delay_from_status_details) {
-    const std::string duration("\x08\x05\x10\x80\xCA\xB5\xEE\x01", 8);  // 5 s, 500,000,000 ns
-    const std::string info = std::string("\x0A\x08", 2) + duration;
-    const std::string type = "type.googleapis.com/google.rpc.RetryInfo";
-    const std::string any = "\x0A" + std::string(1, static_cast<char>(type.size())) + type + "\x12" +
-                            std::string(1, static_cast<char>(info.size())) + info;
-    const std::string status =
-        std::string("\x08\x0E\x12\x02no\x1A", 7) + std::string(1, static_cast<char>(any.size())) + any;
-    EXPECT_EQ(retry_info(status), std::chrono::milliseconds(5500));
+    const auto status = status_asking_for(5, 500'000'000);
+    EXPECT_EQ(retry_info(status), BoundedDuration(5500ms));
     EXPECT_FALSE(retry_info(""));
     EXPECT_FALSE(retry_info("\x1A\xFF\xFF\xFF"));
     for (std::size_t i = 0; i < status.size(); ++i) (void)retry_info(std::string_view(status).substr(0, i));
+}
+
+// However many seconds the server writes into it.
+TEST(RetryInfo, is_at_most_an_hour_and_never_negative) {
+    EXPECT_EQ(retry_info(status_asking_for(0, 0)), BoundedDuration(0s));
+    EXPECT_EQ(retry_info(status_asking_for(3599, 999'999'999)), BoundedDuration(1h));
+    for (const std::int64_t seconds :
+         {std::int64_t{3600}, std::int64_t{31'536'000}, std::int64_t{315'576'000'000}, INT64_MAX / 1000, INT64_MAX}) {
+        EXPECT_EQ(retry_info(status_asking_for(seconds, 999'999'999)), BoundedDuration(1h)) << seconds;
+    }
+    EXPECT_FALSE(retry_info(status_asking_for(-1, 0)));
+    EXPECT_FALSE(retry_info(status_asking_for(INT64_MIN, 0)));
+    EXPECT_FALSE(retry_info(status_asking_for(5, -1)));
+    EXPECT_FALSE(retry_info(status_asking_for(5, INT64_MAX)));
 }
 
 }  // namespace

@@ -206,9 +206,15 @@ TEST_F(GrpcResultSenderTest, reads_the_pushback) {
     connect(server.port);
     server.answer.status = grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "slow down");
     server.answer.pushback = "1500";
-    EXPECT_EQ(send().retry_after, 1500ms);
-    server.answer.pushback = "soon";
-    EXPECT_FALSE(send().retry_after);
+    EXPECT_EQ(send().retry_after, BoundedDuration(1500ms));
+    for (const char* none : {"soon", "-1", "NaN", "99999999999999999999", ""}) {  // of the longest gRPC makes none
+        server.answer.pushback = none;
+        EXPECT_FALSE(send().retry_after) << none;
+    }
+    for (const char* forever : {"31536000000", "9223372036854775807"}) {
+        server.answer.pushback = forever;
+        EXPECT_EQ(send().retry_after, BoundedDuration(1h)) << forever;
+    }
 }
 
 // Ids with bytes that metadata may not hold are encoded; enormous ones are left out. Nothing aborts.

@@ -20,8 +20,10 @@ struct Row {
 };
 
 SendResult answer(StatusCode code, bool success = false, std::string message = {},
-                  std::optional<std::chrono::milliseconds> retry_after = {}) {
-    return {code, success, std::move(message), retry_after};
+                  std::optional<Duration> retry_after = {}) {
+    SendResult result{code, success, std::move(message), {}};
+    if (retry_after) result.retry_after = BoundedDuration(*retry_after);
+    return result;
 }
 
 AttemptFacts after(int attempts, int refusals = 0, Duration age = 1min, std::size_t bytes = 100, bool was_cut = false) {
@@ -86,7 +88,9 @@ TEST(RetryPolicy, decides_by_status_attempts_age_and_size) {
         {"the server asks for 2 min", answer(resource_exhausted, false, "", 120s), after(1), Action::retry_slow,
          ChannelHint::away, 120s, 150s},
         {"the server asks for a year", answer(unavailable, false, "", 8760h), after(1), Action::retry_slow,
-         ChannelHint::away, 1h, 75min},
+         ChannelHint::away, 1h, 1h},
+        {"the server asks for 50 min", answer(unavailable, false, "", 50min), after(1), Action::retry_slow,
+         ChannelHint::away, 50min, 1h},
         {"the server asks for less than we wait", answer(unavailable, false, "", 1s), after(4), Action::retry_slow,
          ChannelHint::away, 15s, 30s},
     };
