@@ -101,7 +101,9 @@ Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteReq
     if (!row) co_return failure(row.error());
     json body = to_json(row->summary);
     body["message"] = nullptr;
+    body["whole"] = nullptr;
     if (row->message) body["message"] = delivery::describe(*row->message);
+    if (row->whole) body["whole"] = delivery::describe(*row->whole);
     co_return reply(200, body);
 }
 
@@ -110,6 +112,7 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<vo
     const Query query = parse_query(request.query);
     const auto id = parameter(query, "id");
     const bool all_dead = parameter(query, "dead") == "all";
+    const auto what = parameter(query, "whole") == "yes" ? delivery::Resend::whole : delivery::Resend::as_it_is;
     if (id.empty() != all_dead) co_return bad_request("either id or dead=all is needed");
     std::uint64_t count = 1;
     if (all_dead) {
@@ -118,7 +121,7 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<vo
         count = *retried;
         outbox_log.info("An operator asked for all dead letters to be sent again", {{"count", count}});
     } else {
-        auto retried = co_await outbox.retry(id);
+        auto retried = co_await outbox.retry(id, what);
         if (!retried) co_return failure(retried.error());
         outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }

@@ -32,41 +32,59 @@ proto::TextType to_proto(TextType type) {
     return proto::PLAIN;
 }
 
-std::string left_out(std::size_t bytes) {
-    return "\n[... " + std::to_string(bytes) + " bytes left out: the result was too big ...]\n";
+constexpr std::string_view kTooBig = "the result was too big";
+
+// 2,000,046
+std::string grouped(std::size_t number) {
+    std::string digits = std::to_string(number);
+    for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+        digits.insert(static_cast<std::size_t>(place), 1, ',');
+    }
+    return digits;
 }
 
-// The beginning (three quarters) and the end of `text`, at most `limit` bytes together with the line between them.
-std::string shorten(std::string_view text, std::size_t limit, bool is_text) {
-    if (text.size() <= limit) return std::string(text);
-    const std::size_t room = limit - std::min(limit, left_out(text.size()).size());
-    const std::size_t head_room = room / 4 * 3;
-    const std::size_t tail_room = room - head_room;
+std::string left_out(std::size_t bytes, std::size_t all, std::string_view why) {
+    return "\n[... " + grouped(bytes) + " of " + grouped(all) + " bytes left out: " + std::string(why) + " ...]\n";
+}
+
+// How long a text may be, and why no longer.
+struct Room {
+    std::size_t bytes = 0;
+    std::string_view why;
+};
+
+// The beginning (three quarters) and the end of `text`, at most `room.bytes` together with the line between them.
+std::string shorten(std::string_view text, const Room& room, bool is_text) {
+    if (text.size() <= room.bytes) return std::string(text);
+    const std::size_t for_line = left_out(text.size(), text.size(), room.why).size();
+    const std::size_t for_text = room.bytes - std::min(room.bytes, for_line);
+    const std::size_t head_room = for_text / 4 * 3;
+    const std::size_t tail_room = for_text - head_room;
     const auto head = is_text ? utf8_head(text, head_room) : text.substr(0, head_room);
     const auto tail = is_text ? utf8_tail(text, tail_room) : text.substr(text.size() - tail_room);
     std::string result(head);
-    result += left_out(text.size() - head.size() - tail.size());
+    result += left_out(text.size() - head.size() - tail.size(), text.size(), room.why);
     result += tail;
     return result;
 }
 
 // Base64 of `bytes`, shortened before it is encoded so that what arrives can be decoded.
-void set_base64(proto::TextResult& text, std::string_view bytes, std::size_t limit) {
-    text.set_response(to_base64(shorten(bytes, limit / 4 * 3, false)));
+void set_base64(proto::TextResult& text, std::string_view bytes, const Room& room) {
+    text.set_response(to_base64(shorten(bytes, {room.bytes / 4 * 3, room.why}, false)));
     text.set_texttype(proto::BASE64);
 }
 
 // `response` is valid UTF-8. A shortened JSON, Markdown or HTML is none any more: it goes out as PLAIN.
-void set_text(proto::TextResult& text, std::string response, proto::TextType type, std::size_t limit) {
-    if (response.size() <= limit) {
+void set_text(proto::TextResult& text, std::string response, proto::TextType type, const Room& room) {
+    if (response.size() <= room.bytes) {
         text.set_response(std::move(response));
         text.set_texttype(type);
         return;
     }
     if (type == proto::BASE64) {
-        if (const auto bytes = from_base64(response)) return set_base64(text, *bytes, limit);
+        if (const auto bytes = from_base64(response)) return set_base64(text, *bytes, room);
     }
-    text.set_response(shorten(response, limit, true));
+    text.set_response(shorten(response, room, true));
     text.set_texttype(proto::PLAIN);
 }
 
@@ -80,12 +98,13 @@ void set_graph_too_big(proto::ClientMessage& message, std::size_t size, std::siz
 void set_result(proto::ClientMessage& message, Text text, bool is_success, std::size_t limit) {
     message.set_commandtype(proto::TEXT);
     auto& result = *message.mutable_textresult();
+    const Room room{limit, kTooBig};
     if (!is_success) {
-        set_text(result, to_utf8(std::move(text.response)), proto::PLAIN, limit);
+        set_text(result, to_utf8(std::move(text.response)), proto::PLAIN, room);
     } else if (is_utf8(text.response)) {
-        set_text(result, std::move(text.response), to_proto(text.type), limit);
+        set_text(result, std::move(text.response), to_proto(text.type), room);
     } else {
-        set_base64(result, text.response, limit);
+        set_base64(result, text.response, room);
     }
 }
 
@@ -146,19 +165,25 @@ Bytes serialise(Outcome outcome, std::size_t max_bytes) {
     return to_bytes(message);
 }
 
-std::optional<Bytes> cut(std::string_view bytes, std::size_t max_bytes) {
+std::optional<Bytes> cut(std::string_view bytes, std::size_t max_bytes, std::string_view why) {
     proto::ClientMessage message;
-    if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return std::nullopt;
-    if (message.has_graphresult()) {
-        const auto size = message.graphresult().graphdata().size();
-        if (size <= max_bytes) return std::nullopt;
-        set_graph_too_big(message, size, max_bytes);
-        return to_bytes(message);
+    if (bytes.size() <= max_bytes || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+        return std::nullopt;
     }
-    if (message.textresult().response().size() <= max_bytes) return std::nullopt;
-    const std::string response = message.textresult().response();
-    set_text(*message.mutable_textresult(), response, message.textresult().texttype(), max_bytes);
-    return to_bytes(message);
+    if (message.has_graphresult()) {
+        set_graph_too_big(message, message.graphresult().graphdata().size(), max_bytes);
+    } else {
+        const std::string response = message.textresult().response();
+        const std::size_t around = bytes.size() - response.size();
+        if (max_bytes <= around) return std::nullopt;
+        const std::size_t least = left_out(response.size(), response.size(), why).size();
+        const std::size_t room = max_bytes - around;
+        if (room / 4 * 3 < least) return std::nullopt;
+        set_text(*message.mutable_textresult(), response, message.textresult().texttype(), {room, why});
+    }
+    auto shorter = to_bytes(message);
+    if (shorter->size() > max_bytes) return std::nullopt;
+    return shorter;
 }
 
 std::string describe(std::string_view bytes) {

@@ -106,7 +106,7 @@ void Courier::Impl::hand_back() {
     std::vector<std::string> ids;
     const auto leaves = [&](const Parcel& parcel) {
         if (!parcel.is_stored) return false;
-        bytes_in_hand_ -= parcel.row.message->size();
+        bytes_in_hand_ -= parcel.bytes();
         ids.push_back(parcel.row.id);
         return true;
     };
@@ -135,8 +135,9 @@ Task<> Courier::Impl::fetch() {
     if (!rows->empty()) has_backlog();
     auto place = unsaved_ > 0 ? ready_.begin() : ready_.end();
     for (auto& row : *rows) {
-        bytes_in_hand_ += row.message->size();
-        place = std::next(ready_.insert(place, Parcel{std::move(row), true}));
+        Parcel parcel{std::move(row), true};
+        bytes_in_hand_ += parcel.bytes();
+        place = std::next(ready_.insert(place, std::move(parcel)));
     }
     if (has_backlog_) co_return;
     const auto due = co_await outbox_.next_due();
@@ -185,9 +186,14 @@ Task<> Courier::Impl::store_unsaved() {
 // False: there is still no room, the others need not be tried.
 Task<bool> Courier::Impl::store(Parcel& parcel) {
     if (parcel.is_stored) co_return true;
-    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, Hold::yes);
+    const Bytes whole = parcel.row.whole ? parcel.row.whole : parcel.row.message;
+    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, whole, Hold::yes);
     // A commit that was reported as failed may be on the disk all the same: then it has this outcome.
     if (!stored && stored.error().code != errc::wrong_state) co_return false;
+    if (parcel.row.whole) {
+        const auto replaced = co_await outbox_.replaced(parcel.row.id, parcel.row.message);
+        if (!replaced) co_return false;
+    }
     parcel.is_stored = true;
     --unsaved_;
     co_return true;
@@ -243,7 +249,7 @@ Task<Result<>> Courier::Impl::finish(Outcome outcome) {
 }
 
 void Courier::Impl::take(Parcel parcel) {
-    bytes_in_hand_ += parcel.row.message->size();
+    bytes_in_hand_ += parcel.bytes();
     ready_.push_back(std::move(parcel));
 }
 

@@ -18,6 +18,8 @@ namespace jiro::delivery {
 struct Parcel {
     DueRow row;
     bool is_stored = true;
+
+    [[nodiscard]] std::size_t bytes() const { return row.message->size() + (row.whole ? row.whole->size() : 0); }
 };
 
 class Courier::Impl {
@@ -53,7 +55,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> settle(Parcel parcel, SendResult answer, TimePoint started);
     [[nodiscard]] Task<> confirm(Parcel parcel, StatusCode code);
     [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
-    [[nodiscard]] Task<> cut_and_resend(Parcel parcel);
+    [[nodiscard]] Task<> cut_and_resend(Parcel parcel, Decision decision);
     void try_later(Parcel parcel, const Decision& decision);
     void after_failed_probe(Parcel parcel, const Decision& decision);
     void note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer, TimePoint started);

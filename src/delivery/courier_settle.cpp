@@ -14,9 +14,16 @@ namespace {
 
 // So often may the same result be the failing probe; then another one has a try.
 constexpr int kProbesOfOneResult = 3;
+// A result that the server refuses and the disk does not take.
+constexpr Duration kUnstorableAgain = 10min;
 
 std::int64_t milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
+std::string why_cut(const SizeLimit& limit) {
+    if (!limit.is_named) return "the server, or a proxy before it, refused the whole as too big";
+    return "the server accepts at most " + std::to_string(limit.bytes) + " bytes";
 }
 
 std::string_view advice(StatusCode code) {
@@ -48,7 +55,7 @@ Task<> Courier::Impl::attempt_in_flight(Parcel parcel) {
             courier.bytes_in_hand_ -= bytes;
         }
     };
-    const InFlight in_flight{*this, parcel.row.message->size()};
+    const InFlight in_flight{*this, parcel.bytes()};
     const int number = parcel.row.attempts + 1;
     change_figures([&](CourierFigures& figures) {
         ++figures.attempts;
@@ -68,7 +75,6 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
     facts.refusals = parcel.row.refusals;
     facts.age = age_of(parcel.row);
     facts.bytes = parcel.row.message->size();
-    facts.was_cut = parcel.row.was_cut;
     Decision decision = decide(rules_, answer, facts);
     if (decision.action == Action::delivered) {
         co_await confirm(std::move(parcel), answer.code);
@@ -80,7 +86,7 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
         case Action::delivered:
             break;
         case Action::cut_and_resend:
-            co_await cut_and_resend(std::move(parcel));
+            co_await cut_and_resend(std::move(parcel), std::move(decision));
             break;
         case Action::dead:
             co_await give_up(std::move(parcel), std::move(decision));
@@ -124,42 +130,64 @@ Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
     has_backlog();
 }
 
+// Counted and called a dead letter only when the outbox keeps it as one. What is not stored is kept in memory until it
+// is, or until the server takes it after all: given up, it would be nowhere, and its row would get a second outcome.
 Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
-    change_figures([](CourierFigures& figures) { ++figures.dead_letters; });
-    courier_log.error("Result undeliverable: kept as a dead letter",
-                      {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
-    if (!parcel.is_stored) {
-        --unsaved_;
+    const bool is_stored = co_await store(parcel);
+    if (!is_stored) {
+        courier_log.error("Result undeliverable, and it cannot be stored: kept in memory, tried again",
+                          {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+        ++parcel.row.attempts;
+        if (decision.is_refusal) ++parcel.row.refusals;
+        put_off(std::move(parcel), kUnstorableAgain);
         co_return;
     }
     const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
-    if (kept) co_return;
-    courier_log.error("The dead letter could not be recorded, it will be tried again",
+    if (kept) {
+        change_figures([](CourierFigures& figures) { ++figures.dead_letters; });
+        courier_log.error("Result undeliverable: kept as a dead letter",
+                          {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+        co_return;
+    }
+    courier_log.error("Result undeliverable, which could not be recorded: it will be tried again",
                       {{"command_sync_id", parcel.row.id}, {"error", kept.error().message}});
     outbox_.released({parcel.row.id});
     next_due_ = std::min(next_due_, clock_.now() + 1min);
 }
 
-Task<> Courier::Impl::cut_and_resend(Parcel parcel) {
-    auto shorter = cut(*parcel.row.message);
-    parcel.row.was_cut = true;
-    ++parcel.row.attempts;
-    if (shorter && parcel.is_stored) {
+// Always from the whole text, so that what is left out is counted once.
+Task<> Courier::Impl::cut_and_resend(Parcel parcel, Decision decision) {
+    const Bytes whole = parcel.row.whole ? parcel.row.whole : parcel.row.message;
+    const auto shorter = cut(*whole, decision.cut_to.bytes, why_cut(decision.cut_to));
+    if (!shorter) {
+        courier_log.warn("Result too big for the server, and nothing of it can be left out: tried again",
+                         {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+        decision.action = Action::retry_slow;
+        decision.min_delay = std::max<Duration>(decision.min_delay, rules_.max_retry_delay);
+        decision.max_delay = std::max(decision.min_delay, decision.max_delay);
+        try_later(std::move(parcel), decision);
+        co_return;
+    }
+    if (parcel.is_stored) {
         const auto replaced = co_await outbox_.replaced(parcel.row.id, *shorter);
         if (!replaced) {
             // Only what is stored is sent: the same bytes each time, also after a crash.
-            parcel.row.was_cut = false;
             put_off(std::move(parcel), 5s);
             co_return;
         }
     }
-    if (shorter) {
-        courier_log.warn(
-            "Result too big for the server: its text was cut",
-            {{"command_sync_id", parcel.row.id}, {"bytes", parcel.row.message->size()}, {"left", (*shorter)->size()}});
-        parcel.row.message = std::move(*shorter);
-    }
-    put_off(std::move(parcel), Duration::zero());
+    courier_log.warn("Result too big for the server: a short form is sent, the whole is kept until that is confirmed",
+                     {{"command_sync_id", parcel.row.id},
+                      {"bytes", whole->size()},
+                      {"left", (*shorter)->size()},
+                      {"reason", decision.reason}});
+    // A peer that is never content does not keep us busy.
+    const bool is_first = parcel.row.whole == nullptr;
+    const Duration delay = is_first ? Duration::zero() : between(decision.min_delay, decision.max_delay);
+    ++parcel.row.attempts;
+    parcel.row.whole = whole;
+    parcel.row.message = *shorter;
+    put_off(std::move(parcel), delay);
 }
 
 void Courier::Impl::try_later(Parcel parcel, const Decision& decision) {
@@ -236,7 +264,7 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
 }
 
 void Courier::Impl::put_off(Parcel parcel, Duration delay) {
-    bytes_in_hand_ += parcel.row.message->size();
+    bytes_in_hand_ += parcel.bytes();
     if (delay <= Duration::zero()) {
         ready_.push_front(std::move(parcel));
     } else {

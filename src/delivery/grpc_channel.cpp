@@ -20,7 +20,6 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr int kMaxMessageBytes = 4 * 1024 * 1024;
 constexpr std::size_t kPollerDescriptors = 8;  // 4 of them in gRPC 1.51
 constexpr std::size_t kSpareDescriptors = 24;  // with what other threads may take in that moment
 constexpr int kMaxAnswerBytes = 1024 * 1024;
@@ -119,7 +118,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, 5 * 60'000);
     // A channel of ours that is made anew must also connect anew, not share the stuck connection of the one before.
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+    arguments.SetMaxSendMessageSize(-1);  // how much the server takes is the server's to say
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
     arguments.SetUserAgentPrefix("jiro-client");
     return grpc::CreateCustomChannel(settings.server_url->authority(), *credentials, arguments);

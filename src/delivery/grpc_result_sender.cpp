@@ -102,10 +102,17 @@ bool parse(const grpc::ByteBuffer& buffer, JiroHubProto::CommandResultResponse& 
     return answer.ParseFromString(bytes);
 }
 
+// gRPC gives the same codes to what it finds out itself (headers too long, a stream that was reset, a connection that
+// failed); only in its own description does it say whose word a status is.
+bool is_peers_word(const grpc::ClientContext& context) {
+    return context.debug_error_string().find("Error received from peer") != std::string::npos;
+}
+
 SendResult read_answer(const ResultCall& call) {
     SendResult result;
     result.code = static_cast<StatusCode>(call.status.error_code());
     result.message = call.status.error_message();
+    result.is_local = !call.status.ok() && !is_peers_word(call.context);
     if (call.status.ok()) {
         JiroHubProto::CommandResultResponse answer;
         if (parse(call.response, answer)) {
@@ -115,6 +122,7 @@ SendResult read_answer(const ResultCall& call) {
             // Not our service, although it says OK: nothing is confirmed.
             result.code = StatusCode::internal;
             result.message = "the answer is not a CommandResultResponse";
+            result.is_local = true;
         }
     }
     if (!result.confirmed()) {

@@ -20,12 +20,12 @@ struct Row {
     int starts = 0;
     std::optional<OutcomeKind> kind;
     Bytes message;
+    Bytes whole;
     WallTime finished_at{};
     WallTime due_at{};
     WallTime settled_at{};
     int attempts = 0;
     int refusals = 0;
-    bool was_cut = false;
     bool is_held = false;
     std::string last_error;
 };
@@ -103,7 +103,7 @@ class MemoryOutbox final : public Outbox {
             if (row.is_held || !is_due(key.first, now)) continue;
             row.is_held = true;
             bytes += row.message->size();
-            given.push_back({id, row.message, *row.kind, row.finished_at, row.attempts, row.refusals, row.was_cut});
+            given.push_back({id, row.message, *row.kind, row.finished_at, row.attempts, row.refusals, row.whole});
         }
         co_return given;
     }
@@ -147,8 +147,9 @@ class MemoryOutbox final : public Outbox {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
         const Recount recount(*this, found->second);
-        found->second.message = std::move(message);
-        found->second.was_cut = true;
+        Row& row = found->second;
+        if (!row.whole) row.whole = std::move(row.message);
+        row.message = std::move(message);
         co_return Result<>();
     }
 
@@ -187,15 +188,21 @@ class MemoryOutbox final : public Outbox {
     Task<Result<RowDetails>> show(std::string id) override {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
-        RowDetails details{summary(found->second), found->second.message};
+        RowDetails details{summary(found->second), found->second.message, found->second.whole};
         co_return details;
     }
 
-    Task<Result<>> retry(std::string id) override {
+    Task<Result<>> retry(std::string id, Resend what) override {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
         Row& row = found->second;
         if (row.state != RowState::done && row.state != RowState::dead) co_return Error(errc::wrong_state);
+        if (what == Resend::whole) {
+            if (row.is_held) co_return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
+            if (!row.whole) co_return Error(errc::wrong_state).with_prefix("it was not cut");
+            const Recount recount(*this, row);
+            row.message = std::exchange(row.whole, nullptr);
+        }
         if (!row.is_held) ask_again(row);
         co_return Result<>();
     }
@@ -275,6 +282,7 @@ class MemoryOutbox final : public Outbox {
         row.state = state;
         row.is_held = false;
         row.settled_at = clock_.wall_now();
+        if (state == RowState::delivered) row.whole = nullptr;
         if (state == RowState::delivered) tombstones_.emplace(row.settled_at, row.sequence);
     }
 
@@ -290,6 +298,11 @@ class MemoryOutbox final : public Outbox {
         }
     }
 
+    static std::size_t bytes_of(const Row& row) {
+        const auto size = [](const Bytes& bytes) { return bytes ? bytes->size() : 0; };
+        return row.receipt.payload.size() + size(row.message) + size(row.whole);
+    }
+
     static RowSummary summary(const Row& row) {
         RowSummary summary;
         summary.sequence = row.sequence;
@@ -300,7 +313,7 @@ class MemoryOutbox final : public Outbox {
         if (row.kind) summary.finished_at = row.finished_at;
         if (row.state == RowState::done) summary.due_at = row.due_at;
         summary.attempts = row.attempts;
-        summary.bytes = row.receipt.payload.size() + (row.message ? row.message->size() : 0);
+        summary.bytes = bytes_of(row);
         summary.last_error = row.last_error;
         return summary;
     }
@@ -322,7 +335,7 @@ class MemoryOutbox final : public Outbox {
         const std::lock_guard lock(mutex_);
         const auto change = [sign](std::uint64_t& number, std::uint64_t by) { sign > 0 ? number += by : number -= by; };
         if (row.state == RowState::delivered) return change(figures_.remembered, 1);
-        change(figures_.bytes, kRowOverhead + row.receipt.payload.size() + (row.message ? row.message->size() : 0));
+        change(figures_.bytes, kRowOverhead + bytes_of(row));
         if (row.state == RowState::dead) return change(figures_.dead_letters, 1);
         if (row.state != RowState::done) return change(figures_.unfinished, 1);
         change(figures_.pending, 1);

@@ -21,7 +21,8 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, WallTime now) {
     const auto horizon = to_stored(now + kMaxPostponement);
     for (const auto& [from, to] : {std::pair{std::int64_t{INT64_MIN}, to_stored(now)}, std::pair{horizon, INT64_MAX}}) {
         Statement& row = database_.use(
-            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, was_cut FROM commands"
+            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole"
+            " FROM commands"
             " WHERE state = 'done' AND due_at >= ? AND due_at <= ? ORDER BY due_at, sequence");
         const Cursor cursor(row);
         row.bind(from, to);
@@ -31,17 +32,17 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, WallTime now) {
             const auto kind = outcome_kind_from(row.bytes(2));
             const auto message = row.bytes(3);
             if (!kind || row.integer(4) != message_sum(id, row.bytes(2), message)) {
-                damaged.push_back({row.integer(0), "done", 0, message.size()});
+                damaged.push_back({row.integer(0), "done", 0, message.size(), row.bytes(9).size()});
                 continue;
             }
-            bytes += message.size();
+            bytes += message.size() + row.bytes(9).size();
             DueRow one;
+            one.whole = whole_of(row, 8, id, row.bytes(2));
             one.message = std::make_shared<const std::string>(message);
             one.kind = *kind;
             one.finished_at = from_stored(row.integer(5));
             one.attempts = static_cast<int>(std::clamp<std::int64_t>(row.integer(6), 0, INT32_MAX / 2));
             one.refusals = static_cast<int>(std::clamp<std::int64_t>(row.integer(7), 0, 1000));
-            one.was_cut = row.integer(8) != 0;
             one.id = std::move(id);
             rows.push_back(std::move(one));
         }
@@ -49,6 +50,14 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, WallTime now) {
     for (const auto& row : rows) held_.add(row.id);
     for (const auto& row : damaged) set_dead(row, kDamaged, now);
     return rows;
+}
+
+// Column `column` is its sum, the next one the message. One that was damaged on disk is none: the short form is sent.
+Bytes OutboxStore::whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const {
+    if (row.is_null(column + 1)) return nullptr;
+    const auto whole = row.bytes(column + 1);
+    if (row.integer(column) != message_sum(id, kind, whole)) return nullptr;
+    return std::make_shared<const std::string>(whole);
 }
 
 std::optional<WallTime> OutboxStore::next_due() {
@@ -66,11 +75,14 @@ void OutboxStore::delivered(const std::string& id, WallTime now) {
     if (!found || found->state == "delivered" || found->state == "forgotten") return;
     // Also from `running`: an outcome that could not be stored was sent from memory.
     const bool has_message = found->message_bytes > 0;
-    database_.use("UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL WHERE sequence = ?")
+    database_
+        .use(
+            "UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL, whole = NULL,"
+            " whole_sum = NULL WHERE sequence = ?")
         .bind(has_message ? "delivered" : "forgotten", to_stored(now), found->sequence)
         .run();
     known_.remove(id);
-    counts_.bytes -= found->payload_bytes + found->message_bytes + kRowOverhead;
+    counts_.bytes -= found->bytes() + kRowOverhead;
     --(found->state == "done" ? counts_.pending : found->state == "dead" ? counts_.dead : counts_.unfinished);
     ++counts_.remembered;
     if (has_message) counts_.remembered_bytes += found->message_bytes + kRowOverhead;
@@ -116,12 +128,15 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
         const Cursor cursor(row);
         if (row.bind(found->sequence).step()) kind = row.text(0);
     }
-    database_.use("UPDATE commands SET message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
+    database_
+        .use(
+            "UPDATE commands SET whole = coalesce(whole, message), whole_sum = coalesce(whole_sum, message_sum),"
+            " message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
         .bind(Blob{message}, message_sum(id, kind, message), found->sequence)
         .run();
     known_.remove(id);
     counts_.bytes += message.size();
-    counts_.bytes -= found->message_bytes;
+    if (found->whole_bytes > 0) counts_.bytes -= found->message_bytes;  // an earlier short form
     return {};
 }
 

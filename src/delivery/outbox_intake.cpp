@@ -22,12 +22,12 @@ std::uint64_t size_of(const Receipt& receipt) { return receipt.payload.size() + 
 std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
     if (const auto* known = known_.find(id)) return *known;
     Statement& row = database_.use(
-        "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0) FROM commands WHERE id = "
-        "?");
+        "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0), coalesce(length(whole), 0)"
+        " FROM commands WHERE id = ?");
     const Cursor cursor(row);
     if (!row.bind(id).step()) return std::nullopt;
     return Found{row.integer(0), row.text(1), static_cast<std::uint64_t>(row.integer(2)),
-                 static_cast<std::uint64_t>(row.integer(3))};
+                 static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4))};
 }
 
 AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, WallTime now) {
@@ -44,7 +44,7 @@ AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, 
         if (!has_bytes) return {Admission::refused, Error(errc::limit_bytes)};
         insert(database_.use("INSERT" JIRO_RECEIPT), receipt, state);
     }
-    known_.add(receipt.id, {database_.last_insert(), std::string(name_of(state)), receipt.payload.size(), 0});
+    known_.add(receipt.id, {database_.last_insert(), std::string(name_of(state)), receipt.payload.size(), 0, 0});
     ++counts_.unfinished;
     counts_.bytes += size_of(receipt);
     JIRO_FAILPOINT("c0_before_received_commit");
@@ -129,7 +129,7 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
                 " payload = NULL WHERE sequence = ?")
             .bind(kind, Blob{outcome.message}, sum, at, at, unfinished->sequence)
             .run();
-        known_.add(id, {unfinished->sequence, "done", 0, outcome.message.size()});
+        known_.add(id, {unfinished->sequence, "done", 0, outcome.message.size(), 0});
         --counts_.unfinished;
         counts_.bytes -= unfinished->payload_bytes;
     } else {
@@ -169,7 +169,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
             const auto fingerprint = row.bytes(3);
             if (fingerprint.size() != receipt.fingerprint.size() ||
                 row.integer(9) != receipt_sum(receipt.id, fingerprint, row.bytes(4))) {
-                Found found{row.integer(0), row.text(2), row.bytes(4).size(), 0};
+                Found found{row.integer(0), row.text(2), row.bytes(4).size(), 0, 0};
                 unreadable.push_back({found, {receipt.id, "damaged on disk before it ran to its end: effect unknown"}});
                 continue;
             }

@@ -11,7 +11,7 @@ namespace {
 
 #define JIRO_SUMMARY_COLUMNS                                                 \
     "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
-    " coalesce(length(payload), 0) + coalesce(length(message), 0), last_error"
+    " coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0), last_error"
 
 RowState state_from(std::string_view name) {
     if (name == "received") return RowState::received;
@@ -34,6 +34,16 @@ RowSummary summary_of(Statement& row) {
     summary.bytes = static_cast<std::uint64_t>(row.integer(8));
     summary.last_error = row.text(9);
     return summary;
+}
+
+#define JIRO_SALVAGED(since_2)                                                                                  \
+    "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, kind,"  \
+    " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message," \
+    " " since_2 " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence"
+
+// A file may be damaged before it was migrated. An impossible version is damage, too.
+const char* rows_of_schema(std::int64_t version) {
+    return version == 1 ? JIRO_SALVAGED("NULL, NULL") : JIRO_SALVAGED("whole_sum, whole");
 }
 
 }  // namespace
@@ -63,20 +73,48 @@ std::vector<RowSummary> OutboxStore::list(const ListPage& page) {
 }
 
 Result<RowDetails> OutboxStore::show(const std::string& id) {
-    Statement& row = database_.use("SELECT " JIRO_SUMMARY_COLUMNS ", message FROM commands WHERE id = ?");
+    Statement& row =
+        database_.use("SELECT " JIRO_SUMMARY_COLUMNS ", message, whole_sum, whole FROM commands WHERE id = ?");
     const Cursor cursor(row);
     if (!row.bind(id).step()) return Error(errc::unknown_id);
-    RowDetails details{summary_of(row), nullptr};
+    RowDetails details{summary_of(row), nullptr, whole_of(row, 11, id, row.bytes(3))};
     if (!row.is_null(10)) details.message = std::make_shared<const std::string>(row.bytes(10));
     return details;
 }
 
-Result<> OutboxStore::retry(const std::string& id, WallTime now) {
+Result<> OutboxStore::retry(const std::string& id, Resend what, WallTime now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if ((found->state != "done" && found->state != "dead") || found->message_bytes == 0)
         return Error(errc::wrong_state);
-    if (!held_.contains(id)) make_due_again(*found, now);
+    const bool is_held = held_.contains(id);
+    if (what == Resend::whole) {
+        if (is_held) return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
+        if (const auto made = make_whole_again(*found, id); !made) return made;
+    }
+    if (!is_held) make_due_again(*found, now);
+    return {};
+}
+
+Result<> OutboxStore::make_whole_again(const Found& row, const std::string& id) {
+    {
+        Statement& whole = database_.use("SELECT kind, whole_sum, whole FROM commands WHERE sequence = ?");
+        const Cursor cursor(whole);
+        if (!whole.bind(row.sequence).step() || whole.is_null(2)) {
+            return Error(errc::wrong_state).with_prefix("it was not cut");
+        }
+        if (!whole_of(whole, 1, id, whole.bytes(0))) {
+            return Error(errc::storage_corrupt).with_prefix("its whole text is damaged on disk");
+        }
+    }
+    database_
+        .use(
+            "UPDATE commands SET message = whole, message_sum = whole_sum, whole = NULL, whole_sum = NULL, was_cut = 0"
+            " WHERE sequence = ?")
+        .bind(row.sequence)
+        .run();
+    known_.remove(id);
+    counts_.bytes -= row.message_bytes;
     return {};
 }
 
@@ -102,11 +140,11 @@ Result<> OutboxStore::drop(const std::string& id, WallTime now) {
     known_.remove(id);
     database_
         .use(
-            "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL,"
-            " last_error = 'dropped by the operator' WHERE sequence = ?")
+            "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL, whole = NULL,"
+            " whole_sum = NULL, last_error = 'dropped by the operator' WHERE sequence = ?")
         .bind(to_stored(now), found->sequence)
         .run();
-    counts_.bytes -= found->payload_bytes + found->message_bytes + kRowOverhead;
+    counts_.bytes -= found->bytes() + kRowOverhead;
     --(found->state == "done" ? counts_.pending : counts_.dead);
     ++counts_.remembered;
     return {};
@@ -122,14 +160,10 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
     try {
         Connection damaged(damaged_path, Connection::Mode::evidence);
         damaged.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON");
+        const char* const rows = rows_of_schema(damaged.integer("PRAGMA user_version"));
         while (after < (std::int64_t{1} << 56)) {
             try {
-                Statement& row = damaged.use(
-                    "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, "
-                    "receipt_sum, kind,"
-                    " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, "
-                    "message"
-                    " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence");
+                Statement& row = damaged.use(rows);
                 const Cursor cursor(row);
                 row.bind(after);
                 while (row.step()) {
@@ -181,21 +215,26 @@ bool OutboxStore::insert_salvaged(Statement& row) {
     Statement& insert = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind,"
-        " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message,"
+        " whole_sum, whole)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const auto fingerprint = row.bytes(3);
     const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
     const auto last_error = row.text(16);
     const auto kind = row.text(9);
+    const auto whole = whole_of(row, 20, id, row.bytes(9));
     insert.reset();
     insert.bind(id, state, Blob{fingerprint}, row.integer(4), row.integer(5), row.integer(6), row.integer(7),
                 row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
-                row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message});
+                row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message},
+                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()});
     if (!has_fingerprint) insert.bind_null(3);
     if (kind.empty()) insert.bind_null(9);
     if (row.is_null(16)) insert.bind_null(16);
     if (row.is_null(18)) insert.bind_null(18);
     if (row.is_null(19)) insert.bind_null(19);
+    if (!whole) insert.bind_null(20);
+    if (!whole) insert.bind_null(21);
     insert.run();
     return !is_remembered;
 }

@@ -96,7 +96,7 @@ bool OutboxStore::insert_whole(const RowChange& change) {
         return true;
     }
     const std::uint64_t payload_bytes = is_done ? 0 : receipt.payload.size();
-    known_.add(id, {database_.last_insert(), std::string(state), payload_bytes, outcome.message.size()});
+    known_.add(id, {database_.last_insert(), std::string(state), payload_bytes, outcome.message.size(), 0});
     ++(is_done ? counts_.pending : counts_.unfinished);
     counts_.bytes += payload_bytes + outcome.message.size() + kRowOverhead;
     if (is_done && outcome.hold == Hold::yes) held_.add(id);

@@ -16,7 +16,8 @@ namespace {
 constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 
 // Times are milliseconds since 1970. States are words: a flipped bit makes no other state. receipt_sum is CRC-32C over
-// id, fingerprint and payload, message_sum over id, kind and message: SQLite would not notice a flipped bit in them.
+// id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise: SQLite would not notice a
+// flipped bit in them.
 // `delivered` rows keep their message, to send it again when the command comes again; `forgotten` ones only their id.
 constexpr const char* kSchema = R"(
 CREATE TABLE commands (
@@ -39,7 +40,9 @@ CREATE TABLE commands (
     last_error  TEXT,
     message_sum INTEGER,
     payload     BLOB,                        -- to run it again; NULL once done
-    message     BLOB                         -- serialised ClientMessage; NULL until done, and once forgotten
+    message     BLOB,                        -- serialised ClientMessage; NULL until done, and once forgotten
+    whole_sum   INTEGER,
+    whole       BLOB                         -- what `message` is a short form of; NULL: it is none, or was confirmed
 );
 CREATE INDEX unfinished  ON commands(sequence)         WHERE state IN ('received', 'running');
 CREATE INDEX due         ON commands(due_at, sequence) WHERE state = 'done';
@@ -50,8 +53,10 @@ CREATE INDEX dead        ON commands(sequence)         WHERE state = 'dead';
 CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 )";
 
-// Step n takes a database of version n+1 to version n+2, inside one transaction. Version 1 is the first: none yet.
-constexpr std::array<const char*, 0> kMigrations{};
+// Step n takes a database of version n+1 to version n+2, inside one transaction.
+constexpr std::array kMigrations{
+    "ALTER TABLE commands ADD COLUMN whole_sum INTEGER; ALTER TABLE commands ADD COLUMN whole BLOB",
+};
 static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
 constexpr std::array kKinds{OutcomeKind::succeeded, OutcomeKind::failed,   OutcomeKind::timed_out,
@@ -145,7 +150,8 @@ void OutboxStore::count_rows() {
     // Row by row: GROUP BY would sort them all, in memory.
     Statement rows(
         database_.handle(),
-        "SELECT state, coalesce(length(payload), 0) + coalesce(length(message), 0) FROM commands NOT INDEXED");
+        "SELECT state, coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0)"
+        " FROM commands NOT INDEXED");
     while (rows.step()) {
         const auto state = rows.bytes(0);
         const auto bytes = static_cast<std::uint64_t>(rows.integer(1)) + kRowOverhead;

@@ -20,7 +20,7 @@
 namespace jiro::delivery {
 
 inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
-inline constexpr std::int64_t kSchemaVersion = 1;
+inline constexpr std::int64_t kSchemaVersion = 2;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
 struct OutboxCounts {
@@ -108,7 +108,7 @@ class OutboxStore {
     // Operator.
     [[nodiscard]] std::vector<RowSummary> list(const ListPage& page);
     [[nodiscard]] Result<RowDetails> show(const std::string& id);
-    [[nodiscard]] Result<> retry(const std::string& id, WallTime now);
+    [[nodiscard]] Result<> retry(const std::string& id, Resend what, WallTime now);
     [[nodiscard]] std::uint64_t retry_all_dead(WallTime now);
     [[nodiscard]] Result<> drop(const std::string& id, WallTime now);
 
@@ -127,6 +127,9 @@ class OutboxStore {
         std::string state;
         std::uint64_t payload_bytes = 0;
         std::uint64_t message_bytes = 0;
+        std::uint64_t whole_bytes = 0;  // of the whole message, beside its short form
+
+        [[nodiscard]] std::uint64_t bytes() const { return payload_bytes + message_bytes + whole_bytes; }
     };
 
     // What `find` would say of the rows on their way from received to delivered, so that it need not be asked for each
@@ -158,6 +161,8 @@ class OutboxStore {
     void insert(Statement& statement, const Receipt& receipt, FirstState state);
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
     void make_due_again(const Found& row, WallTime now);
+    [[nodiscard]] Result<> make_whole_again(const Found& row, const std::string& id);
+    [[nodiscard]] Bytes whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const;
     void set_dead(const Found& row, const std::string& reason, WallTime now);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
     bool insert_whole(const RowChange& change);

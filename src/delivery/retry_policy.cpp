@@ -4,7 +4,6 @@
 #include <array>
 
 #include "jiro/base/backoff.hpp"
-#include "jiro/base/text.hpp"
 
 namespace jiro::delivery {
 
@@ -36,7 +35,7 @@ Treatment treatment_of(const SendResult& answer) {
             return Treatment::doubtful;
 
         case StatusCode::resource_exhausted:
-            return Treatment::too_much;  // a quota, or the message is too big
+            return Treatment::too_much;  // a quota, a rate limit, an overloaded proxy
 
         case StatusCode::unauthenticated:    // or a proxy's 401
         case StatusCode::permission_denied:  // or a proxy's 403
@@ -58,12 +57,6 @@ std::string describe(const SendResult& answer) {
         answer.code == StatusCode::ok ? std::string("success=false") : std::string(to_string(answer.code));
     if (!answer.message.empty()) text.append(": ").append(answer.message, 0, 500);
     return text;
-}
-
-bool says_too_big(const SendResult& answer) {
-    const std::string text = lower_case(answer.message);
-    return std::ranges::any_of(std::array{"larger than max", "too large", "too big", "message size", "exceeds"},
-                               [&](const char* words) { return text.find(words) != std::string::npos; });
 }
 
 void between(Decision& decision, Duration low, Duration high) {
@@ -95,6 +88,12 @@ RetryRules RetryRules::from(const GrpcSettings& grpc, const OutboxSettings& outb
 Decision decide(const RetryRules& rules, const SendResult& answer, const AttemptFacts& facts) {
     Decision decision;
     decision.reason = describe(answer);
+    if (const auto limit = size_limit(answer, facts.bytes)) {
+        retry(decision, rules, facts.attempts, 1);
+        decision.action = Action::cut_and_resend;
+        decision.cut_to = *limit;
+        return decision;
+    }
     switch (treatment_of(answer)) {
         case Treatment::delivered:
             decision.action = Action::delivered;
@@ -108,11 +107,6 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
             retry(decision, rules, facts.attempts, 1);
             break;
         case Treatment::too_much:
-            if (!facts.was_cut && facts.bytes > kCutResultBytes &&
-                (says_too_big(answer) || facts.bytes > 1024 * 1024)) {
-                decision.action = Action::cut_and_resend;
-                return decision;
-            }
             decision.channel = ChannelHint::away;
             retry(decision, rules, facts.attempts, 4);
             break;

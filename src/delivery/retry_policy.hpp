@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "delivery/size_limit.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/delivery/result_sender.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -15,14 +16,13 @@ struct AttemptFacts {
     int refusals = 0;       // of these, before this one, those where the server refused the content
     Duration age{};         // since the command ended
     std::size_t bytes = 0;  // of the message
-    bool was_cut = false;
 };
 
 enum class Action {
     delivered,
     retry_fast,      // soon, from memory
     retry_slow,      // later, from the outbox: steps behind the healthy ones
-    cut_and_resend,  // too big for the server: cut the text, once
+    cut_and_resend,  // proven to be too big for the peer: a short form, at once or (if it is one) after the delay
     dead,            // a dead letter, for the reason given
 };
 
@@ -40,6 +40,7 @@ struct Decision {
     Duration min_delay{};  // for the retries: uniform between the two
     Duration max_delay{};
     bool is_refusal = false;  // counts as one in AttemptFacts::refusals
+    SizeLimit cut_to;         // for cut_and_resend
     std::string reason;       // for people: "UNAVAILABLE: connection refused"
 };
 

@@ -11,7 +11,8 @@
 //    more.
 // 4. After a crash: `received` rows are given back to be run, `running` rows become `interrupted` (or run again, if
 //    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
-// 5. The stored bytes are what is sent, each time. They change once at most, when the server finds them too big.
+// 5. The stored bytes are what is sent, each time. They change only when the server proves that they are too big for
+//    it; the whole message then stays beside its short form until that is confirmed.
 // 6. An id is remembered for DedupeWindowHours after its delivery (and at most max_tombstones of them): it is not run
 //    again.
 // 7. A row is removed by the sweep only after that; by the operator's hand only its content. Nothing else deletes.
@@ -228,9 +229,9 @@ class SqliteOutbox final : public Outbox {
         return perform<RowDetails>("", [id = std::move(id)](OutboxStore& store) { return store.show(id); });
     }
 
-    Task<Result<>> retry(std::string id) override {
-        return perform<void>("",
-                             [id = std::move(id), now = now()](OutboxStore& store) { return store.retry(id, now); });
+    Task<Result<>> retry(std::string id, Resend what) override {
+        return perform<void>(
+            "", [id = std::move(id), what, now = now()](OutboxStore& store) { return store.retry(id, what, now); });
     }
 
     Task<Result<std::uint64_t>> retry_all_dead() override {

@@ -25,7 +25,7 @@ _jiro_client() {
                 "") words="list show retry drop --help --config" ;;
                 list) words="--state --json" ;;
                 show) words="--json" ;;
-                retry) words="--dead" ;;
+                retry) words="--dead --whole" ;;
             esac
             ;;
     esac

@@ -81,7 +81,7 @@ struct DueRow {
     WallTime finished_at{};
     int attempts = 0;  // failed ones so far
     int refusals = 0;  // of these, those where the server refused the content
-    bool was_cut = false;
+    Bytes whole;       // null, unless `message` is a short form of it
 };
 
 struct Postponement {
@@ -111,7 +111,11 @@ struct RowSummary {
 struct RowDetails {
     RowSummary summary;
     Bytes message;  // null when there is none (yet, or any more)
+    Bytes whole;    // null, unless `message` is a short form of it that is not confirmed yet
 };
+
+// What retry() sends: the message as it is, or the whole one in place of its short form.
+enum class Resend { as_it_is, whole };
 
 struct ListPage {
     std::optional<RowState> state;  // only these; default: everything but delivered
@@ -155,7 +159,8 @@ class Outbox {
     virtual void postponed(Postponement postponement) = 0;
     virtual void released(std::vector<std::string> ids) = 0;  // not sent, nothing changed: give them out again
     [[nodiscard]] virtual Task<Result<>> dead(std::string id, std::string reason) = 0;
-    // The message was cut: these bytes are sent from now on. The row stays held.
+    // A short form of the message, which is sent from now on. The whole one stays beside it until delivered(). The row
+    // stays held.
     [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
 
     // Makes every postponed row due now (a reload, or the server is back).
@@ -163,11 +168,11 @@ class Outbox {
     // Undelivered rows that ended before `cutoff` become dead letters; gives their ids (at most `limit` a call).
     [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) = 0;
 
-    // For operators. `retry` works on dead and undelivered rows, `drop` on everything but unfinished ones; a dropped
-    // command's id stays remembered.
+    // For operators. `retry` works on dead and undelivered rows (with Resend::whole: on those that were cut, while they
+    // are not on their way), `drop` on everything but unfinished ones; a dropped command's id stays remembered.
     [[nodiscard]] virtual Task<Result<std::vector<RowSummary>>> list(ListPage page) = 0;
     [[nodiscard]] virtual Task<Result<RowDetails>> show(std::string id) = 0;
-    [[nodiscard]] virtual Task<Result<>> retry(std::string id) = 0;
+    [[nodiscard]] virtual Task<Result<>> retry(std::string id, Resend what) = 0;
     [[nodiscard]] virtual Task<Result<std::uint64_t>> retry_all_dead() = 0;
     [[nodiscard]] virtual Task<Result<>> drop(std::string id) = 0;
 

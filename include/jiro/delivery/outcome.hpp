@@ -56,16 +56,15 @@ using Bytes = std::shared_ptr<const std::string>;
 
 // The room that a result's text or graph data may take by default (gRPC servers refuse messages over 4 MiB).
 inline constexpr std::size_t kMaxResultBytes = 3 * 1024 * 1024;
-// What a text is cut to when a server says that the message is too big for it.
-inline constexpr std::size_t kCutResultBytes = 64 * 1024;
 
 // Never fails: every kind but succeeded becomes isSuccess=false with PLAIN text; a text over `max_bytes` keeps its
 // beginning and its end around a line that says how much was left out; a graph over it becomes a text that says so;
 // every string field is made valid UTF-8.
 [[nodiscard]] Bytes serialise(Outcome outcome, std::size_t max_bytes = kMaxResultBytes);
 
-// The same message with its text cut to `max_bytes`; nullopt when it is not longer, or the bytes are no ClientMessage.
-[[nodiscard]] std::optional<Bytes> cut(std::string_view message, std::size_t max_bytes = kCutResultBytes);
+// The same message with its text cut so that all of it takes at most `max_bytes`; the text says how much is missing,
+// and `why`. nullopt: it is not longer, there is no room for any text, or the bytes are no ClientMessage.
+[[nodiscard]] std::optional<Bytes> cut(std::string_view message, std::size_t max_bytes, std::string_view why);
 
 // A stored message as indented JSON, for `jiro-client outbox show`.
 [[nodiscard]] std::string describe(std::string_view message);

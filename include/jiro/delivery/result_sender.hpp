@@ -40,6 +40,7 @@ struct SendResult {
     bool success = false;                        // CommandResultResponse.success; meaningful with ok
     std::string message;                         // the status' or the answer's text
     std::optional<BoundedDuration> retry_after;  // RetryInfo, or grpc-retry-pushback-ms
+    bool is_local = false;                       // no peer said this: gRPC, or this program, made the status up
 
     [[nodiscard]] bool confirmed() const noexcept {
         return (code == StatusCode::ok && success) || code == StatusCode::already_exists;

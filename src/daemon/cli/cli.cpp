@@ -49,7 +49,9 @@ void define_outbox(CLI::App& outbox, OutboxOptions& options) {
     show->add_flag("--json", options.json, "As JSON, for machines");
     auto* retry = outbox.add_subcommand("retry", "Send a result again, now");
     auto* id = retry->add_option("id", options.id, "The command's commandSyncId");
-    retry->add_flag("--dead", options.all_dead, "All dead letters")->excludes(id);
+    auto* dead = retry->add_flag("--dead", options.all_dead, "All dead letters")->excludes(id);
+    retry->add_flag("--whole", options.whole, "The whole result, in place of a short form that is not confirmed yet")
+        ->excludes(dead);
     auto* drop = outbox.add_subcommand("drop", "Give a result up: it will not be sent");
     drop->add_option("id", options.id, "The command's commandSyncId")->required();
 }

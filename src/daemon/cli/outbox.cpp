@@ -199,11 +199,15 @@ int show(OutboxClient& client, const OutboxOptions& options) {
               << "\nLast error  " << member_text(*row, "lastError") << '\n';
     if (const auto message = row->find("message"); message != row->end() && message->is_string())
         std::cout << message->get<std::string>() << '\n';  // indented JSON, made by describe()
+    if (const auto whole = row->find("whole"); whole != row->end() && whole->is_string())
+        std::cout << "The whole result, of which that is a short form (send it: outbox retry --whole ID)\n"
+                  << whole->get<std::string>() << '\n';
     return ExitCode::good;
 }
 
 int retry(OutboxClient& client, const OutboxOptions& options) {
-    const auto what = options.all_dead ? std::string("dead=all") : "id=" + percent_encode(options.id);
+    const auto what = options.all_dead ? std::string("dead=all")
+                                       : "id=" + percent_encode(options.id) + (options.whole ? "&whole=yes" : "");
     const auto answer = client.ask(Method::post, "/outbox/retry?" + what);
     if (!answer) return ExitCode::failed;
     std::cout << member_text(*answer, "retried") << " will be sent again\n";

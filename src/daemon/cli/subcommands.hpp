@@ -66,6 +66,7 @@ struct OutboxOptions {
     std::string state;  // list: only these; empty: everything that is not delivered
     std::string id;
     bool all_dead = false;  // retry: every dead letter
+    bool whole = false;     // retry: the whole message in place of its short form
     bool json = false;
 };
 int outbox(const OutboxOptions& options);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "delivery/crc32c.hpp"
 #include "delivery/retry_info.hpp"
 #include "jiro/base/base64.hpp"
@@ -98,25 +100,51 @@ TEST(ClientMessage, shortens_a_long_text_and_says_so) {
     EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
 }
 
-// A second cut, asked for by the server, also works on BASE64 and on graphs; a short message stays as it is.
-TEST(ClientMessage, cuts_a_stored_message) {
+// For a server that takes less: all of the message fits, and the text says how much is missing and why.
+TEST(ClientMessage, is_cut_to_a_limit_and_says_how_much_is_missing) {
+    auto outcome = text_outcome(std::string(2'000'000, 'x'), TextType::html);
+    outcome.parameters = {{"key", std::string(500, 'v')}};
+    const auto whole = serialise(outcome);
+    for (const std::size_t limit : {1'048'576U, 65'536U, 4096U, 1000U}) {
+        const auto shorter = cut(*whole, limit, "the server accepts at most that");
+        ASSERT_TRUE(shorter) << limit;
+        EXPECT_LE((*shorter)->size(), limit);
+        EXPECT_GT((*shorter)->size(), limit - 100);
+        const auto message = parse(**shorter);
+        EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
+        EXPECT_EQ(message.parameters_size(), 1);
+        const auto& response = message.textresult().response();
+        const auto kept = std::ranges::count(response, 'x');
+        std::string missing = std::to_string(2'000'000 - kept);
+        missing.insert(missing.size() - 3, ",");
+        if (missing.size() > 7) missing.insert(missing.size() - 7, ",");
+        EXPECT_NE(
+            response.find("\n[... " + missing + " of 2,000,000 bytes left out: the server accepts at most that ...]\n"),
+            std::string::npos)
+            << response.substr(limit / 2, 200);
+    }
+    EXPECT_FALSE(cut(*whole, 600, "no room beside the parameters"));
+}
+
+// It also works on BASE64 and on graphs; what is short enough stays as it is.
+TEST(ClientMessage, is_cut_whatever_it_holds) {
     const std::string binary(200'000, '\xFE');
-    const auto cut_binary = cut(*serialise(text_outcome(binary)));
+    const auto cut_binary = cut(*serialise(text_outcome(binary)), 65'536, "why");
     ASSERT_TRUE(cut_binary);
+    EXPECT_LE((*cut_binary)->size(), 65'536U);
     const auto message = parse(**cut_binary);
     EXPECT_EQ(message.textresult().texttype(), JiroHubProto::BASE64);
-    EXPECT_LE(message.textresult().response().size(), kCutResultBytes);
     EXPECT_TRUE(from_base64(message.textresult().response()));
 
     Outcome graph = text_outcome("");
     graph.result = Graph{"m", std::string(200'000, ' '), "", "", "", {}};
-    const auto cut_graph = cut(*serialise(graph));
+    const auto cut_graph = cut(*serialise(graph), 65'536, "why");
     ASSERT_TRUE(cut_graph);
     EXPECT_EQ(parse(**cut_graph).commandtype(), JiroHubProto::TEXT);
     EXPECT_TRUE(parse(**cut_graph).issuccess());
 
-    EXPECT_FALSE(cut(*serialise(text_outcome("short"))));
-    EXPECT_FALSE(cut("not a message"));
+    EXPECT_FALSE(cut(*serialise(text_outcome("short")), 65'536, "why"));
+    EXPECT_FALSE(cut(std::string(100'000, '\xFF'), 65'536, "not a message"));
 }
 
 // For `outbox show`.

@@ -282,7 +282,7 @@ TEST_F(CourierTest, makes_a_dead_letter_of_what_is_refused_three_times) {
 
     // By hand it gets another chance.
     sender_.answer = [](const std::string&, int) { return FakeSender::ok(); };
-    EXPECT_TRUE(test::run_task(context_, outbox_->retry("a")));
+    EXPECT_TRUE(test::run_task(context_, outbox_->retry("a", Resend::as_it_is)));
     courier_->notify();
     test::settle(context_);
     EXPECT_EQ(state_of("a"), RowState::delivered);
@@ -332,18 +332,85 @@ TEST_F(CourierTest, expires_what_waits_too_long_in_an_outage) {
     EXPECT_EQ(courier_->figures().dead_letters, 300U);
 }
 
-// Too big for the server: the text is cut once, the shorter message is what is stored and sent from then on.
-TEST_F(CourierTest, cuts_what_is_too_big_for_the_server) {
-    sender_.answer = [this](const std::string&, int) {
-        return sender_.sent.back().bytes.size() > 70'000
-                   ? FakeSender::status(StatusCode::resource_exhausted, "Received message larger than max")
-                   : FakeSender::ok();
+// Too big for the server, which says how much it takes: a short form of that size is sent, the whole stays until it is
+// confirmed.
+TEST_F(CourierTest, cuts_what_is_proven_too_big_to_the_limit_that_is_named) {
+    Bytes whole;
+    sender_.answer = [&](const std::string&, int) {
+        const auto size = sender_.sent.back().bytes.size();
+        if (size > 100'000) {
+            return FakeSender::status(StatusCode::resource_exhausted,
+                                      "Received message larger than max (" + std::to_string(size) + " vs. 100000)");
+        }
+        whole = test::run_task(context_, outbox_->show("a"))->whole;
+        return FakeSender::ok();
     };
     start();
     finish("a", std::string(500'000, 'x'));
-    EXPECT_EQ(sender_.sent.size(), 2U);
+    ASSERT_EQ(sender_.sent.size(), 2U);
+    EXPECT_LE(sender_.sent[1].bytes.size(), 100'000U);
+    EXPECT_GT(sender_.sent[1].bytes.size(), 99'900U);
+    EXPECT_NE(sender_.sent[1].bytes.find(" of 500,000 bytes left out: the server accepts at most 100000 bytes ...]"),
+              std::string::npos);
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(*whole, sender_.sent[0].bytes);
     EXPECT_EQ(state_of("a"), RowState::delivered);
-    EXPECT_NE(sender_.sent[1].bytes.find("bytes left out"), std::string::npos);
+    EXPECT_FALSE(test::run_task(context_, outbox_->show("a"))->whole);
+}
+
+// A proxy's 413 has no number: half by half, always from the whole text, and never in a hurry after the first.
+TEST_F(CourierTest, cuts_half_by_half_for_a_proxy) {
+    sender_.answer = [&](const std::string&, int) {
+        return sender_.sent.back().bytes.size() > 300'000
+                   ? FakeSender::status(StatusCode::unknown, "Received http2 header with status: 413")
+                   : FakeSender::ok();
+    };
+    start();
+    finish("a", std::string(2'000'000, 'x'));
+    EXPECT_EQ(sender_.sent.size(), 2U);
+    advance(1min);
+    ASSERT_EQ(sender_.sent.size(), 4U);
+    EXPECT_EQ(sender_.sent[1].bytes.size() / 1000, 1048U);
+    EXPECT_EQ(sender_.sent[2].bytes.size() / 1000, 524U);
+    EXPECT_EQ(sender_.sent[3].bytes.size() / 1000, 262U);
+    EXPECT_NE(sender_.sent[3].bytes.find(" of 2,000,000 bytes left out"), std::string::npos);
+    EXPECT_EQ(sender_.sent[3].bytes.find("left out"), sender_.sent[3].bytes.rfind("left out"));
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+}
+
+// A rate limit, or whatever else is exhausted, is no proof: the whole is sent, byte for byte, each time.
+TEST_F(CourierTest, never_cuts_for_a_rate_limit) {
+    SendResult local = FakeSender::status(StatusCode::resource_exhausted,
+                                          "received initial metadata size exceeds limit (2000046 vs. 8192)");
+    local.is_local = true;
+    const SendResult answers[] = {
+        FakeSender::status(StatusCode::resource_exhausted, "request rate of this tenant exceeds 100 per minute"),
+        FakeSender::status(StatusCode::resource_exhausted, "quota used up, try later"), local};
+    sender_.answer = [&](const std::string&, int attempt) {
+        return attempt <= 3 ? answers[attempt - 1] : FakeSender::ok();
+    };
+    start();
+    finish("a", std::string(2'000'000, 'x'));
+    advance(1min);
+    ASSERT_EQ(sender_.sent.size(), 4U);
+    for (const auto& sent : sender_.sent) EXPECT_EQ(sent.bytes, sender_.sent[0].bytes);
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+}
+
+// A server that names a smaller limit each time, or one that leaves no room: no busy loop, no loss.
+TEST_F(CourierTest, is_not_kept_busy_by_a_server_that_is_never_content) {
+    sender_.answer = [&](const std::string& id, int) {
+        const auto size = sender_.sent.back().bytes.size();
+        const auto limit = id == "a" ? size - 1 : 10;
+        return FakeSender::status(StatusCode::resource_exhausted,
+                                  "message size " + std::to_string(size) + " exceeds limit " + std::to_string(limit));
+    };
+    start();
+    finish("a", std::string(500'000, 'x'));
+    finish("b", std::string(500'000, 'x'));
+    advance(1h);
+    EXPECT_LT(sender_.sent.size(), 60U);
+    EXPECT_EQ(outbox_->figures().pending, 2U);
 }
 
 // A burst larger than what may be held in memory goes through the outbox; all of it arrives, once.
@@ -491,6 +558,28 @@ TEST_F(CourierTest, believes_the_outbox_that_has_the_outcome) {
     advance(3s);
     EXPECT_EQ(courier_->figures().unsaved, 0U);
     EXPECT_EQ(outbox_->figures().pending, 1U);
+}
+
+// Refused for good while the disk is full: nothing is called a dead letter that is not kept. It stays in memory and
+// becomes one when there is room.
+TEST_F(CourierTest, keeps_what_it_cannot_keep_as_a_dead_letter) {
+    auto& disk = use_full_outbox();
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::invalid_argument, "no"); };
+    start();
+    (void)test::run_task(context_, outbox_->received(receipt("a"), FirstState::running));
+    disk.is_full = true;
+    finish("a");
+    advance(20min);
+    EXPECT_EQ(sender_.sent.size(), 3U);
+    EXPECT_EQ(courier_->figures().dead_letters, 0U);
+    EXPECT_EQ(courier_->figures().unsaved, 1U);
+    EXPECT_EQ(state_of("a"), RowState::running);
+
+    disk.is_full = false;
+    advance(11min);
+    EXPECT_EQ(state_of("a"), RowState::dead);
+    EXPECT_EQ(courier_->figures().dead_letters, 1U);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
 }
 
 // A command ends once: a second outcome for it is refused by the outbox and not sent.

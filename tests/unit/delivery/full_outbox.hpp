@@ -53,7 +53,7 @@ class FullOutbox final : public Outbox {
     }
     Task<Result<std::vector<RowSummary>>> list(ListPage page) override { return real_->list(page); }
     Task<Result<RowDetails>> show(std::string id) override { return real_->show(std::move(id)); }
-    Task<Result<>> retry(std::string id) override { return real_->retry(std::move(id)); }
+    Task<Result<>> retry(std::string id, Resend what) override { return real_->retry(std::move(id), what); }
     Task<Result<std::uint64_t>> retry_all_dead() override { return real_->retry_all_dead(); }
     Task<Result<>> drop(std::string id) override { return real_->drop(std::move(id)); }
     void set_dedupe_window(std::chrono::hours window) override { real_->set_dedupe_window(window); }

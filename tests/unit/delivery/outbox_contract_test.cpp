@@ -222,7 +222,7 @@ TYPED_TEST(OutboxContract, keeps_dead_letters) {
     ASSERT_EQ(rows.size(), 2U);
     EXPECT_EQ(rows[0].last_error, "refused 3 times");
 
-    EXPECT_TRUE(this->run(this->outbox_->retry("a")));
+    EXPECT_TRUE(this->run(this->outbox_->retry("a", Resend::as_it_is)));
     EXPECT_THAT(this->due_ids(10), ElementsAre("a"));
     EXPECT_EQ(this->admit("b"), Admission::already_settled);
     EXPECT_THAT(this->due_ids(10), ElementsAre("b"));
@@ -265,17 +265,57 @@ TYPED_TEST(OutboxContract, expires_old_rows) {
     EXPECT_EQ(this->figures().pending, 2U);
 }
 
-// The message is replaced once by a shorter one; the row stays held.
-TYPED_TEST(OutboxContract, replaces_a_message) {
+// A short form is sent from then on, but the whole stays beside it, whatever number of times it is cut; the row stays
+// held.
+TYPED_TEST(OutboxContract, keeps_the_whole_beside_a_short_form) {
     this->admit("a", FirstState::running);
     (void)this->finish("a", Hold::yes);
-    EXPECT_TRUE(this->run(this->outbox_->replaced("a", std::make_shared<const std::string>("short"))));
+    for (const char* text : {"shorter", "short"}) {
+        EXPECT_TRUE(this->run(this->outbox_->replaced("a", std::make_shared<const std::string>(text))));
+    }
     EXPECT_TRUE(this->due().empty());
+    EXPECT_EQ(this->run(this->outbox_->retry("a", Resend::whole)).error().code, errc::wrong_state);
     this->outbox_->released({"a"});
     const auto rows = this->due();
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(*rows[0].message, "short");
-    EXPECT_TRUE(rows[0].was_cut);
+    EXPECT_EQ(*rows[0].whole, "message of a");
+    const auto shown = this->run(this->outbox_->show("a")).value();
+    EXPECT_EQ(*shown.message, "short");
+    EXPECT_EQ(*shown.whole, "message of a");
+    EXPECT_EQ(shown.summary.bytes, 17U);
+
+    // Until the short one is confirmed.
+    this->deliver("a");
+    const auto after = this->run(this->outbox_->show("a")).value();
+    EXPECT_EQ(*after.message, "short");
+    EXPECT_FALSE(after.whole);
+    EXPECT_EQ(this->figures().bytes, 0U);
+}
+
+// The operator may have the whole sent after all.
+TYPED_TEST(OutboxContract, sends_the_whole_again_by_hand) {
+    for (const char* id : {"cut", "dead", "uncut"}) {
+        this->admit(id, FirstState::running);
+        (void)this->finish(id, Hold::yes);
+    }
+    for (const char* id : {"cut", "dead"}) {
+        (void)this->run(this->outbox_->replaced(id, std::make_shared<const std::string>("short")));
+    }
+    (void)this->run(this->outbox_->dead("dead", "why"));
+    this->outbox_->released({"cut", "uncut"});
+    (void)this->run(this->outbox_->next_due());
+    const auto before = this->figures().bytes;
+    EXPECT_TRUE(this->run(this->outbox_->retry("cut", Resend::whole)));
+    EXPECT_TRUE(this->run(this->outbox_->retry("dead", Resend::whole)));
+    EXPECT_EQ(this->run(this->outbox_->retry("uncut", Resend::whole)).error().code, errc::wrong_state);
+    EXPECT_EQ(this->figures().bytes, before - 10);
+    for (const auto& row : this->due()) {
+        EXPECT_EQ(*row.message, "message of " + row.id);
+        EXPECT_FALSE(row.whole);
+        this->deliver(row.id);
+    }
+    EXPECT_EQ(this->figures().bytes, 0U);
 }
 
 // At the limits new commands are refused by name; what is in hand can end, and room comes back.

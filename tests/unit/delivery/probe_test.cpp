@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <thread>
 
+#include "delivery/outbox_store.hpp"
 #include "delivery/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
@@ -53,7 +54,7 @@ TEST_F(OutboxProbeTest, counts_what_is_there) {
     make_outbox();
     const auto probe = probe_outbox(path_);
     ASSERT_TRUE(probe) << probe.error().message;
-    EXPECT_EQ(probe->schema, 1);
+    EXPECT_EQ(probe->schema, kSchemaVersion);
     EXPECT_EQ(probe->undelivered, 1U);
     EXPECT_EQ(probe->unfinished, 1U);
     EXPECT_EQ(probe->dead_letters, 0U);

@@ -51,6 +51,30 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
         Connection database(settings_.path.string(), Connection::Mode::read_write);
         database.execute(sql);
     }
+    // As the first version wrote it.
+    void make_version_1() const {
+        execute(R"(
+            ALTER TABLE commands RENAME TO later;
+            CREATE TABLE commands (
+                sequence INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, state TEXT NOT NULL, fingerprint BLOB,
+                received_at INTEGER NOT NULL, run_before INTEGER NOT NULL, idempotent INTEGER NOT NULL,
+                starts INTEGER NOT NULL DEFAULT 0, receipt_sum INTEGER NOT NULL, kind TEXT, finished_at INTEGER,
+                due_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0, refusals INTEGER NOT NULL DEFAULT 0,
+                was_cut INTEGER NOT NULL DEFAULT 0, settled_at INTEGER, last_error TEXT, message_sum INTEGER,
+                payload BLOB, message BLOB);
+            INSERT INTO commands SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts,
+                receipt_sum, kind, finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error,
+                message_sum, payload, message FROM later;
+            DROP TABLE later;
+            CREATE INDEX unfinished ON commands(sequence) WHERE state IN ('received', 'running');
+            CREATE INDEX due ON commands(due_at, sequence) WHERE state = 'done';
+            CREATE INDEX undelivered ON commands(finished_at) WHERE state = 'done';
+            CREATE INDEX delivered ON commands(settled_at) WHERE state = 'delivered';
+            CREATE INDEX forgotten ON commands(settled_at) WHERE state = 'forgotten';
+            CREATE INDEX dead ON commands(sequence) WHERE state = 'dead';
+            UPDATE facts SET value = 1 WHERE name = 'schema';
+            PRAGMA user_version = 1)");
+    }
     // Rows in every state.
     void fill(int count) {
         for (int i = 0; i < count; ++i) {
@@ -68,6 +92,53 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
     test::TempDir folder_;
     OutboxSettings settings_;
 };
+
+// A file of an earlier version is taken on with all that is in it.
+TEST_F(SqliteOutboxTest, takes_on_a_file_of_an_earlier_version) {
+    open();
+    fill(60);
+    outbox_.reset();
+    make_version_1();
+    open();
+    EXPECT_EQ(figures().pending, 20U);
+    EXPECT_EQ(figures().dead_letters, 10U);
+    EXPECT_EQ(recover().interrupted.size(), 10U);
+    for (const auto& row : due()) EXPECT_FALSE(row.whole);
+    EXPECT_TRUE(figures().problem.empty());
+}
+
+// Also when it is damaged.
+TEST_F(SqliteOutboxTest, salvages_a_file_of_an_earlier_version) {
+    open();
+    fill(60);
+    outbox_.reset();
+    make_version_1();
+    execute("PRAGMA application_id = 1");
+    open();
+    EXPECT_EQ(aside().size(), 1U);
+    EXPECT_EQ(figures().pending, 20U);
+    EXPECT_EQ(figures().unfinished, 20U);
+    EXPECT_EQ(figures().dead_letters, 10U);
+}
+
+// A whole message beside its short form survives a restart and a damaged file; one that is damaged itself is not sent.
+TEST_F(SqliteOutboxTest, keeps_the_whole_message_of_a_short_form) {
+    open();
+    for (const char* id : {"a", "damaged"}) {
+        admit(id, FirstState::running);
+        (void)finish(id, Hold::yes);
+        (void)run(outbox_->replaced(id, std::make_shared<const std::string>("short")));
+    }
+    outbox_.reset();
+    execute("UPDATE commands SET whole = 'other' WHERE id = 'damaged'; PRAGMA application_id = 1");
+    open();
+    EXPECT_EQ(aside().size(), 1U);
+    EXPECT_EQ(*run(outbox_->show("a")).value().whole, "message of a");
+    EXPECT_FALSE(run(outbox_->show("damaged")).value().whole);
+    EXPECT_FALSE(run(outbox_->retry("damaged", Resend::whole)));
+    EXPECT_TRUE(run(outbox_->retry("a", Resend::whole)));
+    for (const auto& row : due()) EXPECT_EQ(*row.message, row.id == "a" ? "message of a" : "short");
+}
 
 // Nobody else may read results: 0600 in 0700, also when the umask is lax.
 TEST_F(SqliteOutboxTest, keeps_its_files_private) {
