@@ -57,8 +57,8 @@ class Reply:
         return Reply("cut")
 
     @staticmethod
-    def reset():
-        return Reply("reset")
+    def reset(code=7):  # REFUSED_STREAM
+        return Reply("reset", code=code)
 
     @staticmethod
     def goaway():
@@ -93,6 +93,7 @@ class GrpcServer:
         self.calls = []
         self.attempts = defaultdict(int)
         self.hashes = defaultdict(set)  # commandSyncId -> digests of the bytes that came
+        self.sizes = defaultdict(list)  # commandSyncId -> how many they were, each time
         self.accepted = {}  # commandSyncId -> the first message that was accepted
         self.accepted_at = {}
         self.undecodable = []
@@ -134,6 +135,7 @@ class GrpcServer:
             self.attempts[sync_id] += 1
             nth = self.attempts[sync_id]
             self.hashes[sync_id].add(hashlib.sha256(data).hexdigest())
+            self.sizes[sync_id].append(len(data))
         reply = self.behaviour(message, nth)
         with self._lock:
             if self._keep:
@@ -230,7 +232,7 @@ class _Http2Connection:
         elif reply.kind == "cut":
             self.sock.shutdown(2)
         elif reply.kind == "reset":
-            self.frame(RST_STREAM, 0, stream, struct.pack(">I", 7))  # REFUSED_STREAM
+            self.frame(RST_STREAM, 0, stream, struct.pack(">I", reply.details["code"]))
         elif reply.kind == "goaway":
             self.frame(GOAWAY, 0, 0, struct.pack(">II", 0, 0))
             self.sock.shutdown(2)
