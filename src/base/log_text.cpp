@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
+#include <set>
+
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::log {
 
@@ -236,20 +238,23 @@ std::string prefixed_line(const Record& record) {
 }
 
 std::string json_line(const Record& record) {
-    nlohmann::ordered_json line;
     std::string time;
     append_utc(time, record.time);
-    line["time"] = std::move(time);
-    line["level"] = level_name(record.level);
-    line["component"] = record.component;
-    if (!record.event_id.empty()) line["event_id"] = record.event_id;
-    line["message"] = record.message;
-    for (const RecordField& field : record.fields) {
-        std::string name(field.name);
-        while (line.contains(name)) name += '_';  // a field never hides a member of the line
-        line[name] = field.value;
-    }
-    return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+    JsonWriter line;
+    std::set<std::string, std::less<>> names;
+    const auto add = [&](std::string name, std::string_view text) {
+        while (!names.insert(name).second) name += '_';  // a field never hides a member of the line
+        line.member(name, text);
+    };
+    line.begin_object();
+    add("time", time);
+    add("level", level_name(record.level));
+    add("component", record.component);
+    if (!record.event_id.empty()) add("event_id", record.event_id);
+    add("message", record.message);
+    for (const RecordField& field : record.fields) add(std::string(field.name), field.value);
+    line.end_object();
+    return std::move(line).take() + '\n';
 }
 
 int syslog_priority(Level level) {

@@ -72,8 +72,8 @@ LossCause loss_cause_of(const Error& error) {
         {errc::closed_by_server, LossCause::closed_by_server}, {errc::websocket_closed, LossCause::websocket_closed},
         {errc::settings_changed, LossCause::settings_changed}, {errc::protocol_error, LossCause::protocol_error},
         {errc::invalid_json, LossCause::protocol_error},       {errc::invalid_utf8, LossCause::protocol_error},
-        {errc::nesting_too_deep, LossCause::protocol_error},   {errc::message_too_big, LossCause::protocol_error},
-        {errc::sequence_gap, LossCause::protocol_error},
+        {errc::nesting_too_deep, LossCause::protocol_error},   {errc::too_many_values, LossCause::protocol_error},
+        {errc::message_too_big, LossCause::protocol_error},    {errc::sequence_gap, LossCause::protocol_error},
     };
     for (const auto& [code, cause] : kCauses) {
         if (error.code == code) return cause;

@@ -1,6 +1,9 @@
 #pragma once
 // Small things that are done to text everywhere, each once. Pure; ASCII only where letters matter, whatever the locale.
 
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +16,22 @@ namespace jiro {
 
 [[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
+
+// Long texts are looked at eight characters at a time: whether none of those at `at` is one of Stops or below `lowest`
+// (at most 0x80). What is no such word is to be looked at one by one.
+inline constexpr std::size_t kTextWord = sizeof(std::uint64_t);
+
+template <char... Stops>
+[[nodiscard]] bool is_word_without(const char* at, unsigned char lowest) noexcept {
+    constexpr std::uint64_t kOnes = 0x0101010101010101U;
+    constexpr std::uint64_t kHigh = 0x8080808080808080U;
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, kTextWord);
+    const auto has_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
+    const std::uint64_t found =
+        (((word - kOnes * lowest) & ~word) | ... | has_zero(word ^ (kOnes * static_cast<unsigned char>(Stops))));
+    return (found & kHigh) == 0;
+}
 
 // "a, b, c"
 [[nodiscard]] std::string join_with_commas(const std::vector<std::string>& items);

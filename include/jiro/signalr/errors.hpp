@@ -46,6 +46,7 @@ enum class errc {
     invalid_json,      // a record that is not a JSON object
     invalid_utf8,      // a text that is not UTF-8
     nesting_too_deep,  // JSON nested deeper than 64 levels
+    too_many_values,   // JSON of more values, or an object of more members, than a record may have
     message_too_big,   // a record longer than MaxMessageBytes
     sequence_gap,      // stateful reconnect: the server skipped messages
     settings_changed,  // a reload changed the hub URL or how it is reached

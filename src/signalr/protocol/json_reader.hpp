@@ -1,5 +1,6 @@
 #pragma once
-// One JSON object from hostile bytes: depth at most 64, valid UTF-8, integers exact, the last of repeated keys wins.
+// One JSON object from the hub, read by base/json within the limits of a record, with this module's names for what is
+// wrong.
 
 #include <nlohmann/json.hpp>
 #include <string_view>
@@ -8,9 +9,7 @@
 
 namespace jiro::signalr {
 
-inline constexpr int kMaxDepth = 64;  // System.Text.Json's default
-
-// errc::invalid_json, invalid_utf8 or nesting_too_deep. The error never quotes the input.
+// errc::invalid_json, invalid_utf8, nesting_too_deep or too_many_values. The error never quotes the input.
 [[nodiscard]] Result<nlohmann::json> read_json_object(std::string_view text);
 
 }  // namespace jiro::signalr

@@ -81,6 +81,10 @@ TEST(JsonCodec, names_what_is_wrong) {
     };
     const std::string deep =
         R"({"type":1,"target":"T","arguments":)" + std::string(64, '[') + std::string(64, ']') + "}";
+    std::string values;
+    std::string members;
+    for (int i = 0; i < 20'000; ++i) values += "0,";
+    for (int i = 0; i < 5'000; ++i) members += "\"canary" + std::to_string(i) + "\":0,";
     const Row rows[] = {
         {"empty", "", errc::invalid_json},
         {"array", "[canary]", errc::invalid_json},
@@ -91,6 +95,9 @@ TEST(JsonCodec, names_what_is_wrong) {
         {"huge number", R"({"type":6,"x":1e999})", errc::invalid_json},
         {"bad UTF-8", "{\"type\":6,\"canary\":\"\xFF\"}", errc::invalid_utf8},
         {"65 levels", deep, errc::nesting_too_deep},
+        {"many levels", R"({"type":1,"target":"T","arguments":)" + std::string(100'000, '['), errc::nesting_too_deep},
+        {"many values", R"({"type":1,"target":"T","arguments":[)" + values + "0]}", errc::too_many_values},
+        {"many members", R"({"type":1,"target":"T","arguments":[{)" + members + R"("z":0}]})", errc::too_many_values},
         {"both result and error", R"({"type":3,"invocationId":"1","result":1,"error":"x"})", errc::protocol_error},
         {"fractional type", R"({"type":"6"})", errc::protocol_error},
     };

@@ -1,0 +1,86 @@
+#pragma once
+// JSON that is not ours: the one reader, for hub records, messages, program output, control sockets and files. It reads
+// in one pass, in time linear to the text, within the limits that its caller gives; what it meets goes to a handler as
+// events, or becomes a tree. It never throws on a text, and what it says of one never quotes it: secrets may be in it.
+// A tree may be walked, written and destroyed by recursion, since its depth is limited. Pure, any thread.
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "jiro/base/error.hpp"
+
+namespace jiro {
+
+enum class JsonFault {
+    not_json = 1,
+    not_utf8,
+    byte_order_mark,  // U+FEFF ahead of the text
+    comment,          // a // or /* comment
+    lone_surrogate,   // \ud800 without its other half
+    too_long,         // the limits, by name
+    too_deep,
+    too_many_values,
+    too_many_members,
+    number_out_of_range,  // a number that no double holds
+};
+
+// Limits of one text. Their defaults keep what an unknown peer sends below 10 ms and 20 MB (docs/performance.md).
+struct JsonLimits {
+    static constexpr std::size_t kDeepest = 64;  // System.Text.Json's default; more is never accepted
+
+    std::size_t bytes = 1024 * 1024;
+    std::size_t depth = kDeepest;
+    std::size_t nodes = 16 * 1024;   // values, nested ones included
+    std::size_t members = 4 * 1024;  // of one object, repeated names included
+    bool trailing_commas = false;    // [1,] as some write it by hand
+};
+
+// For a command that one person waits for: no event loop is held by it.
+inline constexpr JsonLimits kPatientJsonLimits{
+    .bytes = 64 * 1024 * 1024, .nodes = 4 * 1024 * 1024, .members = 4 * 1024 * 1024};
+
+// What is wrong with a text, and where.
+struct JsonError {
+    JsonFault fault{};
+    std::size_t at = 0;   // bytes before the place
+    std::string message;  // "it is not JSON (at byte 5 of 20)"
+};
+
+// What a text holds, in its order. Views hold until the call returns.
+class JsonHandler {
+  public:
+    virtual void begin_object() = 0;
+    virtual void key(std::string_view name) = 0;
+    virtual void end_object() = 0;
+    virtual void begin_array() = 0;
+    virtual void end_array() = 0;
+    virtual void string(std::string_view text) = 0;
+    virtual void number(std::string_view text) = 0;  // as it was written
+    virtual void boolean(bool value) = 0;
+    virtual void null() = 0;
+
+  protected:
+    ~JsonHandler() = default;
+};
+
+// Gives the whole text to `handler`; with an error, what stood before it.
+[[nodiscard]] std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler);
+
+// The text as a tree: integers of 64 bits exact, the last of repeated names wins. The error's code is a JsonFault.
+[[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {});
+
+// The same for one who wants no reason: null when it is refused.
+[[nodiscard]] nlohmann::json json_or_null(std::string_view text, const JsonLimits& limits = kPatientJsonLimits);
+
+// One number as the tree has it; null when no double holds it.
+[[nodiscard]] nlohmann::json json_number(std::string_view text);
+
+[[nodiscard]] boost::system::error_code make_error_code(JsonFault fault) noexcept;
+
+}  // namespace jiro
+
+template <>
+struct boost::system::is_error_code_enum<jiro::JsonFault> : std::true_type {};

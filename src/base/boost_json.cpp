@@ -1,0 +1,2 @@
+// Boost.JSON, compiled once; only its parser is used (json.cpp).
+#include <boost/json/src.hpp>

@@ -1,0 +1,279 @@
+#include "jiro/base/json.hpp"
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "jiro/base/utf8.hpp"
+
+namespace jiro {
+
+using nlohmann::json;
+
+namespace {
+
+using boost::system::error_code;
+using JsonPart = boost::json::string_view;
+
+std::string_view view_of(JsonPart part) { return {part.data(), part.size()}; }
+
+class JsonCategory final : public boost::system::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "jiro.json"; }
+    [[nodiscard]] std::string message(int value) const override {
+        switch (static_cast<JsonFault>(value)) {
+            case JsonFault::not_json:
+                return "it is not JSON";
+            case JsonFault::not_utf8:
+                return "it is not valid UTF-8";
+            case JsonFault::byte_order_mark:
+                return "it begins with a byte order mark (U+FEFF), which is not JSON";
+            case JsonFault::comment:
+                return "it has a comment (// or /*); comments are not JSON";
+            case JsonFault::lone_surrogate:
+                return "it has one half of a surrogate pair (\\ud800 to \\udfff) without the other";
+            case JsonFault::too_long:
+                return "it is too long";
+            case JsonFault::too_deep:
+                return "it is nested too deeply";
+            case JsonFault::too_many_values:
+                return "it has too many values";
+            case JsonFault::too_many_members:
+                return "it has an object of too many members";
+            case JsonFault::number_out_of_range:
+                return "it has a number that is out of range";
+        }
+        return "unknown JSON fault";
+    }
+};
+
+// What Boost.JSON's parser calls, in the order of the text: counts, and passes on. A text in pieces is put together.
+struct Events {
+    // NOLINTBEGIN(readability-identifier-naming): the names that Boost.JSON asks for
+    static constexpr std::size_t max_object_size = SIZE_MAX;
+    static constexpr std::size_t max_array_size = SIZE_MAX;
+    static constexpr std::size_t max_key_size = SIZE_MAX;
+    static constexpr std::size_t max_string_size = SIZE_MAX;
+    // NOLINTEND(readability-identifier-naming)
+
+    Events(const JsonLimits& given, JsonHandler& receiver) : limits(given), handler(receiver) {}
+
+    bool on_document_begin(error_code&) { return true; }
+    bool on_document_end(error_code&) { return true; }
+
+    bool on_object_begin(error_code& error) {
+        if (!count(error)) return false;
+        members.push_back(0);
+        handler.begin_object();
+        return true;
+    }
+    bool on_object_end(std::size_t, error_code&) {
+        members.pop_back();
+        handler.end_object();
+        return true;
+    }
+    bool on_array_begin(error_code& error) {
+        if (!count(error)) return false;
+        handler.begin_array();
+        return true;
+    }
+    bool on_array_end(std::size_t, error_code&) {
+        handler.end_array();
+        return true;
+    }
+
+    bool on_key_part(JsonPart part, std::size_t, error_code&) { return keep(part); }
+    bool on_key(JsonPart part, std::size_t, error_code& error) {
+        if (++members.back() > limits.members) return refuse(JsonFault::too_many_members, error);
+        handler.key(whole(part));
+        return true;
+    }
+    bool on_string_part(JsonPart part, std::size_t, error_code&) { return keep(part); }
+    bool on_string(JsonPart part, std::size_t, error_code& error) {
+        if (!count(error)) return false;
+        handler.string(whole(part));
+        return true;
+    }
+
+    bool on_number_part(JsonPart part, error_code&) { return keep(part); }
+    bool on_int64(std::int64_t, JsonPart part, error_code& error) { return number(part, error); }
+    bool on_uint64(std::uint64_t, JsonPart part, error_code& error) { return number(part, error); }
+    bool on_double(double, JsonPart part, error_code& error) { return number(part, error); }
+    bool on_bool(bool value, error_code& error) {
+        if (!count(error)) return false;
+        handler.boolean(value);
+        return true;
+    }
+    bool on_null(error_code& error) {
+        if (!count(error)) return false;
+        handler.null();
+        return true;
+    }
+    bool on_comment_part(JsonPart, error_code&) { return true; }
+    bool on_comment(JsonPart, error_code&) { return true; }
+
+    bool number(JsonPart part, error_code& error) {
+        if (!count(error)) return false;
+        handler.number(whole(part));
+        return true;
+    }
+
+    bool count(error_code& error) { return ++nodes <= limits.nodes || refuse(JsonFault::too_many_values, error); }
+    bool refuse(JsonFault why, error_code& error) {
+        refused = why;
+        error = boost::json::error::incomplete;  // any: `refused` says what it was
+        return false;
+    }
+
+    bool keep(JsonPart part) {
+        pieces.append(part.data(), part.size());
+        return true;
+    }
+    std::string_view whole(JsonPart part) {
+        if (pieces.empty()) return view_of(part);
+        pieces.append(part.data(), part.size());
+        std::swap(pieces, last_text);
+        pieces.clear();
+        return last_text;
+    }
+
+    const JsonLimits& limits;
+    JsonHandler& handler;
+    std::size_t nodes = 0;
+    std::vector<std::size_t> members;  // of each object that is open
+    std::string pieces;                // of a text that has not ended
+    std::string last_text;
+    std::optional<JsonFault> refused;
+};
+
+bool is_half_of_pair(std::string_view text) {  // "\ud800" to "\udfff"
+    return text.size() >= 4 && text[0] == '\\' && text[1] == 'u' && (text[2] | 0x20) == 'd' &&
+           std::string_view("89abcdefABCDEF").find(text[3]) != std::string_view::npos;
+}
+
+// What the parser met at `at`, in an operator's words.
+JsonFault fault_at(std::string_view text, std::size_t at) {
+    const auto rest = text.substr(at);
+    if (at == 0 && rest.starts_with("\xEF\xBB\xBF")) return JsonFault::byte_order_mark;
+    if (rest.starts_with("//") || rest.starts_with("/*")) return JsonFault::comment;
+    if (!is_utf8(text)) return JsonFault::not_utf8;
+    // The parser notices it behind the escape, or behind the start of the next one.
+    for (std::size_t back = 6; back <= 8 && back <= at; ++back) {
+        if (is_half_of_pair(text.substr(at - back))) return JsonFault::lone_surrogate;
+    }
+    return JsonFault::not_json;
+}
+
+JsonError json_error(JsonFault fault, std::size_t at, std::size_t size, const JsonLimits& limits) {
+    std::string message = make_error_code(fault).message();
+    const auto most = [&](std::size_t limit, const char* unit) {
+        message += ": more than " + std::to_string(limit) + unit;
+    };
+    if (fault == JsonFault::too_long) most(limits.bytes, " bytes");
+    if (fault == JsonFault::too_deep) most(std::min(limits.depth, JsonLimits::kDeepest), " levels");
+    if (fault == JsonFault::too_many_values) most(limits.nodes, "");
+    if (fault == JsonFault::too_many_members) most(limits.members, "");
+    message += " (at byte " + std::to_string(at) + " of " + std::to_string(size) + ')';
+    return {fault, at, std::move(message)};
+}
+
+// The parts of a tree that are open stay where they are: nothing is added to their parents before they are closed.
+class JsonTree final : public JsonHandler {
+  public:
+    void begin_object() override { open(json::object()); }
+    void key(std::string_view name) override { key_ = name; }
+    void end_object() override { open_.pop_back(); }
+    void begin_array() override { open(json::array()); }
+    void end_array() override { open_.pop_back(); }
+    void string(std::string_view text) override { place() = text; }
+    void number(std::string_view text) override {
+        auto& value = place();
+        value = json_number(text);
+        is_out_of_range_ = is_out_of_range_ || value.is_null();
+    }
+    void boolean(bool value) override { place() = value; }
+    void null() override { place() = nullptr; }
+
+    [[nodiscard]] bool is_out_of_range() const noexcept { return is_out_of_range_; }
+    [[nodiscard]] json take() && { return std::move(root_); }
+
+  private:
+    json& place() {
+        if (open_.empty()) return root_;
+        json& parent = *open_.back();
+        if (parent.is_array()) return parent.get_ref<json::array_t&>().emplace_back();
+        return parent.get_ref<json::object_t&>()[std::exchange(key_, {})];
+    }
+
+    void open(json value) {
+        json& opened = place();
+        opened = std::move(value);
+        open_.push_back(&opened);
+    }
+
+    json root_;
+    std::vector<json*> open_;
+    std::string key_;
+    bool is_out_of_range_ = false;
+};
+
+template <typename Number>
+std::optional<Number> number_as(std::string_view text) {
+    Number number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+boost::system::error_code make_error_code(JsonFault fault) noexcept {
+    static const JsonCategory category;
+    return {static_cast<int>(fault), category};
+}
+
+json json_number(std::string_view text) {
+    if (text.starts_with('-')) {
+        if (const auto number = number_as<std::int64_t>(text)) return *number;
+    } else if (const auto number = number_as<std::uint64_t>(text)) {
+        return *number;
+    }
+    if (const auto number = number_as<double>(text)) return *number;
+    const double rounded = std::strtod(std::string(text).c_str(), nullptr);  // 0, or infinity
+    return std::isfinite(rounded) ? json(rounded) : json();
+}
+
+json json_or_null(std::string_view text, const JsonLimits& limits) {
+    auto value = read_json(text, limits);
+    return value ? std::move(*value) : json();
+}
+
+std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler) {
+    const auto error_at = [&](JsonFault fault, std::size_t at) { return json_error(fault, at, text.size(), limits); };
+    if (text.size() > limits.bytes) return error_at(JsonFault::too_long, limits.bytes);
+    boost::json::parse_options options;
+    options.max_depth = std::min(limits.depth, JsonLimits::kDeepest);  // each level is a few frames of the parser's
+    options.allow_trailing_commas = limits.trailing_commas;
+    boost::json::basic_parser<Events> parser(options, limits, handler);
+    error_code error;
+    const auto taken = parser.write_some(false, text.data(), text.size(), error);
+    if (parser.handler().refused) return error_at(*parser.handler().refused, taken);
+    if (error == boost::json::error::too_deep) return error_at(JsonFault::too_deep, taken);
+    if (error == boost::json::error::exponent_overflow) return error_at(JsonFault::number_out_of_range, taken);
+    if (error || !parser.done() || taken != text.size()) return error_at(fault_at(text, taken), taken);
+    return std::nullopt;
+}
+
+Result<json> read_json(std::string_view text, const JsonLimits& limits) {
+    JsonTree tree;
+    const auto error = read_json(text, limits, tree);
+    if (error) return Error(error->fault, error->message);
+    if (tree.is_out_of_range()) return Error(JsonFault::number_out_of_range);
+    return std::move(tree).take();
+}
+
+}  // namespace jiro
