@@ -58,6 +58,8 @@ class Category final : public boost::system::error_category {
                 return "an argument is not allowed";
             case errc::spawn_failed:
                 return "the program cannot be started";
+            case errc::start_too_slow:
+                return "the program had not started when its time limit passed";
         }
         return "unknown error of commands";
     }

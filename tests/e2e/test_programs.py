@@ -7,11 +7,15 @@ import pathlib
 import time
 import unittest
 
-from harness.case import DaemonTest, wait_until
+from harness.case import DaemonTest, seconds, wait_until
+from harness.outside import Promptness, slow_to_start
 
 
 def shell(script, **members):
     return {"Program": script, "Shell": True, **members}
+
+
+PROMPT = 0.1  # seconds that /healthz may take, whatever hangs
 
 
 class ProgramTest(DaemonTest):
@@ -73,6 +77,52 @@ class ProgramTest(DaemonTest):
         started = time.monotonic()
         self.client.status()
         self.assertLess(time.monotonic() - started, 2)
+
+    def executable(self, name, text):
+        path = self.directory / name
+        path.write_text(text)
+        path.chmod(0o755)
+        return path
+
+    def children(self):
+        lists = pathlib.Path(f"/proc/{self.client.pid}/task").glob("*/children")
+        return " ".join(path.read_text() for path in lists).split()
+
+    def test_a_program_that_is_slow_to_start_holds_up_nothing_else(self):
+        slow = self.executable("slow", "#!/bin/sh\necho started\n")
+        commands = {f"slow-{n}": {"Program": [str(slow)], "TimeoutMs": int(seconds(3000))} for n in range(3)}
+        self.start_with({**commands, "quick": {"Program": ["/bin/echo", "quick"]}})
+        self.assertEqual(self.run_command("quick", "before").response, "quick\n")
+        with slow_to_start(slow):
+            watch = Promptness(self.client)
+            started = time.monotonic()
+            for name in commands:
+                self.link.command(name, name)
+            self.client.wait_status(lambda s: s["activeCommandCount"] == len(commands), "their starts are under way")
+            for n in range(3):
+                self.assertEqual(self.run_command("quick", f"program-{n}", within=2).response, "quick\n")
+            self.assertEqual(self.run_command("echo built-in", "built-in", within=2).response, "built-in")
+            self.assertLess(time.monotonic() - started, seconds(3), "the others had to wait")
+            for name in commands:
+                message = self.result(name)
+                self.assertFalse(message.is_success)
+                self.assertRegex(message.response, "timed out after .* ms: the start of .*slow hangs")
+            self.assertLess(time.monotonic() - started, seconds(4))
+            longest = watch.stop()
+            self.assertGreater(watch.asked, 10)
+            self.assertLess(longest, seconds(PROMPT))
+            wait_until(lambda: not self.children(), "what did not start is gone", context=self.children)
+        message = self.run_command("slow-0", "afterwards")
+        self.assertEqual(message.response, "started\n")
+
+    def test_a_stop_does_not_wait_for_a_start_that_hangs_longer_than_its_time_limit(self):
+        slow = self.executable("slow", "#!/bin/sh\necho started\n")
+        self.start_with({"slow": {"Program": [str(slow)], "TimeoutMs": int(seconds(1500))}})
+        with slow_to_start(slow):
+            self.link.command("slow", "slow")
+            self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "its start is under way")
+            self.assertEqual(self.client.stop(within=5), 0, self.client.tail())
+            self.assertIn("timed out", self.grpc.accepted["slow"].response)
 
     def test_endless_output_is_cut_and_memory_stays_flat(self):
         self.start_with({"flood": shell("yes 0123456789abcdef | head -c 300000000", MaxOutputBytes=100_000)})

@@ -34,6 +34,7 @@ enum class errc {
     bad_definition,  // an entry of Commands.Exec cannot work as written
     bad_argument,    // a value that the command's definition does not allow
     spawn_failed,    // the program could not be started
+    start_too_slow,  // the program had not started when its time limit passed
 };
 
 [[nodiscard]] const boost::system::error_category& commands_category() noexcept;

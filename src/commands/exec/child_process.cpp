@@ -2,53 +2,33 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <map>
 #include <memory>
 
 #include "commands/exec/orphans.hpp"
-#include "commands/exec/spawn.hpp"
+#include "commands/exec/starter.hpp"
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
 namespace {
 
-class FileDescriptor {
-  public:
-    explicit FileDescriptor(int number = -1) noexcept : number_(number) {}
-    FileDescriptor(FileDescriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~FileDescriptor() {
-        if (number_ >= 0) close(number_);
-    }
-
-    [[nodiscard]] int get() const noexcept { return number_; }
-    [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
-
-    // 0, 1 and 2 are about to be replaced in the child: keep clear of them.
-    void move_above_standard() {
-        if (number_ < 0 || number_ > 2) return;
-        const int moved = fcntl(number_, F_DUPFD_CLOEXEC, 3);
-        close(number_);
-        number_ = moved;
-    }
-
-  private:
-    int number_;
-};
+// 0, 1 and 2 are about to be replaced in the child: keep clear of them.
+FileDescriptor above_standard(int number) {
+    FileDescriptor given(number);
+    if (number < 0 || number > 2) return given;
+    return FileDescriptor(fcntl(number, F_DUPFD_CLOEXEC, 3));
+}
 
 struct Pipe {
     FileDescriptor read;
@@ -59,69 +39,67 @@ struct Pipe {
 bool make_pipe(Pipe& result, bool we_read) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-    result.read = FileDescriptor(ends[0]);
-    result.write = FileDescriptor(ends[1]);
-    result.read.move_above_standard();
-    result.write.move_above_standard();
+    result.read = above_standard(ends[0]);
+    result.write = above_standard(ends[1]);
     const int ours = we_read ? result.read.get() : result.write.get();
     return ours >= 0 && fcntl(ours, F_SETFL, O_NONBLOCK) == 0;
 }
 
-Error spawn_error(const std::string& program, const char* step, int error) {
-    std::string reason = std::strerror(error);
-    struct stat status {};
-    const bool exists = stat(program.c_str(), &status) == 0;
-    if (error == ENOENT && exists && std::strcmp(step, "cannot execute it") == 0)
-        reason = "the interpreter that it names is missing";
-    if (error == EACCES && exists && S_ISDIR(status.st_mode)) reason = "it is a directory";
-    if (error == ENOEXEC) reason = "it is no program, and has no #! line that names an interpreter";
-    if (error == E2BIG) reason = "its arguments are too long for the system";
-    return Error(errc::spawn_failed, "cannot start " + program + ": " + step + ": " + reason);
+Error spawn_error(const std::string& program, const std::string& problem) {
+    return Error(errc::spawn_failed, "cannot start " + program + ": " + problem);
+}
+
+// What it waits for is known to the kernel only.
+Error too_slow(const std::string& program, CallEnd end) {
+    const char* why = end == CallEnd::not_begun
+                          ? " has not begun: the starts of other programs hang"
+                          : " hangs: its file, its interpreter or its working directory is on a mount that does not "
+                            "answer, or is held by a scanner";
+    return Error(errc::start_too_slow, "the start of " + program + why);
 }
 
 }  // namespace
 
-ChildProcess::ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd, std::string mark)
+ChildProcess::ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd,
+                           std::shared_ptr<orphans::Run> run)
     : pid_(pid),
-      mark_(std::move(mark)),
+      run_(std::move(run)),
       exit_(executor, pidfd),
       input_(executor),
       output_(executor),
-      error_output_(executor) {
-    orphans::add_child(pid_, mark_);
-}
+      error_output_(executor) {}
 
 ChildProcess::~ChildProcess() {
-    orphans::remove_child(pid_);
     if (!reaped_) signal_group(SIGKILL);
 }
 
-Result<std::unique_ptr<ChildProcess>> ChildProcess::spawn(const boost::asio::any_io_executor& executor,
-                                                          const ChildSpec& spec) {
-    const std::string& program = spec.argv.front();
+Task<Result<std::unique_ptr<ChildProcess>>> ChildProcess::spawn(ChildSpec spec, Clock& clock, TimePoint deadline) {
+    const std::string program = spec.argv.front();
+    const bool with_input = spec.with_input;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     Pipe output;
     Pipe error_output;
     Pipe input;
-    if (!make_pipe(output, true) || !make_pipe(error_output, true) || (spec.with_input && !make_pipe(input, false))) {
-        return spawn_error(program, "cannot make a pipe", errno);
+    if (!make_pipe(output, true) || !make_pipe(error_output, true) || (with_input && !make_pipe(input, false))) {
+        co_return spawn_error(program, std::string("cannot make a pipe: ") + std::strerror(errno));
     }
-    if (!spec.with_input) {
-        input.read = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
-        input.read.move_above_standard();
-    }
+    if (!with_input) input.read = above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
 
-    const std::string mark = orphans::new_mark();
-    ChildSpec marked = spec;
-    marked.environment.insert(marked.environment.begin(), {"JIRO_RUN", mark});  // first: found without reading it all
-    const auto spawned = spawn_program(marked, input.read.get(), output.write.get(), error_output.write.get());
-    if (spawned.error != 0) return spawn_error(program, spawned.step, spawned.error);
+    const auto run = std::make_shared<orphans::Run>();
+    StartRequest request{
+        std::move(spec), run, {std::move(input.read), std::move(output.write), std::move(error_output.write)}};
+    auto started = co_await start_program(std::move(request), clock, deadline);
+    if (started.end == CallEnd::cancelled) co_return Error(boost::asio::error::operation_aborted);
+    if (started.end != CallEnd::ended) co_return too_slow(program, started.end);
+    if (!started.problem.empty()) co_return spawn_error(program, started.problem);
 
-    std::unique_ptr<ChildProcess> child(new ChildProcess(executor, spawned.pid, spawned.pidfd, mark));
+    const auto executor = co_await boost::asio::this_coro::executor;
+    std::unique_ptr<ChildProcess> child(new ChildProcess(executor, started.pid, started.pidfd.get(), run));
+    static_cast<void>(started.pidfd.release());
     child->output_.assign(output.read.release());
     child->error_output_.assign(error_output.read.release());
-    if (spec.with_input) child->input_.assign(input.write.release());
-    return child;
+    if (with_input) child->input_.assign(input.write.release());
+    co_return child;
 }
 
 Task<ExitStatus> ChildProcess::wait() {
@@ -150,6 +128,6 @@ void ChildProcess::signal_group(int signal) const noexcept {
     kill(-pid_, signal);
 }
 
-int ChildProcess::sweep() const { return orphans::sweep(mark_, pid_); }
+int ChildProcess::sweep() const { return orphans::sweep(*run_); }
 
 }  // namespace jiro::commands

@@ -3,17 +3,19 @@
 // nothing is copied), a session and process group of its own, only its three descriptors, default signals, only the
 // listed environment, and killed by the kernel should this process die. This process becomes a child subreaper:
 // whatever the program leaves behind, in whatever session, comes back here and is ended by `sweep`. Event loop only;
-// nothing here blocks but the start itself, until the program's exec (well below a millisecond).
+// nothing here blocks: the start itself, which may, is made by a starter.
 
 #include <sys/types.h>
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "commands/exec/orphans.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/commands/settings.hpp"
@@ -37,9 +39,10 @@ class ChildProcess {
   public:
     using Descriptor = boost::asio::posix::stream_descriptor;
 
-    // errc::spawn_failed says which step failed and why, in words.
-    [[nodiscard]] static Result<std::unique_ptr<ChildProcess>> spawn(const boost::asio::any_io_executor& executor,
-                                                                     const ChildSpec& spec);
+    // errc::spawn_failed says which step failed and why, in words; errc::start_too_slow: not started by `deadline`. A
+    // cancellation is the error operation_aborted, not thrown.
+    [[nodiscard]] static Task<Result<std::unique_ptr<ChildProcess>>> spawn(ChildSpec spec, Clock& clock,
+                                                                           TimePoint deadline);
     // A program that still runs is killed; the next sweep reaps it.
     ~ChildProcess();
     ChildProcess(const ChildProcess&) = delete;
@@ -59,10 +62,10 @@ class ChildProcess {
     [[nodiscard]] int sweep() const;
 
   private:
-    ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd, std::string mark);
+    ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);
 
     pid_t pid_;
-    std::string mark_;  // value of JIRO_RUN in the environment of the program and of what it starts
+    std::shared_ptr<orphans::Run> run_;
     bool reaped_ = false;
     Descriptor exit_;  // a pidfd: readable when the program has ended
     Descriptor input_;

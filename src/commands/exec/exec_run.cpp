@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <cerrno>
 #include <csignal>
@@ -12,6 +13,7 @@
 #include "commands/log.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
@@ -96,12 +98,22 @@ Task<> end_offspring(const ChildProcess& child, Clock& clock, const std::string&
     }
 }
 
+// Not in time, or not at all.
+CommandResult not_started(const Error& error, const ExecRequest& request) {
+    if (error.code == asio::error::operation_aborted)
+        return CommandResult::cancelled("the program had not started yet");
+    if (error.code != errc::start_too_slow) return CommandResult::failed(error.message);
+    return CommandResult::timed_out("timed out after " + std::to_string(request.limit.count()) +
+                                    " ms: " + error.message);
+}
+
 }  // namespace
 
 Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, Clock& clock) {
     const auto executor = co_await asio::this_coro::executor;
-    auto spawned = ChildProcess::spawn(executor, request.spec);
-    if (!spawned) co_return CommandResult::failed(spawned.error().message);
+    co_await asio::this_coro::throw_if_cancelled(false);
+    auto spawned = co_await ChildProcess::spawn(request.spec, clock, request.deadline);
+    if (!spawned) co_return not_started(spawned.error(), request);
     const auto child = std::move(*spawned);
     OutputCapture output(command.max_output_bytes);
     OutputCapture error_output(kErrorBytes);
@@ -114,10 +126,11 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     ExecRun run;
     run.limit = request.limit;
     std::optional<ExitStatus> status;
-    co_await asio::this_coro::throw_if_cancelled(false);
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    const bool is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;  // just when it had started
     try {
-        status = co_await wait_for(*child, clock, request.deadline - clock.now());
-        if (!status) run.end = ExecRun::End::time_limit;
+        if (!is_cancelled) status = co_await wait_for(*child, clock, request.deadline - clock.now());
+        if (!status) run.end = is_cancelled ? ExecRun::End::cancelled : ExecRun::End::time_limit;
     } catch (const std::exception&) {
         run.end = ExecRun::End::cancelled;
     }

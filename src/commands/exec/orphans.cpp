@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdint>
 #include <fstream>
-#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +19,15 @@ namespace jiro::commands::orphans {
 
 namespace {
 
-std::map<pid_t, std::string>& running() {
-    static std::map<pid_t, std::string> children;
-    return children;
+// Never destroyed: a starter may look while the process ends.
+struct Runs {
+    std::mutex mutex;
+    std::set<Run*> known;
+};
+
+Runs& runs() {
+    static auto& all = *new Runs;
+    return all;
 }
 
 // Our direct children, of all our threads. Reading these files is far cheaper than walking /proc.
@@ -52,35 +60,44 @@ std::string mark_of(pid_t pid) {
     return {};
 }
 
-bool is_of_another_run(pid_t session, const std::string& mark) {
-    for (const auto& [pid, known] : running()) {
-        if (pid == session || known == mark) return true;
-    }
-    return false;
+bool is_a_program(pid_t pid) {
+    const std::lock_guard lock(runs().mutex);
+    return std::ranges::any_of(runs().known, [&](Run* run) { return run->pid() == pid; });
+}
+
+bool is_of_a_known_run(pid_t session, const std::string& mark) {
+    const std::lock_guard lock(runs().mutex);
+    // One that removed all traces is left alone while another run might own it.
+    if (mark.empty() && runs().known.size() > 1) return true;
+    return std::ranges::any_of(runs().known, [&](Run* run) { return run->pid() == session || run->mark() == mark; });
 }
 
 }  // namespace
 
-std::string new_mark() {
-    static std::uint64_t count = 0;
-    return std::to_string(getpid()) + '-' + std::to_string(++count);
+Run::Run() {
+    static std::atomic<std::uint64_t> count = 0;
+    mark_ = std::to_string(getpid()) + '-' + std::to_string(++count);
+    const std::lock_guard lock(runs().mutex);
+    runs().known.insert(this);
 }
 
-void add_child(pid_t pid, const std::string& mark) { running()[pid] = mark; }
+Run::~Run() {
+    const std::lock_guard lock(runs().mutex);
+    runs().known.erase(this);
+}
 
-void remove_child(pid_t pid) { running().erase(pid); }
-
-int sweep(const std::string& mark, pid_t session) {
+int sweep(Run& run) {
     int killed = 0;
+    const pid_t own_session = getsid(0);
     for (const pid_t pid : direct_children()) {
-        if (running().contains(pid)) continue;
+        // In our session there are only processes that have not begun to become a program. Asked first: one that has
+        // left it is known by its number from before that.
+        const pid_t session = getsid(pid);
+        if (session == own_session || is_a_program(pid)) continue;
         if (waitpid(pid, nullptr, WNOHANG) == pid) continue;
-        const pid_t its_session = getsid(pid);
-        const std::string its_mark = mark_of(pid);
-        const bool ours = its_session == session || its_mark == mark;
-        // One that removed all traces is left while another run might own it.
-        const bool nobodys = its_mark.empty() ? running().size() <= 1 : true;
-        if (!ours && (is_of_another_run(its_session, its_mark) || !nobodys)) continue;
+        const std::string mark = mark_of(pid);
+        const bool ours = session == run.pid() || mark == run.mark();
+        if (!ours && is_of_a_known_run(session, mark)) continue;
         if (kill(pid, SIGKILL) == 0) ++killed;
     }
     return killed;

@@ -1,23 +1,39 @@
 #pragma once
 // The processes that ended programs left behind. As this process is a child subreaper, they become its children, even
 // those that made a session of their own. Which run they belong to is told by the session, or by JIRO_RUN in their
-// environment. Process-wide, as the kernel's list of children is. Event loop only.
+// environment. Process-wide, as the kernel's list of children is. Any thread.
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <string>
 
 namespace jiro::commands::orphans {
 
-// A value of JIRO_RUN that no other run has.
-[[nodiscard]] std::string new_mark();
+// One run of a program, from before its process exists until its end has been looked at: so long no sweep of another
+// run touches the program and what it started.
+class Run {
+  public:
+    Run();
+    ~Run();
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
 
-// The programs that are being waited for; sweep leaves them and theirs alone.
-void add_child(pid_t pid, const std::string& mark);
-void remove_child(pid_t pid);
+    // The value of JIRO_RUN that no other run has.
+    [[nodiscard]] const std::string& mark() const noexcept { return mark_; }
+    // 0 until the process exists.
+    [[nodiscard]] pid_t pid() noexcept { return std::atomic_ref(pid_).load(); }
+    // The kernel writes the number here before the process runs (CLONE_PARENT_SETTID).
+    [[nodiscard]] pid_t* pid_address() noexcept { return &pid_; }
 
-// Kills what belongs to the run (and to no run that is still known), reaps what has ended. Returns how many were killed
-// and have not ended yet: their own children arrive here then, so repeat until it is zero.
-[[nodiscard]] int sweep(const std::string& mark, pid_t session);
+  private:
+    std::string mark_;
+    pid_t pid_ = 0;
+};
+
+// Kills what belongs to the run (and to no other run that is still known) but for its program itself, reaps what has
+// ended. Returns how many were killed and have not ended yet: their own children arrive here then, so repeat until it
+// is zero.
+[[nodiscard]] int sweep(Run& run);
 
 }  // namespace jiro::commands::orphans

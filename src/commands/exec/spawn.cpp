@@ -12,8 +12,11 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <memory>
 #include <string>
+
+#include "commands/exec/starter.hpp"
 
 namespace jiro::commands {
 
@@ -36,6 +39,7 @@ struct Plan {
     std::array<Limit, 6> limits;
     std::size_t limit_count;
     pid_t parent;
+    const std::atomic<bool>* given_up;
     // Written by the child into the memory that both share.
     volatile int error = 0;
     const char* volatile step = "";
@@ -58,6 +62,10 @@ struct KernelSigaction {
 // calls throughout: libc's functions, and what sanitizers put in their place, keep notes in that memory.
 JIRO_NO_SANITIZE int become_program(void* argument) {
     Plan& plan = *static_cast<Plan*>(argument);
+    if (__atomic_load_n(reinterpret_cast<const bool*>(plan.given_up), __ATOMIC_SEQ_CST)) {
+        errno = ECANCELED;
+        return fail(plan, "given up");
+    }
     const KernelSigaction by_default{};
     const unsigned long no_signals = 0;
     for (int signal = 1; signal <= 64; ++signal) {  // SIGKILL and SIGSTOP refuse: they are fine as they are
@@ -122,49 +130,62 @@ void prefer_for_oom_kill(pid_t pid) {
     close(score);
 }
 
+// The number is still the program's: nobody has reaped it.
+void watch(Spawned& spawned) {
+    spawned.pidfd = static_cast<int>(syscall(SYS_pidfd_open, spawned.pid, 0U));
+    if (spawned.pidfd >= 0) {
+        prefer_for_oom_kill(spawned.pid);
+        return;
+    }
+    spawned.error = errno;
+    spawned.step = "cannot watch it";
+    kill(spawned.pid, SIGKILL);
+}
+
 }  // namespace
 
-Spawned spawn_program(const ChildSpec& spec, int input, int output, int error_output) {
+Spawned spawn_program(StartRequest& request, const std::atomic<bool>& given_up) {
+    const ChildSpec& spec = request.spec;
     auto arguments = spec.argv;
-    std::vector<std::string> variables;
+    // The run's mark goes first: found without reading it all.
+    std::vector<std::string> variables{"JIRO_RUN=" + request.run->mark()};
     for (const auto& [name, value] : spec.environment) variables.push_back(name + '=' + value);
     const auto argv = pointers(arguments);
     const auto environment = pointers(variables);
     Plan plan{.argv = argv.data(),
               .environment = environment.data(),
               .working_directory = spec.working_directory.c_str(),
-              .descriptors = {input, output, error_output},
+              .descriptors = {},
               .limits = {},
               .limit_count = 0,
-              .parent = getpid()};
+              .parent = getpid(),
+              .given_up = &given_up};
+    for (std::size_t i = 0; i < plan.descriptors.size(); ++i) plan.descriptors[i] = request.descriptors[i].get();
     add_limits(plan, spec.limits);
 
     Spawned spawned;
     const auto stack = std::make_unique_for_overwrite<char[]>(kStackBytes);
-    // No handler of ours may run in the child while it shares our memory.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     char* const top = stack.get() + (kStackBytes - reinterpret_cast<std::uintptr_t>(stack.get()) % 16);
-    spawned.pid =
-        clone(become_program, top - 64, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &plan, &spawned.pidfd);
-    const int clone_error = errno;
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-
-    if (spawned.pid < 0) {
-        spawned.error = clone_error;
-        spawned.step = "cannot make a process";
-    } else if (plan.error != 0) {
-        spawned.error = plan.error;
-        spawned.step = plan.step;
-        waitpid(spawned.pid, nullptr, 0);  // it has called _exit already
-        close(spawned.pidfd);
-        spawned.pidfd = -1;
-    } else {
-        prefer_for_oom_kill(spawned.pid);
-    }
+    // No handler of ours can run in the child while it shares our memory: a starter has all signals blocked.
+    spawned.pid = clone(become_program, top - 64, CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD, &plan,
+                        request.run->pid_address());
+    spawned.error = spawned.pid < 0 ? errno : plan.error;
+    spawned.step = spawned.pid < 0 ? "cannot make a process" : plan.step;
+    if (spawned.error == 0) watch(spawned);
     return spawned;
+}
+
+std::string failure_text(const std::string& program, const Spawned& spawned) {
+    if (spawned.pid > 0) waitpid(spawned.pid, nullptr, 0);  // it has called _exit already
+    std::string reason = std::strerror(spawned.error);
+    struct stat status {};
+    const bool exists = stat(program.c_str(), &status) == 0;
+    if (spawned.error == ENOENT && exists && std::strcmp(spawned.step, "cannot execute it") == 0)
+        reason = "the interpreter that it names is missing";
+    if (spawned.error == EACCES && exists && S_ISDIR(status.st_mode)) reason = "it is a directory";
+    if (spawned.error == ENOEXEC) reason = "it is no program, and has no #! line that names an interpreter";
+    if (spawned.error == E2BIG) reason = "its arguments are too long for the system";
+    return std::string(spawned.step) + ": " + reason;
 }
 
 }  // namespace jiro::commands

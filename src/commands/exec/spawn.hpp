@@ -1,13 +1,17 @@
 #pragma once
-// The system call level of starting a program: what happens between clone and exec. Linux only.
+// The system call level of starting a program: what happens between clone and exec. Linux only. Called by a starter:
+// may wait for as long as chdir and execve do.
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <string>
 
 #include "commands/exec/child_process.hpp"
 
 namespace jiro::commands {
+
+struct StartRequest;
 
 struct Spawned {
     pid_t pid = -1;
@@ -16,7 +20,10 @@ struct Spawned {
     const char* step = "";  // what was being done, for people
 };
 
-// The three descriptors become standard input, output and error; all others are closed in the program.
-[[nodiscard]] Spawned spawn_program(const ChildSpec& spec, int input, int output, int error_output);
+// A process that finds `given_up` set when it begins ends at once. One that failed has ended and is not reaped yet.
+[[nodiscard]] Spawned spawn_program(StartRequest& request, const std::atomic<bool>& given_up);
+
+// Reaps what failed, and says why it did.
+[[nodiscard]] std::string failure_text(const std::string& program, const Spawned& spawned);
 
 }  // namespace jiro::commands

@@ -1,0 +1,97 @@
+#include "commands/exec/starter.hpp"
+
+#include <sys/wait.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+#include "commands/exec/spawn.hpp"
+#include "commands/log.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+constexpr std::size_t kMaxStarters = 64;
+constexpr auto kSweepPause = std::chrono::milliseconds(10);
+constexpr int kSweeps = 200;
+
+class ProgramStart final : public OutsideCall {
+  public:
+    explicit ProgramStart(StartRequest request) : request_(std::move(request)) {}
+    // A program that nobody took.
+    ~ProgramStart() override {
+        if (outcome_.pidfd) end_group();
+    }
+
+    void perform() override {
+        const auto spawned = spawn_program(request_, is_given_up_);
+        {
+            const std::lock_guard lock(mutex_);
+            may_be_reaped_ = true;
+        }
+        request_.descriptors = {};  // the program has its own
+        if (spawned.error != 0) {
+            outcome_.problem = failure_text(request_.spec.argv.front(), spawned);
+        } else {
+            outcome_.pid = spawned.pid;
+            outcome_.pidfd = FileDescriptor(spawned.pidfd);
+        }
+    }
+
+    // A process that does not exist yet finds the flag when it begins; one that does is killed, which also frees the
+    // starter.
+    void given_up() noexcept override {
+        is_given_up_ = true;
+        const std::lock_guard lock(mutex_);
+        const pid_t pid = request_.run->pid();
+        if (!may_be_reaped_ && pid > 0) kill(pid, SIGKILL);
+    }
+
+    // It has come into being all the same.
+    void ended_unwanted() override {
+        if (!outcome_.pidfd) return;
+        end_group();
+        while (waitpid(outcome_.pid, nullptr, 0) < 0 && errno == EINTR) {
+        }
+        for (int i = 0; i < kSweeps && orphans::sweep(*request_.run) > 0; ++i) std::this_thread::sleep_for(kSweepPause);
+        exec_log.info("A program whose start had been given up came into being after all; it was ended",
+                      {{"program", request_.spec.argv.front()}});
+        outcome_.pidfd = FileDescriptor();
+    }
+
+    // After the end, once.
+    [[nodiscard]] StartOutcome take_outcome() { return std::move(outcome_); }
+
+  private:
+    void end_group() const noexcept {
+        kill(outcome_.pid, SIGKILL);
+        kill(-outcome_.pid, SIGKILL);
+    }
+
+    StartRequest request_;
+    std::atomic<bool> is_given_up_ = false;
+    std::mutex mutex_;
+    bool may_be_reaped_ = false;  // its number may belong to another process soon
+    StartOutcome outcome_;
+};
+
+OutsideThreads& starters() {
+    static auto& threads = *new OutsideThreads("starter", kMaxStarters);
+    return threads;
+}
+
+}  // namespace
+
+Task<StartOutcome> start_program(StartRequest request, Clock& clock, TimePoint deadline) {
+    const auto start = std::make_shared<ProgramStart>(std::move(request));
+    StartOutcome outcome;
+    outcome.end = co_await starters().run(start, clock, deadline);
+    if (outcome.end == CallEnd::ended) outcome = start->take_outcome();
+    co_return outcome;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,82 @@
+"""Things outside of the daemon that hang, made without the rights that real ones need, and a watch that it goes on meanwhile."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+from .waiting import seconds
+
+_F_SETSIG = 10
+
+
+@contextlib.contextmanager
+def slow_to_start(path):
+    """While it lasts, execve of the file waits: the kernel asks who has a write lease on it to give it up. A mount that hangs
+    and a scanner do likewise."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(descriptor, _F_SETSIG, signal.SIGURG)  # ignored by default
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class Promptness:
+    """Asks /healthz again and again, from its start to `stop`; the longest answer took `longest` seconds."""
+
+    def __init__(self, client):
+        self._client, self.longest, self.asked = client, 0.0, 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self):
+        while not self._stop.wait(0.02):
+            started = time.monotonic()
+            status, _ = self._client.get("/healthz", timeout=30)
+            assert status == 200
+            self.longest = max(self.longest, time.monotonic() - started)
+            self.asked += 1
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join(seconds(60))
+        return self.longest
+
+
+class SilentNameServers:
+    """Name servers that answer nothing. `wrapper` starts a program that asks only them (a mount namespace of its own, which
+    takes root)."""
+
+    def __init__(self, folder, count):
+        self.sockets, lines = [], ["search one.test two.test three.test"]
+        for number in range(count):
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self.sockets.append(server)
+            server.bind((f"127.0.53.{number + 1}", 53))
+            lines.append(f"nameserver 127.0.53.{number + 1}")
+        file = folder / "resolv.conf"
+        file.write_text("\n".join(lines) + "\n")
+        script = f'mount --bind "{file}" /etc/resolv.conf && exec "$@"'
+        self.wrapper = ["unshare", "--mount", "sh", "-c", script, "sh"]
+
+    def close(self):
+        for server in self.sockets:
+            server.close()
+
+    @staticmethod
+    def are_possible():
+        if os.geteuid() != 0:
+            return False
+        try:
+            probe = subprocess.run(["unshare", "--mount", "mount", "--bind", "/dev/null", "/etc/resolv.conf"], check=False,
+                                   capture_output=True)
+        except FileNotFoundError:
+            return False
+        return probe.returncode == 0
