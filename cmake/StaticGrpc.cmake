@@ -52,6 +52,12 @@ if(JIRO_STATIC_GRPC AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT JIRO_SANITIZ
   jiro_link_closure(jiro_grpc_root grpc_archives grpc_others)
 endif()
 if(grpc_archives)
+  # re2's archive wants some of abseil that nothing else does (Debian 13); what is not wanted costs nothing.
+  list(GET grpc_archives 0 archive)
+  get_filename_component(folder ${archive} DIRECTORY)
+  file(GLOB abseil ${folder}/libabsl_*.a)
+  list(APPEND grpc_archives ${abseil})
+  list(REMOVE_DUPLICATES grpc_archives)
   target_include_directories(jiro_grpc SYSTEM INTERFACE ${Protobuf_INCLUDE_DIRS})
   target_link_libraries(jiro_grpc INTERFACE "$<LINK_GROUP:RESCAN,${grpc_archives}>" ${grpc_others})
 else()
