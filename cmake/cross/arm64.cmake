@@ -3,4 +3,5 @@
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(triplet aarch64-linux-gnu)
+set(JIRO_DEBIAN_ARCHITECTURE arm64)
 include(${CMAKE_CURRENT_LIST_DIR}/multiarch.cmake)
