@@ -96,6 +96,7 @@ struct Application::Parts {
     Persistence persistence;
     std::unique_ptr<delivery::Outbox> outbox;
     monitor::CommandQueueMonitor monitor;
+    std::shared_ptr<void> grpc_descriptors;
     ReplaceableSender sender;
     delivery::Courier courier;
 
@@ -152,7 +153,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
 
 Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
     auto patience = std::make_unique<StartPatience>();
-    delivery::reserve_descriptors_for_grpc();
+    auto grpc_descriptors = delivery::reserve_descriptors_for_grpc();
     auto path = prepare_outbox_path(config.delivery.outbox, environment);
     if (!path) return path.error();
     // Not written into `config`: a reload compares that with the file.
@@ -166,6 +167,7 @@ Result<std::unique_ptr<Application>> Application::make(config::Config config, co
     auto parts =
         std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*path), std::move(*outbox));
     parts->patience = std::move(patience);
+    parts->grpc_descriptors = std::move(grpc_descriptors);
     if (const auto built = parts->build_registry(parts->config); !built) return built.error();
     return std::unique_ptr<Application>(new Application(std::move(parts)));
 }

@@ -53,6 +53,35 @@ Result<std::shared_ptr<grpc::ChannelCredentials>> channel_credentials(const Grpc
 class Poller {
   public:
     void reserve() {
+        is_reserved_ = true;
+        fill();
+    }
+
+    void release() {
+        is_reserved_ = false;
+        give_back();
+        channel_.reset();
+    }
+
+    // Before a channel is made. With the first one the poller is made, by a channel of its own that leads nowhere and
+    // stays: so that no later one makes it again.
+    Result<> start() {
+        if (channel_) return {};
+        fill();
+        const int reason = errno;
+        const bool are_enough = spare_.size() >= kPollerDescriptors;
+        give_back();
+        if (!are_enough) {
+            return Error(errc::no_descriptors, "sending results needs " + std::to_string(kPollerDescriptors) +
+                                                   " descriptors: " + std::generic_category().message(reason) +
+                                                   " (LimitNOFILE= of the unit, ulimit -n)");
+        }
+        if (is_reserved_) channel_ = grpc::CreateChannel("ipv4:127.0.0.1:1", grpc::InsecureChannelCredentials());
+        return {};
+    }
+
+  private:
+    void fill() {
         while (!channel_ && spare_.size() < kSpareDescriptors) {
             const int descriptor = eventfd(0, EFD_CLOEXEC);
             if (descriptor < 0) return;
@@ -60,36 +89,26 @@ class Poller {
         }
     }
 
-    // Made with the first channel, by one of its own that leads nowhere and stays: so that no later one makes it again.
-    Result<> start() {
-        if (channel_) return {};
-        reserve();
-        const bool are_enough = spare_.size() >= kPollerDescriptors;
-        const int reason = errno;
+    void give_back() {
         for (const int descriptor : std::exchange(spare_, {})) close(descriptor);
-        if (are_enough) {
-            channel_ = grpc::CreateChannel("ipv4:127.0.0.1:1", grpc::InsecureChannelCredentials());
-            return {};
-        }
-        return Error(errc::no_descriptors, "sending results needs " + std::to_string(kPollerDescriptors) +
-                                               " descriptors: " + std::generic_category().message(reason) +
-                                               " (LimitNOFILE= of the unit, ulimit -n)");
     }
 
-  private:
+    bool is_reserved_ = false;
     std::vector<int> spare_;
     std::shared_ptr<grpc::Channel> channel_;
 };
 
-// Never destroyed: gRPC may be gone when static objects are.
 Poller& poller() {
-    static Poller& instance = *new Poller;
+    static Poller instance;
     return instance;
 }
 
 }  // namespace
 
-void reserve_descriptors_for_grpc() { poller().reserve(); }
+std::shared_ptr<void> reserve_descriptors_for_grpc() {
+    poller().reserve();
+    return {&poller(), [](Poller* reserved) { reserved->release(); }};
+}
 
 Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings) {
     if (!settings.server_url) return Error(errc::no_server);

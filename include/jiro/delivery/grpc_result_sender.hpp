@@ -21,10 +21,10 @@ struct Credentials {
 // Asked at each attempt, so that files can be rotated. A failure counts as UNAUTHENTICATED.
 using CredentialsProvider = std::function<Result<Credentials>()>;
 
-// gRPC aborts the process when it cannot have its poller's descriptors at the moment that the first channel is made.
-// They are kept free from here on until then; without this call, or when there are too few, that moment's attempt fails
-// by name. At the start, while there are some.
-void reserve_descriptors_for_grpc();
+// gRPC aborts the process when it cannot have its poller's descriptors at the moment that it makes it. They are kept
+// free from here on until the first channel is made, and the poller from then on until the last holder is gone; when
+// there are too few, the attempt fails by name. At the start, while there are some; to be held longer than any sender.
+[[nodiscard]] std::shared_ptr<void> reserve_descriptors_for_grpc();
 
 // Never fails: a missing server_url or an unreadable certificate is answered by send() as FAILED_PRECONDITION's milder
 // relative UNAUTHENTICATED, which parks the channel and tells the operator, and is looked at again at each attempt.

@@ -181,7 +181,7 @@ TEST_F(SqliteOutboxTest, waits_for_another_program) {
     while (!figures().writable) std::this_thread::yield();
     EXPECT_EQ(recover().to_run.size(), 1U);
     EXPECT_EQ(admit("after"), Admission::accepted);
-    EXPECT_THAT(aside(), IsEmpty());
+    EXPECT_TRUE(aside().empty());
 }
 
 // A statement that fails in a sound file is no damage: the file stays where it is, and everything else goes on.
@@ -197,7 +197,7 @@ TEST_F(SqliteOutboxTest, keeps_a_sound_file_when_a_statement_fails) {
     EXPECT_EQ(admit("better"), Admission::accepted);
     EXPECT_TRUE(figures().writable);
     EXPECT_EQ(figures().unfinished, 2U);
-    EXPECT_THAT(aside(), IsEmpty());
+    EXPECT_TRUE(aside().empty());
 }
 
 // What a restart finds: received rows are given back, running ones are interrupted, done ones are sent.
