@@ -34,9 +34,11 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     }
     auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
     auto unfit = state_->reason_to_refuse(*command, resolution, problem);
-    if (!resolution) return state_->admit(State::Arrival(state_, command), std::move(unfit), false);
+    const Duration general = state_->settings.timeout;
+    if (!resolution) return state_->admit(State::Arrival(state_, command), std::move(unfit), false, general);
 
     const auto& description = resolution->handler->description();
+    const Duration limit = description.time_limit.value_or(state_->settings.timeout);
     command->name = description.name;
     if (!unfit && state_->can_start_at_once(description)) {
         command->resolution = std::move(*resolution);
@@ -45,30 +47,21 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     } else if (!unfit) {
         state_->take_place(command);
     }
-    return state_->admit(State::Arrival(state_, command), std::move(unfit), description.idempotent);
+    return state_->admit(State::Arrival(state_, command), std::move(unfit), description.idempotent, limit);
 }
 
-void Dispatcher::recover(CommandMessage message, WallTime received_at) {
+void Dispatcher::recover(CommandMessage message, Duration waited) {
     if (state_->by_id.contains(message.command_sync_id)) return;
     const Fingerprint content = fingerprint(message);
     const auto command = state_->add(std::move(message), content);
     command->phase = Phase::waiting;
     state_->observer.received(command->message.command_sync_id);
 
-    Duration limit = state_->settings.timeout;
     const auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
-    if (resolution) {
-        command->name = resolution->handler->description().name;
-        limit = resolution->handler->description().time_limit.value_or(state_->settings.timeout);
-    }
-    const auto waited = state_->clock.wall_now() - received_at;
+    if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id},
                        {"waited_ms", std::chrono::duration_cast<std::chrono::milliseconds>(waited)}});
-    if (waited > limit) {
-        state_->refuse(command, CommandResult::timed_out("not run: its time limit passed while the client was down"));
-        return;
-    }
     state_->take_place(command);
     state_->enter_queue(command);
 }

@@ -36,14 +36,15 @@ Dispatcher::State::Arrival::~Arrival() {
     state_->start_waiting();
 }
 
-Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandResult> unfit, bool idempotent) {
+Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandResult> unfit, bool idempotent,
+                                       Duration limit) {
     const auto command = arrival.begin();
     const auto self = shared_from_this();
     Admission admission{Admission::Kind::refused_storage, "the journal failed", std::nullopt};
     std::exception_ptr failure;
     try {
         const Start when = command->holds_slot ? Start::at_once : Start::later;
-        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent, when);
+        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent, limit, when);
         if (answer) {
             admission = std::move(*answer);
         } else {

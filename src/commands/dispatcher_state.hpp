@@ -52,7 +52,8 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
         std::shared_ptr<State> state_;
         PendingPtr command_;
     };
-    [[nodiscard]] Task<Receipt> admit(Arrival arrival, std::optional<CommandResult> refusal, bool idempotent);
+    [[nodiscard]] Task<Receipt> admit(Arrival arrival, std::optional<CommandResult> refusal, bool idempotent,
+                                      Duration limit);
     [[nodiscard]] Receipt not_admitted(PendingPtr command, Admission admission);
     void enter_queue(const PendingPtr& command);
     // When nothing is ahead of it and a slot is free, the slot is kept for it from its arrival on.

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "daemon/clock_watch.hpp"
 #include "daemon/command_metrics.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/credentials.hpp"
@@ -132,7 +133,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
              }),
       courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
               {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); }}),
-      journal(*outbox, courier, clock, persistence, config.commands.timeout),
+      journal(*outbox, courier, persistence),
       metrics(monitor, clock),
       load(clock),
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
@@ -254,7 +255,7 @@ Task<Result<>> Application::Parts::recover() {
     for (auto& command : recovered->to_run) {
         auto message = from_payload(command.receipt.payload);
         if (message) {
-            dispatcher.recover(std::move(*message), command.receipt.received_at);
+            dispatcher.recover(std::move(*message), command.waited);
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
@@ -279,8 +280,9 @@ Task<> Application::Parts::recover_late() {
 }
 
 Task<> Application::Parts::serve() {
-    auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
-                       control_server.run(), reloader.run(), report_status(), feed_watchdog(), recover_late());
+    auto parts =
+        tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
+              reloader.run(), report_status(), feed_watchdog(), recover_late(), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 
@@ -371,7 +373,6 @@ Result<> Application::Parts::apply(const config::Config& next) {
     log::configure(next.logging);
     credentials.replace(next.credentials);
     intake.set_acknowledge(next.commands.acknowledge);
-    journal.set_time_limit(next.commands.timeout);
     outbox->set_dedupe_window(next.delivery.outbox.dedupe_window);
     if (next.delivery.grpc != config.delivery.grpc)
         sender.replace(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));

@@ -34,14 +34,14 @@ commands::Admission to_admission(const delivery::AdmissionResult& result) {
 }  // namespace
 
 Task<Result<commands::Admission>> Journal::received(const commands::CommandMessage& message,
-                                                    commands::Fingerprint fingerprint, bool idempotent,
+                                                    commands::Fingerprint fingerprint, bool idempotent, Duration limit,
                                                     commands::Start start) {
-    const WallTime now = clock_.wall_now();
+    const WallTime now = outbox_.now();
     delivery::Receipt receipt{.id = message.command_sync_id,
                               .fingerprint = fingerprint,
                               .payload = to_payload(message),
                               .received_at = now,
-                              .run_before = now + time_limit_,
+                              .run_before = now + std::chrono::duration_cast<WallTime::duration>(limit),
                               .idempotent = idempotent};
     const auto first =
         start == commands::Start::at_once ? delivery::FirstState::running : delivery::FirstState::received;

@@ -165,7 +165,7 @@ monitor::OutboxStatus StatusSource::outbox() const {
     outbox.storage_errors = figures.storage_errors;
     outbox.ballast_present = figures.has_ballast;
     if (figures.oldest_undelivered) {
-        const auto age = parts_.clock.wall_now() - *figures.oldest_undelivered;
+        const auto age = parts_.outbox.now() - *figures.oldest_undelivered;
         outbox.oldest_age_seconds = std::max(0.0, std::chrono::duration<double>(age).count());
     }
     return outbox;

@@ -142,7 +142,7 @@ Task<> Courier::Impl::fetch() {
     if (has_backlog_) co_return;
     const auto due = co_await outbox_.next_due();
     if (!due || !*due) co_return;
-    const Duration left = std::max<Duration>(Duration::zero(), **due - clock_.wall_now());
+    const Duration left = std::max<Duration>(Duration::zero(), **due - outbox_.now());
     next_due_ = std::min(next_due_, clock_.now() + std::max<Duration>(left, 1ms));
 }
 
@@ -206,7 +206,7 @@ Task<> Courier::Impl::keep_house() {
     next_house_keeping_ = now + kHouseKeeping;
     if (outbox_.figures().pending > in_hand()) has_backlog();
     if (gate_.state() == ChannelState::open) co_return;
-    const auto expired = co_await outbox_.expire(clock_.wall_now() - rules_.max_age, kFetch);
+    const auto expired = co_await outbox_.expire(rules_.max_age, rules_.attempts(), kFetch);
     if (!expired) co_return;
     for (const auto& id : *expired) {
         courier_log.error("Result undeliverable: kept as a dead letter",
@@ -230,7 +230,7 @@ Task<Result<>> Courier::Impl::finish(Outcome outcome) {
     parcel.row.id = outcome.command_sync_id;
     parcel.row.kind = outcome.kind;
     parcel.row.message = serialise(std::move(outcome));
-    parcel.row.finished_at = clock_.wall_now();
+    parcel.row.finished_at = outbox_.now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
     const Hold hold = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Hold::yes : Hold::no;
     const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, hold);

@@ -75,6 +75,7 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
     facts.refusals = parcel.row.refusals;
     facts.age = age_of(parcel.row);
     facts.bytes = parcel.row.message->size();
+    facts.is_cut = parcel.row.whole != nullptr;
     Decision decision = decide(rules_, answer, facts);
     if (decision.action == Action::delivered) {
         co_await confirm(std::move(parcel), answer.code);
@@ -144,7 +145,10 @@ Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
     }
     const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
     if (kept) {
-        change_figures([](CourierFigures& figures) { ++figures.dead_letters; });
+        change_figures([this](CourierFigures& figures) {
+            ++figures.dead_letters;
+            figures.unsaved = unsaved_;
+        });
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
         co_return;
@@ -159,6 +163,10 @@ Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
 Task<> Courier::Impl::cut_and_resend(Parcel parcel, Decision decision) {
     const Bytes whole = parcel.row.whole ? parcel.row.whole : parcel.row.message;
     const auto shorter = cut(*whole, decision.cut_to.bytes, why_cut(decision.cut_to));
+    if (!shorter && rules_.is_spent(age_of(parcel.row), parcel.row.attempts + 1)) {
+        co_await give_up(std::move(parcel), std::move(decision));
+        co_return;
+    }
     if (!shorter) {
         courier_log.warn("Result too big for the server, and nothing of it can be left out: tried again",
                          {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
@@ -199,7 +207,7 @@ void Courier::Impl::try_later(Parcel parcel, const Decision& decision) {
     postponement.id = parcel.row.id;
     postponement.attempts = parcel.row.attempts;
     postponement.refusals = parcel.row.refusals;
-    postponement.due_at = clock_.wall_now() + std::chrono::duration_cast<WallTime::duration>(delay);
+    postponement.due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay);
     postponement.last_error = decision.reason;
     outbox_.postponed(std::move(postponement));
     next_due_ = std::min(next_due_, clock_.now() + delay);
@@ -211,7 +219,8 @@ void Courier::Impl::after_failed_probe(Parcel parcel, const Decision& decision) 
     probes_of_it_ = last_probe_ == parcel.row.id ? probes_of_it_ + 1 : 1;
     last_probe_ = parcel.row.id;
     const bool is_the_servers_word = decision.channel == ChannelHint::result;
-    if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word) {
+    const bool is_old = age_of(parcel.row) >= rules_.max_age;  // its attempts count: it may be given up after them
+    if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word && !is_old) {
         if (!parcel.is_stored) return put_off(std::move(parcel), Duration::zero());
         outbox_.released({parcel.row.id});
         return has_backlog();
@@ -273,7 +282,7 @@ void Courier::Impl::put_off(Parcel parcel, Duration delay) {
 }
 
 Duration Courier::Impl::age_of(const DueRow& row) const {
-    return std::max<Duration>(Duration::zero(), clock_.wall_now() - row.finished_at);
+    return std::max<Duration>(Duration::zero(), outbox_.now() - row.finished_at);
 }
 
 void Courier::Impl::update_channel_figures() {

@@ -6,6 +6,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "delivery/outbox_clock.hpp"
 #include "delivery/outbox_rules.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -35,6 +36,8 @@ class MemoryOutbox final : public Outbox {
     MemoryOutbox(const Clock& clock, const OutboxSettings& settings) : clock_(clock), settings_(settings) {
         figures_.writable = true;
     }
+
+    WallTime now() const override { return clock_.now().here; }
 
     Task<Result<Recovery>> recover(MakeOutcome) override { co_return Recovery{}; }
 
@@ -76,7 +79,7 @@ class MemoryOutbox final : public Outbox {
             Row row;
             row.sequence = ++last_sequence_;
             row.receipt.id = id;
-            row.receipt.received_at = clock_.wall_now();
+            row.receipt.received_at = now();
             order_.emplace(row.sequence, id);
             found = rows_.emplace(id, std::move(row)).first;
             count(found->second, +1);
@@ -87,7 +90,7 @@ class MemoryOutbox final : public Outbox {
         row.receipt.payload.clear();
         row.kind = kind;
         row.message = std::move(message);
-        row.finished_at = clock_.wall_now();
+        row.finished_at = now();
         make_due(row, row.finished_at);
         row.is_held = hold == Hold::yes;
         co_return Result<>();
@@ -96,11 +99,11 @@ class MemoryOutbox final : public Outbox {
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
         std::vector<DueRow> given;
         std::size_t bytes = 0;
-        const auto now = clock_.wall_now();
+        const auto moment = now();
         for (const auto& [key, id] : due_) {
             if (given.size() >= limit || bytes >= kDueBytes) break;
             Row& row = rows_.at(id);
-            if (row.is_held || !is_due(key.first, now)) continue;
+            if (row.is_held || !is_due(key.first, moment)) continue;
             row.is_held = true;
             bytes += row.message->size();
             given.push_back({id, row.message, *row.kind, row.finished_at, row.attempts, row.refusals, row.whole});
@@ -154,20 +157,22 @@ class MemoryOutbox final : public Outbox {
     }
 
     Task<Result<>> hasten() override {
-        const auto now = clock_.wall_now();
+        const auto moment = now();
         std::vector<std::string> later;
         for (const auto& [key, id] : due_) {
-            if (key.first > now && !rows_.at(id).is_held) later.push_back(id);
+            if (key.first > moment && !rows_.at(id).is_held) later.push_back(id);
         }
-        for (const auto& id : later) make_due(rows_.at(id), now);
+        for (const auto& id : later) make_due(rows_.at(id), moment);
         co_return Result<>();
     }
 
-    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
+    Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
         std::vector<std::string> ids;
+        const auto cutoff = now() - max_age;
         for (const auto& [key, id] : due_) {
             const Row& row = rows_.at(id);
-            if (ids.size() < limit && !row.is_held && row.finished_at < cutoff) ids.push_back(id);
+            const bool is_spent = row.finished_at < cutoff && row.attempts >= attempts;
+            if (ids.size() < limit && !row.is_held && is_spent) ids.push_back(id);
         }
         for (const auto& id : ids) {
             rows_.at(id).last_error = "undelivered for longer than Outbox.MaxAgeHours";
@@ -265,7 +270,7 @@ class MemoryOutbox final : public Outbox {
         const Recount recount(*this, row);
         row.attempts = 0;
         row.refusals = 0;
-        make_due(row, clock_.wall_now());
+        make_due(row, now());
     }
 
     void make_due(Row& row, WallTime due_at) {
@@ -281,13 +286,13 @@ class MemoryOutbox final : public Outbox {
         due_.erase({row.due_at, row.sequence});
         row.state = state;
         row.is_held = false;
-        row.settled_at = clock_.wall_now();
+        row.settled_at = now();
         if (state == RowState::delivered) row.whole = nullptr;
         if (state == RowState::delivered) tombstones_.emplace(row.settled_at, row.sequence);
     }
 
     void forget_old() {
-        const auto cutoff = clock_.wall_now() - settings_.dedupe_window;
+        const auto cutoff = now() - settings_.dedupe_window;
         while (!tombstones_.empty() &&
                (tombstones_.begin()->first < cutoff || tombstones_.size() > settings_.max_tombstones)) {
             const auto sequence = tombstones_.begin()->second;
@@ -347,7 +352,7 @@ class MemoryOutbox final : public Outbox {
         figures_.oldest_undelivered = undelivered_.empty() ? std::optional<WallTime>() : *undelivered_.begin();
     }
 
-    const Clock& clock_;
+    const OutboxClock clock_;
     OutboxSettings settings_;
     std::unordered_map<std::string, Row> rows_;
     std::map<std::int64_t, std::string> order_;

@@ -7,21 +7,26 @@ namespace jiro::delivery {
 
 namespace {
 
+// A time before the cutoff: ?1 for rows of this boot, which is ?3, by its clock; ?2 for those of others, by wall time.
+// The first half is for the index.
+#define JIRO_OLDER(time) time " < max(?1, ?2) AND " time " < CASE WHEN boot = ?3 THEN ?1 ELSE ?2 END"
+
 constexpr std::size_t kSweepRows = 500;
 constexpr const char* kDamaged = "damaged on disk: the stored outcome does not match its checksum";
 constexpr const char* kTooOld = "undelivered for longer than Outbox.MaxAgeHours";
 
 }  // namespace
 
-std::vector<DueRow> OutboxStore::due(std::size_t limit, WallTime now) {
+std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
     std::vector<DueRow> rows;
     std::vector<Found> damaged;
     std::size_t bytes = 0;
     // Second round: rows that a clock set back put into the far future.
-    const auto horizon = to_stored(now + kMaxPostponement);
-    for (const auto& [from, to] : {std::pair{std::int64_t{INT64_MIN}, to_stored(now)}, std::pair{horizon, INT64_MAX}}) {
+    const auto horizon = to_stored(now.here + kMaxPostponement);
+    for (const auto& [from, to] :
+         {std::pair{std::int64_t{INT64_MIN}, to_stored(now.here)}, std::pair{horizon, INT64_MAX}}) {
         Statement& row = database_.use(
-            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole"
+            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole, boot"
             " FROM commands"
             " WHERE state = 'done' AND due_at >= ? AND due_at <= ? ORDER BY due_at, sequence");
         const Cursor cursor(row);
@@ -40,7 +45,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, WallTime now) {
             one.whole = whole_of(row, 8, id, row.bytes(2));
             one.message = std::make_shared<const std::string>(message);
             one.kind = *kind;
-            one.finished_at = from_stored(row.integer(5));
+            one.finished_at = on_this_clock({from_stored(row.integer(5)), row.integer(10)}, now);
             one.attempts = static_cast<int>(std::clamp<std::int64_t>(row.integer(6), 0, INT32_MAX / 2));
             one.refusals = static_cast<int>(std::clamp<std::int64_t>(row.integer(7), 0, 1000));
             one.id = std::move(id);
@@ -69,7 +74,7 @@ std::optional<WallTime> OutboxStore::next_due() {
     return std::nullopt;
 }
 
-void OutboxStore::delivered(const std::string& id, WallTime now) {
+void OutboxStore::delivered(const std::string& id, WallTime at) {
     held_.remove(id);
     const auto found = find(id);
     if (!found || found->state == "delivered" || found->state == "forgotten") return;
@@ -78,8 +83,8 @@ void OutboxStore::delivered(const std::string& id, WallTime now) {
     database_
         .use(
             "UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL, whole = NULL,"
-            " whole_sum = NULL WHERE sequence = ?")
-        .bind(has_message ? "delivered" : "forgotten", to_stored(now), found->sequence)
+            " whole_sum = NULL, boot = ? WHERE sequence = ?")
+        .bind(has_message ? "delivered" : "forgotten", to_stored(at), clock_.boot(), found->sequence)
         .run();
     known_.remove(id);
     counts_.bytes -= found->bytes() + kRowOverhead;
@@ -100,7 +105,7 @@ void OutboxStore::postponed(const Postponement& postponement) {
         .run();
 }
 
-Result<> OutboxStore::dead(const std::string& id, const std::string& reason, WallTime now) {
+Result<> OutboxStore::dead(const std::string& id, const std::string& reason, const Moment& now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done") return Error(errc::wrong_state);
@@ -109,10 +114,10 @@ Result<> OutboxStore::dead(const std::string& id, const std::string& reason, Wal
     return {};
 }
 
-void OutboxStore::set_dead(const Found& row, const std::string& reason, WallTime now) {
+void OutboxStore::set_dead(const Found& row, const std::string& reason, const Moment& now) {
     known_.clear();
     database_.use("UPDATE commands SET state = 'dead', settled_at = ?, last_error = ? WHERE sequence = ?")
-        .bind(to_stored(now), reason, row.sequence)
+        .bind(to_stored(now.here), reason, row.sequence)
         .run();
     --(row.state == "done" ? counts_.pending : counts_.unfinished);
     ++counts_.dead;
@@ -140,17 +145,19 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
     return {};
 }
 
-void OutboxStore::hasten(WallTime now) {
-    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1").bind(to_stored(now)).run();
+void OutboxStore::hasten(const Moment& now) {
+    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1")
+        .bind(to_stored(now.here))
+        .run();
 }
 
-std::vector<std::string> OutboxStore::expire(WallTime cutoff, std::size_t limit, WallTime now) {
+std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std::size_t limit, const Moment& now) {
     std::vector<std::string> ids;
     {
-        Statement& row =
-            database_.use("SELECT id FROM commands WHERE state = 'done' AND finished_at < ? ORDER BY finished_at");
+        Statement& row = database_.use("SELECT id FROM commands WHERE state = 'done' AND " JIRO_OLDER(
+            "finished_at") " AND attempts >= ?4 ORDER BY finished_at");
         const Cursor cursor(row);
-        row.bind(to_stored(cutoff));
+        row.bind(to_stored(now.here - max_age), to_stored(now.wall - max_age), clock_.boot(), attempts);
         while (ids.size() < limit && row.step()) {
             if (auto id = row.text(0); !held_.contains(id)) ids.push_back(std::move(id));
         }
@@ -161,8 +168,7 @@ std::vector<std::string> OutboxStore::expire(WallTime cutoff, std::size_t limit,
     return ids;
 }
 
-bool OutboxStore::sweep(WallTime now) {
-    const auto cutoff = to_stored(now - settings_.dedupe_window);
+bool OutboxStore::sweep(const Moment& now) {
     // 1. Too old: the row goes.
     struct Old {
         std::int64_t sequence;
@@ -172,13 +178,15 @@ bool OutboxStore::sweep(WallTime now) {
     std::vector<Old> old;
     for (const bool has_message : {false, true}) {
         Statement& aged = database_.use(
-            has_message
-                ? "SELECT sequence, length(message) FROM commands WHERE state = 'delivered' AND settled_at < ?"
-                  " ORDER BY settled_at"
-                : "SELECT sequence, 0 FROM commands WHERE state = 'forgotten' AND settled_at < ? ORDER BY settled_at");
+            has_message ? "SELECT sequence, length(message) FROM commands WHERE state = 'delivered' AND " JIRO_OLDER(
+                              "settled_at") " ORDER BY settled_at"
+                        : "SELECT sequence, 0 FROM commands WHERE state = 'forgotten' AND " JIRO_OLDER(
+                              "settled_at") " ORDER BY settled_at");
         const bool are_too_many = counts_.remembered > settings_.max_tombstones + old.size();
         const Cursor cursor(aged);
-        aged.bind(are_too_many ? INT64_MAX : cutoff);
+        const auto here = are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window);
+        const auto elsewhere = are_too_many ? INT64_MAX : to_stored(now.wall - settings_.dedupe_window);
+        aged.bind(here, elsewhere, clock_.boot());
         const std::size_t limit = are_too_many
                                       ? std::min<std::size_t>(kSweepRows, counts_.remembered - settings_.max_tombstones)
                                       : kSweepRows;
@@ -214,13 +222,13 @@ bool OutboxStore::sweep(WallTime now) {
     return old.size() >= kSweepRows || stripped >= kSweepRows;
 }
 
-void OutboxStore::make_due_again(const Found& row, WallTime now) {
+void OutboxStore::make_due_again(const Found& row, const Moment& now) {
     known_.clear();
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL WHERE "
             "sequence = ?")
-        .bind(to_stored(now), row.sequence)
+        .bind(to_stored(now.here), row.sequence)
         .run();
     if (row.state == "dead") {
         --counts_.dead;

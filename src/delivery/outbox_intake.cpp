@@ -9,9 +9,9 @@ namespace jiro::delivery {
 
 namespace {
 
-#define JIRO_RECEIPT                                                                                             \
-    " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload)" \
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define JIRO_RECEIPT                                                                                                   \
+    " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload, boot)" \
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 std::string_view name_of(FirstState state) { return state == FirstState::running ? "running" : "received"; }
 
@@ -30,7 +30,7 @@ std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
                  static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4))};
 }
 
-AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, WallTime now) {
+AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, const Moment& now) {
     const bool has_rows = counts_.pending + counts_.unfinished + counts_.dead < settings_.max_rows;
     const bool has_bytes = counts_.bytes + size_of(receipt) <= settings_.max_bytes;
     bool is_new = false;
@@ -56,26 +56,26 @@ void OutboxStore::insert(Statement& statement, const Receipt& receipt, FirstStat
     statement
         .bind(receipt.id, name_of(state), Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
               to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, state == FirstState::running ? 1 : 0, sum,
-              Blob{receipt.payload})
+              Blob{receipt.payload}, clock_.boot())
         .run();
 }
 
-std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, WallTime now) {
-    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL FROM commands WHERE id = ?");
+std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
+    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL, boot FROM commands WHERE id = ?");
     const auto found = find(receipt.id);
     if (!found) return std::nullopt;
     bool is_same = true;
     bool has_message = false;
-    WallTime settled_at{};
+    Stamp settled;
     {
         const Cursor cursor(row);
         if (!row.bind(receipt.id).step()) return std::nullopt;
         is_same = row.is_null(0) || row.bytes(0) == view(receipt.fingerprint);
-        settled_at = from_stored(row.integer(1));
+        settled = {from_stored(row.integer(1)), row.integer(3)};
         has_message = row.integer(2) == 0;
     }
     const bool is_remembered = found->state == "delivered" || found->state == "forgotten";
-    if (is_remembered && settled_at + settings_.dedupe_window < now) {
+    if (is_remembered && age_of(settled, clock_.boot(), now) > settings_.dedupe_window) {
         // Only the sweep has not been here yet.
         --counts_.remembered;
         if (found->state == "delivered") counts_.remembered_bytes -= found->message_bytes + kRowOverhead;
@@ -103,7 +103,7 @@ Result<> OutboxStore::started(const std::string& id) {
 }
 
 Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
-                               WallTime now) {
+                               const Moment& now) {
     const auto found = find(id);
     if (found && found->state != "received" && found->state != "running") return Error(errc::wrong_state);
     if (!found) {
@@ -111,7 +111,7 @@ Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, std::str
         if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
         if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
     }
-    set_done(found, {id, kind, message, hold, now});
+    set_done(found, {id, kind, message, hold, now.here});
     JIRO_FAILPOINT("c5_before_done_commit");
     return {};
 }
@@ -126,8 +126,8 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
             .use(
                 "UPDATE commands SET state = 'done', kind = ?, message = ?, message_sum = ?, finished_at = ?, due_at = "
                 "?,"
-                " payload = NULL WHERE sequence = ?")
-            .bind(kind, Blob{outcome.message}, sum, at, at, unfinished->sequence)
+                " payload = NULL, boot = ? WHERE sequence = ?")
+            .bind(kind, Blob{outcome.message}, sum, at, at, clock_.boot(), unfinished->sequence)
             .run();
         known_.add(id, {unfinished->sequence, "done", 0, outcome.message.size(), 0});
         --counts_.unfinished;
@@ -137,8 +137,8 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
             .use(
                 "INSERT INTO commands (id, state, received_at, run_before, idempotent, receipt_sum, kind, message, "
                 "message_sum,"
-                " finished_at, due_at) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?)")
-            .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at)
+                " finished_at, due_at, boot) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at, clock_.boot())
             .run();
         counts_.bytes += kRowOverhead;
     }
@@ -147,20 +147,22 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
     if (outcome.hold == Hold::yes) held_.add(id);
 }
 
-Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
+Recovery OutboxStore::recover(const MakeOutcome& make, const Moment& now) {
     Recovery recovery;
     known_.clear();
     database_.use("UPDATE commands SET due_at = finished_at WHERE state = 'done' AND due_at IS NULL").run();  // damage
     struct Unfinished {
         RecoveredCommand command;
         bool is_running = false;
+        bool is_late = false;
     };
     std::vector<Unfinished> rows;
     std::vector<std::pair<Found, RowProblem>> unreadable;
     {
         Statement& row = database_.use(
-            "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, receipt_sum"
-            " FROM commands WHERE state IN ('received', 'running') ORDER BY sequence");
+            "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, "
+            "receipt_sum,"
+            " boot FROM commands WHERE state IN ('received', 'running') ORDER BY sequence");
         const Cursor cursor(row);
         while (row.step()) {
             Unfinished one;
@@ -177,6 +179,8 @@ Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
             receipt.payload = row.text(4);
             receipt.received_at = from_stored(row.integer(5));
             receipt.run_before = from_stored(row.integer(6));
+            one.is_late = receipt.run_before < time_for(row.integer(10), clock_.boot(), now);
+            one.command.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
             receipt.idempotent = row.integer(7) != 0;
             one.command.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
             one.is_running = row.text(2) == "running";
@@ -187,11 +191,11 @@ Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
         set_dead(found, problem.what, now);
         recovery.problems.push_back(std::move(problem));
     }
-    for (auto& [command, is_running] : rows) {
+    for (auto& [command, is_running, is_late] : rows) {
         const Receipt& receipt = command.receipt;
         if (is_running && (!receipt.idempotent || command.starts >= kMaxStarts)) {
             settle_unfinished(receipt, OutcomeKind::interrupted, make, recovery, now);
-        } else if (receipt.run_before < now) {
+        } else if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
             settle_unfinished(receipt, OutcomeKind::timed_out, make, recovery, now);
         } else {
             if (is_running) database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
@@ -202,7 +206,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, WallTime now) {
 }
 
 void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make,
-                                    Recovery& recovery, WallTime now) {
+                                    Recovery& recovery, const Moment& now) {
     Bytes message;
     try {
         message = make(receipt, kind);

@@ -11,7 +11,7 @@ namespace {
 
 #define JIRO_SUMMARY_COLUMNS                                                 \
     "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
-    " coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0), last_error"
+    " coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0), last_error, boot"
 
 RowState state_from(std::string_view name) {
     if (name == "received") return RowState::received;
@@ -21,68 +21,72 @@ RowState state_from(std::string_view name) {
     return RowState::delivered;  // or forgotten
 }
 
-RowSummary summary_of(Statement& row) {
+// Its times are wall time, for people: in this boot the wall clock may have been set since they were stamped.
+RowSummary summary_of(Statement& row, BootTag this_boot, const Moment& now) {
+    const auto set_by = row.integer(10) == this_boot ? now.wall - now.here : WallTime::duration::zero();
+    const auto time = [&](int column) { return from_stored(row.integer(column)) + set_by; };
     RowSummary summary;
     summary.sequence = row.integer(0);
     summary.id = row.text(1);
     summary.state = state_from(row.bytes(2));
     if (!row.is_null(3)) summary.kind = outcome_kind_from(row.bytes(3));
-    summary.received_at = from_stored(row.integer(4));
-    if (!row.is_null(5)) summary.finished_at = from_stored(row.integer(5));
-    if (summary.state == RowState::done && !row.is_null(6)) summary.due_at = from_stored(row.integer(6));
+    summary.received_at = time(4);
+    if (!row.is_null(5)) summary.finished_at = time(5);
+    if (summary.state == RowState::done && !row.is_null(6)) summary.due_at = time(6);
     summary.attempts = static_cast<int>(std::clamp<std::int64_t>(row.integer(7), 0, INT32_MAX));
     summary.bytes = static_cast<std::uint64_t>(row.integer(8));
     summary.last_error = row.text(9);
     return summary;
 }
 
-#define JIRO_SALVAGED(since_2)                                                                                  \
+#define JIRO_SALVAGED(later)                                                                                    \
     "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, kind,"  \
     " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message," \
-    " " since_2 " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence"
+    " " later " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence"
 
 // A file may be damaged before it was migrated. An impossible version is damage, too.
 const char* rows_of_schema(std::int64_t version) {
-    return version == 1 ? JIRO_SALVAGED("NULL, NULL") : JIRO_SALVAGED("whole_sum, whole");
+    if (version == 1) return JIRO_SALVAGED("NULL, NULL, 0");
+    return version == 2 ? JIRO_SALVAGED("whole_sum, whole, 0") : JIRO_SALVAGED("whole_sum, whole, boot");
 }
 
 }  // namespace
 
-std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit) {
+std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit, const Moment& now) {
     std::vector<RowSummary> rows;
     const Cursor cursor(statement);
-    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement));
+    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement, clock_.boot(), now));
     return rows;
 }
 
-std::vector<RowSummary> OutboxStore::list(const ListPage& page) {
+std::vector<RowSummary> OutboxStore::list(const ListPage& page, const Moment& now) {
     if (!page.state) {
         return rows_of(database_
                            .use("SELECT " JIRO_SUMMARY_COLUMNS
                                 " FROM commands WHERE sequence > ? AND state NOT IN ('delivered', 'forgotten')"
                                 " ORDER BY sequence")
                            .bind(page.after),
-                       page.limit);
+                       page.limit, now);
     }
     const bool is_delivered = *page.state == RowState::delivered;
     return rows_of(database_
                        .use("SELECT " JIRO_SUMMARY_COLUMNS
                             " FROM commands WHERE sequence > ? AND state IN (?, ?) ORDER BY sequence")
                        .bind(page.after, to_string(*page.state), is_delivered ? "forgotten" : to_string(*page.state)),
-                   page.limit);
+                   page.limit, now);
 }
 
-Result<RowDetails> OutboxStore::show(const std::string& id) {
+Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {
     Statement& row =
         database_.use("SELECT " JIRO_SUMMARY_COLUMNS ", message, whole_sum, whole FROM commands WHERE id = ?");
     const Cursor cursor(row);
     if (!row.bind(id).step()) return Error(errc::unknown_id);
-    RowDetails details{summary_of(row), nullptr, whole_of(row, 11, id, row.bytes(3))};
-    if (!row.is_null(10)) details.message = std::make_shared<const std::string>(row.bytes(10));
+    RowDetails details{summary_of(row, clock_.boot(), now), nullptr, whole_of(row, 12, id, row.bytes(3))};
+    if (!row.is_null(11)) details.message = std::make_shared<const std::string>(row.bytes(11));
     return details;
 }
 
-Result<> OutboxStore::retry(const std::string& id, Resend what, WallTime now) {
+Result<> OutboxStore::retry(const std::string& id, Resend what, const Moment& now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if ((found->state != "done" && found->state != "dead") || found->message_bytes == 0)
@@ -118,13 +122,13 @@ Result<> OutboxStore::make_whole_again(const Found& row, const std::string& id) 
     return {};
 }
 
-std::uint64_t OutboxStore::retry_all_dead(WallTime now) {
+std::uint64_t OutboxStore::retry_all_dead(const Moment& now) {
     known_.clear();
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL"
             " WHERE state = 'dead' AND message IS NOT NULL")
-        .bind(to_stored(now))
+        .bind(to_stored(now.here))
         .run();
     const auto changed = static_cast<std::uint64_t>(database_.changes());
     counts_.dead -= changed;
@@ -132,7 +136,7 @@ std::uint64_t OutboxStore::retry_all_dead(WallTime now) {
     return changed;
 }
 
-Result<> OutboxStore::drop(const std::string& id, WallTime now) {
+Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
@@ -141,8 +145,8 @@ Result<> OutboxStore::drop(const std::string& id, WallTime now) {
     database_
         .use(
             "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL, whole = NULL,"
-            " whole_sum = NULL, last_error = 'dropped by the operator' WHERE sequence = ?")
-        .bind(to_stored(now), found->sequence)
+            " whole_sum = NULL, boot = ?, last_error = 'dropped by the operator' WHERE sequence = ?")
+        .bind(to_stored(now.here), clock_.boot(), found->sequence)
         .run();
     counts_.bytes -= found->bytes() + kRowOverhead;
     --(found->state == "done" ? counts_.pending : counts_.dead);
@@ -216,8 +220,8 @@ bool OutboxStore::insert_salvaged(Statement& row) {
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind,"
         " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message,"
-        " whole_sum, whole)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " whole_sum, whole, boot)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const auto fingerprint = row.bytes(3);
     const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
     const auto last_error = row.text(16);
@@ -227,7 +231,7 @@ bool OutboxStore::insert_salvaged(Statement& row) {
     insert.bind(id, state, Blob{fingerprint}, row.integer(4), row.integer(5), row.integer(6), row.integer(7),
                 row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
                 row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message},
-                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()});
+                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()}, row.integer(22));
     if (!has_fingerprint) insert.bind_null(3);
     if (kind.empty()) insert.bind_null(9);
     if (row.is_null(16)) insert.bind_null(16);

@@ -1,5 +1,6 @@
-// What the redo log holds, done in the database. These changes were promised when they were appended: no limit refuses
-// them, and one that the row has behind it already is passed over.
+// What the redo log holds, done in the database. No log outlives a reboot: its times are by the clock of this boot.
+// These changes were promised when they were appended: no limit refuses them, and one that the row has behind it
+// already is passed over.
 #include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 
@@ -70,13 +71,13 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     const auto at = to_stored(outcome.at);
     Statement& row = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
              receipt_sum(change.id, view(receipt.fingerprint), receipt.payload), kind, at, at,
              to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, outcome.message),
-             Blob{receipt.payload}, Blob{outcome.message});
+             Blob{receipt.payload}, Blob{outcome.message}, clock_.boot());
     constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
     constexpr int kMessage = 15;
     if (is_done) {

@@ -7,6 +7,7 @@
 
 #include "delivery/crc32c.hpp"
 #include "delivery/failpoint.hpp"
+#include "delivery/log.hpp"
 #include "delivery/outbox_rules.hpp"
 
 namespace jiro::delivery {
@@ -15,10 +16,10 @@ namespace {
 
 constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 
-// Times are milliseconds since 1970. States are words: a flipped bit makes no other state. receipt_sum is CRC-32C over
-// id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise: SQLite would not notice a
-// flipped bit in them.
-// `delivered` rows keep their message, to send it again when the command comes again; `forgotten` ones only their id.
+// Times are milliseconds since 1970 on the OutboxClock. States are words: a flipped bit makes no other state.
+// receipt_sum is CRC-32C over id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise:
+// SQLite would not notice a flipped bit in them. `delivered` rows keep their message, to send it again when the command
+// comes again; `forgotten` ones only their id.
 constexpr const char* kSchema = R"(
 CREATE TABLE commands (
     sequence    INTEGER PRIMARY KEY,
@@ -41,6 +42,7 @@ CREATE TABLE commands (
     message_sum INTEGER,
     payload     BLOB,                        -- to run it again; NULL once done
     message     BLOB,                        -- serialised ClientMessage; NULL until done, and once forgotten
+    boot        INTEGER NOT NULL DEFAULT 0,  -- by whose clock the latest of its times is; 0: not known
     whole_sum   INTEGER,
     whole       BLOB                         -- what `message` is a short form of; NULL: it is none, or was confirmed
 );
@@ -56,6 +58,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID
 // Step n takes a database of version n+1 to version n+2, inside one transaction.
 constexpr std::array kMigrations{
     "ALTER TABLE commands ADD COLUMN whole_sum INTEGER; ALTER TABLE commands ADD COLUMN whole BLOB",
+    "ALTER TABLE commands ADD COLUMN boot INTEGER NOT NULL DEFAULT 0",
 };
 static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
@@ -64,11 +67,73 @@ constexpr std::array kKinds{OutcomeKind::succeeded, OutcomeKind::failed,   Outco
 
 }  // namespace
 
-OutboxStore::OutboxStore(const OutboxSettings& settings, HeldIds& held)
-    : settings_(settings), held_(held), database_(settings.path.string(), Connection::Mode::read_write) {
+OutboxStore::OutboxStore(const OutboxSettings& settings, HeldIds& held, OutboxClock& clock)
+    : settings_(settings), held_(held), clock_(clock), database_(settings.path.string(), Connection::Mode::read_write) {
     prepare_file();
     check_schema();
+    adopt_time();
     count_rows();
+}
+
+// The first start in a boot chooses the time of its rows, the later ones go on in it.
+void OutboxStore::adopt_time() {
+    const auto previous = fact("boot");
+    if (previous == clock_.boot()) {
+        clock_.adopt(std::chrono::milliseconds(fact("outbox_clock_since_boot")));
+        wall_set_by_ = std::chrono::milliseconds(fact("wall_clock_set_by"));
+        return;
+    }
+    Transaction transaction(database_);
+    if (previous != 0) {
+        const auto latest =
+            database_.integer("SELECT max(coalesce(settled_at, finished_at, received_at)) FROM commands WHERE boot = " +
+                              std::to_string(previous));
+        PreviousBoot boot;
+        boot.wall_set_by = std::chrono::milliseconds(fact("wall_clock_set_by"));
+        if (latest > 0) boot.latest = from_stored(latest);
+        move_times(previous, correction_of(boot, clock_.now().wall));
+    }
+    note_fact("boot", clock_.boot());
+    note_fact("outbox_clock_since_boot", clock_.since_boot().count());
+    note_fact("wall_clock_set_by", 0);
+    transaction.commit();
+}
+
+void OutboxStore::move_times(BootTag boot, std::chrono::milliseconds by) {
+    if (by == std::chrono::milliseconds::zero()) return;
+    database_
+        .use(
+            "UPDATE commands SET received_at = received_at + ?1, run_before = run_before + ?1, finished_at ="
+            " finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1 WHERE boot = ?2")
+        .bind(by.count(), boot)
+        .run();
+    outbox_log.warn("The wall clock was wrong in the previous boot: the times of its rows are moved",
+                    {{"by_ms", by.count()}, {"rows", database_.changes()}});
+}
+
+bool OutboxStore::knows_wall_clock(const Moment& now) const {
+    return std::chrono::abs(now.wall - now.here - wall_set_by_) < std::chrono::seconds(1);
+}
+
+void OutboxStore::note_wall_clock(const Moment& now) {
+    wall_set_by_ = std::chrono::floor<std::chrono::milliseconds>(now.wall - now.here);
+    note_fact("wall_clock_set_by", wall_set_by_.count());
+}
+
+// As if it had been stamped in this boot.
+WallTime OutboxStore::on_this_clock(const Stamp& stamp, const Moment& now) const {
+    return now.here - std::chrono::duration_cast<WallTime::duration>(age_of(stamp, clock_.boot(), now));
+}
+
+void OutboxStore::note_fact(const char* name, std::int64_t value) {
+    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)").bind(name, value).run();
+}
+
+// 0: there is none.
+std::int64_t OutboxStore::fact(const char* name) {
+    Statement& row = database_.use("SELECT value FROM facts WHERE name = ?");
+    const Cursor cursor(row);
+    return row.bind(name).step() ? row.integer(0) : 0;
 }
 
 // Exclusive locking: one process, and no shared-memory file. WAL: a commit is one append. NORMAL syncs only at
@@ -189,12 +254,13 @@ void OutboxStore::roll_back() noexcept {
     held_.roll_back();
 }
 
-std::optional<WallTime> OutboxStore::oldest_undelivered() {
+std::optional<WallTime> OutboxStore::oldest_undelivered(const Moment& now) {
     if (counts_.pending == 0) return std::nullopt;
-    Statement& row = database_.use("SELECT min(finished_at) FROM commands WHERE state = 'done'");
+    Statement& row =
+        database_.use("SELECT finished_at, boot FROM commands WHERE state = 'done' ORDER BY finished_at LIMIT 1");
     const Cursor cursor(row);
     if (!row.step() || row.is_null(0)) return std::nullopt;
-    return from_stored(row.integer(0));
+    return on_this_clock({from_stored(row.integer(0)), row.integer(1)}, now);
 }
 
 bool OutboxStore::has_free_pages() {

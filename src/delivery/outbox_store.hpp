@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "delivery/outbox_clock.hpp"
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/row_changes.hpp"
 #include "delivery/sqlite.hpp"
@@ -20,7 +21,7 @@
 namespace jiro::delivery {
 
 inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
-inline constexpr std::int64_t kSchemaVersion = 2;
+inline constexpr std::int64_t kSchemaVersion = 3;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
 struct OutboxCounts {
@@ -61,7 +62,7 @@ class HeldIds {
 class OutboxStore {
   public:
     // Opens an existing file (which may be empty), checks it, migrates it and counts its rows.
-    OutboxStore(const OutboxSettings& settings, HeldIds& held);
+    OutboxStore(const OutboxSettings& settings, HeldIds& held, OutboxClock& clock);
 
     void begin();
     void commit();
@@ -71,28 +72,32 @@ class OutboxStore {
     void settle();
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
-    [[nodiscard]] std::optional<WallTime> oldest_undelivered();
+    [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
     [[nodiscard]] bool has_free_pages();  // false at the database's own page limit
 
+    // How far the wall clock was set since the first start in this boot.
+    [[nodiscard]] bool knows_wall_clock(const Moment& now) const;
+    void note_wall_clock(const Moment& now);
+
     // Intake.
-    [[nodiscard]] Recovery recover(const MakeOutcome& make, WallTime now);
-    [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, WallTime now);
+    [[nodiscard]] Recovery recover(const MakeOutcome& make, const Moment& now);
+    [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
     [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
-                                    WallTime now);
+                                    const Moment& now);
     void hold(const std::string& id) { held_.add(id); }
 
     // Delivery.
-    [[nodiscard]] std::vector<DueRow> due(std::size_t limit, WallTime now);
+    [[nodiscard]] std::vector<DueRow> due(std::size_t limit, const Moment& now);
     [[nodiscard]] std::optional<WallTime> next_due();
-    void delivered(const std::string& id, WallTime now);
+    void delivered(const std::string& id, WallTime at);
     void postponed(const Postponement& postponement);
-    [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, WallTime now);
+    [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, const Moment& now);
     [[nodiscard]] Result<> replaced(const std::string& id, const std::string& message);
-    void hasten(WallTime now);
-    [[nodiscard]] std::vector<std::string> expire(WallTime cutoff, std::size_t limit, WallTime now);
+    void hasten(const Moment& now);
+    [[nodiscard]] std::vector<std::string> expire(Duration max_age, int attempts, std::size_t limit, const Moment& now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
-    bool sweep(WallTime now);
+    bool sweep(const Moment& now);
 
     // The redo log: which one belongs to this database (0: none) and where it lies, how far it has been redone, and its
     // changes, which nothing refuses any more.
@@ -106,11 +111,11 @@ class OutboxStore {
     bool each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit);
 
     // Operator.
-    [[nodiscard]] std::vector<RowSummary> list(const ListPage& page);
-    [[nodiscard]] Result<RowDetails> show(const std::string& id);
-    [[nodiscard]] Result<> retry(const std::string& id, Resend what, WallTime now);
-    [[nodiscard]] std::uint64_t retry_all_dead(WallTime now);
-    [[nodiscard]] Result<> drop(const std::string& id, WallTime now);
+    [[nodiscard]] std::vector<RowSummary> list(const ListPage& page, const Moment& now);
+    [[nodiscard]] Result<RowDetails> show(const std::string& id, const Moment& now);
+    [[nodiscard]] Result<> retry(const std::string& id, Resend what, const Moment& now);
+    [[nodiscard]] std::uint64_t retry_all_dead(const Moment& now);
+    [[nodiscard]] Result<> drop(const std::string& id, const Moment& now);
 
     // OutboxSettings::dedupe_window from now on.
     void set_dedupe_window(std::chrono::hours window) noexcept { settings_.dedupe_window = window; }
@@ -156,23 +161,30 @@ class OutboxStore {
     void check_schema();
     void create_schema();
     void count_rows();
+    void adopt_time();
+    void move_times(BootTag boot, std::chrono::milliseconds by);
+    [[nodiscard]] WallTime on_this_clock(const Stamp& stamp, const Moment& now) const;
+    void note_fact(const char* name, std::int64_t value);
+    [[nodiscard]] std::int64_t fact(const char* name);
     bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
     void insert(Statement& statement, const Receipt& receipt, FirstState state);
-    [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, WallTime now);
-    void make_due_again(const Found& row, WallTime now);
+    [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, const Moment& now);
+    void make_due_again(const Found& row, const Moment& now);
     [[nodiscard]] Result<> make_whole_again(const Found& row, const std::string& id);
     [[nodiscard]] Bytes whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const;
-    void set_dead(const Found& row, const std::string& reason, WallTime now);
+    void set_dead(const Found& row, const std::string& reason, const Moment& now);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
     bool insert_whole(const RowChange& change);
     void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,
-                           WallTime now);
-    [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit);
+                           const Moment& now);
+    [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);
 
     OutboxSettings settings_;
     HeldIds& held_;
+    OutboxClock& clock_;
     Connection database_;
+    std::chrono::milliseconds wall_set_by_{};
     std::unique_ptr<Transaction> transaction_;
     KnownRows known_;
     OutboxCounts counts_;

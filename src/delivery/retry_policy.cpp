@@ -88,7 +88,9 @@ RetryRules RetryRules::from(const GrpcSettings& grpc, const OutboxSettings& outb
 Decision decide(const RetryRules& rules, const SendResult& answer, const AttemptFacts& facts) {
     Decision decision;
     decision.reason = describe(answer);
-    if (const auto limit = size_limit(answer, facts.bytes)) {
+    const bool is_spent = rules.is_spent(facts.age, facts.attempts);
+    const auto limit = size_limit(answer, facts.bytes);
+    if (limit && !(facts.is_cut && is_spent)) {
         retry(decision, rules, facts.attempts, 1);
         decision.action = Action::cut_and_resend;
         decision.cut_to = *limit;
@@ -127,7 +129,7 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
             break;
         }
     }
-    if (facts.age >= rules.max_age) {
+    if (is_spent) {
         decision.action = Action::dead;
         decision.reason = "undelivered for longer than Outbox.MaxAgeHours, at last " + decision.reason;
         return decision;

@@ -16,6 +16,7 @@ struct AttemptFacts {
     int refusals = 0;       // of these, before this one, those where the server refused the content
     Duration age{};         // since the command ended
     std::size_t bytes = 0;  // of the message
+    bool is_cut = false;    // it is a short form already
 };
 
 enum class Action {
@@ -49,6 +50,13 @@ struct RetryRules {
     Duration retry_delay{};
     Duration max_retry_delay{};
     Duration max_age{};
+
+    // That a result has at the least, before it is given up for its age.
+    [[nodiscard]] int attempts() const noexcept { return max_retries + 1; }
+    // Never by the clock alone: each result has its attempts, however old it is said to be.
+    [[nodiscard]] bool is_spent(Duration age, int failed) const noexcept {
+        return age >= max_age && failed >= attempts();
+    }
 
     [[nodiscard]] static RetryRules from(const GrpcSettings& grpc, const OutboxSettings& outbox);
 };

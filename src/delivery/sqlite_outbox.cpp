@@ -14,7 +14,7 @@
 // 5. The stored bytes are what is sent, each time. They change only when the server proves that they are too big for
 //    it; the whole message then stays beside its short form until that is confirmed.
 // 6. An id is remembered for DedupeWindowHours after its delivery (and at most max_tombstones of them): it is not run
-//    again.
+//    again. That age and all others are elapsed time within a boot, wall time between two (outbox_clock).
 // 7. A row is removed by the sweep only after that; by the operator's hand only its content. Nothing else deletes.
 // 8. One process: a lock beside the file. A full disk, a read-only one, an unreadable or a newer file refuse new
 //    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
@@ -48,7 +48,7 @@ enum class Purpose { admission, other };
 template <typename Value, typename Work, typename Handler>
 class AwaitedJob final : public StorageJob {
   public:
-    AwaitedJob(WallTime now, Purpose purpose, const char* committed, Work work, Handler handler)
+    AwaitedJob(const Moment& now, Purpose purpose, const char* committed, Work work, Handler handler)
         : StorageJob(now),
           purpose_(purpose),
           committed_(committed),
@@ -88,7 +88,7 @@ class AwaitedJob final : public StorageJob {
 template <typename Work>
 class LazyJob final : public StorageJob {
   public:
-    LazyJob(WallTime now, Work work) : StorageJob(now), work_(std::move(work)) {}
+    LazyJob(const Moment& now, Work work) : StorageJob(now), work_(std::move(work)) {}
     void run(OutboxStore& store) override { work_(store); }
     void complete(const std::optional<Error>&) override {}
     [[nodiscard]] bool is_lazy() const override { return true; }
@@ -99,11 +99,13 @@ class LazyJob final : public StorageJob {
 
 class SqliteOutbox final : public Outbox {
   public:
-    SqliteOutbox(const Clock& clock, std::unique_ptr<StorageThread> storage)
-        : clock_(clock), storage_(std::move(storage)), fast_path_(*storage_) {}
+    explicit SqliteOutbox(std::unique_ptr<StorageThread> storage)
+        : storage_(std::move(storage)), fast_path_(*storage_) {}
+
+    WallTime now() const override { return moment().here; }
 
     Task<Result<Recovery>> recover(MakeOutcome make) override {
-        auto work = [make = std::move(make), now = now()](OutboxStore& store) {
+        auto work = [make = std::move(make), now = moment()](OutboxStore& store) {
             return Result<Recovery>(store.recover(make, now));
         };
         auto recovered = co_await perform<Recovery>("c2_recovered", std::move(work));
@@ -128,7 +130,8 @@ class SqliteOutbox final : public Outbox {
         const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
         const std::string id = receipt.id;
         fast_path_.note_known(id);
-        auto work = [receipt = std::move(receipt), state, now = now(), was_taken = false](OutboxStore& store) mutable {
+        auto work = [receipt = std::move(receipt), state, now = moment(),
+                     was_taken = false](OutboxStore& store) mutable {
             auto result = store.received(receipt, state, now);
             // A commit that was reported as failed may be on the disk all the same: its repetition meets itself.
             if (was_taken && result.admission == Admission::already_in_progress) result = {Admission::accepted, {}};
@@ -158,7 +161,7 @@ class SqliteOutbox final : public Outbox {
     Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
         if (fast_path_.finished(id, kind, *message, hold, now())) co_return Result<>();
         fast_path_.note_known(id);
-        auto work = [id, kind, message = std::move(message), hold, now = now(),
+        auto work = [id, kind, message = std::move(message), hold, now = moment(),
                      was_done = false](OutboxStore& store) mutable {
             auto finished = store.finished(id, kind, *message, hold, now);
             if (was_done && is_own_repetition(finished)) {
@@ -174,7 +177,7 @@ class SqliteOutbox final : public Outbox {
     }
 
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
-        return perform<std::vector<DueRow>>("", [limit, now = now()](OutboxStore& store) {
+        return perform<std::vector<DueRow>>("", [limit, now = moment()](OutboxStore& store) {
             return Result<std::vector<DueRow>>(store.due(limit, now));
         });
     }
@@ -186,7 +189,7 @@ class SqliteOutbox final : public Outbox {
 
     void delivered(std::string id) override {
         if (fast_path_.delivered(id, now())) return;
-        submit_lazy([id = std::move(id), now = now()](OutboxStore& store) { store.delivered(id, now); });
+        submit_lazy([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); });
     }
 
     void postponed(Postponement postponement) override {
@@ -196,7 +199,7 @@ class SqliteOutbox final : public Outbox {
     void released(std::vector<std::string> ids) override { storage_->release(std::move(ids)); }
 
     Task<Result<>> dead(std::string id, std::string reason) override {
-        return perform<void>("", [id = std::move(id), reason = std::move(reason), now = now()](OutboxStore& store) {
+        return perform<void>("", [id = std::move(id), reason = std::move(reason), now = moment()](OutboxStore& store) {
             return store.dead(id, reason, now);
         });
     }
@@ -208,39 +211,42 @@ class SqliteOutbox final : public Outbox {
     }
 
     Task<Result<>> hasten() override {
-        return perform<void>("", [now = now()](OutboxStore& store) {
+        return perform<void>("", [now = moment()](OutboxStore& store) {
             store.hasten(now);
             return Result<>();
         });
     }
 
-    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
-        return perform<std::vector<std::string>>("", [cutoff, limit, now = now()](OutboxStore& store) {
-            return Result<std::vector<std::string>>(store.expire(cutoff, limit, now));
+    Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
+        return perform<std::vector<std::string>>("", [max_age, attempts, limit, now = moment()](OutboxStore& store) {
+            return Result<std::vector<std::string>>(store.expire(max_age, attempts, limit, now));
         });
     }
 
     Task<Result<std::vector<RowSummary>>> list(ListPage page) override {
-        return perform<std::vector<RowSummary>>(
-            "", [page](OutboxStore& store) { return Result<std::vector<RowSummary>>(store.list(page)); });
+        return perform<std::vector<RowSummary>>("", [page, now = moment()](OutboxStore& store) {
+            return Result<std::vector<RowSummary>>(store.list(page, now));
+        });
     }
 
     Task<Result<RowDetails>> show(std::string id) override {
-        return perform<RowDetails>("", [id = std::move(id)](OutboxStore& store) { return store.show(id); });
+        return perform<RowDetails>(
+            "", [id = std::move(id), now = moment()](OutboxStore& store) { return store.show(id, now); });
     }
 
     Task<Result<>> retry(std::string id, Resend what) override {
         return perform<void>(
-            "", [id = std::move(id), what, now = now()](OutboxStore& store) { return store.retry(id, what, now); });
+            "", [id = std::move(id), what, now = moment()](OutboxStore& store) { return store.retry(id, what, now); });
     }
 
     Task<Result<std::uint64_t>> retry_all_dead() override {
         return perform<std::uint64_t>(
-            "", [now = now()](OutboxStore& store) { return Result<std::uint64_t>(store.retry_all_dead(now)); });
+            "", [now = moment()](OutboxStore& store) { return Result<std::uint64_t>(store.retry_all_dead(now)); });
     }
 
     Task<Result<>> drop(std::string id) override {
-        return perform<void>("", [id = std::move(id), now = now()](OutboxStore& store) { return store.drop(id, now); });
+        return perform<void>("",
+                             [id = std::move(id), now = moment()](OutboxStore& store) { return store.drop(id, now); });
     }
 
     void set_dedupe_window(std::chrono::hours window) override { storage_->set_dedupe_window(window); }
@@ -252,14 +258,14 @@ class SqliteOutbox final : public Outbox {
     static bool is_own_repetition(const Result<>& step) { return !step && step.error().code == errc::wrong_state; }
 
     // The clock belongs to the event loop: the moment is taken here and travels with the job.
-    [[nodiscard]] WallTime now() const { return clock_.wall_now(); }
+    [[nodiscard]] Moment moment() const { return storage_->clock().now(); }
 
     // `committed` is the crash point between the commit and whoever waits for it.
     template <typename Value, typename Work>
     Task<Result<Value>> perform(const char* committed, Work work, Purpose purpose = Purpose::other) {
         const auto initiate = [&](auto handler) {
             using Handler = decltype(handler);
-            storage_->submit(std::make_unique<AwaitedJob<Value, Work, Handler>>(now(), purpose, committed,
+            storage_->submit(std::make_unique<AwaitedJob<Value, Work, Handler>>(moment(), purpose, committed,
                                                                                 std::move(work), std::move(handler)));
         };
         co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<Value>)>(
@@ -268,10 +274,9 @@ class SqliteOutbox final : public Outbox {
 
     template <typename Work>
     void submit_lazy(Work work) {
-        storage_->submit(std::make_unique<LazyJob<Work>>(now(), std::move(work)));
+        storage_->submit(std::make_unique<LazyJob<Work>>(moment(), std::move(work)));
     }
 
-    const Clock& clock_;
     const std::unique_ptr<StorageThread> storage_;
     FastPath fast_path_;
     std::optional<Error> not_recovered_;  // why recover() failed
@@ -280,9 +285,9 @@ class SqliteOutbox final : public Outbox {
 }  // namespace
 
 Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, const OutboxSettings& settings) {
-    auto storage = StorageThread::start(settings, clock.wall_now());
+    auto storage = StorageThread::start(settings, clock);
     if (!storage) return storage.error();
-    return std::unique_ptr<Outbox>(std::make_unique<SqliteOutbox>(clock, std::move(*storage)));
+    return std::unique_ptr<Outbox>(std::make_unique<SqliteOutbox>(std::move(*storage)));
 }
 
 }  // namespace jiro::delivery

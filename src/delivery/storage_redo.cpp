@@ -181,7 +181,7 @@ void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Pos
         if (!change) continue;
         if (is_own) {
             counts.add(*change);
-            now_ = time_of(*change).value_or(now_);
+            if (const auto time = time_of(*change)) now_ = {*time, *time + (now_.wall - now_.here)};
         }
         if (is_redone) continue;
         auto* finished = std::get_if<FinishedChange>(&*change);
@@ -227,7 +227,7 @@ void StorageThread::stop_redo_log() {
 // A job, so that it comes after those that were submitted before: what they add is in the database when it is read.
 class StorageThread::BeginTeaching final : public StorageJob {
   public:
-    explicit BeginTeaching(StorageThread& storage) : StorageJob(WallTime{}), storage_(storage) {}
+    explicit BeginTeaching(StorageThread& storage) : StorageJob(Moment{}), storage_(storage) {}
     void run(OutboxStore&) override {}
     void complete(const std::optional<Error>&) override { storage_.must_teach_ = true; }
     [[nodiscard]] bool is_lazy() const override { return true; }

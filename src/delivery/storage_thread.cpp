@@ -25,9 +25,8 @@ constexpr auto kSweepAgain = 60s;
 
 }  // namespace
 
-Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings& settings, WallTime now) {
-    std::unique_ptr<StorageThread> storage(new StorageThread(settings));
-    storage->now_ = now;
+Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings& settings, const Clock& clock) {
+    std::unique_ptr<StorageThread> storage(new StorageThread(settings, clock));
     const auto opened = storage->open_store();
     if (!opened && opened.error().code == errc::in_use) return opened.error();
     storage->publish();
@@ -36,8 +35,12 @@ Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings
     return storage;
 }
 
-StorageThread::StorageThread(const OutboxSettings& settings)
-    : settings_(settings), files_(settings), dedupe_hours_(settings.dedupe_window.count()) {}
+StorageThread::StorageThread(const OutboxSettings& settings, const Clock& clock)
+    : settings_(settings),
+      clock_(clock),
+      files_(settings),
+      now_(clock_.now()),
+      dedupe_hours_(settings.dedupe_window.count()) {}
 
 StorageThread::~StorageThread() {
     {
@@ -125,7 +128,7 @@ bool StorageThread::take_batch(Jobs& batch) {
     queue_.erase(queue_.begin(), end);
     for (const auto& job : batch) {
         if (!job->is_lazy()) --urgent_;
-        if (job->now() != WallTime{}) now_ = job->now();
+        if (job->now().here != WallTime{}) now_ = job->now();
     }
     to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
                        std::make_move_iterator(released_.end()));
@@ -227,6 +230,7 @@ void StorageThread::tend() {
     if (!store_ && now >= next_open_) {
         if (open_store()) outbox_log.info("The outbox is open again");
     }
+    note_wall_clock();
     if (!store_) return;
     if (now >= next_look_) {
         next_look_ = now + kLookAgain;
@@ -258,6 +262,19 @@ void StorageThread::tend() {
     }
 }
 
+// For the next boot, which only wall time connects with this one's stamps.
+void StorageThread::note_wall_clock() {
+    if (!store_ || store_->knows_wall_clock(now_)) return;
+    try {
+        store_->begin();
+        store_->note_wall_clock(now_);
+        store_->commit();
+    } catch (const StorageError& error) {
+        store_->roll_back();
+        recover_from(error.code, error.what());
+    }
+}
+
 void StorageThread::publish() {
     OutboxFigures figures;
     if (store_) {
@@ -268,7 +285,7 @@ void StorageThread::publish() {
         figures.remembered = counts.remembered;
         figures.bytes = counts.bytes;
         try {
-            figures.oldest_undelivered = store_->oldest_undelivered();
+            figures.oldest_undelivered = store_->oldest_undelivered(now_);
         } catch (const StorageError& error) {
             recover_from(error.code, error.what());
         }

@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "delivery/outbox_clock.hpp"
 #include "delivery/outbox_files.hpp"
 #include "delivery/outbox_store.hpp"
 #include "delivery/redo/seen_ids.hpp"
@@ -24,7 +25,7 @@ namespace jiro::delivery {
 
 class StorageJob {
   public:
-    explicit StorageJob(WallTime now) : now_(now) {}
+    explicit StorageJob(const Moment& now) : now_(now) {}
     virtual ~StorageJob() = default;
 
     // May run more than once (after a roll-back): changes nothing but the store and its own result.
@@ -39,10 +40,10 @@ class StorageJob {
     // New work is refused while the disk is full; what is in hand may be finished.
     [[nodiscard]] virtual bool is_admission() const { return false; }
 
-    [[nodiscard]] WallTime now() const noexcept { return now_; }
+    [[nodiscard]] const Moment& now() const noexcept { return now_; }
 
   private:
-    WallTime now_;
+    Moment now_;
 };
 
 // Changes by what they do to the figures.
@@ -69,7 +70,8 @@ class AtomicRedoCounts {
 class StorageThread {
   public:
     // Opens the outbox and starts the thread. Fails on errc::in_use only: whatever else keeps it closed may pass.
-    [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings, WallTime now);
+    [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings,
+                                                                      const Clock& clock);
     ~StorageThread();  // does what waits, closes, joins
     StorageThread(const StorageThread&) = delete;
     StorageThread& operator=(const StorageThread&) = delete;
@@ -79,6 +81,7 @@ class StorageThread {
     // For every job that is submitted after it.
     void set_dedupe_window(std::chrono::hours window) noexcept { dedupe_hours_ = window.count(); }
     [[nodiscard]] OutboxFigures figures() const;
+    [[nodiscard]] const OutboxClock& clock() const noexcept { return clock_; }
 
     // The redo log, from the event loop. append() false: there is no log, or it has no room; nothing was done.
     [[nodiscard]] bool append(const RedoRecord& change);
@@ -93,7 +96,7 @@ class StorageThread {
     using Jobs = std::vector<std::unique_ptr<StorageJob>>;
     using SteadyTime = std::chrono::steady_clock::time_point;
 
-    explicit StorageThread(const OutboxSettings& settings);
+    StorageThread(const OutboxSettings& settings, const Clock& clock);
 
     void serve();
     bool take_batch(Jobs& batch);  // false: stop
@@ -105,6 +108,7 @@ class StorageThread {
     void tell_them();
     void take_settings();
     void tend();  // between batches: reopen, make room, sweep
+    void note_wall_clock();
     void release_held();
 
     // The redo log.
@@ -131,6 +135,7 @@ class StorageThread {
     void publish();
 
     OutboxSettings settings_;
+    OutboxClock clock_;
     OutboxFiles files_;
     HeldIds held_;
     std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
@@ -143,7 +148,7 @@ class StorageThread {
     bool is_full_ = false;
     bool is_low_ = false;
     bool has_more_to_sweep_ = false;
-    WallTime now_{};  // as the latest job's caller, or the latest change's, saw it
+    Moment now_;  // as the latest job's caller, or the latest change's, saw it
     SteadyTime next_open_{};
     SteadyTime next_look_{};
     SteadyTime next_sweep_{};

@@ -35,7 +35,7 @@ Result<> StorageThread::open_store() {
         return fail(prepared.error());
     }
     try {
-        store_ = std::make_unique<OutboxStore>(settings_, held_);
+        store_ = std::make_unique<OutboxStore>(settings_, held_, clock_);
         if (must_settle_) store_->settle();
         must_settle_ = false;
     } catch (const StorageError& error) {
@@ -129,7 +129,7 @@ void StorageThread::rebuild(const std::string& what) {
         const auto rows = take_over_damaged();
         const auto aside = files_.put_rebuilt_in_place();
         if (!aside) give_up(aside.error());
-        store_ = std::make_unique<OutboxStore>(settings_, held_);
+        store_ = std::make_unique<OutboxStore>(settings_, held_, clock_);
         closed_because_.reset();
         lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
@@ -151,7 +151,7 @@ std::uint64_t StorageThread::take_over_damaged() {
     const auto begun = files_.begin_rebuilt();
     if (!begun) give_up(begun.error());
     settings.path = *begun;
-    OutboxStore fresh(settings, held_);
+    OutboxStore fresh(settings, held_, clock_);
     fresh.begin();
     const auto rows = fresh.take_over(settings_.path.string());
     JIRO_FAILPOINT("c14_before_rebuilt_commit");

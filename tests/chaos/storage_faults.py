@@ -232,6 +232,10 @@ def newer_schema(arguments, times):
     stage = Stage("newer schema", arguments)
     trouble = Trouble(stage, "newer schema", ["run the newer version"])
 
+    def version():
+        with contextlib.closing(sqlite3.connect(stage.client.outbox)) as database:
+            return database.execute("PRAGMA user_version").fetchone()[0]
+
     def write_version(number):
         with contextlib.closing(sqlite3.connect(stage.client.outbox)) as database, database:
             database.execute("UPDATE facts SET value = ? WHERE name = 'schema'", (number,))
@@ -241,6 +245,7 @@ def newer_schema(arguments, times):
     for _ in rounds(arguments, times):
         trouble.expect_recovery()
         stage.client.stop()
+        ours = version()
         write_version(99)
         before = hashlib.sha256(stage.client.outbox.read_bytes()).digest()
         stage.start()
@@ -248,7 +253,7 @@ def newer_schema(arguments, times):
         stage.client.stop()
         if hashlib.sha256(stage.client.outbox.read_bytes()).digest() != before:
             trouble.failures.append("the newer version's file was changed")
-        write_version(1)
+        write_version(ours)
         stage.start()
     trouble.expect_recovery()
     return finish(stage, trouble)

@@ -18,6 +18,7 @@ Task<> ManualClock::sleep_until(TimePoint deadline) {
 
 void ManualClock::advance(Duration duration) {
     now_ += duration;
+    boot_now_ += duration;
     wall_now_ += std::chrono::duration_cast<WallTime::duration>(duration);
     for (const Sleeper& sleeper : sleepers_) {
         if (sleeper.deadline <= now_) sleeper.timer->cancel();

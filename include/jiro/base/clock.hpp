@@ -1,9 +1,11 @@
 #pragma once
 // Time as a dependency. Whatever measures an interval, waits or stamps a record takes a Clock&; the daemon passes
-// SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for computing
-// intervals, wall time (`wall_now`) for people and for what is stored on disk.
+// SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for intervals in a
+// process, boot time (`boot_now`) for those that outlive it, wall time (`wall_now`), which may be set at any moment,
+// for people.
 
 #include <chrono>
+#include <string>
 
 #include "jiro/base/task.hpp"
 
@@ -19,6 +21,10 @@ class Clock {
 
     [[nodiscard]] virtual TimePoint now() const = 0;
     [[nodiscard]] virtual WallTime wall_now() const = 0;
+    // Since the machine was started, its sleep included; setting the wall clock does not touch it. boot_id() names the
+    // start that it counts from; empty: not known.
+    [[nodiscard]] virtual Duration boot_now() const = 0;
+    [[nodiscard]] virtual std::string boot_id() const = 0;
 
     // Returns when now() >= deadline. Cancellable: then it throws system_error(operation_aborted), as Asio's timers do.
     // Runs on, and resumes, the caller's executor.
@@ -31,6 +37,8 @@ class SystemClock final : public Clock {
   public:
     [[nodiscard]] TimePoint now() const override { return std::chrono::steady_clock::now(); }
     [[nodiscard]] WallTime wall_now() const override { return std::chrono::system_clock::now(); }
+    [[nodiscard]] Duration boot_now() const override;
+    [[nodiscard]] std::string boot_id() const override;
     [[nodiscard]] Task<> sleep_until(TimePoint deadline) override;
 };
 

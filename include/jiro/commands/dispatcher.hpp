@@ -71,9 +71,9 @@ class Dispatcher {
     // error result.
     [[nodiscard]] Task<Receipt> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
-    // A command that the journal held as received at the start: runs without a second `received`. One that waited
-    // longer than its time limit is settled as timed out.
-    void recover(CommandMessage message, WallTime received_at);
+    // A command that the journal held as received at the start: runs without a second `received`. The journal knows the
+    // limit of its waiting and keeps back what is past it.
+    void recover(CommandMessage message, Duration waited);
 
     // Starts commands until request_stop() was called and the last running one is settled. Before that, commands only
     // wait.

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/commands/command_message.hpp"
@@ -38,11 +39,12 @@ class ResultSink {
     [[nodiscard]] virtual bool durable() const noexcept = 0;
 
     // Committed as received before it returns `accepted`. Calls may be pending side by side (group commit); they must
-    // become visible in call order. `idempotent`: the command may be run again if the daemon dies while it runs. With
+    // become visible in call order. `idempotent`: the command may be run again if the daemon dies while it runs.
+    // `limit`: so long it may wait, also for the next start of the daemon: the command's own time limit. With
     // Start::at_once it is committed as running, too: `started` is not called for it. `message` lives until the task
     // has ended.
     [[nodiscard]] virtual Task<Result<Admission>> received(const CommandMessage& message, Fingerprint fingerprint,
-                                                           bool idempotent, Start start) = 0;
+                                                           bool idempotent, Duration limit, Start start) = 0;
 
     // Committed as running before it returns. On an error the command does not run and is settled as failed.
     [[nodiscard]] virtual Task<Result<>> started(std::string command_sync_id) = 0;

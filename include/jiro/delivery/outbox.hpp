@@ -27,9 +27,9 @@ using Fingerprint = std::array<std::uint8_t, 32>;
 struct Receipt {
     std::string id;  // commandSyncId
     Fingerprint fingerprint{};
-    std::string payload;  // what the daemon needs to run the command again after a restart; opaque here
-    WallTime received_at{};
-    WallTime run_before{};    // after a restart it is not started any more past this moment: timed_out
+    std::string payload;      // what the daemon needs to run the command again after a restart; opaque here
+    WallTime received_at{};   // Outbox::now()
+    WallTime run_before{};    // likewise: one that has not begun by then is not begun after a restart, but timed_out
     bool idempotent = false;  // may run again after a crash that interrupted it
 };
 
@@ -52,7 +52,8 @@ struct AdmissionResult {
 
 struct RecoveredCommand {
     Receipt receipt;
-    int starts = 0;  // how often it was started before: 0, or more for an idempotent one
+    int starts = 0;     // how often it was started before: 0, or more for an idempotent one
+    Duration waited{};  // since it was received
 };
 
 struct RowProblem {
@@ -140,6 +141,10 @@ class Outbox {
   public:
     virtual ~Outbox() = default;
 
+    // The outbox's own time, by which rows are stamped and measured: within a boot it moves with the boot clock,
+    // whatever is done to the wall clock.
+    [[nodiscard]] virtual WallTime now() const = 0;
+
     // First of all: what the previous process left behind. Where it fails, nothing is taken until it succeeds.
     [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make) = 0;
 
@@ -165,8 +170,10 @@ class Outbox {
 
     // Makes every postponed row due now (a reload, or the server is back).
     [[nodiscard]] virtual Task<Result<>> hasten() = 0;
-    // Undelivered rows that ended before `cutoff` become dead letters; gives their ids (at most `limit` a call).
-    [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) = 0;
+    // Undelivered rows that ended longer than `max_age` ago and had that many attempts become dead letters; gives their
+    // ids (at most `limit` a call).
+    [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts,
+                                                                        std::size_t limit) = 0;
 
     // For operators. `retry` works on dead and undelivered rows (with Resend::whole: on those that were cut, while they
     // are not on their way), `drop` on everything but unfinished ones; a dropped command's id stays remembered.

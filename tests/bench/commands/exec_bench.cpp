@@ -20,7 +20,7 @@ namespace {
 class Sink final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override {
+    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Duration, Start) override {
         co_return Admission{};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }

@@ -17,7 +17,7 @@ using namespace jiro::commands;
 class NoJournal final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Start) override {
+    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Duration, Start) override {
         co_return Admission{};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }

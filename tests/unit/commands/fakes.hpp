@@ -22,8 +22,9 @@ class RecordingSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return is_durable; }
 
-    Task<Result<Admission>> received(const CommandMessage& message, Fingerprint, bool idempotent,
+    Task<Result<Admission>> received(const CommandMessage& message, Fingerprint, bool idempotent, Duration limit,
                                      Start start) override {
+        limits[message.command_sync_id] = limit;
         if (gate != nullptr) {
             boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                             boost::asio::steady_timer::time_point::max());
@@ -70,6 +71,7 @@ class RecordingSink final : public ResultSink {
     bool start_fails = false;
     bool finish_fails = false;
     std::vector<boost::asio::steady_timer*>* gate = nullptr;  // set: `received` waits until the test cancels the timer
+    std::map<std::string, Duration> limits;
     std::vector<std::string> received_ids;
     std::vector<std::string> started_ids;
     std::set<std::string> started_with_receipt;  // committed as running by the receipt; not in started_ids

@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 class FakeSink final : public commands::ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<commands::Admission>> received(const commands::CommandMessage&, commands::Fingerprint, bool,
+    Task<Result<commands::Admission>> received(const commands::CommandMessage&, commands::Fingerprint, bool, Duration,
                                                commands::Start) override {
         co_return admission_;
     }

@@ -37,8 +37,8 @@ class RecordingSender final : public delivery::ResultSender {
 class JournalTest : public ::testing::Test {
   protected:
     commands::Admission receive(const commands::CommandMessage& message) {
-        auto admission = test::run_task(
-            context_, journal_.received(message, commands::fingerprint(message), false, commands::Start::later));
+        auto admission = test::run_task(context_, journal_.received(message, commands::fingerprint(message), false,
+                                                                    std::chrono::minutes(1), commands::Start::later));
         return std::move(admission.value());
     }
 
@@ -67,7 +67,7 @@ class JournalTest : public ::testing::Test {
     std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, settings_);
     RecordingSender sender_;
     delivery::Courier courier_{context_.get_executor(), *outbox_, sender_, clock_, random_, {}, settings_};
-    Journal journal_{*outbox_, courier_, clock_, Persistence::memory, std::chrono::seconds(60)};
+    Journal journal_{*outbox_, courier_, Persistence::memory};
     const commands::CommandMessage message_{
         .instance_id = {}, .command = "echo hello", .command_sync_id = "cmd-1", .session_id = "s", .parameters = {}};
 };

@@ -321,15 +321,39 @@ TEST_F(CourierTest, takes_new_settings_while_it_runs) {
     EXPECT_EQ(state_of("a"), RowState::dead);
 }
 
-// Also when nothing is attempted at all because the server is away: old rows become dead letters, counted.
+// Also in an outage, one probe at a time: old rows become dead letters, counted, each after its own attempts.
 TEST_F(CourierTest, expires_what_waits_too_long_in_an_outage) {
-    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };
+    std::map<std::string, int> attempts;
+    sender_.answer = [&](const std::string& id, int) {
+        ++attempts[id];
+        return FakeSender::status(StatusCode::unavailable);
+    };
     start();
-    for (int i = 0; i < 300; ++i) finish("id-" + std::to_string(i));
-    leap(169h, 10min);
+    for (int i = 0; i < 100; ++i) finish("id-" + std::to_string(i));
+    leap(600h, 10min);
     EXPECT_EQ(outbox_->figures().pending, 0U);
-    EXPECT_EQ(outbox_->figures().dead_letters, 300U);
-    EXPECT_EQ(courier_->figures().dead_letters, 300U);
+    EXPECT_EQ(outbox_->figures().dead_letters, 100U);
+    EXPECT_EQ(courier_->figures().dead_letters, 100U);
+    for (const auto& [id, count] : attempts) EXPECT_GE(count, 4) << id;
+}
+
+// Nothing is given up because the clock says so: not when it is set ahead by a month, in an outage or outside of one.
+TEST_F(CourierTest, gives_nothing_up_for_a_step_of_the_wall_clock) {
+    for (const auto code : {StatusCode::unavailable, StatusCode::internal}) {
+        const std::string id(to_string(code));
+        bool is_well = false;
+        sender_.answer = [&](const std::string&, int) { return is_well ? FakeSender::ok() : FakeSender::status(code); };
+        if (!courier_) start();
+        for (int i = 0; i < 6; ++i) finish(id + std::to_string(i));
+        clock_.step_wall(30 * 24h);
+        advance(2min);
+        EXPECT_EQ(courier_->figures().dead_letters, 0U);
+        is_well = true;
+        courier_->retry_now();
+        advance(1min);
+        EXPECT_EQ(outbox_->figures().pending, 0U);
+        clock_.step_wall(-60 * 24h);
+    }
 }
 
 // Too big for the server, which says how much it takes: a short form of that size is sent, the whole stays until it is

@@ -31,6 +31,7 @@ class FullOutbox final : public Outbox {
         co_return Error(errc::storage_full);
     }
 
+    [[nodiscard]] WallTime now() const override { return real_->now(); }
     Task<Result<Recovery>> recover(MakeOutcome make) override { return real_->recover(std::move(make)); }
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
         return real_->received(std::move(receipt), state);
@@ -48,8 +49,8 @@ class FullOutbox final : public Outbox {
         return real_->replaced(std::move(id), std::move(message));
     }
     Task<Result<>> hasten() override { return real_->hasten(); }
-    Task<Result<std::vector<std::string>>> expire(WallTime cutoff, std::size_t limit) override {
-        return real_->expire(cutoff, limit);
+    Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
+        return real_->expire(max_age, attempts, limit);
     }
     Task<Result<std::vector<RowSummary>>> list(ListPage page) override { return real_->list(page); }
     Task<Result<RowDetails>> show(std::string id) override { return real_->show(std::move(id)); }

@@ -87,13 +87,14 @@ TEST(OutboxCost, DISABLED_million_rows) {
     { auto created = open_sqlite_outbox(driver.clock_, settings); }
     {
         HeldIds held;
-        OutboxStore store(settings, held);
+        OutboxClock clock(driver.clock_);
+        OutboxStore store(settings, held, clock);
         const std::string message(100, 'm');
         for (int page = 0; page < 100; ++page) {
             store.begin();
             for (int i = 0; i < 10'000; ++i) {
                 ASSERT_TRUE(store.finished("id-" + std::to_string(page * 10'000 + i), OutcomeKind::succeeded, message,
-                                           Hold::no, driver.clock_.wall_now()));
+                                           Hold::no, clock.now()));
             }
             store.commit();
             driver.clock_.advance(std::chrono::milliseconds(1));

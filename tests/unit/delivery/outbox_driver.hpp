@@ -35,7 +35,7 @@ class OutboxDriver {
         return admit(make_receipt(id, content), state);
     }
     Admission admit(Receipt receipt, FirstState state) {
-        receipt.received_at = clock_.wall_now();
+        receipt.received_at = outbox_->now();
         auto result = run(outbox_->received(std::move(receipt), state));
         last_reason_ = result.reason;
         return result.admission;

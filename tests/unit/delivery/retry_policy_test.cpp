@@ -27,7 +27,7 @@ SendResult answer(StatusCode code, bool success = false, std::string message = {
 }
 
 AttemptFacts after(int attempts, int refusals = 0, Duration age = 1min, std::size_t bytes = 100) {
-    return {attempts, refusals, age, bytes};
+    return {attempts, refusals, age, bytes, false};
 }
 
 // Every status, at each stage of a result's life, leads to the documented decision.
@@ -81,6 +81,12 @@ TEST(RetryPolicy, decides_by_status_attempts_age_and_size) {
         {"invalid once after an outage", answer(invalid_argument), after(40, 0), Action::retry_slow,
          ChannelHint::result, 60s, 75s},
 
+        {"too old by the clock, but hardly tried", answer(unavailable), after(1, 0, 999h), Action::retry_fast,
+         ChannelHint::away, 0s, 1s},
+        {"the same with one attempt less than is promised", answer(internal), after(3, 0, 999h), Action::retry_fast,
+         ChannelHint::result, 0s, 4s},
+        {"too old after the attempts that are promised", answer(internal), after(4, 0, 168h), Action::dead,
+         ChannelHint::result, 0s, 0s},
         {"too old, server away", answer(unavailable), after(9, 0, 168h), Action::dead, ChannelHint::away, 0s, 0s},
         {"too old, parked", answer(unauthenticated), after(9, 0, 169h), Action::dead, ChannelHint::refuses, 0s, 0s},
 
@@ -115,6 +121,17 @@ TEST(RetryPolicy, gives_up_only_for_refused_content_or_age) {
             EXPECT_NE(decision.action, Action::dead) << code << " after " << attempts;
         }
     }
+}
+
+// A server that is never content does not keep a short form alive past its age; a first cut it still gets.
+TEST(RetryPolicy, gives_up_a_short_form_for_its_age) {
+    const auto too_big = answer(StatusCode::resource_exhausted, false, "message size 100000 exceeds limit 65536");
+    auto facts = after(4, 0, 200h, 100'000);
+    EXPECT_EQ(decide(kRules, too_big, facts).action, Action::cut_and_resend);
+    facts.is_cut = true;
+    EXPECT_EQ(decide(kRules, too_big, facts).action, Action::dead);
+    facts.attempts = 3;
+    EXPECT_EQ(decide(kRules, too_big, facts).action, Action::cut_and_resend);
 }
 
 // A server's text in the reason is bounded, so that it cannot flood the journal.
