@@ -10,6 +10,8 @@
 #include <optional>
 #include <sstream>
 
+#include "config/json_text.hpp"
+
 namespace jiro::config {
 
 namespace {
@@ -158,6 +160,12 @@ std::optional<Refused> find_binary(std::string_view text, const std::string& nam
     return std::nullopt;
 }
 
+Place place_of(std::size_t at, std::string_view text, const std::string& name) {
+    const auto before = text.substr(0, at);
+    const auto line_start = before.rfind('\n') + 1;  // 0 on the first line
+    return {name, static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(at - line_start) + 1};
+}
+
 std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {
     if (text.size() > kMaxFileBytes) {
         problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
@@ -167,9 +175,14 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(binary->place, "", binary->message);
         return {};
     }
+    const bool is_json = looks_like_json(text);
+    if (const auto fault = is_json ? find_fault_of_json(text) : std::nullopt) {
+        problems.add(place_of(fault->at, text, name), "", fault->message);
+        return {};
+    }
     TreeBuilder builder(name);
     try {
-        std::istringstream stream{std::string(text)};
+        std::istringstream stream(is_json ? with_pairs_joined(text) : std::string(text));
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
         }

@@ -93,6 +93,23 @@ TEST(ConfigLoad, accepts_the_json_blocks_of_existing_clients) {
     }
 }
 
+// JSON's own way to write a character beyond U+FFFF, as .NET does by default; elsewhere it means nothing.
+TEST(ConfigLoad, reads_surrogate_pairs_of_json) {
+    const std::pair<std::string_view, std::string_view> rows[] = {
+        {R"({"InstanceId": "a\ud83d\ude80z"})", "a\U0001F680z"},
+        {R"(# comment
+{"InstanceId": "\uD83D\uDE80", "Grpc": {"TimeoutMs": 50,},})",
+         "\U0001F680"},
+        {R"({"InstanceId": "\u00e9\udbff\udfff"})", "é\U0010FFFF"},
+        {R"({"InstanceId": "\\ud83d\\ude80"})", R"(\ud83d\ude80)"},
+        {R"({"InstanceId": "https://x/*y*/ //"})", "https://x/*y*/ //"}};
+    for (const auto& [text, id] : rows) {
+        const auto loaded = load(text);
+        ASSERT_TRUE(loaded) << text << '\n' << errors_of(loaded);
+        EXPECT_EQ(loaded.config->instance_id, id) << text;
+    }
+}
+
 // A mistake in the second of two pasted objects is found in its own line.
 TEST(ConfigLoad, places_are_right_in_pasted_objects) {
     std::string text = std::string(kSeedWebSocket) + std::string(kSeedGrpc);
@@ -208,7 +225,14 @@ TEST(ConfigLoad, refuses_hostile_text) {
         {"not closed", "Grpc: { TimeoutMs: 5", "not valid YAML"},
         {"closed too often", "Grpc: {}\n}", "not valid YAML"},
         {"text after JSON", "{\"Grpc\": {}} trailing", "expected keys with values"},
-        {"comment as in C", "{\"Grpc\": {}}\n// x\n", "expected keys with values"},
+        {"comment as in C", "{\"Grpc\": {}}\n// x\n", "test.yaml:2:1: comments (// or /*) are not JSON"},
+        {"comment inside", "{\n  \"Grpc\": {\n    // x\n    \"TimeoutMs\": 5\n  }\n}", "test.yaml:3:5: comments"},
+        {"comment behind a comma", "{\"Grpc\": {\"TimeoutMs\": 5, /* x */}}", "test.yaml:1:27: comments"},
+        {"comment in the second object", "{\"Grpc\": {}}\n{ // x\n}", "test.yaml:2:3: comments"},
+        {"comment ahead", "# good\n// bad\n{}", "test.yaml:2:1: comments"},
+        {"half a pair", "{\"InstanceId\":\n\"\\ud83d\"}",
+         "test.yaml:2:8: not valid YAML: invalid unicode: one half of a surrogate pair"},
+        {"other half", "{\"InstanceId\": \"\\ude80\"}", "one half of a surrogate pair"},
         {"tab indentation", "Grpc:\n\tTimeoutMs: 5\n", "test.yaml:2:11: not valid YAML"},
         {"a list", "- a\n- b\n", "expected keys with values, such as 'WebSocket:', not a list"},
         {"a word", "hello", "not text"},

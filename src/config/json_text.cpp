@@ -1,0 +1,99 @@
+#include "config/json_text.hpp"
+
+#include <charconv>
+#include <cstdint>
+
+#include "jiro/base/json.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\n";
+constexpr int kMaxObjects = 64;     // as many documents as the YAML reader takes
+constexpr std::size_t kEscape = 6;  // "\ud83d"
+
+std::size_t start_of_value(std::string_view text) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+    for (;;) {
+        at = text.find_first_not_of(kBlanks, at);
+        if (at == std::string_view::npos || text[at] != '#') return at;
+        at = text.find('\n', at);
+    }
+}
+
+// Of the escape at the start of `text`; 0 when there is none.
+std::uint32_t escaped_unit(std::string_view text) {
+    std::uint32_t unit = 0;
+    if (text.size() < kEscape || !text.starts_with("\\u")) return 0;
+    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kEscape, unit, 16);
+    return error == std::errc() && end == text.data() + kEscape ? unit : 0;
+}
+
+class NoHandler final : public JsonHandler {
+  public:
+    void begin_object() override {}
+    void key(std::string_view) override {}
+    void end_object() override {}
+    void begin_array() override {}
+    void end_array() override {}
+    void string(std::string_view) override {}
+    void number(std::string_view) override {}
+    void boolean(bool) override {}
+    void null() override {}
+};
+
+}  // namespace
+
+bool looks_like_json(std::string_view text) {
+    const auto at = start_of_value(text);
+    return at != std::string_view::npos &&
+           (text[at] == '{' || text.substr(at, 2) == "//" || text.substr(at, 2) == "/*");
+}
+
+std::optional<JsonFinding> find_fault_of_json(std::string_view text) {
+    JsonLimits limits = kPatientJsonLimits;
+    limits.trailing_commas = true;
+    NoHandler nothing;
+    std::size_t start = start_of_value(text);
+    for (int objects = 0; objects < kMaxObjects; ++objects) {
+        const auto error = read_json(text.substr(start), limits, nothing);
+        if (!error) return std::nullopt;
+        const std::size_t at = start + error->at;
+        if (error->fault == JsonFault::comment)
+            return JsonFinding{
+                at, "comments (// or /*) are not JSON: expected keys with values; a line of # is a comment here"};
+        if (error->fault == JsonFault::lone_surrogate)
+            return JsonFinding{
+                at,
+                "not valid YAML: invalid unicode: one half of a surrogate pair (\\ud800 to \\udfff) without the other"};
+        // Another object may follow: several of them, pasted below each other, count as one.
+        if (error->at == 0 || at >= text.size() || text[at] != '{') return std::nullopt;
+        start = at;
+    }
+    return std::nullopt;
+}
+
+std::string with_pairs_joined(std::string_view text) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const auto first = escaped_unit(text);
+        const auto second = first >= 0xD800 && first < 0xDC00 ? escaped_unit(text.substr(kEscape)) : 0;
+        std::size_t taken = text.front() == '\\' && text.size() > 1 ? 2 : 1;
+        if (second >= 0xDC00 && second < 0xE000) {
+            const auto character = 0x10000 + ((first - 0xD800) << 10U) + (second - 0xDC00);
+            out += "\\U";
+            for (int shift = 28; shift >= 0; shift -= 4) out += kHex[(character >> shift) & 0xFU];
+            taken = 2 * kEscape;
+        } else {
+            out += text.substr(0, taken);
+        }
+        text.remove_prefix(taken);
+    }
+    return out;
+}
+
+}  // namespace jiro::config
