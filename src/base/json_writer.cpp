@@ -10,21 +10,42 @@ namespace jiro {
 
 namespace {
 
-// Characters that stand for themselves in a JSON string.
-bool needs_no_escape(std::string_view text) {
-    const auto needs_escape = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
-    for (; text.size() >= kTextWord; text.remove_prefix(kTextWord)) {
-        if (!is_word_without<'"', '\\'>(text.data(), 0x20)) break;
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+// As many characters at the start as stand for themselves in a JSON string.
+std::size_t plain_length(std::string_view text) {
+    std::size_t length = 0;
+    while (length + kTextWord <= text.size() && is_word_without<'"', '\\'>(text.data() + length, 0x20)) {
+        length += kTextWord;
     }
-    return std::ranges::none_of(text, needs_escape);
+    while (length < text.size() && !needs_escape(text[length])) ++length;
+    return length;
+}
+
+void append_escaped(std::string& out, char c) {
+    static constexpr std::string_view kNamed = "\"\"\\\\\bb\ff\nn\rr\tt";  // a character, then what stands for it
+    static constexpr std::string_view kHex = "0123456789abcdef";
+    for (std::size_t i = 0; i < kNamed.size(); i += 2) {
+        if (c == kNamed[i]) {
+            out.append(1, '\\').append(1, kNamed[i + 1]);
+            return;
+        }
+    }
+    out += "\\u00";
+    out += kHex[static_cast<unsigned char>(c) >> 4U];
+    out += kHex[static_cast<unsigned char>(c) & 0xFU];
 }
 
 void append_string(std::string& out, std::string_view text) {
-    if (needs_no_escape(text) && is_utf8(text)) {
-        out.append(1, '"').append(text).append(1, '"');
-    } else {
-        out += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    if (!is_utf8(text)) return append_string(out, to_utf8(text));
+    out += '"';
+    while (!text.empty()) {
+        const auto plain = plain_length(text);
+        out += text.substr(0, plain);
+        if (plain < text.size()) append_escaped(out, text[plain]);
+        text.remove_prefix(std::min(plain + 1, text.size()));
     }
+    out += '"';
 }
 
 }  // namespace

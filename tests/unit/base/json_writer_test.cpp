@@ -21,6 +21,19 @@ TEST(JsonWriter, writes_what_is_read) {
     EXPECT_EQ(copied(" [ 1 ,\t\"\\u00e9\\/\" ]\n"), "[1,\"é/\"]");
 }
 
+// Every character of ASCII, at any place of a word, as another writer has it.
+TEST(JsonWriter, escapes_what_must_be) {
+    for (int c = 0; c < 0x80; ++c) {
+        for (std::size_t at = 0; at < 20; ++at) {
+            std::string text(20, 'x');
+            text[at] = static_cast<char>(c);
+            JsonWriter writer;
+            writer.string(text);
+            EXPECT_EQ(std::move(writer).take(), nlohmann::json(text).dump());
+        }
+    }
+}
+
 TEST(JsonWriter, indents_by_two) {
     EXPECT_EQ(copied(R"({"a":[1,{}],"b":{"c":[]}})", JsonWriter::Layout::indented),
               "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": {\n    \"c\": []\n  }\n}");
