@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "commands/text.hpp"
+#include "jiro/base/json.hpp"
 
 namespace jiro::commands {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 using Series = std::vector<std::optional<double>>;
 
 constexpr int kRows = 6;
@@ -119,10 +119,10 @@ std::string draw_series(const Series& series, const std::string& title) {
 
 std::string draw_chart(const GraphResult& graph, int width) {
     std::string text = graph.message.empty() ? std::string() : graph.message + '\n';
-    const auto data = Json::parse(graph.graph_data, nullptr, false);
+    const auto data = json_or_null(graph.graph_data);
     auto names = names_in(graph.y_axis);
-    if (!data.is_discarded() && names.empty()) names = numeric_members(data, graph.x_axis);
-    if (data.is_discarded() || names.empty()) return text + graph.graph_data + '\n';
+    if (names.empty()) names = numeric_members(data, graph.x_axis);
+    if (data.is_null() || names.empty()) return text + graph.graph_data + '\n';
 
     const auto columns = static_cast<std::size_t>(std::max(10, width - kLabelWidth - 2));
     for (const auto& name : names) {

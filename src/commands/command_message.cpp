@@ -3,12 +3,13 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "commands/text.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -17,7 +18,6 @@ namespace jiro::commands {
 namespace {
 
 using nlohmann::json;
-using OrderedJson = nlohmann::ordered_json;
 
 constexpr std::size_t kKeptOfRefused = 256;  // bytes of an oversized command text that are kept to name it
 
@@ -25,32 +25,89 @@ bool has_control_characters(std::string_view text) {
     return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
-// The parser is iterative, but what it builds is destroyed and walked by recursion in places: look before parsing.
-bool nested_deeper_than(std::string_view text, int limit) {
-    int depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > limit) return true;
-        } else if (c == '}' || c == ']') {
-            --depth;
+using Names = std::vector<std::string>;
+
+// What counts of a message in its string form: the contract's members, without a tree of the rest. The parameters are
+// kept in their order, and no more of them than are needed to see that there are too many.
+class MessageText final : public JsonHandler {
+  public:
+    explicit MessageText(const MessageLimits& limits) : limits_(limits) {}
+
+    void begin_object() override { open(json::value_t::object); }
+    void end_object() override { --depth_; }
+    void begin_array() override { open(json::value_t::array); }
+    void end_array() override { --depth_; }
+    void key(std::string_view name) override {
+        if (depth_ == 1) is_wanted_ = is_member(name);
+        if (is_kept()) name_ = name;
+    }
+    void string(std::string_view text) override { add(text); }
+    void number(std::string_view text) override {
+        if (!is_kept()) return;
+        const bool is_integer = text.find_first_of(".eE") == std::string_view::npos;
+        auto number = json_number(text);
+        const bool is_exact = number.is_number_integer() || (number.is_number() && !is_integer);
+        add(is_exact ? std::move(number) : json(text));
+    }
+    void boolean(bool value) override { add(value); }
+    void null() override { add(nullptr); }
+
+    [[nodiscard]] bool is_object() const noexcept { return object_.is_object(); }
+    [[nodiscard]] json& object() noexcept { return object_; }
+    // Of the parameters in the member of this spelling.
+    [[nodiscard]] const Names& order(const std::string& spelling) { return orders_[spelling]; }
+
+  private:
+    static bool is_member(std::string_view name) {
+        static constexpr std::string_view kMembers[] = {"commandSyncId", "instanceId", "sessionId", "command",
+                                                        "parameters"};
+        return std::ranges::any_of(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
+    }
+
+    [[nodiscard]] bool is_kept() const noexcept {
+        return (depth_ == 1 && is_wanted_) || (depth_ == 2 && parameters_ != nullptr);
+    }
+
+    template <typename Value>
+    void add(Value&& value) {
+        if (!is_kept()) return;
+        if (depth_ == 1) {
+            object_[name_] = std::forward<Value>(value);
+        } else if (parameters_->size() <= limits_.parameter_count) {
+            const auto before = parameters_->size();
+            (*parameters_)[name_] = std::forward<Value>(value);
+            if (parameters_->size() > before) order_->push_back(name_);
         }
     }
-    return false;
-}
+
+    void open(json::value_t type) {
+        if (depth_ == 0 && type == json::value_t::object) object_ = json::object();
+        if (is_kept()) add(json(type));
+        if (depth_ == 1) parameters_ = nullptr;
+        if (depth_ == 1 && is_wanted_ && type == json::value_t::object && equal_ignoring_case(name_, "parameters")) {
+            parameters_ = &object_[name_];
+            order_ = &(orders_[name_] = {});
+        }
+        ++depth_;
+    }
+
+    const MessageLimits& limits_;
+    std::size_t depth_ = 0;
+    bool is_wanted_ = false;  // the last name of depth 1
+    std::string name_;
+    json object_;
+    json* parameters_ = nullptr;  // in object_, while its members are read
+    std::map<std::string, Names> orders_;
+    Names* order_ = nullptr;
+};
 
 // Reads the members of one message object, whose texts it takes; stops at nothing, so that the commandSyncId is found
 // whatever else is wrong.
-template <typename Object>
 class Reader {
   public:
-    Reader(Object& object, const MessageLimits& limits) : object_(object), limits_(limits) {}
+    // `text`: where the order of the parameters is known; a tree has them sorted.
+    Reader(json& object, const MessageLimits& limits, MessageText* text = nullptr)
+        : object_(object), limits_(limits), text_(text) {}
 
     ParsedMessage read() {
         read_id();
@@ -62,14 +119,14 @@ class Reader {
     }
 
   private:
-    Object* member(std::string_view name) {
-        Object* found = nullptr;
-        for (auto item = object_.begin(); item != object_.end(); ++item) {
-            if (!equal_ignoring_case(item.key(), name)) continue;
-            if (item.key() == name) return &item.value();  // the contract's own spelling wins
-            if (found == nullptr) found = &item.value();
+    json* member(std::string_view name, std::string* spelling = nullptr) {
+        auto found = object_.find(name);  // the contract's own spelling wins
+        for (auto item = object_.begin(); found == object_.end() && item != object_.end(); ++item) {
+            if (equal_ignoring_case(item.key(), name)) found = item;
         }
-        return found != nullptr && found->is_null() ? nullptr : found;
+        if (found == object_.end() || found->is_null()) return nullptr;
+        if (spelling != nullptr) *spelling = found.key();
+        return &*found;
     }
 
     void fail(errc code, std::string text) {
@@ -80,7 +137,7 @@ class Reader {
         auto* value = member("commandSyncId");
         if (value == nullptr) return fail(errc::missing_command_sync_id, "the command message has no commandSyncId");
         if (!value->is_string()) return fail(errc::bad_command_sync_id, "commandSyncId is not a string");
-        auto& id = value->template get_ref<std::string&>();
+        auto& id = value->get_ref<std::string&>();
         if (id.empty()) return fail(errc::missing_command_sync_id, "commandSyncId is empty");
         if (id.size() > limits_.command_sync_id_bytes) {
             return fail(errc::bad_command_sync_id,
@@ -96,7 +153,7 @@ class Reader {
         auto* value = member(name);
         if (value == nullptr) return;
         if (!value->is_string()) return fail(errc::wrong_member_type, std::string(name) + " is not a string");
-        auto& text = value->template get_ref<std::string&>();
+        auto& text = value->get_ref<std::string&>();
         if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_utf8(text)) {
             return fail(errc::invalid_text, std::string(name) + " is too long or holds control characters");
         }
@@ -107,7 +164,7 @@ class Reader {
         auto* value = member("command");
         if (value == nullptr) return fail(errc::missing_command, "the command message has no command");
         if (!value->is_string()) return fail(errc::wrong_member_type, "command is not a string");
-        auto& text = value->template get_ref<std::string&>();
+        auto& text = value->get_ref<std::string&>();
         if (text.empty()) return fail(errc::missing_command, "the command text is empty");
         if (!is_utf8(text)) return fail(errc::invalid_text, "command is not UTF-8");
         if (text.size() > limits_.command_bytes) {
@@ -120,42 +177,44 @@ class Reader {
     }
 
     void read_parameters() {
-        auto* value = member("parameters");
+        std::string spelling;
+        auto* value = member("parameters", &spelling);
         if (value == nullptr) return;
         if (!value->is_object()) return fail(errc::wrong_member_type, "parameters is not an object");
         if (value->size() > limits_.parameter_count) {
-            return fail(errc::too_many_parameters, std::to_string(value->size()) + " parameters, at most " +
-                                                       std::to_string(limits_.parameter_count) + " are taken");
+            return fail(errc::too_many_parameters,
+                        "more than " + std::to_string(limits_.parameter_count) + " parameters are not taken");
         }
-        std::size_t bytes = 0;
         message_.parameters.reserve(value->size());
-        for (auto item = value->begin(); item != value->end(); ++item) {
-            std::string text;
-            if (item.value().is_string()) {
-                text = std::move(item.value().template get_ref<std::string&>());
-            } else if (item.value().is_number() || item.value().is_boolean()) {
-                text = item.value().dump();
-            } else if (item.value().is_null()) {
-                continue;
-            } else {
-                return fail(errc::wrong_member_type,
-                            "parameter " + escaped(item.key()) + " is neither text, number nor boolean");
-            }
-            if (!is_utf8(item.key()) || !is_utf8(text)) {
-                return fail(errc::invalid_text, "parameter " + escaped(item.key()) + " is not UTF-8");
-            }
-            bytes += item.key().size() + text.size();
-            if (bytes > limits_.parameter_bytes) {
-                message_.parameters.clear();
-                return fail(errc::parameters_too_long,
-                            "the parameters are longer than " + std::to_string(limits_.parameter_bytes) + " bytes");
-            }
-            message_.parameters.emplace_back(item.key(), std::move(text));
+        if (text_ != nullptr) {
+            for (const auto& name : text_->order(spelling)) read_parameter(name, (*value)[name]);
+        } else {
+            for (auto item = value->begin(); item != value->end(); ++item) read_parameter(item.key(), item.value());
         }
+        if (parameter_bytes_ > limits_.parameter_bytes) message_.parameters.clear();
     }
 
-    Object& object_;
+    void read_parameter(const std::string& name, json& value) {
+        if (value.is_null()) return;
+        if (value.is_structured()) {
+            return fail(errc::wrong_member_type, "parameter " + escaped(name) + " is neither text, number nor boolean");
+        }
+        std::string text = value.is_string() ? std::move(value.get_ref<std::string&>()) : value.dump();
+        if (!is_utf8(name) || !is_utf8(text)) {
+            return fail(errc::invalid_text, "parameter " + escaped(name) + " is not UTF-8");
+        }
+        parameter_bytes_ += name.size() + text.size();
+        if (parameter_bytes_ > limits_.parameter_bytes) {
+            return fail(errc::parameters_too_long,
+                        "the parameters are longer than " + std::to_string(limits_.parameter_bytes) + " bytes");
+        }
+        message_.parameters.emplace_back(name, std::move(text));
+    }
+
+    json& object_;
     const MessageLimits& limits_;
+    MessageText* text_;
+    std::size_t parameter_bytes_ = 0;
     CommandMessage message_;
     std::optional<Error> error_;
 };
@@ -185,43 +244,33 @@ Fingerprint sha256(std::initializer_list<std::string_view> parts) {
     return digest;
 }
 
-// Characters that stand for themselves in a JSON string.
-bool needs_no_escape(std::string_view text) {
-    const auto needs_escape = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; };
-    for (; text.size() >= kTextWord; text.remove_prefix(kTextWord)) {
-        if (!is_word_without<'"', '\\'>(text.data(), 0x20)) break;
+// One that breaks a limit is answered if its commandSyncId stood ahead of the breach.
+ParsedMessage read_text(const std::string& text, const MessageLimits& limits) {
+    MessageText members(limits);
+    const JsonLimits json_limits{SIZE_MAX, limits.json_depth, limits.json_values, limits.json_values};
+    const auto fault = read_json(text, json_limits, members);
+    const bool is_over_limit =
+        fault && (fault->fault == JsonFault::too_deep || fault->fault == JsonFault::too_many_values ||
+                  fault->fault == JsonFault::too_many_members);
+    if (fault && !(is_over_limit && members.is_object())) {
+        return refused(errc::invalid_json, "the command message is a string that is not JSON: " + fault->message);
     }
-    return std::ranges::none_of(text, needs_escape);
-}
-
-// `before`, then `text` as a JSON string; bytes that are not UTF-8 become U+FFFD.
-void append_string(std::string& out, std::string_view before, std::string_view text) {
-    out.append(before);
-    if (needs_no_escape(text) && is_utf8(text)) {
-        out.append(1, '"').append(text).append(1, '"');
-    } else {
-        out += json(text).dump(-1, ' ', false, json::error_handler_t::replace);
+    if (!members.is_object()) {
+        return refused(errc::not_an_object, "the command message is a string that holds no JSON object");
     }
+    auto parsed = Reader(members.object(), limits, &members).read();
+    if (fault) parsed.error.emplace(errc::invalid_json, "the command message is refused: " + fault->message);
+    return parsed;
 }
 
 }  // namespace
 
 ParsedMessage parse_command_message(json argument, const MessageLimits& limits) {
-    if (argument.is_object()) return Reader<json>(argument, limits).read();
+    if (argument.is_object()) return Reader(argument, limits).read();
     if (!argument.is_string()) {
         return refused(errc::not_an_object, "the command message is neither a JSON object nor a string holding one");
     }
-    const auto& text = argument.get_ref<const std::string&>();
-    if (nested_deeper_than(text, limits.json_depth)) {
-        return refused(errc::invalid_json,
-                       "the command message is nested deeper than " + std::to_string(limits.json_depth) + " levels");
-    }
-    auto object = OrderedJson::parse(text, nullptr, false);
-    if (object.is_discarded()) return refused(errc::invalid_json, "the command message is a string that is not JSON");
-    if (!object.is_object()) {
-        return refused(errc::not_an_object, "the command message is a string that holds no JSON object");
-    }
-    return Reader<OrderedJson>(object, limits).read();
+    return read_text(argument.get_ref<const std::string&>(), limits);
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {
@@ -240,21 +289,20 @@ Fingerprint fingerprint(const CommandMessage& message) {
     return sha256({before, message.command, after});
 }
 
-// Written by hand: it is made for every command, and a JSON tree of it costs ten times as much.
+// Without a tree: it is made for every command, and a JSON tree of it costs ten times as much.
 std::string to_json(const CommandMessage& message) {
-    std::string out;
-    out.reserve(message.command.size() + 256);
-    append_string(out, R"({"instanceId":)", message.instance_id);
-    append_string(out, R"(,"command":)", message.command);
-    append_string(out, R"(,"commandSyncId":)", message.command_sync_id);
-    append_string(out, R"(,"sessionId":)", message.session_id);
-    out += R"(,"parameters":{)";
-    bool is_first = true;
-    for (const auto& [key, value] : message.parameters) {
-        append_string(out, std::exchange(is_first, false) ? "" : ",", key);
-        append_string(out, ":", value);
-    }
-    return out += "}}";
+    JsonWriter out;
+    out.begin_object();
+    out.member("instanceId", message.instance_id);
+    out.member("command", message.command);
+    out.member("commandSyncId", message.command_sync_id);
+    out.member("sessionId", message.session_id);
+    out.key("parameters");
+    out.begin_object();
+    for (const auto& [name, value] : message.parameters) out.member(name, value);
+    out.end_object();
+    out.end_object();
+    return std::move(out).take();
 }
 
 }  // namespace jiro::commands

@@ -1,17 +1,15 @@
 #include "jiro/commands/render.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "commands/chart.hpp"
 #include "commands/text.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Text for a terminal: lines and tabs stay, every other control character (ESC above all) is shown, not obeyed.
 std::string printable(std::string_view text) {
@@ -34,11 +32,9 @@ std::string printable(std::string_view text) {
 
 std::string pretty(const TextResult& text) {
     if (text.type != TextType::json) return text.response;
-    const auto value = Json::parse(text.response, nullptr, false);
-    return value.is_discarded() ? text.response : value.dump(2, ' ', false, Json::error_handler_t::replace);
+    JsonWriter writer(JsonWriter::Layout::indented);
+    return read_json(text.response, kPatientJsonLimits, writer) ? text.response : std::move(writer).take();
 }
-
-std::string dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'; }
 
 std::string limits_line(const CommandDescription& description) {
     std::string text;
@@ -50,25 +46,38 @@ std::string limits_line(const CommandDescription& description) {
     return text;
 }
 
-Json to_json(const CommandDescription& description) {
-    Json parameters = Json::array();
+void write_description(JsonWriter& json, const CommandDescription& description) {
+    json.begin_object();
+    json.member("name", description.name);
+    json.member("summary", description.summary);
+    json.member("usage", description.usage);
+    json.key("parameters");
+    json.begin_array();
     for (const auto& parameter : description.parameters) {
-        Json entry{{"name", parameter.name}, {"description", parameter.description}, {"required", parameter.required}};
-        if (parameter.default_value) entry["default"] = *parameter.default_value;
-        if (!parameter.allowed.empty()) entry["allowed"] = parameter.allowed;
-        parameters.push_back(std::move(entry));
+        json.begin_object();
+        json.member("name", parameter.name);
+        json.member("description", parameter.description);
+        json.member("required", parameter.required);
+        if (parameter.default_value) json.member("default", *parameter.default_value);
+        if (!parameter.allowed.empty()) json.member("allowed", parameter.allowed);
+        json.end_object();
     }
-    Json json{{"name", description.name},
-              {"summary", description.summary},
-              {"usage", description.usage},
-              {"parameters", std::move(parameters)},
-              {"source", description.source},
-              {"usesShell", description.uses_shell},
-              {"idempotent", description.idempotent},
-              {"maxConcurrent", description.max_concurrent}};
-    if (!description.runs.empty()) json["runs"] = description.runs;
-    if (description.time_limit) json["timeoutMs"] = description.time_limit->count();
-    return json;
+    json.end_array();
+    json.member("source", description.source);
+    json.member("usesShell", description.uses_shell);
+    json.member("idempotent", description.idempotent);
+    json.member("maxConcurrent", description.max_concurrent);
+    if (!description.runs.empty()) json.member("runs", description.runs);
+    if (description.time_limit) json.member("timeoutMs", description.time_limit->count());
+    json.end_object();
+}
+
+// A graph's data is JSON, or shown as the text that it is.
+void write_data(JsonWriter& json, const std::string& data) {
+    JsonWriter trial;
+    json.key("graphData");
+    if (read_json(data, kPatientJsonLimits, trial)) return json.string(data);
+    static_cast<void>(read_json(data, kPatientJsonLimits, json));
 }
 
 }  // namespace
@@ -79,29 +88,32 @@ std::string render(const CommandResult& result, int width) {
 }
 
 std::string render_json(const FinishedCommand& command) {
-    Json json{{"command", command.command_name},
-              {"commandSyncId", command.message.command_sync_id},
-              {"sessionId", command.message.session_id},
-              {"outcome", to_string(command.result.outcome)},
-              {"isSuccess", command.result.is_success()},
-              {"runTimeMs", std::chrono::duration_cast<std::chrono::milliseconds>(command.run_time).count()}};
+    JsonWriter json(JsonWriter::Layout::indented);
+    json.begin_object();
+    json.member("command", command.command_name);
+    json.member("commandSyncId", command.message.command_sync_id);
+    json.member("sessionId", command.message.session_id);
+    json.member("outcome", to_string(command.result.outcome));
+    json.member("isSuccess", command.result.is_success());
+    json.member("runTimeMs", std::chrono::duration_cast<std::chrono::milliseconds>(command.run_time).count());
     if (const auto* text = std::get_if<TextResult>(&command.result.content)) {
-        json["type"] = to_string(text->type);
-        json["response"] = text->response;
-        return dump(json);
+        json.member("type", to_string(text->type));
+        json.member("response", text->response);
+    } else {
+        const auto& graph = std::get<GraphResult>(command.result.content);
+        json.member("type", "graph");
+        json.member("message", graph.message);
+        write_data(json, graph.graph_data);
+        json.member("note", graph.note);
+        json.member("xAxis", graph.x_axis);
+        json.member("yAxis", graph.y_axis);
+        json.key("units");
+        json.begin_object();
+        for (const auto& [member, unit] : graph.units) json.member(member, unit);
+        json.end_object();
     }
-    const auto& graph = std::get<GraphResult>(command.result.content);
-    const auto data = Json::parse(graph.graph_data, nullptr, false);
-    Json units = Json::object();
-    for (const auto& [member, unit] : graph.units) units[member] = unit;
-    json["type"] = "graph";
-    json["message"] = graph.message;
-    json["graphData"] = data.is_discarded() ? Json(graph.graph_data) : data;
-    json["note"] = graph.note;
-    json["xAxis"] = graph.x_axis;
-    json["yAxis"] = graph.y_axis;
-    json["units"] = std::move(units);
-    return dump(json);
+    json.end_object();
+    return std::move(json).take() + '\n';
 }
 
 std::string render_description(const CommandDescription& description) {
@@ -143,9 +155,11 @@ std::string render_listing(const CommandRegistry& registry, ListingDetail detail
 }
 
 std::string render_listing_json(const CommandRegistry& registry) {
-    Json commands = Json::array();
-    for (const auto& handler : registry.handlers()) commands.push_back(to_json(handler->description()));
-    return dump(commands);
+    JsonWriter json(JsonWriter::Layout::indented);
+    json.begin_array();
+    for (const auto& handler : registry.handlers()) write_description(json, handler->description());
+    json.end_array();
+    return std::move(json).take() + '\n';
 }
 
 }  // namespace jiro::commands

@@ -33,7 +33,9 @@ struct MessageLimits {
     std::size_t command_bytes = 1048576;
     std::size_t parameter_count = 256;
     std::size_t parameter_bytes = 1048576;  // keys and values together
-    int json_depth = 32;                    // of the string form
+    // Of the string form; it is read without a tree, so that it may hold more than a record.
+    std::size_t json_depth = 32;
+    std::size_t json_values = 131072;
 };
 
 // With an error, `message` holds what could be read, so that it can be refused under its commandSyncId.

@@ -91,7 +91,7 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     if (request.spec.with_input) request.input = to_json(context.message()) + '\n';
     request.deadline = context.deadline();
     request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.clock().now());
-    co_return co_await run_program(command_, std::move(request), context.clock());
+    co_return co_await run_program(command_, std::move(request), context);
 }
 
 std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,

@@ -3,17 +3,15 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "commands/text.hpp"
 #include "jiro/base/base64.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kErrorTail = 4096;
 
@@ -41,38 +39,86 @@ std::string error_text(std::string what, const OutputCapture& output, const Outp
     return what;
 }
 
-const Json* member(const Json& object, std::string_view name) {
-    for (const auto& item : object.items()) {
-        if (equal_ignoring_case(item.key(), name)) return &item.value();
+// A graph, if the text is one: an object with the members "data", an object or a list, and "yAxis". No tree is made of
+// it; the data is written as it is read, so that its order and its numbers stay. The last of equal names counts.
+class GraphText final : public JsonHandler {
+  public:
+    void begin_object() override {
+        if (depth_ == 0) is_object_ = true;
+        open(&JsonHandler::begin_object);
+        if (depth_ == 2) is_units_ = equal_ignoring_case(name_, "units");
+        if (depth_ == 2 && is_units_) graph_.units.clear();
     }
-    return nullptr;
-}
+    void end_object() override { close(&JsonHandler::end_object); }
+    void begin_array() override { open(&JsonHandler::begin_array); }
+    void end_array() override { close(&JsonHandler::end_array); }
+    void key(std::string_view name) override {
+        if (in_data()) return data_.key(name);
+        if (depth_ == 1) name_ = name;
+        if (depth_ == 2) unit_ = name;
+        if (depth_ == 1 && equal_ignoring_case(name, "yAxis")) has_y_axis_ = true;
+    }
+    void string(std::string_view text) override {
+        if (in_data()) return data_.string(text);
+        if (depth_ == 2 && is_units_) graph_.units.emplace_back(unit_, text);
+        scalar();
+        if (std::string* member = depth_ == 1 ? text_member() : nullptr) *member = text;
+    }
+    void number(std::string_view text) override { in_data() ? data_.number(text) : scalar(); }
+    void boolean(bool value) override { in_data() ? data_.boolean(value) : scalar(); }
+    void null() override { in_data() ? data_.null() : scalar(); }
 
-std::string text_member(const Json& object, std::string_view name) {
-    const auto* value = member(object, name);
-    return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
+    [[nodiscard]] bool is_graph() const noexcept { return is_object_ && has_data_ && has_y_axis_; }
+    [[nodiscard]] GraphResult take() && {
+        graph_.graph_data = std::move(data_).take();
+        return std::move(graph_);
+    }
 
-bool looks_like_graph(const Json& json) {
-    const auto* data = json.is_object() ? member(json, "data") : nullptr;
-    return data != nullptr && data->is_structured() && member(json, "yAxis") != nullptr;
-}
+  private:
+    [[nodiscard]] bool in_data() const noexcept { return data_depth_ > 0; }
 
-CommandResult graph_of(const Json& json) {
-    GraphResult graph;
-    graph.message = text_member(json, "message");
-    graph.graph_data = member(json, "data")->dump();
-    graph.note = text_member(json, "note");
-    graph.x_axis = text_member(json, "xAxis");
-    graph.y_axis = text_member(json, "yAxis");
-    const auto* units = member(json, "units");
-    if (units != nullptr && units->is_object()) {
-        for (const auto& item : units->items()) {
-            if (item.value().is_string()) graph.units.emplace_back(item.key(), item.value().get<std::string>());
+    void open(void (JsonHandler::*event)()) {
+        if (depth_ == 1 && is_object_ && equal_ignoring_case(name_, "data")) {
+            data_ = JsonWriter();
+            has_data_ = true;
+            data_depth_ = depth_ + 1;
         }
+        if (in_data()) (data_.*event)();
+        ++depth_;
     }
-    return CommandResult::graph(std::move(graph));
-}
+
+    void close(void (JsonHandler::*event)()) {
+        if (in_data()) (data_.*event)();
+        if (depth_-- == data_depth_) data_depth_ = 0;
+        if (depth_ == 1) is_units_ = false;
+    }
+
+    // A member that is no text and no part of the data takes the place of an earlier one of its name.
+    void scalar() {
+        if (depth_ != 1) return;
+        if (equal_ignoring_case(name_, "data")) has_data_ = false;
+        if (std::string* member = text_member()) member->clear();
+    }
+
+    std::string* text_member() {
+        if (equal_ignoring_case(name_, "message")) return &graph_.message;
+        if (equal_ignoring_case(name_, "note")) return &graph_.note;
+        if (equal_ignoring_case(name_, "xAxis")) return &graph_.x_axis;
+        if (equal_ignoring_case(name_, "yAxis")) return &graph_.y_axis;
+        return nullptr;
+    }
+
+    std::size_t depth_ = 0;
+    bool is_object_ = false;
+    std::string name_;  // of the member of depth 1
+    bool has_data_ = false;
+    bool has_y_axis_ = false;
+    std::size_t data_depth_ = 0;  // of what is inside the data; 0: we are not
+    bool is_units_ = false;
+    std::string unit_;
+    JsonWriter data_;
+    GraphResult graph_;
+};
 
 // Text that is not UTF-8 travels as base64, never as broken text.
 CommandResult text_result(std::string text, TextType type) {
@@ -80,21 +126,35 @@ CommandResult text_result(std::string text, TextType type) {
     return CommandResult::text(std::move(text), type);
 }
 
-CommandResult structured(const std::string& text, ExecResultKind kind) {
-    const auto json = Json::parse(text, nullptr, false);
-    if (json.is_discarded())
-        return CommandResult::failed("its output is not the JSON that was promised: " + escaped(text, 200));
-    if (kind == ExecResultKind::json) return CommandResult::text(std::string(trimmed(text)), TextType::json);
-    if (looks_like_graph(json)) return graph_of(json);
+// Its length is MaxOutputBytes's, and nothing of it is kept but a graph's data.
+constexpr JsonLimits kOutputLimits{.bytes = SIZE_MAX, .nodes = SIZE_MAX, .members = SIZE_MAX};
+
+// Some programs begin their output with a byte order mark, which is no part of a JSON text.
+std::string_view json_of(std::string_view text) {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+    return trimmed(text);
+}
+
+CommandResult structured(const std::string& output, ExecResultKind kind) {
+    const auto text = json_of(output);
+    GraphText graph;
+    if (const auto error = read_json(text, kOutputLimits, graph)) {
+        return CommandResult::failed("its output is not the JSON that was promised: " + error->message + ": " +
+                                     escaped(text, 200));
+    }
+    if (kind == ExecResultKind::json) return CommandResult::text(std::string(text), TextType::json);
+    if (graph.is_graph()) return CommandResult::graph(std::move(graph).take());
     return CommandResult::failed("its output is no graph: an object with \"data\" and \"yAxis\" was promised");
 }
 
 CommandResult detected(std::string text) {
-    const auto start = trimmed(text);
+    const auto start = json_of(text);
     if (start.starts_with('{') || start.starts_with('[')) {
-        const auto json = Json::parse(start, nullptr, false);
-        if (!json.is_discarded()) {
-            return looks_like_graph(json) ? graph_of(json) : CommandResult::text(std::string(start), TextType::json);
+        GraphText graph;
+        if (!read_json(start, kOutputLimits, graph)) {
+            return graph.is_graph() ? CommandResult::graph(std::move(graph).take())
+                                    : CommandResult::text(std::string(start), TextType::json);
         }
     }
     const auto begins = [&](std::string_view tag) { return equal_ignoring_case(start.substr(0, tag.size()), tag); };

@@ -23,6 +23,7 @@ using Descriptor = ChildProcess::Descriptor;
 namespace {
 
 constexpr std::size_t kErrorBytes = 16384;
+constexpr std::size_t kReadAtOnce = 65536;  // more output than this is looked at on a worker thread
 
 Task<> read_all(Descriptor& source, OutputCapture& capture) {
     std::vector<char> buffer(65536);
@@ -109,7 +110,8 @@ CommandResult not_started(const Error& error, const ExecRequest& request) {
 
 }  // namespace
 
-Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, Clock& clock) {
+Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, CommandContext& context) {
+    Clock& clock = context.clock();
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::this_coro::throw_if_cancelled(false);
     auto spawned = co_await ChildProcess::spawn(request.spec, clock, request.deadline);
@@ -151,7 +153,13 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     co_await end_offspring(*child, clock, command.name);
     streams.abort();
     co_await streams.wait();
-    co_return exec_result(command, run, output, error_output);
+    if (output.total_bytes() <= kReadAtOnce) co_return exec_result(command, run, output, error_output);
+    // The worker owns what it reads: this command may be given up meanwhile.
+    std::function<CommandResult()> read = [command, run, output = std::move(output),
+                                           error_output = std::move(error_output)] {
+        return exec_result(command, run, output, error_output);
+    };
+    co_return co_await context.run_on_worker(std::move(read));
 }
 
 }  // namespace jiro::commands

@@ -4,6 +4,7 @@
 #include "commands/exec/child_process.hpp"
 #include "commands/exec/exec_result.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/commands/command_context.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
@@ -21,6 +22,6 @@ struct ExecRequest {
 };
 
 // Never throws. A terminal cancellation ends the program as its deadline does; the result is then `cancelled`.
-[[nodiscard]] Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, Clock& clock);
+[[nodiscard]] Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, CommandContext& context);
 
 }  // namespace jiro::commands

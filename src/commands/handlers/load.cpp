@@ -2,9 +2,10 @@
 
 #include <cmath>
 #include <ctime>
-#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "commands/handlers/builtin_commands.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/commands/load_sampler.hpp"
 
 namespace jiro::commands {
@@ -36,9 +37,9 @@ class Load final : public CommandHandler {
         if (sampler_ == nullptr || sampler_->samples().empty()) {
             co_return CommandResult::failed("no sample of this machine's load was taken yet");
         }
-        auto time = nlohmann::ordered_json::array();
-        auto cpu = nlohmann::ordered_json::array();
-        auto memory = nlohmann::ordered_json::array();
+        std::vector<std::string> time;
+        std::vector<double> cpu;
+        std::vector<double> memory;
         for (const auto& sample : sampler_->samples()) {
             time.push_back(utc_text(sample.time));
             cpu.push_back(rounded(sample.cpu_percent));
@@ -46,11 +47,15 @@ class Load final : public CommandHandler {
         }
         const auto& last = sampler_->samples().back();
         const auto interval = std::chrono::duration_cast<std::chrono::seconds>(sampler_->interval()).count();
-        const nlohmann::ordered_json data{
-            {"time", std::move(time)}, {"cpu", std::move(cpu)}, {"memory", std::move(memory)}};
+        JsonWriter data;
+        data.begin_object();
+        data.member("time", time);
+        data.member("cpu", cpu);
+        data.member("memory", memory);
+        data.end_object();
         GraphResult graph;
         graph.message = "CPU " + percent(last.cpu_percent) + ", memory " + percent(last.memory_percent);
-        graph.graph_data = data.dump();
+        graph.graph_data = std::move(data).take();
         graph.note = sampler_->samples().size() == 1
                          ? "the first sample: CPU is the mean since the machine started"
                          : "one sample every " + std::to_string(interval) + " s; CPU is the mean between samples";

@@ -5,19 +5,16 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 
 #include "commands/handlers/builtin_commands.hpp"
 #include "commands/text.hpp"
-#include "jiro/base/utf8.hpp"
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::commands {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // The value of `KEY=value` or `KEY : value` in a file; empty when there is none.
 std::string value_in(const char* file, std::string_view key, char separator) {
@@ -32,25 +29,25 @@ std::string value_in(const char* file, std::string_view key, char separator) {
     return {};
 }
 
-Json memory() {
+void write_memory(JsonWriter& json) {
     std::ifstream lines("/proc/meminfo");
-    Json result = Json::object();
+    json.begin_object();
     std::string label;
     std::string rest;
     for (std::uint64_t kibibytes = 0; lines >> label >> kibibytes;) {
         std::getline(lines, rest);
-        if (label == "MemTotal:") result["totalBytes"] = kibibytes * 1024;
-        if (label == "MemAvailable:") result["availableBytes"] = kibibytes * 1024;
-        if (label == "SwapTotal:") result["swapTotalBytes"] = kibibytes * 1024;
-        if (label == "SwapFree:") result["swapFreeBytes"] = kibibytes * 1024;
+        if (label == "MemTotal:") json.member("totalBytes", kibibytes * 1024);
+        if (label == "MemAvailable:") json.member("availableBytes", kibibytes * 1024);
+        if (label == "SwapTotal:") json.member("swapTotalBytes", kibibytes * 1024);
+        if (label == "SwapFree:") json.member("swapFreeBytes", kibibytes * 1024);
     }
-    return result;
+    json.end_object();
 }
 
 // File systems on block devices, each device once, and the root whatever it is on. Network file systems are left out: a
 // lost server would hold the worker.
-Json disks() {
-    Json result = Json::array();
+void write_disks(JsonWriter& json) {
+    json.begin_array();
     std::set<std::string> seen;
     std::ifstream mounts("/proc/self/mounts");
     for (std::string line; std::getline(mounts, line);) {
@@ -63,22 +60,22 @@ Json disks() {
         if (!seen.insert(device).second) continue;
         struct statvfs numbers {};
         if (statvfs(path.c_str(), &numbers) != 0 || numbers.f_blocks == 0) continue;
-        result.push_back({{"mount", to_utf8(path)},
-                          {"device", to_utf8(device)},
-                          {"type", to_utf8(type)},
-                          {"totalBytes", numbers.f_blocks * numbers.f_frsize},
-                          {"availableBytes", numbers.f_bavail * numbers.f_frsize}});
+        json.begin_object();
+        json.member("mount", path);
+        json.member("device", device);
+        json.member("type", type);
+        json.member("totalBytes", numbers.f_blocks * numbers.f_frsize);
+        json.member("availableBytes", numbers.f_bavail * numbers.f_frsize);
+        json.end_object();
     }
-    return result;
+    json.end_array();
 }
 
-Json loads() {
+std::vector<double> loads() {
     std::ifstream file("/proc/loadavg");
-    double one = 0;
-    double five = 0;
-    double fifteen = 0;
-    file >> one >> five >> fifteen;
-    return Json::array({one, five, fifteen});
+    std::vector<double> means(3);
+    for (double& mean : means) file >> mean;
+    return means;
 }
 
 std::string describe_machine() {
@@ -86,17 +83,25 @@ std::string describe_machine() {
     uname(&kernel);
     double uptime = 0;
     std::ifstream("/proc/uptime") >> uptime;
-    const Json info{
-        {"host", to_utf8(std::string_view(kernel.nodename))},
-        {"os", to_utf8(value_in("/etc/os-release", "PRETTY_NAME", '='))},
-        {"kernel", std::string(kernel.sysname) + ' ' + kernel.release},
-        {"architecture", kernel.machine},
-        {"cpus", {{"count", sysconf(_SC_NPROCESSORS_ONLN)}, {"model", value_in("/proc/cpuinfo", "model name", ':')}}},
-        {"memory", memory()},
-        {"disks", disks()},
-        {"loadAverage", loads()},
-        {"uptimeSeconds", static_cast<std::int64_t>(uptime)}};
-    return info.dump(2, ' ', false, Json::error_handler_t::replace);
+    JsonWriter json(JsonWriter::Layout::indented);
+    json.begin_object();
+    json.member("host", kernel.nodename);
+    json.member("os", value_in("/etc/os-release", "PRETTY_NAME", '='));
+    json.member("kernel", std::string(kernel.sysname) + ' ' + kernel.release);
+    json.member("architecture", kernel.machine);
+    json.key("cpus");
+    json.begin_object();
+    json.member("count", sysconf(_SC_NPROCESSORS_ONLN));
+    json.member("model", value_in("/proc/cpuinfo", "model name", ':'));
+    json.end_object();
+    json.key("memory");
+    write_memory(json);
+    json.key("disks");
+    write_disks(json);
+    json.member("loadAverage", loads());
+    json.member("uptimeSeconds", static_cast<std::int64_t>(uptime));
+    json.end_object();
+    return std::move(json).take();
 }
 
 class SysInfo final : public CommandHandler {

@@ -87,6 +87,65 @@ TEST(CommandMessage, names_what_is_wrong) {
     }
 }
 
+// A mebibyte of members that mean nothing costs no tree; what counts is found wherever it stands.
+TEST(CommandMessage, passes_over_what_it_does_not_know) {
+    std::string text = "{";
+    for (int i = 0; i < 80'000; ++i) text += "\"m" + std::to_string(i) + "\":0,";
+    const auto parsed = parse_command_message(
+        Json(text + R"("deep":{"command":"no","parameters":{"a":[[1]]}},"command":"x","commandSyncId":"c"})"));
+    ASSERT_FALSE(parsed.error) << parsed.error->message;
+    EXPECT_EQ(parsed.message, (CommandMessage{"", "x", "c", "", {}}));
+}
+
+// Beyond a limit of the JSON a message is refused, under its id if that was read by then.
+TEST(CommandMessage, answers_what_breaks_a_limit_of_its_json) {
+    std::string members;
+    for (int i = 0; i < 140'000; ++i) members += "\"\":0,";
+    std::string parameters;
+    for (int i = 0; i < 70'000; ++i) parameters += "\"p" + std::to_string(i % 300) + "\":\"v\",";
+    const std::string start = R"({"commandSyncId":"c","command":"x",)";
+    const struct {
+        const char* name;
+        std::string text;
+        errc code;
+        bool answerable;
+    } rows[] = {
+        {"many brackets", start + "\"a\":" + std::string(100'000, '['), errc::invalid_json, true},
+        {"many values", start + members + "\"z\":0}", errc::invalid_json, true},
+        {"many values ahead of the id", '{' + members + R"("commandSyncId":"c"})", errc::invalid_json, false},
+        {"many parameters", start + "\"parameters\":{" + parameters + "\"z\":0}}", errc::too_many_parameters, true},
+        {"cut off", start + "\"a\":", errc::invalid_json, false}};
+    for (const auto& row : rows) {
+        const auto parsed = parse_command_message(Json(row.text));
+        ASSERT_TRUE(parsed.error) << row.name;
+        EXPECT_EQ(parsed.error->code, row.code) << row.name << ": " << parsed.error->message;
+        EXPECT_EQ(parsed.answerable(), row.answerable) << row.name;
+    }
+}
+
+// Names that are repeated, spelt in several ways, or mean something elsewhere only.
+TEST(CommandMessage, knows_which_of_several_members_counts) {
+    const auto text = [](const char* members) {
+        return parse_command_message(Json(R"({"commandSyncId":"c","command":"x",)" + std::string(members) + '}'));
+    };
+    EXPECT_EQ(text(R"("command":"y")").message.command, "y");
+    EXPECT_EQ(text(R"("Command":"y")").message.command, "x");
+    EXPECT_EQ(text(R"("Parameters":{"a":"1"},"parameters":{"b":"2"},"PARAMETERS":{"c":"3"})").message.parameters,
+              (Parameters{{"b", "2"}}));
+    EXPECT_EQ(text(R"("parameters":{"a":"1","b":"2"},"parameters":{"z":"1","c":"2"})").message.parameters,
+              (Parameters{{"z", "1"}, {"c", "2"}}));
+    EXPECT_EQ(text(R"("parameters":{"z":"1","a":"2","z":"3"})").message.parameters,
+              (Parameters{{"z", "3"}, {"a", "2"}}));
+    EXPECT_EQ(text(R"("parameters":{"a":"1"},"parameters":null)").message.parameters, Parameters{});
+    EXPECT_EQ(
+        text(R"("parameters":{"a":12345678901234567890123,"b":1e400,"c":-0.50,"d":18446744073709551615})")
+            .message.parameters,
+        (Parameters{{"a", "12345678901234567890123"}, {"b", "1e400"}, {"c", "-0.5"}, {"d", "18446744073709551615"}}));
+    EXPECT_EQ(text(R"("parameters":{"a":{"b":"1"}})").error->code, errc::wrong_member_type);
+    EXPECT_EQ(text(R"("parameters":{"a":[]})").error->code, errc::wrong_member_type);
+    EXPECT_EQ(text(R"("parameters":["a"])").error->code, errc::wrong_member_type);
+}
+
 // The fingerprint tells content apart, and nothing else.
 TEST(CommandMessage, has_a_fingerprint_of_its_content) {
     CommandMessage message;

@@ -1,0 +1,119 @@
+#include "commands/exec/exec_result.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace jiro::commands {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+CommandResult result_of(const std::string& text, ExecResultKind kind) {
+    ExecCommand command;
+    command.result = kind;
+    command.max_output_bytes = 16 * 1024 * 1024;
+    OutputCapture output(command.max_output_bytes);
+    output.append(text);
+    ExecRun run;
+    run.status.code = 0;
+    return exec_result(command, run, output, OutputCapture(1000));
+}
+
+TextType type_of(const CommandResult& result) { return std::get<TextResult>(result.content).type; }
+
+GraphResult graph_of(const CommandResult& result) {
+    if (const auto* graph = std::get_if<GraphResult>(&result.content)) return *graph;
+    ADD_FAILURE() << "no graph: " << result.message();
+    return {};
+}
+
+// A million levels cost a refusal that says why, never the stack.
+TEST(ExecResult, stands_any_depth) {
+    const std::string brackets(1'000'000, '[');
+    const std::string braces = [] {
+        std::string text;
+        for (int i = 0; i < 200'000; ++i) text += "{\"a\":";
+        return text;
+    }();
+    const std::string closed = std::string(100'000, '[') + std::string(100'000, ']');
+    for (const auto& inner : {brackets, braces, closed}) {
+        for (const auto& text :
+             {inner, R"({"yAxis":"a","data":)" + inner + '}', R"({"yAxis":"a","data":[1],"x":)" + inner + '}'}) {
+            const auto automatic = result_of(text, ExecResultKind::automatic);
+            EXPECT_TRUE(automatic.is_success());
+            EXPECT_EQ(type_of(automatic), TextType::plain);
+            for (const auto kind : {ExecResultKind::json, ExecResultKind::graph}) {
+                const auto result = result_of(text, kind);
+                EXPECT_FALSE(result.is_success());
+                EXPECT_THAT(result.message(),
+                            AllOf(HasSubstr("not the JSON that was promised"), HasSubstr("64 levels")));
+            }
+        }
+    }
+}
+
+// As many members, or values, as there may be output: nothing is looked up among them.
+TEST(ExecResult, stands_any_width) {
+    std::string members = R"({"yAxis":"a","data":{)";
+    for (int i = 0; i < 400'000; ++i) members += "\"m" + std::to_string(i) + "\":" + std::to_string(i) + ',';
+    members += "\"z\":0}}";
+    EXPECT_EQ(graph_of(result_of(members, ExecResultKind::graph)).graph_data.size(), members.size() - 21);
+    EXPECT_EQ(type_of(result_of(members, ExecResultKind::json)), TextType::json);
+    std::string values = "[";
+    for (int i = 0; i < 1'000'000; ++i) values += "{},";
+    EXPECT_EQ(type_of(result_of(values + "0]", ExecResultKind::automatic)), TextType::json);
+}
+
+// The members of a graph are found in any case and order; its data keep their order and their numbers.
+TEST(ExecResult, takes_a_graph_as_it_is) {
+    const auto graph = graph_of(result_of(
+        R"( { "note":"n", "Units":{"cpu":"%","t":7}, "DATA":[ {"z": 12345678901234567890123, "a":1.10, "e":1e400, "s":"\u00e9\n"} ],
+            "data2":[1], "inner":{"data":[2],"yAxis":"no","units":{"x":"y"}}, "yaxis":"cpu", "xAxis":"t", "message":"m" } )",
+        ExecResultKind::automatic));
+    EXPECT_EQ(graph.graph_data, R"([{"z":12345678901234567890123,"a":1.10,"e":1e400,"s":"é\n"}])");
+    EXPECT_EQ(graph.message, "m");
+    EXPECT_EQ(graph.note, "n");
+    EXPECT_EQ(graph.x_axis, "t");
+    EXPECT_EQ(graph.y_axis, "cpu");
+    EXPECT_EQ(graph.units, (decltype(graph.units){{"cpu", "%"}}));
+}
+
+// Data and a y axis make a graph; anything else of JSON is JSON.
+TEST(ExecResult, tells_a_graph_from_other_json) {
+    for (const char* text : {"[]", "{}", "[1,2]", R"({"data":[1]})", R"({"yAxis":"a"})", R"({"data":1,"yAxis":"a"})",
+                             R"({"data":[1],"data":null,"yAxis":"a"})", R"([{"data":[1],"yAxis":"a"}])",
+                             R"({"inner":{"data":[1],"yAxis":"a"}})", R"([["data",[1],"yAxis"]])"}) {
+        EXPECT_EQ(type_of(result_of(text, ExecResultKind::automatic)), TextType::json) << text;
+        EXPECT_THAT(result_of(text, ExecResultKind::graph).message(), HasSubstr("no graph")) << text;
+    }
+    EXPECT_EQ(graph_of(result_of(R"({"data":{},"data":[{"a":1}],"yAxis":null})", ExecResultKind::graph)).graph_data,
+              R"([{"a":1}])");
+}
+
+// A byte order mark ahead of JSON is no part of it.
+TEST(ExecResult, leaves_a_byte_order_mark_out) {
+    const std::string mark = "\xEF\xBB\xBF";
+    for (const auto kind : {ExecResultKind::automatic, ExecResultKind::json}) {
+        const auto result = result_of(mark + " {\"a\":1}\r\n", kind);
+        EXPECT_EQ(type_of(result), TextType::json);
+        EXPECT_EQ(result.message(), "{\"a\":1}");
+    }
+    EXPECT_EQ(graph_of(result_of(mark + R"({"data":[1],"yAxis":"a"})", ExecResultKind::graph)).graph_data, "[1]");
+    EXPECT_EQ(result_of(mark + "text", ExecResultKind::text).message(), mark + "text");
+}
+
+// What was promised and is not JSON fails by name.
+TEST(ExecResult, names_what_is_wrong_with_promised_json) {
+    const std::pair<const char*, const char*> rows[] = {
+        {"", "not JSON"},        {"{half", "not JSON"},          {"[1,]", "not JSON"},   {"{} {}", "not JSON"},
+        {"[1] // c", "comment"}, {"[\"\\ud83d\"]", "surrogate"}, {"[\"\xFF\"]", "UTF-8"}};
+    for (const auto& [text, reason] : rows) {
+        EXPECT_THAT(result_of(text, ExecResultKind::json).message(), HasSubstr(reason)) << text;
+        EXPECT_THAT(result_of(text, ExecResultKind::graph).message(), HasSubstr(reason)) << text;
+        EXPECT_TRUE(result_of(text, ExecResultKind::automatic).is_success()) << text;
+    }
+}
+
+}  // namespace
+}  // namespace jiro::commands
