@@ -7,8 +7,8 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <nlohmann/json.hpp>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/monitor/errors.hpp"
 
@@ -145,7 +145,7 @@ Result<std::string> fetch_status(const Listen& listen, Duration limit) {
     if (answer->status != 200) {
         return Error(errc::refused, to_string(listen) + ": the answer has status " + std::to_string(answer->status));
     }
-    if (!nlohmann::json::parse(answer->body, nullptr, false).is_object()) {
+    if (!json_or_null(answer->body).is_object()) {
         return Error(errc::answer_malformed, to_string(listen) + ": the answer is not a JSON object");
     }
     return std::move(answer->body);

@@ -1,114 +1,150 @@
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "jiro/base/json_writer.hpp"
 #include "jiro/monitor/status.hpp"
 
 namespace jiro::monitor {
 namespace {
 
-using Json = nlohmann::ordered_json;  // members in the order of docs/monitoring.md
-
 // Milliseconds are enough, and keep the numbers short.
 double rounded(double value) { return std::isfinite(value) ? std::round(value * 1000) / 1000 : 0; }
 
-Json seconds_or_null(const std::optional<double>& value) { return value ? Json(rounded(*value)) : Json(nullptr); }
-
-Json text_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
-
-Json latency_json(const HistogramReading& reading) {
-    return {{"count", reading.count()},
-            {"sumSeconds", rounded(reading.sum_seconds)},
-            {"p50Seconds", rounded(reading.quantile_seconds(0.5))},
-            {"p95Seconds", rounded(reading.quantile_seconds(0.95))},
-            {"p99Seconds", rounded(reading.quantile_seconds(0.99))}};
+std::optional<double> seconds_or_null(const std::optional<double>& value) {
+    return value ? std::optional(rounded(*value)) : std::nullopt;
 }
 
-Json counts_json(const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
-    Json object = Json::object();
-    for (const auto& [name, count] : counts) object[name] = count;
-    return object;
+std::optional<std::string> text_or_null(const std::string& text) {
+    return text.empty() ? std::nullopt : std::optional(text);
 }
 
-void add_hub(Json& json, const HubStatus& hub) {
-    json["state"] = name_of(hub.state);
-    json["connectionId"] = text_or_null(hub.connection_id);
-    json["hubUrl"] = hub.url;
-    json["lastError"] = text_or_null(hub.last_error);
-    json["attempt"] = hub.attempt;
-    json["nextAttemptSeconds"] = seconds_or_null(hub.next_attempt_seconds);
-    json["lastFrameAgeSeconds"] = seconds_or_null(hub.last_frame_age_seconds);
-    json["connectedSeconds"] = seconds_or_null(hub.connected_seconds);
-    json["reconnects"] = counts_json(hub.reconnects_by_cause);
+void write_latency(JsonWriter& json, const char* name, const HistogramReading& reading) {
+    json.key(name);
+    json.begin_object();
+    json.member("count", reading.count());
+    json.member("sumSeconds", rounded(reading.sum_seconds));
+    json.member("p50Seconds", rounded(reading.quantile_seconds(0.5)));
+    json.member("p95Seconds", rounded(reading.quantile_seconds(0.95)));
+    json.member("p99Seconds", rounded(reading.quantile_seconds(0.99)));
+    json.end_object();
 }
 
-void add_commands(Json& json, const Status& status) {
-    const auto& counts = status.commands;
-    json["activeCommandCount"] = counts.active;
-    Json ids = Json::array();
-    Json running = Json::array();
+void write_counts(JsonWriter& json, const char* name,
+                  const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
+    json.key(name);
+    json.begin_object();
+    for (const auto& [counted, count] : counts) json.member(counted, count);
+    json.end_object();
+}
+
+void write_hub(JsonWriter& json, const HubStatus& hub) {
+    json.member("state", name_of(hub.state));
+    json.member("connectionId", text_or_null(hub.connection_id));
+    json.member("hubUrl", hub.url);
+    json.member("lastError", text_or_null(hub.last_error));
+    json.member("attempt", hub.attempt);
+    json.member("nextAttemptSeconds", seconds_or_null(hub.next_attempt_seconds));
+    json.member("lastFrameAgeSeconds", seconds_or_null(hub.last_frame_age_seconds));
+    json.member("connectedSeconds", seconds_or_null(hub.connected_seconds));
+    write_counts(json, "reconnects", hub.reconnects_by_cause);
+}
+
+void write_running(JsonWriter& json, const Status& status) {
+    json.key("running");
+    json.begin_array();
     for (const auto& command : status.running) {
-        if (!command.detached) ids.push_back(command.id);
-        running.push_back({{"id", command.id},
-                           {"name", command.name},
-                           {"ageSeconds", rounded(command.age_seconds)},
-                           {"detached", command.detached}});
+        json.begin_object();
+        json.member("id", command.id);
+        json.member("name", command.name);
+        json.member("ageSeconds", rounded(command.age_seconds));
+        json.member("detached", command.detached);
+        json.end_object();
     }
-    json["activeCommandIds"] = std::move(ids);
-    json["totalCommandsProcessed"] = counts.processed();
-    json["successfulCommands"] = counts.successful;
-    json["failedCommands"] = counts.failed;
-    const auto rate = counts.success_rate();
-    json["successRate"] = rate ? Json(*rate) : Json(nullptr);
-    json["receivedCommands"] = counts.received;
-    json["queuedCommands"] = counts.queued;
-    json["detachedCommands"] = counts.detached;
-    json["rejectedCommands"] = counts.rejected;
-    json["duplicateCommands"] = counts.duplicates;
-    json["deferredCommands"] = counts.deferred;
-    json["running"] = std::move(running);
-    json["latency"] = {{"run", latency_json(status.run_time)},
-                       {"queue", latency_json(status.queue_time)},
-                       {"delivery", latency_json(status.delivery_time)}};
+    json.end_array();
 }
 
-void add_delivery(Json& json, const OutboxStatus& outbox, const DeliveryStatus& delivery) {
-    json["outbox"] = {{"pending", outbox.pending},
-                      {"deadLetters", outbox.dead_letters},
-                      {"oldestAgeSeconds", seconds_or_null(outbox.oldest_age_seconds)},
-                      {"bytes", outbox.bytes},
-                      {"writable", outbox.writable},
-                      {"storageErrors", outbox.storage_errors}};
-    json["delivery"] = {{"delivered", delivery.delivered},
-                        {"attempts", delivery.attempts},
-                        {"retries", delivery.retries},
-                        {"lastError", text_or_null(delivery.last_error)},
-                        {"channel", name_of(delivery.channel)},
-                        {"nextAttemptSeconds", seconds_or_null(delivery.next_attempt_seconds)},
-                        {"attemptsByStatus", counts_json(delivery.attempts_by_status)}};
+void write_commands(JsonWriter& json, const Status& status) {
+    const auto& counts = status.commands;
+    json.member("activeCommandCount", counts.active);
+    json.key("activeCommandIds");
+    json.begin_array();
+    for (const auto& command : status.running) {
+        if (!command.detached) json.value(command.id);
+    }
+    json.end_array();
+    json.member("totalCommandsProcessed", counts.processed());
+    json.member("successfulCommands", counts.successful);
+    json.member("failedCommands", counts.failed);
+    json.member("successRate", counts.success_rate());
+    json.member("receivedCommands", counts.received);
+    json.member("queuedCommands", counts.queued);
+    json.member("detachedCommands", counts.detached);
+    json.member("rejectedCommands", counts.rejected);
+    json.member("duplicateCommands", counts.duplicates);
+    json.member("deferredCommands", counts.deferred);
+    write_running(json, status);
+    json.key("latency");
+    json.begin_object();
+    write_latency(json, "run", status.run_time);
+    write_latency(json, "queue", status.queue_time);
+    write_latency(json, "delivery", status.delivery_time);
+    json.end_object();
+}
+
+void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const DeliveryStatus& delivery) {
+    json.key("outbox");
+    json.begin_object();
+    json.member("pending", outbox.pending);
+    json.member("deadLetters", outbox.dead_letters);
+    json.member("oldestAgeSeconds", seconds_or_null(outbox.oldest_age_seconds));
+    json.member("bytes", outbox.bytes);
+    json.member("writable", outbox.writable);
+    json.member("storageErrors", outbox.storage_errors);
+    json.end_object();
+    json.key("delivery");
+    json.begin_object();
+    json.member("delivered", delivery.delivered);
+    json.member("attempts", delivery.attempts);
+    json.member("retries", delivery.retries);
+    json.member("lastError", text_or_null(delivery.last_error));
+    json.member("channel", name_of(delivery.channel));
+    json.member("nextAttemptSeconds", seconds_or_null(delivery.next_attempt_seconds));
+    write_counts(json, "attemptsByStatus", delivery.attempts_by_status);
+    json.end_object();
+}
+
+void write_health(JsonWriter& json, const Status& status) {
+    const auto health = readiness(status);
+    json.member("stopping", status.stopping);
+    json.member("ready", health.ready());
+    json.member("notReady", health.not_ready);
+    json.member("degraded", health.degraded);
+    json.key("recentErrors");
+    json.begin_array();
+    for (const auto& entry : status.recent_errors) {
+        json.begin_object();
+        json.member("time", entry.time);
+        json.member("component", entry.component);
+        json.member("message", entry.message);
+        json.end_object();
+    }
+    json.end_array();
 }
 
 }  // namespace
 
+// The members in the order of docs/monitoring.md.
 std::string status_json(const Status& status) {
-    Json json = Json::object();
-    json["version"] = status.version;
-    json["instanceId"] = text_or_null(status.instance_id);
-    json["uptimeSeconds"] = rounded(status.uptime_seconds);
-    add_hub(json, status.hub);
-    add_commands(json, status);
-    add_delivery(json, status.outbox, status.delivery);
-
-    const auto health = readiness(status);
-    json["stopping"] = status.stopping;
-    json["ready"] = health.ready();
-    json["notReady"] = health.not_ready;
-    json["degraded"] = health.degraded;
-    Json errors = Json::array();
-    for (const auto& entry : status.recent_errors) {
-        errors.push_back({{"time", entry.time}, {"component", entry.component}, {"message", entry.message}});
-    }
-    json["recentErrors"] = std::move(errors);
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    JsonWriter json;
+    json.begin_object();
+    json.member("version", status.version);
+    json.member("instanceId", text_or_null(status.instance_id));
+    json.member("uptimeSeconds", rounded(status.uptime_seconds));
+    write_hub(json, status.hub);
+    write_commands(json, status);
+    write_delivery(json, status.outbox, status.delivery);
+    write_health(json, status);
+    json.end_object();
+    return std::move(json).take();
 }
 
 }  // namespace jiro::monitor

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdio>
 
+#include "jiro/base/json.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
 #include "monitor/status_reader.hpp"
@@ -163,7 +164,7 @@ std::string call_line(const Reader& status) {
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
-    const auto parsed = StatusReader::Json::parse(json, nullptr, false);
+    const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) + running_lines(status) + delivery_lines(status) +
@@ -171,9 +172,9 @@ Result<std::string> status_table(std::string_view json) {
 }
 
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
-    const auto parsed = StatusReader::Json::parse(json, nullptr, false);
+    const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const auto before = earlier ? StatusReader::Json::parse(earlier->json, nullptr, false) : StatusReader::Json();
+    const auto before = earlier ? json_or_null(earlier->json) : StatusReader::Json();
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
            rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +

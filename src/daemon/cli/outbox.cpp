@@ -3,7 +3,6 @@
 #include <ctime>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "daemon/cli/ask_daemon.hpp"
 #include "daemon/cli/exit_code.hpp"
@@ -15,6 +14,7 @@
 #include "daemon/outbox_routes.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/errors.hpp"
@@ -104,7 +104,7 @@ class OutboxClient {
             answer = stopped_->ask(method, target);
         }
         if (!answer) return complain(answer.error().message);
-        auto body = json::parse(answer->body, nullptr, false);
+        auto body = json_or_null(answer->body);
         if (answer->status == 200 && body.is_object()) return body;
         const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
         return complain(has_reason ? body["error"].get<std::string>() : answer->body);

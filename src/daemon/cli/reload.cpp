@@ -1,11 +1,11 @@
 #include <iostream>
-#include <nlohmann/json.hpp>
 
 #include "daemon/cli/ask_daemon.hpp"
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::daemon::cli {
@@ -44,7 +44,7 @@ int reload(const ReloadOptions& options) {
         std::cerr << "jiro-client: " << answer.error().message << '\n';
         return ExitCode::failed;
     }
-    const auto body = json::parse(answer->body, nullptr, false);
+    const auto body = json_or_null(answer->body);
     if (answer->status == 200 && body.is_object()) return show_accepted(body);
     const auto errors = texts(body, "errors");
     for (const auto& error : errors) std::cerr << error << '\n';

@@ -1,8 +1,7 @@
 #include "daemon/cli/doctor/access_token.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "jiro/base/base64.hpp"
+#include "jiro/base/json.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -30,7 +29,7 @@ std::optional<WallTime> expiry_of(const Secret& access_token) {
     const auto first = text.find('.');
     const auto second = first == std::string::npos ? first : text.find('.', first + 1);
     if (second == std::string::npos || second == first + 1) return std::nullopt;
-    const auto claims = nlohmann::json::parse(decode(text.substr(first + 1, second - first - 1)), nullptr, false);
+    const auto claims = json_or_null(decode(text.substr(first + 1, second - first - 1)));
     if (!claims.is_object()) return std::nullopt;
     const auto expiry = claims.find("exp");
     if (expiry == claims.end() || !expiry->is_number()) return std::nullopt;

@@ -1,8 +1,8 @@
-#include <nlohmann/json.hpp>
 
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/printable.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status_client.hpp"
 
@@ -66,7 +66,7 @@ DaemonFindings check_daemon(const config::Config& config) {
 
 DaemonFindings explain_status(const Result<std::string>& status, const config::Config& config) {
     Findings findings("Daemon");
-    const auto body = status ? json::parse(*status, nullptr, false) : json();
+    const auto body = status ? json_or_null(*status) : json();
     if (!status || !body.is_object()) {
         explain_absence(findings, status ? Error(monitor::errc::answer_malformed, "the status is not a JSON object")
                                          : status.error());

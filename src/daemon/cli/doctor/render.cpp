@@ -1,15 +1,13 @@
 #include "daemon/cli/doctor/render.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "daemon/cli/printable.hpp"
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::daemon::cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
 
@@ -77,19 +75,25 @@ std::string render_text(std::span<const Finding> findings, Colour colour) {
 }
 
 std::string render_json(std::span<const Finding> findings) {
-    Json all = Json::array();
+    JsonWriter json(JsonWriter::Layout::indented);
+    json.begin_object();
+    json.member("result", to_string(worst(findings)));
+    json.member("problems", count(findings, Verdict::problem));
+    json.member("warnings", count(findings, Verdict::warning));
+    json.key("findings");
+    json.begin_array();
     for (const auto& finding : findings) {
-        all.push_back({{"verdict", to_string(finding.verdict)},
-                       {"section", finding.section},
-                       {"check", finding.check},
-                       {"text", finding.text},
-                       {"advice", finding.advice.empty() ? Json(nullptr) : Json(finding.advice)}});
+        json.begin_object();
+        json.member("verdict", to_string(finding.verdict));
+        json.member("section", finding.section);
+        json.member("check", finding.check);
+        json.member("text", finding.text);
+        json.member("advice", finding.advice.empty() ? std::nullopt : std::optional(finding.advice));
+        json.end_object();
     }
-    const Json report{{"result", to_string(worst(findings))},
-                      {"problems", count(findings, Verdict::problem)},
-                      {"warnings", count(findings, Verdict::warning)},
-                      {"findings", std::move(all)}};
-    return report.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+    json.end_array();
+    json.end_object();
+    return std::move(json).take() + '\n';
 }
 
 void hide(std::vector<Finding>& findings, std::span<const Secret> secrets) {
