@@ -77,14 +77,25 @@ struct Application::Parts {
     Task<> finish_what_is_in_hand();
     void connection_changed(const signalr::StateChange& change);
 
+    // Never destroyed: what hangs on a worker may still refer to it when the process ends, and is not waited for.
+    struct Loop {
+        asio::io_context context{1};
+        asio::thread_pool workers{kWorkerThreads};
+
+        static Loop& of_process() {
+            static auto& loop = *new Loop;
+            return loop;
+        }
+    };
+
     // The loop, its sources of time and chance, and the threads for what blocks.
-    asio::io_context context{1};
-    asio::any_io_executor executor = context.get_executor();
+    Loop& loop = Loop::of_process();
+    asio::any_io_executor executor = loop.context.get_executor();
     bool is_recovered = true;
     std::unique_ptr<StartPatience> patience;  // until READY
     SystemClock clock;
     SystemRandom random;
-    asio::thread_pool workers{kWorkerThreads};
+    asio::thread_pool& workers = loop.workers;
     ShutdownSignal shutdown{executor};
     ServiceNotifier notifier;
 
@@ -179,14 +190,17 @@ Application::~Application() = default;
 
 void Application::run() {
     std::exception_ptr failure;
-    asio::co_spawn(parts_->context, parts_->run(), [&](std::exception_ptr exception) { failure = exception; });
+    auto& context = parts_->loop.context;
+    asio::co_spawn(context, parts_->run(), [&](std::exception_ptr exception) { failure = exception; });
     try {
-        parts_->context.run();
+        context.run();
     } catch (...) {
         (void)parts_.release();  // what is under way refers to them, on other threads too: they end with the process
         throw;
     }
+    parts_.reset();  // closes the outbox, which may take a moment
     if (failure) std::rethrow_exception(failure);
+    daemon_log.info("Stopped");
 }
 
 Task<> Application::Parts::run() {
@@ -214,7 +228,6 @@ Task<> Application::Parts::run() {
     auto serving = serve();
     auto stopping = stop_on_signal();
     co_await race(std::move(serving), std::move(stopping));
-    daemon_log.info("Stopped");
 }
 
 // What an operator may do, on the Unix sockets only.

@@ -14,7 +14,7 @@ ENTRANCES = {
     "a descriptor": r"(?<!\w)::(?:read|readv)\s*\(|[^.>\w]read\s*\(\s*\w*(?:descriptor|fd|pipe)\b|(?<![.>\w])(?:pread|recv|recvfrom|recvmsg|mmap)\s*\(",
     "a certificate or key": r"\b(?:load_verify_file|add_verify_path|use_\w+_file|set_default_verify_paths|BIO_new_\w+|PEM_read_\w+)\s*\(",
     "a socket": r"\basync_(?:read|read_some|accept|receive|receive_from|handshake|connect)\s*\(|\bsd_listen_fds\w*\s*\(|\bSO_PEERCRED\b",
-    "a name server": r"\basync_resolve\s*\(|\bgetaddrinfo\s*\(|\bgethostname\s*\(",
+    "a name server": r"\basync_resolve\s*\(|\bresolver\.resolve\s*\(|\bgetaddrinfo\s*\(|\bgethostname\s*\(",
     "the users of this machine": r"\bgetpw(?:nam|uid)(?:_r)?\s*\(",
     "gRPC": r"\bgrpc::Create\w*Channel\s*\(|\bPrepareUnaryCall\s*\(|\bGetServer\w*Metadata\s*\(",
     "a signal": r"\bsignal_set\b|\bsigaction\s*\(|\bsignalfd\s*\(|\bsignal\s*\(SIG",

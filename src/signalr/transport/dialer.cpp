@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "jiro/base/event.hpp"
+#include "jiro/base/outside_calls.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/proxy.hpp"
@@ -21,16 +22,29 @@ namespace {
 // While more addresses are left, one that does not answer gets so long only.
 constexpr std::chrono::milliseconds kNextAddressAfter{2'000};
 
-// getaddrinfo cannot be interrupted: when its limit passes, it ends alone and its answer is dropped here.
-struct Lookup {
-    explicit Lookup(const asio::any_io_executor& executor) : resolver(executor), ended(executor) {}
+// Look-ups that may be under way at a time: one a name.
+constexpr std::size_t kMaxLookups = 16;
 
-    tcp::resolver resolver;
-    Event ended;
-    bool over = false;
+struct Lookup {
     error_code error;
     std::vector<tcp::endpoint> endpoints;
 };
+
+// getaddrinfo cannot be interrupted. One that hangs is left alone and holds up nothing, not even the process's end.
+OutsideFunctions<Lookup>& lookups() {
+    static auto& functions = *new OutsideFunctions<Lookup>("resolver", kMaxLookups);
+    return functions;
+}
+
+Lookup ask_resolver(const std::string& host, std::uint16_t port) {
+    Lookup lookup;
+    asio::io_context unused;  // the blocking form needs no event loop
+    tcp::resolver resolver(unused);
+    const auto found =
+        resolver.resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service, lookup.error);
+    for (const auto& entry : found) lookup.endpoints.push_back(entry.endpoint());
+    return lookup;
+}
 
 // The first of each family first, then alternating: one broken family costs one wait (after RFC 8305).
 std::vector<tcp::endpoint> interleaved(const std::vector<tcp::endpoint>& endpoints) {
@@ -48,27 +62,16 @@ std::vector<tcp::endpoint> interleaved(const std::vector<tcp::endpoint>& endpoin
     return result;
 }
 
-Task<> wait_for(std::shared_ptr<Lookup> lookup) {
-    while (!lookup->over) co_await lookup->ended.wait();
-}
-
 Task<Result<std::vector<tcp::endpoint>>> resolve(Clock& clock, std::string host, std::uint16_t port,
                                                  std::chrono::milliseconds limit) {
     error_code not_an_address;
     const auto address = asio::ip::make_address(host, not_an_address);
     if (!not_an_address) co_return std::vector<tcp::endpoint>{tcp::endpoint(address, port)};
 
-    const auto executor = co_await asio::this_coro::executor;
-    auto lookup = std::make_shared<Lookup>(executor);
-    lookup->resolver.async_resolve(host, std::to_string(port), asio::ip::resolver_base::numeric_service,
-                                   [lookup](const error_code& error, const tcp::resolver::results_type& results) {
-                                       lookup->error = error;
-                                       for (const auto& entry : results) lookup->endpoints.push_back(entry.endpoint());
-                                       lookup->over = true;
-                                       lookup->ended.notify();
-                                   });
-    const bool in_time = co_await with_timeout(clock, limit, wait_for(lookup));
-    if (!in_time) {
+    const std::string name = host + ':' + std::to_string(port);
+    std::function<Lookup()> function = [host, port] { return ask_resolver(host, port); };
+    const auto lookup = co_await lookups().run(name, std::move(function), clock, limit);
+    if (!lookup) {
         co_return Error(errc::resolve_timeout,
                         "resolving " + host + " took longer than " + limit_text(limit) + "; check the DNS servers");
     }

@@ -124,7 +124,7 @@ class Client:
         "Logging": {"Level": "debug"},
     }
 
-    def __init__(self, directory, hub_url=None, grpc_url=None, config=None, environment=None, start=True, name="client", redo_log=True):
+    def __init__(self, directory, hub_url=None, grpc_url=None, config=None, environment=None, start=True, name="client", redo_log=True, wrapper=()):
         self.directory = directory
         self.config_file = directory / f"{name}.yaml"
         self.socket = str(directory / f"{name}.sock")
@@ -133,6 +133,7 @@ class Client:
         self.log_file = directory / f"{name}.log"
         self.out_file = directory / f"{name}.out"
         self.environment = environment or {}
+        self.wrapper = [str(word) for word in wrapper]  # a program that becomes the daemon in the end
         base = merged(copy.deepcopy(self.DEFAULTS), {"Monitoring": {"Listen": f"unix:{self.socket}"}, "Outbox": {"Path": str(self.outbox)}})
         self.redo_log = directory.runtime / f"{name}.redo" if redo_log and directory.runtime else None
         if self.redo_log:
@@ -156,7 +157,7 @@ class Client:
 
     def start(self):
         self.process = subprocess.Popen(
-            [CLIENT, "run", "--config", str(self.config_file)],
+            [*self.wrapper, CLIENT, "run", "--config", str(self.config_file)],
             env=clean_environment(**self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
