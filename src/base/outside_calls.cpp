@@ -8,6 +8,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <csignal>
+#include <future>
 #include <system_error>
 #include <thread>
 
@@ -81,6 +82,15 @@ Task<CallEnd> OutsideThreads::run(CallPtr call, Clock& clock, TimePoint deadline
     if (stage == Stage::ended) co_return CallEnd::ended;
     if (is_cancelled) co_return CallEnd::cancelled;
     co_return stage == Stage::queued ? CallEnd::not_begun : CallEnd::time_limit;
+}
+
+CallEnd OutsideThreads::run_here(const CallPtr& call, std::chrono::milliseconds patience) {
+    const auto ended = std::make_shared<std::promise<void>>();
+    Ticket ticket(*this, call, [ended] { ended->set_value(); });
+    if (!has_ended(*call)) ended->get_future().wait_for(patience);
+    const Stage stage = ticket.leave();
+    if (stage == Stage::ended) return CallEnd::ended;
+    return stage == Stage::queued ? CallEnd::not_begun : CallEnd::time_limit;
 }
 
 // False: the time was over first.

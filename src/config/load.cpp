@@ -2,9 +2,9 @@
 
 #include "config/checks.hpp"
 #include "config/environment.hpp"
-#include "config/read_file.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_reader.hpp"
+#include "jiro/base/file.hpp"
 
 namespace jiro::config {
 
@@ -61,7 +61,7 @@ LoadResult load_text(std::string_view text, const std::string& name, const Envir
 }
 
 LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
-    auto content = read_file(path, kMaxFileBytes);
+    auto content = read_small_file(path, kMaxFileBytes);
     if (!content) return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
     LoadResult result = load_text(content->text, path.string(), environment);
     if (!result || !content->is_world_readable) return result;

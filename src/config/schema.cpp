@@ -288,7 +288,7 @@ std::vector<Key<Config>> make_schema() {
         path_key<C>("WebSocket.Tls.CertificateFile", MEMBER(websocket.tls.certificate_file), Effect::reconnects_hub,
                     "PEM file of the client certificate. null: none."),
         path_key<C>("WebSocket.Tls.PrivateKeyFile", MEMBER(websocket.tls.private_key_file), Effect::reconnects_hub,
-                    "PEM file of the client certificate's key."),
+                    "PEM file of the client certificate's key, without a passphrase."),
         flag_key<C>(
             "WebSocket.Tls.Verify", MEMBER(websocket.tls.verify), Effect::reconnects_hub,
             "false accepts any server certificate: for a first try only, everybody on the way can then read along."),
@@ -311,7 +311,7 @@ std::vector<Key<Config>> make_schema() {
         path_key<C>("Grpc.Tls.CertificateFile", MEMBER(delivery.grpc.tls.certificate_file), Effect::reconnects_grpc,
                     "PEM file of the client certificate. null: none."),
         path_key<C>("Grpc.Tls.PrivateKeyFile", MEMBER(delivery.grpc.tls.private_key_file), Effect::reconnects_grpc,
-                    "PEM file of the client certificate's key."),
+                    "PEM file of the client certificate's key, without a passphrase."),
 
         number_key<C>("Commands.MaxConcurrent", "whole number", {1, 10'000}, MEMBER(commands.max_concurrent),
                       Effect::in_place, "Commands that run at the same time."),

@@ -1,28 +1,85 @@
 #include "daemon/credentials.hpp"
 
+#include <boost/system/errc.hpp>
+#include <functional>
+
+#include "daemon/log.hpp"
+#include "jiro/base/outside_calls.hpp"
+
 namespace jiro::daemon {
 
-signalr::CredentialsProvider Credentials::for_hub() const {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Of the event loop's time, once, when their mount does not answer: without any token there is nothing to go on with.
+constexpr auto kMomentForFiles = 50ms;
+constexpr auto kMomentForTheFirst = 500ms;
+constexpr auto kGrpcMaxAge = 100ms;  // hundreds of calls a second need not read a file each
+constexpr std::size_t kMaxReaders = 4;
+
+OutsideFunctions<Result<config::Credentials>>& readers() {
+    static auto& functions = *new OutsideFunctions<Result<config::Credentials>>("credentials", kMaxReaders);
+    return functions;
+}
+
+Error not_read() {
+    const auto code = boost::system::errc::make_error_code(boost::system::errc::timed_out);
+    return Error(code, "the files of the token or key do not answer; are they on a mount that hangs?");
+}
+
+}  // namespace
+
+Credentials::Credentials(config::CredentialSources sources, config::Environment environment)
+    : sources_(std::move(sources)), environment_(std::move(environment)), current_(not_read()) {}
+
+void Credentials::replace(config::CredentialSources sources) {
+    if (sources != sources_) current_ = not_read();
+    sources_ = std::move(sources);
+    read_at_.reset();
+    hangs_ = false;
+}
+
+const Result<config::Credentials>& Credentials::fetch(Duration max_age) {
+    const auto now = std::chrono::steady_clock::now();
+    if (read_at_ && now - *read_at_ < max_age) return current_;
+    std::function<Result<config::Credentials>()> read = [sources = sources_, environment = environment_] {
+        return config::read_credentials(sources, environment);
+    };
+    // Values need no file; a call with files that hangs is joined, not repeated.
+    const std::string key = sources_.access_token_file + '\n' + sources_.api_key_file;
+    auto credentials = key == "\n" ? std::optional(read())
+                                   : readers().run_here(key, read, current_ ? kMomentForFiles : kMomentForTheFirst);
+    if (credentials) {
+        current_ = std::move(*credentials);
+        read_at_ = now;
+    } else if (!hangs_) {
+        daemon_log.warn("The files of the token or key do not answer; what was read before stays in use");
+    }
+    hangs_ = !credentials;
+    return current_;
+}
+
+signalr::CredentialsProvider Credentials::for_hub() {
     return [this]() -> Result<signalr::Credentials> {
-        auto read = config::read_credentials(sources_, environment_);
+        const auto& read = fetch(0ms);
         if (!read) return read.error();
-        return signalr::Credentials{std::move(read->access_token), std::move(read->api_key)};
+        return signalr::Credentials{read->access_token, read->api_key};
     };
 }
 
-delivery::CredentialsProvider Credentials::for_grpc() const {
+delivery::CredentialsProvider Credentials::for_grpc() {
     return [this]() -> Result<delivery::Credentials> {
-        auto read = config::read_credentials(sources_, environment_);
+        const auto& read = fetch(kGrpcMaxAge);
         if (!read) return read.error();
-        return delivery::Credentials{std::move(read->access_token), std::move(read->api_key)};
+        return delivery::Credentials{read->access_token, read->api_key};
     };
 }
 
 std::string Credentials::without_secrets(std::string text) const {
     constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
-    const auto read = config::read_credentials(sources_, environment_);
-    if (!read || text.empty()) return text;
-    for (const Secret* secret : {&read->access_token, &read->api_key}) {
+    if (!current_ || text.empty()) return text;
+    for (const Secret* secret : {&current_->access_token, &current_->api_key}) {
         const std::string& hidden = secret->reveal();
         if (hidden.size() < kShortestSecret) continue;
         for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3))

@@ -1,9 +1,12 @@
 #pragma once
 // The one place where the tokens of the configuration reach the two channels. Holds the sources (which a reload may
-// change) and reads the files anew whenever the hub connection or the result sender asks. Event loop only.
+// change) and reads the files anew whenever the hub connection or the result sender asks, on another thread: it waits a
+// moment for that. Files whose mount does not answer leave what was read before in use. Event loop only.
 
+#include <optional>
 #include <string>
 
+#include "jiro/base/clock.hpp"
 #include "jiro/config/config.hpp"
 #include "jiro/config/credentials.hpp"
 #include "jiro/config/load.hpp"
@@ -14,21 +17,26 @@ namespace jiro::daemon {
 
 class Credentials {
   public:
-    Credentials(config::CredentialSources sources, config::Environment environment)
-        : sources_(std::move(sources)), environment_(std::move(environment)) {}
+    Credentials(config::CredentialSources sources, config::Environment environment);
 
-    void replace(config::CredentialSources sources) { sources_ = std::move(sources); }
+    void replace(config::CredentialSources sources);
 
     // The providers refer to this object, which must outlive them.
-    [[nodiscard]] signalr::CredentialsProvider for_hub() const;
-    [[nodiscard]] delivery::CredentialsProvider for_grpc() const;
+    [[nodiscard]] signalr::CredentialsProvider for_hub();
+    [[nodiscard]] delivery::CredentialsProvider for_grpc();
 
     // A server may repeat what it was told: its words with our credentials replaced by ***.
     [[nodiscard]] std::string without_secrets(std::string text) const;
 
   private:
+    // What was read not longer ago than that, or now.
+    const Result<config::Credentials>& fetch(Duration max_age);
+
     config::CredentialSources sources_;
     config::Environment environment_;
+    Result<config::Credentials> current_;
+    std::optional<TimePoint> read_at_;  // nothing: before the last reload
+    bool hangs_ = false;                // its files did not answer when they were asked last
 };
 
 }  // namespace jiro::daemon

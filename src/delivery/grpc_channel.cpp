@@ -8,11 +8,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <fstream>
-#include <sstream>
 #include <utility>
 #include <vector>
 
+#include "jiro/base/outside_calls.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 
@@ -23,30 +22,21 @@ namespace {
 constexpr std::size_t kPollerDescriptors = 8;  // 4 of them in gRPC 1.51
 constexpr std::size_t kSpareDescriptors = 24;  // with what other threads may take in that moment
 constexpr int kMaxAnswerBytes = 1024 * 1024;
+constexpr std::chrono::seconds kReadLimit{10};
+constexpr std::size_t kMaxReaders = 2;
 
-Result<std::string> read_file(const std::filesystem::path& path, std::string_view what) {
-    if (path.empty()) return std::string();
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream content;
-    if (!file || !(content << file.rdbuf())) {
-        return Error(errc::bad_tls_file, std::string(what) + " " + path.string() + " cannot be read");
-    }
-    return content.str();
+std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const GrpcSettings& settings, TlsMaterial tls) {
+    if (!settings.server_url->is_tls()) return grpc::InsecureChannelCredentials();
+    grpc::SslCredentialsOptions options;
+    options.pem_root_certs = std::move(tls.ca);  // empty: the system's
+    options.pem_cert_chain = std::move(tls.certificate);
+    options.pem_private_key = std::move(tls.key);
+    return grpc::SslCredentials(options);
 }
 
-Result<std::shared_ptr<grpc::ChannelCredentials>> channel_credentials(const GrpcSettings& settings) {
-    if (!settings.server_url->is_tls()) return grpc::InsecureChannelCredentials();
-    const auto roots = read_file(settings.tls.ca_file, "Grpc.Tls.CaFile");
-    if (!roots) return roots.error();
-    const auto certificate = read_file(settings.tls.certificate_file, "Grpc.Tls.CertificateFile");
-    if (!certificate) return certificate.error();
-    const auto key = read_file(settings.tls.private_key_file, "Grpc.Tls.PrivateKeyFile");
-    if (!key) return key.error();
-    grpc::SslCredentialsOptions options;
-    options.pem_root_certs = *roots;  // empty: the system's
-    options.pem_cert_chain = *certificate;
-    options.pem_private_key = *key;
-    return grpc::SslCredentials(options);
+OutsideFunctions<Result<TlsMaterial>>& tls_readers() {
+    static auto& functions = *new OutsideFunctions<Result<TlsMaterial>>("grpc files", kMaxReaders);
+    return functions;
 }
 
 // gRPC's poller, which is the process's: it lives as long as any channel does.
@@ -110,10 +100,23 @@ std::shared_ptr<void> reserve_descriptors_for_grpc() {
     return {&poller(), [](Poller* reserved) { reserved->release(); }};
 }
 
-Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings) {
+Task<Result<TlsMaterial>> read_tls(GrpcSettings settings) {
+    static SystemClock clock;  // the files' time
+    const TlsFiles files{settings.tls.ca_file, settings.tls.certificate_file, settings.tls.private_key_file};
+    const bool has_files = !files.ca.empty() || !files.certificate.empty();
+    if (!has_files || !settings.server_url || !settings.server_url->is_tls()) co_return TlsMaterial{};
+    std::function<Result<TlsMaterial>()> read = [files] { return read_tls_files(files); };
+    const std::string key = names_of(files);
+    auto material = co_await tls_readers().run(key, std::move(read), clock, kReadLimit);
+    if (!material) {
+        co_return Error(errc::bad_tls_file, "the files of Grpc.Tls cannot be read: their mount does not answer");
+    }
+    if (!*material) co_return Error(errc::bad_tls_file, "Grpc.Tls." + material->error().message);
+    co_return std::move(**material);
+}
+
+Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls) {
     if (!settings.server_url) return Error(errc::no_server);
-    const auto credentials = channel_credentials(settings);
-    if (!credentials) return credentials.error();
     if (const auto started = poller().start(); !started) return started.error();
 
     // abseil looks for deadlocks at each lock unless its whole build had NDEBUG; Debian's had not. gRPC's locks are
@@ -140,7 +143,8 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetMaxSendMessageSize(-1);  // how much the server takes is the server's to say
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
     arguments.SetUserAgentPrefix("jiro-client");
-    return grpc::CreateCustomChannel(settings.server_url->authority(), *credentials, arguments);
+    return grpc::CreateCustomChannel(settings.server_url->authority(), channel_credentials(settings, std::move(tls)),
+                                     arguments);
 }
 
 }  // namespace jiro::delivery

@@ -4,6 +4,8 @@
 #include <memory>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/task.hpp"
+#include "jiro/base/tls_files.hpp"
 #include "jiro/delivery/settings.hpp"
 
 namespace grpc {
@@ -12,8 +14,11 @@ class Channel;
 
 namespace jiro::delivery {
 
-// Fails when server_url is missing, a TLS file cannot be read, or (the first one) descriptors lack. Files are read here, so a new channel sees rotated
-// ones.
-[[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings);
+// What the channel's TLS needs: read off the event loop, anew for each channel, so that it sees rotated files.
+// errc::bad_tls_file names the file.
+[[nodiscard]] Task<Result<TlsMaterial>> read_tls(GrpcSettings settings);
+
+// Fails when server_url is missing or (the first one) descriptors lack.
+[[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls);
 
 }  // namespace jiro::delivery

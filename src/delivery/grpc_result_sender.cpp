@@ -140,9 +140,11 @@ class GrpcResultSender final : public ResultSender {
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
         for (int repeats = kRepeats;; --repeats) {
-            if (auto trouble = prepare_channel()) co_return std::move(*trouble);
+            auto trouble = co_await prepare_channel();
+            if (trouble) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_);
-            if (auto trouble = add_metadata(call->context, id, attempt)) co_return std::move(*trouble);
+            trouble = add_metadata(call->context, id, attempt);
+            if (trouble) co_return std::move(*trouble);
             call->request = as_buffer(message);
             call->context.set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
@@ -174,21 +176,24 @@ class GrpcResultSender final : public ResultSender {
   private:
     // A channel in TRANSIENT_FAILURE fails calls out of memory of its last failure, for up to its own back-off; the
     // courier has done the waiting already, so ask the network: with a new one.
-    std::optional<SendResult> prepare_channel() {
+    Task<std::optional<SendResult>> prepare_channel() {
         if (channel_ && channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE &&
             clock_.now() - made_at_ >= 500ms) {
             channel_.reset();
         }
-        if (channel_) return std::nullopt;
-        auto channel = make_channel(settings_);
+        if (channel_) co_return std::nullopt;
+        auto tls = co_await read_tls(settings_);
+        if (channel_) co_return std::nullopt;  // made for another call meanwhile
+        using Made = Result<std::shared_ptr<grpc::Channel>>;
+        auto channel = tls ? make_channel(settings_, std::move(*tls)) : Made(tls.error());
         if (!channel) {
             const bool may_pass = channel.error().code == errc::no_descriptors;
             const auto code = may_pass ? StatusCode::unavailable : StatusCode::unauthenticated;
-            return SendResult{code, false, channel.error().message, {}};
+            co_return SendResult{code, false, channel.error().message, {}};
         }
         channel_ = std::move(*channel);
         made_at_ = clock_.now();
-        return std::nullopt;
+        co_return std::nullopt;
     }
 
     std::optional<SendResult> add_metadata(grpc::ClientContext& context, const std::string& id, int attempt) {

@@ -7,6 +7,66 @@ import unittest
 from harness.case import DaemonTest, seconds, wait_until
 from harness.outside import Promptness, SilentNameServers
 
+class FileTest(DaemonTest):
+    def pipe(self, name):
+        path = self.directory / name
+        os.mkfifo(path)
+        return str(path)
+
+    def test_a_pipe_where_the_result_servers_authority_should_be(self):
+        self.start_hub()
+        self.start_grpc()
+        url = self.grpc.url.replace("http:", "https:")
+        self.start_client(grpc_url=url, config={"Grpc": {"Tls": {"CaFile": self.pipe("ca.pem")}}})
+        link = self.connection()
+        watch = Promptness(self.client)
+        link.command("echo a", "a")
+        self.client.wait_status(lambda s: "named pipe" in str(s["delivery"]["lastError"]), "it is named")
+        self.assertRegex(self.client.status()["delivery"]["lastError"], "Grpc.Tls.CaFile .*ca.pem cannot be used: is a named pipe")
+        watch.check(self)
+        self.assertEqual(self.client.stop(), 0, self.client.tail())
+
+    def test_a_pipe_where_the_hubs_authority_or_a_token_should_be(self):
+        self.start_hub()
+        self.start_grpc()
+        for number, (url, changes, reason) in enumerate([
+            (self.hub.url.replace("http:", "https:"), {"WebSocket": {"Tls": {"CaFile": self.pipe("ca.pem")}}}, "CaFile .*is a named pipe"),
+            (self.hub.url, {"WebSocket": {"AccessTokenFile": self.pipe("token")}}, "token: is a named pipe"),
+        ]):
+            with self.subTest(reason):
+                config = {**changes, "Outbox": {"Path": str(self.directory / f"{number}.db")}}
+                self.start_client(url, name=f"client{number}", config=config)
+                self.client.wait_reason(reason)
+                Promptness(self.client).check(self)
+                self.assertEqual(self.client.stop(), 0, self.client.tail())
+
+
+class TokenFileTest(DaemonTest):
+    def start_with_token(self, content):
+        self.token = self.directory / "token"
+        self.write_token(content)
+        self.start_hub()
+        self.start_grpc()
+        self.start_client(config={"WebSocket": {"AccessTokenFile": str(self.token)}})
+        return self.connection()
+
+    def write_token(self, content):
+        new = self.token.with_suffix(".new")
+        new.write_bytes(content)
+        new.chmod(0o600)
+        new.rename(self.token)
+
+    def tokens(self):
+        """That both channels sent, each once."""
+        hub = {request.headers.get("authorization") for request in self.hub.requests}
+        grpc = {call.metadata.get("authorization") for call in self.grpc.calls}
+        return hub, grpc
+
+    def test_what_an_editor_leaves_around_a_token_is_sent_to_nobody(self):
+        link = self.start_with_token(b"\xef\xbb\xbf abc-token \r\n\n")
+        self.assert_serves(link)
+        self.assertEqual(self.tokens(), ({"Bearer abc-token"}, {"Bearer abc-token"}))
+
 
 @unittest.skipUnless(SilentNameServers.are_possible(), "needs root and mount namespaces")
 class NameServerTest(DaemonTest):

@@ -6,6 +6,8 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest
+from harness.outside import Promptness
+from harness.programs import run_client
 
 
 def openssl(*arguments, cwd):
@@ -103,6 +105,19 @@ class TlsTest(DaemonTest):
                                           "Outbox": {"Path": str(self.directory / f"{number}.db")}})
                 self.client.wait_log(name)
                 self.client.kill()
+
+    def test_a_key_with_a_passphrase_is_named_and_nobody_is_asked_for_it(self):
+        pair, (certificate, key) = self.certificate("server"), self.certificate("client", usage="clientAuth")
+        openssl("pkey", "-aes256", "-passout", "pass:secret", "-in", key, "-out", "locked.key", cwd=self.directory.path)
+        self.start_over_tls(self.server_context(pair), self.server_context(pair), CertificateFile=str(certificate),
+                            PrivateKeyFile=str(self.directory / "locked.key"))
+        self.client.wait_reason("PrivateKeyFile .*locked.key cannot be used: is encrypted with a passphrase")
+        Promptness(self.client).check(self)
+        answer = run_client("check-config", "--config", self.client.config_file)
+        self.assertEqual(answer.returncode, 78, answer)
+        for section in ("WebSocket", "Grpc"):
+            self.assertRegex(answer.stderr, f"{section}.Tls.PrivateKeyFile .*locked.key cannot be used: is encrypted with a passphrase")
+        self.assertEqual(self.client.stop(), 0, self.client.tail())
 
     def test_a_bad_certificate_on_the_grpc_side_keeps_the_results(self):
         good, bad = self.certificate("server"), self.certificate("bad", ca="other-ca")

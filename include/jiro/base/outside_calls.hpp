@@ -64,6 +64,9 @@ class OutsideThreads {
     // Has the call made, or joins the one that is under way already. Does not throw when cancelled.
     [[nodiscard]] Task<CallEnd> run(std::shared_ptr<OutsideCall> call, Clock& clock, TimePoint deadline);
 
+    // For callers that are no coroutines: waits right here, so for a moment only.
+    [[nodiscard]] CallEnd run_here(const std::shared_ptr<OutsideCall>& call, std::chrono::milliseconds patience);
+
     [[nodiscard]] bool has_ended(const OutsideCall& call);
 
     // The exception by which an Asio operation tells that it was cancelled.
@@ -101,16 +104,21 @@ class OutsideFunctions {
     // Empty: no value within `limit`. Throws operation_aborted when cancelled. The function may outlive the caller.
     [[nodiscard]] Task<std::optional<T>> run(std::string key, std::function<T()> function, Clock& clock,
                                              Duration limit) {
-        std::erase_if(calls_, [](const auto& known) { return known.second.expired(); });
-        auto call = calls_[key].lock();
-        if (!call || threads_.has_ended(*call)) {
-            call = std::make_shared<Call>(std::move(function));
-            calls_[key] = call;
-        }
+        const auto call = call_for(key, std::move(function));
         const CallEnd end = co_await threads_.run(call, clock, clock.now() + limit);
         if (end == CallEnd::cancelled) OutsideThreads::throw_cancelled();
         if (end != CallEnd::ended) co_return std::nullopt;
         co_return call->value;
+    }
+
+    // Likewise, but waits right here, for a moment only; and not at all for a call that hangs already.
+    [[nodiscard]] std::optional<T> run_here(const std::string& key, std::function<T()> function,
+                                            std::chrono::milliseconds patience) {
+        const auto hanging = under_way(key);
+        const auto call = hanging ? hanging : call_for(key, std::move(function));
+        if (threads_.run_here(call, hanging ? std::chrono::milliseconds::zero() : patience) != CallEnd::ended)
+            return std::nullopt;
+        return call->value;
     }
 
   private:
@@ -121,6 +129,20 @@ class OutsideFunctions {
         std::function<T()> function;
         std::optional<T> value;
     };
+
+    // Null: there is none.
+    [[nodiscard]] std::shared_ptr<Call> under_way(const std::string& key) {
+        std::erase_if(calls_, [](const auto& known) { return known.second.expired(); });
+        auto call = calls_[key].lock();
+        return call && !threads_.has_ended(*call) ? call : nullptr;
+    }
+
+    [[nodiscard]] std::shared_ptr<Call> call_for(const std::string& key, std::function<T()> function) {
+        if (auto call = under_way(key)) return call;
+        auto call = std::make_shared<Call>(std::move(function));
+        calls_[key] = call;
+        return call;
+    }
 
     OutsideThreads threads_;
     std::map<std::string, std::weak_ptr<Call>> calls_;  // event loop only

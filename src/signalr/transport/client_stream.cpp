@@ -7,7 +7,7 @@ Task<Result<ClientStream>> open_stream(Clock& clock, const HttpRequest& request)
     if (!socket) co_return socket.error();
     if (!request.url.is_tls()) co_return ClientStream(std::move(*socket));
 
-    auto context = make_tls_context(request.tls);
+    auto context = co_await make_tls_context(clock, request.tls, request.limits);
     if (!context) co_return context.error();
     ClientStream::TlsStream stream(std::move(*socket), **context);
     const auto secured = co_await tls_handshake(clock, stream, request);

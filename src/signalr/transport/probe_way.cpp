@@ -104,7 +104,7 @@ Task<ProbeReport> probe_way(Clock& clock, Way way) {
         report.without_tls();
         co_return report.take();
     }
-    const auto context = make_tls_context(way.tls);
+    const auto context = co_await make_tls_context(clock, way.tls, way.limits);
     if (!context) {
         report.tls_failed(context.error());
         co_return report.take();

@@ -6,6 +6,8 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl.hpp>
 
+#include "jiro/base/outside_calls.hpp"
+#include "jiro/base/tls_files.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/dialer.hpp"
@@ -19,8 +21,35 @@ using TlsStream = ssl::stream<asio::ip::tcp::socket>;
 
 namespace {
 
-Error invalid_setting(std::string_view setting, const std::string& file, const error_code& error) {
-    return Error(errc::tls_settings_invalid, std::string(setting) + " " + file + " cannot be used: " + error.message());
+using ContextPtr = std::shared_ptr<ssl::context>;
+
+constexpr std::size_t kMaxBuilders = 4;
+
+OutsideFunctions<Result<ContextPtr>>& context_builders() {
+    static auto& functions = *new OutsideFunctions<Result<ContextPtr>>("tls files", kMaxBuilders);
+    return functions;
+}
+
+// Reads files, the system's too.
+Result<ContextPtr> build_context(const TlsFiles& files, bool verify) {
+    const auto material = read_tls_files(files);
+    if (!material) return Error(errc::tls_settings_invalid, material.error().message);
+    auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
+    SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+    const auto buffer = [](const std::string& text) { return asio::buffer(text.data(), text.size()); };
+    error_code error;
+    if (material->ca.empty()) {
+        context->set_default_verify_paths(error);
+    } else {
+        context->add_certificate_authority(buffer(material->ca), error);
+    }
+    if (!error && !material->certificate.empty()) {
+        context->use_certificate_chain(buffer(material->certificate), error);
+        if (!error) context->use_private_key(buffer(material->key), ssl::context::pem, error);
+    }
+    if (!error) context->set_verify_mode(verify ? ssl::verify_peer : ssl::verify_none, error);
+    if (!error) return context;
+    return Error(errc::tls_settings_invalid, "the files of WebSocket.Tls cannot be used: " + error.message());
 }
 
 bool is_address(const std::string& host) {
@@ -49,27 +78,18 @@ Task<error_code> handshake(TlsStream& stream) {
 
 }  // namespace
 
-Result<std::shared_ptr<ssl::context>> make_tls_context(const TlsSettings& settings) {
-    auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
-    SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-    error_code error;
-    if (settings.ca_file.empty()) {
-        context->set_default_verify_paths(error);
-        if (error) return invalid_setting("the system's CAs", "", error);
-    } else {
-        context->load_verify_file(settings.ca_file, error);
-        if (error) return invalid_setting("CaFile", settings.ca_file, error);
-    }
-    if (!settings.certificate_file.empty()) {
-        context->use_certificate_chain_file(settings.certificate_file, error);
-        if (error) return invalid_setting("CertificateFile", settings.certificate_file, error);
-        const std::string& key =
-            settings.private_key_file.empty() ? settings.certificate_file : settings.private_key_file;
-        context->use_private_key_file(key, ssl::context::pem, error);
-        if (error) return invalid_setting("PrivateKeyFile", key, error);
-    }
-    context->set_verify_mode(settings.verify ? ssl::verify_peer : ssl::verify_none, error);
-    return context;
+Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSettings settings, StepLimits limits) {
+    const TlsFiles files{settings.ca_file, settings.certificate_file, settings.private_key_file};
+    const std::string key = names_of(files) + (settings.verify ? "" : "\nunverified");
+    std::function<Result<ContextPtr>()> build = [files, verify = settings.verify] {
+        return build_context(files, verify);
+    };
+    auto context = co_await context_builders().run(key, std::move(build), clock, limits.tls);
+    if (context) co_return std::move(*context);
+    co_return Error(errc::tls_settings_invalid,
+                    "reading the system's CAs, CaFile, CertificateFile or PrivateKeyFile "
+                    "took longer than " +
+                        limit_text(limits.tls) + "; is one of them on a mount that does not answer?");
 }
 
 Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const HttpRequest& request) {

@@ -16,8 +16,10 @@ class stream;
 
 namespace jiro::signalr {
 
-// errc::tls_settings_invalid names the file and the reason.
-[[nodiscard]] Result<std::shared_ptr<boost::asio::ssl::context>> make_tls_context(const TlsSettings& settings);
+// Reads the files off the event loop, within limits.tls. errc::tls_settings_invalid names the file and the reason.
+[[nodiscard]] Task<Result<std::shared_ptr<boost::asio::ssl::context>>> make_tls_context(Clock& clock,
+                                                                                        TlsSettings settings,
+                                                                                        StepLimits limits);
 
 // Names the host (SNI, verification) and performs the handshake within its limit.
 [[nodiscard]] Task<Result<void>> tls_handshake(Clock& clock,

@@ -91,6 +91,16 @@ TEST_F(OutsideCallsTest, says_when_all_threads_hang) {
     EXPECT_FALSE(late->is_done);
 }
 
+// Where there is no coroutine: the same, for a moment.
+TEST_F(OutsideCallsTest, waits_a_moment_where_it_is_asked_to) {
+    EXPECT_EQ(threads.run_here(std::make_shared<Quick>(), 10s), CallEnd::ended);
+    const auto hanging = std::make_shared<Hanging>();
+    while (!hanging->has_begun) static_cast<void>(threads.run_here(hanging, 1ms));
+    EXPECT_EQ(threads.run_here(hanging, 0ms), CallEnd::time_limit);
+    hanging->released.set_value();
+    hanging->end_unwanted.get_future().wait();
+}
+
 TEST_F(OutsideCallsTest, is_cancelled) {
     const auto call = std::make_shared<Hanging>();
     boost::asio::cancellation_signal signal;
@@ -116,6 +126,21 @@ TEST_F(OutsideCallsTest, outlives_the_event_loop) {
     }
     call->released.set_value();
     call->end_unwanted.get_future().wait();
+}
+
+// Waiting right there is for a moment, and not again while that call hangs.
+TEST_F(OutsideCallsTest, does_not_wait_again_for_a_function_that_hangs) {
+    auto& functions = *new OutsideFunctions<int>("test", 2);
+    const auto released = std::make_shared<std::promise<void>>();
+    const std::function<int()> function = [released = released->get_future().share()] {
+        released.wait();
+        return 7;
+    };
+    EXPECT_FALSE(functions.run_here("a", function, 20ms));
+    EXPECT_FALSE(functions.run_here("a", function, 1h));
+    released->set_value();
+    while (!functions.run_here("a", function, 10s)) {
+    }
 }
 
 // Whoever asks for the same while it hangs joins: one call for all of them, and all get its value.

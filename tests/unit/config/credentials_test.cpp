@@ -38,6 +38,21 @@ TEST(Credentials, files_are_read_at_each_call) {
     EXPECT_EQ(read_credentials(sources, {})->api_key.reveal(), "the-key");
 }
 
+// What editors leave around a token is not part of it.
+TEST(Credentials, are_taken_without_what_surrounds_them) {
+    const TempDir directory;
+    CredentialSources sources;
+    for (const char* content : {"a-token", "a-token\n", "a-token\n\n", "a-token \t\r\n", " a-token",
+                                "\xEF\xBB\xBF"
+                                "a-token\r\n",
+                                "\xEF\xBB\xBF \na-token"}) {
+        sources.access_token_file = private_file(directory, "token", content);
+        const auto credentials = read_credentials(sources, {});
+        ASSERT_TRUE(credentials) << content << credentials.error().message;
+        EXPECT_EQ(credentials->access_token.reveal(), "a-token") << content;
+    }
+}
+
 // systemd's directory is looked up when the file is read.
 TEST(Credentials, expand_the_credentials_directory) {
     const TempDir directory;
@@ -60,7 +75,11 @@ TEST(Credentials, refuse_what_cannot_be_one) {
     const Row rows[] = {
         {"empty", "", "is empty"},
         {"newline only", "\n", "is empty"},
-        {"two lines", "canary\nsecond\n", "contains control characters or more than one line"},
+        {"blanks only", " \t\r\n", "is empty"},
+        {"byte order mark only", "\xEF\xBB\xBF\n", "is empty"},
+        {"two lines", "canary\nsecond\n", "contains more than one line"},
+        {"letters beyond ASCII", "canary\xC3\xA4", "letters beyond ASCII"},
+        {"a mark within", "canary\xEF\xBB\xBF", "letters beyond ASCII"},
         {"NUL", std::string("canary\0x", 8), "contains control characters"},
         {"too large", std::string(64 * 1024 + 1, 'x'), "is larger than the limit of 65536 bytes"},
     };

@@ -306,7 +306,7 @@ TEST(ConfigLoad, names_what_keeps_a_file_from_being_read) {
     EXPECT_THAT(errors_of(load_file(directory.path() / "none.yaml", {})),
                 HasSubstr("none.yaml: cannot be opened: No such file"));
     EXPECT_THAT(errors_of(load_file(directory.path(), {})), HasSubstr("is a directory, not a file"));
-    EXPECT_THAT(errors_of(load_file(pipe, {})), HasSubstr("is not a regular file"));
+    EXPECT_THAT(errors_of(load_file(pipe, {})), HasSubstr("is a named pipe, not a file"));
     EXPECT_THAT(errors_of(load_file(big, {})), HasSubstr("is larger than the limit"));
     if (geteuid() != 0) {
         const auto locked = directory.write("locked.yaml", "");

@@ -1,14 +1,14 @@
 #include "daemon/cli/doctor/configuration_checks.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "daemon/cli/doctor/access_token.hpp"
 #include "daemon/cli/printable.hpp"
+#include "jiro/base/file.hpp"
+#include "jiro/base/tls_files.hpp"
 #include "jiro/config/credentials.hpp"
 #include "jiro/signalr/probe.hpp"
 
@@ -65,17 +65,13 @@ std::size_t certificates_in(std::string_view pem) {
 void check_certificate_file(Findings& findings, const std::string& key, const std::string& path, PemKind kind,
                             WallTime now) {
     const std::string check = "config.file." + key;
-    // A named pipe in the place of the file must not stop us: it is opened as config does.
-    const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (descriptor < 0) {
-        findings.problem(check, key + ": " + path + " cannot be opened: " + std::strerror(errno),
+    const auto file = read_small_file(path, kLargestPem);
+    if (!file) {
+        findings.problem(check, key + ": " + path + ' ' + file.error().message,
                          "correct the path, or make the file readable for the daemon's user");
         return;
     }
-    std::string pem(kLargestPem, '\0');
-    const ssize_t size = read(descriptor, pem.data(), pem.size());
-    close(descriptor);
-    pem.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    const std::string& pem = file->text;
     const auto certificate = signalr::first_to_expire(pem);
     if (!certificate) {
         findings.problem(check, key + ": " + path + ' ' + certificate.error().message,
@@ -97,7 +93,15 @@ void check_tls_files(Findings& findings, const std::string& section, const Tls& 
     if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, PemKind::bundle, now);
     if (!certificate.empty())
         check_certificate_file(findings, section + ".CertificateFile", certificate, PemKind::chain, now);
-    if (!key.empty()) check_secret_file(findings, section + ".PrivateKeyFile", key);
+    if (key.empty()) return;
+    const auto material = read_tls_files({{}, certificate, key});  // as for a connection
+    if (!material && material.error().message.starts_with("PrivateKeyFile")) {
+        findings.problem(
+            "config.file." + section + ".PrivateKeyFile", section + '.' + material.error().message,
+            "give the certificate's own key, in PEM form, without a passphrase, readable by the daemon's user");
+        return;
+    }
+    check_secret_file(findings, section + ".PrivateKeyFile", key);
 }
 
 bool is_known_to_the_unit_only(const std::string& path) { return path.starts_with("${"); }

@@ -1,55 +1,51 @@
-#include "config/read_file.hpp"
+#include "jiro/base/file.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <boost/system/errc.hpp>
 #include <cerrno>
 
-namespace jiro::config {
+#include "jiro/base/file_descriptor.hpp"
+
+namespace jiro {
 
 namespace {
 
 namespace errc = boost::system::errc;
-
-class Descriptor {
-  public:
-    explicit Descriptor(int value) : value_(value) {}
-    ~Descriptor() {
-        if (value_ >= 0) ::close(value_);
-    }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-
-    [[nodiscard]] int get() const noexcept { return value_; }
-
-  private:
-    int value_;
-};
 
 Error system_failure(std::string_view doing) {
     const boost::system::error_code code(errno, boost::system::generic_category());
     return Error(code).with_prefix(doing);
 }
 
+// Empty: a regular file.
+std::string_view what_else(mode_t mode) {
+    if (S_ISREG(mode)) return {};
+    if (S_ISDIR(mode)) return "is a directory, not a file";
+    if (S_ISFIFO(mode)) return "is a named pipe, not a file";
+    if (S_ISCHR(mode) || S_ISBLK(mode)) return "is a device, not a file";
+    return "is not a regular file";
+}
+
 }  // namespace
 
-Result<FileContent> read_file(const std::filesystem::path& path, std::size_t limit) {
+Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit) {
     // O_NONBLOCK: a named pipe in the place of the file must not stop the daemon.
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-    if (file.get() < 0) return system_failure("cannot be opened");
+    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!file) return system_failure("cannot be opened");
     struct stat status {};
     if (fstat(file.get(), &status) != 0) return system_failure("cannot be examined");
-    if (S_ISDIR(status.st_mode))
-        return Error(errc::make_error_code(errc::is_a_directory), "is a directory, not a file");
-    if (!S_ISREG(status.st_mode)) return Error(errc::make_error_code(errc::invalid_argument), "is not a regular file");
+    if (const auto what = what_else(status.st_mode); !what.empty()) {
+        const auto code = S_ISDIR(status.st_mode) ? errc::is_a_directory : errc::invalid_argument;
+        return Error(errc::make_error_code(code), std::string(what));
+    }
     FileContent content;
     content.is_world_readable = (status.st_mode & S_IROTH) != 0;
     std::array<char, 16384> buffer{};
     for (;;) {
-        const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
+        const ssize_t count = read(file.get(), buffer.data(), buffer.size());
         if (count < 0 && errno == EINTR) continue;
         if (count < 0) return system_failure("cannot be read");
         if (count == 0) return content;
@@ -61,4 +57,4 @@ Result<FileContent> read_file(const std::filesystem::path& path, std::size_t lim
     }
 }
 
-}  // namespace jiro::config
+}  // namespace jiro

@@ -1,0 +1,22 @@
+#pragma once
+// Small files that an operator names: configuration, tokens, keys, certificates. The one way in which they are read.
+// Blocks for as long as the file's mount does: the daemon calls it on other threads than the event loop's
+// (outside_calls.hpp).
+
+#include <filesystem>
+#include <string>
+
+#include "jiro/base/error.hpp"
+
+namespace jiro {
+
+struct FileContent {
+    std::string text;
+    bool is_world_readable = false;
+};
+
+// Fails on what is missing, unreadable, no regular file (a named pipe does not hold it up), or larger than `limit`
+// bytes. The message does not name the file.
+[[nodiscard]] Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit);
+
+}  // namespace jiro

@@ -1,0 +1,34 @@
+#pragma once
+// The files of a `Tls` section, the hub's and gRPC's alike: read, and looked at closely enough that what they are good
+// for is known before a connection needs them. Blocks, as reading files does: on the event loop it is called by
+// outside_calls.hpp only.
+
+#include <filesystem>
+#include <string>
+
+#include "jiro/base/error.hpp"
+
+namespace jiro {
+
+struct TlsFiles {
+    std::filesystem::path ca;           // empty: the system's certificate authorities
+    std::filesystem::path certificate;  // empty: no client certificate
+    std::filesystem::path key;          // empty: in the file of the certificate
+};
+
+// PEM texts; empty where no file is given.
+struct TlsMaterial {
+    std::string ca;
+    std::string certificate;
+    std::string key;
+};
+
+// The message names the key (CaFile, CertificateFile, PrivateKeyFile), the file and the reason: it cannot be read,
+// holds no certificate or key in PEM form, the key is encrypted with a passphrase (nobody is asked for one), or does
+// not belong to the certificate.
+[[nodiscard]] Result<TlsMaterial> read_tls_files(const TlsFiles& files);
+
+// For joining calls that read the same.
+[[nodiscard]] std::string names_of(const TlsFiles& files);
+
+}  // namespace jiro
