@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
+
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::dev_hub {
 
@@ -125,8 +126,8 @@ std::string printable(std::string_view text) {
 }
 
 std::string indented_json(const std::string& text) {
-    const auto value = json::parse(text, nullptr, false);
-    return value.is_discarded() ? text : value.dump(2, ' ', false, json::error_handler_t::replace);
+    JsonWriter writer(JsonWriter::Layout::indented);
+    return read_json(text, kPatientJsonLimits, writer) ? text : std::move(writer).take();
 }
 
 // nullopt when it is not base64.
@@ -155,7 +156,7 @@ std::optional<std::string> decode_base64(std::string_view text) {
 std::string draw_chart(const ReceivedResult& graph, ChartSize size) {
     std::string out;
     if (!graph.graph_message.empty()) out += graph.graph_message + "\n";
-    const auto data = json::parse(graph.graph_data, nullptr, false);
+    const auto data = json_or_null(graph.graph_data);
     const auto table = read_table(data, graph);
     if (table.series.empty()) {
         out += indented_json(graph.graph_data) + "\n";

@@ -6,6 +6,7 @@
 #include <boost/asio/write.hpp>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/json.hpp"
 
 namespace jiro::dev_hub {
 
@@ -26,7 +27,7 @@ Result<nlohmann::json> ask(const std::filesystem::path& socket, const nlohmann::
     std::string answer;
     asio::read_until(connection, asio::dynamic_buffer(answer), '\n', error);
     if (error) return failed("the server ended before it answered: " + error.message());
-    auto response = nlohmann::json::parse(answer, nullptr, false);
+    auto response = json_or_null(answer);
     if (!response.is_object()) return failed("the answer is not a JSON object");
     return response;
 }

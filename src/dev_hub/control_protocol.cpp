@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/task_group.hpp"
 
 namespace jiro::dev_hub {
@@ -280,7 +281,7 @@ json to_json(const SendOutcome& outcome) {
     if (outcome.completion) {
         auto& completion = out["completion"] = json::object();
         if (outcome.completion->error.empty()) {
-            completion["result"] = json::parse(outcome.completion->result, nullptr, false);
+            completion["result"] = json_or_null(outcome.completion->result);
         } else {
             completion["error"] = outcome.completion->error;
         }
@@ -307,7 +308,7 @@ Task<json> execute_send(DevHub& hub, SendVerb verb) {
 }
 
 Task<json> execute(DevHub& hub, std::string line, bool& quit) {
-    const auto request = json::parse(line, nullptr, false);
+    const auto request = json_or_null(line);
     if (!request.is_object()) co_return error_response("a request is one JSON object on one line");
     std::string verb;
     if (const auto read = read_text(request, "verb", verb); !read) co_return error_response(read.error().message);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/json.hpp"
 
 namespace jiro::dev_hub {
 
@@ -35,19 +36,12 @@ Result<std::optional<std::string>> RecordBuffer::next() {
 
 namespace {
 
-// Depth is limited by the recursion-free callback: System.Text.Json's default is 64.
-constexpr int kMaxDepth = 64;
-
 Result<json> parse_object(std::string_view record) {
-    bool too_deep = false;
-    const auto watch_depth = [&](int depth, json::parse_event_t, json&) {
-        too_deep = too_deep || depth > kMaxDepth;
-        return !too_deep;
-    };
-    auto parsed = json::parse(record, watch_depth, false);
-    if (too_deep) return Error(errc::bad_record, "the record is nested deeper than 64 levels");
-    if (parsed.is_discarded()) return Error(errc::bad_record, "the record is not JSON");
-    if (!parsed.is_object()) return Error(errc::bad_record, "the record is not a JSON object");
+    auto parsed = read_json(record, kPatientJsonLimits);
+    if (!parsed && parsed.error().code == JsonFault::too_deep)
+        return Error(errc::bad_record, "the record is nested deeper than 64 levels");
+    if (!parsed) return Error(errc::bad_record, "the record is not JSON");
+    if (!parsed->is_object()) return Error(errc::bad_record, "the record is not a JSON object");
     return parsed;
 }
 

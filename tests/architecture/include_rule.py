@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The include rule of docs/architecture.md, executable: which module may include whose headers, and where heavy headers may
-stand. Prints each breach as file:line and exits 1."""
+"""The include rule of docs/architecture.md, executable: which module may include whose headers, where heavy headers may
+stand, and that JSON is read in one place. Prints each breach as file:line and exits 1."""
 import pathlib
 import re
 import sys
@@ -22,6 +22,9 @@ MAY_INCLUDE = {
 HEAVY = re.compile(r"^(boost/beast|boost/asio/ssl|grpcpp/|google/protobuf/|yaml-cpp/|sqlite3\.h|systemd/|.*\.pb\.h)")
 # Asio's `a || b` waits for the first success: base/race.hpp says what is used instead.
 FORBIDDEN = re.compile(r"^boost/asio/experimental/awaitable_operators")
+# One reader has the limits (base/json.hpp): no other parser, and no object whose look-up is linear.
+OTHER_JSON = re.compile(r"\bjson::(parse|accept|sax_parse|from_\w+)\b|\bordered_json\b|<boost/json|\bboost::json\b", re.IGNORECASE)
+JSON_READER = {"src/base/json.cpp", "src/base/boost_json.cpp"}
 # Types that Beast must see whole; only .cpp files include these headers.
 FOR_SOURCES_ONLY = {"signalr/transport/client_stream.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
@@ -47,6 +50,8 @@ def target_of(include):
 def breaches(path):
     module = module_of(path)
     for number, line in enumerate(path.read_text().splitlines(), 1):
+        if OTHER_JSON.search(line) and path.relative_to(ROOT).as_posix() not in JSON_READER:
+            yield number, "JSON is read by read_json() of jiro/base/json.hpp, and written in order by JsonWriter"
         match = INCLUDE.match(line)
         if not match:
             continue
