@@ -33,7 +33,7 @@ struct JsonLimits {
 
     std::size_t bytes = 1024 * 1024;
     std::size_t depth = kDeepest;
-    std::size_t nodes = 16 * 1024;   // values, nested ones included
+    std::size_t nodes = 8 * 1024;    // values, nested ones included
     std::size_t members = 4 * 1024;  // of one object, repeated names included
     bool trailing_commas = false;    // [1,] as some write it by hand
 };
