@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Third-party libraries, all from the distribution's packages (scripts/install-dependencies names them).
 find_package(Threads REQUIRED)
 set(Boost_USE_STATIC_LIBS ON)  # Boost.URL: the rest that we use is headers only

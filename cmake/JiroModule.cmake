@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # jiro_module(<name> SOURCES ... [LINK modules and libraries that its headers need] [PRIVATE_LINK libraries of its .cpp files])
 # makes the static library jiro_<name>: public headers in include/jiro/<name>, private ones beside their .cpp.
 function(jiro_module name)

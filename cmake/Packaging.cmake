@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Installation and the Debian packages: jiro-client, and jiro-dev-hub on its own. `scripts/package` makes both.
 # Everything is relative to /usr but the configuration, so the packages need CMAKE_INSTALL_PREFIX=/usr.
 

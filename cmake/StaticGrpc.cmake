@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # jiro_grpc: what proto links. The distribution's gRPC is some forty shared libraries (abseil's above all), and to load and
 # relocate them is a third of the daemon's way from exec to Connected (docs/performance.md). A Release build links their
 # archives instead, which the same packages hold; where one is missing, and in every other build, the shared ones.

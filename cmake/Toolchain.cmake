@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Language level, warnings, sanitizers, compiler cache and linker: everything about how our own code is compiled.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Targets `format` (rewrites), `format-check` (fails on a difference) and `tidy`, over our own sources only.
 file(GLOB_RECURSE JIRO_SOURCES CONFIGURE_DEPENDS
      ${PROJECT_SOURCE_DIR}/src/*.cpp ${PROJECT_SOURCE_DIR}/src/*.hpp

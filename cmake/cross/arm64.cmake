@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # A cross build for Debian's arm64 on another architecture: crossbuild-essential-arm64 and the arm64 libraries beside this
 # machine's own tools (multiarch). What the build itself must run (test discovery) runs under qemu-user.
 set(CMAKE_SYSTEM_NAME Linux)

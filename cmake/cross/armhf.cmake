@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # As arm64.cmake, for Debian's armhf.
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR armv7l)

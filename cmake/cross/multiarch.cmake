@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Debian's multiarch: libraries below the triplet's folder, headers and tools where they always are.
 set(CMAKE_C_COMPILER ${triplet}-gcc)
 set(CMAKE_CXX_COMPILER ${triplet}-g++)

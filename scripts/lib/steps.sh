@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # How a script says what it does: `begin_steps N`, then `step TEXT` before each of its N parts, `end_steps` after the last.
 # Each part's time is printed when it is over, and all of them at the end.

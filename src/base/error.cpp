@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/error.hpp"
 
 #include <boost/system/system_error.hpp>

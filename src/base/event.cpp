@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/event.hpp"
 
 #include <boost/asio/error.hpp>

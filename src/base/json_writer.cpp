@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/json_writer.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The way of a line from the caller's thread to the sink: a bounded queue (spdlog's) and one thread behind it, which
 // scrubs, holds repeats back and writes. When the queue is full the oldest line gives way and is counted; the caller

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A log line on its way from the caller to the sink's thread. The caller packs it into one piece of memory, which owns
 // all text, and may go on; the thread unpacks it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The last line of defence against secrets in logs: replaces known secret values, and what looks like one by its name,
 // by

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/log_sinks.hpp"
 
 // The journal's own CODE_FILE and CODE_LINE would name this file in every line.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where lines end: standard error in one of three forms, or the journal. Used by the sink's thread only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Keeps a failure that repeats from filling the journal. A warn or error line without `command_sync_id` is shown when
 // it is new; its repeats inside a window are counted and then told in one line, "... (repeated 7 times in 40 s)". The

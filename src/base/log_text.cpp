@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/log_text.hpp"
 
 #include <time.h>

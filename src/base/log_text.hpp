@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A record as text. Pure. Whatever came from outside cannot move the cursor, start a line of its own or break the
 // terminal: control characters, bidirectional overrides and bytes that are not UTF-8 are written as \xNN.

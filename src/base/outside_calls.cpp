@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/outside_calls.hpp"
 
 #include <pthread.h>

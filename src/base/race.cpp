@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/race.hpp"
 
 #include <boost/asio/co_spawn.hpp>

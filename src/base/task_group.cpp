@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/task_group.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/text.hpp"
 
 #include <algorithm>

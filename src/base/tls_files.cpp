@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/tls_files.hpp"
 
 #include <openssl/bio.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/utf8.hpp"
 
 #include <utf8.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A graph as a small chart of characters, one block a series. Pure; tolerates whatever a program or a hub calls graph
 // data.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A command's text taken apart: its name (the first word, without a leading `$`) and its words. Pure; fuzzed.
 //

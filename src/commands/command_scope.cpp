@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/command_scope.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>

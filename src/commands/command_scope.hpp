@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One command's life from its slot to its outcome: the context its handler sees, its time limit, its result, its
 // counters. The slot is free again when the handler has ended. The destructor frees it at the latest and, should the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The arrival of a command: asking the journal, and what follows from its answer.
 
 #include <boost/system/system_error.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/dispatcher_state.hpp"
 
 #include <algorithm>

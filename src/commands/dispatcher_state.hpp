@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The dispatcher's data and inner steps: the queue, the slots, settling. Event loop only. See dispatcher.hpp for the
 // promises.

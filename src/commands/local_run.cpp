@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One command without hub and journal, through the same dispatcher as in the daemon: `jiro-client exec`.
 
 #include <boost/asio/this_coro.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The loggers of commands: their lives, and the programs that they run.
 

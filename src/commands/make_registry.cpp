@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The commands of this machine: built-ins, and the exec commands of the configuration.
 
 #include <algorithm>

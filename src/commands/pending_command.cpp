@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/pending_command.hpp"
 
 #include <boost/asio/this_coro.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A command between its arrival and its outcome, as the dispatcher keeps it. Shared by the dispatcher, the coroutine
 // that runs it and the receipts that wait for it; event loop only.

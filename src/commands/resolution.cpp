@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/resolution.hpp"
 
 #include "commands/command_line.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Which handler a command text means, and with which arguments. Pure.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/text.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Small functions over text from outside, shared by the files of this module. Pure.
 

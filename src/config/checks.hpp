@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What no key can tell alone: pairs of keys that contradict each other, and settings that are allowed but probably not
 // meant.

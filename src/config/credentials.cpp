@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/config/credentials.hpp"
 
 #include <algorithm>

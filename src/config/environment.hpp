@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Variables JIRO_A__B set the key A.B. All of them must be keys: a mistyped one is an error, not silently nothing.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/json_text.hpp"
 
 #include <charconv>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A configuration that is JSON rather than YAML. The YAML reader takes nearly all of JSON, and gives places; what it
 // does not know of JSON is settled here before it looks. Pure.

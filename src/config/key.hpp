@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One key of the configuration: everything that is known about it, in one place. Parsing, "did you mean", the printed
 // effective values, the reload's report and the documentation come from tables of these (schema.cpp, exec_schema.cpp).

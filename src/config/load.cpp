@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/config/load.hpp"
 
 #include "config/checks.hpp"

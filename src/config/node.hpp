@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A YAML text as plain data with places: what the rest of the module works on, so that yaml-cpp stays in one file.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/config/print.hpp"
 
 #include <algorithm>

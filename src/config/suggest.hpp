@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // "did you mean": the known word nearest to a mistyped one.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Typed getters: a node as a number, a duration, a URL... Each returns nullopt after it has added a problem that says
 // what is allowed. And the way back: values as YAML text.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // YAML or JSON text to nodes. Several documents one after the other, JSON objects pasted below each other included,
 // count as one: their top-level members are put together. Hostile text costs an error, not the stack or the memory:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/application.hpp"
 
 #include <boost/asio/co_spawn.hpp>

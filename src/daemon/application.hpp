@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The composition root: builds every part in dependency order and runs them as one expression. The only place that
 // knows everybody. Made and run by the subcommand `run`, on the main thread, which is the event loop.

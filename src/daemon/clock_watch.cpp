@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/clock_watch.hpp"
 
 #include <sys/timerfd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Notices when somebody sets the wall clock (a network time service on a machine without a clock of its own, or by
 // hand), says so in the log, and has the outbox take it down. Nothing else depends on it: ages are elapsed time.

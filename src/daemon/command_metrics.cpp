@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/command_metrics.hpp"
 
 namespace jiro::daemon {

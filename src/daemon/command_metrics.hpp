@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The dispatcher's CommandObserver over the monitor's atomics. Event loop only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/control_socket.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where and how the running daemon takes orders: a Unix socket for root and the daemon's own user. The daemon serves it
 // as control.sock in the folder that systemd gave it ($RUNTIME_DIRECTORY); a Unix socket in Monitoring.Listen takes the

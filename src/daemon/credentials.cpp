@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/credentials.hpp"
 
 #include <boost/system/errc.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The one place where the tokens of the configuration reach the two channels. Holds the sources (which a reload may
 // change) and reads the files anew whenever the hub connection or the result sender asks, on another thread: it waits a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The journal's MESSAGE_IDs of the events that an operator should be able to look up: `journalctl -x` explains them by
 // systemd/jiro-client.catalog, and alerts can match them. An id never changes its meaning.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/intake.hpp"
 
 #include <nlohmann/json.hpp>

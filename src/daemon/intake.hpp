@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where commands enter: the hub's invocation becomes a CommandMessage, goes to the dispatcher, and, when the hub waits
 // for an answer, its receipt or its end becomes the invocation's Completion. Registered on both names that hubs use,

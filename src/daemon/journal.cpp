@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/journal.hpp"
 
 #include "daemon/result_mapping.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The dispatcher's ResultSink over delivery: receipts go to the outbox, outcomes to the courier. It holds no state of
 // its own. Event loop only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/load_configuration.hpp"
 
 #include "jiro/commands/command_registry.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // All that can be said about a configuration without acting on it: what config finds in the file and the environment,
 // and what commands finds in the definitions. `run`, a reload, check-config, doctor and every other subcommand load it

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an operator does to the outbox, as routes: GET /outbox, GET /outbox/show, POST /outbox/retry, POST /outbox/drop,
 // their arguments in the query (percent-encoded), their answers JSON. The daemon serves them on its Unix sockets;

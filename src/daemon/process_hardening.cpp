@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/process_hardening.hpp"
 
 #include <malloc.h>

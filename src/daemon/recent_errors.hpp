@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The last things that went wrong, for the status: newest first, the same trouble once with its count. Event loop only.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Reads the configuration again on SIGHUP (systemctl reload): validate, then swap. A file with errors, or one that
 // cannot be applied, changes nothing; the errors are logged and shown in the service's status. Event loop only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/replaceable_sender.hpp"
 
 namespace jiro::daemon {

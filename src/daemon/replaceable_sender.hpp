@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A ResultSender that forwards to another one, which a reload may replace: the courier keeps its reference, calls under
 // way are cancelled on the sender that they began with, and repeated on the new one. Event loop only. The observer

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/result_mapping.hpp"
 
 #include <nlohmann/json.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Between the words of `commands` and those of `delivery`, which do not know each other: a finished command becomes an
 // Outcome, a command message becomes the payload that the journal keeps and back. Pure; used by Journal and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the daemon tells systemd (sd_notify): ready, status line, reloading, stopping, alive. Does nothing when the
 // process was not started by systemd with Type=notify. Called by Application on the event loop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // SIGTERM and SIGINT as something to await. The first asks for an orderly stop, the second for one at once. Event loop
 // only. And what becomes of signals that come before anybody can await them.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // While the daemon opens, checks, takes over and recovers a large outbox, systemd must not take it for hung: a thread
 // of its own asks for more time, again and again, until the daemon is ready. The work blocks the main thread, so that

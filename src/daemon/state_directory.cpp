@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/state_directory.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Gathers what every part knows about itself into one monitor::Status, for the status endpoint, the `status` command
 // and systemd's status line; counts what nobody else counts: lost connections by cause, calls by gRPC status, the last

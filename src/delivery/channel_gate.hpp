@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How many results may be on their way at once, and when the next one may go: one gate for the whole channel, so that
 // an outage costs one probe at a time and not one per result. Pure: told what happened and when, asked what is allowed.

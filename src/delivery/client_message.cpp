@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Outcome -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
 #include <google/protobuf/arena.h>
 #include <google/protobuf/util/json_util.h>

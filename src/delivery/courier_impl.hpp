@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The courier's state and its steps. courier.cpp: what others call, and the loop; courier_settle.cpp: what follows an
 // answer.

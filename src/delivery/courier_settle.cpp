@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What follows one attempt. The decision is retry_policy's, the channel's state channel_gate's; this carries them out.
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>

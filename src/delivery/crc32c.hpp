@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // CRC-32C (Castagnoli): guards what the outbox stores against silent damage.
 

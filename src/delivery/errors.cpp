@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/errors.hpp"
 
 #include <string>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/failpoint.hpp"
 
 #ifdef JIRO_FAILPOINTS

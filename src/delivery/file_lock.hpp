@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Locks of files that `jiro-client doctor` may hold for an instant, to look at what they guard: another daemon holds
 // them longer than that.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/grpc_calls.hpp"
 
 #include <grpcpp/completion_queue.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Unary gRPC calls as coroutines: a completion queue and the one thread that waits on it. Calls are started on the
 // event loop; the thread does nothing but collect those that have ended. To wake the loop for each of them would cost

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/grpc_channel.hpp"
 
 #include <absl/synchronization/mutex.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Makes the channel to the server: its arguments and its TLS, in one place.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/grpc_result_sender.hpp"
 
 #include <grpc/support/time.h>

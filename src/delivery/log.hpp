@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The loggers of delivery, one a component: the outbox and its files, the courier, the gRPC calls.
 

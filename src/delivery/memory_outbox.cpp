@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/memory_outbox.hpp"
 
 #include <deque>

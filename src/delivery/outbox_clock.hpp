@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // OutboxClock: the outbox's own time, by which rows are stamped and measured. It looks like wall time and moves with
 // the boot clock: within a boot the difference of two stamps is elapsed time, whatever is done to the wall clock

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The second half of a row's life: done -> delivered -> forgotten, or -> dead.
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_rules.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/outbox_files.hpp"
 
 #include <fcntl.h>

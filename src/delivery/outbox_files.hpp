@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What lies beside the database: the lock that keeps a second daemon out, the ballast that a full disk gives back, and
 // the names under which damaged files are kept. Used on the storage thread (the lock is taken before it starts).

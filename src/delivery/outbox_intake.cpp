@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The first half of a row's life: received -> running -> done; and what a restart does with unfinished ones.
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_rules.hpp"

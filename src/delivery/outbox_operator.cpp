@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What an operator does by hand, and the take-over of a damaged file.
 #include <algorithm>
 

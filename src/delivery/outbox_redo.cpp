@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the redo log holds, done in the database. No log outlives a reboot: its times are by the clock of this boot.
 // These changes were promised when they were appended: no limit refuses them, and one that the row has behind it
 // already is passed over.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Opening, checking and counting; the schema.
 #include "delivery/outbox_store.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The rows of the outbox in one open database: plain functions with the SQL beside each (outbox_store.cpp: opening and
 // counting; outbox_intake.cpp: received to done; outbox_delivery.cpp: done to delivered; outbox_redo.cpp: both, from

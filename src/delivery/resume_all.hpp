@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Resumes many who wait, one after the other, on their thread. What another thread has finished together is handed over
 // by one message, not by one for each.

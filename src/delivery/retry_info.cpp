@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/retry_info.hpp"
 
 #include <google/protobuf/io/coded_stream.h>

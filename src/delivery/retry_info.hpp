@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The delay that a server asks for in a status' details (google.rpc.RetryInfo), read by hand: the details are a
 // serialised google.rpc.Status, and linking Google's common protos for two fields is not worth it.

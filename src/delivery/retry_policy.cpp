@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/retry_policy.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What an answer of the server (or its absence) means for one result: a pure table of status x attempts x age x size.
 // The courier carries the decision out; what it means for the channel as a whole is channel_gate's part.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // SizeLimit: what an answer proves about the size of one message. A result's text is cut on this evidence alone: the
 // peer named a limit and a size that is this message's, or a proxy answered 413. Pure. A quota, a rate limit, or a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/sqlite.hpp"
 
 #include <sqlite3.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // SQLite by RAII: a connection with its statements, and a transaction; nothing more. Used on the storage thread only.
 // Every failure is thrown as StorageError, which never leaves that thread: it decides there what a full disk or a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The durable outbox. Its promises:
 //
 // 1. `received` is committed before received() returns accepted; the caller acknowledges and runs only then. `running`

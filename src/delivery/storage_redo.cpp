@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there,
 // and it is removed at a stop in good order.
 #include "delivery/failpoint.hpp"

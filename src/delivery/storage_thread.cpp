@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/storage_thread.hpp"
 
 #include <pthread.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
 // completed when that is committed (group commit), and those who wait are resumed together, by one message to their

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the storage thread does when the file cannot be opened, is damaged, or the disk is full.
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Wall time as it is stored: milliseconds since 1970.
 

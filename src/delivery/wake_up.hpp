@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Something that a coroutine of the event loop waits for and others announce. An announcement with nobody waiting is
 // kept.

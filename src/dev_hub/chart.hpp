@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A graph result as text: its lines drawn over the x axis with the units, for a terminal. Pure. Data that is no series
 // of numbers is printed as JSON instead; nothing that arrives makes it fail.

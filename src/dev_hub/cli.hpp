@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The command line of jiro-dev-hub: `serve`, and the commands that talk to a running server over its control socket.
 // Exit codes: 0 good, 1 failed, 2 usage.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/command.hpp"
 
 namespace jiro::dev_hub {

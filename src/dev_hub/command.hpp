@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A command as it goes to the clients, and what came back. Plain data for the library's users and the control socket.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/control_client.hpp"
 
 #include <boost/asio/io_context.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The other end of the control socket, blocking: for `jiro-dev-hub send` and its sisters, and for tests that drive a
 // server in another process.

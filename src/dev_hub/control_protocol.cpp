@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/control_protocol.hpp"
 
 #include <boost/asio/this_coro.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The control socket's language: one JSON object a line, a request and its response (docs/dev-hub.md lists the verbs).
 // Pure but for execute(), which asks the DevHub. Used by the server, the client, scenarios and tests.

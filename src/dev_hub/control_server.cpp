@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/control_server.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Serves the control protocol on a Unix socket: other terminals and test harnesses drive the running server by it. The
 // socket file has mode 0600, replaces a dead one, and goes away with the server. Event loop only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/dev_hub.hpp"
 
 #include <boost/asio/steady_timer.hpp>

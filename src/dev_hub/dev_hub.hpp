@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The whole development hub for use in-process: SignalR hub, gRPC results service and misbehaviour in one object.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The names of what can go wrong in the development hub. None of them ends the server: a connection, a call or a
 // control request fails, and the operator reads why.

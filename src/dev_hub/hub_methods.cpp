@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/hub_methods.hpp"
 
 namespace jiro::dev_hub {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Hub methods that a client may call, so that its invoke, stream and upload can be tried: Echo(x) returns x, Fail(text)
 // fails, Stream(n[, delayMs]) streams 0..n-1, Upload(stream) returns how many items came, Ping() returns nothing.

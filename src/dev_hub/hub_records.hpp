@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The server's half of the JSON hub protocol, pure: text in, messages out, and back. Written from the protocol's
 // specification and used by nothing but this server, so that a mistake of the client's codec can't hide in shared code.

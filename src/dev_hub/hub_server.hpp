@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The SignalR side as a whole: answers negotiate and upgrade requests (paths, credentials, ids, refusals on request)
 // and holds the sessions. Event loop only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/hub_session.hpp"
 
 #include "dev_hub/errors.hpp"

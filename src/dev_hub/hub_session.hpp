@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One client's connection after the upgrade: handshake, pings, time limits, the commands that go out and the client
 // results that come in, and the end. The rules and the texts are those of ASP.NET Core's HubConnectionHandler. Event

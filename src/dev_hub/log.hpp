@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The development hub's log lines: one for each event, on standard error.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Misbehaviour on request, as data. One small language of words serves the command line, the control socket and
 // scenarios:

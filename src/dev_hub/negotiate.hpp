@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Negotiation, pure: which ids were given out and may still connect, and the JSON that tells the client. As in ASP.NET
 // Core, version 1 separates the public connectionId from the secret connectionToken; version 0 has only the former.

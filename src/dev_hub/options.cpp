@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/options.hpp"
 
 #include <unistd.h>

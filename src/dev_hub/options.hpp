@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the development hub can be told, as data. The command line (cli.cpp) and tests fill it in; every field has a
 // default that works on loopback.

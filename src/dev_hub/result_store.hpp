@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Every result that came over gRPC, counted: for each commandSyncId how often it came, how often it was accepted, and
 // whether its bytes ever differed. About 150 bytes an id, so millions fit; the last results are also kept whole. Pure;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/results_service.hpp"
 
 #include <grpcpp/grpcpp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The gRPC server behind JiroHubProto. gRPC's threads check the credentials, parse the message and stamp its arrival;
 // then the call is posted to the event loop, whose handler answers it, at once or later. An unanswered call that is let

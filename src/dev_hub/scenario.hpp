@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A scenario: commands, expectations and misbehaviour in order, one a line (docs/dev-hub.md). parse_scenario is pure
 // and reports every bad line at once; run_scenario plays it on a running hub and says whether all expectations held.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <signal.h>
 
 #include <boost/asio/co_spawn.hpp>

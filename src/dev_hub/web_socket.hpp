@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the hub needs of HTTP and WebSocket, without Beast in sight: a listener that asks a handler about each request
 // and hands it each accepted WebSocket. Everything is called on the executor's one thread.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/errors.hpp"
 
 #include <string>

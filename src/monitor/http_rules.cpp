@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "monitor/http_rules.hpp"
 #include "jiro/base/base64.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the status server decides without a socket: whom it talks to, what a target means, what a browser may do with
 // the page. Pure.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "monitor/http_session.hpp"
 
 #include <sys/types.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One connection to the status endpoint: requests in, answers out, a time limit on each step. Private to the server.
 

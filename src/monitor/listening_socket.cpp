@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "monitor/listening_socket.hpp"
 
 #include <sys/socket.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Opens what Monitoring.Listen names, TCP or Unix, as one type of acceptor, so that the server does not care.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "monitor/running_table.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The commands that run now, readable from any thread without making the event loop wait and without copying anything
 // per command: slots of plain atomics, each with its own sequence number (a seqlock). The loop writes a slot when a

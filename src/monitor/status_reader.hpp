@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Reads the JSON of /status as another process gave it: members may be missing or of another type, since the daemon may
 // be of another version.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Where `co_await` may stand: not in the condition of if, while, for or switch, and in no statement with `?:`. GCC 12 compiles
 both wrongly (docs/common-mistakes.md): operands are destroyed twice, or the wrong branch runs. Prints each breach as file:line
 and exits 1."""

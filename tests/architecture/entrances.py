@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Every entrance is in the table of docs/security.md: each source file that calls one of the functions by which something from
 outside comes in is named in the table's column of doors, and each file that is named there calls one. Prints each breach and
 exits 1. The development hub is no part of the daemon."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """The include rule of docs/architecture.md, executable: which module may include whose headers, where heavy headers may
 stand, and that JSON is read in one place. Prints each breach as file:line and exits 1."""
 import pathlib

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // How a whole fleet comes back when its hub restarts: a simulation of N clients that decide with the product's own
 // policy (ConnectionFsm), against a hub that can do so many handshakes a second. Prints, for several settings, the peak
 // of attempts in one second, the attempts each client needed, and when 50 %, 99 % and all of them were connected again

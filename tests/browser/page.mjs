@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The page of a running daemon in headless Chromium: live state appears, nothing is loaded from elsewhere, nothing is
 // complained about, nothing can be injected, and it can be read in the light and in the dark.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The development hub and a daemon that is connected to it, as child processes in a folder of their own.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";

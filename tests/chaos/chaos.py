@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Kills the real daemon under load, again and again, breaks what it stands on, and checks that it kept its promise (oracle.py).
 
     JIRO_CLIENT=build/release/tests/chaos/jiro-client-chaos tests/chaos/chaos.py            short form, for CI (about 4 minutes on two cores)

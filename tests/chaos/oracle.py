@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the daemon owes, counted from what it acknowledged, and what became of it.
 
 A command is *owed* once the hub has its acknowledgement in hand (Commands.Acknowledge: received). From then on, whatever is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The daemon is killed, at random moments and at each crash point, and stopped in good order."""
 
 import itertools

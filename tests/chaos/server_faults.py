@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Every way in which the server that takes the results can be bad."""
 
 import ctypes

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Hours of ordinary work with flapping links: what grows?"""
 
 import itertools

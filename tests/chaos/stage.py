@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A hub, a gRPC server that fails as told, a daemon and its load: what each fault plays on."""
 
 import random

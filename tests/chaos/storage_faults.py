@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The disk is full, read-only, broken or lies; the file is damaged, too new, or somebody else's. The daemon names it, refuses new
 commands, keeps what it owes, stays up, and goes on by itself when the trouble ends."""
 

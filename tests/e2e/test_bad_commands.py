@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commands that no good hub sends: a named error in the log or an error result, and the next good command is served."""
 
 import json

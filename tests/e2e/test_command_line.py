@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The command line and the status endpoint, as a person, a script and a load balancer use them."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The configuration as an operator meets it: everything that is wrong at once, with its place; the environment; secrets."""
 
 import json

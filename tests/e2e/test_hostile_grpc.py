@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A gRPC port that is none, or a bad one: the result waits, the reason is named, and it arrives when the server is good."""
 
 import itertools

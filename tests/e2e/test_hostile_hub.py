@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A hub that breaks the protocols at every step. Each time: a named reason in the log, then the daemon goes on and serves."""
 
 import json

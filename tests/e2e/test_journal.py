@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What journald gets: native fields by which `journalctl` finds one command's whole life."""
 
 import json

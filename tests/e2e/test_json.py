@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """JSON that means harm, at each entrance: deep, wide and long. The daemon lives, answers, and nothing holds its event loop."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Links that come and go: the hub and the gRPC server away, late, restarted; results wait and arrive."""
 
 import signal

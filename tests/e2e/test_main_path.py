@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The main job: hub -> command -> handler -> gRPC -> hub, seen from both its ends."""
 
 import json

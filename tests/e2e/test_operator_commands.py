@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`jiro-client reload` and `jiro-client outbox`, on a running daemon and on a stopped one."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is outside and hangs: files that are none, name servers that say nothing. The daemon serves, and stops, meanwhile."""
 
 import os

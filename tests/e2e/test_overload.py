@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """More commands than the machine can run: each gets its one outcome, and the hub hears the daemon's pings meanwhile."""
 
 import time

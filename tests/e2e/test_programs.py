@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Commands that run a program, with programs and values that mean harm."""
 
 import base64

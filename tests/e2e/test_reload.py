@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A reload does what it says: for each key that the reference does not mark as needing a restart, a running daemon shows the new
 value at work."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a server, or a proxy before it, says of a result is believed as far as it proves something, and no further: what waits is sent
 soon, what is big is sent whole, and what must be cut is cut to the limit that was named."""
 

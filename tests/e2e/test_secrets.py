@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A whole session at trace level with canaries for secrets: none of them may be found anywhere but where it belongs."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The start: signals that come too early, and what is not to be had at the moment."""
 
 import fcntl

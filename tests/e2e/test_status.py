@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the status says with real values in it, and `jiro-client status --watch` on a terminal and off it."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Signals: an orderly stop, one at once, and a reload with a good and a bad file."""
 
 import signal

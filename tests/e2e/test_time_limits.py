@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A hub that accepts and then stalls, at each step: a named time-out, within its limit, and the next attempt serves."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TLS on both ways: our own authority is enough, and every certificate that is not right is refused by name."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The wall clock is set while results wait, while ids are remembered, and between two runs: ages are elapsed time all the same."""
 
 import pathlib

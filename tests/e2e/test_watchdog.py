@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """systemd's watchdog is fed while the daemon makes progress, whoever is away; and not while a part of it hangs."""
 
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What every target needs: its input as text, and an end that the fuzzer notices and names.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any text has words or a named error, nothing is made up, and words that are quoted and put together are the same
 // words.
 #include "commands/command_line.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // An invocation's argument is a message within its limits or a named error; what was read reads the same once written.
 #include "jiro/commands/command_message.hpp"
 

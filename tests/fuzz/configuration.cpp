@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any text is a configuration or a list of errors with a place, never neither and never both.
 #include "check.hpp"
 #include "jiro/config/load.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any first record is an accepted handshake or a named refusal.
 #include "signalr/protocol/handshake.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // JSON from outside is read or refused by name, as another parser sees it, written as it was read, and in a time and a
 // memory that the length alone decides: the input is also repeated, bare and inside a message, up to 100 KB.
 #include "jiro/base/json.hpp"

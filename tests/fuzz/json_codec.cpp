@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A record is a message or a named error; a message written is one record that reads as the same message.
 #include "signalr/protocol/json_codec.hpp"
 

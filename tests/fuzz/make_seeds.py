@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Writes corpus/<target>/ anew from the protocol vectors: python3 tests/fuzz/make_seeds.py"""
 
 import hashlib

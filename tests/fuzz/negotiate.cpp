@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Any negotiate answer is accepted, a redirect or a named refusal; what it says makes no malformed request.
 #include "signalr/protocol/negotiate.hpp"
 

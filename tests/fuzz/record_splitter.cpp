@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // However the stream is cut into chunks, the records are those between the separators, up to the first that is too
 // long.
 #include "signalr/protocol/record_splitter.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A redo log with foreign bytes in it, from the place that the input's first two bytes name: it is opened, or set aside
 // for a new one, or refused with an error; never read outside of its file. What is appended then is there after the
 // next opening.

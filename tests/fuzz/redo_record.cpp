@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Bytes that another process left behind are a change of the outbox, which can be written and read again, or nothing.
 #include "delivery/redo/redo_record.hpp"
 

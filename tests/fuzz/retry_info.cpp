@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The details of a gRPC status are bytes from a server: a wait that is no wait in the past, or none.
 #include "delivery/retry_info.hpp"
 

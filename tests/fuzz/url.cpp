@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The first line is a hub's URL, the rest a connection token: the requests made of them are well-formed, and neither
 // the token nor a query's values show in what is logged.
 #include "jiro/base/url.hpp"

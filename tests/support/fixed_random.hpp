@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A RandomSource that gives what the test put in, in order, and then the last value for ever.
 

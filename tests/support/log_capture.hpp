@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Records every log line of every level while it lives, after scrubbing, instead of writing them. One at a time.
 //

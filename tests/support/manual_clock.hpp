@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A Clock that stands still until the test moves it. Single-threaded: sleeps and `advance` happen on one io_context.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "support/run_task.hpp"
 
 #include <boost/asio/co_spawn.hpp>

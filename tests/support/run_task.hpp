@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Runs coroutines in a test: on an io_context of the test's own, on the test's thread, with no real time passing.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A hub without a network: the test says what negotiate answers, what each socket receives and when it breaks, and
 // looks at what was asked and sent. By default negotiate succeeds, the upgrade is accepted and the handshake is

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A new empty folder on tmpfs that goes away with the object, or none where this machine has no tmpfs to write to.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
 """Runs the system tests: the built packages in a booted Debian. Label `system`, not part of ./scripts/test.
 
     run.py [CLASS...]       JIRO_PACKAGES: the folder with the .deb files (default: build/release/packages)

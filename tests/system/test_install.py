@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a user meets: from `apt install` on a machine that has no hub to the first command's result, and what was put where."""
 
 import json

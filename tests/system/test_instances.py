@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several daemons on one machine, by the template unit."""
 
 import json

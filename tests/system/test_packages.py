@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The package's own life: upgrade while commands run, conffiles, remove, install again, purge."""
 
 import unittest

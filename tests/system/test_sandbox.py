@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What a command can and cannot do inside the shipped unit, tried by a program that the daemon runs.
 
 Each thing that must be refused is tried outside the unit, too, by root: what the machine itself refuses there (it is a

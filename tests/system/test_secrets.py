@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Canaries for secrets through a whole session of the installed service at trace level: none may be seen anywhere."""
 
 import base64

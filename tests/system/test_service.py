@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The daemon as a service: start, status line, journal, reload, stop, crash, stall. Each test starts it anew."""
 
 import json

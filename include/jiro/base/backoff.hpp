@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How long to wait before the next attempt: exponential, capped, full jitter. Pure. Used by the hub connection and by
 // the delivery courier. The cap comes before the jitter; the other order makes all delays equal once the cap is

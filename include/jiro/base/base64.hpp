@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Standard base64 with padding (RFC 4648, section 4): byte[] arguments in the hub protocol's JSON, results that are not
 // text, a proxy's credentials, hashes. Pure, any thread; implemented with OpenSSL.

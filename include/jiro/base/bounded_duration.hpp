@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // BoundedDuration: a delay that somebody outside asks for (a Retry-After, a RetryInfo, a pushback), at most kMost and
 // never negative. It is clamped where the number enters, before its unit is converted: nothing behind that can overflow

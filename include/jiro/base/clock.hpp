@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Time as a dependency. Whatever measures an interval, waits or stamps a record takes a Clock&; the daemon passes
 // SystemClock, tests pass support/ManualClock and advance it by hand. Monotonic time (`now`) is for intervals in a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Errors are values with names. A function that can fail in a way its caller must handle returns Result<T>; the Error
 // in it carries a code (each module has one enum and category), a message for the operator, and the place where it was

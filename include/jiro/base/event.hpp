@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // "Something changed": coroutines wait, anyone notifies. Single-threaded; conditions are checked in a loop around
 // wait(), so no notification can be missed between the check and the wait.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Small files that an operator names: configuration, tokens, keys, certificates. The one way in which they are read.
 // Blocks for as long as the file's mount does: the daemon calls it on other threads than the event loop's

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // JSON that is not ours: the one reader, for hub records, messages, program output, control sockets and files. It reads
 // in one pass, in time linear to the text, within the limits that its caller gives; what it meets goes to a handler as

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // JSON as text, member by member in the order of the calls: where a tree is not needed, or its order would be lost. It
 // is a JsonHandler, so that what is read from one text can be written to another without a tree and without recursion;

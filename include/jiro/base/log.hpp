@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Logging for people who read journalctl. Each component has one Logger; a line is a fixed sentence plus named fields,
 // so that repeats can be recognised and the journal can be searched by field (a field `command_sync_id` becomes

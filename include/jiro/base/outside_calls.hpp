@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Calls that may hang, because they wait for what is not ours: a file on a dead mount, a name server, a scanner. They
 // are made on threads of their own; the coroutine that asks waits for as long as it wants to and then goes on without

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Coroutines side by side, on the executor of the one that awaits them. These are the project's only ways to do that:
 // Asio's own `a || b` waits for the first *success*, so that a branch that throws leaves the program waiting for the

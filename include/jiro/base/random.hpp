@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Randomness as a dependency: jitter and identifiers take a RandomSource&. The daemon passes SystemRandom, tests pass
 // support/FixedRandom.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A value that must not be seen: tokens, keys, passwords. It cannot be printed, formatted or compared by accident; the
 // one way to its text is `reveal()`, called where the value goes on the wire. Destruction wipes it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The coroutine type of the whole project and the completion token that goes with it. Every asynchronous function of
 // ours returns Task<T>; an Asio operation whose failure is data, not an exception, is awaited with kNoThrow and yields

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Structured concurrency for children whose number is not known in advance (commands, connections of the status server,
 // client results). Nothing in the daemon is detached: a child is spawned into a group, and the group's owner awaits

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Small things that are done to text everywhere, each once. Pure; ASCII only where letters matter, whatever the locale.
 

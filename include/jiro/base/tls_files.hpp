@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The files of a `Tls` section, the hub's and gRPC's alike: read, and looked at closely enough that what they are good
 // for is known before a connection needs them. Blocks, as reading files does: on the event loop it is called by

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // An absolute http, https, ws or wss URL, parsed once (by Boost.URL) and held in parts. Its printed form leaves out
 // user information and the values of every query parameter, since tokens travel there; `target()` is what goes on the

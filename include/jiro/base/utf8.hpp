@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Text from outside may be any bytes; JSON, proto3 and the journal want UTF-8. Pure, any thread; used wherever such
 // bytes become text. Implemented with utfcpp.

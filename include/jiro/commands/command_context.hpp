@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a handler sees of the command that it runs. Made by the CommandScope, one for each run, valid until the
 // handler's coroutine has ended; used on the event loop only.

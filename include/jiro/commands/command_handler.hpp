@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One command: what it says about itself and what it does. Built-ins (src/commands/handlers) and exec commands
 // (src/commands/exec) implement it; the registry owns them; the dispatcher runs them, several at a time.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A command as the hub sent it. `parse_command_message` turns an invocation's argument into one; it is pure, never
 // throws, and says by name what is wrong. intake calls it; what it refuses but could identify still gets an error

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Who counts commands: implemented by the daemon over monitor's atomics. Each call is one transition of one command,
 // made on the event loop in this order, so that an implementation which applies each call atomically keeps

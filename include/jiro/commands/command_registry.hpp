@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The commands that exist: an immutable snapshot. A reload builds a new one and hands it to the dispatcher; running
 // commands keep theirs.

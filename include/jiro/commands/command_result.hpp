@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a command ended with: its outcome, and a text or a graph. Made by handlers through the factory functions below,
 // by the dispatcher for everything that went wrong around them; turned into a ClientMessage by the daemon.

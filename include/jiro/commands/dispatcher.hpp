@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Takes commands, has them journalled, runs them in arrival order, at most MaxConcurrent at a time, and settles each
 // exactly once, whatever happens to it. intake calls `receive`; the daemon's shutdown and the hub connection call the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Why a command message or a command text could not be taken, or a registry not be built.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // CPU and memory use of this machine over the last minutes, for the command `load`. The daemon runs `run()` beside its
 // other activities; a sample costs two small reads of /proc.

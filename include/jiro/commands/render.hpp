@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Results and command lists as people and scripts read them on a terminal: `jiro-client exec` and `commands`. Pure.
 // Control characters from outside are escaped; nothing here can move the cursor.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the dispatcher needs from the journal: implemented by the daemon over delivery's outbox, and by tests in memory.
 // All members are called on the event loop. "Committed" means: survives what Outbox.Durability promises.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the operator decides about commands: the `Commands` section of the configuration, already checked for types and
 // ranges. Filled by config, read by the dispatcher, the registry and the exec commands. A plain value: a reload passes

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The configuration as the program uses it: one settings struct per module, filled by load.hpp from
 // /etc/jiro/config.yaml and the environment, already checked. A plain value; a reload makes a new one and compares.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The credentials, from the values and the files that the configuration names. The files are read at each call, and
 // reading blocks: the daemon calls this off the event loop.

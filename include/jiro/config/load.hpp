@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // From text to Config. Whatever the text is, the answer is a Config or the list of everything that is wrong with it;
 // nothing throws but lack of memory. Called by the command line at the start and by the reload, on any thread; reads

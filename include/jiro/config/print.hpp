@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What `check-config --print` shows, what a reload reports, and the reference tables of docs/configuration.md: all from
 // the one table of keys (src/config/schema.cpp). Pure.

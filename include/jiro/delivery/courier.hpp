@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Carries outcomes from the outbox to the server until each is confirmed: due -> send -> settle. Fast attempts per
 // result, then the outbox's slow path; one probe at a time for the whole channel while the server is away; parked when

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // ResultSender over gRPC: sends the stored bytes as they are (no second serialisation) to
 // /JiroHubProto.JiroHubProto/SendCommandResult. Called on the event loop; gRPC's own threads only post back to it.

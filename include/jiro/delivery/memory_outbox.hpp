@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The outbox in memory: what it holds is lost with the process. For tests, and for comparing with SqliteOutbox.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The journal of commands and their outcomes: a command's row goes received -> running -> done -> delivered, or ->
 // dead. The daemon's intake writes the first half (received, started), the Courier the second. SqliteOutbox keeps it on

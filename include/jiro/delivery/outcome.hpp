@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What became of a command, and its one serialised form. The daemon maps commands::CommandResult to Outcome; the
 // courier serialises it once (serialise), the outbox stores those bytes, and they are what is sent each time. Pure

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Looks into the outbox of a daemon that does not run, for `jiro-client doctor`: changes nothing, not even the files
 // that SQLite keeps beside a database. Blocking; for the command line, not for the event loop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The way of one message to the server: one attempt, its answer as data. The Courier decides what an answer means.
 // GrpcResultSender is the real one; tests script a fake.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the configuration says about delivery: the sections `Grpc` and `Outbox`. Plain values with their defaults;
 // config fills them and checks the ranges, the daemon hands them to make_grpc_result_sender, the outboxes and the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The durable outbox: one SQLite file, entered by one thread of its own. Its promises open
 // src/delivery/sqlite_outbox.cpp.

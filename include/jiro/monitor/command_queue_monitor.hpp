@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the daemon counts about commands: the seed's ICommandQueueMonitor. The event loop is the only writer and calls
 // one transition per event; any thread reads, at any time, without making the loop wait. Every reading is exact:

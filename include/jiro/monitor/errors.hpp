@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What can go wrong around the status endpoint, on the serving side (StatusServer::listen) and on the asking side
 // (status_client.hpp).

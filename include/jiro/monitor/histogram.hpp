@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // How long things take, as Prometheus wants it: counts by fixed upper bounds, and the sum. One thread records (the
 // event loop), any thread reads; neither waits for the other.

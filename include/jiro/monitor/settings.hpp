@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where the status endpoint listens: the key `Monitoring.Listen`. Filled by config, read by StatusServer and by the
 // `jiro-client status` command. Off the loopback interface anybody on the network can read what the daemon does, so

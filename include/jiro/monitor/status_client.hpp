@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Asks a running daemon, from the command line tool: blocking, with a time limit for the whole exchange. The other side
 // may be anything that happens to listen there: an answer that is too large, too slow or not what it should be is a

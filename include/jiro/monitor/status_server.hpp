@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The HTTP endpoint for people and for Prometheus: GET (and HEAD) /status, /metrics, /healthz, /readyz and / (a page),
 // on loopback TCP or on a Unix socket. Built by the daemon, lives on the event loop, never blocks it.

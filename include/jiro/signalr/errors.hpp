@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Every way in which the hub connection can fail, by name. The Error that carries one of these says in its message what
 // was being done, with which address or status, and what the operator can do about it.

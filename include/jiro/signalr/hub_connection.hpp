@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A SignalR connection that stays: it connects, keeps alive, reconnects under the policy of docs/signalr-client.md,
 // hands invocations to handlers, and calls the hub. The daemon owns one; any C++ program can. All members are called on

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the hub asks of us, what handlers look like, and how a handler with typed parameters is made.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Looks at the way to a hub step by step, for `jiro-client doctor`: with the same settings, the same code and the same
 // errors as the real connection, and without its effects. It never becomes a client of the hub: its handshake names a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the hub connection can be told. A plain struct: config fills it from the WebSocket block (and from the
 // environment), the hub connection reads it anew at each attempt. Durations carry their unit in the type; every default

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // From a command's words and parameters to the exact argv of its program. Pure: this is where injection is impossible
 // by construction. A value never becomes program text: it is checked, and it lands in one argv element, whole.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One element of a Program: text with `{name}` where a value goes, or `{args...}` alone. `{{` and `}}` stand for
 // braces. A brace that encloses no name, as in an awk script, is text. Pure.

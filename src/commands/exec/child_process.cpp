@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/child_process.hpp"
 
 #include <fcntl.h>

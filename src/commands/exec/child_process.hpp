@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One program, started safely: clone(CLONE_VM | CLONE_VFORK) instead of fork (gRPC's threads forbid fork handlers, and
 // nothing is copied), a session and process group of its own, only its three descriptors, default signals, only the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A command that runs a program of the configuration. See docs/commands.md for what it promises.
 

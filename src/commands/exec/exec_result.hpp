@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // From what a program printed and how it ended to the command's result. Pure.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/exec_run.hpp"
 
 #include <poll.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One run of a program from start to sweep: feeds it, drains it, ends it in time, leaves nothing behind.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/orphans.hpp"
 
 #include <dirent.h>

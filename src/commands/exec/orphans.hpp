@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The processes that ended programs left behind. As this process is a child subreaper, they become its children, even
 // those that made a session of their own. Which run they belong to is told by the session, or by JIRO_RUN in their

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/output_capture.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What a program printed, within a limit: the first quarter and the last three quarters are kept, what lies between is
 // counted. Pure; memory stays below twice the limit however much is printed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Boost.Regex, not std::regex: it does not recurse for each character and gives up on a pattern that explodes, so a
 // hostile value can neither overflow the stack nor hold the event loop for long. The limit is set here, in the one file
 // that uses it.

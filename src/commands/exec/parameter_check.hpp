@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Whether a value may be given to a parameter of an exec command: the border between what the hub sends and what a
 // program sees. Pure.

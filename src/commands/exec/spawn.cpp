@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/spawn.hpp"
 
 #include <fcntl.h>

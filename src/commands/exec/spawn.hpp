@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The system call level of starting a program: what happens between clone and exec. Linux only. Called by a starter:
 // may wait for as long as chdir and execve do.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/starter.hpp"
 
 #include <sys/wait.h>

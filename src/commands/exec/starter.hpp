@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where programs are started: on threads of their own, because chdir and execve may wait for whoever serves the file (a
 // dead mount, a scanner that looks at it first), and a start with CLONE_VFORK waits with them. The threads live as long

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/handlers/builtin_commands.hpp"
 
 namespace jiro::commands {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The list of built-in commands. A new one is a file handlers/<name>.cpp that defines make_<name>, and one line here.
 

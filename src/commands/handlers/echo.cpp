@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `echo TEXT`: the text, as it came. For trying the way there and back.
 
 #include "commands/handlers/builtin_commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `help`: the commands of this client; `help NAME`: one of them.
 
 #include "commands/handlers/builtin_commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `load`: CPU and memory use over the last minutes, as a graph. The values come from the daemon's LoadSampler.
 
 #include <cmath>

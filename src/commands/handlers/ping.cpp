@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `ping`: answers "pong". Shows that the whole way works.
 
 #include "commands/handlers/builtin_commands.hpp"

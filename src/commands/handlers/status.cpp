@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `status`: what the daemon is doing, as the JSON of its status endpoint.
 
 #include "commands/handlers/builtin_commands.hpp"

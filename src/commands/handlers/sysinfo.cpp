@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `sysinfo`: this machine in JSON. Reads files and asks file systems, so it works on a worker thread.
 
 #include <sys/statvfs.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `version`: which client this is.
 
 #include "commands/handlers/builtin_commands.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One order to the running daemon, over its control socket (control_socket.hpp). Used by `reload` and `outbox`.
 

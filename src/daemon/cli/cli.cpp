@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/cli.hpp"
 
 #include <CLI/CLI.hpp>

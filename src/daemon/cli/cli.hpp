@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The command line of jiro-client (design: `jiro-client --help`). Called by main only.
 

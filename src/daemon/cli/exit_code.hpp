@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The exit codes of jiro-client. systemd's unit does not restart the daemon after `bad_configuration`.
 

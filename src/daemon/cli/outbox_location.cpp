@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/outbox_location.hpp"
 
 #include <sys/stat.h>

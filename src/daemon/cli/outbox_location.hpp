@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Where the daemon of a configuration file keeps its outbox, seen from a terminal: without the variables that systemd
 // gives to its unit.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/printable.hpp"
 
 #include <array>

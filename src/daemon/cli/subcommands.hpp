@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One function a subcommand, each in the file of its name; cli.cpp parses the command line into these options.
 // Each returns the process's exit code (exit_code.hpp) and prints for people on standard output, errors on standard

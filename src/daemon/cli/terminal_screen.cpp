@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/terminal_screen.hpp"
 
 #include <pthread.h>

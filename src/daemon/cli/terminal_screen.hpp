@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A terminal that is drawn anew again and again, and is as it was when this object is gone; and the signals that end or
 // interrupt such a program, as something to wait for. For `status --watch`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // `status --watch`: on a terminal a view that is drawn anew every two seconds until Ctrl-C; elsewhere one status after
 // the other.
 #include "daemon/cli/watch.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/redo/fast_path.hpp"
 
 #include "delivery/failpoint.hpp"

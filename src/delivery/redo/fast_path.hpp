@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The short way through the outbox, for commands about which there is no doubt: their changes are committed by
 // appending them to the redo log, on the event loop, without waiting for the storage thread. What is doubtful (an id

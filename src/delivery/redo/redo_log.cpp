@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The file: a page with the header, then the records' place, used round and round. A record begins at a multiple of 16
 // with its header; one that would not fit before the end of the place leaves padding there and begins at the front. The
 // position in a record's header is written last and is what makes it valid: of a record that kill -9 left half written

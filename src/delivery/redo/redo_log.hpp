@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The redo log: the latest changes of the outbox, in memory that outlives the process (a mapped file on tmpfs). What is
 // appended here survives kill -9 at once, without a disk or another thread; the storage thread redoes it in the

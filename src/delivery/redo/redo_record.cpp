@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // A record: its kind, then its members in order, integers in the machine's own form (a log is read on the machine that
 // wrote it), texts behind their length. The last text has none: it ends with the record.
 #include "delivery/redo/redo_record.hpp"

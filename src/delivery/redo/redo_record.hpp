@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One change of a command's row, as the redo log holds it: received, started, finished or delivered. Encoding and
 // decoding are pure; decode() takes nothing on trust. Views point into what was encoded or decoded.

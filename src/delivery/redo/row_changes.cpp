@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/redo/row_changes.hpp"
 
 namespace jiro::delivery {

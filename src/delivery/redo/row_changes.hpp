@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The changes of one stretch of the redo log, put together by row: a command that came and went in it costs the
 // database one row and not three steps. Views point into the log.

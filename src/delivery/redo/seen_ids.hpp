@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Which ids the outbox may know: a Bloom filter beside the database, so that a new command's id need not be looked up.
 // "No" is certain, "maybe" is for the database to decide; until a filter has learned what the database holds, the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/connection/connection_fsm.hpp"
 
 #include <algorithm>

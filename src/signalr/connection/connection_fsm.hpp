@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The six states of the connection and the policy of when to try again, without sockets or timers: each function is one
 // event and returns the transition it makes and, where there is one, the delay before the next attempt.

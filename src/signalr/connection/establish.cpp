@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/connection/establish.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One attempt: credentials, negotiate with its redirects, WebSocket upgrade, hub handshake. Always starts at the
 // original URL with the application's own credentials; what a redirect gave dies with the attempt.

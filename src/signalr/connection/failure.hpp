@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Why an attempt or a connection ended, with what the reconnect policy needs to know about it.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Calls to the hub: send, invoke, stream, upload streams; and the public face of HubConnection.
 
 #include "jiro/base/race.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <boost/asio/this_coro.hpp>
 #include <cstdlib>
 

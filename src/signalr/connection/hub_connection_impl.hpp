@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The inside of HubConnection: the driver loop that performs what the state machine decides (hub_connection.cpp), and
 // the calls to the hub (hub_calls.cpp).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/connection/invocation_dispatcher.hpp"
 
 #include <boost/asio/error.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Who runs what the hub invoked, off the read loop. Handlers without a result run one after another in order of
 // arrival; handlers with a result run concurrently, started in order of arrival, and answer with exactly one Completion

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // When to send a Ping and when to give the server up. Pure: the session tells what happened, and asks at each deadline.
 

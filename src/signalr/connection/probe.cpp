@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/signalr/probe.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/connection/resume_buffer.hpp"
 
 #include "jiro/signalr/errors.hpp"

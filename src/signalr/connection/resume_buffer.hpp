@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Stateful reconnect, as the servers really behave (the specification's text on Sequence is wrong, see
 // docs/signalr-client.md): each side numbers the trackable messages it sends from 1 and keeps them until they are

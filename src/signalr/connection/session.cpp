@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/connection/session.hpp"
 
 #include <boost/asio/error.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One connection that stands, from the handshake to its end: three loops (read, write, one timer) and the calls that
 // are open on it. With stateful reconnect it survives its socket. Everything that belongs to one connection id lives

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What each message from the hub does to a session.
 #include "signalr/connection/session.hpp"
 #include "signalr/log.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The cookies of one connection attempt: what negotiate sets goes into the WebSocket upgrade (sticky load balancers).
 // Sent back only to the host, path and security they were set for (RFC 6265, without persistence). Values are secrets.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/protocol/handshake.hpp"
 
 #include "jiro/signalr/errors.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The first record each way (HubProtocol, "Handshake").
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The nine hub messages, named as in the HubProtocol specification, plus what a record of an unknown type becomes.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/protocol/json_codec.hpp"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Records to messages and back (HubProtocol, "JSON Encoding"). Pure; one parse a record. What the specification leaves
 // open follows docs/signalr-client.md: unknown members and types are skipped, null and "" ids count as absent.

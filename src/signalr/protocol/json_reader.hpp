@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One JSON object from the hub, read by base/json within the limits of a record, with this module's names for what is
 // wrong.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/protocol/negotiate.hpp"
 
 #include <algorithm>

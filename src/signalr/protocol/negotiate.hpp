@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The negotiate request and its answer (TransportProtocols.md, "POST [endpoint-base]/negotiate"), as pure functions:
 // URLs, response bodies, and what each HTTP status means to the operator.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/protocol/record_splitter.hpp"
 
 namespace jiro::signalr {

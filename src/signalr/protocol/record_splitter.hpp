@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Cuts the byte stream of the WebSocket into hub records, which end with 0x1E (HubProtocol, section "Encoding").
 // Records and WebSocket messages need not coincide: one may hold many of the other, either way. Each byte is looked at

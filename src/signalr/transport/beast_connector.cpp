@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/http_client.hpp"
 #include "signalr/transport/transport.hpp"
 #include "signalr/transport/websocket_transport.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // From OpenSSL's X509 to what an operator wants to know of a certificate.
 

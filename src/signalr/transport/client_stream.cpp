@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/client_stream.hpp"
 
 namespace jiro::signalr {

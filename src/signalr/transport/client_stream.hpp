@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The bytes between this client and a server, with or without TLS: one type, so that what is built on it (HTTP,
 // WebSocket) is compiled once. Included by .cpp files only.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/dialer.hpp"
 
 #include <algorithm>

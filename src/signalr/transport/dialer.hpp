@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // From a URL to a connected TCP socket: name resolution, every address in turn, and the proxy's CONNECT, each under its
 // own limit and with its own named error.

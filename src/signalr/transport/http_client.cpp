@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/http_client.hpp"
 
 #include <boost/beast/core/flat_buffer.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // One HTTP/1.1 POST with an empty body over a new connection: negotiate. The answer's size is limited.
 

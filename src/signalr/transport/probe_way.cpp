@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>

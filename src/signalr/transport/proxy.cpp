@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/proxy.hpp"
 
 #include <boost/asio/read.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // HTTP CONNECT through a proxy (RFC 9110, 9.3.6), with Basic credentials from the proxy's URL.
 

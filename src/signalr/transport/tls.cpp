@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/tls.hpp"
 
 #include <openssl/err.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // TLS for negotiate and upgrade alike: 1.2 or newer, the system's CAs or CaFile, host name verification, SNI, client
 // certificate. Verification is off only where TlsSettings::verify is false.

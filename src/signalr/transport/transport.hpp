@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The connection's view of the network: one HTTP POST (negotiate) and one WebSocket. The real one is beast_connector;
 // tests use tests/support/scripted_transport. Every function is called on the event loop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/transport/websocket_transport.hpp"
 
 #include <array>

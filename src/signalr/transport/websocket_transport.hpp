@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The WebSocket, by Beast: text messages out, bytes in, no pings of its own (SignalR has them), no compression.
 

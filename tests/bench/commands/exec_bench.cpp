@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs of /bin/true per second: as an exec command through the dispatcher, beside a bare posix_spawn loop.
 #include <spawn.h>
 #include <sys/wait.h>

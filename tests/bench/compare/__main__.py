@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The comparison; started by scripts/bench, which builds first."""
 
 import argparse

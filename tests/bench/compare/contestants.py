@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who is compared, how each is started, and one running pair of a contestant and its load side."""
 
 import json

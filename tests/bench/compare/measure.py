@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What is measured, in which order. Contestants take turns within each round, so that a busy moment of the machine meets
 all of them."""
 

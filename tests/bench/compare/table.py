@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Figures to text: the table, the targets, the comparison of two runs."""
 
 import statistics

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using Grpc.Core;
 using JiroHubProto;
 using Microsoft.Extensions.Logging;

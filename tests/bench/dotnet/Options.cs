@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 namespace Jiro.Reference;
 
 public sealed class WebSocketOptions

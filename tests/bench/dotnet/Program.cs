@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using Jiro.Reference;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using Microsoft.AspNetCore.SignalR.Client;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The least that the same libraries can do: Beast reads a message, the id and the text are found by a fixed scan, a
 // bare gRPC callback stub sends a result of fixed shape. No JSON tree, no journal, no logging, no scope.
 //   jiro-bench-floor HUB-PORT GRPC-PORT

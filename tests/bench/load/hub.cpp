@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bench/load/hub.hpp"
 
 #include <boost/asio/co_spawn.hpp>

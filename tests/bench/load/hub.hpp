@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The hub's side of one client: answers negotiate, accepts one WebSocket, shakes hands, then sends records. One
 // WebSocket message a record, as ASP.NET Core does. Each record's moment is taken just before its write begins.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bench/load/load.hpp"
 
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Loads one client and measures it: closed loop (each result lets the next command go) or open loop (commands go at
 // their planned moments whatever the client does, and latency counts from the planned moment, so a client that stalls

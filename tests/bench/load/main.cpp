@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The load side of every contestant: a hub on plain WebSocket and a results service on gRPC, both on loopback. Takes
 // one phase a line on stdin, prints its figures as one line of JSON:
 //   closed in_flight=16 bytes=100 seconds=2 warm_up=0.2 pid=123

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the kernel says of a process: /proc/PID/stat and /proc/PID/status.
 

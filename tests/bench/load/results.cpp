@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "bench/load/results.hpp"
 
 #include <grpcpp/grpcpp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The gRPC side: takes results, confirms each at once, and hands what arrived to the loop. The moment of arrival is the
 // handler's entry. Arrivals that come while the loop is busy reach it together.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What a command's counting costs, and what a reader of the counters costs.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the outbox costs: receipt with start, outcome, delivered, for one command at a time and for sixteen together.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // One command through the dispatcher, from receipt to completion, with a journal that costs nothing.
 #include <benchmark/benchmark.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // From bytes to a command and back: the parsers and writers of every command's way.
 #include <benchmark/benchmark.h>
 

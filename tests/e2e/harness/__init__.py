@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the outside tests share: the built programs as processes, and a server of our own that can say anything.
 
 Python's standard library only. Nothing here shares code with the client or with the development hub: the hub protocol,

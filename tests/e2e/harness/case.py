@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The base of the tests: starts what a test asks for, ends it whatever happens, and shows the daemon's log on a failure."""
 
 import unittest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Certificates made on the spot by the openssl program."""
 
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Stops one thread of a process, as a disk that does not answer would; the others run on. Needs the right to trace it."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The server's side of /JiroHubProto.JiroHubProto/SendCommandResult over HTTP/2, small enough to misbehave at every step."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A SignalR hub (negotiate, WebSocket, JSON protocol) of the tests' own, each step of which a test can replace by hostile bytes."""
 
 import base64

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A stand-in for journald: `unshare -rm python3 journal.py OUTPUT PROGRAM ARGUMENTS...`.
 
 In a mount namespace of its own it puts an empty /run over the machine's, binds the journal's socket there, starts the program, and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A TCP server that keeps every connection until it is stopped, and can be stopped and started again on the same port."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Things outside of the daemon that hang, made without the rights that real ones need, and a watch that it goes on meanwhile."""
 
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The two programs under test as processes: JIRO_CLIENT and JIRO_DEV_HUB name the binaries."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Just enough protobuf to read a ClientMessage and write a CommandResultResponse, by the field numbers of the contract."""
 
 TEXT_TYPES = ["PLAIN", "JSON", "BASE64", "MARKDOWN", "HTML"]

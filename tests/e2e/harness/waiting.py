@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waiting with a deadline. No test sleeps for a fixed time and then looks."""
 
 import os

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 namespace Jiro.Interop;
 
 /// <summary>What was expected did not happen; the message says so in words.</summary>

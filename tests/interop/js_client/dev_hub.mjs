@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The development hub as a child process: starts `jiro-dev-hub serve` on free ports, talks to its control socket, stops it.
 import { spawn } from "node:child_process";
 import { mkdtempSync, existsSync, readFileSync, rmSync } from "node:fs";

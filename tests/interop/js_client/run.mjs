@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Runs the scenarios, or those whose name holds a word given as argument; prints a line for each and a closing line.
 import * as signalr from "@microsoft/signalr";
 import { DevHub } from "./dev_hub.mjs";

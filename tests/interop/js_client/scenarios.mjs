@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the development hub must do for a client that is not ours: the official one. Each scenario gets a `bench` to start hubs
 // and connections with; what it starts is stopped for it.
 import assert from "node:assert/strict";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the program tries against the interoperability hub: calls, streams of either direction. Each check throws
 // CheckFailed with the difference in words.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // jiro-interop-stream-client CHECK HUB-URL TOKEN-FILE CA-FILE: connects, does one check, says how it went. Exit code 0:
 // it held.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The base of the system tests: a machine with the built packages installed, and words for what is asked of it.
 
 `self.service` is the daemon's unit as an operator sees it, `self.hub` the development hub beside it, in the same machine.

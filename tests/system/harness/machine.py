@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """One booted machine: systemd as process 1 of a container, on a file system in memory, with a network of its own.
 
 Nothing here needs a running systemd, machined or KVM. Where the host's control groups are of version 1 or mixed, the

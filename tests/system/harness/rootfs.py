@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The file system of the machines: a minimal Debian with systemd (JIRO_SYSTEM_SUITE: bookworm, trixie), made once and kept as a tar beside the packages."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waiting for something to become true, with a limit and a name."""
 
 import time

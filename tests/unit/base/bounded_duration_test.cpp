@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/bounded_duration.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What stands where a small file is expected: read, or refused by name, and never waited for.
 #include "jiro/base/file.hpp"
 

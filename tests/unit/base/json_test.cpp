@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/json.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "base/log_suppressor.hpp"
 
 #include <gtest/gtest.h>

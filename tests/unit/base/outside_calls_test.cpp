@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Calls that hang: the event loop goes on, time limits hold, threads stay few.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/race.hpp"
 
 #include <gtest/gtest.h>

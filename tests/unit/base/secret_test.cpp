@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/secret.hpp"
 
 #include <gtest/gtest.h>

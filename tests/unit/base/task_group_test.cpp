@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/task_group.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The files of a Tls section: what is good passes unchanged, each fault has a sentence that names key, file and reason.
 #include "jiro/base/tls_files.hpp"
 

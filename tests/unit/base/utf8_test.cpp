@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/utf8.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/base/with_timeout.hpp"
 
 #include <gtest/gtest.h>

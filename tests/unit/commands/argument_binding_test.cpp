@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/argument_binding.hpp"
 
 #include <gmock/gmock.h>

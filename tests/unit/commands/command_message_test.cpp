@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/commands/command_message.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Exec commands with real programs. Time passes really here, but no test waits for a fixed time.
 #include <dirent.h>
 #include <fcntl.h>

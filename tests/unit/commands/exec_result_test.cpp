@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "commands/exec/exec_result.hpp"
 
 #include <gmock/gmock.h>

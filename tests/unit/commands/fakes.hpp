@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What the dispatcher's tests put around it: a journal in memory that can be slow, refuse or fail, a counter that
 // checks the monitor's equations at every event, and handlers that do as they are told.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/commands/render.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/checks.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "config/yaml_reader.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What both channels get of tokens and keys while the daemon runs: what the files say at that moment.
 #include "daemon/credentials.hpp"
 

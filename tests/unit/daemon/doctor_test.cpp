@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the doctor makes of what it saw; the e2e tests show that it sees right.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The promise of docs/operations.md: a day without hub and result server costs fewer than 200 lines of log. The real
 // connection and the real courier, on a clock moved by hand, with the log's own suppression of repeats.
 #include <gmock/gmock.h>

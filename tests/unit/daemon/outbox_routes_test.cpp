@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/outbox_routes.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/recent_errors.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/service_notifier.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/start_patience.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/status_source.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/channel_gate.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/courier.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A server in a function: each call is recorded and answered by `answer`, after `latency` on the test's clock.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // An outbox whose disk is full when the test says so: outcomes cannot be stored. All else goes through.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Two clocks: within a boot ages are elapsed time, between two they are wall time; whatever is done to the wall clock.
 #include "delivery/outbox_clock.hpp"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What every outbox does, whatever it is made of: the same tests for SqliteOutbox, alone and with a redo log, and for
 // MemoryOutbox.
 #include <gmock/gmock.h>

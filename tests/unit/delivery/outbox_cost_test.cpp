@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // What the outbox costs. Not run by default (figures need a quiet machine):
 //     delivery_test --gtest_also_run_disabled_tests --gtest_filter='OutboxCost.*'
 #include <gtest/gtest.h>

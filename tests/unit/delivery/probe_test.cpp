@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/probe.hpp"
 
 #include <fcntl.h>

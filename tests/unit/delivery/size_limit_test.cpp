@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/size_limit.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // kill -9 at random moments: a child process works on the outbox and reports each promise that it was given, through a
 // pipe, before it goes on; the parent kills it, opens the file and checks that every promise is kept.
 #include <gtest/gtest.h>

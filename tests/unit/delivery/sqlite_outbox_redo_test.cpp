@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The outbox with a redo log: what is appended is promised, and the database gets it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/delivery/sqlite_outbox.hpp"
 
 #include <gmock/gmock.h>

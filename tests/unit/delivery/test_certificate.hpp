@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A self-signed certificate for tests, valid for `name` and loopback.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/dev_hub.hpp"
 
 #include <grpcpp/grpcpp.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "dev_hub/result_store.hpp"
 
 #include <gtest/gtest.h>

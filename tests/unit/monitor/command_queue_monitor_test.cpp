@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/command_queue_monitor.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A client that writes raw bytes to a server which runs on the same thread: each wait lets the server's io_context go
 // on. No sleeps; kPatience bounds a test that fails.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/settings.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A Status with something in every member, for the tests of the forms that it is shown in.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/status_client.hpp"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/status_server.hpp"
 
 #include <gmock/gmock.h>

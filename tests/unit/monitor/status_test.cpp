@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "jiro/monitor/status.hpp"
 
 #include <gmock/gmock.h>

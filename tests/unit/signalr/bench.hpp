@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // A HubConnection on a scripted hub and a manual clock: what every driver test starts from.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The driver on a scripted hub: the connection's life as a server and an operator see it.
 #include "jiro/signalr/hub_connection.hpp"
 

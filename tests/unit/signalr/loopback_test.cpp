@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The Beast transport against a real server on loopback: ws and wss, with a certificate made here.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The steps to a hub, on a scripted one and over real sockets; the e2e tests of the doctor show the rest.
 #include "jiro/signalr/probe.hpp"
 

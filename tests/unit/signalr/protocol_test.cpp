@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The pure parts: records, messages, URLs, cookies, proxies, and the policy of when to try again.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

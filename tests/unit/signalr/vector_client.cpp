@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // The client_to_server vectors are prose ("send('m','arg',null)", "stop() while connected"). What is written as calls
 // is parsed and performed; the rest are scenes, found by the vector's name.
 #include <boost/asio/bind_cancellation_slot.hpp>

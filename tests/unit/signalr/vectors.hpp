@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The protocol vectors as a table: every *.json in tests/unit/signalr/vectors/ is read, each entry is one test. A
 // runner returns what did not hold, one line each; empty: the vector passed.

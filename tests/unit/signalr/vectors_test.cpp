@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "unit/signalr/vectors.hpp"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/access_token.hpp"
 
 #include "jiro/base/base64.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What can be read from an access token without knowing its key: when it expires, if it is a JSON Web Token (RFC 7519).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/configuration_checks.hpp"
 
 #include <sys/stat.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What can be said about the configuration and the files that it names without asking anybody. Reads files.
 

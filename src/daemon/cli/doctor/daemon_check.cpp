@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/printable.hpp"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // What `jiro-client doctor` found, as data: every check adds findings, the renderer prints them (render.hpp).
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // This machine: whether a daemon runs, the state directory with its outbox, and the clock.
 

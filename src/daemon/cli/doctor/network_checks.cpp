@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/network_checks.hpp"
 
 #include <boost/asio/co_spawn.hpp>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // The hub and the result server, asked over the network, and what their answers mean. The asking blocks for as long as
 // the configured limits say, but no step for more than kLongestStep.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/render.hpp"
 
 #include <algorithm>

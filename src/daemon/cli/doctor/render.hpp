@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #pragma once
 // Findings as text for people and as JSON for machines. Pure. Texts of servers are in them: control characters are
 // escaped.

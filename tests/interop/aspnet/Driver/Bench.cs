@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using Jiro.Interop.Hub;
 
 namespace Jiro.Interop.Driver;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 namespace Jiro.Interop.Driver;
 
 /// <summary>One thing that is proved: a name "group.what", a sentence, and the steps.</summary>

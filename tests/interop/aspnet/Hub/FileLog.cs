@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 namespace Jiro.Interop.Hub;
 
 /// <summary>The framework's own log lines, in a file: they are shown when a scenario fails.</summary>

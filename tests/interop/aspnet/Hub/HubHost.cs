@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using System.Net;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Connections;

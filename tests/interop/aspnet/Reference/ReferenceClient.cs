@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Text.Json;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Grpc.Core;

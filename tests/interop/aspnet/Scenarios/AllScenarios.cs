@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 using Jiro.Interop.Driver;
 
 namespace Jiro.Interop.Scenarios;

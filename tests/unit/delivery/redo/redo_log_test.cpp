@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/redo/redo_log.hpp"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/redo/redo_record.hpp"
 
 #include <gtest/gtest.h>

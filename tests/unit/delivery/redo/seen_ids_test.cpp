@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "delivery/redo/seen_ids.hpp"
 
 #include <gtest/gtest.h>
