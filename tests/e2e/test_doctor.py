@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """`jiro-client doctor`: what is well, what is wrong with each part, what to do, and never a secret."""
 
 import base64
@@ -374,7 +375,7 @@ class DoctorAndDaemonTest(DoctorCase):
         folder = self.client.outbox.parent
         before = {name: (folder / name).read_bytes() for name in os.listdir(folder)}
         found = self.doctor(self.client.config_file, "--offline")
-        self.assert_finding(found, "state.outbox", "ok", r"schema 1\): 1 undelivered, 0 unfinished, 0 dead")
+        self.assert_finding(found, "state.outbox", "ok", r"schema \d+\): 1 undelivered, 0 unfinished, 0 dead")
         self.assert_finding(found, "daemon.running", "warning", "no daemon", "systemctl start")
         self.assertEqual({name: (folder / name).read_bytes() for name in os.listdir(folder)}, before)
 

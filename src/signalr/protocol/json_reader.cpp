@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 #include "signalr/protocol/json_reader.hpp"
 
 #include "jiro/base/json.hpp"
@@ -8,7 +9,16 @@ namespace jiro::signalr {
 namespace {
 
 // The length is MaxMessageBytes's, which the splitter looks after.
-constexpr JsonLimits kRecordLimits{.bytes = SIZE_MAX};
+// The splitter has bounded the bytes. A record over 1 MiB comes only where MaxMessageBytes was raised: what it may
+// hold, and so what it may cost, grows with it.
+JsonLimits record_limits(std::size_t size) {
+    JsonLimits limits{.bytes = SIZE_MAX};
+    if (size > std::size_t{1024} * 1024) {
+        limits.nodes = size / 64;
+        limits.members = size / 96;
+    }
+    return limits;
+}
 
 errc code_of(JsonFault fault) {
     switch (fault) {
@@ -34,7 +44,7 @@ errc code_of(JsonFault fault) {
 
 Result<nlohmann::json> read_json_object(std::string_view text) {
     if (text.empty()) return Error(errc::invalid_json, "the record is empty");
-    auto value = read_json(text, kRecordLimits);
+    auto value = read_json(text, record_limits(text.size()));
     if (!value) {
         return Error(code_of(static_cast<JsonFault>(value.error().code.value())),
                      "the record is refused: " + value.error().message);
