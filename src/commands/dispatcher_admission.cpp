@@ -70,6 +70,8 @@ Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandRes
                                                      {"session_id", command->message.session_id}});
     if (unfit) {
         refuse(command, std::move(*unfit));
+        // The message is in memory until then: whoever brings more of them waits, as for the journal.
+        static_cast<void>(co_await command->completed());
     } else if (command->holds_slot) {
         command->is_marked_running = true;
         start_kept();
@@ -116,6 +118,7 @@ Receipt Dispatcher::State::not_admitted(PendingPtr command, Admission admission)
             break;
     }
     FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
+    leave_out_much(unstored.message);
     Receipt receipt(kind, completion);
     forget(command, std::move(completion));  // its phase is still `journalling`: it was never counted as received
     start_waiting();

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t kCompletionBytes = 4096;
 constexpr std::size_t kNameBytes = 128;
+constexpr std::size_t kRefusedBytes = 16 * 1024;
+// Of the messages of commands that wait: they are kept in memory until they run.
+constexpr std::size_t kMaxWaitingBytes = 32 * 1024 * 1024;
 constexpr std::size_t kSlack = 64;  // settled commands that a queue may hold before it is swept
 
 using Phase = PendingCommand::Phase;
@@ -61,6 +64,10 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
 
 }  // namespace
 
+void leave_out_much(CommandMessage& message) {
+    if (size_of(message) > kRefusedBytes) message.parameters.clear();
+}
+
 Dispatcher::State::State(boost::asio::any_io_executor on, Clock& time, RandomSource& randomness,
                          boost::asio::thread_pool& pool, ResultSink& journal, CommandObserver& counters,
                          Settings options, std::shared_ptr<const CommandRegistry> commands)
@@ -88,12 +95,14 @@ PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
 void Dispatcher::State::take_place(const PendingPtr& command) {
     command->holds_place = true;
     ++waiting;
+    waiting_bytes += command->bytes;
     queue.push_back(command);
 }
 
 void Dispatcher::State::give_up_place(PendingCommand& command) {
     if (!std::exchange(command.holds_place, false)) return;
     --waiting;
+    waiting_bytes -= command.bytes;
     // A hub that sends and cancels while nothing can start must not make the queue grow.
     if (queue.size() > 2 * waiting + kSlack) std::erase_if(queue, is_over);
 }
@@ -111,6 +120,11 @@ std::optional<CommandResult> Dispatcher::State::reason_to_refuse(const PendingCo
     if (waiting >= static_cast<std::size_t>(settings.max_queued + free_slots)) {
         return CommandResult::rejected("busy: " + std::to_string(running) + " commands run and " +
                                        std::to_string(waiting) + " wait");
+    }
+    if (waiting > 0 && waiting_bytes + command.bytes > kMaxWaitingBytes) {
+        return CommandResult::rejected("busy: " + std::to_string(waiting) + " commands wait, with " +
+                                       std::to_string(waiting_bytes) + " bytes; together they may have " +
+                                       std::to_string(kMaxWaitingBytes));
     }
     return std::nullopt;
 }
@@ -247,6 +261,7 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
     const Outcome outcome = result.outcome;
     CommandMessage message = std::move(command->message);
     command->message.command_sync_id = message.command_sync_id;  // all that is needed of it from here on
+    if (outcome == Outcome::rejected) leave_out_much(message);
     FinishedCommand finished{std::move(message), command->name, std::move(result), queue_time, run_time};
     std::string problem;
     try {

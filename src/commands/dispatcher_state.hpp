@@ -27,6 +27,10 @@ struct Lane {
         parked;  // came to the queue's front while the lane was full; older than what is in the queue
 };
 
+// A result repeats its command's parameters; that of a refused command only when they are few, so that a flood of
+// refusals does not fill memory and disk.
+void leave_out_much(CommandMessage& message);
+
 struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     State(boost::asio::any_io_executor on, Clock& time, RandomSource& randomness, boost::asio::thread_pool& pool,
           ResultSink& journal, CommandObserver& counters, Settings options,
@@ -92,9 +96,10 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     std::unordered_map<std::string, PendingPtr> by_id;  // everything that is not settled
     std::deque<PendingPtr> queue;                       // arrival order; may hold settled ones, which are skipped
     std::unordered_map<std::string, Lane> lanes;
-    std::size_t waiting = 0;      // commands that hold a place
-    int running = 0;              // slots that are taken
-    std::deque<PendingPtr> kept;  // hold slots while their receipts are committed; arrival order
+    std::size_t waiting = 0;        // commands that hold a place
+    std::size_t waiting_bytes = 0;  // of their messages
+    int running = 0;                // slots that are taken
+    std::deque<PendingPtr> kept;    // hold slots while their receipts are committed; arrival order
     std::uint64_t next_sequence = 0;
     bool started = false;
     bool stopping = false;

@@ -25,6 +25,12 @@ void PendingCommand::complete(Completion completion) {
     for (auto* waiter : waiters_) waiter->cancel();
 }
 
+std::size_t size_of(const CommandMessage& message) {
+    std::size_t bytes = message.command.size() + message.command_sync_id.size() + message.session_id.size();
+    for (const auto& [name, value] : message.parameters) bytes += name.size() + value.size();
+    return bytes;
+}
+
 void PendingCommand::request_cancel(CancelReason reason) {
     if (cancel_reason) return;
     cancel_reason = reason;

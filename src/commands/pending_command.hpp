@@ -15,6 +15,9 @@
 
 namespace jiro::commands {
 
+// What a message takes in memory, but for a little.
+[[nodiscard]] std::size_t size_of(const CommandMessage& message);
+
 class PendingCommand {
   public:
     enum class Phase {
@@ -26,7 +29,11 @@ class PendingCommand {
     };
 
     PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
-        : message(std::move(command_message)), fingerprint(content), received_at(now), sequence(number) {}
+        : message(std::move(command_message)),
+          bytes(size_of(message)),
+          fingerprint(content),
+          received_at(now),
+          sequence(number) {}
 
     // Returns when `complete` was called.
     [[nodiscard]] Task<Completion> completed();
@@ -36,6 +43,7 @@ class PendingCommand {
     void request_cancel(CancelReason reason);
 
     CommandMessage message;
+    std::size_t bytes;  // of the message
     Fingerprint fingerprint;
     std::string name;                      // as dispatched
     std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it waits for a slot: none

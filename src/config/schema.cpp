@@ -316,9 +316,9 @@ std::vector<Key<Config>> make_schema() {
 
         number_key<C>("Commands.MaxConcurrent", "whole number", {1, 10'000}, MEMBER(commands.max_concurrent),
                       Effect::in_place, "Commands that run at the same time."),
-        number_key<C>("Commands.MaxQueued", "whole number", {0, 1'000'000}, MEMBER(commands.max_queued),
-                      Effect::in_place,
-                      "Commands that wait for their turn; beyond that the answer is at once \"busy\"."),
+        number_key<C>(
+            "Commands.MaxQueued", "whole number", {0, 1'000'000}, MEMBER(commands.max_queued), Effect::in_place,
+            "Commands that wait for their turn; beyond that, or 32 MiB of them, the answer is at once \"busy\"."),
         number_key<C>("Commands.TimeoutMs", "milliseconds", {1, 30 * kDayMs}, MEMBER(commands.timeout),
                       Effect::in_place, "Time limit of one command, unless its own definition says another."),
         number_key<C>(

@@ -46,6 +46,7 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
     const std::string id = parsed.message.command_sync_id;
 
     const auto receipt = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
+    invocation.hold.reset();  // the journal has it
     if (!hub_waits) co_return nlohmann::json();
     if (receipt.kind() != commands::ReceiptKind::refused && acknowledge_ == commands::Acknowledge::received) {
         co_return answer(id, true, "received");

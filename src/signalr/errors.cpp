@@ -68,6 +68,7 @@ std::string_view name_of(errc code) noexcept {
         JIRO_NAME(nesting_too_deep)
         JIRO_NAME(too_many_values)
         JIRO_NAME(message_too_big)
+        JIRO_NAME(not_acknowledged)
         JIRO_NAME(sequence_gap)
         JIRO_NAME(settings_changed)
         JIRO_NAME(not_active)

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """More commands than the machine can run: each gets its one outcome, and the hub hears the daemon's pings meanwhile."""
 
+import os
+import pathlib
+import re
 import time
 import unittest
 
@@ -48,6 +51,38 @@ class OverloadTest(DaemonTest):
         times = [at for at, _ in heard]
         longest = max(later - earlier for earlier, later in zip(times, times[1:]))
         self.assertLess(longest, 2 * INTERVAL)
+        self.assert_serves(link)
+
+    def peak(self):
+        """The most memory that was resident, in bytes."""
+        status = pathlib.Path(f"/proc/{self.client.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) * 1024
+
+    def test_a_flood_of_big_commands_is_answered_and_memory_stays_bounded(self):
+        self.start_hub()
+        self.start_grpc()
+        gate = self.directory / "gate"
+        os.mkfifo(gate)
+        hold = {"Program": ["/bin/cat", str(gate)], "TimeoutMs": 600000}
+        self.start_client(config={"Commands": {"MaxConcurrent": 1, "Exec": {"hold": hold}}})
+        link = self.connection()
+        link.command("hold", "hold")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        count = int(os.environ.get("JIRO_TEST_FLOOD", "300"))
+        data = "x" * 1_000_000
+        sent = [f"big-{number}" for number in range(count)]
+        for sync_id in sent:
+            link.command("echo ok", sync_id, parameters={"data": data})
+        wait_until(lambda: len(self.grpc.accepted) == count - 33, "those beyond 32 MiB are refused", 120,
+                   context=lambda: f"{len(self.grpc.accepted)} of {count}\n{self.client.tail()}")
+        for message in self.grpc.accepted.values():
+            self.assertIn("busy", message.response)
+        self.assertLess(self.peak(), 150_000_000)
+        gate.write_text("")  # lets it end
+        wait_until(lambda: len(self.grpc.accepted) == count + 1, "each has its outcome", 60,
+                   context=lambda: f"{len(self.grpc.accepted)} of {count}\n{self.client.tail()}")
+        self.assertEqual(sum(self.grpc.accepted[sync_id].is_success for sync_id in sent), 33)
+        self.assertLess(self.peak(), 150_000_000)
         self.assert_serves(link)
 
 

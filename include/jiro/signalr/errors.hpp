@@ -49,6 +49,7 @@ enum class errc {
     nesting_too_deep,  // JSON nested deeper than 64 levels
     too_many_values,   // JSON of more values, or an object of more members, than a record may have
     message_too_big,   // a record longer than MaxMessageBytes
+    not_acknowledged,  // stateful reconnect: the server reads and does not say so, so that nothing can be forgotten
     sequence_gap,      // stateful reconnect: the server skipped messages
     settings_changed,  // a reload changed the hub URL or how it is reached
     // Calls

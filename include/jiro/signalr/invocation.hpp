@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
@@ -29,6 +30,9 @@ struct Invocation {
     std::optional<std::string>
         invocation_id;  // set: the hub waits for one Completion (sent by the connection, not by you)
     nlohmann::json arguments = nlohmann::json::array();  // always an array
+    // While some copy of it exists, the record's bytes count towards what may be in memory; beyond a limit no further
+    // records are read. A handler that has done with the arguments long before it ends lets it go.
+    std::shared_ptr<const void> hold = nullptr;
 };
 
 // Run one after another in order of arrival. Throw ArgumentMismatch when the arguments do not fit.

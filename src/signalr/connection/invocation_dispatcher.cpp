@@ -131,6 +131,15 @@ void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<Complet
     }
 }
 
+std::shared_ptr<const void> InvocationDispatcher::hold(std::size_t bytes) {
+    held_bytes_ += bytes;
+    const auto let_go = [self = shared_from_this(), bytes](const InvocationDispatcher*) {
+        self->held_bytes_ -= bytes;
+        if (self->on_room_) self->on_room_();
+    };
+    return std::shared_ptr<const InvocationDispatcher>(this, let_go);
+}
+
 void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink) {
     if (!invocation.invocation_id) return;
     if (const auto session = sink.lock()) {

@@ -45,6 +45,10 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
 
     [[nodiscard]] std::size_t pending() const noexcept { return pending_; }
 
+    // For Invocation::hold.
+    [[nodiscard]] std::shared_ptr<const void> hold(std::size_t bytes);
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+
     // Runs the ordered handlers until cancelled.
     [[nodiscard]] Task<> run();
     // Cancels and awaits every handler that runs.
@@ -74,6 +78,7 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
     Event ordered_changed_;
     std::list<std::shared_ptr<RunningCall>> running_;
     std::size_t pending_ = 0;
+    std::size_t held_bytes_ = 0;
     std::set<std::string, std::less<>> warned_targets_;
     TaskGroup group_;
 };

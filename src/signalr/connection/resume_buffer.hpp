@@ -26,11 +26,16 @@ class ResumeBuffer {
     // Releases everything up to `id`; older, repeated and impossible ids change nothing.
     void acknowledged(std::int64_t id);
 
+    // No more is to be sent until something is acknowledged.
     [[nodiscard]] bool is_full() const noexcept { return bytes_ >= max_bytes_; }
+    // What is sent nevertheless (refusals, cancellations) has an end too: the server never acknowledges.
+    [[nodiscard]] bool is_beyond_its_cap() const noexcept { return bytes_ >= kCapFactor * max_bytes_; }
     [[nodiscard]] std::int64_t first_unacknowledged() const noexcept { return first_id_; }
     [[nodiscard]] const std::deque<std::string>& unacknowledged() const noexcept { return records_; }
 
   private:
+    static constexpr std::size_t kCapFactor = 4;
+
     std::size_t max_bytes_;
     std::size_t bytes_ = 0;
     std::int64_t first_id_ = 1;  // of records_.front(), or of the next record when there is none

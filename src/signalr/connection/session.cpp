@@ -17,6 +17,8 @@ constexpr std::size_t kServerDefaultLimit = 32'768;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
 // While calls of ours are open their Completions must be read, or handlers that await them would never make room.
 constexpr std::size_t kPendingFactorWithOpenCalls = 4;
+// Records whose invocations have been handed out and are held by their handlers still.
+constexpr std::size_t kMaxHeldBytes = 4 * 1024 * 1024;
 // With stateful reconnect a message holds whole records, up to this many bytes or one record: it fits into a packet and
 // into the buffer that ASP.NET Core fills before it hands on a frame.
 constexpr std::size_t kResumableMessageBytes = 1'024;
@@ -79,6 +81,7 @@ Task<> Session::read_loop() {
             keep_alive_.received(clock_.now());
             auto message = parse_record(*record);
             if (!message) co_return end(Failure{message.error()});
+            record_bytes_ = record->size();
             auto failure = accept(std::move(*message));
             if (failure) co_return end(std::move(*failure));
             if (must_pause_reading()) co_await wait_until_readable();
@@ -108,7 +111,8 @@ bool Session::must_pause_reading() const {
         return true;
     }
     const auto most = settings_.max_pending_invocations * (calls_.empty() ? 1 : kPendingFactorWithOpenCalls);
-    return dispatcher_.pending() >= most;
+    const auto most_bytes = kMaxHeldBytes * (calls_.empty() ? 1 : kPendingFactorWithOpenCalls);
+    return dispatcher_.pending() >= most || dispatcher_.held_bytes() >= most_bytes;
 }
 
 Task<> Session::write_loop() {
@@ -285,7 +289,15 @@ Result<void> Session::post(const HubMessage& message) {
             "connection on it",
             {{"bytes", size}});
     }
-    if (established_.stateful && is_trackable(message)) sent_.sent(std::string_view(outgoing_).substr(before));
+    if (established_.stateful && is_trackable(message)) {
+        sent_.sent(std::string_view(outgoing_).substr(before));
+        if (sent_.is_beyond_its_cap()) {
+            begin_close(Failure{Error(errc::not_acknowledged,
+                                      "the server does not acknowledge what it is sent, although it agreed to "
+                                      "(StatefulReconnect): what would have to be kept grows without end")},
+                        Goodbye::skip);
+        }
+    }
     outgoing_changed_.notify();
     return appended;
 }

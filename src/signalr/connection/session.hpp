@@ -126,6 +126,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     KeepAlive keep_alive_;
     bool open_ = true;
     bool resumed_ = false;
+    std::size_t record_bytes_ = 0;  // of the record that is being accepted
 
     std::string outgoing_;  // records not yet given to the socket
     std::string writing_;   // records the socket is writing

@@ -7,6 +7,20 @@ namespace jiro::signalr {
 
 using nlohmann::json;
 
+namespace {
+
+// Each answer repeats the id; those of the known servers are short numbers.
+constexpr std::size_t kMaxInvocationIdBytes = 256;
+
+bool is_too_long(const std::string& invocation_id) {
+    if (invocation_id.size() <= kMaxInvocationIdBytes) return false;
+    signalr_log.warn("An invocation id is too long to be repeated: the hub gets no answer to this invocation",
+                     {{"bytes", invocation_id.size()}});
+    return true;
+}
+
+}  // namespace
+
 std::optional<Failure> Session::accept(HubMessage message) {
     if (established_.stateful && is_trackable(message)) {
         const auto now = clock_.now();
@@ -18,6 +32,8 @@ std::optional<Failure> Session::accept(HubMessage message) {
 
 std::optional<Failure> Session::take(InvocationMessage message) {
     Invocation invocation{std::move(message.target), std::move(message.invocation_id), std::move(message.arguments)};
+    if (invocation.invocation_id && is_too_long(*invocation.invocation_id)) invocation.invocation_id.reset();
+    invocation.hold = dispatcher_.hold(record_bytes_);
     dispatcher_.dispatch(std::move(invocation), weak_from_this());
     return std::nullopt;
 }
@@ -65,6 +81,7 @@ void Session::complete_call(const std::shared_ptr<PendingCall>& call, PendingCal
 }
 
 std::optional<Failure> Session::take(StreamInvocationMessage message) {
+    if (is_too_long(message.invocation_id)) return std::nullopt;
     CompletionMessage refusal{std::move(message.invocation_id), std::nullopt, "The client does not serve streams."};
     complete_now(std::move(refusal));
     return std::nullopt;

@@ -247,6 +247,35 @@ TEST_F(DispatcherTest, hands_other_texts_to_the_default_command) {
     EXPECT_EQ(result_of("what's up?").message(), "what's up?");
 }
 
+// What waits is bounded in bytes, too. Refusals of big commands are small.
+TEST_F(DispatcherTest, limits_the_bytes_of_what_waits) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    const auto big = [](int number) {
+        auto command = message("c" + std::to_string(number), "sleep");
+        command.parameters = {{"data", std::string(1024 * 1024, 'x')}};
+        return command;
+    };
+    for (int i = 0; i < 40; ++i) receive(big(i));
+    receive(message("small", "sleep"));
+    jiro::test::settle(context);
+
+    EXPECT_EQ(observer.active, 1);
+    EXPECT_EQ(observer.queued, 32) << "31 big ones and the small one";
+    ASSERT_EQ(sink.finished_commands.size(), 8U);
+    for (const auto& refused : sink.finished_commands) {
+        EXPECT_THAT(refused.result.message(), HasSubstr("busy: 31 commands wait"));
+        EXPECT_TRUE(refused.message.parameters.empty());
+    }
+    for (int i = 0; i < 33; ++i) pass(1s);
+    EXPECT_EQ(observer.successful, 33);
+    receive(big(100));
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("c100")->result.outcome, Outcome::succeeded) << "there is room again";
+    EXPECT_EQ(sink.outcome_of("c100")->message.parameters.size(), 1U);
+}
+
 // At most MaxConcurrent run, at most MaxQueued wait, the rest is answered "busy" at once; the order is that of arrival.
 TEST_F(DispatcherTest, limits_what_runs_and_what_waits) {
     Settings settings;

@@ -247,6 +247,75 @@ TEST(HubConnection, starts_ten_thousand_handlers_in_order) {
     EXPECT_EQ(bench.socket().records('3').size(), 10'000U);
 }
 
+// Records whose invocations are held stop the reading at 4 MiB; let go, it goes on, and nothing is lost.
+TEST(HubConnection, pauses_reading_while_handlers_hold_much) {
+    Bench bench;
+    std::vector<std::shared_ptr<const void>> holds;
+    std::size_t started = 0;
+    auto& hub = bench.make();
+    auto subscription = hub.on_result("Run", [&](Invocation invocation) -> Task<Result<json>> {
+        ++started;
+        holds.push_back(invocation.hold);
+        co_return json();
+    });
+    bench.start();
+    for (int i = 0; i < 20; ++i) {
+        bench.deliver(R"({"type":1,"target":"Run","arguments":[")" + std::string(512 * 1024, 'x') + "\"]}\x1e");
+    }
+    EXPECT_EQ(started, 8U);
+    holds.clear();
+    test::settle(bench.context);
+    EXPECT_EQ(started, 16U);
+    holds.clear();
+    test::settle(bench.context);
+    EXPECT_EQ(started, 20U);
+    EXPECT_EQ(bench.state(), State::connected);
+}
+
+// An id that is no id is not repeated in answers; the invocation is made all the same.
+TEST(HubConnection, does_not_repeat_an_overlong_invocation_id) {
+    Bench bench;
+    int calls = 0;
+    auto& hub = bench.make();
+    auto subscription = hub.on_result("Run", bind_result<int>([&](int) -> Task<Result<json>> {
+                                          ++calls;
+                                          co_return json(1);
+                                      }));
+    bench.start();
+    for (const std::size_t length : {256, 257}) {
+        const std::string id(length, 'i');
+        bench.deliver(R"({"type":1,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
+                      R"({"type":4,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
+                      R"({"type":1,"invocationId":")" + id + R"(","target":"Unknown","arguments":[]})" + '\x1e');
+    }
+    EXPECT_EQ(calls, 2);
+    EXPECT_EQ(bench.socket().records('3').size(), 3U) << "those of the id with 256 bytes";
+    EXPECT_EQ(bench.state(), State::connected);
+}
+
+// A hub that agreed to acknowledge and never does: what is kept for it has an end, refusals included.
+TEST(HubConnection, ends_a_stateful_connection_that_does_not_acknowledge) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.settings.max_resume_bytes = 1'000;
+    bench.policy = test::fixed_policy({std::chrono::hours(1)});
+    bench.connector->stateful = true;
+    bench.start();
+    const auto& socket = bench.socket();
+    std::size_t refused = 0;
+    for (; refused < 1'000 && bench.changes.back().to == State::connected; ++refused) {
+        bench.deliver(R"({"type":4,"invocationId":"7","target":"Run","arguments":[]})"
+                      "\x1e");
+    }
+    EXPECT_LT(refused, 100U);
+    EXPECT_LE(socket.records('3').size(), 100U);
+    ASSERT_NE(bench.changes.back().to, State::connected);
+    EXPECT_EQ(bench.connector->sockets.size(), 1U) << "not resumed: that would begin with all of it";
+    const auto& lost = bench.changes.back();
+    ASSERT_TRUE(lost.error);
+    EXPECT_EQ(lost.error->code, make_error_code(errc::not_acknowledged));
+}
+
 // The hub's CancelInvocation cancels a running result handler, which is answered once.
 TEST(HubConnection, hub_cancels_a_client_result) {
     Bench bench;
