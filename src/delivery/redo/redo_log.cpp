@@ -79,6 +79,8 @@ struct RedoLog::Header {
     std::uint64_t bytes;
     std::array<char, 1024> outbox;     // the path of the database, cut if need be
     std::atomic<std::uint64_t> start;  // everything before it is in the database
+    // 0 in version 1. A later one repeats its version here, so that one flipped bit in the other place is no newer log.
+    std::uint32_t version_again;
 
     [[nodiscard]] std::uint32_t sum() const {
         return checksum_of({outbox.data(), outbox.size()}, bytes ^ static_cast<std::uint64_t>(id));
@@ -133,9 +135,13 @@ class RedoLog::Mapping {
     // errc::redo_log: another process has it.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
 
-    [[nodiscard]] bool is_newer() const noexcept { return header().magic == kMagic && header().version > kVersion; }
+    [[nodiscard]] bool is_newer() const noexcept {
+        const Header& found = header();
+        return found.magic == kMagic && found.version > kVersion && found.version == found.version_again;
+    }
+    // Whatever `version` says: it is not in the checksum, and may be damaged alone.
     [[nodiscard]] bool is_whole() const {
-        return header().magic == kMagic && header().version == kVersion && header().is_whole(size_);
+        return header().magic == kMagic && header().version_again == 0 && header().is_whole(size_);
     }
 
   private:

@@ -9,8 +9,9 @@ using nlohmann::json;
 
 namespace {
 
-// Each answer repeats the id; those of the known servers are short numbers.
-constexpr std::size_t kMaxInvocationIdBytes = 256;
+// Each answer repeats the id and must fit the server's limit (32 KiB by default); those of the known servers are short
+// numbers.
+constexpr std::size_t kMaxInvocationIdBytes = 16 * 1024;
 
 bool is_too_long(const std::string& invocation_id) {
     if (invocation_id.size() <= kMaxInvocationIdBytes) return false;

@@ -282,14 +282,14 @@ TEST(HubConnection, does_not_repeat_an_overlong_invocation_id) {
                                           co_return json(1);
                                       }));
     bench.start();
-    for (const std::size_t length : {256, 257}) {
+    for (const std::size_t length : {16384, 16385}) {
         const std::string id(length, 'i');
         bench.deliver(R"({"type":1,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
                       R"({"type":4,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
                       R"({"type":1,"invocationId":")" + id + R"(","target":"Unknown","arguments":[]})" + '\x1e');
     }
     EXPECT_EQ(calls, 2);
-    EXPECT_EQ(bench.socket().records('3').size(), 3U) << "those of the id with 256 bytes";
+    EXPECT_EQ(bench.socket().records('3').size(), 3U) << "those of the id with 16 KiB";
     EXPECT_EQ(bench.state(), State::connected);
 }
 

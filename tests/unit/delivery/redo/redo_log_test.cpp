@@ -210,11 +210,22 @@ TEST_F(RedoLogTest, survives_any_header) {
 TEST_F(RedoLogTest, leaves_a_newer_ones_alone) {
     ASSERT_TRUE(open()->append(StartedChange{"a"}));
     change(8, "\x02");
+    change(1064, "\x02");
     const auto refused = try_open();
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, errc::newer_schema);
     change(8, "\x01");
+    change(1064, std::string(1, '\0'));
     EXPECT_THAT(ids_in(*open()), ElementsAre("a"));
+}
+
+// One flipped bit is no newer program: what the log holds is proven by its checksums, and stays.
+TEST_F(RedoLogTest, is_not_taken_for_a_newer_one_because_of_a_damaged_version) {
+    ASSERT_TRUE(open()->append(StartedChange{"a"}));
+    for (const char* version : {"\x03", "\x11", "\x41"}) {
+        change(8, version);
+        EXPECT_THAT(ids_in(*open()), ElementsAre("a"));
+    }
 }
 
 // Of another outbox: while it holds something it is not touched; empty, it may be had.
