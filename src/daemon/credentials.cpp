@@ -70,8 +70,8 @@ signalr::CredentialsProvider Credentials::for_hub() {
 }
 
 delivery::CredentialsProvider Credentials::for_grpc() {
-    return [this]() -> Result<delivery::Credentials> {
-        const auto& read = fetch(kGrpcMaxAge);
+    return [this](delivery::Reading reading) -> Result<delivery::Credentials> {
+        const auto& read = fetch(reading == delivery::Reading::anew ? 0ms : kGrpcMaxAge);
         if (!read) return read.error();
         return delivery::Credentials{read->access_token, read->api_key};
     };

@@ -140,11 +140,12 @@ class GrpcResultSender final : public ResultSender {
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
+        auto credentials = read_credentials(Reading::recent);
         for (int repeats = kRepeats;; --repeats) {
             auto trouble = co_await prepare_channel();
             if (trouble) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_);
-            trouble = add_metadata(call->context, id, attempt);
+            trouble = add_metadata(call->context, credentials, id, attempt);
             if (trouble) co_return std::move(*trouble);
             call->request = as_buffer(message);
             call->context.set_deadline(grpc_deadline(deadline - clock_.now()));
@@ -159,6 +160,13 @@ class GrpcResultSender final : public ResultSender {
                 throw boost::system::system_error(asio::error::operation_aborted);
             }
             if (repeats > 0 && was_cut_off(*call)) continue;
+            if (repeats > 0 && was_refused(*call)) {
+                auto renewed = read_credentials(Reading::anew);
+                if (renewed && *renewed != *credentials) {
+                    credentials = std::move(renewed);
+                    continue;
+                }
+            }
             SendResult result = read_answer(*call);
             if (result.confirmed()) repeating_helps_ = true;
             if (repeats < kRepeats && result.code == StatusCode::unavailable) repeating_helps_ = false;
@@ -197,8 +205,12 @@ class GrpcResultSender final : public ResultSender {
         co_return std::nullopt;
     }
 
-    std::optional<SendResult> add_metadata(grpc::ClientContext& context, const std::string& id, int attempt) {
-        auto credentials = credentials_ ? credentials_() : Result<Credentials>(Credentials{});
+    Result<Credentials> read_credentials(Reading reading) const {
+        return credentials_ ? credentials_(reading) : Result<Credentials>(Credentials{});
+    }
+
+    std::optional<SendResult> add_metadata(grpc::ClientContext& context, const Result<Credentials>& credentials,
+                                           const std::string& id, int attempt) {
         if (!credentials) return SendResult{StatusCode::unauthenticated, false, credentials.error().message, {}};
         for (const auto& [secret, what] :
              {std::pair{&credentials->access_token, "access token"}, std::pair{&credentials->api_key, "API key"}}) {
@@ -235,6 +247,12 @@ class GrpcResultSender final : public ResultSender {
         return repeating_helps_ && call.status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                call.context.GetServerTrailingMetadata().empty() && call.channel == channel_ &&
                channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
+    }
+
+    // Refused for its credentials: a rotation may have overtaken what was read a moment before.
+    static bool was_refused(const ResultCall& call) {
+        const auto code = call.status.error_code();
+        return code == grpc::StatusCode::UNAUTHENTICATED || code == grpc::StatusCode::PERMISSION_DENIED;
     }
 
     // Calls that end without any sign of the server, although the channel looks fine: its connection is stuck.

@@ -17,10 +17,15 @@ namespace jiro::delivery {
 struct Credentials {
     Secret access_token;  // `authorization: Bearer ...`; empty: not sent
     Secret api_key;       // `x-api-key`; empty: not sent
+
+    friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-// Asked at each attempt, so that files can be rotated. A failure counts as UNAUTHENTICATED.
-using CredentialsProvider = std::function<Result<Credentials>()>;
+enum class Reading { recent, anew };  // what was read a moment ago may do, or the files are to be read now
+
+// Asked at each attempt, so that files can be rotated: `anew` when the server refused what `recent` gave. A failure
+// counts as UNAUTHENTICATED.
+using CredentialsProvider = std::function<Result<Credentials>(Reading)>;
 
 // gRPC aborts the process when it cannot have its poller's descriptors at the moment that it makes it. They are kept
 // free from here on until the first channel is made, and the poller from then on until the last holder is gone; when

@@ -32,10 +32,10 @@ TEST(DaemonCredentials, are_what_the_files_say_at_each_attempt) {
     const jiro::test::TempDir files;
     Credentials credentials(token_in(files.write("t", "first")), {});
     EXPECT_EQ(token_for_hub(credentials), "first");
-    EXPECT_EQ(credentials.for_grpc()()->access_token.reveal(), "first");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "first");
     files.write("t", "\xEF\xBB\xBFsecond \n");
     EXPECT_EQ(token_for_hub(credentials), "second");
-    EXPECT_EQ(credentials.for_grpc()()->access_token.reveal(), "second");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "second");
     EXPECT_EQ(credentials.without_secrets("it was second"), "it was ***");
 }
 
@@ -44,11 +44,11 @@ TEST(DaemonCredentials, are_replaced_by_a_reload_for_the_next_attempt) {
     config::CredentialSources sources;
     sources.access_token = Secret("a-value");
     Credentials credentials(sources, {});
-    EXPECT_EQ(credentials.for_grpc()()->access_token.reveal(), "a-value");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "a-value");
     credentials.replace(token_in(files.write("t", "of-a-file")));
-    EXPECT_EQ(credentials.for_grpc()()->access_token.reveal(), "of-a-file");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "of-a-file");
     credentials.replace(sources);
-    EXPECT_EQ(credentials.for_grpc()()->access_token.reveal(), "a-value");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "a-value");
 }
 
 TEST(DaemonCredentials, name_what_is_no_token_file) {

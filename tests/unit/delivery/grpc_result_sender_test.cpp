@@ -62,6 +62,7 @@ class TestServer : public grpc::CallbackGenericService {
 
     int port = 0;
     Answer answer;
+    std::string valid_token;  // another one is refused; empty: any will do
     std::mutex mutex;
     std::vector<std::string> bodies;
     std::vector<std::multimap<std::string, std::string>> metadata;
@@ -85,6 +86,11 @@ class TestServer : public grpc::CallbackGenericService {
                     seen.emplace(std::string(key.data(), key.size()), std::string(value.data(), value.size()));
                 }
                 answer = server_.answer;
+                const auto token = seen.find("authorization");
+                const auto& valid = server_.valid_token;
+                if (!valid.empty() && (token == seen.end() || token->second != valid)) {
+                    answer.status = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "not this token");
+                }
             }
             if (answer.is_silent) return;
             if (!answer.pushback.empty()) context_->AddTrailingMetadata("grpc-retry-pushback-ms", answer.pushback);
@@ -109,7 +115,9 @@ class GrpcResultSenderTest : public testing::Test {
   protected:
     void connect(int port, const std::string& scheme = "http", const std::string& host = "127.0.0.1") {
         settings_.server_url = *Url::parse(scheme + "://" + host + ":" + std::to_string(port));
-        sender_ = make_grpc_result_sender(clock_, settings_, [this] { return credentials_; });
+        sender_ = make_grpc_result_sender(clock_, settings_, [this](Reading reading) {
+            return reading == Reading::anew && renewed_ ? *renewed_ : credentials_;
+        });
     }
     SendResult send(std::string bytes = "bytes", std::string id = "id-1", int attempt = 1) {
         auto message = std::make_shared<const std::string>(std::move(bytes));
@@ -120,6 +128,7 @@ class GrpcResultSenderTest : public testing::Test {
     SystemClock clock_;
     GrpcSettings settings_;
     Result<Credentials> credentials_{Credentials{}};
+    std::optional<Result<Credentials>> renewed_;  // what is read anew, if that differs
     std::unique_ptr<ResultSender> sender_;
 };
 
@@ -241,6 +250,24 @@ TEST_F(GrpcResultSenderTest, reports_bad_credentials) {
     EXPECT_EQ(send().message.find("cret"), std::string::npos);
     credentials_ = Credentials{};
     EXPECT_TRUE(send().confirmed());
+}
+
+// A rotation that overtook the call: what is in the files now is tried at once, and only if it is something else.
+TEST_F(GrpcResultSenderTest, tries_rotated_credentials_at_once) {
+    TestServer server;
+    server.valid_token = "Bearer second";
+    connect(server.port);
+    credentials_ = Credentials{Secret("first"), Secret()};
+    EXPECT_EQ(send().code, StatusCode::unauthenticated);
+    EXPECT_EQ(server.metadata.size(), 1U);
+
+    renewed_ = Credentials{Secret("second"), Secret()};
+    EXPECT_TRUE(send().confirmed());
+    EXPECT_EQ(server.metadata.size(), 3U);
+
+    renewed_ = Error(errc::no_credentials, "AccessTokenFile cannot be read");
+    EXPECT_EQ(send().code, StatusCode::unauthenticated);
+    EXPECT_EQ(server.metadata.size(), 4U);
 }
 
 // No server configured: named, kept.
