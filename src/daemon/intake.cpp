@@ -26,7 +26,8 @@ nlohmann::json answer(const std::string& command_sync_id, const commands::Comple
 
 void Intake::attach(signalr::HubConnection& hub) {
     for (const char* target : {"ReceiveCommand", "CommandReceived"}) {
-        hub.on_result(target, [this](signalr::Invocation invocation) { return receive(std::move(invocation)); }).keep();
+        const auto handler = [this](signalr::Invocation invocation) { return receive(std::move(invocation)); };
+        hub.on_result(target, handler, signalr::OverLimit::take).keep();
     }
 }
 
@@ -36,6 +37,7 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
         throw signalr::ArgumentMismatch("expected 1 argument, got 0");
     }
     auto parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
+    if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);
     if (!parsed.answerable()) {
         observer_.rejected(commands::Rejection::malformed);
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});

@@ -89,13 +89,29 @@ class JsonTest(DaemonTest):
             self.assertIn("more than 256 parameters", message.response)
         self.assert_serves(link)
 
+    def test_a_command_of_too_many_values_is_answered(self):
+        link = self.start_all()
+        many = json.dumps(list(range(100_000)))
+        for number, value in enumerate((many, json.dumps({f"m{i}": 0 for i in range(60_000)}))):
+            with self.subTest(number), self.loop_stays_free():
+                sync_id = f"over {number}"
+                message = json.dumps(command_message("echo x", sync_id))[:-1] + f',"more":{value}}}'
+                link.send(f'{{"type":1,"target":"ReceiveCommand","arguments":[{message}]}}'.encode())
+                result = self.result(sync_id, within=20)
+                self.assertFalse(result.is_success)
+                self.assertRegex(result.response, "too many")
+        for target, error in (("ReceiveCommand", "too many"), ("Other", "provide a result")):
+            with self.subTest(target):
+                link.send(f'{{"type":1,"invocationId":"{target}","target":"{target}","arguments":[{many}]}}'.encode())
+                self.assertIn(error, link.completion(target)["error"])
+        self.assert_serves(link)
+
     def test_a_record_of_too_many_values_ends_the_connection_with_a_reason(self):
         link = self.start_all()
-        for number, argument in enumerate((list(range(100_000)), {f"m{i}": 0 for i in range(60_000)}, [[]] * 300_000)):
+        for number, item in enumerate((list(range(100_000)), {f"m{i}": 0 for i in range(60_000)}, [[]] * 300_000)):
             with self.subTest(number), self.loop_stays_free():
                 mark, count = len(self.client.log.lines), len(self.hub.connections)
-                link.send(json.dumps({"type": 1, "target": "ReceiveCommand", "arguments": [argument]},
-                                     separators=(",", ":")).encode())
+                link.send(json.dumps({"type": 2, "invocationId": "1", "item": item}, separators=(",", ":")).encode())
                 self.client.wait_reason("too many (values|members)", since=mark)
                 link.wait_closed(context=self.client.tail)
                 link = self.hub.connection(count + 1, context=self.client.tail)

@@ -70,8 +70,10 @@ class JsonHandler {
 // Gives the whole text to `handler`; with an error, what stood before it.
 [[nodiscard]] std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler);
 
-// The text as a tree: integers of 64 bits exact, the last of repeated names wins. The error's code is a JsonFault.
-[[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {});
+// The text as a tree: integers of 64 bits exact, the last of repeated names wins. The error's code is a JsonFault; what
+// stood before it goes to `before_fault`, if that is given.
+[[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {},
+                                               nlohmann::json* before_fault = nullptr);
 
 // The same for one who wants no reason: null when it is refused.
 [[nodiscard]] nlohmann::json json_or_null(std::string_view text, const JsonLimits& limits = kPatientJsonLimits);

@@ -130,7 +130,7 @@ class HubConnection {
 
     // Several handlers of a target run in order of registration; at most one returns a result (a second: logic_error).
     Subscription on(std::string target, Handler handler);
-    Subscription on_result(std::string target, ResultHandler handler);
+    Subscription on_result(std::string target, ResultHandler handler, OverLimit over_limit = OverLimit::refuse);
     void on_state_changed(std::function<void(const StateChange&)> observer);
 
     // All fail at once with not_active unless connected; all are cancelled with the awaiting coroutine (the hub is

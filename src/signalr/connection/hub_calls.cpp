@@ -266,8 +266,8 @@ Subscription HubConnection::on(std::string target, Handler handler) {
     });
 }
 
-Subscription HubConnection::on_result(std::string target, ResultHandler handler) {
-    const auto id = impl_->dispatcher().add_result(target, std::move(handler));
+Subscription HubConnection::on_result(std::string target, ResultHandler handler, OverLimit over_limit) {
+    const auto id = impl_->dispatcher().add_result(target, std::move(handler), over_limit);
     return Subscription([weak = std::weak_ptr(impl_->shared_dispatcher()), target = std::move(target), id] {
         if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
     });

@@ -89,11 +89,12 @@ std::uint64_t InvocationDispatcher::add(const std::string& target, Handler handl
     return id;
 }
 
-std::uint64_t InvocationDispatcher::add_result(const std::string& target, ResultHandler handler) {
+std::uint64_t InvocationDispatcher::add_result(const std::string& target, ResultHandler handler, OverLimit over_limit) {
     Target& entry = targets_[target];
     if (entry.result) throw std::logic_error("'" + target + "' already has a handler that returns a result");
     entry.result = std::make_shared<ResultHandler>(std::move(handler));
     entry.result_id = next_id_++;
+    entry.over_limit = over_limit;
     return entry.result_id;
 }
 
@@ -109,12 +110,18 @@ void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<Complet
     const auto found = targets_.find(invocation.target);
     if (found == targets_.end()) {
         warn_unknown(invocation.target);
-        refuse(invocation, sink);
+        refuse(invocation, sink, kNoResult);
+        return;
+    }
+    if (invocation.over_limit && found->second.over_limit == OverLimit::refuse) {
+        signalr_log.warn("The arguments of an invocation are not read",
+                         {{"target", invocation.target}, {"reason", invocation.over_limit->message}});
+        refuse(invocation, sink, kNotParsed);
         return;
     }
     const auto result = found->second.result;
     if (!found->second.handlers.empty()) {
-        if (!result) refuse(invocation, sink);
+        if (!result) refuse(invocation, sink, kNoResult);
         ordered_.push_back(result ? invocation : std::move(invocation));
         ++pending_;
         ordered_changed_.notify();
@@ -140,10 +147,11 @@ std::shared_ptr<const void> InvocationDispatcher::hold(std::size_t bytes) {
     return std::shared_ptr<const InvocationDispatcher>(this, let_go);
 }
 
-void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink) {
+void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink,
+                                  const char* error) {
     if (!invocation.invocation_id) return;
     if (const auto session = sink.lock()) {
-        CompletionMessage completion{*invocation.invocation_id, std::nullopt, kNoResult};
+        CompletionMessage completion{*invocation.invocation_id, std::nullopt, error};
         session->complete_now(std::move(completion));
     }
 }

@@ -35,7 +35,8 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
     InvocationDispatcher(boost::asio::any_io_executor executor, std::function<void()> on_room);
 
     std::uint64_t add(const std::string& target, Handler handler);
-    std::uint64_t add_result(const std::string& target, ResultHandler handler);  // logic_error when there is one
+    // logic_error when there is one
+    std::uint64_t add_result(const std::string& target, ResultHandler handler, OverLimit over_limit);
     void remove(const std::string& target, std::uint64_t id);
 
     void dispatch(Invocation invocation, std::weak_ptr<CompletionSink> sink);
@@ -59,10 +60,11 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
         std::map<std::uint64_t, std::shared_ptr<Handler>> handlers;
         std::shared_ptr<ResultHandler> result;
         std::uint64_t result_id = 0;
+        OverLimit over_limit = OverLimit::refuse;  // of `result`
     };
     struct RunningCall;
 
-    void refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink);
+    static void refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink, const char* error);
     void warn_unknown(const std::string& target);
     Task<> run_ordered(Invocation invocation);
     static Task<> cancellation(std::shared_ptr<RunningCall> running);

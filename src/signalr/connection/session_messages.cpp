@@ -35,6 +35,7 @@ std::optional<Failure> Session::take(InvocationMessage message) {
     Invocation invocation{std::move(message.target), std::move(message.invocation_id), std::move(message.arguments)};
     if (invocation.invocation_id && is_too_long(*invocation.invocation_id)) invocation.invocation_id.reset();
     invocation.hold = dispatcher_.hold(record_bytes_);
+    invocation.over_limit = std::move(message.over_limit);
     dispatcher_.dispatch(std::move(invocation), weak_from_this());
     return std::nullopt;
 }

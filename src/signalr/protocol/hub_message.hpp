@@ -9,6 +9,8 @@
 #include <variant>
 #include <vector>
 
+#include "jiro/base/error.hpp"
+
 namespace jiro::signalr {
 
 enum class MessageType : std::int64_t {
@@ -27,7 +29,8 @@ struct InvocationMessage {
     std::string target;
     std::optional<std::string> invocation_id;  // absent: non-blocking, the callee must not answer
     nlohmann::json arguments = nlohmann::json::array();
-    std::vector<std::string> stream_ids;  // client to server only; ignored when received
+    std::vector<std::string> stream_ids = {};  // client to server only; ignored when received
+    std::optional<Error> over_limit = {};  // set: `arguments` hold what stood before the limit that the record broke
 };
 
 struct StreamItemMessage {

@@ -85,7 +85,7 @@ Result<HubMessage> read_invocation(json& object) {
     if (!id) return id.error();
     auto call = read_call(object);
     if (!call) return call.error();
-    return InvocationMessage{std::move(call->target), std::move(*id), std::move(call->arguments), {}};
+    return InvocationMessage{std::move(call->target), std::move(*id), std::move(call->arguments)};
 }
 
 Result<HubMessage> read_stream_invocation(json& object) {
@@ -160,11 +160,23 @@ Result<std::int64_t> read_type(json& object) {
     return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
 }
 
+// A record that broke a limit of ours, of which `object` is what stood before. (64 levels are the protocol's limit.)
+Result<HubMessage> read_over_limit(json& object, Error error) {
+    if (error.code != errc::too_many_values || !object.is_object()) return error;
+    const auto type = read_type(object);
+    if (!type || static_cast<MessageType>(*type) != MessageType::invocation) return error;
+    auto message = read_invocation(object);
+    if (!message) return error;
+    std::get<InvocationMessage>(*message).over_limit = std::move(error);
+    return message;
+}
+
 }  // namespace
 
 Result<HubMessage> parse_record(std::string_view record) {
-    auto object = read_json_object(record);
-    if (!object) return object.error();
+    json before_fault;
+    auto object = read_json_object(record, &before_fault);
+    if (!object) return read_over_limit(before_fault, object.error());
     const auto type = read_type(*object);
     if (!type) return type.error();
     if (*type >= 1 && *type <= 5 && !headers_are_fine(*object)) return breach("'headers' is not an object of strings");

@@ -12,7 +12,8 @@
 namespace jiro::signalr {
 
 // `record` without its separator. An error (protocol_error, invalid_json, invalid_utf8, nesting_too_deep,
-// too_many_values) ends the connection; it never quotes the record.
+// too_many_values) ends the connection; it never quotes the record. An Invocation whose arguments have too many
+// values does not: the one who called gets the answer (InvocationMessage::over_limit).
 [[nodiscard]] Result<HubMessage> parse_record(std::string_view record);
 
 // Appends the record with its separator. Fails with invalid_utf8 when a text of ours is not UTF-8; nothing is appended

@@ -8,7 +8,6 @@ namespace jiro::signalr {
 
 namespace {
 
-// The length is MaxMessageBytes's, which the splitter looks after.
 // The splitter has bounded the bytes. A record over 1 MiB comes only where MaxMessageBytes was raised: what it may
 // hold, and so what it may cost, grows with it.
 JsonLimits record_limits(std::size_t size) {
@@ -42,9 +41,9 @@ errc code_of(JsonFault fault) {
 
 }  // namespace
 
-Result<nlohmann::json> read_json_object(std::string_view text) {
+Result<nlohmann::json> read_json_object(std::string_view text, nlohmann::json* before_fault) {
     if (text.empty()) return Error(errc::invalid_json, "the record is empty");
-    auto value = read_json(text, record_limits(text.size()));
+    auto value = read_json(text, record_limits(text.size()), before_fault);
     if (!value) {
         return Error(code_of(static_cast<JsonFault>(value.error().code.value())),
                      "the record is refused: " + value.error().message);

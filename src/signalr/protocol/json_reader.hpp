@@ -10,7 +10,8 @@
 
 namespace jiro::signalr {
 
-// errc::invalid_json, invalid_utf8, nesting_too_deep or too_many_values. The error never quotes the input.
-[[nodiscard]] Result<nlohmann::json> read_json_object(std::string_view text);
+// errc::invalid_json, invalid_utf8, nesting_too_deep or too_many_values. The error never quotes the input. What stood
+// before the fault goes to `before_fault`, if that is given.
+[[nodiscard]] Result<nlohmann::json> read_json_object(std::string_view text, nlohmann::json* before_fault = nullptr);
 
 }  // namespace jiro::signalr

@@ -97,8 +97,11 @@ TEST(JsonCodec, names_what_is_wrong) {
         {"bad UTF-8", "{\"type\":6,\"canary\":\"\xFF\"}", errc::invalid_utf8},
         {"65 levels", deep, errc::nesting_too_deep},
         {"many levels", R"({"type":1,"target":"T","arguments":)" + std::string(100'000, '['), errc::nesting_too_deep},
-        {"many values", R"({"type":1,"target":"T","arguments":[)" + values + "0]}", errc::too_many_values},
-        {"many members", R"({"type":1,"target":"T","arguments":[{)" + members + R"("z":0}]})", errc::too_many_values},
+        {"many values", R"({"type":3,"invocationId":"1","result":[)" + values + "0]}", errc::too_many_values},
+        {"many members", R"({"type":2,"invocationId":"1","item":{)" + members + R"("z":0}})", errc::too_many_values},
+        {"many values ahead", R"({"x":[)" + values + R"(0],"type":1,"target":"T","arguments":[]})",
+         errc::too_many_values},
+        {"a limit, then no array", R"({"type":1,"target":"T","headers":[)" + values + "0]}", errc::too_many_values},
         {"both result and error", R"({"type":3,"invocationId":"1","result":1,"error":"x"})", errc::protocol_error},
         {"fractional type", R"({"type":"6"})", errc::protocol_error},
     };
@@ -108,6 +111,21 @@ TEST(JsonCodec, names_what_is_wrong) {
         EXPECT_EQ(message.error().code, row.code) << row.name << ": " << message.error().message;
         EXPECT_THAT(message.error().message, testing::Not(HasSubstr("canary"))) << row.name;
     }
+}
+
+// An Invocation over a limit keeps its id and what stood before, so that the one who called gets an answer.
+TEST(JsonCodec, keeps_an_invocation_that_is_over_a_limit) {
+    std::string values;
+    for (int i = 0; i < 20'000; ++i) values += "0,";
+    const auto message = parse_record(R"({"type":1,"invocationId":"7","target":"T","arguments":[{"a":1,"b":[)" +
+                                      values + R"(0],"c":2}]})");
+    ASSERT_TRUE(message);
+    const auto& invocation = std::get<InvocationMessage>(*message);
+    ASSERT_TRUE(invocation.over_limit);
+    EXPECT_EQ(invocation.over_limit->code, errc::too_many_values);
+    EXPECT_EQ(invocation.invocation_id, "7");
+    EXPECT_EQ(invocation.arguments[0]["a"], 1);
+    EXPECT_FALSE(invocation.arguments[0].contains("c"));
 }
 
 // A text that is not UTF-8 cannot be sent; nothing is appended.
