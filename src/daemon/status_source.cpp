@@ -145,7 +145,8 @@ monitor::HubStatus StatusSource::hub() const {
     monitor::HubStatus hub;
     hub.state = to_hub_state(parts_.hub.state());
     hub.connection_id = parts_.hub.connection_id().value_or("");
-    hub.url = hub_url_;
+    const auto connected_url = parts_.hub.connected_url();
+    hub.url = connected_url ? connected_url->redacted() : hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;
     if (hub.state != monitor::HubState::connected) hub.attempt = parts_.hub.attempts();
     if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));

@@ -50,6 +50,7 @@ std::string_view name_of(errc code) noexcept {
         JIRO_NAME(classic_signalr)
         JIRO_NAME(no_common_transport)
         JIRO_NAME(too_many_redirects)
+        JIRO_NAME(redirect_refused)
         JIRO_NAME(unauthorized)
         JIRO_NAME(forbidden)
         JIRO_NAME(upgrade_failed)

@@ -30,6 +30,7 @@ enum class errc {
     classic_signalr,      // an ASP.NET (not Core) SignalR server: another protocol
     no_common_transport,  // the server offers no WebSockets with Text
     too_many_redirects,   // more than 100
+    redirect_refused,     // a redirect out of TLS, or from elsewhere to this machine
     unauthorized,         // 401 on negotiate or upgrade
     forbidden,            // 403 on negotiate or upgrade
     upgrade_failed,       // the WebSocket upgrade was answered with another status, or broke

@@ -147,6 +147,7 @@ class HubConnection {
     [[nodiscard]] Task<Result<T>> invoke_as(std::string target, nlohmann::json arguments, CallOptions options = {});
 
     [[nodiscard]] State state() const noexcept;
+    [[nodiscard]] std::optional<Url> connected_url() const;  // while connected: the hub's, or where that redirected to
     [[nodiscard]] std::optional<std::string> connection_id() const;  // while connected; none with SkipNegotiation
     [[nodiscard]] std::optional<Error> last_error() const;
     [[nodiscard]] std::optional<TimePoint> last_frame_at() const;    // of the last complete record

@@ -16,6 +16,7 @@ namespace jiro::signalr {
 
 namespace {
 
+constexpr std::size_t kMaxHeaderValue = 16 * 1024;
 constexpr std::string_view kDefaultUserAgent = "jiro-client (Microsoft SignalR compatible)";
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
@@ -29,11 +30,6 @@ bool is_ours(std::string_view name) {
                "Sec-WebSocket-Version", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "X-Requested-With"});
 }
 
-// Headers of the user that are credentials: never sent to a foreign host.
-bool is_credential(std::string_view name) {
-    return is_one_of(name, {"Authorization", "Cookie", "X-Api-Key", "Api-Key", "Proxy-Authorization", "X-Auth-Token"});
-}
-
 bool is_header_name(std::string_view name) {
     return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
         return std::isalnum(c) != 0 ||
@@ -42,7 +38,20 @@ bool is_header_name(std::string_view name) {
 }
 
 bool is_header_value(std::string_view value) {
-    return std::ranges::none_of(value, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+    return value.size() <= kMaxHeaderValue &&
+           std::ranges::none_of(value, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+// Every header of every request passes this, whoever gave its value: the settings, a token file, a redirect, a cookie.
+std::optional<Error> unusable_header(const HttpHeaders& headers) {
+    for (const auto& [name, value] : headers) {
+        if (is_header_name(name) && is_header_value(value)) continue;
+        const bool is_token = equal_ignoring_case(name, "Authorization");
+        return Error(is_token ? errc::credentials_failed : errc::not_configured,
+                     "the header '" + name.substr(0, 100) + "'" + (is_token ? " (the access token)" : "") +
+                         " cannot be sent: it contains a line break or control character, or is too long");
+    }
+    return std::nullopt;
 }
 
 void set_header(HttpHeaders& headers, std::string_view name, std::string value) {
@@ -103,10 +112,6 @@ std::optional<Failure> Establish::read_credentials() {
     if (!credentials) {
         return failure_of(Error(errc::credentials_failed, "reading the credentials: " + credentials.error().message));
     }
-    if (!is_header_value(credentials->access_token.reveal())) {
-        return failure_of(
-            Error(errc::credentials_failed, "the access token contains a line break or control character"));
-    }
     own_token_ = credentials->access_token;
     established_.secrets = {credentials->access_token, credentials->api_key};
     if (!credentials->api_key.empty() && !url_.has_parameter("api_key")) {
@@ -137,25 +142,36 @@ Task<std::optional<Failure>> Establish::negotiate() {
             established_.secrets.push_back(accepted_->connection_token);
             co_return std::nullopt;
         }
-        follow(std::get<NegotiateRedirect>(std::move(*answer)));
+        if (auto refused = follow(std::get<NegotiateRedirect>(std::move(*answer)))) {
+            co_return failure_of(refused->with_prefix("negotiate with " + target.redacted()));
+        }
     }
     co_return failure_of(Error(errc::too_many_redirects, "negotiate with " + origin_.redacted() +
                                                              " was redirected more than " +
                                                              std::to_string(kMaxRedirects) + " times"));
 }
 
-void Establish::follow(NegotiateRedirect redirect) {
-    signalr_log.debug("Redirected by negotiate", {{"url", redirect.url.redacted()}});
+// What the settings protect stays protected: a hub behind TLS does not lead out of it, and none that is elsewhere makes
+// this machine's own services its target.
+std::optional<Error> Establish::follow(NegotiateRedirect redirect) {
+    const std::string where = redirect.url.redacted();
+    if (url_.is_tls() && !redirect.url.is_tls()) {
+        return Error(errc::redirect_refused, "it redirects to " + where + ", which is not encrypted");
+    }
+    if (redirect.url.is_loopback() && !origin_.is_loopback()) {
+        return Error(errc::redirect_refused, "it redirects to " + where + ", which is this machine");
+    }
+    signalr_log.info("The hub redirects to another address", {{"url", where}});
     url_ = std::move(redirect.url);
-    if (redirect.access_token.empty()) return;
+    if (redirect.access_token.empty()) return std::nullopt;
     redirect_token_ = std::move(redirect.access_token);
-    redirect_token_needs_tls_ = url_.is_tls();
     established_.secrets.push_back(redirect_token_);
+    return std::nullopt;
 }
 
 // A redirect's token replaces ours for the rest of the attempt; ours goes nowhere but to the configured origin.
 Secret Establish::token_for(const Url& url) const {
-    if (!redirect_token_.empty()) return redirect_token_needs_tls_ && !url.is_tls() ? Secret() : redirect_token_;
+    if (!redirect_token_.empty()) return redirect_token_;
     return is_same_origin(url, origin_) ? own_token_ : Secret();
 }
 
@@ -164,6 +180,7 @@ Task<std::optional<Failure>> Establish::open_websocket() {
     auto request = request_to(websocket_url(url_, token));
     if (!request) co_return failure_of(request.error());
     established_.websocket_request = *request;
+    established_.hub_url = url_;
     signalr_log.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
     auto upgrade = co_await connector_.open(std::move(*request));
     if (!upgrade) co_return failure_of(upgrade.error());
@@ -210,7 +227,9 @@ Result<HttpRequest> Establish::request_to(const Url& url) const {
     if (!headers) return headers.error();
     auto proxy = proxy_for(settings_, url, environment_);
     if (!proxy) return proxy.error();
-    return HttpRequest{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
+    HttpRequest request{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
+    if (!is_same_origin(url, origin_)) request.tls.certificate_file = request.tls.private_key_file = "";
+    return request;
 }
 
 Result<HttpHeaders> Establish::headers_for(const Url& url) const {
@@ -218,10 +237,8 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
     headers.emplace_back("User-Agent", kDefaultUserAgent);
     const bool is_foreign = !is_same_origin(url, origin_);
     for (const auto& [name, value] : settings_.headers) {
-        if (!is_header_name(name) || !is_header_value(value)) {
-            return Error(errc::not_configured, "WebSocket.Headers: '" + name + "' is not a usable header");
-        }
-        if (is_ours(name) || (is_foreign && is_credential(name))) continue;
+        // Any of them may be a credential, whatever its name.
+        if (is_ours(name) || (is_foreign && !equal_ignoring_case(name, "User-Agent"))) continue;
         set_header(headers, name, value);
     }
     // So that cookie authentication answers 401 and not with a login page.
@@ -233,6 +250,7 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
         const std::string* own = find_header(headers, "Cookie");
         set_header(headers, "Cookie", own == nullptr ? cookies : *own + "; " + cookies);
     }
+    if (auto unusable = unusable_header(headers)) return std::move(*unusable);
     return headers;
 }
 

@@ -35,7 +35,7 @@ class Establish {
     [[nodiscard]] Task<Result<void>> handshake();
     [[nodiscard]] Result<HttpRequest> request_to(const Url& url) const;
     [[nodiscard]] Result<HttpHeaders> headers_for(const Url& url) const;
-    void follow(NegotiateRedirect redirect);
+    [[nodiscard]] std::optional<Error> follow(NegotiateRedirect redirect);  // why it is not followed
     [[nodiscard]] Secret token_for(const Url& url) const;
     void keep_cookies(const Url& from, const HttpResponse& response);
     [[nodiscard]] Failure failure_of(Error error) const;
@@ -51,7 +51,6 @@ class Establish {
     Url url_;     // where the attempt has got to
     Secret own_token_;
     Secret redirect_token_;
-    bool redirect_token_needs_tls_ = false;
     CookieJar cookies_;
     std::optional<NegotiateAccepted> accepted_;
     Established established_;

@@ -290,6 +290,7 @@ Task<Result<StreamReader>> HubConnection::stream(std::string target, json argume
 }
 
 State HubConnection::state() const noexcept { return impl_->state(); }
+std::optional<Url> HubConnection::connected_url() const { return impl_->connected_url(); }
 std::optional<std::string> HubConnection::connection_id() const { return impl_->connection_id(); }
 std::optional<Error> HubConnection::last_error() const { return impl_->last_error(); }
 std::optional<TimePoint> HubConnection::last_frame_at() const { return impl_->last_frame_at(); }

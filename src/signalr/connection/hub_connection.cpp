@@ -189,7 +189,7 @@ void HubConnection::Impl::conclude(const Transition& transition, const Failure* 
         next_attempt_at_ = clock_.now() + transition.delay.value_or(Duration::zero());
         log_trouble(transition, *failure);
     } else if (transition.to == State::connected) {
-        signalr_log.info("Connected to the hub", {{"hub", settings_.hub_url->redacted()},
+        signalr_log.info("Connected to the hub", {{"hub", connected_url()->redacted()},
                                                   {"connection_id", connection_id().value_or("none")},
                                                   {"state", to_string(transition.to)}});
     }
@@ -264,6 +264,10 @@ void HubConnection::Impl::update(Settings settings) {
         Failure changed{Error(errc::settings_changed, "the settings of the connection have changed")};
         session_->begin_close(std::move(changed), Session::Goodbye::say);
     }
+}
+
+std::optional<Url> HubConnection::Impl::connected_url() const {
+    return session_ ? std::optional(session_->established().hub_url) : std::nullopt;
 }
 
 std::optional<std::string> HubConnection::Impl::connection_id() const {

@@ -31,6 +31,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
 
     [[nodiscard]] State state() const noexcept { return fsm_.state(); }
     [[nodiscard]] int attempts() const noexcept { return fsm_.attempts(); }
+    [[nodiscard]] std::optional<Url> connected_url() const;
     [[nodiscard]] std::optional<std::string> connection_id() const;
     [[nodiscard]] const std::optional<Error>& last_error() const noexcept { return last_error_; }
     [[nodiscard]] std::optional<TimePoint> last_frame_at() const;

@@ -28,6 +28,7 @@ struct Established {
     RecordSplitter splitter{0};  // may already hold records that came with the handshake response
     std::optional<std::string> connection_id;
     bool stateful = false;
+    Url hub_url;                    // where it is, after redirects
     HttpRequest websocket_request;  // to resume with
     std::vector<Secret> secrets;    // to be kept out of errors
 };

@@ -511,13 +511,14 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
         {"our host as a prefix", "https://hub.test.evil.test/hub", false},
         {"our host as user information", "https://hub.test@evil.test/hub", false},
         {"another port", "https://hub.test:8443/hub", false},
-        {"without TLS", "http://hub.test/hub", false},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.name);
         Bench bench;
         bench.settings.hub_url = *Url::parse("https://hub.test/hub");
-        bench.settings.headers = {{"Cookie", "canary-cookie=1"}, {"X-Api-Key", "canary-header"}, {"X-Plain", "kept"}};
+        bench.settings.headers = {
+            {"Cookie", "canary-cookie=1"}, {"X-Functions-Key", "canary-header"}, {"User-Agent", "kept"}};
+        bench.settings.tls.certificate_file = "canary.pem";
         bench.credentials = []() -> Result<Credentials> {
             return Credentials{Secret("canary-token"), Secret("canary-key")};
         };
@@ -527,9 +528,9 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
         ASSERT_EQ(bench.connector->requests.size(), 3U);
         for (std::size_t i = 0; i < 3; ++i) {
             const auto& request = bench.connector->requests[i].request;
-            std::string all = test::full_text(request.url);
+            std::string all = test::full_text(request.url) + request.tls.certificate_file;
             for (const auto& [name, value] : request.headers) all += '\n' + name + ": " + value;
-            EXPECT_THAT(all, HasSubstr("X-Plain: kept"));
+            EXPECT_THAT(all, HasSubstr("User-Agent: kept"));
             const bool has_token = all.find("canary-token") != std::string::npos;
             EXPECT_EQ(has_token, i == 0 || row.is_ours) << all;
             if (i > 0 && !row.is_ours) {
@@ -537,6 +538,48 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
             }
         }
     }
+}
+
+// A redirect out of TLS, to this machine, or with a token that would write more than a header: nothing is sent there.
+TEST(HubConnection, refuses_redirects_that_lead_astray) {
+    struct Row {
+        const char* hub;
+        const char* url;
+        errc code;
+    };
+    const Row rows[] = {
+        {"https://hub.test/hub", "http://hub.test/hub", errc::redirect_refused},
+        {"https://hub.test/hub", "ws://hub.test/hub", errc::redirect_refused},
+        {"https://hub.test/hub", "https://127.0.0.1/hub", errc::redirect_refused},
+        {"https://hub.test/hub", "https://[::1]:11211/hub", errc::redirect_refused},
+        {"http://hub.test/hub", "http://localhost:25/", errc::redirect_refused},
+        {"https://hub.test/hub", R"(https://evil.test/","accessToken":"x\r\n\r\nset a)", errc::credentials_failed},
+        {"https://hub.test/hub", R"(https://evil.test/","accessToken":"x\u0000)", errc::credentials_failed},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.url);
+        Bench bench;
+        bench.settings.hub_url = *Url::parse(row.hub);
+        bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to(row.url)});
+        bench.start();
+        for (const auto& seen : bench.connector->requests) {
+            EXPECT_EQ(seen.request.url.host(), "hub.test");
+        }
+        ASSERT_TRUE(bench.hub->last_error());
+        EXPECT_EQ(bench.hub->last_error()->code, row.code) << bench.hub->last_error()->message;
+    }
+}
+
+// After a redirect it says where it is.
+TEST(HubConnection, knows_where_a_redirect_led) {
+    Bench bench;
+    bench.settings.hub_url = *Url::parse("https://hub.test/hub");
+    bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to("https://other.test/chat?sig=secret")});
+    test::LogCapture logs;
+    bench.start();
+    ASSERT_TRUE(bench.hub->connected_url());
+    EXPECT_EQ(bench.hub->connected_url()->redacted(), "https://other.test/chat?sig=***");
+    EXPECT_THAT(logs.text(), HasSubstr("hub=https://other.test/chat"));
 }
 
 // Tokens of a redirect, cookies and our own credentials take part, and are in no log line at any level: when it
