@@ -40,12 +40,33 @@ struct Checker {
         }
     }
 
-    void plain_text(std::string_view path, const std::optional<Url>& url) const {
-        const CredentialSources& sources = config.credentials;
-        const bool has_secret = !sources.access_token.empty() || !sources.access_token_file.empty() ||
-                                !sources.api_key.empty() || !sources.api_key_file.empty();
-        if (url && has_secret && !url->is_tls() && !url->is_loopback()) {
-            warn(path, "sends the access token or key without encryption; use https");
+    // Whoever is on the way reads along, and to the hub's connection can write, too: commands.
+    void plain_text() const {
+        const auto is_open = [](const std::optional<Url>& url) { return url && !url->is_tls() && !url->is_loopback(); };
+        if (is_open(config.websocket.hub_url)) {
+            if (config.commands.exec.empty() || config.allow_insecure) {
+                warn("WebSocket.HubUrl", "is not encrypted: others can read along and send commands; use https");
+            } else {
+                fail("WebSocket.HubUrl",
+                     "is not encrypted: others could run the programs of Commands.Exec; use https, or AllowInsecure: "
+                     "true if they cannot be on the way");
+            }
+        }
+        if (is_open(config.delivery.grpc.server_url)) {
+            warn("Grpc.ServerUrl", "is not encrypted: others can read the results and the token; use https");
+        }
+    }
+
+    void address(std::string_view path, const std::optional<Url>& url) const {
+        if (url && !url->user_info().empty()) fail(path, "has a user or password, which would not be sent");
+    }
+
+    void addresses() const {
+        address("WebSocket.HubUrl", config.websocket.hub_url);
+        address("Grpc.ServerUrl", config.delivery.grpc.server_url);
+        const auto& server = config.delivery.grpc.server_url;
+        if (server && (server->path() != "/" || !server->query().empty())) {
+            warn("Grpc.ServerUrl", "has a path or query, which is not sent: gRPC has paths of its own");
         }
     }
 
@@ -95,8 +116,8 @@ void check_together(const Config& config, const std::function<Place(std::string_
     check.credentials();
     check.certificate("WebSocket.Tls", !hub.certificate_file.empty(), !hub.private_key_file.empty());
     check.certificate("Grpc.Tls", !grpc.certificate_file.empty(), !grpc.private_key_file.empty());
-    check.plain_text("WebSocket.HubUrl", config.websocket.hub_url);
-    check.plain_text("Grpc.ServerUrl", config.delivery.grpc.server_url);
+    check.addresses();
+    check.plain_text();
     check.timing();
     check.completeness();
     check.exposure();

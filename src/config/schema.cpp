@@ -245,6 +245,9 @@ std::vector<Key<Config>> make_schema() {
         path_key<C>("ApiKeyFile", MEMBER(credentials.api_key_file), Effect::in_place,
                     "File that holds ApiKey; read at each attempt, so that it can be rotated. With systemd: "
                     "${CREDENTIALS_DIRECTORY}/api-key."),
+        flag_key<C>("AllowInsecure", MEMBER(allow_insecure), Effect::in_place,
+                    "true allows Commands.Exec with a hub that is neither https nor on this machine: whoever is on the "
+                    "way can then run them."),
 
         url_key(
             "WebSocket.HubUrl", kHubSchemes, MEMBER(websocket.hub_url), Effect::reconnects_hub,
@@ -307,6 +310,8 @@ std::vector<Key<Config>> make_schema() {
                       "Upper bound of the random delay before the first retry; it doubles with each."),
         number_key<C>("Grpc.MaxRetryDelayMs", "milliseconds", delay, MEMBER(delivery.grpc.max_retry_delay),
                       Effect::in_place, "Upper bound of every fast retry's delay."),
+        url_key("Grpc.Proxy", kProxySchemes, MEMBER(delivery.grpc.proxy), Effect::reconnects_grpc,
+                "HTTP proxy for the results. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide, as for the hub."),
         path_key<C>("Grpc.Tls.CaFile", MEMBER(delivery.grpc.tls.ca_file), Effect::reconnects_grpc,
                     "PEM file of the authorities to trust. null: the system's."),
         path_key<C>("Grpc.Tls.CertificateFile", MEMBER(delivery.grpc.tls.certificate_file), Effect::reconnects_grpc,

@@ -102,6 +102,10 @@ std::optional<Url> read_url(const Node& node, std::span<const std::string_view> 
         context.fail(node.place, url.error().message + " (allowed: " + allowed_text(schemes) + ")");
         return std::nullopt;
     }
+    if (text->find('#') != std::string::npos) {
+        context.fail(node.place, "has a fragment (#...), which is never sent");
+        return std::nullopt;
+    }
     if (std::ranges::find(schemes, url->scheme()) == schemes.end()) {
         context.fail(node.place, "the scheme must be " + allowed_text(schemes) + ", not '" + url->scheme() + "'");
         return std::nullopt;

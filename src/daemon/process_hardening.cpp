@@ -26,6 +26,11 @@ void disarm_grpc_tracing() {
     setenv("GRPC_VERBOSITY", "NONE", 1);  // NOLINT(concurrency-mt-unsafe)
 }
 
+// gRPC asks this one before NO_PROXY: empty, so that base/proxy alone decides.
+void take_proxy_exceptions_from_grpc() {
+    setenv("no_grpc_proxy", "", 1);  // NOLINT(concurrency-mt-unsafe)
+}
+
 // Few threads allocate, and little: two arenas instead of eight a core keep the resident size small. What a long text
 // needed is kept for the next one: to give its pages back and take them again costs more than to copy it.
 void settle_heap() {
@@ -45,6 +50,7 @@ void harden_process() {
     signal(SIGPIPE, SIG_IGN);
     settle_heap();
     disarm_grpc_tracing();
+    take_proxy_exceptions_from_grpc();
 }
 
 }  // namespace jiro::daemon

@@ -47,6 +47,8 @@ class Category final : public boost::system::error_category {
                 return "a TLS file cannot be read";
             case errc::no_server:
                 return "no gRPC server is configured";
+            case errc::bad_proxy:
+                return "the proxy cannot be used";
             case errc::no_descriptors:
                 return "too few descriptors are left";
             case errc::no_credentials:

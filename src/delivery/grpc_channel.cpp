@@ -40,6 +40,22 @@ OutsideFunctions<Result<TlsMaterial>>& tls_readers() {
     return functions;
 }
 
+// gRPC is told what base/proxy decided, and decides nothing itself: it knows other variables and no loopback.
+// (harden_process() takes NO_PROXY from it, which has a say even then.)
+Result<> set_proxy(grpc::ChannelArguments& arguments, const std::optional<Url>& proxy) {
+    if (!proxy) {
+        arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+        return {};
+    }
+    const std::string& user = proxy->user_info();
+    if (user.find('@') != std::string::npos) {
+        return Error(errc::bad_proxy, "the proxy " + proxy->redacted() +
+                                          " cannot be used for results: gRPC takes no '@' in its user or password");
+    }
+    arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + (user.empty() ? "" : user + '@') + proxy->authority());
+    return {};
+}
+
 // gRPC's poller, which is the process's: it lives as long as any channel does.
 class Poller {
   public:
@@ -116,8 +132,13 @@ Task<Result<TlsMaterial>> read_tls(GrpcSettings settings) {
     co_return std::move(**material);
 }
 
-Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls) {
+Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls,
+                                                    const VariableLookup& environment,
+                                                    std::chrono::milliseconds connect_limit) {
     if (!settings.server_url) return Error(errc::no_server);
+    const Url& server = *settings.server_url;
+    const auto proxy = proxy_for(settings.proxy, server, environment);
+    if (!proxy) return Error(errc::bad_proxy, proxy.error().message);
     if (const auto started = poller().start(); !started) return started.error();
 
     // abseil looks for deadlocks at each lock unless its whole build had NDEBUG; Debian's had not. gRPC's locks are
@@ -134,6 +155,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     // Different minimum and maximum: equal ones plus TLS never recover (grpc issue 33593).
     arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 1'000);
     arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 120'000);
+    arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, static_cast<int>(connect_limit.count()));
     // Also sets TCP_USER_TIMEOUT, without which a black hole is noticed only by each call's deadline.
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
@@ -144,7 +166,11 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetMaxSendMessageSize(-1);  // how much the server takes is the server's to say
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
     arguments.SetUserAgentPrefix("jiro-client");
-    return grpc::CreateCustomChannel(settings.server_url->authority(), channel_credentials(settings, std::move(tls)),
+    if (const auto refused = set_proxy(arguments, *proxy); !refused) return refused.error();
+    // As in the hub's Host header: without the default port, which some proxies take for another host.
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, server.host_port());
+    // The scheme, since a host may be named like one ("unix").
+    return grpc::CreateCustomChannel("dns:///" + server.authority(), channel_credentials(settings, std::move(tls)),
                                      arguments);
 }
 

@@ -2,9 +2,11 @@
 #pragma once
 // Makes the channel to the server: its arguments and its TLS, in one place.
 
+#include <chrono>
 #include <memory>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -19,7 +21,10 @@ namespace jiro::delivery {
 // errc::bad_tls_file names the file.
 [[nodiscard]] Task<Result<TlsMaterial>> read_tls(GrpcSettings settings);
 
-// Fails when server_url is missing or (the first one) descriptors lack.
-[[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls);
+// Fails when server_url is missing, its proxy cannot be used, or (the first one) descriptors lack. `environment`: for
+// the proxy. `connect_limit`: of each of the server's addresses, TLS included.
+[[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls,
+                                                                  const VariableLookup& environment,
+                                                                  std::chrono::milliseconds connect_limit);
 
 }  // namespace jiro::delivery

@@ -31,7 +31,9 @@ constexpr const char* kMethod = "/JiroHubProto.JiroHubProto/SendCommandResult";
 constexpr std::size_t kMaxIdMetadata = 512;      // all metadata of a call should stay below 8 KiB
 constexpr std::size_t kSlowestLink = 32 * 1024;  // bytes per second that a big message is given time for
 constexpr int kFailuresToReconnect = 3;          // in a row that say nothing came back
-constexpr int kRepeats = 2;                      // of a call that was cut off: the first may go the same broken way
+constexpr auto kFirstConnect = 3s;
+constexpr auto kLongestConnect = 20s;
+constexpr int kRepeats = 2;  // of a call that was cut off: the first may go the same broken way
 
 struct ResultCall final : GrpcCall {
     explicit ResultCall(std::shared_ptr<grpc::Channel> used) : channel(std::move(used)) {}
@@ -135,8 +137,12 @@ SendResult read_answer(const ResultCall& call) {
 
 class GrpcResultSender final : public ResultSender {
   public:
-    GrpcResultSender(const Clock& clock, GrpcSettings settings, CredentialsProvider credentials)
-        : clock_(clock), settings_(std::move(settings)), credentials_(std::move(credentials)) {}
+    GrpcResultSender(const Clock& clock, GrpcSettings settings, CredentialsProvider credentials,
+                     VariableLookup environment)
+        : clock_(clock),
+          settings_(std::move(settings)),
+          credentials_(std::move(credentials)),
+          environment_(std::move(environment)) {}
 
     Task<SendResult> send(Bytes message, std::string id, int attempt) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
@@ -168,7 +174,10 @@ class GrpcResultSender final : public ResultSender {
                 }
             }
             SendResult result = read_answer(*call);
-            if (result.confirmed()) repeating_helps_ = true;
+            if (result.confirmed()) {
+                repeating_helps_ = true;
+                channels_in_vain_ = 0;
+            }
             if (repeats < kRepeats && result.code == StatusCode::unavailable) repeating_helps_ = false;
             judge_channel(result.code, call->channel);
             co_return result;
@@ -194,7 +203,8 @@ class GrpcResultSender final : public ResultSender {
         auto tls = co_await read_tls(settings_);
         if (channel_) co_return std::nullopt;  // made for another call meanwhile
         using Made = Result<std::shared_ptr<grpc::Channel>>;
-        auto channel = tls ? make_channel(settings_, std::move(*tls)) : Made(tls.error());
+        auto channel =
+            tls ? make_channel(settings_, std::move(*tls), environment_, connect_limit()) : Made(tls.error());
         if (!channel) {
             const bool may_pass = channel.error().code == errc::no_descriptors;
             const auto code = may_pass ? StatusCode::unavailable : StatusCode::unauthenticated;
@@ -202,7 +212,15 @@ class GrpcResultSender final : public ResultSender {
         }
         channel_ = std::move(*channel);
         made_at_ = clock_.now();
+        ++channels_in_vain_;
         co_return std::nullopt;
+    }
+
+    // Short at first, so that an address that swallows packets (IPv6, often) does not hold up the next one for gRPC's
+    // 20 s; longer each time, since a slow link needs its time.
+    std::chrono::milliseconds connect_limit() const {
+        return std::min<std::chrono::milliseconds>(kLongestConnect,
+                                                   kFirstConnect * (1 << std::min(channels_in_vain_, 4)));
     }
 
     Result<Credentials> read_credentials(Reading reading) const {
@@ -219,13 +237,6 @@ class GrpcResultSender final : public ResultSender {
                               false,
                               std::string("the ") + what + " contains characters that cannot be sent",
                               {}};
-        }
-        const bool has_credentials = !credentials->access_token.empty() || !credentials->api_key.empty();
-        if (has_credentials && !settings_.server_url->is_tls() && !settings_.server_url->is_loopback() &&
-            !has_warned_) {
-            has_warned_ = true;
-            grpc_log.warn("Credentials and results travel unencrypted: Grpc.ServerUrl is http://",
-                          {{"server", settings_.server_url->redacted()}});
         }
         if (!credentials->access_token.empty()) {
             context.AddMetadata("authorization", "Bearer " + credentials->access_token.reveal());
@@ -268,19 +279,21 @@ class GrpcResultSender final : public ResultSender {
     const Clock& clock_;
     const GrpcSettings settings_;
     const CredentialsProvider credentials_;
+    const VariableLookup environment_;
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     TimePoint made_at_{};
     bool repeating_helps_ = false;  // since a result was confirmed
+    int channels_in_vain_ = 0;      // made since a result was confirmed
     int silent_in_a_row_ = 0;
-    bool has_warned_ = false;
 };
 
 }  // namespace
 
 std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
-                                                      CredentialsProvider credentials) {
-    return std::make_unique<GrpcResultSender>(clock, std::move(settings), std::move(credentials));
+                                                      CredentialsProvider credentials, VariableLookup environment) {
+    return std::make_unique<GrpcResultSender>(clock, std::move(settings), std::move(credentials),
+                                              std::move(environment));
 }
 
 }  // namespace jiro::delivery

@@ -192,17 +192,33 @@ class ReloadEffectsTest(DaemonTest):
         link.command("echo " + "x" * 2000, "a")
         link.wait_closed()
 
-    def test_WebSocket_Proxy(self):
+    def shows_proxy(self, section):
         asked = []
 
         def serve(sock):
             asked.append(sock.recv(4096))
 
-        self.start_all()
+        link = self.start_all()
         proxy = Listener(serve)
         self.addCleanup(proxy.stop)
-        self.reload(WebSocket={"Proxy": f"http://127.0.0.1:{proxy.port}"})
+        self.reload(**{section: {"Proxy": f"http://127.0.0.1:{proxy.port}"}})
+        if section == "Grpc":
+            link.command("echo x", "a")
         self.until(lambda: asked, "a request to the proxy")
+
+    def test_WebSocket_Proxy(self):
+        self.shows_proxy("WebSocket")
+
+    def test_Grpc_Proxy(self):
+        self.shows_proxy("Grpc")
+
+    def test_AllowInsecure(self):
+        self.start_all(config={"Commands": self.WAIT})
+        self.client.write_config(WebSocket={"HubUrl": "http://hub.invalid/hub"})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("Reload refused.*is not encrypted")
+        self.reload(AllowInsecure=True)
+        self.client.wait_log("hub.invalid.*did not resolve|resolv")
 
     # TLS. The authority's own certificate serves as the client's.
 

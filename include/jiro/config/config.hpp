@@ -47,6 +47,7 @@ struct Config {
     monitor::Settings monitoring;
     log::Settings logging;
     CredentialSources credentials;
+    bool allow_insecure = false;  // Commands.Exec over a hub connection without TLS
 
     std::filesystem::path source;   // the file it was read from; empty: none
     std::vector<Warning> warnings;  // for the log, once

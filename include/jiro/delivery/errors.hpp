@@ -26,6 +26,7 @@ enum class errc {
     // Sending.
     bad_tls_file,    // a certificate, key or CA file cannot be read
     no_server,       // Grpc.ServerUrl is not set
+    bad_proxy,       // the proxy of the configuration or the environment cannot be used
     no_descriptors,  // too few descriptors are left for gRPC
     no_credentials,  // the credentials provider failed
 };

@@ -8,6 +8,7 @@
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/delivery/result_sender.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -35,6 +36,7 @@ using CredentialsProvider = std::function<Result<Credentials>(Reading)>;
 // Never fails: a missing server_url or an unreadable certificate is answered by send() as FAILED_PRECONDITION's milder
 // relative UNAUTHENTICATED, which parks the channel and tells the operator, and is looked at again at each attempt.
 [[nodiscard]] std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
-                                                                    CredentialsProvider credentials);
+                                                                    CredentialsProvider credentials,
+                                                                    VariableLookup environment = process_variable);
 
 }  // namespace jiro::delivery

@@ -22,6 +22,7 @@
 #include "jiro/base/base64.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/signalr/errors.hpp"
@@ -62,7 +63,7 @@ struct Dependencies {
     CredentialsProvider credentials = {};            // none: no credentials are sent
     std::shared_ptr<Connector> connector = nullptr;  // null: sockets through Beast
     RetryPolicy retry_policy = {};                   // none: the settings' policy
-    Environment environment = {};                    // for the proxy; none: the process environment
+    VariableLookup environment = {};                 // for the proxy; none: the process environment
 };
 
 // A registered handler; it is removed when this goes away. A handler that is running then runs to its end.

@@ -95,14 +95,4 @@ struct Credentials {
 // attempt.
 using CredentialsProvider = std::function<Result<Credentials>()>;
 
-// Looks a variable of the environment up; nullopt: not set.
-using Environment = std::function<std::optional<std::string>(std::string_view)>;
-
-// The proxy to reach `url` through: settings.proxy, or else what the environment says (upper or lower case names;
-// HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws, then ALL_PROXY). NO_PROXY (names, suffixes, addresses,
-// IPv4 and IPv6 prefixes, `*`) and loopback hosts are exempt from the environment's proxies only. nullopt: dial
-// directly.
-[[nodiscard]] Result<std::optional<Url>> proxy_for(const Settings& settings, const Url& url,
-                                                   const Environment& environment);
-
 }  // namespace jiro::signalr

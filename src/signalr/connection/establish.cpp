@@ -78,7 +78,7 @@ bool is_rejection(const Error& error) {
 }  // namespace
 
 Establish::Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
-                     Environment environment)
+                     VariableLookup environment)
     : clock_(clock),
       connector_(connector),
       settings_(std::move(settings)),
@@ -116,10 +116,6 @@ std::optional<Failure> Establish::read_credentials() {
     established_.secrets = {credentials->access_token, credentials->api_key};
     if (!credentials->api_key.empty() && !url_.has_parameter("api_key")) {
         url_ = url_.with_parameter("api_key", credentials->api_key.reveal());
-    }
-    const bool carries_secret = !own_token_.empty() || !credentials->api_key.empty();
-    if (carries_secret && !url_.is_tls() && !url_.is_loopback()) {
-        signalr_log.warn("Credentials travel unencrypted: the hub URL is not https", {{"hub", origin_.redacted()}});
     }
     return std::nullopt;
 }
@@ -225,8 +221,8 @@ Task<Result<void>> Establish::handshake() {
 Result<HttpRequest> Establish::request_to(const Url& url) const {
     auto headers = headers_for(url);
     if (!headers) return headers.error();
-    auto proxy = proxy_for(settings_, url, environment_);
-    if (!proxy) return proxy.error();
+    auto proxy = proxy_for(settings_.proxy, url, environment_);
+    if (!proxy) return Error(errc::not_configured, proxy.error().message);
     HttpRequest request{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
     if (!is_same_origin(url, origin_)) request.tls.certificate_file = request.tls.private_key_file = "";
     return request;

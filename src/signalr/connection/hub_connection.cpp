@@ -10,15 +10,6 @@ namespace jiro::signalr {
 
 namespace asio = boost::asio;
 
-namespace {
-
-std::optional<std::string> process_environment(std::string_view name) {
-    const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
-
-}  // namespace
-
 bool requires_reconnect(const Settings& before, Settings after) {
     after.reconnection_delay = before.reconnection_delay;
     after.max_reconnection_delay = before.max_reconnection_delay;
@@ -34,7 +25,7 @@ HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dep
       clock_(dependencies.clock),
       credentials_(std::move(dependencies.credentials)),
       connector_(dependencies.connector ? std::move(dependencies.connector) : make_beast_connector(clock_)),
-      environment_(dependencies.environment ? std::move(dependencies.environment) : process_environment),
+      environment_(dependencies.environment ? std::move(dependencies.environment) : process_variable),
       fsm_(dependencies.random, std::move(dependencies.retry_policy)),
       dispatcher_(std::make_shared<InvocationDispatcher>(executor,
                                                          [current = current_session_] {

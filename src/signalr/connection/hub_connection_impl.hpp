@@ -65,7 +65,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Clock& clock_;
     CredentialsProvider credentials_;
     std::shared_ptr<Connector> connector_;
-    Environment environment_;
+    VariableLookup environment_;
     ConnectionFsm fsm_;
     // For the dispatcher, which may outlive this object with the handlers that run.
     std::shared_ptr<std::weak_ptr<Session>> current_session_ = std::make_shared<std::weak_ptr<Session>>();

@@ -193,7 +193,7 @@ Task<ProbeReport> probe_hub(Settings settings, Dependencies dependencies) {
     auto real = dependencies.connector;
     if (!real) {
         real = make_beast_connector(dependencies.clock);
-        auto proxy = proxy_for(settings, *settings.hub_url, dependencies.environment);
+        auto proxy = proxy_for(settings.proxy, *settings.hub_url, dependencies.environment);
         if (!proxy) {
             seen = unseen_way("not reached");
             seen.steps[static_cast<std::size_t>(ProbeStep::proxy)] = {ProbeStep::proxy, End::failed, {}, proxy.error()};

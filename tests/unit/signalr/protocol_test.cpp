@@ -166,33 +166,6 @@ TEST(CookieJar, scopes_cookies) {
     EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sub=4");
 }
 
-// The environment's proxies and their exceptions.
-TEST(ProxyFor, follows_the_environment) {
-    std::map<std::string, std::string, std::less<>> variables{{"HTTPS_PROXY", "http://u:p@proxy:3128"},
-                                                              {"no_proxy", "internal.test,10.0.0.0/8, .corp"}};
-    const Environment environment = [&](std::string_view name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        return found == variables.end() ? std::nullopt : std::optional(found->second);
-    };
-    Settings settings;
-    const auto through = [&](const char* target) {
-        const auto proxy = proxy_for(settings, url(target), environment);
-        return proxy && *proxy ? (*proxy)->authority() : std::string("direct");
-    };
-    EXPECT_EQ(through("https://hub.test/"), "proxy:3128");
-    EXPECT_EQ(through("wss://hub.test/"), "proxy:3128");
-    EXPECT_EQ(through("http://hub.test/"), "direct");
-    EXPECT_EQ(through("https://internal.test/"), "direct");
-    EXPECT_EQ(through("https://a.internal.test/"), "direct");
-    EXPECT_EQ(through("https://10.1.2.3/"), "direct");
-    EXPECT_EQ(through("https://x.corp/"), "direct");
-    EXPECT_EQ(through("https://localhost/"), "direct");
-    settings.proxy = url("http://own:1");
-    EXPECT_EQ(through("https://localhost/"), "own:1");
-    settings.proxy = url("https://own:1");
-    EXPECT_FALSE(proxy_for(settings, url("https://hub.test/"), environment));
-}
-
 // Seconds, dates, and neither.
 TEST(RetryAfter, reads_both_forms) {
     const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);

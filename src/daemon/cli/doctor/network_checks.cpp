@@ -41,7 +41,7 @@ signalr::StepLimits shortened(signalr::StepLimits limits) {
     return limits;
 }
 
-signalr::Environment lookup(const config::Environment& environment) {
+VariableLookup lookup(const config::Environment& environment) {
     return [&environment](std::string_view name) -> std::optional<std::string> {
         const auto found = environment.find(name);
         return found == environment.end() ? std::nullopt : std::optional(found->second);
@@ -120,7 +120,8 @@ class Network {
         const auto report = run_blocking(context_, signalr::probe_way(clock_, way_to(settings)));
         explain_steps(findings, "grpc", report, clock_.wall_now());
         if (report.failure() == nullptr) {
-            const auto sender = delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc());
+            const auto sender =
+                delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), lookup(environment_));
             // A length that the message does not have: no decoder takes it, so no handler sees it.
             const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
             explain_call(findings, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
@@ -128,13 +129,12 @@ class Network {
         return findings.take();
     }
 
-    // gRPC takes a proxy from the environment, too.
     signalr::Way way_to(const delivery::GrpcSettings& settings) const {
         signalr::Way way{*settings.server_url, {}, {}, shortened({})};
         way.tls.ca_file = settings.tls.ca_file;
         way.tls.certificate_file = settings.tls.certificate_file;
         way.tls.private_key_file = settings.tls.private_key_file;
-        auto proxy = signalr::proxy_for({}, *settings.server_url, lookup(environment_));
+        auto proxy = proxy_for(settings.proxy, *settings.server_url, lookup(environment_));
         if (proxy) way.proxy = std::move(*proxy);
         return way;
     }

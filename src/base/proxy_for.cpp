@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: MIT
+#include "jiro/base/proxy.hpp"
+
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
-#include <cctype>
+#include <boost/system/errc.hpp>
+#include <cstdlib>
 
-#include "jiro/signalr/errors.hpp"
-#include "jiro/signalr/settings.hpp"
+#include "jiro/base/text.hpp"
 
-namespace jiro::signalr {
+namespace jiro {
 
 namespace {
 
-std::string with_case(std::string_view text, int (*convert)(int)) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), [&](unsigned char c) { return static_cast<char>(convert(c)); });
-    return result;
+Error unusable_proxy(std::string what) {
+    return Error(boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::move(what));
 }
 
 // A variable under its lower or its upper case name; empty counts as not set.
-std::optional<std::string> look_up(const Environment& environment, std::string_view name) {
-    for (const auto& spelling : {std::string(name), with_case(name, std::toupper)}) {
+std::optional<std::string> look_up(const VariableLookup& environment, std::string_view name) {
+    std::string upper(name);
+    std::ranges::transform(upper, upper.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    for (const auto& spelling : {std::string(name), upper}) {
         auto value = environment(spelling);
         if (value && !value->empty()) return value;
     }
@@ -44,7 +47,7 @@ bool is_in_prefix(const std::string& host, const std::string& prefix) {
 }
 
 bool is_exempt_by(std::string entry, const Url& url) {
-    entry = with_case(entry, std::tolower);
+    entry = lower_case(entry);
     if (entry == "*") return true;
     if (entry.find('/') != std::string::npos) return is_in_prefix(url.host(), entry);
     if (entry == url.authority() || entry == url.host()) return true;
@@ -70,16 +73,21 @@ bool is_exempt(const std::string& list, const Url& url) {
 
 Result<std::optional<Url>> checked(Url proxy) {
     if (proxy.scheme() != "http") {
-        return Error(errc::not_configured,
-                     "the proxy " + proxy.redacted() + " cannot be used: only http:// proxies are");
+        return unusable_proxy("the proxy " + proxy.redacted() + " cannot be used: only http:// proxies are");
     }
     return std::optional<Url>(std::move(proxy));
 }
 
 }  // namespace
 
-Result<std::optional<Url>> proxy_for(const Settings& settings, const Url& url, const Environment& environment) {
-    if (settings.proxy) return checked(*settings.proxy);
+std::optional<std::string> process_variable(std::string_view name) {
+    const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const Url& url,
+                                     const VariableLookup& environment) {
+    if (configured) return checked(*configured);
     if (!environment || url.is_loopback()) return std::optional<Url>();
     auto value = look_up(environment, url.is_tls() ? "https_proxy" : "http_proxy");
     if (!value) value = look_up(environment, "all_proxy");
@@ -89,9 +97,9 @@ Result<std::optional<Url>> proxy_for(const Settings& settings, const Url& url, c
     }
     auto proxy = Url::parse(value->find("://") == std::string::npos ? "http://" + *value : *value);
     if (!proxy) {
-        return Error(errc::not_configured, "the proxy of the environment cannot be used: " + proxy.error().message);
+        return unusable_proxy("the proxy of the environment cannot be used: " + proxy.error().message);
     }
     return checked(std::move(*proxy));
 }
 
-}  // namespace jiro::signalr
+}  // namespace jiro

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/base/proxy.hpp"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace jiro {
+namespace {
+
+// The environment's proxies and their exceptions.
+TEST(ProxyFor, follows_the_environment) {
+    std::map<std::string, std::string, std::less<>> variables{{"HTTPS_PROXY", "http://u:p@proxy:3128"},
+                                                              {"no_proxy", "internal.test,10.0.0.0/8, .corp"}};
+    const VariableLookup environment = [&](std::string_view name) -> std::optional<std::string> {
+        const auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+    };
+    std::optional<Url> own;
+    const auto through = [&](const char* target) {
+        const auto proxy = proxy_for(own, *Url::parse(target), environment);
+        return proxy && *proxy ? (*proxy)->authority() : std::string("direct");
+    };
+    EXPECT_EQ(through("https://hub.test/"), "proxy:3128");
+    EXPECT_EQ(through("wss://hub.test/"), "proxy:3128");
+    EXPECT_EQ(through("http://hub.test/"), "direct");
+    EXPECT_EQ(through("https://internal.test/"), "direct");
+    EXPECT_EQ(through("https://a.internal.test/"), "direct");
+    EXPECT_EQ(through("https://10.1.2.3/"), "direct");
+    EXPECT_EQ(through("https://x.corp/"), "direct");
+    EXPECT_EQ(through("https://localhost/"), "direct");
+    own = *Url::parse("http://own:1");
+    EXPECT_EQ(through("https://localhost/"), "own:1");
+    own = *Url::parse("https://own:1");
+    EXPECT_FALSE(proxy_for(own, *Url::parse("https://hub.test/"), environment));
+}
+
+}  // namespace
+}  // namespace jiro
