@@ -185,6 +185,10 @@ class HostileHandshakeTest(DaemonTest):
             ("500", answer("no", 500), "500"),
             ("502 HTML", answer("<html>Bad Gateway</html>", 502, "text/html"), "502"),
             ("HTTP redirect 302", raw(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"), "302|redirect"),
+            ("HTTP redirect 308", raw(b"HTTP/1.1 308 Permanent Redirect\r\nLocation: https://other.test/hub?k=v\r\nContent-Length: 0\r\n\r\n"),
+             r"other\.test/hub.*put that address into WebSocket\.HubUrl"),
+            ("403 of a firewall", answer("<html>Just a moment...</html>", 403, "text/html"), "a firewall or a check for robots"),
+            ("endless interim answers", raw(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000), "103"),
             ("garbage", raw(b"\x16\x03\x01\x02\0\x01\0garbage\r\n\r\n\r\n"), named),
             ("SSH", raw(b"SSH-2.0-OpenSSH_9.2\r\n"), named),
             ("endless header", raw(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000), named),
@@ -195,6 +199,14 @@ class HostileHandshakeTest(DaemonTest):
         ])
         for request in self.hub.requests:
             self.assertNotIn("x-evil", request.headers)
+
+    def test_interim_answers_are_not_the_answer(self):
+        body = self.hub.negotiate_body().encode()
+        interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.hub.on_negotiate = lambda request: interim + final + body
+        self.start_client()
+        self.assert_serves()
 
     def test_upgrade(self):
         def raw(data):

@@ -13,8 +13,9 @@ from harness.listener import Listener
 class Tunnel:
     """A proxy that knows every name as this machine; `refuses`: answers 403 to all."""
 
-    def __init__(self, refuses=False, ports=None):
+    def __init__(self, refuses=False, ports=None, interim=0):
         self.refuses = refuses
+        self.interim = interim  # answers of the 1xx class before the one that counts
         self.ports = ports or {}  # where another port than the named one leads
         self.asked = []  # (authority, Proxy-Authorization)
         self.listener = Listener(self._serve)
@@ -42,7 +43,7 @@ class Tunnel:
             return
         port = int(authority.rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", self.ports.get(port, port))) as server:
-            client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * self.interim + b"HTTP/1.1 200 OK\r\n\r\n")
             back = threading.Thread(target=self._copy, args=(server, client), daemon=True)
             back.start()
             self._copy(client, server)
@@ -103,6 +104,13 @@ class ProxyTest(DaemonTest):
         users = {authority.partition(":")[0]: user for authority, user in tunnel.asked}
         self.assertEqual(users, {"hub.invalid": "Basic cm9ib3Q6Y2FuYXJ5LTE=", "results.invalid": "Basic cm9ib3Q6Y2FuYXJ5LTI="})
         self.assertNotIn("canary", self.client.tail(10_000))
+
+    def test_interim_answers_of_the_proxy_are_not_its_answer(self):
+        tunnel = self.tunnel(interim=2)
+        self.start_hub()
+        self.start_grpc()
+        self.start_client(config={"WebSocket": {"Proxy": f"http://{tunnel.address}"}})
+        self.assert_serves()
 
     def test_a_proxy_that_cannot_be_used_is_named(self):
         tunnel = self.tunnel()

@@ -64,12 +64,6 @@ void set_header(HttpHeaders& headers, std::string_view name, std::string value) 
     }
 }
 
-const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
-    const auto found =
-        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
-    return found == headers.end() ? nullptr : &found->second;
-}
-
 bool is_rejection(const Error& error) {
     return error.code == errc::unauthorized || error.code == errc::forbidden || error.code == errc::classic_signalr ||
            error.code == errc::not_configured;
@@ -252,7 +246,7 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
 
 void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
     for (const auto& [name, value] : response.headers) {
-        if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value);
+        if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value, clock_.wall_now());
     }
 }
 
@@ -264,7 +258,7 @@ Failure Establish::failure_of(Error error) const {
 }
 
 Failure Establish::status_failure(HttpStep step, const HttpResponse& response, const Url& url) const {
-    Failure failure = failure_of(status_error(step, response.status, url));
+    Failure failure = failure_of(status_error(step, response, url));
     if (const auto* value = find_header(response.headers, "Retry-After")) {
         if (const auto wait = parse_retry_after(*value, clock_.wall_now())) failure.retry_after = *wait;
     }

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "jiro/base/text.hpp"
+#include "signalr/protocol/http_date.hpp"
 
 namespace jiro::signalr {
 
@@ -39,7 +40,7 @@ bool has_control(std::string_view text) {
 
 }  // namespace
 
-void CookieJar::store(const Url& from, std::string_view set_cookie) {
+void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now) {
     if (set_cookie.size() > kMaxCookieBytes || has_control(set_cookie)) return;
     auto end = set_cookie.find(';');
     const auto pair = set_cookie.substr(0, end);
@@ -49,6 +50,7 @@ void CookieJar::store(const Url& from, std::string_view set_cookie) {
     Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))), from.host(),
                   default_path(from)};
     bool expired = false;
+    bool has_max_age = false;  // which wins over Expires
     while (end != std::string_view::npos) {
         set_cookie.remove_prefix(end + 1);
         end = set_cookie.find(';');
@@ -58,7 +60,14 @@ void CookieJar::store(const Url& from, std::string_view set_cookie) {
         const auto value = split == std::string_view::npos ? std::string_view() : trim(attribute.substr(split + 1));
         if (name == "secure") cookie.secure = true;
         if (name == "path" && value.starts_with('/')) cookie.path = value;
-        if (name == "max-age") expired = value.starts_with('-') || value == "0";
+        if (name == "max-age") {
+            expired = value.starts_with('-') || value == "0";
+            has_max_age = true;
+        }
+        if (name == "expires" && !has_max_age) {
+            const auto at = parse_http_date(value);
+            expired = at && *at <= now;
+        }
         if (name == "domain" && !value.empty()) {
             cookie.domain = lower_case(value.starts_with('.') ? value.substr(1) : value);
             cookie.host_only = false;

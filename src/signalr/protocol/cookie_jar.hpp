@@ -7,13 +7,15 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/clock.hpp"
 #include "jiro/base/url.hpp"
 
 namespace jiro::signalr {
 
 class CookieJar {
   public:
-    void store(const Url& from, std::string_view set_cookie);
+    // One that has expired by `now` deletes what it names.
+    void store(const Url& from, std::string_view set_cookie, WallTime now);
     // The Cookie header's value for a request to `to`; empty when none apply.
     [[nodiscard]] std::string header_for(const Url& to) const;
 

@@ -1,20 +1,41 @@
 // SPDX-License-Identifier: MIT
-#include <ctime>
+#include <algorithm>
 
+#include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
+#include "signalr/protocol/http_date.hpp"
 #include "signalr/protocol/negotiate.hpp"
 
 namespace jiro::signalr {
 
 namespace {
 
-std::string_view advice(HttpStep step, unsigned status) {
+// A page for people: no hub's answer, but that of something in between.
+bool is_page(const HttpResponse& response) {
+    const std::string* type = find_header(response.headers, "Content-Type");
+    return type != nullptr && lower_case(*type).starts_with("text/html");
+}
+
+// Where a 3xx leads; its query may hold secrets.
+std::string redirection(const HttpResponse& response) {
+    const std::string* location = find_header(response.headers, "Location");
+    const auto url = location == nullptr ? Result<Url>(Error(errc::negotiate_invalid)) : Url::parse(*location);
+    if (!url) return "a redirect, usually to a login page, is not followed; check the hub URL and the credentials";
+    return "a redirect to " + url->redacted().substr(0, 200) +
+           " is not followed; if the hub is there, put that address into WebSocket.HubUrl, else check the credentials";
+}
+
+std::string_view advice(HttpStep step, unsigned status, bool is_page) {
     switch (status) {
         case 400:
             return "the server did not understand the request; check the hub URL, and that the server is ASP.NET Core";
         case 401:
             return "the credentials were not accepted; check AccessToken or ApiKey and whether the token has expired";
         case 403:
+            if (is_page) {
+                return "a web page was sent instead of the hub's answer: a firewall or a check for robots in between "
+                       "refuses this client; let it pass there";
+            }
             return "the credentials are valid but not allowed to use this hub; check the permissions on the server";
         case 404:
             return step == HttpStep::negotiate
@@ -34,9 +55,6 @@ std::string_view advice(HttpStep step, unsigned status) {
         default:
             break;
     }
-    if (status >= 300 && status < 400) {
-        return "a redirect, usually to a login page, is not followed; check the hub URL and the credentials";
-    }
     if (status >= 500) return "the server failed; see its log";
     return step == HttpStep::negotiate ? "expected 200" : "expected 101 Switching Protocols";
 }
@@ -49,23 +67,28 @@ errc code_for(HttpStep step, unsigned status) {
 
 }  // namespace
 
-Error status_error(HttpStep step, unsigned status, const Url& url) {
+const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
+    const auto found =
+        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+    return found == headers.end() ? nullptr : &found->second;
+}
+
+Error status_error(HttpStep step, const HttpResponse& response, const Url& url) {
+    const unsigned status = response.status;
     std::string text = step == HttpStep::negotiate ? "negotiate with " : "WebSocket upgrade at ";
     text += url.redacted();
     text += " was answered with HTTP status " + std::to_string(status) + ": ";
-    text += advice(step, status);
+    text +=
+        status >= 300 && status < 400 ? redirection(response) : std::string(advice(step, status, is_page(response)));
     return Error(code_for(step, status), std::move(text));
 }
 
 std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now) {
     using std::chrono::seconds;
     if (const auto delay = BoundedDuration::parse<seconds>(value)) return delay;
-    std::tm date{};
-    const std::string text(value);
-    const char* const end = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &date);
-    if (end == nullptr || *end != '\0') return std::nullopt;
-    // In seconds: the nanoseconds of a WallTime end in the year 2262.
-    return BoundedDuration(seconds(timegm(&date)) - std::chrono::floor<seconds>(now.time_since_epoch()));
+    const auto date = parse_http_date(value);
+    if (!date) return std::nullopt;
+    return BoundedDuration(*date - std::chrono::floor<seconds>(now));
 }
 
 }  // namespace jiro::signalr

@@ -13,6 +13,7 @@
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/base/url.hpp"
+#include "signalr/protocol/http_message.hpp"
 
 namespace jiro::signalr {
 
@@ -46,7 +47,7 @@ using NegotiateAnswer = std::variant<NegotiateRedirect, NegotiateAccepted>;
 enum class HttpStep { negotiate, upgrade };
 
 // What any other status than 200 (negotiate) or 101 (upgrade) means, and what to do about it.
-[[nodiscard]] Error status_error(HttpStep step, unsigned status, const Url& url);
+[[nodiscard]] Error status_error(HttpStep step, const HttpResponse& response, const Url& url);
 
 // Delay-seconds or an HTTP date, seen at `now`; nullopt when neither.
 [[nodiscard]] std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint64_t kMaxBodyBytes = 262'144;
 constexpr std::uint32_t kMaxHeaderBytes = 32'768;
+constexpr int kMaxInterim = 16;  // answers of the 1xx class, such as 103 Early Hints, ahead of the one that counts
 
 http::request<http::empty_body> make_post(const HttpRequest& request) {
     http::request<http::empty_body> post(http::verb::post, request.url.target(), 11);
@@ -46,15 +47,18 @@ Task<Result<HttpResponse>> exchange(ClientStream& stream, const HttpRequest& req
                         "negotiate with " + request.url.redacted() + " could not be sent: " + write_error.message());
     }
     boost::beast::flat_buffer buffer(kMaxHeaderBytes + kMaxBodyBytes);
-    http::response_parser<http::string_body> parser;
-    parser.header_limit(kMaxHeaderBytes);
-    parser.body_limit(kMaxBodyBytes);
-    const auto [read_error, count] = co_await http::async_read(stream, buffer, parser, kNoThrow);
-    if (read_error) {
-        co_return Error(errc::negotiate_failed, "negotiate with " + request.url.redacted() +
-                                                    " got no usable HTTP answer: " + read_error.message());
+    for (int interim = 0;; ++interim) {
+        http::response_parser<http::string_body> parser;
+        parser.header_limit(kMaxHeaderBytes);
+        parser.body_limit(kMaxBodyBytes);
+        const auto [read_error, count] = co_await http::async_read(stream, buffer, parser, kNoThrow);
+        if (read_error) {
+            co_return Error(errc::negotiate_failed, "negotiate with " + request.url.redacted() +
+                                                        " got no usable HTTP answer: " + read_error.message());
+        }
+        const bool is_interim = parser.get().result_int() < 200 && parser.get().result_int() != 101;
+        if (!is_interim || interim >= kMaxInterim) co_return to_response(parser.release());
     }
-    co_return to_response(parser.release());
 }
 
 Task<Result<HttpResponse>> limited_exchange(Clock& clock, ClientStream& stream, const HttpRequest& request) {

@@ -32,6 +32,11 @@ unsigned status_of(std::string_view head) {
     return error == std::errc() && end == head.data() + 12 ? status : 0;
 }
 
+bool is_interim(std::string_view head) {
+    const unsigned status = status_of(head);
+    return status >= 100 && status < 200;
+}
+
 }  // namespace
 
 Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::string authority) {
@@ -45,9 +50,12 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
         co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " hung up: " + write_error.message());
     }
 
-    // Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads are short.
+    // Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads are short. Those of
+    // interim answers (1xx) come ahead of the one that counts.
     std::string head;
-    while (!head.ends_with("\r\n\r\n")) {
+    std::size_t start = 0;
+    while (!head.ends_with("\r\n\r\n") || head.size() == start || is_interim(std::string_view(head).substr(start))) {
+        if (head.ends_with("\r\n\r\n")) start = head.size();
         if (head.size() >= kMaxProxyHeaderBytes) {
             co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
         }
@@ -59,7 +67,7 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
         }
         head += byte;
     }
-    const unsigned status = status_of(head);
+    const unsigned status = status_of(std::string_view(head).substr(start));
     if (status == 0) co_return Error(errc::proxy_failed, proxy.authority() + " does not speak HTTP: is it a proxy?");
     if (status < 200 || status > 299) co_return refused(proxy, authority, status);
     co_return Result<void>();

@@ -8,18 +8,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/signalr/settings.hpp"
+#include "signalr/protocol/http_message.hpp"
 
 namespace jiro::signalr {
-
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 // Everything that a request needs; the same for negotiate and upgrade but for url and headers. Holds secrets.
 struct HttpRequest {
@@ -28,12 +25,6 @@ struct HttpRequest {
     TlsSettings tls;
     std::optional<Url> proxy;
     StepLimits limits;
-};
-
-struct HttpResponse {
-    unsigned status = 0;
-    HttpHeaders headers;
-    std::string body;
 };
 
 // One open WebSocket. At most one send and one receive at a time, beside one close.

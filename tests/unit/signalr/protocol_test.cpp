@@ -155,15 +155,20 @@ TEST(Binding, checks_count_and_types) {
 // Cookies go back where they came from.
 TEST(CookieJar, scopes_cookies) {
     CookieJar jar;
-    jar.store(url("https://a.example/hub/negotiate"), "sticky=1; Path=/; Secure");
-    jar.store(url("https://a.example/hub/negotiate"), "deep=2; Path=/other");
-    jar.store(url("https://a.example/hub/negotiate"), "wide=3; Path=/; Domain=.example.org");
-    jar.store(url("https://a.example/hub/negotiate"), "sub=4; Path=/; Domain=a.example");
+    const WallTime now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);
+    jar.store(url("https://a.example/hub/negotiate"), "sticky=1; Path=/; Secure", now);
+    jar.store(url("https://a.example/hub/negotiate"), "deep=2; Path=/other", now);
+    jar.store(url("https://a.example/hub/negotiate"), "wide=3; Path=/; Domain=.example.org", now);
+    jar.store(url("https://a.example/hub/negotiate"), "sub=4; Path=/; Domain=a.example", now);
     EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sticky=1; sub=4");
     EXPECT_EQ(jar.header_for(url("ws://a.example/hub")), "sub=4");
     EXPECT_EQ(jar.header_for(url("wss://b.example/hub")), "");
-    jar.store(url("https://a.example/x"), "sticky=; Path=/; Max-Age=0");
-    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sub=4");
+    jar.store(url("https://a.example/x"),
+              "sub=; Path=/; Domain=a.example; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=9", now);
+    jar.store(url("https://a.example/x"), "sticky=; Path=/; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", now);
+    jar.store(url("https://a.example/x"), "later=5; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT", now);
+    jar.store(url("https://a.example/x"), "later=; Path=/; Expires=Thu, 01-Jan-1970 00:00:00 GMT", now);
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sub=");
 }
 
 // Seconds, dates, and neither.
