@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/regex.hpp>
 #include <cctype>
 #include <optional>
 
 #include "config/suggest.hpp"
 #include "config/yaml_reader.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -23,6 +25,16 @@ bool is_reserved(std::string_view name) {
     static constexpr std::array<std::string_view, 5> kNames{"JIRO_COMMAND", "JIRO_COMMAND_ID", "JIRO_SESSION_ID",
                                                             "JIRO_RUN", "JIRO_FAILPOINT"};
     return name.starts_with("JIRO_PARAM_") || std::ranges::find(kNames, name) != kNames.end();
+}
+
+// JIRO_SERVICE_HOST, JIRO_HUB_PORT=tcp://10.0.0.9:80, JIRO_HUB_PORT_80_TCP_ADDR ...: a service, no mistyped key.
+bool is_kubernetes_service(std::string_view name, std::string_view text) {
+    static const boost::regex kService(
+        "JIRO_(?:[A-Z0-9_]*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?|"
+        "PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)");
+    static const boost::regex kAddress("(?:tcp|udp|sctp)://.*");
+    if (boost::regex_match(name.begin(), name.end(), kService)) return true;
+    return name.ends_with("_PORT") && boost::regex_match(text.begin(), text.end(), kAddress);
 }
 
 std::string upper(std::string_view text) {
@@ -48,8 +60,10 @@ std::string variable_of(std::string_view path) {
     return name;
 }
 
-std::vector<Override> read_environment(const Environment& environment, Problems& problems) {
+std::vector<Override> read_environment(const Environment& environment, Problems& problems,
+                                       std::vector<Warning>& warnings) {
     std::vector<std::string> names;
+    std::vector<std::string> services;
     for (const Key<Config>& key : schema()) names.push_back(variable_of(key.path));
     std::vector<Override> overrides;
     std::map<std::size_t, std::string> given;
@@ -57,6 +71,10 @@ std::vector<Override> read_environment(const Environment& environment, Problems&
         if (!upper(name).starts_with(kPrefix) || is_reserved(name)) continue;
         const Place place{"environment " + name};
         const auto found = std::ranges::find(names, upper(name));
+        if (found == names.end() && is_kubernetes_service(name, text)) {
+            services.push_back(name);
+            continue;
+        }
         if (found == names.end()) {
             const std::vector<std::string_view> known(names.begin(), names.end());
             problems.add(place, "", "no key of the configuration has this name" + did_you_mean(name, known));
@@ -70,6 +88,10 @@ std::vector<Override> read_environment(const Environment& environment, Problems&
             continue;
         }
         overrides.push_back({index, value_of(key, text, place, problems)});
+    }
+    if (!services.empty()) {
+        warnings.push_back({"", "environment " + join_with_commas(services) +
+                                    ": taken for variables of a Kubernetes service and ignored"});
     }
     return overrides;
 }

@@ -15,8 +15,10 @@ struct Override {
     Node value;
 };
 
-// In the order of the variables' names.
-[[nodiscard]] std::vector<Override> read_environment(const Environment& environment, Problems& problems);
+// In the order of the variables' names. What Kubernetes sets for a service whose name begins with "jiro" is left out,
+// with a warning.
+[[nodiscard]] std::vector<Override> read_environment(const Environment& environment, Problems& problems,
+                                                     std::vector<Warning>& warnings);
 
 // "WebSocket.HubUrl" -> "JIRO_WEBSOCKET__HUBURL"
 [[nodiscard]] std::string variable_of(std::string_view path);

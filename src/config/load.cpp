@@ -20,10 +20,10 @@ class Loader {
         : name_(name), environment_(environment), problems_(problems) {}
 
     Config load(const Node& root) {
-        const auto overrides = read_environment(environment_, problems_);
+        Config config;
+        const auto overrides = read_environment(environment_, problems_, config.warnings);
         auto assigned = match_keys(root, paths_of(schema()), "", problems_);
         for (const Override& entry : overrides) assigned[entry.key] = {&entry.value, entry.value.place};
-        Config config;
         Context context{problems_, config.warnings, environment_, {}};
         for (const auto& [index, value] : assigned) {
             const Key<Config>& key = schema()[index];

@@ -57,18 +57,29 @@ std::string sha256_source(std::string_view text) {
 
 bool is_allowed_host(std::string_view host, const Listen& listen, std::string_view machine_name) {
     if (std::holds_alternative<ListenUnix>(listen)) return true;
-    const auto name = host_part(host);
+    auto name = host_part(host);
     if (name.empty()) return false;
     if (is_ip_literal(name)) return true;  // the listen address is one
+    if (name.ends_with('.')) name.remove_suffix(1);
     return boost::algorithm::iequals(name, "localhost") || boost::algorithm::iequals(name, machine_name);
 }
 
 Target split_target(std::string_view target) {
-    if (!target.starts_with('/')) return {};
+    static constexpr std::string_view kScheme = "http://";
+    std::string_view host;
+    if (boost::algorithm::istarts_with(target, kScheme)) {
+        target.remove_prefix(kScheme.size());
+        const auto end = std::min(target.find_first_of("/?#"), target.size());
+        host = target.substr(0, end);
+        target.remove_prefix(end);
+        if (host.empty()) return {};
+    } else if (!target.starts_with('/')) {
+        return {};
+    }
     target = target.substr(0, target.find('#'));
-    const auto mark = target.find('?');
-    if (mark == std::string_view::npos) return {std::string(target), {}};
-    return {std::string(target.substr(0, mark)), std::string(target.substr(mark + 1))};
+    const auto mark = std::min(target.find('?'), target.size());
+    const auto query = mark < target.size() ? target.substr(mark + 1) : std::string_view();
+    return {mark == 0 ? "/" : std::string(target.substr(0, mark)), std::string(query), std::string(host)};
 }
 
 std::string page_policy(std::string_view html) {

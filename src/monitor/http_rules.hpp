@@ -18,9 +18,10 @@ namespace jiro::monitor {
 struct Target {
     std::string path;
     std::string query;
+    std::string host{};  // of the absolute form; it then counts instead of the Host header (RFC 9112, 3.2.2)
 };
 
-// "/status?x" -> "/status", "x". An empty path: not in the origin form that we serve.
+// "/status?x" -> "/status", "x", and likewise "http://host/status?x". An empty path: in neither of these forms.
 [[nodiscard]] Target split_target(std::string_view target);
 
 // The Content-Security-Policy of the page: its own one script and one style sheet by their hashes, requests to us only.

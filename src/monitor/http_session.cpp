@@ -176,12 +176,13 @@ class Session {
         if (hosts > 1 || (hosts == 0 && request.version() >= 11)) {
             co_return text_response(http::status::bad_request, "exactly one Host header is needed");
         }
-        if (hosts == 1 && !is_allowed_host(request[http::field::host], context_.local, context_.machine_name)) {
+        const Target target = split_target(request.target());
+        if (target.path.empty()) co_return text_response(http::status::bad_request, "the target must be a path");
+        const std::string_view host = target.host.empty() ? std::string_view(request[http::field::host]) : target.host;
+        if (!host.empty() && !is_allowed_host(host, context_.local, context_.machine_name)) {
             co_return text_response(http::status::misdirected_request,
                                     "this Host is not served: use an IP address, localhost or the machine's name");
         }
-        const Target target = split_target(request.target());
-        if (target.path.empty()) co_return text_response(http::status::bad_request, "the target must be a path");
 
         if (is_own_path(target.path)) {
             if (request.method() == http::verb::get || request.method() == http::verb::head)

@@ -39,8 +39,8 @@ TEST(ConfigEnvironment, overrides_the_file) {
 TEST(ConfigEnvironment, errors_name_the_variable) {
     EXPECT_EQ(
         errors_of("Nope: 1\n", {{"JIRO_GRPC__TIMEOUT", "5"}}),
-        "test.yaml:1:1: Nope: unknown key, allowed here: InstanceId, ApiKey, ApiKeyFile, WebSocket, Grpc, Commands, "
-        "Outbox, Monitoring, Logging\n"
+        "test.yaml:1:1: Nope: unknown key, allowed here: InstanceId, ApiKey, ApiKeyFile, AllowInsecure, WebSocket, "
+        "Grpc, Commands, Outbox, Monitoring, Logging\n"
         "environment JIRO_GRPC__TIMEOUT: no key of the configuration has this name, did you mean "
         "'JIRO_GRPC__TIMEOUTMS'?\n");
     EXPECT_EQ(
@@ -51,6 +51,24 @@ TEST(ConfigEnvironment, errors_name_the_variable) {
     EXPECT_THAT(errors_of("", {{"JIRO_WEBSOCKET__HEADERS", "{ a: "}}),
                 HasSubstr("environment JIRO_WEBSOCKET__HEADERS: not valid YAML"));
     EXPECT_THAT(errors_of("", {{"JIRO_WEBSOCKET__HEADERS", "x"}}), HasSubstr("must be a map"));
+}
+
+// What Kubernetes sets for services named jiro, jiro-hub and so on starts no restart loop; a mistyped key is still one.
+TEST(ConfigEnvironment, leaves_the_variables_of_kubernetes_services_alone) {
+    const auto loaded = load_text("", "test.yaml",
+                                  {{"JIRO_SERVICE_HOST", "10.0.0.9"},
+                                   {"JIRO_SERVICE_PORT", "80"},
+                                   {"JIRO_SERVICE_PORT_HTTP", "80"},
+                                   {"JIRO_PORT", "tcp://10.0.0.9:80"},
+                                   {"JIRO_PORT_80_TCP", "tcp://10.0.0.9:80"},
+                                   {"JIRO_HUB_PORT_80_TCP_PROTO", "tcp"},
+                                   {"JIRO_HUB_PORT_53_UDP_ADDR", "10.0.0.9"},
+                                   {"JIRO_HUB_PORT", "udp://10.0.0.9:53"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    ASSERT_EQ(loaded.config->warnings.size(), 1U);
+    EXPECT_THAT(loaded.config->warnings[0].text, HasSubstr("JIRO_HUB_PORT_80_TCP_PROTO"));
+    EXPECT_THAT(errors_of("", {{"JIRO_HUB_PORT", "80"}}), HasSubstr("no key of the configuration"));
+    EXPECT_THAT(errors_of("", {{"JIRO_SERVICEHOST", "10.0.0.9"}}), HasSubstr("no key of the configuration"));
 }
 
 // No two keys share a variable, so each can be set.

@@ -16,7 +16,7 @@ using testing::Not;
 // Each value says where it comes from; secrets are masked wherever they may stand.
 TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     const auto loaded = load(
-        "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://u:canary-pw@h/hub?access_token=canary-t\n"
+        "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://h/hub?access_token=canary-t\n  Proxy: http://u:canary-pw@p\n"
         "  Headers: { Authorization: canary-h, X: y }\n",
         {{"JIRO_WEBSOCKET__ACCESSTOKEN", "canary-token"}, {"JIRO_GRPC__MAXRETRIES", "7"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
