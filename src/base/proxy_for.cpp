@@ -6,7 +6,6 @@
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
 #include <boost/system/errc.hpp>
-#include <cstdlib>
 
 #include "jiro/base/text.hpp"
 
@@ -79,11 +78,6 @@ Result<std::optional<Url>> checked(Url proxy) {
 }
 
 }  // namespace
-
-std::optional<std::string> process_variable(std::string_view name) {
-    const char* value = std::getenv(std::string(name).c_str());  // NOLINT(concurrency-mt-unsafe): nobody sets it
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-}
 
 Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const Url& url,
                                      const VariableLookup& environment) {

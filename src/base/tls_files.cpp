@@ -10,6 +10,7 @@
 #include <boost/system/errc.hpp>
 #include <memory>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/file.hpp"
 
 namespace jiro {
@@ -64,12 +65,49 @@ std::string prefix(const char* key, const std::filesystem::path& path) {
     return std::string(key) + ' ' + path.string() + " cannot be used";
 }
 
+Result<std::string> read_authorities(const char* key, const std::filesystem::path& path) {
+    auto pem = read_pem(path);
+    if (pem && !first_certificate(*pem)) pem = unusable("holds no certificate in PEM form");
+    if (!pem) return pem.error().with_prefix(prefix(key, path));
+    return pem;
+}
+
+// The certificates of a folder, as SSL_CERT_DIR names one; what else is in it is passed over.
+Result<std::string> authorities_in(const std::filesystem::path& folder) {
+    std::string all;
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+         entry.increment(error)) {
+        const auto pem = read_pem(entry->path());
+        if (pem && first_certificate(*pem)) all += *pem + '\n';
+        if (all.size() > kLargestPem)
+            return unusable("holds more than 4 MiB").with_prefix(prefix("SSL_CERT_DIR", folder));
+    }
+    if (all.empty()) return unusable("holds no certificate").with_prefix(prefix("SSL_CERT_DIR", folder));
+    return all;
+}
+
+// The authorities to trust: CaFile, else what SSL_CERT_FILE and SSL_CERT_DIR name, else the system's (empty). One rule,
+// since OpenSSL and gRPC have different ones of their own.
+Result<std::string> read_trust(const std::filesystem::path& ca_file) {
+    if (!ca_file.empty()) return read_authorities("CaFile", ca_file);
+    const auto file = process_variable("SSL_CERT_FILE");
+    const auto folder = process_variable("SSL_CERT_DIR");
+    std::string all;
+    for (const auto& [name, is_folder] : {std::pair(file, false), std::pair(folder, true)}) {
+        if (!name || name->empty()) continue;
+        auto some = is_folder ? authorities_in(*name) : read_authorities("SSL_CERT_FILE", *name);
+        if (!some) return some;
+        all += *some + '\n';
+    }
+    return all;
+}
+
 }  // namespace
 
 Result<TlsMaterial> read_tls_files(const TlsFiles& files) {
-    auto ca = read_pem(files.ca);
-    if (ca && !files.ca.empty() && !first_certificate(*ca)) ca = unusable("holds no certificate in PEM form");
-    if (!ca) return ca.error().with_prefix(prefix("CaFile", files.ca));
+    auto ca = read_trust(files.ca);
+    if (!ca) return ca.error();
     if (files.certificate.empty()) return TlsMaterial{std::move(*ca), {}, {}};
 
     auto chain = read_pem(files.certificate);

@@ -120,8 +120,7 @@ std::shared_ptr<void> reserve_descriptors_for_grpc() {
 Task<Result<TlsMaterial>> read_tls(GrpcSettings settings) {
     static SystemClock clock;  // the files' time
     const TlsFiles files{settings.tls.ca_file, settings.tls.certificate_file, settings.tls.private_key_file};
-    const bool has_files = !files.ca.empty() || !files.certificate.empty();
-    if (!has_files || !settings.server_url || !settings.server_url->is_tls()) co_return TlsMaterial{};
+    if (!settings.server_url || !settings.server_url->is_tls()) co_return TlsMaterial{};
     std::function<Result<TlsMaterial>()> read = [files] { return read_tls_files(files); };
     const std::string key = names_of(files);
     auto material = co_await tls_readers().run(key, std::move(read), clock, kReadLimit);

@@ -57,6 +57,20 @@ class TlsTest(DaemonTest):
         self.start_over_tls(self.server_context(pair), self.server_context(pair))
         self.assert_serves(self.connection())
 
+    def test_both_ways_trust_what_the_environment_names(self):
+        pair = self.certificate("server")
+        folder = self.directory.path / "authorities"
+        folder.mkdir()
+        shutil.copy(self.directory / "ca.pem", folder)
+        openssl("rehash", folder, cwd=folder)
+        for variable, value in (("SSL_CERT_FILE", self.directory / "ca.pem"), ("SSL_CERT_DIR", folder)):
+            with self.subTest(variable):
+                self.start_hub(tls=self.server_context(pair))
+                self.start_grpc(tls=self.server_context(pair))
+                self.start_client(environment={variable: str(value)})
+                self.assert_serves(self.connection())
+                self.client.kill()
+
     def test_client_certificates(self):
         pair, client = self.certificate("server"), self.certificate("client", usage="clientAuth")
         ca = self.directory / "ca.pem"

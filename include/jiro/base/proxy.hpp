@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Which proxy leads to a server: the one rule, for the hub and for the results, so that both take the same way. Pure
-// but for process_variable; any thread.
+// Which proxy leads to a server: the one rule, for the hub and for the results, so that both take the same way. Pure,
+// any thread.
 
-#include <functional>
 #include <optional>
-#include <string>
-#include <string_view>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/url.hpp"
 
 namespace jiro {
-
-// Looks a variable of the environment up; nullopt: not set.
-using VariableLookup = std::function<std::optional<std::string>(std::string_view)>;
-[[nodiscard]] std::optional<std::string> process_variable(std::string_view name);
 
 // The proxy to reach `url` through: the configured one, or else what the environment says (upper or lower case names;
 // HTTPS_PROXY for https and wss, HTTP_PROXY for http and ws, then ALL_PROXY). NO_PROXY (names, suffixes, addresses,

@@ -12,7 +12,7 @@
 namespace jiro {
 
 struct TlsFiles {
-    std::filesystem::path ca;           // empty: the system's certificate authorities
+    std::filesystem::path ca;           // empty: SSL_CERT_FILE and SSL_CERT_DIR, else the system's authorities
     std::filesystem::path certificate;  // empty: no client certificate
     std::filesystem::path key;          // empty: in the file of the certificate
 };
