@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/application.hpp"
 
+#include <unistd.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -211,6 +213,9 @@ Task<> Application::Parts::run() {
                                  {"outbox", outbox_file.string()},
                                  {"redo_log", config.delivery.outbox.redo_log.string()}});
     for (const auto& warning : config.warnings) daemon_log.warn(warning.text);
+    if (geteuid() == 0 && !config.commands.exec.empty()) {
+        daemon_log.warn("Running as root: so do the programs of Commands.Exec; give the service a user of its own");
+    }
     if (!config.websocket.hub_url) {
         daemon_log.with_event(event::kNotConfigured)
             .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",

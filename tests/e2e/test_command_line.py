@@ -2,6 +2,8 @@
 """The command line and the status endpoint, as a person, a script and a load balancer use them."""
 
 import json
+import os
+import pwd
 import signal
 import unittest
 
@@ -26,6 +28,26 @@ class CommandLineTest(DaemonTest):
         self.assertEqual(usage.returncode, 0)
         for word in ("run", "check-config", "status", "commands", "exec", "--config"):
             self.assertIn(word, usage.stdout)
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root")
+    def test_root_runs_commands_as_the_owner_of_the_state(self):
+        nobody = pwd.getpwnam("nobody").pw_uid
+        state = self.directory / "owned"
+        state.mkdir()
+        os.chown(state, nobody, -1)
+        (state / "link").symlink_to("/etc")  # leads a root that follows it to folders of root's
+        for folder in (state, state / "link", state / "not-there"):
+            config = self.write(json.dumps({"Outbox": {"Path": str(folder / "outbox.db")},
+                                            "Commands": {"Exec": {"who": {"Program": ["/usr/bin/id", "-u"]},
+                                                                  "groups": {"Program": ["/usr/bin/id", "-G"]}}}}))
+            with self.subTest(folder):
+                answer = run_client("exec", "who", "--config", config)
+                self.assertEqual(answer.stdout.split(), [str(nobody)], answer.stderr)
+                self.assertIn("Running as nobody", answer.stderr)
+                self.assertNotIn("0", run_client("exec", "groups", "--config", config).stdout.split())
+                insisted = run_client("exec", "who", "--as-root", "--config", config)
+                self.assertEqual(insisted.stdout.split(), ["0"], insisted.stderr)
+                self.assertIn("Running as root", insisted.stderr)
 
     def test_a_wrong_command_line_is_exit_code_2(self):
         for arguments in (["--no-such-flag"], ["no-such-command"], ["exec"], ["exec", "echo a", "--param", "novalue"]):

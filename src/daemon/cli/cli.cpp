@@ -100,6 +100,7 @@ void define(CLI::App& app, CommandLine& line) {
     exec->add_option("--param", line.exec_parameters, "A parameter, key=value; may be repeated");
     exec->add_option("--session", line.exec.session_id, "Session id");
     exec->add_flag("--json", line.exec.json, "Print the whole result as JSON");
+    exec->add_flag("--as-root", line.exec.as_root, "For root: do not become the daemon's user");
 
     auto* reload = with_config(app.add_subcommand("reload", "Have the running daemon read its configuration again"));
     reload->add_flag("--wait", line.reload_wait, "Wait for its verdict, as is always done; for unit files");

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <unistd.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -7,6 +9,8 @@
 
 #include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
+#include "daemon/cli/outbox_location.hpp"
+#include "daemon/cli/service_user.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/version.hpp"
 #include "jiro/commands/dispatcher.hpp"
@@ -34,11 +38,28 @@ void print_result(const jiro::commands::FinishedCommand& finished, bool as_json)
     }
 }
 
+// As the service would run it: as the owner of its state, and not with all of root's powers. Says so to root.
+Result<> take_service_user(const config::Config& config, bool as_root) {
+    if (geteuid() != 0) return {};
+    std::optional<std::string> user;
+    if (!as_root) {
+        auto became = become_owner_of(outbox_location(config).parent_path());
+        if (!became) return became.error().with_prefix("--as-root runs it as root");
+        user = std::move(*became);
+    }
+    std::cerr << "Running as " << user.value_or("root") << '\n';
+    return {};
+}
+
 }  // namespace
 
 int exec(const ExecOptions& options) {
     const auto config = load_config_or_complain(options.config_file, config::process_environment());
     if (!config) return ExitCode::bad_configuration;
+    if (const auto taken = take_service_user(*config, options.as_root); !taken) {
+        std::cerr << taken.error().message << '\n';
+        return ExitCode::failed;
+    }
 
     SystemClock clock;
     SystemRandom random;

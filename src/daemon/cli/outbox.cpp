@@ -10,6 +10,7 @@
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/printable.hpp"
+#include "daemon/cli/service_user.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/outbox_routes.hpp"

@@ -44,6 +44,7 @@ struct ExecOptions {
     std::vector<std::pair<std::string, std::string>> parameters;
     std::optional<std::string> session_id;
     bool json = false;
+    bool as_root = false;  // else root becomes the daemon's user
 };
 int exec(const ExecOptions& options);
 

@@ -10,6 +10,7 @@
 
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/outbox_location.hpp"
+#include "daemon/cli/service_user.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/probe.hpp"
