@@ -43,6 +43,7 @@ Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, ResultSender
       observer_(std::move(observer)),
       gate_(gate_rules(grpc), random),
       wake_up_(executor_),
+      changed_(executor_),
       calls_([](const std::exception_ptr& failure) { std::rethrow_exception(failure); }) {}
 
 Task<> Courier::Impl::run() {
@@ -69,12 +70,14 @@ Task<> Courier::Impl::loop() {
         co_await store_unsaved();
         co_await fetch();
         send_ready();
+        note_change();
         co_await wake_up_.wait_until(clock_, next_event());
     }
 }
 
 // The common case, a result that goes out at once on an open channel, does without a turn of the loop.
 void Courier::Impl::go_on() {
+    note_change();
     if (!is_running_) return;
     if (is_quiet()) {
         send_ready();
@@ -303,12 +306,19 @@ void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbo
 }
 
 Task<bool> Courier::Impl::drain(TimePoint deadline) {
-    constexpr Duration kLook = 20ms;
-    while (in_hand() > 0 || outbox_.figures().pending > 0) {
+    while (true) {
+        const auto seen = changes_;
+        if (in_hand() == 0) {
+            // The outbox's answer comes after what was confirmed before is written down, and counted.
+            const auto written = co_await outbox_.next_due();
+            static_cast<void>(written);
+            if (seen != changes_) continue;
+            if (outbox_.figures().pending == 0) co_return true;
+        }
         if (gate_.state() != ChannelState::open || clock_.now() >= deadline) co_return false;
-        co_await clock_.sleep_until(std::min(deadline, clock_.now() + kLook));
+        auto change = changed_.wait();
+        co_await with_timeout(clock_, deadline - clock_.now(), std::move(change));
     }
-    co_return true;
 }
 
 CourierFigures Courier::Impl::figures() const {

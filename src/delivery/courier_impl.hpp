@@ -10,6 +10,7 @@
 #include "delivery/channel_gate.hpp"
 #include "delivery/retry_policy.hpp"
 #include "delivery/wake_up.hpp"
+#include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/delivery/courier.hpp"
 
@@ -72,6 +73,10 @@ class Courier::Impl {
     [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
     [[nodiscard]] Duration age_of(const DueRow& row) const;
     void update_channel_figures();
+    void note_change() {
+        ++changes_;
+        changed_.notify();
+    }
 
     template <typename Change>
     void change_figures(Change change) {
@@ -89,6 +94,8 @@ class Courier::Impl {
 
     ChannelGate gate_;
     WakeUp wake_up_;
+    Event changed_;  // what is in hand, or in the outbox
+    std::uint64_t changes_ = 0;
     TaskGroup calls_;
     std::deque<Parcel> ready_;                  // to be sent as soon as the gate allows, in this order
     std::multimap<TimePoint, Parcel> waiting_;  // between fast attempts

@@ -455,6 +455,20 @@ TEST_F(CourierTest, drains_before_the_deadline) {
     EXPECT_EQ(sender_.confirmed.size(), 20U);
 }
 
+// It waits for what happens, and does not look again and again.
+TEST_F(CourierTest, drains_without_polling) {
+    sender_.latency = 1h;
+    start();
+    finish("a");
+    bool is_drained = false;
+    asio::co_spawn(context_, courier_->drain(clock_.now() + 10h),
+                   [&](const std::exception_ptr&, bool done) { is_drained = done; });
+    test::settle(context_);
+    EXPECT_GE(clock_.next_deadline() - clock_.now(), 10s);
+    leap(1h, 10s);
+    EXPECT_TRUE(is_drained);
+}
+
 // With the server away, waiting is no use: drain says so and the results stay in the outbox.
 TEST_F(CourierTest, does_not_wait_for_a_server_that_is_away) {
     sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unauthenticated); };
