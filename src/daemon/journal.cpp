@@ -63,7 +63,7 @@ Task<Result<>> Journal::finished(commands::FinishedCommand command) {
 Task<> Journal::answer_unstored(commands::FinishedCommand command) {
     auto outcome = to_outcome(std::move(command));
     // The courier keeps what cannot be stored in memory, and says so in its figures and its log.
-    static_cast<void>(co_await courier_.finish(std::move(outcome)));
+    static_cast<void>(co_await courier_.finish(std::move(outcome), delivery::Admitted::no));
 }
 
 }  // namespace jiro::daemon

@@ -229,8 +229,9 @@ TimePoint Courier::Impl::next_event() const {
     return next;
 }
 
-Task<Result<>> Courier::Impl::finish(Outcome outcome) {
+Task<Result<>> Courier::Impl::finish(Outcome outcome, Admitted admitted) {
     Parcel parcel;
+    parcel.is_admitted = admitted == Admitted::yes;
     parcel.row.id = outcome.command_sync_id;
     parcel.row.kind = outcome.kind;
     parcel.row.message = serialise(std::move(outcome));
@@ -334,7 +335,9 @@ Courier::Courier(asio::any_io_executor executor, Outbox& outbox, ResultSender& s
 Courier::~Courier() = default;
 
 Task<> Courier::run() { return impl_->run(); }
-Task<Result<>> Courier::finish(Outcome outcome) { return impl_->finish(std::move(outcome)); }
+Task<Result<>> Courier::finish(Outcome outcome, Admitted admitted) {
+    return impl_->finish(std::move(outcome), admitted);
+}
 void Courier::notify() { impl_->notify(); }
 void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }
 void Courier::retry_now() { impl_->retry_now(); }

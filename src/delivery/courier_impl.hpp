@@ -20,6 +20,7 @@ namespace jiro::delivery {
 struct Parcel {
     DueRow row;
     bool is_stored = true;
+    bool is_admitted = true;  // false: its command was refused, so that the outbox has no row of it before it is stored
 
     [[nodiscard]] std::size_t bytes() const { return row.message->size() + (row.whole ? row.whole->size() : 0); }
 };
@@ -30,7 +31,7 @@ class Courier::Impl {
          RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
 
     [[nodiscard]] Task<> run();
-    [[nodiscard]] Task<Result<>> finish(Outcome outcome);
+    [[nodiscard]] Task<Result<>> finish(Outcome outcome, Admitted admitted);
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
     [[nodiscard]] CourierFigures figures() const;
     void notify();

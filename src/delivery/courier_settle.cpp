@@ -108,7 +108,7 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
 Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
     const DueRow& row = parcel.row;
     if (!parcel.is_stored) --unsaved_;
-    outbox_.delivered(row.id);
+    outbox_.delivered(row.id, parcel.is_stored || parcel.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
     change_figures([this](CourierFigures& figures) {
         ++figures.delivered;

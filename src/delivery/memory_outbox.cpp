@@ -119,7 +119,7 @@ class MemoryOutbox final : public Outbox {
         co_return std::optional<WallTime>();
     }
 
-    void delivered(std::string id) override {
+    void delivered(std::string id, RowIs) override {
         if (const auto found = rows_.find(id); found != rows_.end()) settle(found->second, RowState::delivered);
     }
 

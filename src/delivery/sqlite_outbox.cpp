@@ -89,12 +89,14 @@ class AwaitedJob final : public StorageJob {
 template <typename Work>
 class LazyJob final : public StorageJob {
   public:
-    LazyJob(const Moment& now, Work work) : StorageJob(now), work_(std::move(work)) {}
+    LazyJob(const Moment& now, RowIs row, Work work) : StorageJob(now), row_(row), work_(std::move(work)) {}
     void run(OutboxStore& store) override { work_(store); }
     void complete(const std::optional<Error>&) override {}
     [[nodiscard]] bool is_lazy() const override { return true; }
+    [[nodiscard]] bool is_dispensable() const override { return row_ == RowIs::doubtful; }
 
   private:
+    const RowIs row_;
     Work work_;
 };
 
@@ -188,9 +190,9 @@ class SqliteOutbox final : public Outbox {
             "", [](OutboxStore& store) { return Result<std::optional<WallTime>>(store.next_due()); });
     }
 
-    void delivered(std::string id) override {
-        if (fast_path_.delivered(id, now())) return;
-        submit_lazy([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); });
+    void delivered(std::string id, RowIs row) override {
+        if (row == RowIs::there && fast_path_.delivered(id, now())) return;
+        submit_lazy([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); }, row);
     }
 
     void postponed(Postponement postponement) override {
@@ -274,8 +276,8 @@ class SqliteOutbox final : public Outbox {
     }
 
     template <typename Work>
-    void submit_lazy(Work work) {
-        storage_->submit(std::make_unique<LazyJob<Work>>(moment(), std::move(work)));
+    void submit_lazy(Work work, RowIs row = RowIs::there) {
+        storage_->submit(std::make_unique<LazyJob<Work>>(moment(), row, std::move(work)));
     }
 
     const std::unique_ptr<StorageThread> storage_;

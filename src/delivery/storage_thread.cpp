@@ -117,7 +117,8 @@ bool StorageThread::take_batch(Jobs& batch) {
     const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || has_much_; };
     const auto has_work = [&] { return must_act() || !queue_.empty() || has_appended_; };
     const bool is_well = store_ && !is_full_ && repeated_.empty() && is_caught_up_;
-    const auto idle = has_more_to_sweep_ || must_teach_ ? kLaziness : is_well ? 10s : kLookAgain;
+    const bool has_own_work = store_ && (has_more_to_sweep_ || must_teach_);
+    const auto idle = has_own_work ? kLaziness : is_well ? 10s : kLookAgain;
     if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
     if (!must_act() && has_work()) wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kLaziness, must_act);
     has_appended_ = false;
@@ -215,7 +216,8 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
         job = std::move(alone.front());
     }
     // To repeat what a sound database refuses is no use.
-    if (failure && job->is_lazy() && failure->code != errc::statement_failed) {
+    const bool may_be_repeated = job->is_lazy() && !(job->is_dispensable() && repeated_.size() >= kMaxBatch);
+    if (failure && may_be_repeated && failure->code != errc::statement_failed) {
         repeated_.push_back(std::move(job));
     } else {
         conclude(std::move(job), failure);
@@ -246,9 +248,7 @@ void StorageThread::tend() {
             files_.make_ballast();
         }
     }
-    if (!repeated_.empty() && is_caught_up_) {
-        for (auto& job : std::exchange(repeated_, {})) do_one(std::move(job));
-    }
+    if (!repeated_.empty() && is_caught_up_) repeat();
     if (store_ && (now >= next_sweep_ || has_more_to_sweep_)) {
         next_sweep_ = now + kSweepAgain;
         has_more_to_sweep_ = false;
@@ -260,6 +260,15 @@ void StorageThread::tend() {
             store_->roll_back();
             recover_from(error.code, error.what());
         }
+    }
+}
+
+void StorageThread::repeat() {
+    Jobs jobs = std::exchange(repeated_, {});
+    for (auto next = jobs.begin(); next != jobs.end();) {
+        const auto count = std::min<std::ptrdiff_t>(jobs.end() - next, kMaxBatch);
+        do_batch({std::make_move_iterator(next), std::make_move_iterator(next + count)});
+        next += count;
     }
 }
 

@@ -38,6 +38,8 @@ class StorageJob {
     virtual void resume() {}
     // Nobody waits for it: it is repeated until it succeeds.
     [[nodiscard]] virtual bool is_lazy() const { return false; }
+    // Of lazy ones: when many are to be repeated already, it is not.
+    [[nodiscard]] virtual bool is_dispensable() const { return false; }
     // New work is refused while the disk is full; what is in hand may be finished.
     [[nodiscard]] virtual bool is_admission() const { return false; }
 
@@ -108,7 +110,8 @@ class StorageThread {
     void conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
     void tell_them();
     void take_settings();
-    void tend();  // between batches: reopen, make room, sweep
+    void tend();    // between batches: reopen, make room, sweep
+    void repeat();  // the lazy jobs that failed
     void note_wall_clock();
     void release_held();
 

@@ -54,6 +54,9 @@ struct Delivery {
     int attempts = 0;    // that failed before, in total
 };
 
+// Whether the outbox took the command that ended.
+enum class Admitted { no, yes };
+
 struct CourierObserver {
     std::function<void(const Delivery&)> delivered;  // may be empty; called on the event loop
 };
@@ -74,7 +77,7 @@ class Courier {
     // waits. Returns when it is stored. An error means that it could not be stored: the result is kept in memory, sent
     // from there and stored when the disk allows; the error is for the status and the Completion, the caller need not
     // act.
-    [[nodiscard]] Task<Result<>> finish(Outcome outcome);
+    [[nodiscard]] Task<Result<>> finish(Outcome outcome, Admitted admitted = Admitted::yes);
 
     // There is something due in the outbox that did not come through finish(): recovered, asked for again, retried by
     // hand.

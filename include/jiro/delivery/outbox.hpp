@@ -77,6 +77,10 @@ using MakeOutcome = std::function<Bytes(const Receipt&, OutcomeKind)>;
 enum class Hold { no, yes };
 
 struct DueRow {
+// Whether there is a row of that id. Doubtful: its command was refused and its outcome could not be stored, but a
+// commit that was reported as failed may be on the disk all the same.
+enum class RowIs { there, doubtful };
+
     std::string id;
     Bytes message;
     OutcomeKind kind = OutcomeKind::succeeded;
@@ -161,7 +165,8 @@ class Outbox {
     [[nodiscard]] virtual Task<Result<std::optional<WallTime>>> next_due() = 0;
 
     // These two are written with the next commit, at the latest after a moment: to lose one costs a duplicate, no more.
-    virtual void delivered(std::string id) = 0;
+    virtual void delivered(std::string id, RowIs row) = 0;
+    void delivered(std::string id) { delivered(std::move(id), RowIs::there); }
     virtual void postponed(Postponement postponement) = 0;
     virtual void released(std::vector<std::string> ids) = 0;  // not sent, nothing changed: give them out again
     [[nodiscard]] virtual Task<Result<>> dead(std::string id, std::string reason) = 0;

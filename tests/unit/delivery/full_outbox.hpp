@@ -40,7 +40,7 @@ class FullOutbox final : public Outbox {
     Task<Result<>> started(std::string id) override { return real_->started(std::move(id)); }
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override { return real_->due(limit); }
     Task<Result<std::optional<WallTime>>> next_due() override { return real_->next_due(); }
-    void delivered(std::string id) override { real_->delivered(std::move(id)); }
+    void delivered(std::string id, RowIs row) override { real_->delivered(std::move(id), row); }
     void postponed(Postponement postponement) override { real_->postponed(std::move(postponement)); }
     void released(std::vector<std::string> ids) override { real_->released(std::move(ids)); }
     Task<Result<>> dead(std::string id, std::string reason) override {

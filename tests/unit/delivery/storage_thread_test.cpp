@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+#include "delivery/storage_thread.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "delivery/sqlite.hpp"
+#include "jiro/delivery/sqlite_outbox.hpp"
+#include "support/manual_clock.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::delivery {
+namespace {
+
+struct JobLog {
+    std::atomic<int> alive{0};
+    std::atomic<int> refused{0};       // jobs that were told of a failure
+    std::atomic<int> most_at_once{0};  // run before one of them was told that it is committed
+    int at_once = 0;                   // of the storage thread
+};
+
+enum class Kind { lazy, dispensable, awaited };
+
+class LoggedJob final : public StorageJob {
+  public:
+    LoggedJob(JobLog& log, Kind kind) : StorageJob(Moment{}), log_(log), kind_(kind) { ++log_.alive; }
+    ~LoggedJob() override { --log_.alive; }
+
+    void run(OutboxStore&) override { log_.most_at_once = std::max(log_.most_at_once.load(), ++log_.at_once); }
+    void complete(const std::optional<Error>& failure) override {
+        log_.at_once = 0;
+        if (failure) ++log_.refused;
+    }
+    [[nodiscard]] bool is_lazy() const override { return kind_ != Kind::awaited; }
+    [[nodiscard]] bool is_dispensable() const override { return kind_ == Kind::dispensable; }
+
+  private:
+    JobLog& log_;
+    const Kind kind_;
+};
+
+// While the file cannot be opened, what must be done later is kept, and of what need not be only a bounded number. When
+// it opens, they are done many in one transaction.
+TEST(StorageThread, keeps_a_bounded_number_of_dispensable_jobs_while_it_is_closed) {
+    const test::TempDir folder;
+    const test::ManualClock clock;
+    OutboxSettings settings;
+    settings.path = folder.path() / "outbox.db";
+    settings.ballast_bytes = 0;
+    { const auto created = open_sqlite_outbox(clock, settings); }
+    std::optional<Connection> other(std::in_place, settings.path.string(), Connection::Mode::read_write);
+    other->execute("BEGIN IMMEDIATE");
+
+    JobLog log;
+    const auto storage = StorageThread::start(settings, clock).value();
+    const auto submit = [&](Kind kind, int count) {
+        for (int i = 0; i < count; ++i) storage->submit(std::make_unique<LoggedJob>(log, kind));
+        storage->submit(std::make_unique<LoggedJob>(log, Kind::awaited));
+    };
+    submit(Kind::dispensable, 5'000);
+    submit(Kind::lazy, 1'000);
+    submit(Kind::dispensable, 5'000);
+    while (storage->figures().writable || log.alive > 1'512) std::this_thread::yield();
+    EXPECT_EQ(log.alive, 1'512);
+    EXPECT_EQ(log.most_at_once, 0);
+
+    other.reset();
+    while (log.alive > 0) std::this_thread::yield();
+    EXPECT_EQ(log.most_at_once, 512);
+}
+
+}  // namespace
+}  // namespace jiro::delivery
