@@ -51,21 +51,37 @@ Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> p
     return state_->admit(State::Arrival(state_, command), std::move(unfit), description.idempotent, limit);
 }
 
-void Dispatcher::recover(CommandMessage message, Duration waited) {
-    if (state_->by_id.contains(message.command_sync_id)) return;
+Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
+    const auto state = state_;
+    // The hub may have sent it again, and the journal, which is being asked about that copy, says that it has it.
+    for (auto copy = state->by_id.find(message.command_sync_id); copy != state->by_id.end();
+         copy = state->by_id.find(message.command_sync_id)) {
+        const auto command = copy->second;
+        if (command->phase != Phase::journalling) co_return;
+        static_cast<void>(co_await command->completed());
+    }
     const Fingerprint content = fingerprint(message);
-    const auto command = state_->add(std::move(message), content);
+    const auto command = state->add(std::move(message), content);
     command->phase = Phase::waiting;
-    state_->observer.received(command->message.command_sync_id);
+    state->observer.received(command->message.command_sync_id);
 
-    const auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
+    const auto resolution = resolve(command->message.command, state->settings, *state->registry);
     if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id},
                        {"waited_ms", std::chrono::duration_cast<std::chrono::milliseconds>(waited)}});
-    state_->take_place(command);
-    state_->enter_queue(command);
+    state->take_place(command);
+    state->enter_queue(command);
 }
+
+bool Dispatcher::has_room() const { return state_->has_room(); }
+
+Task<> Dispatcher::until_room() {
+    const auto state = state_;
+    while (!state->has_room()) co_await state->place_is_free.wait();
+}
+
+void Dispatcher::set_older_in_journal(bool are_there) { state_->are_older_in_journal = are_there; }
 
 Task<> Dispatcher::run() {
     const auto state = state_;

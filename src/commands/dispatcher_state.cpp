@@ -79,6 +79,7 @@ Dispatcher::State::State(boost::asio::any_io_executor on, Clock& time, RandomSou
       observer(counters),
       settings(std::move(options)),
       registry(std::move(commands)),
+      place_is_free(executor),
       stop_requested(executor, boost::asio::steady_timer::time_point::max()),
       no_slot_is_kept(executor, boost::asio::steady_timer::time_point::max()),
       group([](const std::exception_ptr& exception) {
@@ -103,8 +104,15 @@ void Dispatcher::State::give_up_place(PendingCommand& command) {
     if (!std::exchange(command.holds_place, false)) return;
     --waiting;
     waiting_bytes -= command.bytes;
+    place_is_free.notify();
     // A hub that sends and cancels while nothing can start must not make the queue grow.
     if (queue.size() > 2 * waiting + kSlack) std::erase_if(queue, is_over);
+}
+
+bool Dispatcher::State::has_room() const {
+    if (stopping) return false;
+    return waiting == 0 ||
+           (waiting < static_cast<std::size_t>(settings.max_queued) && waiting_bytes < kMaxWaitingBytes);
 }
 
 std::optional<CommandResult> Dispatcher::State::reason_to_refuse(const PendingCommand& command,
@@ -116,6 +124,7 @@ std::optional<CommandResult> Dispatcher::State::reason_to_refuse(const PendingCo
         return CommandResult::rejected("this is not the instance \"" + escaped(wanted) + '"');
     }
     if (!resolution) return CommandResult::rejected(resolution.error().message);
+    if (are_older_in_journal) return CommandResult::rejected("busy: older commands wait in the journal for their turn");
     const int free_slots = std::max(0, settings.max_concurrent - running);
     if (waiting >= static_cast<std::size_t>(settings.max_queued + free_slots)) {
         return CommandResult::rejected("busy: " + std::to_string(running) + " commands run and " +

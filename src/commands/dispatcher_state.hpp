@@ -13,6 +13,7 @@
 #include "commands/log.hpp"
 #include "commands/pending_command.hpp"
 #include "commands/resolution.hpp"
+#include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/commands/dispatcher.hpp"
 
@@ -82,6 +83,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
     void cancel(const PendingPtr& command, CancelReason reason);
     void give_up_place(PendingCommand& command);
+    [[nodiscard]] bool has_room() const;  // for more of what waits in the journal
     [[nodiscard]] std::vector<PendingPtr> all_in_order() const;
 
     boost::asio::any_io_executor executor;
@@ -103,8 +105,10 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     std::uint64_t next_sequence = 0;
     bool started = false;
     bool stopping = false;
-    bool starting = false;   // start_waiting is on the stack
+    bool starting = false;  // start_waiting is on the stack
+    bool are_older_in_journal = false;
     bool abandoned = false;  // ~Dispatcher: sink and observer may be gone
+    Event place_is_free;
     boost::asio::steady_timer stop_requested;
     boost::asio::steady_timer no_slot_is_kept;
     TaskGroup group;

@@ -71,7 +71,9 @@ struct Application::Parts {
 
     Task<> run();
     Task<Result<>> recover();
-    Task<> recover_late();
+    Task<> recover_rest();
+    static void tell_of_lost(const delivery::Recovery& part);
+    Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
     Task<> serve();
     Task<> report_status();
     Task<> feed_watchdog();
@@ -94,7 +96,7 @@ struct Application::Parts {
     // The loop, its sources of time and chance, and the threads for what blocks.
     Loop& loop = Loop::of_process();
     asio::any_io_executor executor = loop.context.get_executor();
-    bool is_recovered = true;
+    bool is_recovered = false;                // everything that the previous process left behind is taken up
     std::unique_ptr<StartPatience> patience;  // until READY
     SystemClock clock;
     SystemRandom random;
@@ -223,7 +225,6 @@ Task<> Application::Parts::run() {
     }
     const auto recovered = co_await recover();
     if (!recovered) {
-        is_recovered = false;
         daemon_log.error("The outbox could not be recovered; starting degraded",
                          {{"reason", recovered.error().message}});
     }
@@ -255,26 +256,54 @@ void Application::Parts::listen() {
     }
 }
 
-// What the previous process left behind is taken up before anything new comes in.
+// What the previous process left behind is taken up before anything new comes in, as far as there is room in memory.
 Task<Result<>> Application::Parts::recover() {
-    auto recovered = co_await outbox->recover(make_lost_outcome);
-    if (!recovered) co_return recovered.error();
-    for (const auto& problem : recovered->problems) {
+    while (!is_recovered && dispatcher.has_room()) {
+        auto part = co_await outbox->recover(make_lost_outcome);
+        if (!part) co_return part.error();
+        tell_of_lost(*part);
+        is_recovered = part->is_all;
+        dispatcher.set_older_in_journal(!is_recovered);
+        co_await take_up(std::move(part->to_run));
+    }
+    co_return Result<>();
+}
+
+// More than there was room for waits in the outbox for its turn. Or the outbox could not be read when the daemon
+// started (disk full, read-only, ...): it takes no command until it was.
+Task<> Application::Parts::recover_rest() {
+    if (is_recovered) co_return;
+    bool has_failed = false;
+    while (!is_recovered) {
+        auto room = has_failed ? clock.sleep_for(kRecoverAgain) : dispatcher.until_room();
+        co_await std::move(room);
+        const auto recovered = co_await recover();
+        has_failed = !recovered;
+        courier.notify();
+    }
+    daemon_log.info("The outbox has been recovered");
+}
+
+void Application::Parts::tell_of_lost(const delivery::Recovery& part) {
+    for (const auto& problem : part.problems) {
         daemon_log.with_event(event::kRowSetAside)
             .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
     }
-    for (const auto& id : recovered->interrupted) {
+    for (const auto& id : part.interrupted) {
         daemon_log.with_event(event::kInterrupted)
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
                   {{"command_sync_id", id}});
     }
-    for (const auto& id : recovered->timed_out) {
-        daemon_log.warn("A command's time limit passed while the daemon was not running", {{"command_sync_id", id}});
+    for (const auto& id : part.timed_out) {
+        daemon_log.warn("A command's time limit passed before it could begin", {{"command_sync_id", id}});
     }
-    for (auto& command : recovered->to_run) {
+}
+
+Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> commands) {
+    for (const auto& command : commands) {
         auto message = from_payload(command.receipt.payload);
         if (message) {
-            dispatcher.recover(std::move(*message), command.waited);
+            co_await dispatcher.recover(std::move(*message), command.waited);
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
@@ -283,25 +312,12 @@ Task<Result<>> Application::Parts::recover() {
         static_cast<void>(co_await outbox->finished(command.receipt.id, delivery::OutcomeKind::interrupted,
                                                     std::move(lost), delivery::Hold::no));
     }
-    co_return Result<>();
-}
-
-// The outbox could not be read when the daemon started (disk full, read-only, ...). It takes no command until it was.
-Task<> Application::Parts::recover_late() {
-    if (is_recovered) co_return;
-    while (!is_recovered) {
-        co_await clock.sleep_for(kRecoverAgain);
-        const auto recovered = co_await recover();
-        is_recovered = recovered.has_value();
-    }
-    daemon_log.info("The outbox has been recovered");
-    courier.notify();
 }
 
 Task<> Application::Parts::serve() {
     auto parts =
         tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
-              reloader.run(), report_status(), feed_watchdog(), recover_late(), watch_wall_clock(clock, *outbox));
+              reloader.run(), report_status(), feed_watchdog(), recover_rest(), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 

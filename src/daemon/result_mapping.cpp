@@ -88,7 +88,8 @@ delivery::Bytes make_lost_outcome(const delivery::Receipt& receipt, delivery::Ou
     command.command_name = name_of(command.message.command);
     command.result =
         kind == delivery::OutcomeKind::timed_out
-            ? commands::CommandResult::timed_out("timed out: the daemon was not running until the command's time limit")
+            ? commands::CommandResult::timed_out(
+                  "timed out: the daemon was restarted, and the command could not begin in time")
             : commands::CommandResult::interrupted(
                   "interrupted: the daemon stopped unexpectedly while the command ran; its effect is unknown");
     return delivery::serialise(to_outcome(std::move(command)));

@@ -14,6 +14,8 @@ namespace {
     " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload, boot)" \
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
+#define JIRO_UNFINISHED " WHERE state IN ('received', 'running')"
+
 std::string_view name_of(FirstState state) { return state == FirstState::running ? "running" : "received"; }
 
 std::uint64_t size_of(const Receipt& receipt) { return receipt.payload.size() + kRowOverhead; }
@@ -148,24 +150,58 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
     if (outcome.hold == Hold::yes) held_.add(id);
 }
 
-Recovery OutboxStore::recover(const MakeOutcome& make, const Moment& now) {
+// Running rows first: there are few, and whoever waits for them is owed the outcome now. Those that run again line up
+// with the others, by their age.
+Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Moment& now) {
     Recovery recovery;
     known_.clear();
-    database_.use("UPDATE commands SET due_at = finished_at WHERE state = 'done' AND due_at IS NULL").run();  // damage
-    struct Unfinished {
-        RecoveredCommand command;
-        bool is_running = false;
-        bool is_late = false;
-    };
+    if (!rest.until) {
+        database_.use("UPDATE commands SET due_at = finished_at WHERE state = 'done' AND due_at IS NULL")
+            .run();  // damage
+        rest.until = database_.integer("SELECT coalesce(max(sequence), 0) FROM commands" JIRO_UNFINISHED);
+        for (RowSpan running = rest; running.after < *running.until;) {
+            for (const auto& row : next_unfinished("running", running, recovery, now)) {
+                const Receipt& receipt = row.command.receipt;
+                if (!receipt.idempotent || row.command.starts >= kMaxStarts) {
+                    settle_unfinished(receipt, OutcomeKind::interrupted, make, recovery, now);
+                } else {
+                    database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
+                }
+            }
+        }
+    }
+    for (auto& [command, is_late] : next_unfinished("received", rest, recovery, now)) {
+        if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
+            settle_unfinished(command.receipt, OutcomeKind::timed_out, make, recovery, now);
+        } else {
+            recovery.to_run.push_back(std::move(command));
+        }
+    }
+    recovery.is_all = rest.after >= *rest.until;
+    return recovery;
+}
+
+// The readable ones of the next rows in that state, as many as fit into memory at once; `rest` begins behind them.
+std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_view state, RowSpan& rest,
+                                                                  Recovery& recovery, const Moment& now) {
     std::vector<Unfinished> rows;
     std::vector<std::pair<Found, RowProblem>> unreadable;
     {
         Statement& row = database_.use(
             "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, "
             "receipt_sum,"
-            " boot FROM commands WHERE state IN ('received', 'running') ORDER BY sequence");
+            " boot FROM commands" JIRO_UNFINISHED
+            " AND state = ? AND sequence > ? AND sequence <= ? ORDER BY sequence");
         const Cursor cursor(row);
-        while (row.step()) {
+        row.bind(state, rest.after, *rest.until);
+        std::size_t bytes = 0;
+        while (true) {
+            if (rows.size() + unreadable.size() >= kRecoveredRows || bytes >= kDueBytes) break;
+            if (!row.step()) {
+                rest.after = *rest.until;
+                break;
+            }
+            rest.after = row.integer(0);
             Unfinished one;
             Receipt& receipt = one.command.receipt;
             receipt.id = row.text(1);
@@ -178,13 +214,13 @@ Recovery OutboxStore::recover(const MakeOutcome& make, const Moment& now) {
             }
             std::copy(fingerprint.begin(), fingerprint.end(), receipt.fingerprint.begin());
             receipt.payload = row.text(4);
+            bytes += receipt.payload.size();
             receipt.received_at = from_stored(row.integer(5));
             receipt.run_before = from_stored(row.integer(6));
             one.is_late = receipt.run_before < time_for(row.integer(10), clock_.boot(), now);
             one.command.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
             receipt.idempotent = row.integer(7) != 0;
             one.command.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
-            one.is_running = row.text(2) == "running";
             rows.push_back(std::move(one));
         }
     }
@@ -192,18 +228,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, const Moment& now) {
         set_dead(found, problem.what, now);
         recovery.problems.push_back(std::move(problem));
     }
-    for (auto& [command, is_running, is_late] : rows) {
-        const Receipt& receipt = command.receipt;
-        if (is_running && (!receipt.idempotent || command.starts >= kMaxStarts)) {
-            settle_unfinished(receipt, OutcomeKind::interrupted, make, recovery, now);
-        } else if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
-            settle_unfinished(receipt, OutcomeKind::timed_out, make, recovery, now);
-        } else {
-            if (is_running) database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
-            recovery.to_run.push_back(std::move(command));
-        }
-    }
-    return recovery;
+    return rows;
 }
 
 void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make,

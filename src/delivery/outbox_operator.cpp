@@ -199,7 +199,8 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
     return taken;
 }
 
-// A row whose sums fit is taken over as it is; one whose state is unreadable by what its sums still prove.
+// A row whose sums fit is taken over as it is, in its place; one whose state is unreadable by what its sums still
+// prove.
 bool OutboxStore::insert_salvaged(Statement& row) {
     const auto id = row.text(1);
     auto state = row.text(2);
@@ -221,8 +222,8 @@ bool OutboxStore::insert_salvaged(Statement& row) {
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind,"
         " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message,"
-        " whole_sum, whole, boot)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " whole_sum, whole, boot, sequence)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const auto fingerprint = row.bytes(3);
     const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
     const auto last_error = row.text(16);
@@ -232,7 +233,8 @@ bool OutboxStore::insert_salvaged(Statement& row) {
     insert.bind(id, state, Blob{fingerprint}, row.integer(4), row.integer(5), row.integer(6), row.integer(7),
                 row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
                 row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message},
-                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()}, row.integer(22));
+                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()}, row.integer(22),
+                row.integer(0));
     if (!has_fingerprint) insert.bind_null(3);
     if (kind.empty()) insert.bind_null(9);
     if (row.is_null(16)) insert.bind_null(16);

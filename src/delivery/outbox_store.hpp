@@ -60,6 +60,12 @@ class HeldIds {
     std::vector<std::string> removed_;
 };
 
+// What recover() has yet to give out: the rows behind `after`, up to `until`, which the first call sets.
+struct RowSpan {
+    std::int64_t after = INT64_MIN;
+    std::optional<std::int64_t> until;
+};
+
 class OutboxStore {
   public:
     // Opens an existing file (which may be empty), checks it, migrates it and counts its rows.
@@ -81,7 +87,7 @@ class OutboxStore {
     void note_wall_clock(const Moment& now);
 
     // Intake.
-    [[nodiscard]] Recovery recover(const MakeOutcome& make, const Moment& now);
+    [[nodiscard]] Recovery recover(const MakeOutcome& make, RowSpan& rest, const Moment& now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
     [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
@@ -177,6 +183,12 @@ class OutboxStore {
     void set_dead(const Found& row, const std::string& reason, const Moment& now);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
     bool insert_whole(const RowChange& change);
+    struct Unfinished {
+        RecoveredCommand command;
+        bool is_late = false;
+    };
+    [[nodiscard]] std::vector<Unfinished> next_unfinished(std::string_view state, RowSpan& rest, Recovery& recovery,
+                                                          const Moment& now);
     void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,
                            const Moment& now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);

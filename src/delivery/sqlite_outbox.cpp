@@ -108,19 +108,23 @@ class SqliteOutbox final : public Outbox {
     WallTime now() const override { return moment().here; }
 
     Task<Result<Recovery>> recover(MakeOutcome make) override {
-        auto work = [make = std::move(make), now = moment()](OutboxStore& store) {
-            return Result<Recovery>(store.recover(make, now));
+        using Part = std::pair<Recovery, RowSpan>;
+        auto work = [make = std::move(make), rest = left_behind_, now = moment()](OutboxStore& store) {
+            RowSpan then = rest;
+            auto recovery = store.recover(make, then, now);
+            return Result<Part>(Part(std::move(recovery), then));
         };
-        auto recovered = co_await perform<Recovery>("c2_recovered", std::move(work));
-        // Until it succeeds nothing new comes in: it could not be told from what the previous process left behind.
-        not_recovered_.reset();
-        if (!recovered) {
-            not_recovered_ = recovered.error();
-        } else {
-            for (const auto& command : recovered->to_run)
-                fast_path_.note_received(command.receipt.id, FirstState::received);
+        auto part = co_await perform<Part>("c2_recovered", std::move(work));
+        if (!part) {
+            // Nothing new comes in: it could not be told from what the previous process left behind.
+            if (!left_behind_.until) not_recovered_ = part.error();
+            co_return part.error();
         }
-        co_return recovered;
+        not_recovered_.reset();
+        left_behind_ = part->second;
+        for (const auto& command : part->first.to_run)
+            fast_path_.note_received(command.receipt.id, FirstState::received);
+        co_return std::move(part->first);
     }
 
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
@@ -283,6 +287,7 @@ class SqliteOutbox final : public Outbox {
     const std::unique_ptr<StorageThread> storage_;
     FastPath fast_path_;
     std::optional<Error> not_recovered_;  // why recover() failed
+    RowSpan left_behind_;                 // by the previous process, and not given out yet
 };
 
 }  // namespace

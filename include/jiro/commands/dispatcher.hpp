@@ -73,8 +73,14 @@ class Dispatcher {
     [[nodiscard]] Task<Receipt> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
     // A command that the journal held as received at the start: runs without a second `received`. The journal knows the
-    // limit of its waiting and keeps back what is past it.
-    void recover(CommandMessage message, Duration waited);
+    // limit of its waiting and keeps back what is past it. Returns when it has its place in the order.
+    [[nodiscard]] Task<> recover(CommandMessage message, Duration waited);
+
+    // The journal may hold more of those than there is room for in memory. Older commands waiting there keep new ones
+    // from being taken: these are answered "busy".
+    [[nodiscard]] bool has_room() const;
+    [[nodiscard]] Task<> until_room();
+    void set_older_in_journal(bool are_there);
 
     // Starts commands until request_stop() was called and the last running one is settled. Before that, commands only
     // wait.

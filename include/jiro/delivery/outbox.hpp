@@ -67,6 +67,7 @@ struct Recovery {
     std::vector<std::string> interrupted;  // their rows are done now, with the outcome that the caller made
     std::vector<std::string> timed_out;    // likewise
     std::vector<RowProblem> problems;      // set aside
+    bool is_all = true;                    // false: there is more, which the next call gives
 };
 
 // Makes the outcome of a command that will not run (again): interrupted or timed_out. Called on the storage thread:
@@ -76,11 +77,11 @@ using MakeOutcome = std::function<Bytes(const Receipt&, OutcomeKind)>;
 // Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
 enum class Hold { no, yes };
 
-struct DueRow {
 // Whether there is a row of that id. Doubtful: its command was refused and its outcome could not be stored, but a
 // commit that was reported as failed may be on the disk all the same.
 enum class RowIs { there, doubtful };
 
+struct DueRow {
     std::string id;
     Bytes message;
     OutcomeKind kind = OutcomeKind::succeeded;
@@ -150,7 +151,9 @@ class Outbox {
     // whatever is done to the wall clock.
     [[nodiscard]] virtual WallTime now() const = 0;
 
-    // First of all: what the previous process left behind. Where it fails, nothing is taken until it succeeds.
+    // First of all: what the previous process left behind, a part at a time, of which the first has all interrupted
+    // ones. What is not given out yet waits in the outbox. Where the first call fails, nothing is taken until it
+    // succeeds.
     [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make) = 0;
 
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;

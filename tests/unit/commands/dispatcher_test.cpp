@@ -125,6 +125,10 @@ class DispatcherTest : public ::testing::Test {
         return jiro::test::run_task(context, dispatcher->receive(std::move(command)));
     }
 
+    void recover(CommandMessage command, Duration waited = 1s) {
+        jiro::test::run_task(context, dispatcher->recover(std::move(command), waited));
+    }
+
     // Receives a command and returns its outcome, which must come without time passing.
     CommandResult result_of(std::string text) {
         const auto id = "id" + std::to_string(next_id++);
@@ -609,13 +613,74 @@ TEST_F(DispatcherTest, cancels_waiting_commands_at_stop_without_a_durable_journa
 // limit the journal keeps back.
 TEST_F(DispatcherTest, recovers_journalled_commands) {
     start();
-    dispatcher->recover(message("fresh", "answer x"), 1s);
-    dispatcher->recover(message("old", "answer x"), 2h);
+    recover(message("fresh", "answer x"), 1s);
+    recover(message("old", "answer x"), 2h);
     jiro::test::settle(context);
     EXPECT_TRUE(sink.received_ids.empty());
     EXPECT_EQ(sink.outcome_of("fresh")->result, CommandResult::text("x"));
     EXPECT_EQ(sink.outcome_of("old")->result, CommandResult::text("x"));
     EXPECT_EQ(observer.received_count, 2);
+}
+
+// More waits in the journal than may wait in memory: the room for it comes back as commands start. Meanwhile new ones,
+// which are younger, are answered "busy".
+TEST_F(DispatcherTest, has_room_for_as_many_recovered_commands_as_may_wait) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    EXPECT_TRUE(dispatcher->has_room());
+    receive(message("runs", "sleep"));
+    const std::string much(20 << 20, 'x');
+    for (const char* id : {"first", "second"}) {
+        EXPECT_TRUE(dispatcher->has_room()) << id;
+        recover(message(id, "answer " + much));
+    }
+    EXPECT_FALSE(dispatcher->has_room());
+    dispatcher->set_older_in_journal(true);
+    receive(message("new", "answer x"));
+    jiro::test::settle(context);
+    EXPECT_THAT(sink.outcome_of("new")->result.message(), HasSubstr("busy"));
+
+    bool has_room = false;
+    asio::co_spawn(context, dispatcher->until_room(), [&](const std::exception_ptr&) { has_room = true; });
+    jiro::test::settle(context);
+    EXPECT_FALSE(has_room);
+    pass(1s);
+    EXPECT_TRUE(has_room);
+    dispatcher->set_older_in_journal(false);
+    receive(message("newer", "answer x"));
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("newer")->result.outcome, Outcome::succeeded);
+}
+
+// One command always has room, whatever the limits are: what waits in the journal gets its turn.
+TEST_F(DispatcherTest, has_room_for_one_recovered_command_at_least) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_queued = 0;
+    start(settings);
+    receive(message("runs", "sleep"));
+    EXPECT_TRUE(dispatcher->has_room());
+    recover(message("first", "answer x"));
+    EXPECT_FALSE(dispatcher->has_room());
+}
+
+// The hub sends a command again that waits in the journal, just when it is taken up from there: it runs, once.
+TEST_F(DispatcherTest, takes_up_a_command_that_the_hub_sends_again_just_then) {
+    start();
+    std::vector<asio::steady_timer*> gate;
+    sink.gate = &gate;
+    sink.next_admission.kind = Admission::Kind::already_in_progress;
+    asio::co_spawn(context, dispatcher->receive(message("a", "answer x")), asio::detached);
+    jiro::test::settle(context);
+    ASSERT_EQ(gate.size(), 1U);
+    asio::co_spawn(context, dispatcher->recover(message("a", "answer x"), 1s), asio::detached);
+    jiro::test::settle(context);
+    EXPECT_TRUE(sink.finished_commands.empty());
+    gate[0]->cancel();
+    jiro::test::settle(context);
+    ASSERT_NE(sink.outcome_of("a"), nullptr);
+    EXPECT_EQ(sink.outcome_of("a")->result, CommandResult::text("x"));
 }
 
 // A reload changes what starts from then on; what runs keeps its handler, what waits is looked up anew.

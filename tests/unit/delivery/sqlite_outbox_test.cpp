@@ -270,6 +270,65 @@ TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
     EXPECT_EQ(due().size(), 1U);
 }
 
+// An outbox full of waiting commands is given back a part at a time. What is not given out yet is known all the same,
+// and the commands that come meanwhile are not taken for what was left behind.
+TEST_F(SqliteOutboxTest, recovers_in_parts_that_fit_into_memory) {
+    open();
+    constexpr int kCount = 20;
+    const auto id_of = [](int i) { return "id-" + std::to_string(i); };
+    for (int i = 0; i < kCount; ++i) {
+        auto receipt = make_receipt(id_of(i));
+        receipt.payload.assign(1 << 20, 'x');
+        admit(receipt, FirstState::received);
+    }
+    admit("running", FirstState::running);
+    open();
+    std::vector<std::string> ids;
+    Recovery part = recover();
+    EXPECT_THAT(part.interrupted, ElementsAre("running"));
+    EXPECT_EQ(admit(id_of(kCount - 1)), Admission::already_in_progress);
+    EXPECT_EQ(admit("new"), Admission::accepted);
+    for (;; part = recover()) {
+        EXPECT_LE(part.to_run.size(), 4U);
+        for (const auto& command : part.to_run) ids.push_back(command.receipt.id);
+        if (part.is_all) break;
+    }
+    ASSERT_EQ(ids.size(), static_cast<std::size_t>(kCount));
+    for (int i = 0; i < kCount; ++i) EXPECT_EQ(ids[static_cast<std::size_t>(i)], id_of(i));
+    EXPECT_TRUE(recover().to_run.empty());
+    EXPECT_EQ(state("new"), RowState::received);
+}
+
+// So are many small ones.
+TEST_F(SqliteOutboxTest, recovers_a_bounded_number_at_a_time) {
+    open();
+    for (int i = 0; i < 1'001; ++i) admit("id-" + std::to_string(i));
+    open();
+    std::vector<std::size_t> sizes;
+    for (Recovery part = recover();; part = recover()) {
+        sizes.push_back(part.to_run.size());
+        if (part.is_all) break;
+    }
+    EXPECT_THAT(sizes, ElementsAre(500U, 500U, 1U));
+}
+
+// Rows keep their places when a damaged file is made anew, also between two parts: the next one begins where the last
+// ended.
+TEST_F(SqliteOutboxTest, keeps_the_places_of_rows_when_it_is_made_anew) {
+    open();
+    for (int i = 0; i < 1'001; ++i) {
+        admit("id-" + std::to_string(i), i == 0 ? FirstState::running : FirstState::received);
+    }
+    (void)finish("id-0");
+    deliver("id-0");
+    outbox_.reset();
+    execute("DELETE FROM commands WHERE id = 'id-0'; PRAGMA application_id = 1");  // a gap at the beginning
+    open();
+    EXPECT_EQ(aside().size(), 1U);
+    EXPECT_EQ(recover().to_run.front().receipt.id, "id-1");
+    EXPECT_EQ(run(outbox_->show("id-1000")).value().summary.sequence, 1001);
+}
+
 // A row that was changed behind our back is found by its checksum, set aside as a dead letter, and harms no other.
 TEST_F(SqliteOutboxTest, sets_a_damaged_row_aside) {
     open();
