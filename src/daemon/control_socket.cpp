@@ -27,9 +27,8 @@ monitor::Listen socket_of_packaged_unit(const std::filesystem::path& config_file
     return monitor::ListenUnix{(folder / kSocketName).string()};
 }
 
-// A coroutine without an await, since that is what a route is.
 Task<monitor::RouteReply> reload(Reloader& reloader, monitor::RouteRequest) {
-    const auto report = reloader.reload();
+    const auto report = co_await reloader.reload();
     json body{{"accepted", report.accepted()}};
     if (report.accepted()) {
         body["changed"] = report.in_force;

@@ -6,29 +6,78 @@
 #include "daemon/events.hpp"
 #include "daemon/load_configuration.hpp"
 #include "daemon/log.hpp"
+#include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
 
+namespace {
+
+constexpr std::size_t kMaxLoaders = 2;
+constexpr std::chrono::seconds kLoadLimit{10};
+
+}  // namespace
+
 Reloader::Reloader(const boost::asio::any_io_executor& executor, config::Config current,
-                   config::Environment environment, const Clock& clock, ServiceNotifier& notifier, Apply apply)
+                   config::Environment environment, Clock& clock, ServiceNotifier& notifier, Apply apply)
     : signals_(executor, SIGHUP),
       current_(std::move(current)),
       environment_(std::move(environment)),
       clock_(clock),
       notifier_(notifier),
-      apply_(std::move(apply)) {}
+      apply_(std::move(apply)),
+      reloaded_(executor) {}
+
+// However a reload ends, also by a cancellation: systemd hears of it, and the next one may begin.
+class Reloader::Turn {
+  public:
+    explicit Turn(Reloader& reloader) : reloader_(reloader) {
+        reloader_.is_reloading_ = true;
+        reloader_.notifier_.reloading();
+    }
+    ~Turn() {
+        reloader_.is_reloading_ = false;
+        reloader_.notifier_.ready();
+        reloader_.reloaded_.notify();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+  private:
+    Reloader& reloader_;
+};
 
 Task<> Reloader::run() {
     for (;;) {
         co_await signals_.async_wait(boost::asio::use_awaitable);
-        reload();
+        co_await reload();
     }
 }
 
-ReloadReport Reloader::reload() {
-    notifier_.reloading();
-    const auto report = try_reload();
+Task<ReloadReport> Reloader::reload() {
+    while (is_reloading_) co_await reloaded_.wait();
+    const Turn turn(*this);
+    auto loaded = co_await load();
+    auto report = try_reload(std::move(loaded));
+    tell(report);
+    co_return report;
+}
+
+Task<config::LoadResult> Reloader::load() {
+    static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
+    const auto file = current_.source;
+    std::function<config::LoadResult()> read = [file, environment = environment_] {
+        return load_configuration(file, environment);
+    };
+    std::string key = std::to_string(++loads_);  // each reads anew: the file may have been written meanwhile
+    auto loaded = co_await readers.run(std::move(key), std::move(read), clock_, kLoadLimit);
+    if (loaded) co_return std::move(*loaded);
+    config::LoadResult late;
+    late.errors.push_back({file.string(), 0, 0, {}, "it, or a file that it names, cannot be read in time"});
+    co_return late;
+}
+
+void Reloader::tell(const ReloadReport& report) {
     last_succeeded_ = report.accepted();
     last_at_ = clock_.wall_now();
     if (!report.accepted()) {
@@ -50,13 +99,10 @@ ReloadReport Reloader::reload() {
             reload_log.with_event(event::kReloadRefused)
                 .error("Reload refused; the old configuration stays", {{"reason", error}});
     }
-    notifier_.ready();
-    return report;
 }
 
-ReloadReport Reloader::try_reload() {
+ReloadReport Reloader::try_reload(config::LoadResult loaded) {
     ReloadReport report;
-    auto loaded = load_configuration(current_.source, environment_);
     for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
     if (!loaded) return report;
 

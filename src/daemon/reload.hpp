@@ -13,6 +13,8 @@
 
 #include "daemon/service_notifier.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/event.hpp"
+#include "jiro/base/task.hpp"
 #include "jiro/config/config.hpp"
 #include "jiro/config/load.hpp"
 #include "jiro/config/print.hpp"
@@ -33,11 +35,12 @@ class Reloader {
     using Apply = std::function<Result<>(const config::Config& next)>;
 
     Reloader(const boost::asio::any_io_executor& executor, config::Config current, config::Environment environment,
-             const Clock& clock, ServiceNotifier& notifier, Apply apply);
+             Clock& clock, ServiceNotifier& notifier, Apply apply);
 
     // Reloads at each SIGHUP until cancelled.
     [[nodiscard]] Task<> run();
-    ReloadReport reload();
+    // Reads off the event loop; two at a time come one after the other.
+    [[nodiscard]] Task<ReloadReport> reload();
 
     [[nodiscard]] std::optional<bool> last_succeeded() const noexcept { return last_succeeded_; }
     [[nodiscard]] std::optional<WallTime> last_at() const noexcept { return last_at_; }
@@ -45,17 +48,24 @@ class Reloader {
     [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
 
   private:
-    ReloadReport try_reload();
+    class Turn;
+
+    [[nodiscard]] Task<config::LoadResult> load();
+    ReloadReport try_reload(config::LoadResult loaded);
+    void tell(const ReloadReport& report);
 
     boost::asio::signal_set signals_;
     config::Config current_;  // what runs
     config::Environment environment_;
-    const Clock& clock_;
+    Clock& clock_;
     ServiceNotifier& notifier_;
     Apply apply_;
     std::optional<bool> last_succeeded_;
     std::optional<WallTime> last_at_;
     std::string complaint_;
+    std::uint64_t loads_ = 0;
+    bool is_reloading_ = false;
+    Event reloaded_;
 };
 
 }  // namespace jiro::daemon

@@ -18,11 +18,14 @@
 #include "commands/exec/orphans.hpp"
 #include "commands/exec/starter.hpp"
 #include "jiro/base/file_descriptor.hpp"
+#include "jiro/base/outside_calls.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
 namespace {
+
+constexpr std::size_t kMaxSweepers = 4;
 
 // 0, 1 and 2 are about to be replaced in the child: keep clear of them.
 FileDescriptor above_standard(int number) {
@@ -129,6 +132,12 @@ void ChildProcess::signal_group(int signal) const noexcept {
     kill(-pid_, signal);
 }
 
-int ChildProcess::sweep() const { return orphans::sweep(*run_); }
+// What the kernel says of a process may have to wait for what that process waits for.
+Task<std::optional<int>> ChildProcess::sweep(Clock& clock, Duration limit) const {
+    static auto& sweepers = *new OutsideFunctions<int>("sweeper", kMaxSweepers);
+    std::function<int()> look = [run = run_] { return orphans::sweep(*run); };
+    std::string key = run_->mark();
+    co_return co_await sweepers.run(std::move(key), std::move(look), clock, limit);
+}
 
 }  // namespace jiro::commands

@@ -59,8 +59,8 @@ class ChildProcess {
     void signal_group(int signal) const noexcept;
 
     // Kills and reaps what the program left behind. Returns how many processes were still there; call again, a little
-    // later, until none is.
-    [[nodiscard]] int sweep() const;
+    // later, until none is. Nothing: not known within `limit`.
+    [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) const;
 
   private:
     ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);

@@ -85,11 +85,13 @@ Task<> end_offspring(const ChildProcess& child, Clock& clock, const std::string&
     const TimePoint limit = clock.now() + kKillLimit;
     Duration pause = std::chrono::milliseconds(1);
     int seen = 0;
-    for (int left = child.sweep(); left > 0; left = child.sweep()) {
-        seen = std::max(seen, left);
-        if (clock.now() >= limit) {
+    while (true) {
+        const auto left = co_await child.sweep(clock, limit - clock.now());
+        if (left == 0) break;
+        seen = std::max(seen, left.value_or(0));
+        if (!left || clock.now() >= limit) {
             exec_log.warn("Processes that a program left behind cannot be ended",
-                          {{"command", name}, {"processes", left}});
+                          {{"command", name}, {"processes", seen}});
             co_return;
         }
         co_await clock.sleep_for(pause);

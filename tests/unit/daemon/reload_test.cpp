@@ -4,10 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <map>
 
 #include "support/manual_clock.hpp"
+#include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
 namespace jiro::daemon {
@@ -33,6 +37,7 @@ class ReloadTest : public ::testing::Test {
 
     [[nodiscard]] std::filesystem::path file() const { return folder_.path() / "config.yaml"; }
     void write(std::string_view text) { folder_.write("config.yaml", text); }
+    ReloadReport reload() { return test::run_task(context_, reloader_->reload()); }
 
     test::TempDir folder_;
     boost::asio::io_context context_;
@@ -47,7 +52,7 @@ class ReloadTest : public ::testing::Test {
 TEST_F(ReloadTest, changed_keys_are_put_in_force) {
     write("Commands: {MaxConcurrent: 8}\n");
 
-    const auto report = reloader_->reload();
+    const auto report = reload();
 
     EXPECT_TRUE(report.accepted());
     EXPECT_THAT(applied_, ElementsAre(8));
@@ -60,7 +65,7 @@ TEST_F(ReloadTest, changed_keys_are_put_in_force) {
 TEST_F(ReloadTest, keys_that_want_a_restart_are_named) {
     write("Commands: {MaxConcurrent: 4}\nOutbox: {Durability: power}\n");
 
-    const auto report = reloader_->reload();
+    const auto report = reload();
 
     EXPECT_TRUE(report.accepted());
     EXPECT_THAT(report.want_restart, ElementsAre("Outbox.Durability"));
@@ -71,9 +76,9 @@ TEST_F(ReloadTest, keys_that_want_a_restart_are_named) {
 // what runs wants none.
 TEST_F(ReloadTest, a_restart_is_wanted_until_it_happens) {
     write("Commands: {MaxConcurrent: 4}\nOutbox: {Durability: power, MaxBytes: 9000000}\n");
-    ASSERT_TRUE(reloader_->reload().accepted());
+    ASSERT_TRUE(reload().accepted());
     write("Commands: {MaxConcurrent: 5}\nOutbox: {Durability: power, MaxBytes: 9000000}\n");
-    const auto second = reloader_->reload();
+    const auto second = reload();
 
     EXPECT_THAT(second.in_force, ElementsAre("Commands.MaxConcurrent"));
     EXPECT_THAT(second.want_restart, ElementsAre("Outbox.Durability", "Outbox.MaxBytes"));
@@ -82,7 +87,7 @@ TEST_F(ReloadTest, a_restart_is_wanted_until_it_happens) {
     EXPECT_EQ(running_.delivery.outbox.max_bytes, delivery::OutboxSettings().max_bytes);
 
     write("Commands: {MaxConcurrent: 5}\n");
-    EXPECT_THAT(reloader_->reload().want_restart, IsEmpty());
+    EXPECT_THAT(reload().want_restart, IsEmpty());
     EXPECT_THAT(reloader_->complaint(), IsEmpty());
 }
 
@@ -151,7 +156,7 @@ TEST(ReloadEffects, the_hub_connection_does_what_the_schema_says_of_each_key) {
 TEST_F(ReloadTest, file_with_errors_changes_nothing) {
     write("Commands: {MaxConcurrent: many, MaxQueue: 1}\n");
 
-    const auto report = reloader_->reload();
+    const auto report = reload();
 
     EXPECT_FALSE(report.accepted());
     EXPECT_EQ(report.errors.size(), 2U);
@@ -160,7 +165,7 @@ TEST_F(ReloadTest, file_with_errors_changes_nothing) {
     EXPECT_THAT(reloader_->complaint(), HasSubstr("last reload refused"));
 
     write("Commands: {MaxConcurrent: 5}\n");
-    EXPECT_TRUE(reloader_->reload().accepted());
+    EXPECT_TRUE(reload().accepted());
     EXPECT_THAT(reloader_->complaint(), IsEmpty());
 }
 
@@ -168,7 +173,7 @@ TEST_F(ReloadTest, what_cannot_be_applied_is_refused) {
     write("Commands: {MaxConcurrent: 8}\n");
     refusal_ = Error(make_error_code(boost::system::errc::invalid_argument), "no such program");
 
-    const auto report = reloader_->reload();
+    const auto report = reload();
 
     EXPECT_THAT(report.errors, ElementsAre("no such program"));
 }
@@ -176,19 +181,44 @@ TEST_F(ReloadTest, what_cannot_be_applied_is_refused) {
 // A file that an editor has just emptied is valid YAML; it must not end the connection.
 TEST_F(ReloadTest, losing_the_hub_is_refused) {
     write("WebSocket: {HubUrl: 'http://127.0.0.1:1/hub'}\nGrpc: {ServerUrl: 'http://127.0.0.1:1'}\n");
-    ASSERT_TRUE(reloader_->reload().accepted());
+    ASSERT_TRUE(reload().accepted());
 
     write("");
-    const auto report = reloader_->reload();
+    const auto report = reload();
 
     EXPECT_THAT(report.errors, ElementsAre(HasSubstr("WebSocket.HubUrl is no longer set")));
     EXPECT_EQ(applied_.size(), 1U);
 }
 
+// A signal and a control request at the same moment: one after the other, each with its report.
+TEST_F(ReloadTest, two_at_a_time_come_one_after_the_other) {
+    write("Commands: {MaxConcurrent: 8}\n");
+    std::vector<ReloadReport> reports;
+    const auto note = [&](const std::exception_ptr&, ReloadReport report) { reports.push_back(std::move(report)); };
+    boost::asio::co_spawn(context_, reloader_->reload(), note);
+    boost::asio::co_spawn(context_, reloader_->reload(), note);
+    while (reports.size() < 2) context_.run_one();
+
+    EXPECT_THAT(reports[0].in_force, ElementsAre("Commands.MaxConcurrent"));
+    EXPECT_TRUE(reports[1].accepted());
+    EXPECT_THAT(reports[1].in_force, IsEmpty());
+}
+
+// One that nobody waits for any more (its control connection ended) leaves the way free for the next.
+TEST_F(ReloadTest, one_that_is_given_up_holds_up_no_other) {
+    boost::asio::cancellation_signal stop;
+    boost::asio::co_spawn(context_, reloader_->reload(),
+                          boost::asio::bind_cancellation_slot(stop.slot(), [](const auto&...) {}));
+    context_.poll();
+    stop.emit(boost::asio::cancellation_type::terminal);
+    write("Commands: {MaxConcurrent: 8}\n");
+    EXPECT_THAT(reload().in_force, ElementsAre("Commands.MaxConcurrent"));
+}
+
 TEST_F(ReloadTest, missing_file_is_refused) {
     std::filesystem::remove(file());
 
-    EXPECT_FALSE(reloader_->reload().accepted());
+    EXPECT_FALSE(reload().accepted());
 }
 
 }  // namespace

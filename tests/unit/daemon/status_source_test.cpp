@@ -53,6 +53,8 @@ class StatusSourceTest : public ::testing::Test {
         source_->note({State::connected, State::reconnecting, Error(why, "lost"), {}, {}, 0});
     }
 
+    ReloadReport reload() { return test::run_task(context_, reloader_->reload()); }
+
     boost::asio::io_context context_;
     test::ManualClock clock_;
     test::FixedRandom random_{0};
@@ -140,7 +142,7 @@ TEST_F(StatusSourceTest, counts_calls_by_their_status) {
 // A refused reload is an error once, however often the status is looked at, and degrades until a good one.
 TEST_F(StatusSourceTest, remembers_a_refused_reload) {
     folder_.write("config.yaml", "Loging: {}");
-    EXPECT_FALSE(reloader_->reload().accepted());
+    EXPECT_FALSE(reload().accepted());
     source_->sample();
     source_->sample();
 
@@ -151,7 +153,7 @@ TEST_F(StatusSourceTest, remembers_a_refused_reload) {
     EXPECT_THAT(monitor::readiness(status).degraded, Contains("the last reload was refused"));
 
     folder_.write("config.yaml", "{}");
-    EXPECT_TRUE(reloader_->reload().accepted());
+    EXPECT_TRUE(reload().accepted());
     source_->sample();
     status = source_->current();
     EXPECT_EQ(status.recent_errors.size(), 1U);
