@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "delivery/sqlite.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
 #include "support/tmpfs_dir.hpp"
@@ -122,6 +123,45 @@ TEST(SqliteOutboxCrash, keeps_every_promise_in_its_redo_log) {
     OutboxSettings settings;
     settings.redo_log = tmpfs.path() / "redo.log";
     kill_again_and_again(settings);
+}
+
+// A damaged file is made anew, and whoever does that is killed, at any moment of it: each row is there in the end.
+TEST(SqliteOutboxCrash, keeps_every_row_through_kills_of_a_rebuild) {
+    constexpr std::size_t kRows = 2'000;
+    const test::TempDir folder;
+    OutboxSettings settings;
+    settings.path = folder.path() / "outbox.db";
+    settings.ballast_bytes = 0;
+    const auto open = [&settings] {
+        auto driver = std::make_unique<OutboxDriver>();
+        driver->outbox_ = std::move(open_sqlite_outbox(driver->clock_, settings)).value();
+        return driver;
+    };
+    {
+        const auto driver = open();
+        for (std::size_t i = 0; i < kRows; ++i) driver->admit("id-" + std::to_string(i));
+    }
+    std::mt19937 random(4711);
+    int killed = 0;
+    for (int round = 0; round < 20; ++round) {
+        if (std::filesystem::exists(settings.path)) {  // else it was moved aside, and the new one has not its place yet
+            Connection(settings.path.string(), Connection::Mode::read_write).execute("PRAGMA application_id = 1");
+        }
+        const pid_t child = fork();
+        if (child == 0) {
+            (void)open();
+            _exit(0);
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 100'000));
+        kill(child, SIGKILL);
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (WIFSIGNALED(status)) ++killed;
+    }
+    EXPECT_GT(killed, 0);
+    const auto driver = open();
+    EXPECT_EQ(driver->figures().unfinished, kRows);
+    EXPECT_EQ(driver->state("id-1999"), RowState::received);
 }
 
 }  // namespace
