@@ -351,13 +351,14 @@ std::vector<Key<Config>> make_schema() {
             "synced to the disk)."),
         number_key<C>(
             "Outbox.MaxAgeHours", "hours", {1, 87'600}, MEMBER(delivery.outbox.max_age), Effect::in_place,
-            "An undelivered result older than this becomes a dead letter: kept and shown, not sent any more."),
+            "An undelivered result older than this, and tried Grpc.MaxRetries + 1 times, becomes a dead letter: kept and "
+            "shown, not sent any more. Elapsed time: a clock that is set changes nothing."),
         number_key<C>("Outbox.MaxBytes", "bytes", {kMiB, 1024 * 1024 * kMiB}, MEMBER(delivery.outbox.max_bytes),
                       Effect::restart, "Size at which new commands are refused."),
         number_key<C>(
             "Outbox.DedupeWindowHours", "hours", {0, 8'760}, MEMBER(delivery.outbox.dedupe_window), Effect::in_place,
             "How long a delivered command's id is remembered: a command that comes again within it is not run "
-            "twice."),
+            "twice. Elapsed time."),
 
         listen_key(),
 
