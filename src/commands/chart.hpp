@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "jiro/commands/command_result.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 

@@ -5,33 +5,33 @@ namespace jiro::daemon {
 
 namespace {
 
-monitor::Outcome to_outcome(commands::Outcome outcome) {
+monitor::Outcome to_outcome(Outcome outcome) {
     switch (outcome) {
-        case commands::Outcome::succeeded:
+        case Outcome::succeeded:
             return monitor::Outcome::succeeded;
-        case commands::Outcome::failed:
+        case Outcome::failed:
             return monitor::Outcome::failed;
-        case commands::Outcome::timed_out:
+        case Outcome::timed_out:
             return monitor::Outcome::timed_out;
-        case commands::Outcome::cancelled:
+        case Outcome::cancelled:
             return monitor::Outcome::cancelled;
-        case commands::Outcome::rejected:
+        case Outcome::rejected:
             return monitor::Outcome::rejected;
-        case commands::Outcome::interrupted:
+        case Outcome::interrupted:
             return monitor::Outcome::interrupted;
     }
     return monitor::Outcome::failed;
 }
 
-monitor::Rejection to_rejection(commands::Rejection why) {
+monitor::Rejection to_rejection(Rejection why) {
     switch (why) {
-        case commands::Rejection::malformed:
+        case Rejection::malformed:
             return monitor::Rejection::malformed;
-        case commands::Rejection::duplicate:
+        case Rejection::duplicate:
             return monitor::Rejection::duplicate;
-        case commands::Rejection::conflicting_content:
+        case Rejection::conflicting_content:
             return monitor::Rejection::conflicting_content;
-        case commands::Rejection::storage:
+        case Rejection::storage:
             return monitor::Rejection::storage;
     }
     return monitor::Rejection::malformed;
@@ -53,6 +53,6 @@ void CommandMetrics::finished(const commands::FinishedEvent& event) {
 
 void CommandMetrics::deferred(const std::string&) { monitor_.deferred(); }
 
-void CommandMetrics::rejected(commands::Rejection why) { monitor_.rejected(to_rejection(why)); }
+void CommandMetrics::rejected(Rejection why) { monitor_.rejected(to_rejection(why)); }
 
 }  // namespace jiro::daemon

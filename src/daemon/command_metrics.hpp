@@ -17,7 +17,7 @@ class CommandMetrics final : public commands::CommandObserver {
     void detached(const std::string& command_sync_id) override;
     void finished(const commands::FinishedEvent& event) override;
     void deferred(const std::string& command_sync_id) override;
-    void rejected(commands::Rejection why) override;
+    void rejected(Rejection why) override;
 
   private:
     monitor::CommandQueueMonitor& monitor_;

@@ -33,13 +33,13 @@ void Intake::attach(signalr::HubConnection& hub) {
 
 Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
     if (invocation.arguments.empty()) {
-        observer_.rejected(commands::Rejection::malformed);
+        observer_.rejected(Rejection::malformed);
         throw signalr::ArgumentMismatch("expected 1 argument, got 0");
     }
     auto parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
     if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);
     if (!parsed.answerable()) {
-        observer_.rejected(commands::Rejection::malformed);
+        observer_.rejected(Rejection::malformed);
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         co_return *parsed.error;
     }

@@ -18,12 +18,12 @@ class Journal final : public commands::ResultSink {
         : outbox_(outbox), courier_(courier), persistence_(persistence) {}
 
     [[nodiscard]] bool durable() const noexcept override { return persistence_ == Persistence::disk; }
-    [[nodiscard]] Task<Result<commands::Admission>> received(const commands::CommandMessage& message,
-                                                             commands::Fingerprint fingerprint, bool idempotent,
-                                                             Duration limit, commands::Start start) override;
+    [[nodiscard]] Task<Result<commands::Admission>> received(const CommandMessage& message, Fingerprint fingerprint,
+                                                             bool idempotent, Duration limit,
+                                                             commands::Start start) override;
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override;
-    [[nodiscard]] Task<Result<>> finished(commands::FinishedCommand command) override;
-    [[nodiscard]] Task<> answer_unstored(commands::FinishedCommand command) override;
+    [[nodiscard]] Task<Result<>> finished(FinishedCommand command) override;
+    [[nodiscard]] Task<> answer_unstored(FinishedCommand command) override;
 
   private:
     delivery::Outbox& outbox_;

@@ -7,45 +7,45 @@ namespace jiro::daemon {
 
 namespace {
 
-delivery::OutcomeKind to_kind(commands::Outcome outcome) {
+delivery::OutcomeKind to_kind(Outcome outcome) {
     switch (outcome) {
-        case commands::Outcome::succeeded:
+        case Outcome::succeeded:
             return delivery::OutcomeKind::succeeded;
-        case commands::Outcome::failed:
+        case Outcome::failed:
             return delivery::OutcomeKind::failed;
-        case commands::Outcome::timed_out:
+        case Outcome::timed_out:
             return delivery::OutcomeKind::timed_out;
-        case commands::Outcome::cancelled:
+        case Outcome::cancelled:
             return delivery::OutcomeKind::cancelled;
-        case commands::Outcome::rejected:
+        case Outcome::rejected:
             return delivery::OutcomeKind::rejected;
-        case commands::Outcome::interrupted:
+        case Outcome::interrupted:
             return delivery::OutcomeKind::interrupted;
     }
     return delivery::OutcomeKind::failed;
 }
 
-delivery::TextType to_text_type(commands::TextType type) {
+delivery::TextType to_text_type(TextType type) {
     switch (type) {
-        case commands::TextType::plain:
+        case TextType::plain:
             return delivery::TextType::plain;
-        case commands::TextType::json:
+        case TextType::json:
             return delivery::TextType::json;
-        case commands::TextType::base64:
+        case TextType::base64:
             return delivery::TextType::base64;
-        case commands::TextType::markdown:
+        case TextType::markdown:
             return delivery::TextType::markdown;
-        case commands::TextType::html:
+        case TextType::html:
             return delivery::TextType::html;
     }
     return delivery::TextType::plain;
 }
 
-std::variant<delivery::Text, delivery::Graph> to_result(commands::CommandResult result) {
-    if (auto* text = std::get_if<commands::TextResult>(&result.content)) {
+std::variant<delivery::Text, delivery::Graph> to_result(CommandResult result) {
+    if (auto* text = std::get_if<TextResult>(&result.content)) {
         return delivery::Text{std::move(text->response), to_text_type(text->type)};
     }
-    auto& graph = std::get<commands::GraphResult>(result.content);
+    auto& graph = std::get<GraphResult>(result.content);
     return delivery::Graph{.message = std::move(graph.message),
                            .data = std::move(graph.graph_data),
                            .note = std::move(graph.note),
@@ -63,7 +63,7 @@ std::string name_of(const std::string& command) {
 
 }  // namespace
 
-delivery::Outcome to_outcome(commands::FinishedCommand command) {
+delivery::Outcome to_outcome(FinishedCommand command) {
     const auto kind = to_kind(command.result.outcome);
     return {.command_name = std::move(command.command_name),
             .command_sync_id = std::move(command.message.command_sync_id),
@@ -73,24 +73,23 @@ delivery::Outcome to_outcome(commands::FinishedCommand command) {
             .result = to_result(std::move(command.result))};
 }
 
-std::string to_payload(const commands::CommandMessage& message) { return commands::to_json(message); }
+std::string to_payload(const CommandMessage& message) { return commands::to_json(message); }
 
-Result<commands::CommandMessage> from_payload(const std::string& payload) {
+Result<CommandMessage> from_payload(const std::string& payload) {
     auto parsed = commands::parse_command_message(nlohmann::json(payload));
     if (parsed.error) return parsed.error->with_prefix("the journal's copy of the command");
     return std::move(parsed.message);
 }
 
-delivery::Bytes make_lost_outcome(const delivery::Receipt& receipt, delivery::OutcomeKind kind) {
-    commands::FinishedCommand command;
+delivery::Bytes make_lost_outcome(const Receipt& receipt, delivery::OutcomeKind kind) {
+    FinishedCommand command;
     if (auto message = from_payload(receipt.payload)) command.message = std::move(*message);
     command.message.command_sync_id = receipt.id;
     command.command_name = name_of(command.message.command);
     command.result =
         kind == delivery::OutcomeKind::timed_out
-            ? commands::CommandResult::timed_out(
-                  "timed out: the daemon was restarted, and the command could not begin in time")
-            : commands::CommandResult::interrupted(
+            ? CommandResult::timed_out("timed out: the daemon was restarted, and the command could not begin in time")
+            : CommandResult::interrupted(
                   "interrupted: the daemon stopped unexpectedly while the command ran; its effect is unknown");
     return delivery::serialise(to_outcome(std::move(command)));
 }

@@ -7,19 +7,18 @@
 #include <string>
 
 #include "jiro/commands/command_message.hpp"
-#include "jiro/commands/command_result.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/outcome.hpp"
 
 namespace jiro::daemon {
 
-[[nodiscard]] delivery::Outcome to_outcome(commands::FinishedCommand command);
+[[nodiscard]] delivery::Outcome to_outcome(FinishedCommand command);
 
-[[nodiscard]] std::string to_payload(const commands::CommandMessage& message);
+[[nodiscard]] std::string to_payload(const CommandMessage& message);
 // Fails on a payload that this program did not write (a damaged row).
-[[nodiscard]] Result<commands::CommandMessage> from_payload(const std::string& payload);
+[[nodiscard]] Result<CommandMessage> from_payload(const std::string& payload);
 
 // The final outcome of a command whose handler will not run (again): `interrupted` or `timed_out`.
-[[nodiscard]] delivery::Bytes make_lost_outcome(const delivery::Receipt& receipt, delivery::OutcomeKind kind);
+[[nodiscard]] delivery::Bytes make_lost_outcome(const Receipt& receipt, delivery::OutcomeKind kind);
 
 }  // namespace jiro::daemon

@@ -31,13 +31,13 @@ monitor::HubState to_hub_state(signalr::State state) {
     return monitor::HubState::disconnected;
 }
 
-monitor::Channel to_channel(delivery::ChannelState state) {
+monitor::Channel to_channel(ChannelState state) {
     switch (state) {
-        case delivery::ChannelState::open:
+        case ChannelState::open:
             return monitor::Channel::open;
-        case delivery::ChannelState::probing:
+        case ChannelState::probing:
             return monitor::Channel::probing;
-        case delivery::ChannelState::parked:
+        case ChannelState::parked:
             return monitor::Channel::parked;
     }
     return monitor::Channel::open;

@@ -7,18 +7,6 @@
 
 namespace jiro::delivery {
 
-std::string_view to_string(ChannelState state) noexcept {
-    switch (state) {
-        case ChannelState::open:
-            return "open";
-        case ChannelState::probing:
-            return "probing";
-        case ChannelState::parked:
-            return "parked";
-    }
-    return "unknown";
-}
-
 std::size_t ChannelGate::window(TimePoint now) const {
     if (state_ == ChannelState::open) return window_;
     return now >= next_probe_ ? 1 : 0;

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
-#include "jiro/commands/command_message.hpp"
+#include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
 

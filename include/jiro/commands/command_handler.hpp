@@ -10,7 +10,7 @@
 
 #include "jiro/base/task.hpp"
 #include "jiro/commands/command_context.hpp"
-#include "jiro/commands/command_result.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 

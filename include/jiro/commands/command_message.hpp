@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A command as the hub sent it. `parse_command_message` turns an invocation's argument into one; it is pure, never
-// throws, and says by name what is wrong. intake calls it; what it refuses but could identify still gets an error
+// From an invocation's argument to a CommandMessage, and what is made of one. Pure; `parse_command_message` never
+// throws, and says by name what is wrong. Intake calls it; what it refuses but could identify still gets an error
 // result.
 
-#include <array>
 #include <cstddef>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
-
-using Parameters = std::vector<std::pair<std::string, std::string>>;  // in the message's order
-
-struct CommandMessage {
-    std::string instance_id;
-    std::string command;          // the text: name and arguments
-    std::string command_sync_id;  // the idempotency key; never empty once parsed without error
-    std::string session_id;       // empty: none was given; the dispatcher creates one
-    Parameters parameters;
-
-    friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
-};
 
 struct MessageLimits {
     std::size_t command_sync_id_bytes = 256;
@@ -56,7 +42,6 @@ struct ParsedMessage {
 // SHA-256 over instance, command text and parameters, whatever their order: tells a repeated command from another one
 // under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the
 // message.
-using Fingerprint = std::array<unsigned char, 32>;
 [[nodiscard]] Fingerprint fingerprint(const CommandMessage& message);
 
 // The message as one JSON object with the contract's member names; what an exec command gets on standard input.

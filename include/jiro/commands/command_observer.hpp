@@ -13,18 +13,12 @@
 #include <string_view>
 
 #include "jiro/base/clock.hpp"
-#include "jiro/commands/command_result.hpp"
+#include "jiro/model/admission.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 
 enum class Stage { queued, active, detached };
-
-enum class Rejection {
-    malformed,            // no usable commandSyncId: nothing to answer under (counted by intake)
-    duplicate,            // the same command again while it waits, runs or is settled
-    conflicting_content,  // the same commandSyncId with other content
-    storage,              // the journal refused it
-};
 
 struct FinishedEvent {
     const std::string& command_sync_id;

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "jiro/commands/command_registry.hpp"
-#include "jiro/commands/command_result.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 

@@ -9,8 +9,8 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
-#include "jiro/commands/command_message.hpp"
-#include "jiro/commands/command_result.hpp"
+#include "jiro/model/command_message.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 

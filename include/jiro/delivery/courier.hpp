@@ -23,16 +23,9 @@
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/result_sender.hpp"
 #include "jiro/delivery/settings.hpp"
+#include "jiro/model/channel_state.hpp"
 
 namespace jiro::delivery {
-
-enum class ChannelState {
-    open,     // results go out
-    probing,  // the server is away: one attempt at a time, ever more slowly
-    parked,   // the server refuses us (credentials, wrong address): an operator must act; probed every 1 to 15 minutes
-};
-
-[[nodiscard]] std::string_view to_string(ChannelState state) noexcept;
 
 struct CourierFigures {
     std::uint64_t delivered = 0;     // confirmed by the server

@@ -19,37 +19,9 @@
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/delivery/outcome.hpp"
+#include "jiro/model/admission.hpp"
 
 namespace jiro::delivery {
-
-// A hash over everything that makes two commands the same; the caller chooses it (SHA-256 of the command's content).
-using Fingerprint = std::array<std::uint8_t, 32>;
-
-struct Receipt {
-    std::string id;  // commandSyncId
-    Fingerprint fingerprint{};
-    std::string payload;      // what the daemon needs to run the command again after a restart; opaque here
-    WallTime received_at{};   // Outbox::now()
-    WallTime run_before{};    // likewise: one that has not begun by then is not begun after a restart, but timed_out
-    bool idempotent = false;  // may run again after a crash that interrupted it
-};
-
-// Whether received() also commits that the command runs: when a slot is free, one commit does for both.
-enum class FirstState { received, running };
-
-enum class Admission {
-    accepted,             // committed: acknowledge it, run it
-    already_in_progress,  // it waits or runs: ignore this copy
-    already_settled,      // its outcome is known and will be sent again: call Courier::notify
-    already_forgotten,    // it was delivered, its id is remembered but its outcome is not stored any more: ignore
-    conflicting_content,  // the same id with another fingerprint: refuse and report; the first one's row is untouched
-    refused,              // not stored: answer with an error result that says `reason`
-};
-
-struct AdmissionResult {
-    Admission admission = Admission::refused;
-    std::optional<Error> reason;  // for refused
-};
 
 struct RecoveredCommand {
     Receipt receipt;

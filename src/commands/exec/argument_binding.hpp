@@ -10,8 +10,8 @@
 #include "commands/exec/argument_template.hpp"
 #include "commands/exec/parameter_check.hpp"
 #include "jiro/base/error.hpp"
-#include "jiro/commands/command_message.hpp"
 #include "jiro/commands/settings.hpp"
+#include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
 

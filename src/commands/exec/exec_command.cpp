@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/exec/exec_run.hpp"
+#include "jiro/commands/command_message.hpp"
 
 namespace jiro::commands {
 

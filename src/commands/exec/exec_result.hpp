@@ -6,8 +6,8 @@
 
 #include "commands/exec/child_process.hpp"
 #include "commands/exec/output_capture.hpp"
-#include "jiro/commands/command_result.hpp"
 #include "jiro/commands/settings.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
 

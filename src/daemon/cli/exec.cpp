@@ -21,8 +21,8 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-jiro::commands::CommandMessage to_message(const ExecOptions& options, RandomSource& random) {
-    jiro::commands::CommandMessage message;
+CommandMessage to_message(const ExecOptions& options, RandomSource& random) {
+    CommandMessage message;
     message.command = options.text;
     message.command_sync_id = "local-" + random.uuid();
     message.session_id = options.session_id.value_or("");
@@ -30,7 +30,7 @@ jiro::commands::CommandMessage to_message(const ExecOptions& options, RandomSour
     return message;
 }
 
-void print_result(const jiro::commands::FinishedCommand& finished, bool as_json) {
+void print_result(const FinishedCommand& finished, bool as_json) {
     if (as_json) {
         std::cout << jiro::commands::render_json(finished);
     } else {
@@ -74,11 +74,11 @@ int exec(const ExecOptions& options) {
 
     boost::asio::io_context context(1);
     boost::asio::thread_pool workers(1);
-    std::optional<jiro::commands::FinishedCommand> finished;
+    std::optional<FinishedCommand> finished;
     boost::asio::co_spawn(
         context,
         jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers),
-        [&](const std::exception_ptr&, jiro::commands::FinishedCommand ended) { finished = std::move(ended); });
+        [&](const std::exception_ptr&, FinishedCommand ended) { finished = std::move(ended); });
     context.run();
     if (!finished) return ExitCode::failed;
     print_result(*finished, options.json);

@@ -22,22 +22,22 @@ using ::testing::HasSubstr;
 class FakeSink final : public commands::ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<commands::Admission>> received(const commands::CommandMessage&, commands::Fingerprint, bool, Duration,
+    Task<Result<commands::Admission>> received(const CommandMessage&, Fingerprint, bool, Duration,
                                                commands::Start) override {
         co_return admission_;
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
-    Task<Result<>> finished(commands::FinishedCommand command) override {
+    Task<Result<>> finished(FinishedCommand command) override {
         finished_.push_back(std::move(command));
         co_return Result<>();
     }
-    Task<> answer_unstored(commands::FinishedCommand command) override {
+    Task<> answer_unstored(FinishedCommand command) override {
         finished_.push_back(std::move(command));
         co_return;
     }
 
     commands::Admission admission_;
-    std::vector<commands::FinishedCommand> finished_;
+    std::vector<FinishedCommand> finished_;
 };
 
 class FakeObserver final : public commands::CommandObserver {
@@ -47,9 +47,9 @@ class FakeObserver final : public commands::CommandObserver {
     void detached(const std::string&) override {}
     void finished(const commands::FinishedEvent&) override {}
     void deferred(const std::string&) override {}
-    void rejected(commands::Rejection why) override { rejections_.push_back(why); }
+    void rejected(Rejection why) override { rejections_.push_back(why); }
 
-    std::vector<commands::Rejection> rejections_;
+    std::vector<Rejection> rejections_;
 };
 
 class IntakeTest : public ::testing::Test {
@@ -128,7 +128,7 @@ TEST_F(IntakeTest, message_without_an_id_is_an_error) {
 
     ASSERT_FALSE(answer.has_value());
     EXPECT_THAT(answer.error().message, HasSubstr("commandSyncId"));
-    EXPECT_THAT(observer_.rejections_, ::testing::ElementsAre(commands::Rejection::malformed));
+    EXPECT_THAT(observer_.rejections_, ::testing::ElementsAre(Rejection::malformed));
     EXPECT_TRUE(sink_.finished_.empty());
 }
 
@@ -144,7 +144,7 @@ TEST_F(IntakeTest, malformed_message_with_an_id_gets_an_error_result) {
     ASSERT_TRUE(answer.has_value());
     EXPECT_EQ((*answer)["isSuccess"], false);
     ASSERT_EQ(sink_.finished_.size(), 1U);
-    EXPECT_EQ(sink_.finished_[0].result.outcome, commands::Outcome::rejected);
+    EXPECT_EQ(sink_.finished_[0].result.outcome, Outcome::rejected);
 }
 
 TEST_F(IntakeTest, full_journal_is_told_to_the_hub) {

@@ -37,17 +37,17 @@ class RecordingSender final : public delivery::ResultSender {
 
 class JournalTest : public ::testing::Test {
   protected:
-    commands::Admission receive(const commands::CommandMessage& message) {
+    commands::Admission receive(const CommandMessage& message) {
         auto admission = test::run_task(context_, journal_.received(message, commands::fingerprint(message), false,
                                                                     std::chrono::minutes(1), commands::Start::later));
         return std::move(admission.value());
     }
 
-    void finish(const commands::CommandMessage& message) {
-        commands::FinishedCommand finished;
+    void finish(const CommandMessage& message) {
+        FinishedCommand finished;
         finished.message = message;
         finished.command_name = "echo";
-        finished.result = commands::CommandResult::text("hello");
+        finished.result = CommandResult::text("hello");
         EXPECT_TRUE(test::run_task(context_, journal_.finished(std::move(finished))).has_value());
     }
 
@@ -69,7 +69,7 @@ class JournalTest : public ::testing::Test {
     RecordingSender sender_;
     delivery::Courier courier_{context_.get_executor(), *outbox_, sender_, clock_, random_, {}, settings_};
     Journal journal_{*outbox_, courier_, Persistence::memory};
-    const commands::CommandMessage message_{
+    const CommandMessage message_{
         .instance_id = {}, .command = "echo hello", .command_sync_id = "cmd-1", .session_id = "s", .parameters = {}};
 };
 

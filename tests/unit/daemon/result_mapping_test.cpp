@@ -9,8 +9,8 @@
 namespace jiro::daemon {
 namespace {
 
-commands::FinishedCommand finished(commands::CommandResult result) {
-    commands::FinishedCommand command;
+FinishedCommand finished(CommandResult result) {
+    FinishedCommand command;
     command.message.command_sync_id = "cmd-1";
     command.message.session_id = "session-1";
     command.message.parameters = {{"a", "1"}, {"b", "2"}};
@@ -21,12 +21,12 @@ commands::FinishedCommand finished(commands::CommandResult result) {
 
 // A graph keeps every member on its way to the outcome.
 TEST(ResultMapping, keeps_a_graph_whole) {
-    const auto outcome = to_outcome(finished(commands::CommandResult::graph({.message = "Load",
-                                                                             .graph_data = R"({"t":[1]})",
-                                                                             .note = "n",
-                                                                             .x_axis = "t",
-                                                                             .y_axis = "cpu",
-                                                                             .units = {{"cpu", "%"}}})));
+    const auto outcome = to_outcome(finished(CommandResult::graph({.message = "Load",
+                                                                   .graph_data = R"({"t":[1]})",
+                                                                   .note = "n",
+                                                                   .x_axis = "t",
+                                                                   .y_axis = "cpu",
+                                                                   .units = {{"cpu", "%"}}})));
 
     ASSERT_TRUE(std::holds_alternative<delivery::Graph>(outcome.result));
     const auto& graph = std::get<delivery::Graph>(outcome.result);
@@ -44,10 +44,9 @@ TEST(ResultMapping, keeps_a_graph_whole) {
 
 // Each outcome keeps its name between the two modules.
 TEST(ResultMapping, maps_every_outcome_to_its_namesake) {
-    for (const auto outcome :
-         {commands::Outcome::succeeded, commands::Outcome::failed, commands::Outcome::timed_out,
-          commands::Outcome::cancelled, commands::Outcome::rejected, commands::Outcome::interrupted}) {
-        auto result = commands::CommandResult::text("x");
+    for (const auto outcome : {Outcome::succeeded, Outcome::failed, Outcome::timed_out, Outcome::cancelled,
+                               Outcome::rejected, Outcome::interrupted}) {
+        auto result = CommandResult::text("x");
         result.outcome = outcome;
         EXPECT_EQ(delivery::to_string(to_outcome(finished(std::move(result))).kind), commands::to_string(outcome));
     }
@@ -55,11 +54,11 @@ TEST(ResultMapping, maps_every_outcome_to_its_namesake) {
 
 // What the journal keeps is the message again.
 TEST(ResultMapping, payload_brings_the_message_back) {
-    const commands::CommandMessage message{.instance_id = "user-123",
-                                           .command = "echo \"two words\" \n",
-                                           .command_sync_id = "cmd-456-789",
-                                           .session_id = "session-abc",
-                                           .parameters = {{"key1", "value1"}, {"key2", ""}}};
+    const CommandMessage message{.instance_id = "user-123",
+                                 .command = "echo \"two words\" \n",
+                                 .command_sync_id = "cmd-456-789",
+                                 .session_id = "session-abc",
+                                 .parameters = {{"key1", "value1"}, {"key2", ""}}};
 
     const auto back = from_payload(to_payload(message));
 
@@ -76,9 +75,9 @@ TEST(ResultMapping, damaged_payload_is_a_named_error) {
 
 // The outcome of a command that the daemon's death interrupted says so, under the command's own id, name and session.
 TEST(ResultMapping, interrupted_outcome_can_be_read_by_the_server) {
-    const commands::CommandMessage message{
+    const CommandMessage message{
         .instance_id = "", .command = "$backup now", .command_sync_id = "cmd-7", .session_id = "s-7", .parameters = {}};
-    const delivery::Receipt receipt{.id = "cmd-7", .payload = to_payload(message)};
+    const Receipt receipt{.id = "cmd-7", .payload = to_payload(message)};
 
     JiroHubProto::ClientMessage sent;
     ASSERT_TRUE(sent.ParseFromString(*make_lost_outcome(receipt, delivery::OutcomeKind::interrupted)));

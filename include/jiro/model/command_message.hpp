@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A command as the hub sent it. A value: made by commands' parser, journalled by delivery, run by commands.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace jiro {
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;  // in the message's order
+
+struct CommandMessage {
+    std::string instance_id;
+    std::string command;          // the text: name and arguments
+    std::string command_sync_id;  // the idempotency key; never empty once parsed without error
+    std::string session_id;       // empty: none was given; the dispatcher creates one
+    Parameters parameters;
+
+    friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
+};
+
+// SHA-256 over what makes two commands the same: commands::fingerprint() makes it, the journal compares it.
+using Fingerprint = std::array<std::uint8_t, 32>;
+
+}  // namespace jiro
