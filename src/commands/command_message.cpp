@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "commands/command_line.hpp"
 #include "commands/text.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/utf8.hpp"
@@ -288,6 +289,11 @@ Fingerprint fingerprint(const CommandMessage& message) {
         append_field(after, parameter->second);
     }
     return sha256({before, message.command, after});
+}
+
+std::string command_name(const CommandMessage& message) {
+    constexpr std::size_t kNameBytes = 128;
+    return to_utf8(utf8_head(split_name(message.command).name, kNameBytes));
 }
 
 // Without a tree: it is made for every command, and a JSON tree of it costs ten times as much.

@@ -20,7 +20,7 @@ Dispatcher::Dispatcher(boost::asio::any_io_executor executor, Clock& clock, Rand
 Dispatcher::~Dispatcher() { state_->abandoned = true; }
 
 // Not a coroutine: the command takes its place now, the returned task only waits for the journal.
-Task<Receipt> Dispatcher::receive(CommandMessage message, std::optional<Error> problem) {
+Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<Error> problem) {
     const Fingerprint content = fingerprint(message);
     const auto known = state_->by_id.find(message.command_sync_id);
     if (known != state_->by_id.end()) return state_->known_already(known->second, content);

@@ -18,17 +18,17 @@ constexpr std::string_view kConflict = "another command has the same commandSync
 
 }  // namespace
 
-Task<Receipt> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
+Task<ReceivedCommand> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
     if (command->fingerprint == content) {
         observer.rejected(Rejection::duplicate);
         commands_log.info("Command is already waiting or running; the repetition is ignored",
                           {{"command_sync_id", command->message.command_sync_id}});
-        co_return Receipt(ReceiptKind::duplicate, std::move(command));
+        co_return ReceivedCommand(ReceivedCommand::Kind::duplicate, std::move(command));
     }
     observer.rejected(Rejection::conflicting_content);
     commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
                       {{"command_sync_id", command->message.command_sync_id}});
-    co_return Receipt(ReceiptKind::refused, refusal(std::string(kConflict)));
+    co_return ReceivedCommand(ReceivedCommand::Kind::refused, refusal(std::string(kConflict)));
 }
 
 Dispatcher::State::Arrival::~Arrival() {
@@ -37,20 +37,19 @@ Dispatcher::State::Arrival::~Arrival() {
     state_->start_waiting();
 }
 
-Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandResult> unfit, bool idempotent,
-                                       Duration limit) {
+Task<ReceivedCommand> Dispatcher::State::admit(Arrival arrival, std::optional<CommandResult> unfit, bool idempotent,
+                                               Duration limit) {
     const auto command = arrival.begin();
     const auto self = shared_from_this();
-    Admission admission{Admission::Kind::refused_storage, "the journal failed", std::nullopt};
+    AdmissionResult answer;
     std::exception_ptr failure;
     try {
-        const Start when = command->holds_slot ? Start::at_once : Start::later;
-        auto answer = co_await sink.received(command->message, command->fingerprint, idempotent, limit, when);
-        if (answer) {
-            admission = std::move(*answer);
-        } else {
-            admission.reason = answer.error().message;
-        }
+        const FirstState state = command->holds_slot ? FirstState::running : FirstState::received;
+        Receipt receipt{.id = command->message.command_sync_id,
+                        .fingerprint = command->fingerprint,
+                        .payload = to_json(command->message),
+                        .idempotent = idempotent};
+        answer = co_await sink.received(std::move(receipt), limit, state);
     } catch (...) {
         failure = std::current_exception();
     }
@@ -62,9 +61,7 @@ Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandRes
         }
         std::rethrow_exception(failure);
     }
-    if (admission.kind != Admission::Kind::accepted) {
-        co_return not_admitted(command, std::move(admission));
-    }
+    if (answer.admission != Admission::accepted) co_return not_admitted(command, answer);
     observer.received(command->message.command_sync_id);
     commands_log.debug("Command is in the journal", {{"command_sync_id", command->message.command_sync_id},
                                                      {"session_id", command->message.session_id}});
@@ -78,54 +75,58 @@ Task<Receipt> Dispatcher::State::admit(Arrival arrival, std::optional<CommandRes
     } else {
         enter_queue(command);
     }
-    co_return Receipt(ReceiptKind::accepted, command);
+    co_return ReceivedCommand(ReceivedCommand::Kind::accepted, command);
 }
 
 // Not a coroutine: whoever waits for the receipt may have been cancelled, and a refused command gets its result all the
 // same.
-Receipt Dispatcher::State::not_admitted(PendingPtr command, Admission admission) {
+ReceivedCommand Dispatcher::State::not_admitted(PendingPtr command, const AdmissionResult& answer) {
     const std::string id = command->message.command_sync_id;
-    ReceiptKind kind = ReceiptKind::refused;
+    ReceivedCommand::Kind kind = ReceivedCommand::Kind::refused;
     Completion completion;
-    switch (admission.kind) {
-        case Admission::Kind::accepted:
+    switch (answer.admission) {
+        case Admission::accepted:
             break;  // not here
-        case Admission::Kind::already_in_progress:
-            kind = ReceiptKind::duplicate;
+        case Admission::already_in_progress:
+            kind = ReceivedCommand::Kind::duplicate;
             completion = {Outcome::interrupted, "already in the journal", true};
             observer.rejected(Rejection::duplicate);
             commands_log.info("Command is already in the journal; the repetition is ignored",
                               {{"command_sync_id", id}});
             break;
-        case Admission::Kind::already_settled:
-            kind = ReceiptKind::duplicate;
-            completion = {admission.settled_outcome.value_or(Outcome::succeeded),
-                          "ended before; its outcome is being sent again", false};
+        case Admission::already_settled:
+            sink.send_again();
+            [[fallthrough]];
+        case Admission::already_forgotten:
+            kind = ReceivedCommand::Kind::duplicate;
+            completion = {Outcome::succeeded, "ended before; its outcome is being sent again", false};
             observer.rejected(Rejection::duplicate);
             commands_log.info("Command ended before; its outcome is sent again", {{"command_sync_id", id}});
             break;
-        case Admission::Kind::conflicting_content:
+        case Admission::conflicting_content:
             completion = refusal(std::string(kConflict));
             observer.rejected(Rejection::conflicting_content);
             commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
                               {{"command_sync_id", id}});
             break;
-        case Admission::Kind::refused_storage:
-            completion = refusal("not taken: " + admission.reason);
+        case Admission::refused: {
+            const auto reason = answer.reason ? answer.reason->message : "the journal cannot store it";
+            completion = refusal("not taken: " + reason);
             observer.rejected(Rejection::storage);
             commands_log.error("The journal cannot take a command; it is refused",
-                               {{"command_sync_id", id}, {"reason", admission.reason}});
+                               {{"command_sync_id", id}, {"reason", reason}});
             break;
+        }
     }
     FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
     leave_out_much(unstored.message);
-    Receipt receipt(kind, completion);
+    ReceivedCommand received(kind, completion);
     forget(command, std::move(completion));  // its phase is still `journalling`: it was never counted as received
     start_waiting();
-    if (admission.kind == Admission::Kind::refused_storage) {
+    if (answer.admission == Admission::refused) {
         group.spawn(executor, sink.answer_unstored(std::move(unstored)));
     }
-    return receipt;
+    return received;
 }
 
 }  // namespace jiro::commands

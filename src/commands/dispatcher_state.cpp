@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <exception>
 
-#include "commands/command_line.hpp"
 #include "commands/command_scope.hpp"
 #include "commands/log.hpp"
 #include "commands/text.hpp"
@@ -16,7 +15,6 @@ namespace jiro::commands {
 namespace {
 
 constexpr std::size_t kCompletionBytes = 4096;
-constexpr std::size_t kNameBytes = 128;
 constexpr std::size_t kRefusedBytes = 16 * 1024;
 // Of the messages of commands that wait: they are kept in memory until they run.
 constexpr std::size_t kMaxWaitingBytes = 32 * 1024 * 1024;
@@ -261,9 +259,7 @@ Task<> Dispatcher::State::settle(PendingPtr command, CommandResult result) {
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command->started_at : now) - command->received_at;
     const Duration run_time = ran ? now - command->started_at : Duration::zero();
-    if (command->name.empty()) {
-        command->name = to_utf8(utf8_head(split_name(command->message.command).name, kNameBytes));
-    }
+    if (command->name.empty()) command->name = command_name(command->message);
     Completion completion{result.outcome, std::string(utf8_head(result.message(), kCompletionBytes))};
     log_finished(*command, result, queue_time, run_time, settings.command_text);
 

@@ -40,7 +40,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     // Arrival.
     PendingPtr add(CommandMessage message, Fingerprint content);
     void take_place(const PendingPtr& command);
-    [[nodiscard]] Task<Receipt> known_already(PendingPtr command, Fingerprint content);
+    [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
     [[nodiscard]] std::optional<CommandResult> reason_to_refuse(const PendingCommand& command,
                                                                 const Result<Resolution>& resolution,
                                                                 const std::optional<Error>& problem) const;
@@ -58,9 +58,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
         std::shared_ptr<State> state_;
         PendingPtr command_;
     };
-    [[nodiscard]] Task<Receipt> admit(Arrival arrival, std::optional<CommandResult> refusal, bool idempotent,
-                                      Duration limit);
-    [[nodiscard]] Receipt not_admitted(PendingPtr command, Admission admission);
+    [[nodiscard]] Task<ReceivedCommand> admit(Arrival arrival, std::optional<CommandResult> refusal, bool idempotent,
+                                              Duration limit);
+    [[nodiscard]] ReceivedCommand not_admitted(PendingPtr command, const AdmissionResult& answer);
     void enter_queue(const PendingPtr& command);
     // When nothing is ahead of it and a slot is free, the slot is kept for it from its arrival on.
     [[nodiscard]] bool can_start_at_once(const CommandDescription& description) const;

@@ -16,8 +16,8 @@ namespace {
 class LocalSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Duration, Start) override {
-        co_return Admission{};
+    Task<AdmissionResult> received(Receipt, Duration, FirstState) override {
+        co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
@@ -25,6 +25,7 @@ class LocalSink final : public ResultSink {
         co_return Result<>();
     }
     Task<> answer_unstored(FinishedCommand) override { co_return; }
+    void send_again() override {}
 
     FinishedCommand finished_command;
 };
@@ -40,8 +41,8 @@ class NullObserver final : public CommandObserver {
 };
 
 Task<> run_one(Dispatcher& dispatcher, CommandMessage message) {
-    const auto receipt = co_await dispatcher.receive(std::move(message));
-    co_await receipt.finished();
+    const auto received = co_await dispatcher.receive(std::move(message));
+    co_await received.finished();
     dispatcher.request_stop();
 }
 

@@ -49,13 +49,13 @@ std::string_view to_string(CancelReason reason) {
     return "cancelled";
 }
 
-Receipt::Receipt(ReceiptKind kind, std::shared_ptr<PendingCommand> command)
+ReceivedCommand::ReceivedCommand(Kind kind, std::shared_ptr<PendingCommand> command)
     : kind_(kind), command_(std::move(command)) {}
 
-Receipt::Receipt(ReceiptKind kind, Completion completion) : kind_(kind), completion_(std::move(completion)) {}
+ReceivedCommand::ReceivedCommand(Kind kind, Completion completion) : kind_(kind), completion_(std::move(completion)) {}
 
-Task<Completion> Receipt::finished() const {
-    // A copy of each, since the receipt may be a temporary of the caller.
+Task<Completion> ReceivedCommand::finished() const {
+    // A copy of each, since this object may be a temporary of the caller.
     const auto command = command_;
     if (!command) co_return completion_;
     co_return co_await command->completed();

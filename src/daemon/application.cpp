@@ -18,7 +18,6 @@
 #include "daemon/outbox_routes.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/replaceable_sender.hpp"
-#include "daemon/result_mapping.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/start_patience.hpp"
@@ -301,16 +300,16 @@ void Application::Parts::tell_of_lost(const delivery::Recovery& part) {
 
 Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> commands) {
     for (const auto& command : commands) {
-        auto message = from_payload(command.receipt.payload);
+        auto message = message_of(command.receipt);
         if (message) {
             co_await dispatcher.recover(std::move(*message), command.waited);
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
                          {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
-        auto lost = make_lost_outcome(command.receipt, delivery::OutcomeKind::interrupted);
-        static_cast<void>(co_await outbox->finished(command.receipt.id, delivery::OutcomeKind::interrupted,
-                                                    std::move(lost), delivery::Hold::no));
+        auto lost = make_lost_outcome(command.receipt, Outcome::interrupted);
+        static_cast<void>(
+            co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Hold::no));
     }
 }
 

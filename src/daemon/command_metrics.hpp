@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The dispatcher's CommandObserver over the monitor's atomics. Event loop only.
+// The dispatcher's CommandObserver over the monitor's counters. Event loop only.
 
-#include "jiro/base/clock.hpp"
 #include "jiro/commands/command_observer.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
@@ -12,12 +11,16 @@ class CommandMetrics final : public commands::CommandObserver {
   public:
     CommandMetrics(monitor::CommandQueueMonitor& monitor, const Clock& clock) : monitor_(monitor), clock_(clock) {}
 
-    void received(const std::string& command_sync_id) override;
-    void started(const std::string& command_sync_id, const std::string& command_name) override;
-    void detached(const std::string& command_sync_id) override;
-    void finished(const commands::FinishedEvent& event) override;
-    void deferred(const std::string& command_sync_id) override;
-    void rejected(Rejection why) override;
+    void received(const std::string&) override { monitor_.received(); }
+    void started(const std::string& command_sync_id, const std::string& command_name) override {
+        monitor_.started(command_sync_id, command_name, clock_.now());
+    }
+    void detached(const std::string& command_sync_id) override { monitor_.detached(command_sync_id); }
+    void finished(const commands::FinishedEvent& event) override {
+        monitor_.finished(event.command_sync_id, event.outcome, event.queue_time, event.run_time);
+    }
+    void deferred(const std::string&) override { monitor_.deferred(); }
+    void rejected(Rejection why) override { monitor_.rejected(why); }
 
   private:
     monitor::CommandQueueMonitor& monitor_;

@@ -47,14 +47,15 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
     invocation.arguments.clear();  // large, and not needed while the command runs
     const std::string id = parsed.message.command_sync_id;
 
-    const auto receipt = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
+    const auto received = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
     invocation.hold.reset();  // the journal has it
     if (!hub_waits) co_return nlohmann::json();
-    if (receipt.kind() != commands::ReceiptKind::refused && acknowledge_ == commands::Acknowledge::received) {
+    if (received.kind() != commands::ReceivedCommand::Kind::refused &&
+        acknowledge_ == commands::Acknowledge::received) {
         co_return answer(id, true, "received");
     }
     try {
-        const auto completion = co_await receipt.finished();
+        const auto completion = co_await received.finished();
         co_return answer(id, completion);
     } catch (const std::exception& error) {
         // The hub no longer wants the command (CancelInvocation). At the daemon's stop nothing is left to cancel here.

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The dispatcher's ResultSink over delivery: receipts go to the outbox, outcomes to the courier. It holds no state of
-// its own. Event loop only.
+// its own. Event loop only; the functions below it are pure.
 
-#include "jiro/base/clock.hpp"
 #include "jiro/commands/result_sink.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
@@ -18,17 +17,34 @@ class Journal final : public commands::ResultSink {
         : outbox_(outbox), courier_(courier), persistence_(persistence) {}
 
     [[nodiscard]] bool durable() const noexcept override { return persistence_ == Persistence::disk; }
-    [[nodiscard]] Task<Result<commands::Admission>> received(const CommandMessage& message, Fingerprint fingerprint,
-                                                             bool idempotent, Duration limit,
-                                                             commands::Start start) override;
-    [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override;
-    [[nodiscard]] Task<Result<>> finished(FinishedCommand command) override;
-    [[nodiscard]] Task<> answer_unstored(FinishedCommand command) override;
+
+    [[nodiscard]] Task<AdmissionResult> received(Receipt receipt, Duration limit, FirstState state) override {
+        receipt.received_at = outbox_.now();
+        receipt.run_before = receipt.received_at + std::chrono::duration_cast<WallTime::duration>(limit);
+        return outbox_.received(std::move(receipt), state);
+    }
+    [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override {
+        return outbox_.started(std::move(command_sync_id));
+    }
+    [[nodiscard]] Task<Result<>> finished(FinishedCommand command) override {
+        return courier_.finish(std::move(command));
+    }
+    // The courier keeps in memory what cannot be stored, and says so in its figures and its log.
+    [[nodiscard]] Task<> answer_unstored(FinishedCommand command) override {
+        static_cast<void>(co_await courier_.finish(std::move(command), delivery::Admitted::no));
+    }
+    void send_again() override { courier_.notify(); }
 
   private:
     delivery::Outbox& outbox_;
     delivery::Courier& courier_;
     Persistence persistence_;
 };
+
+// The command of a receipt. Fails on a payload that this program did not write (a damaged row).
+[[nodiscard]] Result<CommandMessage> message_of(const Receipt& receipt);
+
+// The final message of a command whose handler will not run (again): `interrupted` or `timed_out`.
+[[nodiscard]] delivery::Bytes make_lost_outcome(const Receipt& receipt, Outcome outcome);
 
 }  // namespace jiro::daemon

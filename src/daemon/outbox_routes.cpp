@@ -56,7 +56,7 @@ json to_json(const delivery::RowSummary& row) {
              {"attempts", row.attempts},
              {"bytes", row.bytes},
              {"lastError", row.last_error}};
-    if (row.kind) out["outcome"] = delivery::to_string(*row.kind);
+    if (row.kind) out["outcome"] = to_string(*row.kind);
     if (row.finished_at) out["finishedAt"] = to_seconds(*row.finished_at);
     if (row.due_at) out["dueAt"] = to_seconds(*row.due_at);
     return out;

@@ -13,57 +13,10 @@ namespace {
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-monitor::HubState to_hub_state(signalr::State state) {
-    switch (state) {
-        case signalr::State::disconnected:
-            return monitor::HubState::disconnected;
-        case signalr::State::connecting:
-            return monitor::HubState::connecting;
-        case signalr::State::connected:
-            return monitor::HubState::connected;
-        case signalr::State::reconnecting:
-            return monitor::HubState::reconnecting;
-        case signalr::State::failed:
-            return monitor::HubState::failed;
-        case signalr::State::disconnecting:
-            return monitor::HubState::disconnecting;
-    }
-    return monitor::HubState::disconnected;
-}
-
-monitor::Channel to_channel(ChannelState state) {
-    switch (state) {
-        case ChannelState::open:
-            return monitor::Channel::open;
-        case ChannelState::probing:
-            return monitor::Channel::probing;
-        case ChannelState::parked:
-            return monitor::Channel::parked;
-    }
-    return monitor::Channel::open;
-}
+// The same six states in the same order: signalr, which knows of no other module, has its own.
+monitor::HubState to_hub_state(signalr::State state) { return static_cast<monitor::HubState>(state); }
 
 }  // namespace
-
-std::string_view to_string(LossCause cause) {
-    switch (cause) {
-        case LossCause::connection_lost:
-            return "connection_lost";
-        case LossCause::server_timeout:
-            return "server_timeout";
-        case LossCause::closed_by_server:
-            return "closed_by_server";
-        case LossCause::websocket_closed:
-            return "websocket_closed";
-        case LossCause::protocol_error:
-            return "protocol_error";
-        case LossCause::settings_changed:
-            return "settings_changed";
-        case LossCause::other:
-            return "other";
-    }
-    return "other";
-}
 
 LossCause loss_cause_of(const Error& error) {
     using signalr::errc;
@@ -152,8 +105,8 @@ monitor::HubStatus StatusSource::hub() const {
     if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));
     if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = seconds(now - *last);
     if (connected_since_) hub.connected_seconds = seconds(now - *connected_since_);
-    for (std::size_t i = 0; i < kLossCauses; ++i)
-        hub.reconnects_by_cause.emplace_back(to_string(static_cast<LossCause>(i)), losses_[i]);
+    for (std::size_t i = 0; i < losses_.size(); ++i)
+        hub.reconnects_by_cause.emplace_back(kLossCauseNames[i], losses_[i]);
     return hub;
 }
 
@@ -179,7 +132,7 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.delivered = figures.delivered;
     delivery.attempts = figures.attempts;
     delivery.retries = figures.retries;
-    delivery.channel = to_channel(figures.channel);
+    delivery.channel = figures.channel;
     if (figures.next_probe)
         delivery.next_attempt_seconds = std::max(0.0, seconds(*figures.next_probe - parts_.clock.now()));
     delivery.last_error = figures.channel_reason.empty() ? figures.last_error : figures.channel_reason;

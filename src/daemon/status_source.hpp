@@ -34,8 +34,9 @@ enum class LossCause {
     settings_changed,  // a reload
     other,
 };
-inline constexpr std::size_t kLossCauses = 7;
-[[nodiscard]] std::string_view to_string(LossCause cause);
+inline constexpr std::array<std::string_view, 7> kLossCauseNames{
+    "connection_lost",  "server_timeout", "closed_by_server", "websocket_closed", "protocol_error",
+    "settings_changed", "other"};
 [[nodiscard]] LossCause loss_cause_of(const Error& error);
 
 class StatusSource {
@@ -76,7 +77,7 @@ class StatusSource {
     bool stopping_ = false;
 
     RecentErrors errors_;
-    std::array<std::uint64_t, kLossCauses> losses_{};
+    std::array<std::uint64_t, kLossCauseNames.size()> losses_{};
     std::map<delivery::StatusCode, std::uint64_t> calls_;
     std::pair<int, std::string> sampled_hub_error_;  // attempt and message
     std::string sampled_outbox_problem_;

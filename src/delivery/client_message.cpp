@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Outcome -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
+// FinishedCommand -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
 #include <google/protobuf/arena.h>
 #include <google/protobuf/util/json_util.h>
 
@@ -8,7 +8,7 @@
 
 #include "jiro/base/base64.hpp"
 #include "jiro/base/utf8.hpp"
-#include "jiro/delivery/outcome.hpp"
+#include "jiro/delivery/client_message.hpp"
 #include "jiro_hub.pb.h"
 
 namespace jiro::delivery {
@@ -96,7 +96,7 @@ void set_graph_too_big(proto::ClientMessage& message, std::size_t size, std::siz
     message.mutable_textresult()->set_texttype(proto::PLAIN);
 }
 
-void set_result(proto::ClientMessage& message, Text text, bool is_success, std::size_t limit) {
+void set_result(proto::ClientMessage& message, TextResult text, bool is_success, std::size_t limit) {
     message.set_commandtype(proto::TEXT);
     auto& result = *message.mutable_textresult();
     const Room room{limit, kTooBig};
@@ -109,12 +109,12 @@ void set_result(proto::ClientMessage& message, Text text, bool is_success, std::
     }
 }
 
-void set_result(proto::ClientMessage& message, Graph graph, bool, std::size_t limit) {
-    if (graph.data.size() > limit) return set_graph_too_big(message, graph.data.size(), limit);
+void set_result(proto::ClientMessage& message, GraphResult graph, bool, std::size_t limit) {
+    if (graph.graph_data.size() > limit) return set_graph_too_big(message, graph.graph_data.size(), limit);
     message.set_commandtype(proto::GRAPH);
     auto& result = *message.mutable_graphresult();
     result.set_message(to_utf8(std::move(graph.message)));
-    result.set_graphdata(std::move(graph.data));
+    result.set_graphdata(std::move(graph.graph_data));
     result.set_note(to_utf8(std::move(graph.note)));
     result.set_xaxis(to_utf8(std::move(graph.x_axis)));
     result.set_yaxis(to_utf8(std::move(graph.y_axis)));
@@ -127,42 +127,25 @@ Bytes to_bytes(const proto::ClientMessage& message) {
 
 }  // namespace
 
-std::string_view to_string(OutcomeKind kind) noexcept {
-    switch (kind) {
-        case OutcomeKind::succeeded:
-            return "succeeded";
-        case OutcomeKind::failed:
-            return "failed";
-        case OutcomeKind::timed_out:
-            return "timed_out";
-        case OutcomeKind::cancelled:
-            return "cancelled";
-        case OutcomeKind::rejected:
-            return "rejected";
-        case OutcomeKind::interrupted:
-            return "interrupted";
-    }
-    return "unknown";
-}
-
-Bytes serialise(Outcome outcome, std::size_t max_bytes) {
+Bytes serialise(FinishedCommand command, std::size_t max_bytes) {
     alignas(std::max_align_t) std::array<char, 1024> on_the_stack;
     google::protobuf::ArenaOptions options;
     options.initial_block = on_the_stack.data();
     options.initial_block_size = on_the_stack.size();
     google::protobuf::Arena arena(options);
     auto& message = *google::protobuf::Arena::CreateMessage<proto::ClientMessage>(&arena);
-    const bool is_success = outcome.kind == OutcomeKind::succeeded;
-    message.set_commandname(to_utf8(std::move(outcome.command_name)));
+    const bool is_success = command.result.is_success();
+    message.set_commandname(to_utf8(std::move(command.command_name)));
     message.set_issuccess(is_success);
-    message.set_commandsyncid(to_utf8(std::move(outcome.command_sync_id)));
-    message.set_sessionid(to_utf8(std::move(outcome.session_id)));
-    for (auto& [key, value] : outcome.parameters) {
+    message.set_commandsyncid(to_utf8(std::move(command.message.command_sync_id)));
+    message.set_sessionid(to_utf8(std::move(command.message.session_id)));
+    for (auto& [key, value] : command.message.parameters) {
         auto& pair = *message.add_parameters();
         pair.set_key(to_utf8(std::move(key)));
         pair.set_value(to_utf8(std::move(value)));
     }
-    std::visit([&](auto& result) { set_result(message, std::move(result), is_success, max_bytes); }, outcome.result);
+    std::visit([&](auto& result) { set_result(message, std::move(result), is_success, max_bytes); },
+               command.result.content);
     return to_bytes(message);
 }
 

@@ -229,12 +229,12 @@ TimePoint Courier::Impl::next_event() const {
     return next;
 }
 
-Task<Result<>> Courier::Impl::finish(Outcome outcome, Admitted admitted) {
+Task<Result<>> Courier::Impl::finish(FinishedCommand command, Admitted admitted) {
     Parcel parcel;
     parcel.is_admitted = admitted == Admitted::yes;
-    parcel.row.id = outcome.command_sync_id;
-    parcel.row.kind = outcome.kind;
-    parcel.row.message = serialise(std::move(outcome));
+    parcel.row.id = command.message.command_sync_id;
+    parcel.row.kind = command.result.outcome;
+    parcel.row.message = serialise(std::move(command));
     parcel.row.finished_at = outbox_.now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
     const Hold hold = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Hold::yes : Hold::no;
@@ -335,8 +335,8 @@ Courier::Courier(asio::any_io_executor executor, Outbox& outbox, ResultSender& s
 Courier::~Courier() = default;
 
 Task<> Courier::run() { return impl_->run(); }
-Task<Result<>> Courier::finish(Outcome outcome, Admitted admitted) {
-    return impl_->finish(std::move(outcome), admitted);
+Task<Result<>> Courier::finish(FinishedCommand command, Admitted admitted) {
+    return impl_->finish(std::move(command), admitted);
 }
 void Courier::notify() { impl_->notify(); }
 void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }

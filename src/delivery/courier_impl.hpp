@@ -31,7 +31,7 @@ class Courier::Impl {
          RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
 
     [[nodiscard]] Task<> run();
-    [[nodiscard]] Task<Result<>> finish(Outcome outcome, Admitted admitted);
+    [[nodiscard]] Task<Result<>> finish(FinishedCommand command, Admitted admitted);
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
     [[nodiscard]] CourierFigures figures() const;
     void notify();

@@ -20,7 +20,7 @@ struct Row {
     RowState state = RowState::received;
     Receipt receipt;
     int starts = 0;
-    std::optional<OutcomeKind> kind;
+    std::optional<Outcome> kind;
     Bytes message;
     Bytes whole;
     WallTime finished_at{};
@@ -74,7 +74,7 @@ class MemoryOutbox final : public Outbox {
         co_return Result<>();
     }
 
-    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
         auto found = rows_.find(id);
         if (found == rows_.end()) {
             Row row;

@@ -35,7 +35,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
         while (rows.size() < limit && bytes < kDueBytes && row.step()) {
             auto id = row.text(1);
             if (held_.contains(id)) continue;
-            const auto kind = outcome_kind_from(row.bytes(2));
+            const auto kind = outcome_from(row.bytes(2));
             const auto message = row.bytes(3);
             if (!kind || row.integer(4) != message_sum(id, row.bytes(2), message)) {
                 damaged.push_back({row.integer(0), "done", 0, message.size(), row.bytes(9).size()});

@@ -105,7 +105,7 @@ Result<> OutboxStore::started(const std::string& id) {
     return {};
 }
 
-Result<> OutboxStore::finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
+Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_view message, Hold hold,
                                const Moment& now) {
     const auto found = find(id);
     if (found && found->state != "received" && found->state != "running") return Error(errc::wrong_state);
@@ -163,7 +163,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
             for (const auto& row : next_unfinished("running", running, recovery, now)) {
                 const Receipt& receipt = row.command.receipt;
                 if (!receipt.idempotent || row.command.starts >= kMaxStarts) {
-                    settle_unfinished(receipt, OutcomeKind::interrupted, make, recovery, now);
+                    settle_unfinished(receipt, Outcome::interrupted, make, recovery, now);
                 } else {
                     database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
                 }
@@ -172,7 +172,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
     }
     for (auto& [command, is_late] : next_unfinished("received", rest, recovery, now)) {
         if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
-            settle_unfinished(command.receipt, OutcomeKind::timed_out, make, recovery, now);
+            settle_unfinished(command.receipt, Outcome::timed_out, make, recovery, now);
         } else {
             recovery.to_run.push_back(std::move(command));
         }
@@ -231,8 +231,8 @@ std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_vi
     return rows;
 }
 
-void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make,
-                                    Recovery& recovery, const Moment& now) {
+void OutboxStore::settle_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
+                                    const Moment& now) {
     Bytes message;
     try {
         message = make(receipt, kind);
@@ -240,18 +240,17 @@ void OutboxStore::settle_unfinished(const Receipt& receipt, OutcomeKind kind, co
         recovery.problems.push_back({receipt.id, std::string("its payload cannot be read: ") + failure.what()});
     }
     if (!message) {
-        Outcome outcome;
-        outcome.command_sync_id = receipt.id;
-        outcome.kind = kind;
-        outcome.result =
-            Text{std::string(to_string(kind)) + ": the client was restarted; effect unknown", TextType::plain};
-        message = serialise(std::move(outcome));
+        FinishedCommand command;
+        command.message.command_sync_id = receipt.id;
+        command.result = {kind,
+                          TextResult{std::string(to_string(kind)) + ": the client was restarted; effect unknown"}};
+        message = serialise(std::move(command));
     }
     const auto done = finished(receipt.id, kind, *message, Hold::no, now);
     if (!done) {
         recovery.problems.push_back({receipt.id, done.error().message});
     } else {
-        (kind == OutcomeKind::interrupted ? recovery.interrupted : recovery.timed_out).push_back(receipt.id);
+        (kind == Outcome::interrupted ? recovery.interrupted : recovery.timed_out).push_back(receipt.id);
     }
 }
 

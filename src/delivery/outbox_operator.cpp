@@ -30,7 +30,7 @@ RowSummary summary_of(Statement& row, BootTag this_boot, const Moment& now) {
     summary.sequence = row.integer(0);
     summary.id = row.text(1);
     summary.state = state_from(row.bytes(2));
-    if (!row.is_null(3)) summary.kind = outcome_kind_from(row.bytes(3));
+    if (!row.is_null(3)) summary.kind = outcome_from(row.bytes(3));
     summary.received_at = time(4);
     if (!row.is_null(5)) summary.finished_at = time(5);
     if (summary.state == RowState::done && !row.is_null(6)) summary.due_at = time(6);
@@ -206,8 +206,8 @@ bool OutboxStore::insert_salvaged(Statement& row) {
     auto state = row.text(2);
     const auto payload = row.bytes(18);
     const auto message = row.bytes(19);
-    const bool has_outcome = !row.is_null(19) && outcome_kind_from(row.bytes(9)) &&
-                             row.integer(17) == message_sum(id, row.bytes(9), message);
+    const bool has_outcome =
+        !row.is_null(19) && outcome_from(row.bytes(9)) && row.integer(17) == message_sum(id, row.bytes(9), message);
     const bool has_receipt = !row.is_null(18) && row.integer(8) == receipt_sum(id, row.bytes(3), payload);
     const bool is_remembered = state == "delivered" || state == "forgotten";
     if (state == "done" || state == "dead" || state == "delivered") {

@@ -63,9 +63,6 @@ constexpr std::array kMigrations{
 };
 static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
-constexpr std::array kKinds{OutcomeKind::succeeded, OutcomeKind::failed,   OutcomeKind::timed_out,
-                            OutcomeKind::cancelled, OutcomeKind::rejected, OutcomeKind::interrupted};
-
 }  // namespace
 
 OutboxStore::OutboxStore(const OutboxSettings& settings, HeldIds& held, OutboxClock& clock)
@@ -270,11 +267,10 @@ bool OutboxStore::has_free_pages() {
     return used < settings_.max_pages / 10 * 9;
 }
 
-std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept {
-    for (const auto kind : kKinds) {
-        if (to_string(kind) == name) return kind;
-    }
-    return std::nullopt;
+std::optional<Outcome> outcome_from(std::string_view name) noexcept {
+    const auto found = std::ranges::find(kOutcomeNames, name);
+    if (found == kOutcomeNames.end()) return std::nullopt;
+    return static_cast<Outcome>(found - kOutcomeNames.begin());
 }
 
 std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint, std::string_view payload) noexcept {

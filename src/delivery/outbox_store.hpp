@@ -90,7 +90,7 @@ class OutboxStore {
     [[nodiscard]] Recovery recover(const MakeOutcome& make, RowSpan& rest, const Moment& now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
-    [[nodiscard]] Result<> finished(const std::string& id, OutcomeKind kind, std::string_view message, Hold hold,
+    [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Hold hold,
                                     const Moment& now);
     void hold(const std::string& id) { held_.add(id); }
 
@@ -189,7 +189,7 @@ class OutboxStore {
     };
     [[nodiscard]] std::vector<Unfinished> next_unfinished(std::string_view state, RowSpan& rest, Recovery& recovery,
                                                           const Moment& now);
-    void settle_unfinished(const Receipt& receipt, OutcomeKind kind, const MakeOutcome& make, Recovery& recovery,
+    void settle_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
                            const Moment& now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);
 
@@ -208,7 +208,7 @@ class OutboxStore {
     return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
 }
 // nullopt for what is no kind.
-[[nodiscard]] std::optional<OutcomeKind> outcome_kind_from(std::string_view name) noexcept;
+[[nodiscard]] std::optional<Outcome> outcome_from(std::string_view name) noexcept;
 [[nodiscard]] std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint,
                                         std::string_view payload) noexcept;
 [[nodiscard]] std::uint32_t message_sum(std::string_view id, std::string_view kind, std::string_view message) noexcept;

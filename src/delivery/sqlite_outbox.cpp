@@ -165,7 +165,7 @@ class SqliteOutbox final : public Outbox {
         co_return started;
     }
 
-    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
         if (fast_path_.finished(id, kind, *message, hold, now())) co_return Result<>();
         fast_path_.note_known(id);
         auto work = [id, kind, message = std::move(message), hold, now = moment(),

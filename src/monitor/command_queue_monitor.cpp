@@ -18,43 +18,11 @@ enum Counter : std::size_t {
     kFailed,
     kDeferred,
     kByOutcome,
-    kByRejection = kByOutcome + kOutcomes,
-    kCounters = kByRejection + kRejections,
+    kByRejection = kByOutcome + kOutcomeNames.size(),
+    kCounters = kByRejection + kRejectionNames.size(),
 };
 
 }  // namespace
-
-std::string_view name_of(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::succeeded:
-            return "succeeded";
-        case Outcome::failed:
-            return "failed";
-        case Outcome::timed_out:
-            return "timed_out";
-        case Outcome::cancelled:
-            return "cancelled";
-        case Outcome::rejected:
-            return "rejected";
-        case Outcome::interrupted:
-            return "interrupted";
-    }
-    return "unknown";
-}
-
-std::string_view name_of(Rejection rejection) {
-    switch (rejection) {
-        case Rejection::malformed:
-            return "malformed";
-        case Rejection::duplicate:
-            return "duplicate";
-        case Rejection::conflicting_content:
-            return "conflicting_content";
-        case Rejection::storage:
-            return "storage";
-    }
-    return "unknown";
-}
 
 std::optional<double> CommandCounts::success_rate() const {
     if (processed() == 0) return std::nullopt;
@@ -166,8 +134,8 @@ CommandCounts CommandQueueMonitor::counts() const {
     counts.successful = values[kSuccessful];
     counts.failed = values[kFailed];
     counts.deferred = values[kDeferred];
-    for (std::size_t i = 0; i < kOutcomes; ++i) counts.by_outcome[i] = values[kByOutcome + i];
-    for (std::size_t i = 0; i < kRejections; ++i) {
+    for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) counts.by_outcome[i] = values[kByOutcome + i];
+    for (std::size_t i = 0; i < kRejectionNames.size(); ++i) {
         counts.by_rejection[i] = values[kByRejection + i];
         const bool is_duplicate = i == static_cast<std::size_t>(Rejection::duplicate);
         (is_duplicate ? counts.duplicates : counts.rejected) += counts.by_rejection[i];

@@ -108,9 +108,8 @@ void write_process(Writer& out, const Status& status) {
 void write_hub(Writer& out, const HubStatus& hub) {
     out.gauge("jiro_hub_connected", "1 while the hub connection stands.", hub.state == HubState::connected);
     out.family("jiro_hub_state", "gauge", "1 for the state that the hub connection is in.");
-    for (std::size_t i = 0; i < kHubStates; ++i) {
-        const auto state = static_cast<HubState>(i);
-        out.sample(state == hub.state ? 1.0 : 0.0, {{"state", name_of(state)}});
+    for (std::size_t i = 0; i < kHubStateNames.size(); ++i) {
+        out.sample(i == static_cast<std::size_t>(hub.state) ? 1.0 : 0.0, {{"state", kHubStateNames[i]}});
     }
     out.family("jiro_hub_reconnects_total", "counter", "Times that the hub connection was lost, by cause.");
     for (const auto& [cause, count] : hub.reconnects_by_cause) out.sample(count, {{"cause", cause}});
@@ -125,9 +124,9 @@ void write_commands(Writer& out, const Status& status) {
     out.counter("jiro_commands_received_total", "Commands taken into the journal.", counts.received + counts.deferred);
     out.family("jiro_commands_total", "counter", "Commands that ended, by command and outcome.");
     for (const auto& [name, outcomes] : status.outcomes_by_name) {
-        for (std::size_t i = 0; i < kOutcomes; ++i) {
+        for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) {
             if (outcomes[i] == 0) continue;
-            out.sample(outcomes[i], {{"command", name}, {"outcome", name_of(static_cast<Outcome>(i))}});
+            out.sample(outcomes[i], {{"command", name}, {"outcome", kOutcomeNames[i]}});
         }
     }
     out.gauge("jiro_commands_queued", "Commands that wait to run.", counts.queued);
@@ -135,8 +134,8 @@ void write_commands(Writer& out, const Status& status) {
     out.sample(counts.active, {{"connection", "attached"}});
     out.sample(counts.detached, {{"connection", "detached"}});
     out.family("jiro_commands_rejected_total", "counter", "Command messages that were not taken, by reason.");
-    for (std::size_t i = 0; i < kRejections; ++i) {
-        out.sample(counts.by_rejection[i], {{"reason", name_of(static_cast<Rejection>(i))}});
+    for (std::size_t i = 0; i < kRejectionNames.size(); ++i) {
+        out.sample(counts.by_rejection[i], {{"reason", kRejectionNames[i]}});
     }
     out.histogram("jiro_command_run_seconds", "How long commands ran.", status.run_time);
     out.histogram("jiro_command_queue_seconds", "How long commands waited before they ran.", status.queue_time);
@@ -165,9 +164,8 @@ void write_delivery(Writer& out, const Status& status) {
     out.family("jiro_delivery_attempts_total", "counter", "Attempts to send a result, by gRPC status.");
     for (const auto& [name, count] : delivery.attempts_by_status) out.sample(count, {{"status", name}});
     out.family("jiro_delivery_channel_state", "gauge", "1 for the state that the channel to the result server is in.");
-    for (std::size_t i = 0; i < kChannels; ++i) {
-        const auto channel = static_cast<Channel>(i);
-        out.sample(channel == delivery.channel ? 1.0 : 0.0, {{"state", name_of(channel)}});
+    for (std::size_t i = 0; i < kChannelStateNames.size(); ++i) {
+        out.sample(i == static_cast<std::size_t>(delivery.channel) ? 1.0 : 0.0, {{"state", kChannelStateNames[i]}});
     }
     out.histogram("jiro_delivery_seconds", "From a command's end to the server's confirmation.", status.delivery_time);
 }

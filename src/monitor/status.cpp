@@ -29,7 +29,7 @@ std::string hub_phrase(const HubStatus& hub) {
         case HubState::failed:
             break;
     }
-    std::string phrase = std::string(name_of(hub.state)) + (hub.state == HubState::failed ? " for " : " to ") + host;
+    std::string phrase = std::string(to_string(hub.state)) + (hub.state == HubState::failed ? " for " : " to ") + host;
     std::string detail;
     if (hub.attempt > 0) detail = "attempt " + std::to_string(hub.attempt);
     if (hub.next_attempt_seconds) {
@@ -41,36 +41,6 @@ std::string hub_phrase(const HubStatus& hub) {
 }
 
 }  // namespace
-
-std::string_view name_of(HubState state) {
-    switch (state) {
-        case HubState::disconnected:
-            return "Disconnected";
-        case HubState::connecting:
-            return "Connecting";
-        case HubState::connected:
-            return "Connected";
-        case HubState::reconnecting:
-            return "Reconnecting";
-        case HubState::failed:
-            return "Failed";
-        case HubState::disconnecting:
-            return "Disconnecting";
-    }
-    return "Unknown";
-}
-
-std::string_view name_of(Channel channel) {
-    switch (channel) {
-        case Channel::open:
-            return "open";
-        case Channel::probing:
-            return "probing";
-        case Channel::parked:
-            return "parked";
-    }
-    return "unknown";
-}
 
 void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now) {
     status.commands = monitor.counts();
@@ -97,7 +67,7 @@ Readiness readiness(const Status& status) {
     if (status.outbox.pending > 0 && oldest > kOldSeconds) {
         result.degraded.push_back("the oldest undelivered result waits for " + human_duration(oldest));
     }
-    if (status.delivery.channel == Channel::parked) {
+    if (status.delivery.channel == ChannelState::parked) {
         std::string why = "the result server refuses this client";
         if (!status.delivery.last_error.empty()) why += ": " + status.delivery.last_error;
         result.degraded.push_back(std::move(why));

@@ -38,7 +38,7 @@ void write_counts(JsonWriter& json, const char* name,
 }
 
 void write_hub(JsonWriter& json, const HubStatus& hub) {
-    json.member("state", name_of(hub.state));
+    json.member("state", to_string(hub.state));
     json.member("connectionId", text_or_null(hub.connection_id));
     json.member("hubUrl", hub.url);
     json.member("lastError", text_or_null(hub.last_error));
@@ -107,7 +107,7 @@ void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const Delivery
     json.member("attempts", delivery.attempts);
     json.member("retries", delivery.retries);
     json.member("lastError", text_or_null(delivery.last_error));
-    json.member("channel", name_of(delivery.channel));
+    json.member("channel", to_string(delivery.channel));
     json.member("nextAttemptSeconds", seconds_or_null(delivery.next_attempt_seconds));
     write_counts(json, "attemptsByStatus", delivery.attempts_by_status);
     json.end_object();

@@ -44,6 +44,10 @@ struct ParsedMessage {
 // message.
 [[nodiscard]] Fingerprint fingerprint(const CommandMessage& message);
 
+// What the command would be dispatched as: the first word, without `$`, made valid and cut. For a command that has no
+// handler.
+[[nodiscard]] std::string command_name(const CommandMessage& message);
+
 // The message as one JSON object with the contract's member names; what an exec command gets on standard input.
 [[nodiscard]] std::string to_json(const CommandMessage& message);
 

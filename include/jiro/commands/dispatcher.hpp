@@ -4,9 +4,9 @@
 // exactly once, whatever happens to it. intake calls `receive`; the daemon's shutdown and the hub connection call the
 // rest. Everything here is called on the event loop. Errors become error results of the command; nothing is silent.
 //
-//     auto receipt = co_await dispatcher.receive(std::move(message));
+//     auto received = co_await dispatcher.receive(std::move(message));
 //     ...                                               // Acknowledge: received -> answer now
-//     auto completion = co_await receipt.finished();    // Acknowledge: finished
+//     auto completion = co_await received.finished();    // Acknowledge: finished
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -34,26 +34,27 @@ struct Completion {
     [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded && !deferred; }
 };
 
-enum class ReceiptKind {
-    accepted,   // new and in the journal
-    duplicate,  // known: waiting, running or settled
-    refused,    // not taken: conflicting content, storage
-};
-
 class PendingCommand;
 
-class Receipt {
+// What became of a command that arrived: receive()'s answer, and the way to wait for the end.
+class ReceivedCommand {
   public:
-    Receipt() = default;  // refused; co_spawn needs one
-    Receipt(ReceiptKind kind, std::shared_ptr<PendingCommand> command);
-    Receipt(ReceiptKind kind, Completion completion);
+    enum class Kind {
+        accepted,   // new and in the journal
+        duplicate,  // known: waiting, running or settled
+        refused,    // not taken: conflicting content, storage
+    };
 
-    [[nodiscard]] ReceiptKind kind() const noexcept { return kind_; }
+    ReceivedCommand() = default;  // refused; co_spawn needs one
+    ReceivedCommand(Kind kind, std::shared_ptr<PendingCommand> command);
+    ReceivedCommand(Kind kind, Completion completion);
+
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
     // Returns when the command is settled; at once for what never will be here (refused, settled earlier, deferred).
     [[nodiscard]] Task<Completion> finished() const;
 
   private:
-    ReceiptKind kind_ = ReceiptKind::refused;
+    Kind kind_ = Kind::refused;
     std::shared_ptr<PendingCommand> command_;  // shared with the dispatcher, which may forget the command first
     Completion completion_;
 };
@@ -70,7 +71,7 @@ class Dispatcher {
     // The command's place in the order is taken at the call, not at the co_await; the task must be awaited. Returns
     // when the journal has the command, or refused it. `problem`: the message is malformed but answerable; it gets an
     // error result.
-    [[nodiscard]] Task<Receipt> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
+    [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
     // A command that the journal held as received at the start: runs without a second `received`. The journal knows the
     // limit of its waiting and keeps back what is past it. Returns when it has its place in the order.

@@ -7,7 +7,7 @@
 //
 //     Courier courier(executor, outbox, sender, clock, random, settings.grpc, settings.outbox, observer);
 //     ... co_await courier.run();                              // a child of the application
-//     ... co_await courier.finish(std::move(outcome));         // a command ended
+//     ... co_await courier.finish(std::move(command));         // a command ended
 //     ... co_await courier.drain(clock.now() + limit);         // shutting down
 
 #include <boost/asio/any_io_executor.hpp>
@@ -70,7 +70,7 @@ class Courier {
     // waits. Returns when it is stored. An error means that it could not be stored: the result is kept in memory, sent
     // from there and stored when the disk allows; the error is for the status and the Completion, the caller need not
     // act.
-    [[nodiscard]] Task<Result<>> finish(Outcome outcome, Admitted admitted = Admitted::yes);
+    [[nodiscard]] Task<Result<>> finish(FinishedCommand command, Admitted admitted = Admitted::yes);
 
     // There is something due in the outbox that did not come through finish(): recovered, asked for again, retried by
     // hand.

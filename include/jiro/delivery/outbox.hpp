@@ -18,7 +18,7 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
-#include "jiro/delivery/outcome.hpp"
+#include "jiro/delivery/client_message.hpp"
 #include "jiro/model/admission.hpp"
 
 namespace jiro::delivery {
@@ -44,7 +44,7 @@ struct Recovery {
 
 // Makes the outcome of a command that will not run (again): interrupted or timed_out. Called on the storage thread:
 // pure.
-using MakeOutcome = std::function<Bytes(const Receipt&, OutcomeKind)>;
+using MakeOutcome = std::function<Bytes(const Receipt&, Outcome)>;
 
 // Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
 enum class Hold { no, yes };
@@ -56,7 +56,7 @@ enum class RowIs { there, doubtful };
 struct DueRow {
     std::string id;
     Bytes message;
-    OutcomeKind kind = OutcomeKind::succeeded;
+    Outcome kind = Outcome::succeeded;
     WallTime finished_at{};
     int attempts = 0;  // failed ones so far
     int refusals = 0;  // of these, those where the server refused the content
@@ -78,7 +78,7 @@ struct RowSummary {
     std::int64_t sequence = 0;  // grows with each row; pages go on after it
     std::string id;
     RowState state = RowState::received;
-    std::optional<OutcomeKind> kind;
+    std::optional<Outcome> kind;
     WallTime received_at{};
     std::optional<WallTime> finished_at;
     std::optional<WallTime> due_at;
@@ -131,7 +131,7 @@ class Outbox {
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
     [[nodiscard]] virtual Task<Result<>> started(std::string id) = 0;
     // Outcome and `done` in one transaction. An id that is not in the journal (a rejected command) is added.
-    [[nodiscard]] virtual Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) = 0;
+    [[nodiscard]] virtual Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) = 0;
 
     // Rows that are due, those that became due first first. A row that was given out, or held, is not given out again
     // until one of the five below (or a restart).

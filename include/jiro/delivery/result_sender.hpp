@@ -9,7 +9,7 @@
 
 #include "jiro/base/bounded_duration.hpp"
 #include "jiro/base/task.hpp"
-#include "jiro/delivery/outcome.hpp"
+#include "jiro/delivery/client_message.hpp"
 
 namespace jiro::delivery {
 

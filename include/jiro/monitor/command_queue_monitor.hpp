@@ -22,23 +22,11 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/model/admission.hpp"
+#include "jiro/model/command_result.hpp"
 #include "jiro/monitor/histogram.hpp"
 
 namespace jiro::monitor {
-
-enum class Outcome { succeeded, failed, timed_out, cancelled, rejected, interrupted };
-inline constexpr std::size_t kOutcomes = 6;
-[[nodiscard]] std::string_view name_of(Outcome outcome);
-
-// Why a message was not taken.
-enum class Rejection {
-    malformed,            // no usable commandSyncId: cannot be answered
-    duplicate,            // the same command again
-    conflicting_content,  // a known commandSyncId with other content
-    storage,              // the journal cannot take it
-};
-inline constexpr std::size_t kRejections = 4;
-[[nodiscard]] std::string_view name_of(Rejection rejection);
 
 // All counters as they were at one instant.
 struct CommandCounts {
@@ -51,8 +39,8 @@ struct CommandCounts {
     std::uint64_t deferred = 0;  // left to the next start; not part of received
     std::uint64_t rejected = 0;  // refused, duplicates not counted
     std::uint64_t duplicates = 0;
-    std::array<std::uint64_t, kOutcomes> by_outcome{};
-    std::array<std::uint64_t, kRejections> by_rejection{};
+    std::array<std::uint64_t, kOutcomeNames.size()> by_outcome{};
+    std::array<std::uint64_t, kRejectionNames.size()> by_rejection{};
 
     [[nodiscard]] std::uint64_t processed() const { return successful + failed; }
     // In [0, 1]; nothing when nothing was processed.
@@ -98,7 +86,7 @@ class CommandQueueMonitor {
 
     // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". What
     // never ran counts under "none": its name is whatever the sender wrote. The event loop only.
-    using OutcomesByName = std::map<std::string, std::array<std::uint64_t, kOutcomes>, std::less<>>;
+    using OutcomesByName = std::map<std::string, std::array<std::uint64_t, kOutcomeNames.size()>, std::less<>>;
     [[nodiscard]] const OutcomesByName& outcomes_by_name() const { return outcomes_by_name_; }
     static constexpr std::size_t kMaxNames = 100;
 

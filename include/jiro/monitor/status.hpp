@@ -3,6 +3,7 @@
 // What the daemon says about itself at one moment, and the forms in which it says it. The daemon fills a Status on the
 // event loop (StatusServer asks for one per request); everything below is pure.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,14 +11,18 @@
 #include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/model/channel_state.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
 namespace jiro::monitor {
 
 // The six states of the connection, by the seed's names.
 enum class HubState { disconnected, connecting, connected, reconnecting, failed, disconnecting };
-[[nodiscard]] std::string_view name_of(HubState state);  // "Disconnected", ...
-inline constexpr std::size_t kHubStates = 6;
+inline constexpr std::array<std::string_view, 6> kHubStateNames{"Disconnected", "Connecting", "Connected",
+                                                                "Reconnecting", "Failed",     "Disconnecting"};
+[[nodiscard]] constexpr std::string_view to_string(HubState state) noexcept {
+    return kHubStateNames[static_cast<std::size_t>(state)];
+}
 
 struct HubStatus {
     HubState state = HubState::disconnected;
@@ -41,16 +46,12 @@ struct OutboxStatus {
     std::optional<bool> ballast_present;  // nothing: this outbox has no ballast file
 };
 
-enum class Channel { open, probing, parked };  // parked: the server refuses us as a whole; see last_error
-[[nodiscard]] std::string_view name_of(Channel channel);
-inline constexpr std::size_t kChannels = 3;
-
 struct DeliveryStatus {
     std::uint64_t delivered = 0;
     std::uint64_t attempts = 0;
     std::uint64_t retries = 0;
     std::string last_error;
-    Channel channel = Channel::open;
+    ChannelState channel = ChannelState::open;
     std::optional<double> next_attempt_seconds;
     std::vector<std::pair<std::string, std::uint64_t>> attempts_by_status;  // by gRPC status name
 };

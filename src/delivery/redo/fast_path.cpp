@@ -36,7 +36,7 @@ bool FastPath::started(const std::string& id) {
     return true;
 }
 
-bool FastPath::finished(const std::string& id, OutcomeKind kind, const std::string& message, Hold hold, WallTime now) {
+bool FastPath::finished(const std::string& id, Outcome kind, const std::string& message, Hold hold, WallTime now) {
     const auto unfinished = unfinished_.find(id);
     if (!storage_.takes_changes() || unfinished == unfinished_.end()) return false;
     JIRO_FAILPOINT("c5_before_done_commit");

@@ -15,8 +15,6 @@ namespace {
 
 enum class Kind : std::uint8_t { received = 1, started, finished, delivered };
 
-constexpr std::uint8_t kOutcomeKinds = static_cast<std::uint8_t>(OutcomeKind::interrupted) + 1;
-
 // Counts what a Writer would write.
 class Counter {
   public:
@@ -144,7 +142,7 @@ RedoRecord read_received(Reader& in) {
 
 RedoRecord read_finished(Reader& in) {
     FinishedChange change;
-    change.kind = in.one_of<OutcomeKind>(kOutcomeKinds);
+    change.kind = in.one_of<Outcome>(kOutcomeNames.size());
     change.hold = in.one_of<Hold>(2);
     change.at = in.time();
     change.id = in.text();

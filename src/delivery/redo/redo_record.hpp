@@ -28,7 +28,7 @@ struct StartedChange {
 
 struct FinishedChange {
     std::string_view id;
-    OutcomeKind kind = OutcomeKind::succeeded;
+    Outcome kind = Outcome::succeeded;
     std::string_view message;
     Hold hold = Hold::no;
     WallTime at{};

@@ -18,12 +18,13 @@ using namespace jiro::commands;
 class NoJournal final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Duration, Start) override {
-        co_return Admission{};
+    Task<AdmissionResult> received(Receipt, Duration, FirstState) override {
+        co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand) override { co_return Result<>(); }
     Task<> answer_unstored(FinishedCommand) override { co_return; }
+    void send_again() override {}
 };
 
 class NoObserver final : public CommandObserver {
@@ -42,8 +43,8 @@ Task<> run_one(Dispatcher& dispatcher, std::uint64_t number, bool& has_ended) {
                            .command_sync_id = "cmd-" + std::to_string(number),
                            .session_id = "session-abc",
                            .parameters = {{"key1", "value1"}, {"key2", "value2"}}};
-    const auto receipt = co_await dispatcher.receive(std::move(message));
-    const auto completion = co_await receipt.finished();
+    const auto received = co_await dispatcher.receive(std::move(message));
+    const auto completion = co_await received.finished();
     benchmark::DoNotOptimize(completion);
     has_ended = true;
 }

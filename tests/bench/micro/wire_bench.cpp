@@ -6,7 +6,7 @@
 #include <string>
 
 #include "jiro/commands/command_message.hpp"
-#include "jiro/delivery/outcome.hpp"
+#include "jiro/delivery/client_message.hpp"
 #include "signalr/protocol/json_codec.hpp"
 #include "signalr/protocol/record_splitter.hpp"
 
@@ -80,14 +80,15 @@ void journal_copy_of_command(benchmark::State& state) {
 BENCHMARK(journal_copy_of_command)->Arg(100)->Arg(262144);
 
 void serialise_outcome(benchmark::State& state) {
-    const delivery::Outcome outcome{.command_name = "echo",
-                                    .command_sync_id = "cmd-456-789",
-                                    .session_id = "session-abc",
-                                    .parameters = {{"key1", "value1"}, {"key2", "value2"}},
-                                    .kind = delivery::OutcomeKind::succeeded,
-                                    .result = delivery::Text{std::string(static_cast<std::size_t>(state.range(0)), 'x'),
-                                                             delivery::TextType::plain}};
-    for (auto _ : state) benchmark::DoNotOptimize(delivery::serialise(outcome));
+    const FinishedCommand command{
+        .message = {.instance_id = {},
+                    .command = {},
+                    .command_sync_id = "cmd-456-789",
+                    .session_id = "session-abc",
+                    .parameters = {{"key1", "value1"}, {"key2", "value2"}}},
+        .command_name = "echo",
+        .result = CommandResult::text(std::string(static_cast<std::size_t>(state.range(0)), 'x'))};
+    for (auto _ : state) benchmark::DoNotOptimize(delivery::serialise(command));
 }
 BENCHMARK(serialise_outcome)->Arg(100)->Arg(262144);
 

@@ -121,7 +121,7 @@ class DispatcherTest : public ::testing::Test {
         jiro::test::settle(context);
     }
 
-    Receipt receive(CommandMessage command) {
+    ReceivedCommand receive(CommandMessage command) {
         return jiro::test::run_task(context, dispatcher->receive(std::move(command)));
     }
 
@@ -163,7 +163,7 @@ TEST_F(DispatcherTest, runs_a_command_and_settles_it) {
     const auto receipt = receive(message("c1", "$answer hello  world"));
     jiro::test::settle(context);
 
-    EXPECT_EQ(receipt.kind(), ReceiptKind::accepted);
+    EXPECT_EQ(receipt.kind(), ReceivedCommand::Kind::accepted);
     EXPECT_THAT(sink.received_ids, ElementsAre("c1"));
     EXPECT_THAT(observer.started_ids, ElementsAre("c1"));
     EXPECT_TRUE(sink.idempotent_ids.contains("c1"));
@@ -349,8 +349,8 @@ TEST_F(DispatcherTest, recognises_repetitions_and_conflicts) {
 
     const auto again = receive(message("c1", "sleep"));
     const auto other = receive(message("c1", "answer evil"));
-    EXPECT_EQ(again.kind(), ReceiptKind::duplicate);
-    EXPECT_EQ(other.kind(), ReceiptKind::refused);
+    EXPECT_EQ(again.kind(), ReceivedCommand::Kind::duplicate);
+    EXPECT_EQ(other.kind(), ReceivedCommand::Kind::refused);
     EXPECT_THAT(jiro::test::run_task(context, other.finished()).message, HasSubstr("same commandSyncId"));
     pass(1s);
 
@@ -366,16 +366,19 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
     start();
     const struct {
         const char* name;
-        Admission admission;
-        ReceiptKind kind;
+        AdmissionResult answer;
+        ReceivedCommand::Kind kind;
         const char* message;
     } rows[] = {
-        {"settled", {Admission::Kind::already_settled, "", Outcome::failed}, ReceiptKind::duplicate, "sent again"},
-        {"in progress", {Admission::Kind::already_in_progress, "", {}}, ReceiptKind::duplicate, "already"},
-        {"conflict", {Admission::Kind::conflicting_content, "", {}}, ReceiptKind::refused, "same commandSyncId"},
-        {"full", {Admission::Kind::refused_storage, "disk full", {}}, ReceiptKind::refused, "disk full"}};
+        {"settled", {Admission::already_settled, {}}, ReceivedCommand::Kind::duplicate, "sent again"},
+        {"in progress", {Admission::already_in_progress, {}}, ReceivedCommand::Kind::duplicate, "already"},
+        {"conflict", {Admission::conflicting_content, {}}, ReceivedCommand::Kind::refused, "same commandSyncId"},
+        {"full",
+         {Admission::refused, Error(errc::storage_refused, "disk full")},
+         ReceivedCommand::Kind::refused,
+         "disk full"}};
     for (const auto& row : rows) {
-        sink.next_admission = row.admission;
+        sink.next_answer = row.answer;
         const auto receipt = receive(message(row.name, "answer"));
         EXPECT_EQ(receipt.kind(), row.kind) << row.name;
         EXPECT_THAT(jiro::test::run_task(context, receipt.finished()).message, HasSubstr(row.message)) << row.name;
@@ -383,12 +386,13 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
     jiro::test::settle(context);
     EXPECT_TRUE(observer.started_ids.empty());
     EXPECT_EQ(observer.received_count, 0);
+    EXPECT_EQ(sink.sent_again, 1);
     ASSERT_EQ(sink.unstored.size(), 1U);
     EXPECT_THAT(sink.unstored[0].result.message(), HasSubstr("disk full"));
 
-    sink.next_admission = {};
+    sink.next_answer = {Admission::accepted, {}};
     sink.next_error = "I/O error";
-    EXPECT_EQ(receive(message("broken", "answer")).kind(), ReceiptKind::refused);
+    EXPECT_EQ(receive(message("broken", "answer")).kind(), ReceivedCommand::Kind::refused);
     sink.next_error.reset();
     EXPECT_EQ(result_of("answer on").message(), "on") << "and life goes on";
 }
@@ -419,7 +423,7 @@ TEST_F(DispatcherTest, forgets_a_command_whose_receipt_never_began) {
     { const auto dropped = dispatcher->receive(message("a", "answer")); }
 
     EXPECT_EQ(result_of("answer on").message(), "on");
-    EXPECT_EQ(receive(message("a", "answer")).kind(), ReceiptKind::accepted);
+    EXPECT_EQ(receive(message("a", "answer")).kind(), ReceivedCommand::Kind::accepted);
 }
 
 // A start that cannot be noted does not happen; an outcome that cannot be stored still ends the command.
@@ -670,7 +674,7 @@ TEST_F(DispatcherTest, takes_up_a_command_that_the_hub_sends_again_just_then) {
     start();
     std::vector<asio::steady_timer*> gate;
     sink.gate = &gate;
-    sink.next_admission.kind = Admission::Kind::already_in_progress;
+    sink.next_answer.admission = Admission::already_in_progress;
     asio::co_spawn(context, dispatcher->receive(message("a", "answer x")), asio::detached);
     jiro::test::settle(context);
     ASSERT_EQ(gate.size(), 1U);

@@ -23,20 +23,19 @@ class RecordingSink final : public ResultSink {
   public:
     bool durable() const noexcept override { return is_durable; }
 
-    Task<Result<Admission>> received(const CommandMessage& message, Fingerprint, bool idempotent, Duration limit,
-                                     Start start) override {
-        limits[message.command_sync_id] = limit;
+    Task<AdmissionResult> received(Receipt receipt, Duration limit, FirstState state) override {
+        limits[receipt.id] = limit;
         if (gate != nullptr) {
             boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                             boost::asio::steady_timer::time_point::max());
             gate->push_back(&timer);
             co_await timer.async_wait(kNoThrow);
         }
-        received_ids.push_back(message.command_sync_id);
-        if (idempotent) idempotent_ids.insert(message.command_sync_id);
-        if (next_error) co_return Error(errc::storage_refused, *next_error);
-        if (start == Start::at_once) started_with_receipt.insert(message.command_sync_id);
-        co_return next_admission;
+        received_ids.push_back(receipt.id);
+        if (receipt.idempotent) idempotent_ids.insert(receipt.id);
+        if (next_error) co_return AdmissionResult{Admission::refused, Error(errc::storage_refused, *next_error)};
+        if (state == FirstState::running) started_with_receipt.insert(receipt.id);
+        co_return next_answer;
     }
 
     Task<Result<>> started(std::string id) override {
@@ -56,6 +55,8 @@ class RecordingSink final : public ResultSink {
         co_return;
     }
 
+    void send_again() override { ++sent_again; }
+
     const FinishedCommand* outcome_of(const std::string& id) const {
         const FinishedCommand* found = nullptr;
         for (const auto& command : finished_commands) {
@@ -67,7 +68,7 @@ class RecordingSink final : public ResultSink {
     }
 
     bool is_durable = false;
-    Admission next_admission;
+    AdmissionResult next_answer{Admission::accepted, {}};
     std::optional<std::string> next_error;
     bool start_fails = false;
     bool finish_fails = false;
@@ -79,6 +80,7 @@ class RecordingSink final : public ResultSink {
     std::set<std::string> idempotent_ids;
     std::vector<FinishedCommand> finished_commands;
     std::vector<FinishedCommand> unstored;
+    int sent_again = 0;
 };
 
 class CountingObserver final : public CommandObserver {

@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "jiro/commands/errors.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
@@ -22,10 +23,7 @@ using ::testing::HasSubstr;
 class FakeSink final : public commands::ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<commands::Admission>> received(const CommandMessage&, Fingerprint, bool, Duration,
-                                               commands::Start) override {
-        co_return admission_;
-    }
+    Task<AdmissionResult> received(Receipt, Duration, FirstState) override { co_return answer_; }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         finished_.push_back(std::move(command));
@@ -35,8 +33,9 @@ class FakeSink final : public commands::ResultSink {
         finished_.push_back(std::move(command));
         co_return;
     }
+    void send_again() override {}
 
-    commands::Admission admission_;
+    AdmissionResult answer_{Admission::accepted, {}};
     std::vector<FinishedCommand> finished_;
 };
 
@@ -148,8 +147,7 @@ TEST_F(IntakeTest, malformed_message_with_an_id_gets_an_error_result) {
 }
 
 TEST_F(IntakeTest, full_journal_is_told_to_the_hub) {
-    sink_.admission_ = {
-        .kind = commands::Admission::Kind::refused_storage, .reason = "the disk is full", .settled_outcome = {}};
+    sink_.answer_ = {Admission::refused, Error(commands::errc::storage_refused, "the disk is full")};
 
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
@@ -170,7 +168,7 @@ TEST_F(AcknowledgingIntakeTest, hub_gets_the_receipt) {
 
 // A receipt is a promise: what the journal refused is not acknowledged.
 TEST_F(AcknowledgingIntakeTest, refusal_is_not_a_receipt) {
-    sink_.admission_ = {.kind = commands::Admission::Kind::conflicting_content, .reason = {}, .settled_outcome = {}};
+    sink_.answer_ = {Admission::conflicting_content, {}};
 
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 

@@ -8,6 +8,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 
+#include "jiro/commands/command_message.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro_hub.pb.h"
 #include "support/fixed_random.hpp"
@@ -16,8 +17,6 @@
 
 namespace jiro::daemon {
 namespace {
-
-using Kind = commands::Admission::Kind;
 
 // Confirms everything and remembers what it was given.
 class RecordingSender final : public delivery::ResultSender {
@@ -37,10 +36,12 @@ class RecordingSender final : public delivery::ResultSender {
 
 class JournalTest : public ::testing::Test {
   protected:
-    commands::Admission receive(const CommandMessage& message) {
-        auto admission = test::run_task(context_, journal_.received(message, commands::fingerprint(message), false,
-                                                                    std::chrono::minutes(1), commands::Start::later));
-        return std::move(admission.value());
+    Admission receive(const CommandMessage& message) {
+        Receipt receipt{.id = message.command_sync_id,
+                        .fingerprint = commands::fingerprint(message),
+                        .payload = commands::to_json(message)};
+        auto receiving = journal_.received(std::move(receipt), std::chrono::minutes(1), FirstState::received);
+        return test::run_task(context_, std::move(receiving)).admission;
     }
 
     void finish(const CommandMessage& message) {
@@ -74,7 +75,7 @@ class JournalTest : public ::testing::Test {
 };
 
 TEST_F(JournalTest, finished_command_reaches_the_server) {
-    EXPECT_EQ(receive(message_).kind, Kind::accepted);
+    EXPECT_EQ(receive(message_), Admission::accepted);
     EXPECT_TRUE(test::run_task(context_, journal_.started("cmd-1")).has_value());
     finish(message_);
     deliver();
@@ -88,7 +89,7 @@ TEST_F(JournalTest, finished_command_reaches_the_server) {
 TEST_F(JournalTest, repeated_command_is_recognised) {
     receive(message_);
 
-    EXPECT_EQ(receive(message_).kind, Kind::already_in_progress);
+    EXPECT_EQ(receive(message_), Admission::already_in_progress);
 }
 
 // The same id with other content is never mistaken for the first.
@@ -97,7 +98,7 @@ TEST_F(JournalTest, same_id_with_other_content_is_recognised) {
     auto other = message_;
     other.command = "echo something else";
 
-    EXPECT_EQ(receive(other).kind, Kind::conflicting_content);
+    EXPECT_EQ(receive(other), Admission::conflicting_content);
 }
 
 TEST_F(JournalTest, settled_command_is_not_accepted_again) {
@@ -105,7 +106,53 @@ TEST_F(JournalTest, settled_command_is_not_accepted_again) {
     EXPECT_TRUE(test::run_task(context_, journal_.started("cmd-1")).has_value());
     finish(message_);
 
-    EXPECT_EQ(receive(message_).kind, Kind::already_settled);
+    EXPECT_EQ(receive(message_), Admission::already_settled);
+}
+
+// What the journal keeps is the message again.
+TEST(JournalPayload, payload_brings_the_message_back) {
+    const CommandMessage message{.instance_id = "user-123",
+                                 .command = "echo \"two words\" \n",
+                                 .command_sync_id = "cmd-456-789",
+                                 .session_id = "session-abc",
+                                 .parameters = {{"key1", "value1"}, {"key2", ""}}};
+
+    const auto back = message_of({.id = "cmd-1", .payload = commands::to_json(message)});
+
+    ASSERT_TRUE(back.has_value()) << back.error().message;
+    EXPECT_EQ(*back, message);
+}
+
+TEST(JournalPayload, damaged_payload_is_a_named_error) {
+    const auto back = message_of({.id = "cmd-1", .payload = "{\"commandSyncId\":"});
+
+    ASSERT_FALSE(back.has_value());
+    EXPECT_THAT(back.error().message, ::testing::StartsWith("the journal's copy of the command"));
+}
+
+// The outcome of a command that the daemon's death interrupted says so, under the command's own id, name and session.
+TEST(JournalPayload, interrupted_outcome_can_be_read_by_the_server) {
+    const CommandMessage message{
+        .instance_id = "", .command = "$backup now", .command_sync_id = "cmd-7", .session_id = "s-7", .parameters = {}};
+    const Receipt receipt{.id = "cmd-7", .payload = commands::to_json(message)};
+
+    JiroHubProto::ClientMessage sent;
+    ASSERT_TRUE(sent.ParseFromString(*make_lost_outcome(receipt, Outcome::interrupted)));
+
+    EXPECT_FALSE(sent.issuccess());
+    EXPECT_EQ(sent.commandsyncid(), "cmd-7");
+    EXPECT_EQ(sent.commandname(), "backup");
+    EXPECT_EQ(sent.sessionid(), "s-7");
+    EXPECT_THAT(sent.textresult().response(), ::testing::StartsWith("interrupted: "));
+}
+
+// Even a row whose payload cannot be read any more is answered.
+TEST(JournalPayload, lost_outcome_needs_only_the_id) {
+    JiroHubProto::ClientMessage sent;
+    ASSERT_TRUE(sent.ParseFromString(*make_lost_outcome({.id = "cmd-8", .payload = "garbage"}, Outcome::timed_out)));
+
+    EXPECT_EQ(sent.commandsyncid(), "cmd-8");
+    EXPECT_THAT(sent.textresult().response(), ::testing::StartsWith("timed out: "));
 }
 
 }  // namespace

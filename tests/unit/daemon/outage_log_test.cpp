@@ -108,11 +108,11 @@ class Outage {
         asio::co_spawn(context_, hub_->run(), asio::detached);
         asio::co_spawn(context_, courier_->run(), asio::bind_cancellation_slot(stop_.slot(), asio::detached));
         for (int i = 0; i < results; ++i) {
-            delivery::Outcome outcome;
-            outcome.command_name = "echo";
-            outcome.command_sync_id = "id-" + std::to_string(i);
-            outcome.result = delivery::Text{"text", delivery::TextType::plain};
-            asio::co_spawn(context_, courier_->finish(std::move(outcome)), asio::detached);
+            FinishedCommand command;
+            command.message.command_sync_id = "id-" + std::to_string(i);
+            command.command_name = "echo";
+            command.result = CommandResult::text("text");
+            asio::co_spawn(context_, courier_->finish(std::move(command)), asio::detached);
         }
         test::settle(context_);
     }

@@ -86,7 +86,7 @@ TEST_F(StatusSourceTest, says_what_it_is_before_a_connection) {
     EXPECT_FALSE(status.outbox.oldest_age_seconds);
     EXPECT_THAT(status.recent_errors, IsEmpty());
     EXPECT_THAT(status.delivery.attempts_by_status, IsEmpty());
-    ASSERT_EQ(status.hub.reconnects_by_cause.size(), kLossCauses);
+    ASSERT_EQ(status.hub.reconnects_by_cause.size(), kLossCauseNames.size());
     for (const auto& [cause, count] : status.hub.reconnects_by_cause) EXPECT_EQ(count, 0U) << cause;
 }
 
@@ -160,11 +160,17 @@ TEST_F(StatusSourceTest, remembers_a_refused_reload) {
     EXPECT_THAT(monitor::readiness(status).degraded, IsEmpty());
 }
 
+// signalr and monitor each have the six states, in one order and under one name.
+TEST_F(StatusSourceTest, hub_state_has_the_name_that_signalr_gives_it) {
+    for (std::size_t i = 0; i < monitor::kHubStateNames.size(); ++i) {
+        EXPECT_EQ(signalr::to_string(static_cast<signalr::State>(i)), monitor::kHubStateNames[i]);
+    }
+}
+
 // What is not delivered for more than five minutes is an operator's business.
 TEST_F(StatusSourceTest, is_degraded_when_a_result_waits_too_long) {
     const auto message = std::make_shared<const std::string>("bytes");
-    ASSERT_TRUE(test::run_task(context_,
-                               outbox_->finished("a", delivery::OutcomeKind::succeeded, message, delivery::Hold::no)));
+    ASSERT_TRUE(test::run_task(context_, outbox_->finished("a", Outcome::succeeded, message, delivery::Hold::no)));
     clock_.advance(300s);
     EXPECT_DOUBLE_EQ(source_->current().outbox.oldest_age_seconds.value(), 300);
     EXPECT_THAT(monitor::readiness(source_->current()).degraded, IsEmpty());

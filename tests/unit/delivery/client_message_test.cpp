@@ -7,7 +7,7 @@
 #include "delivery/retry_info.hpp"
 #include "jiro/base/base64.hpp"
 #include "jiro/base/utf8.hpp"
-#include "jiro/delivery/outcome.hpp"
+#include "jiro/delivery/client_message.hpp"
 #include "jiro_hub.pb.h"
 
 namespace jiro::delivery {
@@ -21,20 +21,20 @@ JiroHubProto::ClientMessage parse(std::string_view bytes) {
     return message;
 }
 
-Outcome text_outcome(std::string response, TextType type = TextType::plain, OutcomeKind kind = OutcomeKind::succeeded) {
-    Outcome outcome;
-    outcome.command_name = "echo";
-    outcome.command_sync_id = "id-1";
-    outcome.session_id = "session";
-    outcome.parameters = {{"b", "2"}, {"a", "1"}};
-    outcome.kind = kind;
-    outcome.result = Text{std::move(response), type};
-    return outcome;
+FinishedCommand finished_text(std::string response, TextType type = TextType::plain,
+                              Outcome outcome = Outcome::succeeded) {
+    FinishedCommand command;
+    command.message.command_sync_id = "id-1";
+    command.message.session_id = "session";
+    command.message.parameters = {{"b", "2"}, {"a", "1"}};
+    command.command_name = "echo";
+    command.result = {outcome, TextResult{std::move(response), type}};
+    return command;
 }
 
 // All fields travel, parameters in their order.
 TEST(ClientMessage, carries_a_text_with_everything) {
-    const auto message = parse(*serialise(text_outcome("{\"x\":1}", TextType::json)));
+    const auto message = parse(*serialise(finished_text("{\"x\":1}", TextType::json)));
     EXPECT_EQ(message.commandname(), "echo");
     EXPECT_EQ(message.commandsyncid(), "id-1");
     EXPECT_EQ(message.sessionid(), "session");
@@ -48,20 +48,23 @@ TEST(ClientMessage, carries_a_text_with_everything) {
 
 // A graph keeps its data, axes and units.
 TEST(ClientMessage, carries_a_graph) {
-    Outcome outcome = text_outcome("");
-    outcome.result = Graph{"Load", "{\"t\":[1],\"cpu\":[2]}", "note", "t", "cpu", {{"cpu", "%"}}};
-    const auto message = parse(*serialise(outcome));
+    FinishedCommand command = finished_text("");
+    command.result.content = GraphResult{"Load", "{\"t\":[1],\"cpu\":[2]}", "note", "t", "cpu", {{"cpu", "%"}}};
+    const auto message = parse(*serialise(command));
     EXPECT_EQ(message.commandtype(), JiroHubProto::GRAPH);
     EXPECT_EQ(message.graphresult().graphdata(), "{\"t\":[1],\"cpu\":[2]}");
     EXPECT_EQ(message.graphresult().units().at("cpu"), "%");
+    EXPECT_EQ(message.graphresult().message(), "Load");
+    EXPECT_EQ(message.graphresult().note(), "note");
     EXPECT_EQ(message.graphresult().xaxis(), "t");
+    EXPECT_EQ(message.graphresult().yaxis(), "cpu");
 }
 
 // Every kind but success is an error: isSuccess=false with PLAIN text.
 TEST(ClientMessage, makes_errors_plain) {
-    for (const auto kind : {OutcomeKind::failed, OutcomeKind::timed_out, OutcomeKind::cancelled, OutcomeKind::rejected,
-                            OutcomeKind::interrupted}) {
-        const auto message = parse(*serialise(text_outcome("bad \xFF thing", TextType::json, kind)));
+    for (const auto kind :
+         {Outcome::failed, Outcome::timed_out, Outcome::cancelled, Outcome::rejected, Outcome::interrupted}) {
+        const auto message = parse(*serialise(finished_text("bad \xFF thing", TextType::json, kind)));
         EXPECT_FALSE(message.issuccess());
         EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
         EXPECT_EQ(message.textresult().response(), "bad \xEF\xBF\xBD thing");
@@ -71,17 +74,17 @@ TEST(ClientMessage, makes_errors_plain) {
 // Output that is not UTF-8 arrives byte for byte, as BASE64.
 TEST(ClientMessage, sends_other_bytes_as_base64) {
     const std::string bytes("\x00\xFF\xC3(", 4);
-    const auto message = parse(*serialise(text_outcome(bytes)));
+    const auto message = parse(*serialise(finished_text(bytes)));
     EXPECT_EQ(message.textresult().texttype(), JiroHubProto::BASE64);
     EXPECT_EQ(from_base64(message.textresult().response()), bytes);
 }
 
 // Bad bytes in any other field cannot break the message.
 TEST(ClientMessage, repairs_every_string_field) {
-    Outcome outcome = text_outcome("fine");
-    outcome.command_name = outcome.command_sync_id = outcome.session_id = "\xC0\x80";
-    outcome.parameters = {{"\xED\xA0\x80", "\xF5"}};
-    const auto message = parse(*serialise(outcome));
+    FinishedCommand command = finished_text("fine");
+    command.command_name = command.message.command_sync_id = command.message.session_id = "\xC0\x80";
+    command.message.parameters = {{"\xED\xA0\x80", "\xF5"}};
+    const auto message = parse(*serialise(command));
     EXPECT_TRUE(is_utf8(message.commandname() + message.commandsyncid() + message.sessionid()));
     EXPECT_TRUE(is_utf8(message.parameters(0).key() + message.parameters(0).value()));
 }
@@ -91,7 +94,7 @@ TEST(ClientMessage, shortens_a_long_text_and_says_so) {
     std::string text = "BEGIN";
     while (text.size() < 100'000) text += "\xC3\xA4";
     text += "END";
-    const auto message = parse(*serialise(text_outcome(text, TextType::markdown), 10'000));
+    const auto message = parse(*serialise(finished_text(text, TextType::markdown), 10'000));
     const auto& response = message.textresult().response();
     EXPECT_LE(response.size(), 10'000U);
     EXPECT_TRUE(is_utf8(response));
@@ -103,9 +106,9 @@ TEST(ClientMessage, shortens_a_long_text_and_says_so) {
 
 // For a server that takes less: all of the message fits, and the text says how much is missing and why.
 TEST(ClientMessage, is_cut_to_a_limit_and_says_how_much_is_missing) {
-    auto outcome = text_outcome(std::string(2'000'000, 'x'), TextType::html);
-    outcome.parameters = {{"key", std::string(500, 'v')}};
-    const auto whole = serialise(outcome);
+    auto command = finished_text(std::string(2'000'000, 'x'), TextType::html);
+    command.message.parameters = {{"key", std::string(500, 'v')}};
+    const auto whole = serialise(command);
     for (const std::size_t limit : {1'048'576U, 65'536U, 4096U, 1000U}) {
         const auto shorter = cut(*whole, limit, "the server accepts at most that");
         ASSERT_TRUE(shorter) << limit;
@@ -130,27 +133,27 @@ TEST(ClientMessage, is_cut_to_a_limit_and_says_how_much_is_missing) {
 // It also works on BASE64 and on graphs; what is short enough stays as it is.
 TEST(ClientMessage, is_cut_whatever_it_holds) {
     const std::string binary(200'000, '\xFE');
-    const auto cut_binary = cut(*serialise(text_outcome(binary)), 65'536, "why");
+    const auto cut_binary = cut(*serialise(finished_text(binary)), 65'536, "why");
     ASSERT_TRUE(cut_binary);
     EXPECT_LE((*cut_binary)->size(), 65'536U);
     const auto message = parse(**cut_binary);
     EXPECT_EQ(message.textresult().texttype(), JiroHubProto::BASE64);
     EXPECT_TRUE(from_base64(message.textresult().response()));
 
-    Outcome graph = text_outcome("");
-    graph.result = Graph{"m", std::string(200'000, ' '), "", "", "", {}};
+    FinishedCommand graph = finished_text("");
+    graph.result.content = GraphResult{"m", std::string(200'000, ' '), "", "", "", {}};
     const auto cut_graph = cut(*serialise(graph), 65'536, "why");
     ASSERT_TRUE(cut_graph);
     EXPECT_EQ(parse(**cut_graph).commandtype(), JiroHubProto::TEXT);
     EXPECT_TRUE(parse(**cut_graph).issuccess());
 
-    EXPECT_FALSE(cut(*serialise(text_outcome("short")), 65'536, "why"));
+    EXPECT_FALSE(cut(*serialise(finished_text("short")), 65'536, "why"));
     EXPECT_FALSE(cut(std::string(100'000, '\xFF'), 65'536, "not a message"));
 }
 
 // For `outbox show`.
 TEST(ClientMessage, describes_itself_as_json) {
-    EXPECT_NE(describe(*serialise(text_outcome("hello"))).find("\"response\": \"hello\""), std::string::npos);
+    EXPECT_NE(describe(*serialise(finished_text("hello"))).find("\"response\": \"hello\""), std::string::npos);
     EXPECT_NE(describe("\xFF\xFF").find("not a ClientMessage"), std::string::npos);
 }
 

@@ -24,12 +24,12 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 namespace asio = boost::asio;
 
-Outcome outcome(const std::string& id, std::string text = "text") {
-    Outcome result;
-    result.command_name = "echo";
-    result.command_sync_id = id;
-    result.result = Text{std::move(text), TextType::plain};
-    return result;
+FinishedCommand finished(const std::string& id, std::string text = "text") {
+    FinishedCommand command;
+    command.message.command_sync_id = id;
+    command.command_name = "echo";
+    command.result = CommandResult::text(std::move(text));
+    return command;
 }
 
 Receipt receipt(const std::string& id) {
@@ -62,7 +62,7 @@ class CourierTest : public testing::Test {
     }
 
     void finish(const std::string& id, std::string text = "text") {
-        asio::co_spawn(context_, courier_->finish(outcome(id, std::move(text))), asio::detached);
+        asio::co_spawn(context_, courier_->finish(finished(id, std::move(text))), asio::detached);
         test::settle(context_);
     }
 
@@ -77,7 +77,7 @@ class CourierTest : public testing::Test {
     // A result that lies in the outbox as if a previous process had left it.
     void leave_behind(const std::string& id) {
         (void)test::run_task(context_, outbox_->received(receipt(id), FirstState::running));
-        (void)test::run_task(context_, outbox_->finished(id, OutcomeKind::succeeded, serialise(outcome(id)), Hold::no));
+        (void)test::run_task(context_, outbox_->finished(id, Outcome::succeeded, serialise(finished(id)), Hold::no));
     }
 
     // Time passes step by step, so that everything happens at its own moment.
@@ -561,7 +561,7 @@ TEST_F(CourierTest, stores_later_what_could_not_be_stored) {
     EXPECT_EQ(outbox_->figures().pending, 0U);
     EXPECT_EQ(sender_.confirmed.size(), 3U);
     for (const auto& [id, messages] : sender_.confirmed) EXPECT_EQ(messages.size(), 1U) << id;
-    for (const auto& sent : sender_.sent) EXPECT_EQ(sent.bytes, *serialise(outcome(sent.id)));
+    for (const auto& sent : sender_.sent) EXPECT_EQ(sent.bytes, *serialise(finished(sent.id)));
 }
 
 // Also one that waits minutes for its next attempt is stored at once, not at that attempt.

@@ -19,7 +19,7 @@ class FullOutbox final : public Outbox {
     bool stores_all_the_same = false;        // the failure is reported, but the outcome was written
     std::function<Task<>()> before_storing;  // what the storage takes its time for
 
-    Task<Result<>> finished(std::string id, OutcomeKind kind, Bytes message, Hold hold) override {
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
         if (!is_full) {
             if (before_storing) co_await before_storing();
             auto stored = co_await real_->finished(std::move(id), kind, std::move(message), hold);

@@ -76,7 +76,7 @@ TYPED_TEST(OutboxContract, carries_a_command_from_receipt_to_delivery) {
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(rows[0].id, "a");
     EXPECT_EQ(*rows[0].message, "message of a");
-    EXPECT_EQ(rows[0].kind, OutcomeKind::succeeded);
+    EXPECT_EQ(rows[0].kind, Outcome::succeeded);
 
     this->deliver("a");
     EXPECT_EQ(this->state("a"), RowState::delivered);
@@ -152,7 +152,7 @@ TYPED_TEST(OutboxContract, refuses_impossible_steps) {
 
 // The outcome of a command that was never received (refused at the door) is kept and sent like any other.
 TYPED_TEST(OutboxContract, takes_an_outcome_without_a_receipt) {
-    EXPECT_TRUE(this->finish("refused", Hold::no, OutcomeKind::rejected));
+    EXPECT_TRUE(this->finish("refused", Hold::no, Outcome::rejected));
     EXPECT_EQ(this->due().size(), 1U);
     EXPECT_EQ(this->admit("refused"), Admission::already_settled);
 }
@@ -339,8 +339,8 @@ TYPED_TEST(OutboxContract, refuses_new_commands_at_its_limit_of_bytes) {
     settings.max_bytes = 10'000;
     this->open(settings);
     this->admit("a", FirstState::running);
-    EXPECT_TRUE(this->run(this->outbox_->finished("a", OutcomeKind::succeeded,
-                                                  std::make_shared<const std::string>(20'000, 'x'), Hold::no)));
+    EXPECT_TRUE(this->run(
+        this->outbox_->finished("a", Outcome::succeeded, std::make_shared<const std::string>(20'000, 'x'), Hold::no)));
     EXPECT_EQ(this->admit("b"), Admission::refused);
     EXPECT_EQ(this->last_reason_->code, errc::limit_bytes);
     (void)this->due();

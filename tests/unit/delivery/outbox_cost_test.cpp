@@ -36,7 +36,7 @@ Task<> one_command(Outbox& outbox, std::string id, Bytes message, int& left) {
     receipt.payload = std::string(500, 'p');
     const auto admitted = co_await outbox.received(std::move(receipt), FirstState::running);
     EXPECT_EQ(admitted.admission, Admission::accepted);
-    const auto stored = co_await outbox.finished(id, OutcomeKind::succeeded, message, Hold::yes);
+    const auto stored = co_await outbox.finished(id, Outcome::succeeded, message, Hold::yes);
     EXPECT_TRUE(stored);
     outbox.delivered(id);
     --left;
@@ -94,7 +94,7 @@ TEST(OutboxCost, DISABLED_million_rows) {
         for (int page = 0; page < 100; ++page) {
             store.begin();
             for (int i = 0; i < 10'000; ++i) {
-                ASSERT_TRUE(store.finished("id-" + std::to_string(page * 10'000 + i), OutcomeKind::succeeded, message,
+                ASSERT_TRUE(store.finished("id-" + std::to_string(page * 10'000 + i), Outcome::succeeded, message,
                                            Hold::no, clock.now()));
             }
             store.commit();

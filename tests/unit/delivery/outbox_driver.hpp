@@ -28,7 +28,7 @@ class OutboxDriver {
     }
 
     // What a recovery is to make of a row that was running.
-    static Bytes make_outcome(const Receipt& receipt, OutcomeKind kind) {
+    static Bytes make_outcome(const Receipt& receipt, Outcome kind) {
         return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
     }
 
@@ -43,7 +43,7 @@ class OutboxDriver {
     }
 
     Result<> start(const std::string& id) { return run(outbox_->started(id)); }
-    Result<> finish(const std::string& id, Hold hold = Hold::no, OutcomeKind kind = OutcomeKind::succeeded) {
+    Result<> finish(const std::string& id, Hold hold = Hold::no, Outcome kind = Outcome::succeeded) {
         return run(outbox_->finished(id, kind, std::make_shared<const std::string>("message of " + id), hold));
     }
     // Delivered, and written down: whatever is asked next comes after it.

@@ -28,11 +28,11 @@ class OutboxProbeTest : public ::testing::Test {
     void make_outbox() {
         auto outbox = open();
         ASSERT_TRUE(outbox);
-        ASSERT_TRUE(test::run_task(context_, (*outbox)->recover([](const Receipt&, OutcomeKind) {
+        ASSERT_TRUE(test::run_task(context_, (*outbox)->recover([](const Receipt&, Outcome) {
             return std::make_shared<const std::string>("lost");
         })));
         const auto message = std::make_shared<const std::string>("result");
-        ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", OutcomeKind::succeeded, message, Hold::no)));
+        ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", Outcome::succeeded, message, Hold::no)));
         Receipt receipt{.id = "b", .payload = "{}"};
         const auto admitted = test::run_task(context_, (*outbox)->received(std::move(receipt), FirstState::received));
         ASSERT_EQ(admitted.admission, Admission::accepted);

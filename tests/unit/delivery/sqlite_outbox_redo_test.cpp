@@ -75,7 +75,7 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         return change;
     }
     FinishedChange finished(std::string_view id, Hold hold = Hold::no) const {
-        return {id, OutcomeKind::succeeded, "message", hold, clock_.wall_now()};
+        return {id, Outcome::succeeded, "message", hold, clock_.wall_now()};
     }
     Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
 
@@ -202,8 +202,8 @@ TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
     EXPECT_EQ(admit(receipt, FirstState::received), Admission::accepted);
     EXPECT_TRUE(start("long"));
     EXPECT_EQ(start("long").error().code, errc::wrong_state);
-    EXPECT_TRUE(run(outbox_->finished("long", OutcomeKind::succeeded, std::make_shared<const std::string>(100'000, 'y'),
-                                      Hold::no)));
+    EXPECT_TRUE(run(
+        outbox_->finished("long", Outcome::succeeded, std::make_shared<const std::string>(100'000, 'y'), Hold::no)));
     EXPECT_EQ(due().at(0).message->size(), 100'000U);
     deliver("long");
     EXPECT_EQ(state("long"), RowState::delivered);
@@ -217,7 +217,7 @@ TEST_F(SqliteOutboxRedoTest, goes_on_when_the_log_is_full) {
     for (int i = 0; i < 300; ++i) {
         const auto id = "big-" + std::to_string(i);
         ASSERT_EQ(admit(id, FirstState::running), Admission::accepted);
-        ASSERT_TRUE(run(outbox_->finished(id, OutcomeKind::succeeded, message, Hold::yes)));
+        ASSERT_TRUE(run(outbox_->finished(id, Outcome::succeeded, message, Hold::yes)));
         outbox_->delivered(id);
     }
     EXPECT_EQ(state("big-299"), RowState::delivered);

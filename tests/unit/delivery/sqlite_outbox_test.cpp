@@ -262,7 +262,7 @@ TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
     admit("a", FirstState::running);
     open();
     const auto recovery =
-        run(outbox_->recover([](const Receipt&, OutcomeKind) -> Bytes { throw std::runtime_error("bad"); }));
+        run(outbox_->recover([](const Receipt&, Outcome) -> Bytes { throw std::runtime_error("bad"); }));
     ASSERT_TRUE(recovery);
     EXPECT_THAT(recovery->interrupted, ElementsAre("a"));
     ASSERT_EQ(recovery->problems.size(), 1U);
@@ -527,8 +527,7 @@ TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
     for (int i = 0; i < 100; ++i) {
         const auto id = "id-" + std::to_string(i);
         if (admit(id, FirstState::running) != Admission::accepted) break;
-        if (!run(outbox_->finished(id, OutcomeKind::succeeded, std::make_shared<const std::string>(big), Hold::no)))
-            break;
+        if (!run(outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(big), Hold::no))) break;
         stored.push_back(id);
     }
     EXPECT_GT(stored.size(), 5U);
@@ -646,8 +645,7 @@ TEST_F(SqliteOutboxTest, bounds_what_it_remembers) {
     for (int i = 0; i < 100; ++i) {
         const auto id = "id-" + std::to_string(i);
         admit(id, FirstState::running);
-        (void)run(
-            outbox_->finished(id, OutcomeKind::succeeded, std::make_shared<const std::string>(2000, 'x'), Hold::yes));
+        (void)run(outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(2000, 'x'), Hold::yes));
         deliver(id);
         clock_.advance(1s);
     }

@@ -199,7 +199,7 @@ TEST(Readiness, gives_reasons) {
          {}},
         {"parked",
          [](Status& s) {
-             s.delivery.channel = Channel::parked;
+             s.delivery.channel = ChannelState::parked;
              s.delivery.last_error = "UNAUTHENTICATED";
          },
          {},
