@@ -1,104 +1,50 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/monitor/command_queue_monitor.hpp"
 
-#include <atomic>
+#include <algorithm>
+#include <bit>
 
 #include "monitor/log.hpp"
-#include "monitor/running_table.hpp"
 
 namespace jiro::monitor {
-namespace {
 
-enum Counter : std::size_t {
-    kReceived,
-    kQueued,
-    kActive,
-    kDetached,
-    kSuccessful,
-    kFailed,
-    kDeferred,
-    kByOutcome,
-    kByRejection = kByOutcome + kOutcomeNames.size(),
-    kCounters = kByRejection + kRejectionNames.size(),
-};
-
-}  // namespace
-
-std::optional<double> CommandCounts::success_rate() const {
-    if (processed() == 0) return std::nullopt;
-    return static_cast<double>(successful) / static_cast<double>(processed());
+void CommandQueueMonitor::received() {
+    ++counts_.received, ++counts_.queued;
+    publish();
 }
 
-// All counters under one sequence number, so that a reading is one instant's. See running_table.cpp for the ordering.
-struct CommandQueueMonitor::State {
-    std::atomic<std::uint64_t> sequence{0};
-    std::array<std::atomic<std::uint64_t>, kCounters> counters{};
-    RunningTable table;
-
-    struct Step {
-        std::size_t counter;
-        std::int64_t change;
-    };
-
-    void apply(std::initializer_list<Step> steps) {
-        const auto before = sequence.load(std::memory_order_relaxed);
-        sequence.store(before + 1, std::memory_order_relaxed);
-        for (const Step& step : steps) {
-            const auto value = counters[step.counter].load(std::memory_order_relaxed);
-            counters[step.counter].store(value + static_cast<std::uint64_t>(step.change), std::memory_order_release);
-        }
-        sequence.store(before + 2, std::memory_order_release);
-    }
-
-    [[nodiscard]] std::uint64_t own(std::size_t counter) const {
-        return counters[counter].load(std::memory_order_relaxed);
-    }
-
-    [[nodiscard]] std::array<std::uint64_t, kCounters> read() const {
-        for (;;) {
-            const auto before = sequence.load(std::memory_order_acquire);
-            if (before % 2 != 0) continue;  // the loop is within a few stores
-            std::array<std::uint64_t, kCounters> values;
-            for (std::size_t i = 0; i < kCounters; ++i) values[i] = counters[i].load(std::memory_order_acquire);
-            if (sequence.load(std::memory_order_relaxed) == before) return values;
-        }
-    }
-};
-
-CommandQueueMonitor::CommandQueueMonitor() : state_(std::make_unique<State>()) {}
-CommandQueueMonitor::~CommandQueueMonitor() = default;
-
-void CommandQueueMonitor::received() { state_->apply({{kReceived, 1}, {kQueued, 1}}); }
-
 void CommandQueueMonitor::started(std::string_view id, std::string_view name, TimePoint now) {
-    if (state_->own(kQueued) == 0 || !state_->table.insert(id, name, now)) {
+    RunningCommand command{std::string(id.substr(0, kShownIdBytes)), std::string(name), now};
+    if (counts_.queued == 0 || !running_.try_emplace(std::string(id), std::move(command)).second) {
         monitor_log.warn("A command started that was not waiting", {{"command_sync_id", id}});
         return;
     }
-    state_->apply({{kQueued, -1}, {kActive, 1}});
+    --counts_.queued, ++counts_.active;
+    publish();
 }
 
 void CommandQueueMonitor::detached(std::string_view id) {
-    if (!state_->table.detach(id)) return;  // detached already, or still waiting: it has no connection to lose
-    state_->apply({{kActive, -1}, {kDetached, 1}});
+    const auto found = running_.find(std::string(id));
+    if (found == running_.end() || std::exchange(found->second.detached, true)) return;  // it still waits, or again
+    --counts_.active, ++counts_.detached;
+    publish();
 }
 
 void CommandQueueMonitor::finished(std::string_view id, Outcome outcome, Duration waited, Duration ran) {
-    const auto removed = state_->table.remove(id);
-    if (!removed && state_->own(kQueued) == 0) {
+    const auto command = running_.extract(std::string(id));  // empty: it was refused, or cancelled while it waited
+    if (!command && counts_.queued == 0) {
         monitor_log.warn("A command ended that was neither waiting nor running", {{"command_sync_id", id}});
         return;
     }
-    Counter from = kQueued;  // it never started: refused, or cancelled while it waited
-    if (removed) from = removed->phase == RunningTable::Phase::detached ? kDetached : kActive;
-    const Counter to = outcome == Outcome::succeeded ? kSuccessful : kFailed;
-    state_->apply({{from, -1}, {to, 1}, {kByOutcome + static_cast<std::size_t>(outcome), 1}});
-    if (removed) {
+    --(!command ? counts_.queued : command.mapped().detached ? counts_.detached : counts_.active);
+    ++(outcome == Outcome::succeeded ? counts_.successful : counts_.failed);
+    ++counts_.by_outcome[static_cast<std::size_t>(outcome)];
+    publish();
+    if (command) {
         queue_time_.record(waited);
         run_time_.record(ran);
     }
-    const bool ran_by_name = removed && outcome != Outcome::rejected;
-    count_by_name(ran_by_name ? removed->name : "none", outcome);
+    count_by_name(command && outcome != Outcome::rejected ? command.mapped().name : "none", outcome);
 }
 
 void CommandQueueMonitor::count_by_name(std::string_view name, Outcome outcome) {
@@ -111,43 +57,53 @@ void CommandQueueMonitor::count_by_name(std::string_view name, Outcome outcome) 
 }
 
 void CommandQueueMonitor::rejected(Rejection why) {
-    state_->apply({{kByRejection + static_cast<std::size_t>(why), 1}});
+    ++(why == Rejection::duplicate ? counts_.duplicates : counts_.rejected);
+    ++counts_.by_rejection[static_cast<std::size_t>(why)];
+    publish();
 }
 
 void CommandQueueMonitor::deferred() {
-    if (state_->own(kQueued) == 0) {
+    if (counts_.queued == 0) {
         monitor_log.warn("A command was deferred that was not waiting");
         return;
     }
-    state_->apply({{kReceived, -1}, {kQueued, -1}, {kDeferred, 1}});
+    --counts_.received, --counts_.queued, ++counts_.deferred;
+    publish();
 }
 
-void CommandQueueMonitor::delivered(Duration since_finished) { delivery_time_.record(since_finished); }
+// The odd version, then the counters with release, then the even version: a reader that sees any new counter (acquire)
+// also sees the odd version when it looks again, and reads once more. No fences: ThreadSanitizer cannot follow them.
+void CommandQueueMonitor::publish() {
+    const auto counters = std::bit_cast<std::array<std::uint64_t, kCounters>>(counts_);
+    const auto before = version_.load(std::memory_order_relaxed);
+    version_.store(before + 1, std::memory_order_relaxed);
+    for (std::size_t i = 0; i < kCounters; ++i) published_[i].store(counters[i], std::memory_order_release);
+    version_.store(before + 2, std::memory_order_release);
+}
 
 CommandCounts CommandQueueMonitor::counts() const {
-    const auto values = state_->read();
-    CommandCounts counts;
-    counts.received = values[kReceived];
-    counts.queued = values[kQueued];
-    counts.active = values[kActive];
-    counts.detached = values[kDetached];
-    counts.successful = values[kSuccessful];
-    counts.failed = values[kFailed];
-    counts.deferred = values[kDeferred];
-    for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) counts.by_outcome[i] = values[kByOutcome + i];
-    for (std::size_t i = 0; i < kRejectionNames.size(); ++i) {
-        counts.by_rejection[i] = values[kByRejection + i];
-        const bool is_duplicate = i == static_cast<std::size_t>(Rejection::duplicate);
-        (is_duplicate ? counts.duplicates : counts.rejected) += counts.by_rejection[i];
+    for (;;) {
+        const auto before = version_.load(std::memory_order_acquire);
+        std::array<std::uint64_t, kCounters> counters;
+        for (std::size_t i = 0; i < kCounters; ++i) counters[i] = published_[i].load(std::memory_order_acquire);
+        const bool is_one_instant = before % 2 == 0 && version_.load(std::memory_order_relaxed) == before;
+        if (is_one_instant) return std::bit_cast<CommandCounts>(counters);
     }
-    return counts;
 }
 
-std::vector<RunningCommand> CommandQueueMonitor::running() const { return state_->table.read(); }
+std::vector<RunningCommand> CommandQueueMonitor::running() const {
+    std::vector<RunningCommand> commands;
+    for (const auto& [id, command] : running_) {
+        commands.push_back(command);
+        commands.back().name.resize(std::min(command.name.size(), kShownNameBytes));
+    }
+    std::ranges::sort(commands, {}, &RunningCommand::started);
+    return commands;
+}
 
 std::vector<std::string> CommandQueueMonitor::active_command_ids() const {
     std::vector<std::string> ids;
-    for (auto& command : state_->table.read()) {
+    for (auto& command : running()) {
         if (!command.detached) ids.push_back(std::move(command.id));
     }
     return ids;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // What the daemon counts about commands: the seed's ICommandQueueMonitor. The event loop is the only writer and calls
-// one transition per event; any thread reads, at any time, without making the loop wait. Every reading is exact:
+// one transition per event. The counters are shared atomics: any thread reads them, at any time, without making the
+// loop wait, and every reading is exact:
 //
 //     received = processed + active + detached + queued        processed = successful + failed
 //
@@ -13,12 +14,13 @@
 // right place changes nothing and is logged: the sums stay right whatever the caller does.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "jiro/base/clock.hpp"
@@ -27,6 +29,8 @@
 #include "jiro/monitor/histogram.hpp"
 
 namespace jiro::monitor {
+
+using OutcomeCounts = std::array<std::uint64_t, kOutcomeNames.size()>;
 
 // All counters as they were at one instant.
 struct CommandCounts {
@@ -39,12 +43,15 @@ struct CommandCounts {
     std::uint64_t deferred = 0;  // left to the next start; not part of received
     std::uint64_t rejected = 0;  // refused, duplicates not counted
     std::uint64_t duplicates = 0;
-    std::array<std::uint64_t, kOutcomeNames.size()> by_outcome{};
+    OutcomeCounts by_outcome{};
     std::array<std::uint64_t, kRejectionNames.size()> by_rejection{};
 
     [[nodiscard]] std::uint64_t processed() const { return successful + failed; }
     // In [0, 1]; nothing when nothing was processed.
-    [[nodiscard]] std::optional<double> success_rate() const;
+    [[nodiscard]] std::optional<double> success_rate() const {
+        if (processed() == 0) return std::nullopt;
+        return static_cast<double>(successful) / static_cast<double>(processed());
+    }
 };
 
 struct RunningCommand {
@@ -58,11 +65,6 @@ inline constexpr std::size_t kShownNameBytes = 64;
 
 class CommandQueueMonitor {
   public:
-    CommandQueueMonitor();
-    ~CommandQueueMonitor();
-    CommandQueueMonitor(const CommandQueueMonitor&) = delete;
-    CommandQueueMonitor& operator=(const CommandQueueMonitor&) = delete;
-
     // Transitions: the event loop only.
     void received();
     void started(std::string_view id, std::string_view name, TimePoint now);
@@ -70,12 +72,10 @@ class CommandQueueMonitor {
     void finished(std::string_view id, Outcome outcome, Duration waited, Duration ran);
     void deferred();
     void rejected(Rejection why);
-    void delivered(Duration since_finished);  // the server confirmed a result
+    void delivered(Duration since_finished) { delivery_time_.record(since_finished); }  // the server confirmed a result
 
-    // Readings: any thread.
+    // Counters: any thread.
     [[nodiscard]] CommandCounts counts() const;
-    [[nodiscard]] std::vector<RunningCommand> running() const;  // active and detached, oldest first
-    [[nodiscard]] std::vector<std::string> active_command_ids() const;
     [[nodiscard]] std::uint64_t active_command_count() const { return counts().active; }
     [[nodiscard]] std::uint64_t total_commands_processed() const { return counts().processed(); }
     [[nodiscard]] std::uint64_t successful_commands() const { return counts().successful; }
@@ -84,21 +84,28 @@ class CommandQueueMonitor {
     [[nodiscard]] HistogramReading queue_time() const { return queue_time_.read(); }
     [[nodiscard]] HistogramReading delivery_time() const { return delivery_time_.read(); }
 
+    // What names commands: the event loop only.
+    [[nodiscard]] std::vector<RunningCommand> running() const;  // active and detached, oldest first
+    [[nodiscard]] std::vector<std::string> active_command_ids() const;
     // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". What
-    // never ran counts under "none": its name is whatever the sender wrote. The event loop only.
-    using OutcomesByName = std::map<std::string, std::array<std::uint64_t, kOutcomeNames.size()>, std::less<>>;
+    // never ran counts under "none": its name is whatever the sender wrote.
+    using OutcomesByName = std::map<std::string, OutcomeCounts, std::less<>>;
     [[nodiscard]] const OutcomesByName& outcomes_by_name() const { return outcomes_by_name_; }
     static constexpr std::size_t kMaxNames = 100;
 
   private:
-    struct State;
+    static constexpr std::size_t kCounters = sizeof(CommandCounts) / sizeof(std::uint64_t);
 
+    void publish();
     void count_by_name(std::string_view name, Outcome outcome);
 
-    std::unique_ptr<State> state_;
+    CommandCounts counts_;                                         // the event loop's own
+    std::array<std::atomic<std::uint64_t>, kCounters> published_;  // the same, for readers
+    std::atomic<std::uint64_t> version_{0};                        // of `published_`; odd while it is being written
     Histogram run_time_;
     Histogram queue_time_;
     Histogram delivery_time_;
+    std::unordered_map<std::string, RunningCommand> running_;  // by whole id
     OutcomesByName outcomes_by_name_;
 };
 
