@@ -2,14 +2,12 @@
 #include "jiro/commands/command_context.hpp"
 
 #include <algorithm>
-#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
 #include <exception>
 
 #include "commands/text.hpp"
+#include "jiro/base/event.hpp"
 
 namespace jiro::commands {
 
@@ -19,9 +17,9 @@ namespace {
 
 // Shared by the waiting coroutine and the worker: either may go first.
 struct Job {
-    explicit Job(const asio::any_io_executor& executor) : done(executor, asio::steady_timer::time_point::max()) {}
+    explicit Job(const asio::any_io_executor& executor) : done(executor) {}
 
-    asio::steady_timer done;  // touched on the event loop only
+    Event done;  // this and what follows: touched on the event loop only
     bool finished = false;
     std::exception_ptr failure;
 };
@@ -49,11 +47,10 @@ Task<> CommandContext::post_to_worker(std::function<void()> work) {
         asio::post(executor, [job = std::move(job), failure] {
             job->finished = true;
             job->failure = failure;
-            job->done.cancel();
+            job->done.notify();
         });
     });
-    co_await job->done.async_wait(kNoThrow);
-    if (!job->finished) throw boost::system::system_error(asio::error::operation_aborted);
+    while (!job->finished) co_await job->done.wait();
     if (job->failure) std::rethrow_exception(job->failure);
 }
 

@@ -1,53 +1,44 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// One command's life from its slot to its outcome: the context its handler sees, its time limit, its result, its
-// counters. The slot is free again when the handler has ended. The destructor frees it at the latest and, should the
-// run never have been settled, still counts it as ended: whatever happens to the coroutine that holds the scope,
-// nothing leaks and nothing is silent.
+// One command's run: the context that its handler sees, its time limit, its cancellation, its result. Three coroutine
+// frames: run(), run_handler(), the handler's own. It must outlive its handler's coroutine: the dispatcher keeps it in
+// the coroutine that awaits run(). Event loop only.
 
-#include <boost/asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 
-#include "commands/dispatcher_state.hpp"
+#include "commands/pending_command.hpp"
 #include "jiro/commands/command_context.hpp"
 
 namespace jiro::commands {
 
 class CommandScope {
   public:
-    CommandScope(std::shared_ptr<Dispatcher::State> dispatcher, PendingPtr command);  // the command is resolved
-    ~CommandScope();
-    CommandScope(const CommandScope&) = delete;
-    CommandScope& operator=(const CommandScope&) = delete;
+    // `command` is resolved; `settings` are those in force now, a later reload does not touch it.
+    CommandScope(std::shared_ptr<PendingCommand> command, const Settings& settings, ResultSink& sink, Clock& clock,
+                 boost::asio::thread_pool& workers);
 
-    // Journals the start, runs the handler within its limits, settles the outcome. Never throws.
-    [[nodiscard]] Task<> run();
+    // Journals the start, unless the receipt did, and runs the handler within its limits. What goes wrong is a result,
+    // too.
+    [[nodiscard]] Task<CommandResult> run();
+
+    // As it is after the run: the handler may set it.
+    [[nodiscard]] const std::string& session_id() const noexcept { return context_.session_id(); }
 
   private:
-    // Shared with the handler's coroutine, whose completion may be seen after the scope's end.
-    struct HandlerRun {
-        bool has_ended = false;
-        std::optional<CommandResult> outcome;            // none: the run was dropped
-        std::optional<boost::asio::steady_timer> ended;  // made when somebody waits; cancelled at the end
-    };
+    struct HandlerRun;
 
-    [[nodiscard]] Task<CommandResult> result();
-    [[nodiscard]] Task<CommandResult> run_handler();
-    [[nodiscard]] Task<> note_outcome(std::shared_ptr<HandlerRun> run);
-    void free_slot_soon();
+    [[nodiscard]] Task<> run_handler(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] static Task<> until_ended(std::shared_ptr<HandlerRun> run);
-    [[nodiscard]] Task<CommandResult> guarded_handler();
     [[nodiscard]] CommandResult checked(CommandResult result) const;
     [[nodiscard]] CommandResult cancelled(std::string_view details) const;
 
-    std::shared_ptr<Dispatcher::State> dispatcher_;
-    PendingPtr command_;
+    std::shared_ptr<PendingCommand> command_;
+    ResultSink& sink_;
     std::shared_ptr<const CommandRegistry> registry_;  // keeps the handler across a reload
-    const CommandHandler* handler_;
+    const CommandHandler& handler_;
     Duration limit_;
     CommandContext context_;
-    bool holds_slot_ = true;
 };
 
 }  // namespace jiro::commands

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A command between its arrival and its outcome, as the dispatcher keeps it. Shared by the dispatcher, the coroutine
-// that runs it and the receipts that wait for it; event loop only.
+// A command between its arrival and its outcome. Shared by the dispatcher, its queue, the coroutine that runs the
+// command and the ReceivedCommands that wait for it; event loop only.
 
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstdint>
-#include <list>
 #include <optional>
 #include <string>
 
 #include "commands/resolution.hpp"
+#include "jiro/base/event.hpp"
 #include "jiro/commands/dispatcher.hpp"
 
 namespace jiro::commands {
@@ -25,8 +24,9 @@ class PendingCommand {
         waiting,      // in the journal, not started
         running,      // its handler runs, in a slot, or its outcome is being stored
         refused,      // never ran; its outcome is being stored
-        settled,      // has a completion; a queue may still hold it and skips it
+        ended,        // has a completion
     };
+    enum class Place { none, queued, reserved, running };  // the RunQueue's; it counts towards MaxQueued, or has a slot
 
     PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
         : message(std::move(command_message)),
@@ -46,14 +46,13 @@ class PendingCommand {
     std::size_t bytes;  // of the message
     Fingerprint fingerprint;
     std::string name;                      // as dispatched
-    std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it waits for a slot: none
+    std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it is queued: none
     std::shared_ptr<const CommandRegistry> resolved_with;
     TimePoint received_at;
     TimePoint started_at{};
     std::uint64_t sequence;  // arrival order
     Phase phase = Phase::journalling;
-    bool holds_place = false;        // counts towards MaxQueued
-    bool holds_slot = false;         // a slot is kept for it while its receipt is committed, as running
+    Place place = Place::none;
     bool is_marked_running = false;  // in the journal, by its receipt
     bool detached = false;
     std::optional<CancelReason> cancel_reason;
@@ -61,7 +60,7 @@ class PendingCommand {
 
   private:
     std::optional<Completion> completion_;
-    std::list<boost::asio::steady_timer*> waiters_;  // never expire; cancelled by complete()
+    std::optional<Event> ended_;  // made when somebody waits
 };
 
 [[nodiscard]] std::string_view to_string(CancelReason reason);

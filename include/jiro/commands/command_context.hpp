@@ -76,7 +76,6 @@ class CommandContext {
     }
 
   private:
-    friend class CommandScope;
     Task<> post_to_worker(std::function<void()> work);
 
     Parts parts_;

@@ -105,9 +105,8 @@ class Dispatcher {
 
     [[nodiscard]] std::shared_ptr<const CommandRegistry> registry() const;
 
-    struct State;  // private: src/commands/dispatcher_state.hpp
-
   private:
+    struct State;
     std::shared_ptr<State> state_;  // shared with the commands' coroutines, which may be destroyed after ~Dispatcher
 };
 

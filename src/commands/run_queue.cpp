@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "commands/run_queue.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+namespace jiro::commands {
+
+namespace {
+
+using Place = PendingCommand::Place;
+
+// Of the messages of commands that wait: they are kept in memory until they run.
+constexpr std::size_t kMaxQueuedBytes = 32 * 1024 * 1024;
+
+bool has_left(const PendingPtr& command) { return command->place != Place::queued; }
+
+// A hub that sends and cancels while nothing can start must not make the queue grow.
+void sweep(std::deque<PendingPtr>& queue, std::size_t queued) {
+    constexpr std::size_t kSlack = 64;
+    if (queue.size() > 2 * queued + kSlack) std::erase_if(queue, has_left);
+}
+
+void skip_left(std::deque<PendingPtr>& queue) {
+    while (!queue.empty() && has_left(queue.front())) queue.pop_front();
+}
+
+PendingPtr pop_front(std::deque<PendingPtr>& queue) {
+    auto command = std::move(queue.front());
+    queue.pop_front();
+    return command;
+}
+
+}  // namespace
+
+void RunQueue::set_limits(const Settings& settings) {
+    max_concurrent_ = settings.max_concurrent;
+    max_queued_ = static_cast<std::size_t>(settings.max_queued);
+    std::vector<PendingPtr> waiting;
+    for (auto& [name, limit] : limits_) {
+        std::ranges::move(limit.waiting, std::back_inserter(waiting));
+        limit.waiting.clear();
+    }
+    std::ranges::sort(waiting, {}, &PendingCommand::sequence);
+    queue_.insert(queue_.begin(), waiting.begin(), waiting.end());
+}
+
+std::optional<std::string> RunQueue::busy(const PendingCommand& command) const {
+    const auto free_slots = static_cast<std::size_t>(std::max(0, max_concurrent_ - running_));
+    if (queued_ >= max_queued_ + free_slots) {
+        return "busy: " + std::to_string(running_) + " commands run and " + std::to_string(queued_) + " wait";
+    }
+    if (queued_ > 0 && queued_bytes_ + command.bytes > kMaxQueuedBytes) {
+        return "busy: " + std::to_string(queued_) + " commands wait, with " + std::to_string(queued_bytes_) +
+               " bytes; together they may have " + std::to_string(kMaxQueuedBytes);
+    }
+    return std::nullopt;
+}
+
+bool RunQueue::has_room() const noexcept {
+    return queued_ == 0 || (queued_ < max_queued_ && queued_bytes_ < kMaxQueuedBytes);
+}
+
+bool RunQueue::reserve(const PendingPtr& command, const CommandDescription& description) {
+    skip_left(queue_);
+    if (!queue_.empty() || running_ >= max_concurrent_) return false;
+    PerCommandLimit& limit = limits_[description.name];
+    skip_left(limit.waiting);
+    const bool is_limited = description.max_concurrent > 0;
+    if (is_limited && (!limit.waiting.empty() || limit.running >= description.max_concurrent)) return false;
+    command->place = Place::reserved;
+    reserved_.push_back(command);
+    ++running_;
+    ++limit.running;
+    return true;
+}
+
+void RunQueue::enqueue(const PendingPtr& command) {
+    command->place = Place::queued;
+    ++queued_;
+    queued_bytes_ += command->bytes;
+    queue_.push_back(command);
+}
+
+PendingPtr RunQueue::next_reserved() {
+    while (!reserved_.empty()) {
+        const PendingCommand& front = *reserved_.front();
+        if (front.place == Place::reserved && front.phase == PendingCommand::Phase::journalling) return nullptr;
+        auto command = pop_front(reserved_);
+        if (command->place != Place::reserved) continue;
+        command->place = Place::running;
+        return command;
+    }
+    return nullptr;
+}
+
+PendingPtr RunQueue::next_queued() {
+    skip_left(queue_);
+    if (!reserved_.empty() || running_ >= max_concurrent_ || queue_.empty()) return nullptr;
+    if (queue_.front()->phase == PendingCommand::Phase::journalling) return nullptr;  // keeps the order of arrival
+    return pop_front(queue_);
+}
+
+bool RunQueue::start(const PendingPtr& command, int max_concurrent) {
+    PerCommandLimit& limit = limits_[command->name];
+    if (max_concurrent > 0 && limit.running >= max_concurrent) {
+        sweep(limit.waiting, queued_);
+        limit.waiting.push_back(command);
+        return false;
+    }
+    leave(*command);
+    command->place = Place::running;
+    ++running_;
+    ++limit.running;
+    return true;
+}
+
+void RunQueue::leave(PendingCommand& command) {
+    const Place place = std::exchange(command.place, Place::none);
+    if (place == Place::queued) {
+        --queued_;
+        queued_bytes_ -= command.bytes;
+        sweep(queue_, queued_);
+    } else if (place != Place::none) {
+        --running_;
+        PerCommandLimit& limit = limits_[command.name];
+        --limit.running;
+        skip_left(limit.waiting);
+        if (!limit.waiting.empty()) queue_.push_front(pop_front(limit.waiting));
+    }
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// Which command runs next: order of arrival, a number of slots, and the limits of single commands. Pure: it starts
+// nothing; the dispatcher asks it after each change. A command is in one Place at a time, and `leave` takes it out of
+// whichever that is. Event loop only.
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+#include "commands/pending_command.hpp"
+#include "jiro/commands/command_handler.hpp"
+
+namespace jiro::commands {
+
+using PendingPtr = std::shared_ptr<PendingCommand>;
+
+class RunQueue {
+  public:
+    explicit RunQueue(const Settings& settings) { set_limits(settings); }
+    // After a reload, too: what waits for its command's own limit, which may be another now, lines up again.
+    void set_limits(const Settings& settings);
+
+    // Arrival. "busy: ..." when so many commands, or so many bytes of them, wait that this one may not.
+    [[nodiscard]] std::optional<std::string> busy(const PendingCommand& command) const;
+    // For one more of what the journal holds from before a restart.
+    [[nodiscard]] bool has_room() const noexcept;
+    // Keeps a slot for a command whose receipt is being committed as running. False when none is free, or an older
+    // command is to have it.
+    [[nodiscard]] bool reserve(const PendingPtr& command, const CommandDescription& description);
+    void enqueue(const PendingPtr& command);
+
+    // The oldest reserved command, once it is committed: it has its slot, and runs.
+    [[nodiscard]] PendingPtr next_reserved();
+    // The oldest queued command, when a slot is free and it is in the journal. `start` says whether it may have the
+    // slot.
+    [[nodiscard]] PendingPtr next_queued();
+    // False when so many of this command run already: it then waits for one of them to end.
+    [[nodiscard]] bool start(const PendingPtr& command, int max_concurrent);
+
+    // It has run, or never will.
+    void leave(PendingCommand& command);
+
+    [[nodiscard]] bool has_reserved() const noexcept { return !reserved_.empty(); }
+
+  private:
+    struct PerCommandLimit {
+        int running = 0;
+        std::deque<PendingPtr> waiting;  // for this command's own limit; they start before anything in `queue_`
+    };
+
+    int max_concurrent_ = 0;
+    std::size_t max_queued_ = 0;
+    std::deque<PendingPtr> queue_;     // arrival order; this and the others may hold what has left, and skip it
+    std::deque<PendingPtr> reserved_;  // arrival order
+    std::unordered_map<std::string, PerCommandLimit> limits_;  // by command name
+    int running_ = 0;                                          // slots that are taken, reserved ones too
+    std::size_t queued_ = 0;
+    std::size_t queued_bytes_ = 0;  // of their messages
+};
+
+}  // namespace jiro::commands
