@@ -30,16 +30,6 @@ class LocalSink final : public ResultSink {
     FinishedCommand finished_command;
 };
 
-class NullObserver final : public CommandObserver {
-  public:
-    void received(const std::string&) override {}
-    void started(const std::string&, const std::string&) override {}
-    void detached(const std::string&) override {}
-    void finished(const FinishedEvent&) override {}
-    void deferred(const std::string&) override {}
-    void rejected(Rejection) override {}
-};
-
 Task<> run_one(Dispatcher& dispatcher, CommandMessage message) {
     const auto received = co_await dispatcher.receive(std::move(message));
     co_await received.finished();
@@ -54,9 +44,9 @@ Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
     settings.instance_id.clear();
     if (message.command_sync_id.empty()) message.command_sync_id = "local-" + random.uuid();
     LocalSink sink;
-    NullObserver observer;
-    Dispatcher dispatcher(co_await asio::this_coro::executor, clock, random, workers, sink, observer,
-                          std::move(settings), std::move(registry));
+    CommandObserver nobody;
+    Dispatcher dispatcher(co_await asio::this_coro::executor, clock, random, workers, sink, nobody, std::move(settings),
+                          std::move(registry));
     bool cancelled = false;
     try {
         auto both = tasks(dispatcher.run(), run_one(dispatcher, std::move(message)));

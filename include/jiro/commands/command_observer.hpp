@@ -29,21 +29,22 @@ struct FinishedEvent {
     Duration run_time;
 };
 
+// An implementation looks at what it counts.
 class CommandObserver {
   public:
     virtual ~CommandObserver() = default;
 
     // In the journal; counted as received and queued. Also for commands recovered from before a restart.
-    virtual void received(const std::string& command_sync_id) = 0;
-    virtual void started(const std::string& command_sync_id, const std::string& command_name) = 0;
+    virtual void received(const std::string& /*command_sync_id*/) {}
+    virtual void started(const std::string& /*command_sync_id*/, const std::string& /*command_name*/) {}
     // The connection was lost while it ran; it goes on.
-    virtual void detached(const std::string& command_sync_id) = 0;
+    virtual void detached(const std::string& /*command_sync_id*/) {}
     // Exactly once for every `received`, but for those that `deferred` took away.
-    virtual void finished(const FinishedEvent& event) = 0;
+    virtual void finished(const FinishedEvent& /*event*/) {}
     // At the daemon's stop a queued command stays in the durable journal for the next start: no longer received here.
-    virtual void deferred(const std::string& command_sync_id) = 0;
+    virtual void deferred(const std::string& /*command_sync_id*/) {}
     // Not taken at all; not part of the equations.
-    virtual void rejected(Rejection why) = 0;
+    virtual void rejected(Rejection /*why*/) {}
 };
 
 }  // namespace jiro::commands

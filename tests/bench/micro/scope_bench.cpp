@@ -27,16 +27,6 @@ class NoJournal final : public ResultSink {
     void send_again() override {}
 };
 
-class NoObserver final : public CommandObserver {
-  public:
-    void received(const std::string&) override {}
-    void started(const std::string&, const std::string&) override {}
-    void detached(const std::string&) override {}
-    void finished(const FinishedEvent&) override {}
-    void deferred(const std::string&) override {}
-    void rejected(Rejection) override {}
-};
-
 Task<> run_one(Dispatcher& dispatcher, std::uint64_t number, bool& has_ended) {
     CommandMessage message{.instance_id = "user-123",
                            .command = "echo hello",
@@ -56,9 +46,9 @@ void command_scope(benchmark::State& state) {
     SystemClock clock;
     SystemRandom random;
     NoJournal journal;
-    NoObserver observer;
+    CommandObserver nobody;
     Settings settings;
-    Dispatcher dispatcher(context.get_executor(), clock, random, workers, journal, observer, settings,
+    Dispatcher dispatcher(context.get_executor(), clock, random, workers, journal, nobody, settings,
                           make_registry(settings, {}).value());
     boost::asio::co_spawn(context, dispatcher.run(), boost::asio::detached);
     std::uint64_t number = 0;

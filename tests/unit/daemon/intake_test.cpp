@@ -41,11 +41,6 @@ class FakeSink final : public commands::ResultSink {
 
 class FakeObserver final : public commands::CommandObserver {
   public:
-    void received(const std::string&) override {}
-    void started(const std::string&, const std::string&) override {}
-    void detached(const std::string&) override {}
-    void finished(const commands::FinishedEvent&) override {}
-    void deferred(const std::string&) override {}
     void rejected(Rejection why) override { rejections_.push_back(why); }
 
     std::vector<Rejection> rejections_;
