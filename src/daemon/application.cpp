@@ -20,7 +20,7 @@
 #include "daemon/replaceable_sender.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
-#include "daemon/start_patience.hpp"
+#include "daemon/start_timeout.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
@@ -41,7 +41,7 @@ namespace {
 constexpr auto kDrainLimit = 60s;  // for what runs when the daemon is told to stop
 constexpr auto kDeliverLimitOnDisk =
     5s;                            // what is not delivered by then is in the outbox, and goes out after the restart
-constexpr auto kSettleLimit = 2s;  // for cancelled commands to be settled
+constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
 constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr auto kRecoverAgain = 1s;
@@ -95,8 +95,8 @@ struct Application::Parts {
     // The loop, its sources of time and chance, and the threads for what blocks.
     Loop& loop = Loop::of_process();
     asio::any_io_executor executor = loop.context.get_executor();
-    bool is_recovered = false;                // everything that the previous process left behind is taken up
-    std::unique_ptr<StartPatience> patience;  // until READY
+    bool is_recovered = false;  // everything that the previous process left behind is taken up
+    std::unique_ptr<StartTimeoutExtender> start_timeout;  // until READY
     SystemClock clock;
     SystemRandom random;
     asio::thread_pool& workers = loop.workers;
@@ -143,7 +143,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       outbox(std::move(opened_outbox)),
       sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
              [this](delivery::SendResult& answer) {
-                 if (!answer.confirmed()) answer.message = credentials.without_secrets(std::move(answer.message));
+                 if (!answer.confirmed()) answer.message = credentials.redacted(std::move(answer.message));
                  status.note(answer);
              }),
       courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
@@ -168,7 +168,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
 }
 
 Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
-    auto patience = std::make_unique<StartPatience>();
+    auto start_timeout = std::make_unique<StartTimeoutExtender>();
     auto grpc_descriptors = delivery::reserve_descriptors_for_grpc();
     auto path = prepare_outbox_path(config.delivery.outbox, environment);
     if (!path) return path.error();
@@ -182,7 +182,7 @@ Result<std::unique_ptr<Application>> Application::make(config::Config config, co
 
     auto parts =
         std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*path), std::move(*outbox));
-    parts->patience = std::move(patience);
+    parts->start_timeout = std::move(start_timeout);
     parts->grpc_descriptors = std::move(grpc_descriptors);
     if (const auto built = parts->build_registry(parts->config); !built) return built.error();
     return std::unique_ptr<Application>(new Application(std::move(parts)));
@@ -228,7 +228,7 @@ Task<> Application::Parts::run() {
                          {{"reason", recovered.error().message}});
     }
     listen();
-    patience.reset();
+    start_timeout.reset();
     notifier.ready();
     // Named, not temporaries of the awaited expression: g++ 12 loses those.
     auto serving = serve();
@@ -323,7 +323,7 @@ Task<> Application::Parts::serve() {
 Task<> Application::Parts::report_status() {
     for (;;) {
         status.sample();
-        notifier.status(monitor::status_line(status.current()) + reloader.complaint());
+        notifier.status(monitor::status_line(status.current()) + reloader.status_note());
         co_await clock.sleep_for(kStatusLineInterval);
     }
 }
@@ -345,8 +345,8 @@ Task<> Application::Parts::stop_on_signal() {
     daemon_log.info("Stopping: finishing what is in hand; a second signal stops at once");
     status.set_stopping();
     notifier.stopping();
-    notifier.status(monitor::status_line(status.current()) + reloader.complaint());  // not at the next turn: now
-    notifier.extend_timeout(kDrainLimit + kSettleLimit + deliver_limit() + kCloseLimit);
+    notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now
+    notifier.extend_timeout(kDrainLimit + kCancelLimit + deliver_limit() + kCloseLimit);
     dispatcher.request_stop();
 
     auto finishing = finish_what_is_in_hand();
@@ -355,7 +355,7 @@ Task<> Application::Parts::stop_on_signal() {
     if (first_to_end == 1) {
         daemon_log.warn("Second signal: stopping at once");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
-        co_await dispatcher.drain(clock.now() + kSettleLimit);
+        co_await dispatcher.drain(clock.now() + kCancelLimit);
     }
 }
 
@@ -368,7 +368,7 @@ Task<> Application::Parts::finish_what_is_in_hand() {
     if (!have_ended) {
         daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
-        co_await dispatcher.drain(clock.now() + kSettleLimit);
+        co_await dispatcher.drain(clock.now() + kCancelLimit);
     }
     const auto give_up_at = clock.now() + deliver_limit();
     const bool are_delivered = co_await courier.drain(give_up_at);
@@ -386,7 +386,7 @@ void Application::Parts::connection_changed(const signalr::StateChange& change) 
     if (change.from == signalr::State::connected && change.to != signalr::State::disconnecting) {
         dispatcher.connection_lost();
     }
-    notifier.status(monitor::status_line(status.current()) + reloader.complaint());
+    notifier.status(monitor::status_line(status.current()) + reloader.status_note());
 }
 
 Result<> Application::Parts::build_registry(const config::Config& next) {

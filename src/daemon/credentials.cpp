@@ -77,7 +77,7 @@ delivery::CredentialsProvider Credentials::for_grpc() {
     };
 }
 
-std::string Credentials::without_secrets(std::string text) const {
+std::string Credentials::redacted(std::string text) const {
     constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
     if (!current_ || text.empty()) return text;
     for (const Secret* secret : {&current_->access_token, &current_->api_key}) {

@@ -27,7 +27,7 @@ class Credentials {
     [[nodiscard]] delivery::CredentialsProvider for_grpc();
 
     // A server may repeat what it was told: its words with our credentials replaced by ***.
-    [[nodiscard]] std::string without_secrets(std::string text) const;
+    [[nodiscard]] std::string redacted(std::string text) const;
 
   private:
     // What was read not longer ago than that, or now.

@@ -33,7 +33,7 @@ void take_proxy_exceptions_from_grpc() {
 
 // Few threads allocate, and little: two arenas instead of eight a core keep the resident size small. What a long text
 // needed is kept for the next one: to give its pages back and take them again costs more than to copy it.
-void settle_heap() {
+void configure_heap() {
     constexpr int kMebibyte = 1024 * 1024;
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 8 * kMebibyte);
@@ -48,7 +48,7 @@ void harden_process() {
     prctl(PR_SET_DUMPABLE, 0);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
-    settle_heap();
+    configure_heap();
     disarm_grpc_tracing();
     take_proxy_exceptions_from_grpc();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The last things that went wrong, for the status: newest first, the same trouble once with its count. Event loop only.
+// The last things that went wrong, for the status: newest first, the same error once with its count. Event loop only.
 
 #include <cstdint>
 #include <deque>

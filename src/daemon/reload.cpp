@@ -81,11 +81,11 @@ void Reloader::tell(const ReloadReport& report) {
     last_succeeded_ = report.accepted();
     last_at_ = clock_.wall_now();
     if (!report.accepted()) {
-        complaint_ = "; last reload refused: " + report.errors.front();
+        status_note_ = "; last reload refused: " + report.errors.front();
     } else if (!report.want_restart.empty()) {
-        complaint_ = "; a restart is wanted for " + join_with_commas(report.want_restart);
+        status_note_ = "; a restart is wanted for " + join_with_commas(report.want_restart);
     } else {
-        complaint_.clear();
+        status_note_.clear();
     }
     if (report.accepted()) {
         reload_log.info("Configuration reloaded", {{"changed", join_with_commas(report.in_force)}});

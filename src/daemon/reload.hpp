@@ -45,7 +45,7 @@ class Reloader {
     [[nodiscard]] std::optional<bool> last_succeeded() const noexcept { return last_succeeded_; }
     [[nodiscard]] std::optional<WallTime> last_at() const noexcept { return last_at_; }
     // "; last reload refused: ..." or "; a restart is wanted for ..." for the status line; empty when all is well.
-    [[nodiscard]] const std::string& complaint() const noexcept { return complaint_; }
+    [[nodiscard]] const std::string& status_note() const noexcept { return status_note_; }
 
   private:
     class Turn;
@@ -62,7 +62,7 @@ class Reloader {
     Apply apply_;
     std::optional<bool> last_succeeded_;
     std::optional<WallTime> last_at_;
-    std::string complaint_;
+    std::string status_note_;
     std::uint64_t loads_ = 0;
     bool is_reloading_ = false;
     Event reloaded_;

@@ -67,8 +67,8 @@ void StatusSource::sample() {
     if (std::exchange(sampled_outbox_problem_, problem) != problem && !problem.empty()) errors_.note("outbox", problem);
     const auto reload = parts_.reloader.last_at();
     const bool is_new = std::exchange(sampled_reload_, reload) != reload;
-    const auto& complaint = parts_.reloader.complaint();  // "; last reload refused: ..." or empty
-    if (is_new && !complaint.empty()) errors_.note("reload", complaint.substr(2));
+    const auto& status_note = parts_.reloader.status_note();  // "; last reload refused: ..." or empty
+    if (is_new && !status_note.empty()) errors_.note("reload", status_note.substr(2));
 }
 
 monitor::Status StatusSource::current() const {

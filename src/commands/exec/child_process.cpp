@@ -136,7 +136,7 @@ void ChildProcess::signal_group(int signal) const noexcept {
 Task<std::optional<int>> ChildProcess::sweep(Clock& clock, Duration limit) const {
     static auto& sweepers = *new OutsideFunctions<int>("sweeper", kMaxSweepers);
     std::function<int()> look = [run = run_] { return orphans::sweep(*run); };
-    std::string key = run_->mark();
+    std::string key = run_->tag();
     co_return co_await sweepers.run(std::move(key), std::move(look), clock, limit);
 }
 

@@ -31,7 +31,7 @@ Task<> read_all(Descriptor& source, OutputCapture& capture) {
     for (;;) {
         const auto [error, length] = co_await source.async_read_some(asio::buffer(buffer), kNoThrow);
         capture.append({buffer.data(), length});
-        if (error) co_return;  // its end, or our patience's
+        if (error) co_return;  // its end, or the time limit's
     }
 }
 

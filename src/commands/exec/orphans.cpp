@@ -45,7 +45,7 @@ std::vector<pid_t> direct_children() {
 }
 
 // The run that started it; empty when it cannot be read or was removed. The variable is the environment's first.
-std::string mark_of(pid_t pid) {
+std::string tag_of(pid_t pid) {
     const int file = open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) return {};
     char buffer[4096];
@@ -66,18 +66,18 @@ bool is_a_program(pid_t pid) {
     return std::ranges::any_of(runs().known, [&](Run* run) { return run->pid() == pid; });
 }
 
-bool is_of_a_known_run(pid_t session, const std::string& mark) {
+bool is_of_a_known_run(pid_t session, const std::string& tag) {
     const std::lock_guard lock(runs().mutex);
-    // One that removed all traces is left alone while another run might own it.
-    if (mark.empty() && runs().known.size() > 1) return true;
-    return std::ranges::any_of(runs().known, [&](Run* run) { return run->pid() == session || run->mark() == mark; });
+    // A child without a tag, in a session of its own, is killed only when no other run is alive: it might be theirs.
+    if (tag.empty() && runs().known.size() > 1) return true;
+    return std::ranges::any_of(runs().known, [&](Run* run) { return run->pid() == session || run->tag() == tag; });
 }
 
 }  // namespace
 
 Run::Run() {
     static std::atomic<std::uint64_t> count = 0;
-    mark_ = std::to_string(getpid()) + '-' + std::to_string(++count);
+    tag_ = std::to_string(getpid()) + '-' + std::to_string(++count);
     const std::lock_guard lock(runs().mutex);
     runs().known.insert(this);
 }
@@ -96,9 +96,9 @@ int sweep(Run& run) {
         const pid_t session = getsid(pid);
         if (session == own_session || is_a_program(pid)) continue;
         if (waitpid(pid, nullptr, WNOHANG) == pid) continue;
-        const std::string mark = mark_of(pid);
-        const bool ours = session == run.pid() || mark == run.mark();
-        if (!ours && is_of_a_known_run(session, mark)) continue;
+        const std::string tag = tag_of(pid);
+        const bool ours = session == run.pid() || tag == run.tag();
+        if (!ours && is_of_a_known_run(session, tag)) continue;
         if (kill(pid, SIGKILL) == 0) ++killed;
     }
     return killed;

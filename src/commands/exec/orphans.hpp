@@ -21,14 +21,14 @@ class Run {
     Run& operator=(const Run&) = delete;
 
     // The value of JIRO_RUN that no other run has.
-    [[nodiscard]] const std::string& mark() const noexcept { return mark_; }
+    [[nodiscard]] const std::string& tag() const noexcept { return tag_; }
     // 0 until the process exists.
     [[nodiscard]] pid_t pid() noexcept { return std::atomic_ref(pid_).load(); }
     // The kernel writes the number here before the process runs (CLONE_PARENT_SETTID).
     [[nodiscard]] pid_t* pid_address() noexcept { return &pid_; }
 
   private:
-    std::string mark_;
+    std::string tag_;
     pid_t pid_ = 0;
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "jiro/base/tls_files.hpp"
@@ -21,7 +20,7 @@ void check_tls_files(std::vector<std::string>& problems, const std::string& sect
 }  // namespace
 
 int check_config(const CheckConfigOptions& options) {
-    const auto config = load_config_or_complain(options.config_file, config::process_environment());
+    const auto config = load_config_or_report(options.config_file, config::process_environment());
     if (!config) return ExitCode::bad_configuration;
     std::vector<std::string> problems;
     check_tls_files(problems, "WebSocket.Tls", config->websocket.tls);

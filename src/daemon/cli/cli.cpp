@@ -5,7 +5,6 @@
 #include <exception>
 #include <iostream>
 
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"

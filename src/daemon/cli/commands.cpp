@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/version.hpp"
@@ -11,7 +10,7 @@
 namespace jiro::daemon::cli {
 
 int commands(const CommandsOptions& options) {
-    const auto config = load_config_or_complain(options.config_file, config::process_environment());
+    const auto config = load_config_or_report(options.config_file, config::process_environment());
     if (!config) return ExitCode::bad_configuration;
     const auto registry = jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}});
     if (!registry) {

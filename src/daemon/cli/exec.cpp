@@ -7,7 +7,6 @@
 #include <iostream>
 #include <optional>
 
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/service_user.hpp"
@@ -54,7 +53,7 @@ Result<> take_service_user(const config::Config& config, bool as_root) {
 }  // namespace
 
 int exec(const ExecOptions& options) {
-    const auto config = load_config_or_complain(options.config_file, config::process_environment());
+    const auto config = load_config_or_report(options.config_file, config::process_environment());
     if (!config) return ExitCode::bad_configuration;
     if (const auto taken = take_service_user(*config, options.as_root); !taken) {
         std::cerr << taken.error().message << '\n';

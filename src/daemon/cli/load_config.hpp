@@ -11,8 +11,8 @@
 namespace jiro::daemon::cli {
 
 // The configuration, or nothing after every error was printed, one a line: the exit code is then bad_configuration.
-inline std::optional<config::Config> load_config_or_complain(const std::string& file,
-                                                             const config::Environment& environment) {
+inline std::optional<config::Config> load_config_or_report(const std::string& file,
+                                                           const config::Environment& environment) {
     auto loaded = load_configuration(file, environment);
     for (const auto& error : loaded.errors) std::cerr << config::to_string(error) << '\n';
     return std::move(loaded.config);

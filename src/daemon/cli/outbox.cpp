@@ -6,7 +6,6 @@
 #include <iostream>
 
 #include "daemon/cli/ask_daemon.hpp"
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/printable.hpp"
@@ -101,19 +100,19 @@ class OutboxClient {
         auto answer = stopped_ ? stopped_->ask(method, target) : ask_daemon(sockets_, method, target);
         if (!answer && answer.error().code == monitor::errc::not_running) {
             auto opened = StoppedOutbox::open(options_);
-            if (!opened) return complain(opened.error().message);
+            if (!opened) return report(opened.error().message);
             stopped_ = std::move(*opened);
             answer = stopped_->ask(method, target);
         }
-        if (!answer) return complain(answer.error().message);
+        if (!answer) return report(answer.error().message);
         auto body = json_or_null(answer->body);
         if (answer->status == 200 && body.is_object()) return body;
         const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
-        return complain(has_reason ? body["error"].get<std::string>() : answer->body);
+        return report(has_reason ? body["error"].get<std::string>() : answer->body);
     }
 
   private:
-    static std::nullopt_t complain(const std::string& text) {
+    static std::nullopt_t report(const std::string& text) {
         std::cerr << "jiro-client: " << text << '\n';
         return std::nullopt;
     }

@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "daemon/cli/ask_daemon.hpp"
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
@@ -41,7 +40,7 @@ int reload(const ReloadOptions& options) {
     const auto answer = ask_daemon(sockets, Method::post, "/reload");
     if (!answer) {
         // Nobody to ask; what the daemon would have said about the file is still worth saying.
-        static_cast<void>(load_config_or_complain(options.config_file, config::process_environment()));
+        static_cast<void>(load_config_or_report(options.config_file, config::process_environment()));
         std::cerr << "jiro-client: " << answer.error().message << '\n';
         return ExitCode::failed;
     }

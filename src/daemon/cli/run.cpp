@@ -2,7 +2,6 @@
 #include <iostream>
 
 #include "daemon/application.hpp"
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/events.hpp"
@@ -33,7 +32,7 @@ int run_application(config::Config config, config::Environment environment) {
 int run(const RunOptions& options) {
     harden_process();
     auto environment = config::process_environment();
-    auto config = load_config_or_complain(options.config_file, environment);
+    auto config = load_config_or_report(options.config_file, environment);
     if (!config) return ExitCode::bad_configuration;
     log::configure(config->logging);
     const int exit_code = run_application(std::move(*config), std::move(environment));

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/watch.hpp"
@@ -35,7 +34,7 @@ std::optional<monitor::Listen> find_without_file(const std::string& config_file,
 // Nothing after it was printed why.
 std::optional<monitor::Listen> where_to_ask(const std::string& config_file) {
     const auto environment = config::process_environment();
-    const auto config = load_config_or_complain(config_file, environment);
+    const auto config = load_config_or_report(config_file, environment);
     if (config) return config->monitoring.listen;
     auto found = find_without_file(config_file, environment);
     if (found) std::cerr << "jiro-client: asking the daemon at " << monitor::to_string(*found) << " instead\n";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // One function a subcommand, each in the file of its name; cli.cpp parses the command line into these options.
-// Each returns the process's exit code (exit_code.hpp) and prints for people on standard output, errors on standard
+// Each returns the process's exit code and prints for people on standard output, errors on standard
 // error.
 
 #include <optional>
@@ -12,6 +12,14 @@
 namespace jiro::daemon::cli {
 
 inline constexpr auto kDefaultConfigFile = "/etc/jiro/config.yaml";
+
+// systemd's unit does not restart the daemon after `bad_configuration`.
+enum ExitCode : int {
+    good = 0,
+    failed = 1,
+    usage = 2,
+    bad_configuration = 78,  // EX_CONFIG of sysexits.h
+};
 
 struct RunOptions {
     std::string config_file;

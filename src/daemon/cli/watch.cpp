@@ -11,7 +11,7 @@
 #include <iostream>
 #include <optional>
 
-#include "daemon/cli/exit_code.hpp"
+#include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/terminal_screen.hpp"
 #include "jiro/monitor/status.hpp"
 #include "jiro/monitor/status_client.hpp"

@@ -36,7 +36,7 @@ TEST(DaemonCredentials, are_what_the_files_say_at_each_attempt) {
     files.write("t", "\xEF\xBB\xBFsecond \n");
     EXPECT_EQ(token_for_hub(credentials), "second");
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "second");
-    EXPECT_EQ(credentials.without_secrets("it was second"), "it was ***");
+    EXPECT_EQ(credentials.redacted("it was second"), "it was ***");
 }
 
 TEST(DaemonCredentials, are_replaced_by_a_reload_for_the_next_attempt) {

@@ -58,7 +58,7 @@ TEST_F(ReloadTest, changed_keys_are_put_in_force) {
     EXPECT_THAT(applied_, ElementsAre(8));
     EXPECT_THAT(report.in_force, ElementsAre("Commands.MaxConcurrent"));
     EXPECT_EQ(reloader_->last_succeeded(), true);
-    EXPECT_THAT(reloader_->complaint(), IsEmpty());
+    EXPECT_THAT(reloader_->status_note(), IsEmpty());
 }
 
 // A key that only a restart can change is accepted and named.
@@ -69,7 +69,7 @@ TEST_F(ReloadTest, keys_that_want_a_restart_are_named) {
 
     EXPECT_TRUE(report.accepted());
     EXPECT_THAT(report.want_restart, ElementsAre("Outbox.Durability"));
-    EXPECT_THAT(reloader_->complaint(), HasSubstr("a restart is wanted for Outbox.Durability"));
+    EXPECT_THAT(reloader_->status_note(), HasSubstr("a restart is wanted for Outbox.Durability"));
 }
 
 // What runs stays as it is until the restart, so each later reload says again that one is wanted; a file that is as
@@ -88,7 +88,7 @@ TEST_F(ReloadTest, a_restart_is_wanted_until_it_happens) {
 
     write("Commands: {MaxConcurrent: 5}\n");
     EXPECT_THAT(reload().want_restart, IsEmpty());
-    EXPECT_THAT(reloader_->complaint(), IsEmpty());
+    EXPECT_THAT(reloader_->status_note(), IsEmpty());
 }
 
 // One changed value of each key of WebSocket. A key that is added needs a row.
@@ -162,11 +162,11 @@ TEST_F(ReloadTest, file_with_errors_changes_nothing) {
     EXPECT_EQ(report.errors.size(), 2U);
     EXPECT_THAT(applied_, IsEmpty());
     EXPECT_EQ(reloader_->last_succeeded(), false);
-    EXPECT_THAT(reloader_->complaint(), HasSubstr("last reload refused"));
+    EXPECT_THAT(reloader_->status_note(), HasSubstr("last reload refused"));
 
     write("Commands: {MaxConcurrent: 5}\n");
     EXPECT_TRUE(reload().accepted());
-    EXPECT_THAT(reloader_->complaint(), IsEmpty());
+    EXPECT_THAT(reloader_->status_note(), IsEmpty());
 }
 
 TEST_F(ReloadTest, what_cannot_be_applied_is_refused) {

@@ -9,7 +9,6 @@
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/doctor/network_checks.hpp"
 #include "daemon/cli/doctor/render.hpp"
-#include "daemon/cli/exit_code.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/load_configuration.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/start_patience.hpp"
+#include "daemon/start_timeout.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +11,11 @@ namespace {
 using namespace std::chrono_literals;
 
 // Time is asked for again and again, each time for longer than until the next asking, and not any more afterwards.
-TEST(StartPatience, asks_until_the_start_is_over) {
+TEST(StartTimeoutExtender, asks_until_the_start_is_over) {
     std::atomic<int> asked{0};
     std::atomic<std::int64_t> least{INT64_MAX};
     {
-        const StartPatience patience(1ms, [&](std::chrono::microseconds time) {
+        const StartTimeoutExtender start_timeout(1ms, [&](std::chrono::microseconds time) {
             least = std::min<std::int64_t>(least, time.count());
             ++asked;
         });
@@ -27,10 +27,10 @@ TEST(StartPatience, asks_until_the_start_is_over) {
 }
 
 // A start that is quick asks for nothing.
-TEST(StartPatience, says_nothing_of_a_quick_start) {
+TEST(StartTimeoutExtender, says_nothing_of_a_quick_start) {
     bool has_asked = false;
     {
-        const StartPatience patience(1h, [&](std::chrono::microseconds) { has_asked = true; });
+        const StartTimeoutExtender start_timeout(1h, [&](std::chrono::microseconds) { has_asked = true; });
     }
     EXPECT_FALSE(has_asked);
 }

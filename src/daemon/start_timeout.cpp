@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/start_patience.hpp"
+#include "daemon/start_timeout.hpp"
 
 #include <system_error>
 
@@ -21,9 +21,10 @@ void ask_systemd(std::chrono::microseconds time) {
 
 }  // namespace
 
-StartPatience::StartPatience() : StartPatience(kAskEvery, ask_systemd) {}
+StartTimeoutExtender::StartTimeoutExtender() : StartTimeoutExtender(kAskEvery, ask_systemd) {}
 
-StartPatience::StartPatience(std::chrono::milliseconds interval, Ask ask) : interval_(interval), ask_(std::move(ask)) {
+StartTimeoutExtender::StartTimeoutExtender(std::chrono::milliseconds interval, Ask ask)
+    : interval_(interval), ask_(std::move(ask)) {
     try {
         thread_ = std::thread([this] { run(); });
     } catch (const std::system_error& error) {
@@ -31,7 +32,7 @@ StartPatience::StartPatience(std::chrono::milliseconds interval, Ask ask) : inte
     }
 }
 
-StartPatience::~StartPatience() {
+StartTimeoutExtender::~StartTimeoutExtender() {
     {
         const std::lock_guard lock(mutex_);
         is_over_ = true;
@@ -40,7 +41,7 @@ StartPatience::~StartPatience() {
     if (thread_.joinable()) thread_.join();
 }
 
-void StartPatience::run() {
+void StartTimeoutExtender::run() {
     std::unique_lock lock(mutex_);
     while (!over_.wait_for(lock, interval_, [this] { return is_over_; })) ask_(3 * interval_);
 }

@@ -12,17 +12,17 @@
 
 namespace jiro::daemon {
 
-class StartPatience {
+class StartTimeoutExtender {
   public:
     // Asks every `interval` for three times as much, counted from then. `ask` is called on the thread.
     using Ask = std::function<void(std::chrono::microseconds)>;
 
     // With systemd as whom it asks. No thread to be had: nobody asks.
-    StartPatience();
-    StartPatience(std::chrono::milliseconds interval, Ask ask);
-    ~StartPatience();
-    StartPatience(const StartPatience&) = delete;
-    StartPatience& operator=(const StartPatience&) = delete;
+    StartTimeoutExtender();
+    StartTimeoutExtender(std::chrono::milliseconds interval, Ask ask);
+    ~StartTimeoutExtender();
+    StartTimeoutExtender(const StartTimeoutExtender&) = delete;
+    StartTimeoutExtender& operator=(const StartTimeoutExtender&) = delete;
 
   private:
     void run();
