@@ -17,7 +17,6 @@
 #include "daemon/log.hpp"
 #include "daemon/outbox_routes.hpp"
 #include "daemon/reload.hpp"
-#include "daemon/replaceable_sender.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/start_timeout.hpp"
@@ -113,7 +112,6 @@ struct Application::Parts {
     std::unique_ptr<delivery::Outbox> outbox;
     monitor::CommandQueueMonitor monitor;
     std::shared_ptr<void> grpc_descriptors;
-    ReplaceableSender sender;
     delivery::Courier courier;
 
     // Commands.
@@ -141,13 +139,14 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
       credentials(config.credentials, environment),
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
       outbox(std::move(opened_outbox)),
-      sender(delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
-             [this](delivery::SendResult& answer) {
-                 if (!answer.confirmed()) answer.message = credentials.redacted(std::move(answer.message));
-                 status.note(answer);
-             }),
-      courier(executor, *outbox, sender, clock, random, config.delivery.grpc, config.delivery.outbox,
-              {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); }}),
+      courier(executor, *outbox, delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
+              clock, random, config.delivery.grpc, config.delivery.outbox,
+              {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); },
+               .answered =
+                   [this](delivery::SendResult& answer) {
+                       if (!answer.confirmed()) answer.message = credentials.redacted(std::move(answer.message));
+                       status.note(answer);
+                   }}),
       journal(*outbox, courier, persistence),
       metrics(monitor, clock),
       load(clock),
@@ -409,7 +408,7 @@ Result<> Application::Parts::apply(const config::Config& next) {
     intake.set_acknowledge(next.commands.acknowledge);
     outbox->set_dedupe_window(next.delivery.outbox.dedupe_window);
     if (next.delivery.grpc != config.delivery.grpc)
-        sender.replace(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));
+        courier.use(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));
     courier.update(next.delivery.grpc, next.delivery.outbox);
     courier.retry_now();
     hub.update(next.websocket);

@@ -32,11 +32,11 @@ GateRules gate_rules(const GrpcSettings& grpc) {
 
 }  // namespace
 
-Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
                     RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
     : executor_(std::move(executor)),
       outbox_(outbox),
-      sender_(sender),
+      sender_(std::move(sender)),
       clock_(clock),
       random_(random),
       rules_(RetryRules::from(grpc, outbox_settings)),
@@ -155,7 +155,7 @@ void Courier::Impl::send_ready() {
         ++in_flight_;
         Parcel parcel = std::move(ready_.front());
         ready_.pop_front();
-        calls_.spawn(executor_, attempt(std::move(parcel)));
+        calls_.spawn(executor_, deliver(std::move(parcel)));
     }
 }
 
@@ -184,7 +184,6 @@ Task<> Courier::Impl::store_unsaved() {
         being_stored_ = 0;
         waiting_.emplace(when, std::move(parcel));
     }
-    change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
 }
 
 // False: there is still no room, the others need not be tried.
@@ -216,7 +215,7 @@ Task<> Courier::Impl::keep_house() {
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
     }
-    change_figures([&](CourierFigures& figures) { figures.dead_letters += expired->size(); });
+    figures_.dead_letters += expired->size();
     if (expired->size() == kFetch) next_house_keeping_ = now + 100ms;
 }
 
@@ -262,14 +261,13 @@ void Courier::Impl::keep_unsaved(Parcel parcel) {
     if (!has_room()) {
         courier_log.error("Result lost: it could be neither stored nor kept in memory",
                           {{"command_sync_id", parcel.row.id}});
-        change_figures([](CourierFigures& figures) { ++figures.discarded; });
+        ++figures_.discarded;
         return;
     }
     courier_log.warn("A result could not be stored and is kept in memory until it is sent");
     parcel.is_stored = false;
     ++unsaved_;
     if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;
-    change_figures([this](CourierFigures& figures) { figures.unsaved = unsaved_; });
     take(std::move(parcel));
 }
 
@@ -292,13 +290,18 @@ void Courier::Impl::notify() {
 }
 
 void Courier::Impl::retry_now() {
-    sender_.reset();
+    sender_->reset();
     gate_.retry_now(clock_.now());
     for (auto& [when, parcel] : waiting_) ready_.push_back(std::move(parcel));
     waiting_.clear();
     next_house_keeping_ = {};
     wants_hasten_ = true;
     notify();
+}
+
+void Courier::Impl::use(std::shared_ptr<ResultSender> sender) {
+    sender_->cancel_calls();
+    sender_ = std::move(sender);
 }
 
 void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbox) {
@@ -323,13 +326,18 @@ Task<bool> Courier::Impl::drain(TimePoint deadline) {
 }
 
 CourierFigures Courier::Impl::figures() const {
-    const std::lock_guard lock(figures_mutex_);
-    return figures_;
+    CourierFigures figures = figures_;
+    figures.unsaved = unsaved_;
+    figures.in_flight = in_flight_;
+    figures.channel = gate_.state();
+    figures.channel_reason = gate_.reason();
+    if (figures.channel != ChannelState::open) figures.next_probe = gate_.next_probe();
+    return figures;
 }
 
-Courier::Courier(asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+Courier::Courier(asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
                  RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
-    : impl_(std::make_unique<Impl>(std::move(executor), outbox, sender, clock, random, std::move(grpc),
+    : impl_(std::make_unique<Impl>(std::move(executor), outbox, std::move(sender), clock, random, std::move(grpc),
                                    std::move(outbox_settings), std::move(observer))) {}
 
 Courier::~Courier() = default;
@@ -339,6 +347,7 @@ Task<Result<>> Courier::finish(FinishedCommand command, Admitted admitted) {
     return impl_->finish(std::move(command), admitted);
 }
 void Courier::notify() { impl_->notify(); }
+void Courier::use(std::shared_ptr<ResultSender> sender) { impl_->use(std::move(sender)); }
 void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }
 void Courier::retry_now() { impl_->retry_now(); }
 Task<bool> Courier::drain(TimePoint deadline) { return impl_->drain(deadline); }

@@ -5,7 +5,6 @@
 
 #include <deque>
 #include <map>
-#include <mutex>
 
 #include "delivery/channel_gate.hpp"
 #include "delivery/retry_policy.hpp"
@@ -27,7 +26,7 @@ struct Parcel {
 
 class Courier::Impl {
   public:
-    Impl(boost::asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+    Impl(boost::asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
          RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
 
     [[nodiscard]] Task<> run();
@@ -36,6 +35,7 @@ class Courier::Impl {
     [[nodiscard]] CourierFigures figures() const;
     void notify();
     void retry_now();
+    void use(std::shared_ptr<ResultSender> sender);
     void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
 
   private:
@@ -53,10 +53,10 @@ class Courier::Impl {
     [[nodiscard]] TimePoint next_event() const;
 
     // One attempt and what follows.
-    [[nodiscard]] Task<> attempt(Parcel parcel);
-    [[nodiscard]] Task<> attempt_in_flight(Parcel parcel);
-    [[nodiscard]] Task<> settle(Parcel parcel, SendResult answer, TimePoint started);
-    [[nodiscard]] Task<> confirm(Parcel parcel, StatusCode code);
+    [[nodiscard]] Task<> deliver(Parcel parcel);
+    [[nodiscard]] Decision decision_for(const Parcel& parcel, const SendResult& answer) const;
+    void confirmed(const Parcel& parcel, StatusCode code);
+    [[nodiscard]] Task<> failed(Parcel parcel, Decision decision, bool is_open);
     [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
     [[nodiscard]] Task<> cut_and_resend(Parcel parcel, Decision decision);
     void try_later(Parcel parcel, const Decision& decision);
@@ -73,21 +73,14 @@ class Courier::Impl {
     [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_ + being_stored_; }
     [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
     [[nodiscard]] Duration age_of(const DueRow& row) const;
-    void update_channel_figures();
     void note_change() {
         ++changes_;
         changed_.notify();
     }
 
-    template <typename Change>
-    void change_figures(Change change) {
-        const std::lock_guard lock(figures_mutex_);
-        change(figures_);
-    }
-
     boost::asio::any_io_executor executor_;
     Outbox& outbox_;
-    ResultSender& sender_;
+    std::shared_ptr<ResultSender> sender_;  // shared with the calls under way
     Clock& clock_;
     RandomSource& random_;
     RetryRules rules_;
@@ -113,8 +106,7 @@ class Courier::Impl {
     std::string last_probe_;  // the result that the last failed probes carried, and how many
     int probes_of_it_ = 0;
 
-    mutable std::mutex figures_mutex_;
-    CourierFigures figures_;
+    CourierFigures figures_;  // what is counted; the rest is read off the members above
 };
 
 }  // namespace jiro::delivery

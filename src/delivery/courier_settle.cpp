@@ -42,12 +42,7 @@ std::string_view advice(StatusCode code) {
 
 }  // namespace
 
-Task<> Courier::Impl::attempt(Parcel parcel) {
-    co_await attempt_in_flight(std::move(parcel));
-    go_on();
-}
-
-Task<> Courier::Impl::attempt_in_flight(Parcel parcel) {
+Task<> Courier::Impl::deliver(Parcel parcel) {
     struct InFlight {
         Impl& courier;
         std::size_t bytes;
@@ -56,37 +51,43 @@ Task<> Courier::Impl::attempt_in_flight(Parcel parcel) {
             courier.bytes_in_hand_ -= bytes;
         }
     };
-    const InFlight in_flight{*this, parcel.bytes()};
-    const int number = parcel.row.attempts + 1;
-    change_figures([&](CourierFigures& figures) {
-        ++figures.attempts;
-        if (number > 1) ++figures.retries;
-        figures.in_flight = in_flight_;
-    });
-    const auto started = clock_.now();
-    JIRO_FAILPOINT("c6_before_rpc");
-    auto answer = co_await sender_.send(parcel.row.message, parcel.row.id, number);
-    JIRO_FAILPOINT("c8_reply_received");
-    co_await settle(std::move(parcel), std::move(answer), started);
+    {
+        const InFlight in_flight{*this, parcel.bytes()};
+        const int number = parcel.row.attempts + 1;
+        ++figures_.attempts;
+        if (number > 1) ++figures_.retries;
+        const auto started = clock_.now();
+        JIRO_FAILPOINT("c6_before_rpc");
+        const auto sender = sender_;  // use() may put another one in its place
+        auto answer = co_await sender->send(parcel.row.message, parcel.row.id, number);
+        JIRO_FAILPOINT("c8_reply_received");
+        if (observer_.answered) observer_.answered(answer);
+        Decision decision = decision_for(parcel, answer);
+        if (decision.action == Action::delivered) {
+            confirmed(parcel, answer.code);
+        } else {
+            note_failure(parcel, decision, answer, started);
+            const bool is_open = gate_.state() == ChannelState::open;
+            co_await failed(std::move(parcel), std::move(decision), is_open);
+        }
+    }
+    go_on();
 }
 
-Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started) {
+Decision Courier::Impl::decision_for(const Parcel& parcel, const SendResult& answer) const {
     AttemptFacts facts;
     facts.attempts = parcel.row.attempts + 1;
     facts.refusals = parcel.row.refusals;
     facts.age = age_of(parcel.row);
     facts.bytes = parcel.row.message->size();
     facts.is_cut = parcel.row.whole != nullptr;
-    Decision decision = decide(rules_, answer, facts);
-    if (decision.action == Action::delivered) {
-        co_await confirm(std::move(parcel), answer.code);
-        co_return;
-    }
-    note_failure(parcel, decision, answer, started);
-    const bool is_open = gate_.state() == ChannelState::open;
+    return decide(rules_, answer, facts);
+}
+
+Task<> Courier::Impl::failed(Parcel parcel, Decision decision, bool is_open) {
     switch (decision.action) {
         case Action::delivered:
-            break;
+            break;  // not here
         case Action::cut_and_resend:
             co_await cut_and_resend(std::move(parcel), std::move(decision));
             break;
@@ -102,19 +103,14 @@ Task<> Courier::Impl::settle(Parcel parcel, SendResult answer, TimePoint started
             }
             break;
     }
-    update_channel_figures();
 }
 
-Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
+void Courier::Impl::confirmed(const Parcel& parcel, StatusCode code) {
     const DueRow& row = parcel.row;
     if (!parcel.is_stored) --unsaved_;
     outbox_.delivered(row.id, parcel.is_stored || parcel.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
-    change_figures([this](CourierFigures& figures) {
-        ++figures.delivered;
-        figures.unsaved = unsaved_;
-        figures.in_flight = in_flight_ - 1;
-    });
+    ++figures_.delivered;
     courier_log.info("Result delivered", {{"command_sync_id", row.id},
                                           {"outcome", to_string(row.kind)},
                                           {"attempt", row.attempts + 1},
@@ -122,9 +118,8 @@ Task<> Courier::Impl::confirm(Parcel parcel, StatusCode code) {
                                           {"latency_ms", milliseconds(delivery.latency)}});
     const auto was = gate_.state();
     const bool has_opened = gate_.succeeded();
-    update_channel_figures();
     if (observer_.delivered) observer_.delivered(delivery);
-    if (!has_opened) co_return;
+    if (!has_opened) return;
     courier_log.info("The server takes results again",
                      {{"was", to_string(was)}, {"undelivered", outbox_.figures().pending}});
     probes_of_it_ = 0;
@@ -146,10 +141,7 @@ Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
     }
     const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
     if (kept) {
-        change_figures([this](CourierFigures& figures) {
-            ++figures.dead_letters;
-            figures.unsaved = unsaved_;
-        });
+        ++figures_.dead_letters;
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
         co_return;
@@ -236,10 +228,7 @@ void Courier::Impl::after_failed_probe(Parcel parcel, const Decision& decision) 
 
 void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer,
                                  TimePoint started) {
-    change_figures([&](CourierFigures& figures) {
-        figures.last_error = decision.reason;
-        figures.in_flight = in_flight_ - 1;
-    });
+    figures_.last_error = decision.reason;
     if (decision.action == Action::cut_and_resend) return;
     const auto was = gate_.state();
     const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
@@ -284,15 +273,6 @@ void Courier::Impl::put_off(Parcel parcel, Duration delay) {
 
 Duration Courier::Impl::age_of(const DueRow& row) const {
     return std::max<Duration>(Duration::zero(), outbox_.now() - row.finished_at);
-}
-
-void Courier::Impl::update_channel_figures() {
-    change_figures([this](CourierFigures& figures) {
-        figures.channel = gate_.state();
-        figures.channel_reason = gate_.reason();
-        figures.next_probe.reset();
-        if (gate_.state() != ChannelState::open) figures.next_probe = gate_.next_probe();
-    });
 }
 
 }  // namespace jiro::delivery

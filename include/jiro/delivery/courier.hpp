@@ -3,7 +3,7 @@
 // Carries outcomes from the outbox to the server until each is confirmed: due -> send -> settle. Fast attempts per
 // result, then the outbox's slow path; one probe at a time for the whole channel while the server is away; parked when
 // the server refuses us. What an answer means is decided by retry_policy and channel_gate, both pure. Everything runs
-// on the event loop; figures() may be called from any thread.
+// on the event loop.
 //
 //     Courier courier(executor, outbox, sender, clock, random, settings.grpc, settings.outbox, observer);
 //     ... co_await courier.run();                              // a child of the application
@@ -51,12 +51,14 @@ struct Delivery {
 enum class Admitted { no, yes };
 
 struct CourierObserver {
-    std::function<void(const Delivery&)> delivered;  // may be empty; called on the event loop
+    // Either may be empty.
+    std::function<void(const Delivery&)> delivered;
+    std::function<void(SendResult&)> answered;  // each attempt; may change the message, before it is logged and kept
 };
 
 class Courier {
   public:
-    Courier(boost::asio::any_io_executor executor, Outbox& outbox, ResultSender& sender, Clock& clock,
+    Courier(boost::asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
             RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer = {});
     ~Courier();
     Courier(const Courier&) = delete;
@@ -79,6 +81,9 @@ class Courier {
     // The rules for what is attempted from now on: when to try again, when to give up. `grpc` and `outbox` were
     // reloaded.
     void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
+
+    // Sends with this one from now on; calls under way by the old one are cancelled.
+    void use(std::shared_ptr<ResultSender> sender);
 
     // Try everything at once: settings were reloaded, credentials changed. Also forgets the connection.
     void retry_now();

@@ -67,7 +67,7 @@ class JournalTest : public ::testing::Test {
     test::FixedRandom random_;
     delivery::OutboxSettings settings_;
     std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, settings_);
-    RecordingSender sender_;
+    std::shared_ptr<RecordingSender> sender_ = std::make_shared<RecordingSender>();
     delivery::Courier courier_{context_.get_executor(), *outbox_, sender_, clock_, random_, {}, settings_};
     Journal journal_{*outbox_, courier_, Persistence::memory};
     const CommandMessage message_{
@@ -80,9 +80,9 @@ TEST_F(JournalTest, finished_command_reaches_the_server) {
     finish(message_);
     deliver();
 
-    ASSERT_EQ(sender_.sent_.size(), 1U);
-    EXPECT_EQ(sender_.sent_[0].commandsyncid(), "cmd-1");
-    EXPECT_EQ(sender_.sent_[0].textresult().response(), "hello");
+    ASSERT_EQ(sender_->sent_.size(), 1U);
+    EXPECT_EQ(sender_->sent_[0].commandsyncid(), "cmd-1");
+    EXPECT_EQ(sender_->sent_[0].textresult().response(), "hello");
 }
 
 // The same command again while it waits or runs is known.

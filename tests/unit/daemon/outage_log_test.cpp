@@ -128,7 +128,7 @@ class Outage {
     }
 
     [[nodiscard]] std::size_t attempts() const { return connector_->posts(); }
-    [[nodiscard]] int calls() const { return server_.calls; }
+    [[nodiscard]] int calls() const { return server_->calls; }
     [[nodiscard]] std::uint64_t pending() const { return outbox_->figures().pending; }
 
   private:
@@ -139,7 +139,7 @@ class Outage {
     std::shared_ptr<test::ScriptedConnector> connector_ =
         std::make_shared<test::ScriptedConnector>(context_.get_executor());
     std::optional<signalr::HubConnection> hub_;
-    UnavailableServer server_;
+    std::shared_ptr<UnavailableServer> server_ = std::make_shared<UnavailableServer>();
     std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, {});
     std::optional<delivery::Courier> courier_;
     asio::cancellation_signal stop_;

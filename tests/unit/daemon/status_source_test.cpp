@@ -7,7 +7,6 @@
 #include <boost/asio/io_context.hpp>
 
 #include "daemon/reload.hpp"
-#include "daemon/replaceable_sender.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -25,16 +24,11 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
-// Answers what the test says.
-class ScriptedSender final : public delivery::ResultSender {
+class NoSender final : public delivery::ResultSender {
   public:
-    explicit ScriptedSender(delivery::SendResult answer) : answer_(std::move(answer)) {}
-    Task<delivery::SendResult> send(delivery::Bytes, std::string, int) override { co_return answer_; }
+    Task<delivery::SendResult> send(delivery::Bytes, std::string, int) override { co_return delivery::SendResult{}; }
     void reset() override {}
     void cancel_calls() override {}
-
-  private:
-    delivery::SendResult answer_;
 };
 
 class StatusSourceTest : public ::testing::Test {
@@ -65,9 +59,8 @@ class StatusSourceTest : public ::testing::Test {
     monitor::CommandQueueMonitor commands_;
     std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, {});
     std::optional<StatusSource> source_;
-    ReplaceableSender sender_{std::make_unique<ScriptedSender>(delivery::SendResult{}),
-                              [this](const delivery::SendResult& answer) { source_->note(answer); }};
-    delivery::Courier courier_{context_.get_executor(), *outbox_, sender_, clock_, random_, {}, {}};
+    delivery::Courier courier_{
+        context_.get_executor(), *outbox_, std::make_shared<NoSender>(), clock_, random_, {}, {}};
 };
 
 // Before there is any connection everything has a value that means so.
@@ -117,16 +110,11 @@ TEST_F(StatusSourceTest, counts_lost_connections_by_cause) {
 // Every call to the result server counts under the status it ended with, and what was not confirmed is an error.
 TEST_F(StatusSourceTest, counts_calls_by_their_status) {
     using delivery::StatusCode;
-    const auto send = [this](delivery::SendResult answer) {
-        sender_.replace(std::make_unique<ScriptedSender>(std::move(answer)));
-        const auto message = std::make_shared<const std::string>("bytes");
-        return test::run_task(context_, sender_.send(message, "id", 1));
-    };
-    EXPECT_TRUE(send({StatusCode::ok, true, "", {}}).confirmed());
-    send({StatusCode::unavailable, false, "connection refused", {}});
-    send({StatusCode::unavailable, false, "connection refused", {}});
-    send({StatusCode::ok, false, "not today", {}});
-    send({StatusCode::internal, false, "", {}});
+    source_->note(delivery::SendResult{StatusCode::ok, true, "", {}});
+    source_->note(delivery::SendResult{StatusCode::unavailable, false, "connection refused", {}});
+    source_->note(delivery::SendResult{StatusCode::unavailable, false, "connection refused", {}});
+    source_->note(delivery::SendResult{StatusCode::ok, false, "not today", {}});
+    source_->note(delivery::SendResult{StatusCode::internal, false, "", {}});
 
     const auto status = source_->current();
 

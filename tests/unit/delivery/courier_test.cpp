@@ -46,8 +46,10 @@ class CourierTest : public testing::Test {
     ~CourierTest() override { stop(); }
 
     void start() {
-        courier_.emplace(context_.get_executor(), *outbox_, sender_, clock_, random_, grpc_, outbox_settings_,
-                         CourierObserver{[this](const Delivery& delivery) { deliveries_.push_back(delivery); }});
+        courier_.emplace(
+            context_.get_executor(), *outbox_, fake_, clock_, random_, grpc_, outbox_settings_,
+            CourierObserver{.delivered = [this](const Delivery& delivery) { deliveries_.push_back(delivery); },
+                            .answered = [this](SendResult&) { ++answers_; }});
         asio::co_spawn(
             context_, courier_->run(),
             asio::bind_cancellation_slot(stop_.slot(), [this](const std::exception_ptr&) { has_ended_ = true; }));
@@ -109,11 +111,13 @@ class CourierTest : public testing::Test {
     GrpcSettings grpc_;
     OutboxSettings outbox_settings_;
     std::unique_ptr<Outbox> outbox_ = make_memory_outbox(clock_, outbox_settings_);
-    FakeSender sender_{clock_};
+    std::shared_ptr<FakeSender> fake_ = std::make_shared<FakeSender>(clock_);
+    FakeSender& sender_ = *fake_;
     std::optional<Courier> courier_;
     asio::cancellation_signal stop_;
     bool has_ended_ = false;
     std::vector<Delivery> deliveries_;
+    int answers_ = 0;
 };
 
 // The everyday case: one commit, one call, delivered.
@@ -125,6 +129,22 @@ TEST_F(CourierTest, sends_a_finished_result_at_once) {
     EXPECT_EQ(courier_->figures().delivered, 1U);
     ASSERT_EQ(deliveries_.size(), 1U);
     EXPECT_EQ(deliveries_[0].attempts, 0);
+}
+
+// A reload may put another sender in the place of the one that sends: a call under way ends with the old one.
+TEST_F(CourierTest, sends_with_the_sender_that_is_in_use) {
+    sender_.latency = 1s;
+    start();
+    finish("a");
+    const auto other = std::make_shared<FakeSender>(clock_);
+    courier_->use(other);
+    finish("b");
+    advance(1s);
+
+    EXPECT_EQ(sender_.cancellations, 1);
+    EXPECT_THAT(sender_.ids(), ElementsAre("a"));
+    EXPECT_THAT(other->ids(), ElementsAre("b"));
+    EXPECT_EQ(answers_, 2);
 }
 
 // MaxRetries fast attempts with growing delays; the bytes are the same each time.

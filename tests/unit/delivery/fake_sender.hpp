@@ -39,7 +39,7 @@ class FakeSender final : public ResultSender {
     }
 
     void reset() override { ++resets; }
-    void cancel_calls() override {}
+    void cancel_calls() override { ++cancellations; }
 
     [[nodiscard]] std::vector<std::string> ids() const {
         std::vector<std::string> all;
@@ -59,6 +59,7 @@ class FakeSender final : public ResultSender {
     int in_flight = 0;
     int most_in_flight = 0;
     int resets = 0;
+    int cancellations = 0;
 
   private:
     Clock& clock_;
