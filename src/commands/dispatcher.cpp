@@ -24,6 +24,7 @@ using Place = PendingCommand::Place;
 
 constexpr std::size_t kCompletionBytes = 4096;
 constexpr std::size_t kRejectedBytes = 16 * 1024;
+constexpr std::string_view kConflictLine = "Another command came under the commandSyncId of a known one; it is not run";
 constexpr std::string_view kConflict = "another command has the same commandSyncId; this one was not run";
 
 Completion rejection(std::string message) { return {Outcome::rejected, std::move(message), false}; }
@@ -128,6 +129,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     // Arrival.
     PendingPtr add(CommandMessage message, Fingerprint content);
     [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
+    void not_taken(const std::string& id, Rejection why, std::string_view sentence);
     [[nodiscard]] std::optional<std::string> why_rejected(const PendingCommand& command,
                                                           const Result<Resolution>& resolution,
                                                           const std::optional<Error>& problem) const;
@@ -316,16 +318,19 @@ PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
 }
 
 Task<ReceivedCommand> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
+    const auto& id = command->message.command_sync_id;
     if (command->fingerprint == content) {
-        observer.rejected(Rejection::duplicate);
-        commands_log.info("Command is already waiting or running; the repetition is ignored",
-                          {{"command_sync_id", command->message.command_sync_id}});
+        not_taken(id, Rejection::duplicate, "Command is already waiting or running; the repetition is ignored");
         co_return ReceivedCommand(ReceivedCommand::Kind::duplicate, std::move(command));
     }
-    observer.rejected(Rejection::conflicting_content);
-    commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
-                      {{"command_sync_id", command->message.command_sync_id}});
+    not_taken(id, Rejection::conflicting_content, kConflictLine);
     co_return ReceivedCommand(ReceivedCommand::Kind::refused, rejection(std::string(kConflict)));
+}
+
+void Dispatcher::State::not_taken(const std::string& id, Rejection why, std::string_view sentence) {
+    observer.rejected(why);
+    const auto write = why == Rejection::duplicate ? &log::Logger::info : &log::Logger::warn;
+    (commands_log.*write)(sentence, {{"command_sync_id", id}});
 }
 
 std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand& command,
@@ -383,9 +388,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
         case Admission::already_in_progress:
             kind = ReceivedCommand::Kind::duplicate;
             completion = {Outcome::interrupted, "already in the journal", true};
-            observer.rejected(Rejection::duplicate);
-            commands_log.info("Command is already in the journal; the repetition is ignored",
-                              {{"command_sync_id", id}});
+            not_taken(id, Rejection::duplicate, "Command is already in the journal; the repetition is ignored");
             break;
         case Admission::already_settled:
             sink.send_again();
@@ -393,14 +396,11 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
         case Admission::already_forgotten:
             kind = ReceivedCommand::Kind::duplicate;
             completion = {Outcome::succeeded, "ended before; its outcome is being sent again", false};
-            observer.rejected(Rejection::duplicate);
-            commands_log.info("Command ended before; its outcome is sent again", {{"command_sync_id", id}});
+            not_taken(id, Rejection::duplicate, "Command ended before; its outcome is sent again");
             break;
         case Admission::conflicting_content:
             completion = rejection(std::string(kConflict));
-            observer.rejected(Rejection::conflicting_content);
-            commands_log.warn("Another command came under the commandSyncId of a known one; it is not run",
-                              {{"command_sync_id", id}});
+            not_taken(id, Rejection::conflicting_content, kConflictLine);
             break;
         case Admission::refused: {
             const auto reason = answer.reason ? answer.reason->message : "the journal cannot store it";
