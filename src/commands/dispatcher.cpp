@@ -109,14 +109,14 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
     // Held by the coroutine that has a command in hand. Should that be dropped, the command still ends: it is counted,
     // its slot is free, and whoever waits for it is told.
-    class Hold {
+    class Guard {
       public:
-        Hold(std::shared_ptr<State> state, PendingPtr command)
+        Guard(std::shared_ptr<State> state, PendingPtr command)
             : state_(std::move(state)), command_(std::move(command)) {}
-        Hold(Hold&&) noexcept = default;
-        Hold& operator=(Hold&&) = delete;
-        ~Hold() {
-            if (command_ && !state_->abandoned) state_->dropped(command_);
+        Guard(Guard&&) noexcept = default;
+        Guard& operator=(Guard&&) = delete;
+        ~Guard() {
+            if (command_ && !state_->abandoned) state_->on_dropped(command_);
         }
         [[nodiscard]] const PendingPtr& command() const noexcept { return command_; }
         void release() noexcept { command_ = nullptr; }
@@ -129,14 +129,14 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     // Arrival.
     PendingPtr add(CommandMessage message, Fingerprint content);
     [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
-    void not_taken(const std::string& id, Rejection why, std::string_view sentence);
+    void count_rejected(const std::string& id, Rejection why, std::string_view sentence);
     [[nodiscard]] std::optional<std::string> why_rejected(const PendingCommand& command,
                                                           const Result<Resolution>& resolution,
                                                           const std::optional<Error>& problem) const;
-    [[nodiscard]] Task<ReceivedCommand> admit(Hold arrival, std::optional<std::string> why_rejected, bool idempotent,
+    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
                                               Duration limit);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
-    void now_waiting(const PendingPtr& command);
+    void on_journalled(const PendingPtr& command);
 
     // Start. Re-entrant: a command may end while another is being started.
     void start_next();
@@ -144,11 +144,11 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] Task<> until_none_is_reserved();
 
     // End. Every accepted command comes through exactly one of these.
-    [[nodiscard]] Task<> finish(Hold hold, std::optional<CommandResult> result);
+    [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);
     void refuse(const PendingPtr& command, CommandResult result);  // in the background
     void defer(const PendingPtr& command);
     void forget(const PendingPtr& command, Completion completion);
-    void dropped(const PendingPtr& command);
+    void on_dropped(const PendingPtr& command);
     void leave(const PendingPtr& command);
     [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult result) const;
 
@@ -216,7 +216,7 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
             state_->queue.enqueue(command);
         }
     }
-    return state_->admit(State::Hold(state_, command), std::move(why_rejected), idempotent, limit);
+    return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent, limit);
 }
 
 Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
@@ -237,7 +237,7 @@ Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id}, {"waited_ms", milliseconds(waited)}});
     state->queue.enqueue(command);
-    state->now_waiting(command);
+    state->on_journalled(command);
 }
 
 bool Dispatcher::has_room() const { return !state_->stopping && state_->queue.has_room(); }
@@ -262,7 +262,7 @@ void Dispatcher::request_stop() {
     if (std::exchange(state_->stopping, true)) return;
     state_->stop_requested.notify();
     for (const auto& command : state_->all_in_order()) {
-        if (command->phase == Phase::waiting) state_->now_waiting(command);
+        if (command->phase == Phase::waiting) state_->on_journalled(command);
     }
 }
 
@@ -320,14 +320,14 @@ PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
 Task<ReceivedCommand> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
     const auto& id = command->message.command_sync_id;
     if (command->fingerprint == content) {
-        not_taken(id, Rejection::duplicate, "Command is already waiting or running; the repetition is ignored");
+        count_rejected(id, Rejection::duplicate, "Command is already waiting or running; the repetition is ignored");
         co_return ReceivedCommand(ReceivedCommand::Kind::duplicate, std::move(command));
     }
-    not_taken(id, Rejection::conflicting_content, kConflictLine);
+    count_rejected(id, Rejection::conflicting_content, kConflictLine);
     co_return ReceivedCommand(ReceivedCommand::Kind::refused, rejection(std::string(kConflict)));
 }
 
-void Dispatcher::State::not_taken(const std::string& id, Rejection why, std::string_view sentence) {
+void Dispatcher::State::count_rejected(const std::string& id, Rejection why, std::string_view sentence) {
     observer.rejected(why);
     const auto write = why == Rejection::duplicate ? &log::Logger::info : &log::Logger::warn;
     (commands_log.*write)(sentence, {{"command_sync_id", id}});
@@ -346,11 +346,11 @@ std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand&
     return queue.busy(command);
 }
 
-Task<ReceivedCommand> Dispatcher::State::admit(Hold arrival, std::optional<std::string> why_rejected, bool idempotent,
+Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
                                                Duration limit) {
     // Cancelled at the daemon's stop while the journal is asked: it may have the command; a restart will see.
-    Hold hold = std::move(arrival);
-    const auto command = hold.command();
+    Guard guard = std::move(arrival);
+    const auto command = guard.command();
     const bool is_reserved = command->place == Place::reserved;
     Receipt receipt{.id = command->message.command_sync_id,
                     .fingerprint = command->fingerprint,
@@ -359,7 +359,7 @@ Task<ReceivedCommand> Dispatcher::State::admit(Hold arrival, std::optional<std::
     const FirstState state = is_reserved ? FirstState::running : FirstState::received;
     auto receiving = sink.received(std::move(receipt), limit, state);
     const AdmissionResult answer = co_await std::move(receiving);
-    hold.release();
+    guard.release();
     if (answer.admission != Admission::accepted) co_return not_admitted(command, answer);
 
     observer.received(command->message.command_sync_id);
@@ -371,7 +371,7 @@ Task<ReceivedCommand> Dispatcher::State::admit(Hold arrival, std::optional<std::
         static_cast<void>(co_await command->completed());
     } else {
         command->is_marked_running = is_reserved;
-        now_waiting(command);
+        on_journalled(command);
     }
     co_return ReceivedCommand(ReceivedCommand::Kind::accepted, command);
 }
@@ -388,7 +388,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
         case Admission::already_in_progress:
             kind = ReceivedCommand::Kind::duplicate;
             completion = {Outcome::interrupted, "already in the journal", true};
-            not_taken(id, Rejection::duplicate, "Command is already in the journal; the repetition is ignored");
+            count_rejected(id, Rejection::duplicate, "Command is already in the journal; the repetition is ignored");
             break;
         case Admission::already_settled:
             sink.send_again();
@@ -396,11 +396,11 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
         case Admission::already_forgotten:
             kind = ReceivedCommand::Kind::duplicate;
             completion = {Outcome::succeeded, "ended before; its outcome is being sent again", false};
-            not_taken(id, Rejection::duplicate, "Command ended before; its outcome is sent again");
+            count_rejected(id, Rejection::duplicate, "Command ended before; its outcome is sent again");
             break;
         case Admission::conflicting_content:
             completion = rejection(std::string(kConflict));
-            not_taken(id, Rejection::conflicting_content, kConflictLine);
+            count_rejected(id, Rejection::conflicting_content, kConflictLine);
             break;
         case Admission::refused: {
             const auto reason = answer.reason ? answer.reason->message : "the journal cannot store it";
@@ -423,7 +423,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
 
 // It is in the journal. Committed as running, a reserved command counts as started: it runs also when a stop or a
 // reload came meanwhile.
-void Dispatcher::State::now_waiting(const PendingPtr& command) {
+void Dispatcher::State::on_journalled(const PendingPtr& command) {
     command->phase = Phase::waiting;
     if (command->cancel_reason) {
         refuse(command, cancelled(*command->cancel_reason));
@@ -461,7 +461,7 @@ void Dispatcher::State::start(const PendingPtr& command) {
     command->phase = Phase::running;
     command->started_at = clock.now();
     observer.started(command->message.command_sync_id, command->name);
-    group.spawn(executor, finish(Hold(shared_from_this(), command), std::nullopt));
+    group.spawn(executor, finish(Guard(shared_from_this(), command), std::nullopt));
 }
 
 Task<> Dispatcher::State::until_none_is_reserved() {
@@ -470,8 +470,8 @@ Task<> Dispatcher::State::until_none_is_reserved() {
 }
 
 // A command's own coroutine: runs it, unless `result` says that it never ran, and has its outcome stored.
-Task<> Dispatcher::State::finish(Hold hold, std::optional<CommandResult> result) {
-    const Hold held = std::move(hold);
+Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> result) {
+    const Guard held = std::move(guard);
     const auto command = held.command();
     if (!result) {
         CommandScope scope(command, settings, sink, clock, workers);
@@ -520,7 +520,7 @@ FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, Com
 void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) {
     command->phase = Phase::refused;
     queue.leave(*command);
-    group.spawn(executor, finish(Hold(shared_from_this(), command), std::move(result)));
+    group.spawn(executor, finish(Guard(shared_from_this(), command), std::move(result)));
     start_next();
 }
 
@@ -551,7 +551,7 @@ void Dispatcher::State::forget(const PendingPtr& command, Completion completion)
     leave(command);
 }
 
-void Dispatcher::State::dropped(const PendingPtr& command) {
+void Dispatcher::State::on_dropped(const PendingPtr& command) {
     if (command->phase == Phase::journalling) {
         forget(command, {Outcome::interrupted, "the receipt was dropped", true});
     } else if (command->phase == Phase::running) {

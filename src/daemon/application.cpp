@@ -70,14 +70,14 @@ struct Application::Parts {
     Task<> run();
     Task<Result<>> recover();
     Task<> recover_rest();
-    static void tell_of_lost(const delivery::Recovery& part);
+    static void log_lost(const delivery::Recovery& part);
     Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
     Task<> serve();
     Task<> report_status();
     Task<> feed_watchdog();
     Task<> stop_on_signal();
     [[nodiscard]] std::chrono::seconds deliver_limit() const;
-    Task<> finish_what_is_in_hand();
+    Task<> drain();
     void connection_changed(const signalr::StateChange& change);
 
     // Never destroyed: what hangs on a worker may still refer to it when the process ends, and is not waited for.
@@ -259,7 +259,7 @@ Task<Result<>> Application::Parts::recover() {
     while (!is_recovered && dispatcher.has_room()) {
         auto part = co_await outbox->recover(make_lost_outcome);
         if (!part) co_return part.error();
-        tell_of_lost(*part);
+        log_lost(*part);
         is_recovered = part->is_all;
         dispatcher.set_older_in_journal(!is_recovered);
         co_await take_up(std::move(part->to_run));
@@ -282,7 +282,7 @@ Task<> Application::Parts::recover_rest() {
     daemon_log.info("The outbox has been recovered");
 }
 
-void Application::Parts::tell_of_lost(const delivery::Recovery& part) {
+void Application::Parts::log_lost(const delivery::Recovery& part) {
     for (const auto& problem : part.problems) {
         daemon_log.with_event(event::kRowSetAside)
             .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
@@ -348,7 +348,7 @@ Task<> Application::Parts::stop_on_signal() {
     notifier.extend_timeout(kDrainLimit + kCancelLimit + deliver_limit() + kCloseLimit);
     dispatcher.request_stop();
 
-    auto finishing = finish_what_is_in_hand();
+    auto finishing = drain();
     auto second_signal = shutdown.wait();
     const auto first_to_end = co_await race(std::move(finishing), std::move(second_signal));
     if (first_to_end == 1) {
@@ -362,7 +362,7 @@ std::chrono::seconds Application::Parts::deliver_limit() const {
     return persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
 }
 
-Task<> Application::Parts::finish_what_is_in_hand() {
+Task<> Application::Parts::drain() {
     const bool have_ended = co_await dispatcher.drain(clock.now() + kDrainLimit);
     if (!have_ended) {
         daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");

@@ -15,7 +15,7 @@ namespace jiro::daemon {
 namespace {
 
 // gRPC's tracing prints metadata, credentials included, to standard error: it must not be switched on from outside.
-void disarm_grpc_tracing() {
+void disable_grpc_tracing() {
     for (const char* name : {"GRPC_TRACE", "GRPC_VERBOSITY"}) {
         if (getenv(name) == nullptr) continue;  // NOLINT(concurrency-mt-unsafe): before any thread starts
         unsetenv(name);                         // NOLINT(concurrency-mt-unsafe)
@@ -27,7 +27,7 @@ void disarm_grpc_tracing() {
 }
 
 // gRPC asks this one before NO_PROXY: empty, so that base/proxy alone decides.
-void take_proxy_exceptions_from_grpc() {
+void hide_no_proxy_from_grpc() {
     setenv("no_grpc_proxy", "", 1);  // NOLINT(concurrency-mt-unsafe)
 }
 
@@ -49,8 +49,8 @@ void harden_process() {
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
     configure_heap();
-    disarm_grpc_tracing();
-    take_proxy_exceptions_from_grpc();
+    disable_grpc_tracing();
+    hide_no_proxy_from_grpc();
 }
 
 }  // namespace jiro::daemon

@@ -59,7 +59,7 @@ Task<ReloadReport> Reloader::reload() {
     const Turn turn(*this);
     auto loaded = co_await load();
     auto report = try_reload(std::move(loaded));
-    tell(report);
+    log_report(report);
     co_return report;
 }
 
@@ -77,7 +77,7 @@ Task<config::LoadResult> Reloader::load() {
     co_return late;
 }
 
-void Reloader::tell(const ReloadReport& report) {
+void Reloader::log_report(const ReloadReport& report) {
     last_succeeded_ = report.accepted();
     last_at_ = clock_.wall_now();
     if (!report.accepted()) {

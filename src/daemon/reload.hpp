@@ -52,7 +52,7 @@ class Reloader {
 
     [[nodiscard]] Task<config::LoadResult> load();
     ReloadReport try_reload(config::LoadResult loaded);
-    void tell(const ReloadReport& report);
+    void log_report(const ReloadReport& report);
 
     boost::asio::signal_set signals_;
     config::Config current_;  // what runs

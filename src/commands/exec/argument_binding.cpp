@@ -40,8 +40,8 @@ ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::st
         try {
             CheckedParameter checked(parameter);
             if (parameter.default_value) {
-                const auto objection = checked.objection(*parameter.default_value);
-                if (objection) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *objection);
+                const auto violation = checked.violation(*parameter.default_value);
+                if (violation) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *violation);
             }
             if (parameter.name == kRestName) {
                 rest = std::move(checked);
@@ -140,13 +140,13 @@ Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std
             if (definition.required) return bad(name_ + ": the argument " + definition.name + " is missing");
             continue;
         }
-        const auto objection = parameters_[i].objection(*values[i]);
-        if (objection)
-            return bad(name_ + ": " + definition.name + " \"" + escaped(*values[i], 64) + "\" " + *objection);
+        const auto violation = parameters_[i].violation(*values[i]);
+        if (violation)
+            return bad(name_ + ": " + definition.name + " \"" + escaped(*values[i], 64) + "\" " + *violation);
     }
     for (const auto& word : rest) {
-        const auto objection = rest_->objection(word);
-        if (objection) return bad(name_ + ": argument \"" + escaped(word, 64) + "\" " + *objection);
+        const auto violation = rest_->violation(word);
+        if (violation) return bad(name_ + ": argument \"" + escaped(word, 64) + "\" " + *violation);
     }
     return values;
 }

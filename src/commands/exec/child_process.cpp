@@ -28,7 +28,7 @@ namespace {
 constexpr std::size_t kMaxSweepers = 4;
 
 // 0, 1 and 2 are about to be replaced in the child: keep clear of them.
-FileDescriptor above_standard(int number) {
+FileDescriptor off_standard_streams(int number) {
     FileDescriptor given(number);
     if (number < 0 || number > 2) return given;
     return FileDescriptor(fcntl(number, F_DUPFD_CLOEXEC, 3));
@@ -43,8 +43,8 @@ struct Pipe {
 bool make_pipe(Pipe& result, bool we_read) {
     std::array<int, 2> ends{};
     if (pipe2(ends.data(), O_CLOEXEC) != 0) return false;
-    result.read = above_standard(ends[0]);
-    result.write = above_standard(ends[1]);
+    result.read = off_standard_streams(ends[0]);
+    result.write = off_standard_streams(ends[1]);
     const int ours = we_read ? result.read.get() : result.write.get();
     return ours >= 0 && fcntl(ours, F_SETFL, O_NONBLOCK) == 0;
 }
@@ -87,7 +87,7 @@ Task<Result<std::unique_ptr<ChildProcess>>> ChildProcess::spawn(ChildSpec spec, 
     if (!make_pipe(output, true) || !make_pipe(error_output, true) || (with_input && !make_pipe(input, false))) {
         co_return spawn_error(program, std::string("cannot make a pipe: ") + std::strerror(errno));
     }
-    if (!with_input) input.read = above_standard(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!with_input) input.read = off_standard_streams(open("/dev/null", O_RDONLY | O_CLOEXEC));
 
     const auto run = std::make_shared<orphans::Run>();
     StartRequest request{

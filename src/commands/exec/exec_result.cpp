@@ -21,7 +21,7 @@ std::string signal_name(int signal) {
     return name == nullptr ? std::to_string(signal) : std::to_string(signal) + " (SIG" + name + ')';
 }
 
-std::string how_it_ended(const ExecRun& run) {
+std::string end_text(const ExecRun& run) {
     if (run.status.code) return "exit code " + std::to_string(*run.status.code);
     if (!run.status.signal) return "its exit status is unknown";
     std::string text = "killed by signal " + signal_name(*run.status.signal);
@@ -212,7 +212,7 @@ CommandResult exec_result(const ExecCommand& command, const ExecRun& run, const 
     }
     const bool good = run.status.code && std::ranges::find(command.success_exit_codes, *run.status.code) !=
                                              command.success_exit_codes.end();
-    if (!good) return CommandResult::failed(error_text(how_it_ended(run), output, error_output));
+    if (!good) return CommandResult::failed(error_text(end_text(run), output, error_output));
     auto result = success(command, output);
     if (run.output_incomplete && result.is_success() && command.result == ExecResultKind::text) {
         auto& text = std::get<TextResult>(result.content);

@@ -81,7 +81,7 @@ Task<std::optional<ExitStatus>> stop(ChildProcess& child, Clock& clock, Duration
 }
 
 // Whatever is still there of the program's offspring goes.
-Task<> end_offspring(const ChildProcess& child, Clock& clock, const std::string& name) {
+Task<> kill_descendants(const ChildProcess& child, Clock& clock, const std::string& name) {
     const TimePoint limit = clock.now() + kKillLimit;
     Duration pause = std::chrono::milliseconds(1);
     int seen = 0;
@@ -151,9 +151,9 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     co_await feeding.wait();
     // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still
     // printing.
-    if (run.end != ExecRun::End::by_itself) co_await end_offspring(*child, clock, command.name);
+    if (run.end != ExecRun::End::by_itself) co_await kill_descendants(*child, clock, command.name);
     run.output_incomplete = !co_await streams.wait_until(clock, clock.now() + kDrainLimit);
-    co_await end_offspring(*child, clock, command.name);
+    co_await kill_descendants(*child, clock, command.name);
     streams.abort();
     co_await streams.wait();
     if (output.total_bytes() <= kReadAtOnce) co_return exec_result(command, run, output, error_output);

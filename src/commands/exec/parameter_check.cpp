@@ -73,7 +73,7 @@ CheckedParameter::CheckedParameter(ExecParameter parameter) : definition_(std::m
     }
 }
 
-std::optional<std::string> CheckedParameter::objection(std::string_view value) const {
+std::optional<std::string> CheckedParameter::violation(std::string_view value) const {
     if (value.find('\0') != std::string_view::npos) return "holds a NUL";
     if (!is_utf8(value)) return "is not UTF-8";
     if (value.size() < definition_.min_length) {

@@ -20,7 +20,7 @@ class CheckedParameter {
 
     [[nodiscard]] const ExecParameter& definition() const noexcept { return definition_; }
     // What is wrong with the value, for people; nullopt: nothing.
-    [[nodiscard]] std::optional<std::string> objection(std::string_view value) const;
+    [[nodiscard]] std::optional<std::string> violation(std::string_view value) const;
     // "one of a, b", "an integer", "matches ^/": for help.
     [[nodiscard]] std::string allowed() const;
 

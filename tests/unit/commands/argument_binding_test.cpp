@@ -112,7 +112,7 @@ TEST(ArgumentBinding, refuses_dangerous_values) {
         const char* name;
         ExecParameter parameter;
         std::string value;
-        const char* objection;  // empty: fine
+        const char* violation;  // empty: fine
     } rows[] = {{"option", parameter("a"), "--output=/etc/passwd", "option"},
                 {"dash", parameter("a"), "-", "option"},
                 {"NUL", parameter("a"), "a\0b"s, "NUL"},
@@ -137,10 +137,10 @@ TEST(ArgumentBinding, refuses_dangerous_values) {
                 {"explosive", explosive, std::string(4000, 'a'), "a"}};
     for (const auto& row : rows) {
         const auto bound = compiled(command({"/x", "{a}"}, {row.parameter})).bind({row.value}, {});
-        EXPECT_EQ(bound.has_value(), *row.objection == '\0') << row.name;
+        EXPECT_EQ(bound.has_value(), *row.violation == '\0') << row.name;
         if (bound) continue;
         EXPECT_EQ(bound.error().code, errc::bad_argument) << row.name;
-        EXPECT_THAT(bound.error().message, HasSubstr(row.objection)) << row.name;
+        EXPECT_THAT(bound.error().message, HasSubstr(row.violation)) << row.name;
         EXPECT_LT(bound.error().message.size(), 400U) << row.name;
     }
     auto dash = parameter("a");
