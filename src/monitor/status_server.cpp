@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
 #include "monitor/http_rules.hpp"
 #include "monitor/http_session.hpp"
@@ -61,8 +61,8 @@ struct StatusServer::Impl {
     }
 
     Task<> wait_for_cancellation() {
-        asio::steady_timer never(executor, asio::steady_timer::time_point::max());
-        co_await never.async_wait(kNoThrow);
+        Event never(executor);
+        co_await never.wait();
     }
 };
 

@@ -2,7 +2,10 @@
 #pragma once
 // Takes commands, has them journalled, runs them in arrival order, at most MaxConcurrent at a time, and settles each
 // exactly once, whatever happens to it. intake calls `receive`; the daemon's shutdown and the hub connection call the
-// rest. Everything here is called on the event loop. Errors become error results of the command; nothing is silent.
+// rest. Errors become error results of the command; nothing is silent.
+//
+// Event loop only. Destroy it after run() has ended, or when the event loop runs no more: what is then left of the
+// commands' coroutines counts nothing and starts nothing.
 //
 //     auto received = co_await dispatcher.receive(std::move(message));
 //     ...                                               // Acknowledge: received -> answer now

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // CPU and memory use of this machine over the last minutes, for the command `load`. The daemon runs `run()` beside its
-// other activities; a sample costs two small reads of /proc.
+// other activities; a sample costs two small reads of /proc. Event loop only; destroy it after
+// run() has ended.
 
 #include <cstddef>
 #include <deque>

@@ -11,6 +11,8 @@
 // the Host header must be an IP literal, localhost, this machine's name or the listen address, so that a web page
 // cannot read it by DNS rebinding. Routes that change things exist on the Unix socket only, for root and for the
 // daemon's own user.
+//
+// Event loop only. Destroy it after run() has returned: its connections use it.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
