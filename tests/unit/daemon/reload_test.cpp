@@ -206,11 +206,13 @@ TEST_F(ReloadTest, two_at_a_time_come_one_after_the_other) {
 
 // One that nobody waits for any more (its control connection ended) leaves the way free for the next.
 TEST_F(ReloadTest, one_that_is_given_up_holds_up_no_other) {
+    bool has_ended = false;
     boost::asio::cancellation_signal stop;
     boost::asio::co_spawn(context_, reloader_->reload(),
-                          boost::asio::bind_cancellation_slot(stop.slot(), [](const auto&...) {}));
+                          boost::asio::bind_cancellation_slot(stop.slot(), [&](const auto&...) { has_ended = true; }));
     context_.poll();
     stop.emit(boost::asio::cancellation_type::terminal);
+    while (!has_ended) context_.run_one();  // before the file changes: it may have read it by then, too
     write("Commands: {MaxConcurrent: 8}\n");
     EXPECT_THAT(reload().in_force, ElementsAre("Commands.MaxConcurrent"));
 }
