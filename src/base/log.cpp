@@ -1,34 +1,47 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/base/log.hpp"
 
-#include <atomic>
+#include <spdlog/spdlog.h>
 
-#include "base/log_pipeline.hpp"
+#include "base/log_queue.hpp"
+#include "base/log_record.hpp"
+#include "base/log_sinks.hpp"
 
 namespace jiro::log {
 
 namespace {
 
-// The one global of the project: what a Logger, which is a constant, writes to.
+constexpr spdlog::level::level_enum of_spdlog(Level level) { return static_cast<spdlog::level::level_enum>(level); }
+static_assert(of_spdlog(Level::trace) == spdlog::level::trace && of_spdlog(Level::error) == spdlog::level::err);
+
+// The one sink of every logger, before the one in force. Formatters, which spdlog gives to new loggers, stop here.
+class Switch final : public spdlog::sinks::dist_sink_mt {
+    void set_pattern_(const std::string& /*pattern*/) override {}
+    void set_formatter_(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+};
+
+// loggers -> Switch -> [QueueSink -> BudgetSink ->] ScrubSink -> output. The one global of the project.
 struct Core {
-    SharedScrubber scrubber;
-    std::atomic<Level> threshold{Level::info};
+    std::shared_ptr<Switch> front = std::make_shared<Switch>();
+    std::shared_ptr<ScrubSink> scrub = std::make_shared<ScrubSink>();
 
     std::mutex mutex;  // guards what follows
     Settings settings;
-    std::shared_ptr<Pipeline> pipeline;          // null before `configure` and after `shutdown`
-    std::unique_ptr<Sink> direct;                // used while there is no pipeline
-    std::function<void(const Record&)> capture;  // changed with capture_mutex held, too
+    std::vector<std::shared_ptr<spdlog::logger>> loggers;
+    std::shared_ptr<QueueSink> queue;  // null before `configure` and after `shutdown`
+    spdlog::sink_ptr output = make_output(Target::console);
+    spdlog::sink_ptr for_test;  // in place of queue and output
 
-    std::mutex
-        capture_mutex;  // one captured line at a time, none after capture_for_test(nullptr); taken before `mutex`
+    Core() { connect(); }
 
-    void give_to_capture(const Entry& entry) {
-        const std::scoped_lock lock(capture_mutex);
-        if (capture) capture(entry.record());
+    void use_level() { spdlog::set_level(for_test ? spdlog::level::trace : of_spdlog(settings.level)); }
+
+    void connect() {
+        scrub->set_sinks({for_test ? for_test : output});
+        front->set_sinks({queue && !for_test ? spdlog::sink_ptr(queue) : scrub});
+        use_level();
+        spdlog::flush_on(queue ? spdlog::level::warn : spdlog::level::trace);
     }
-
-    void update_threshold() { threshold = capture ? Level::trace : settings.level; }
 };
 
 // Never destroyed: a line may be written by a static object's destructor.
@@ -37,81 +50,64 @@ Core& core() {
     return instance;
 }
 
+spdlog::logger* logger_of(const std::string& component) {
+    Core& shared = core();
+    const std::scoped_lock lock(shared.mutex);
+    if (const auto known = spdlog::get(component)) return known.get();
+    shared.loggers.push_back(std::make_shared<spdlog::logger>(component, shared.front));
+    spdlog::initialize_logger(shared.loggers.back());
+    return shared.loggers.back().get();
+}
+
 }  // namespace
 
-bool Logger::enabled(Level level) noexcept { return level >= core().threshold.load(std::memory_order_relaxed); }
+Logger::Logger(std::string_view component) : logger_(logger_of(std::string(component))) {}
 
-void Logger::write(Level level, std::string_view message, Fields fields) const {
-    if (!enabled(level)) return;
-    PackedLine line(level, component_, event_.id, message, fields);
-    Core& shared = core();
-    std::unique_lock lock(shared.mutex);
-    if (const auto pipeline = shared.pipeline; pipeline && !shared.capture) {
-        lock.unlock();
-        pipeline->post(std::move(line));
-        return;
-    }
-    Entry entry;
-    line.unpack(entry);
-    shared.scrubber.scrub(entry);
-    if (shared.capture) {
-        lock.unlock();
-        shared.give_to_capture(entry);
-    } else {
-        if (!shared.direct) shared.direct = make_sink(Target::console);
-        shared.direct->write(entry.record());
-        shared.direct->flush();
-    }
+Logger Logger::with_event(Event event) const {
+    Logger copy = *this;
+    copy.event_ = event;
+    return copy;
+}
+
+bool Logger::enabled(Level level) noexcept { return spdlog::should_log(of_spdlog(level)); }
+
+void Logger::write(Level level, std::string_view sentence, Fields fields) const {
+    if (!logger_->should_log(of_spdlog(level))) return;
+    Payload payload(event_.id, sentence);
+    for (const Field& field : fields) payload.field(field.name(), field.value());
+    logger_->log(spdlog::log_clock::now(), {}, of_spdlog(level), payload.text());
 }
 
 void configure(const Settings& settings) {
     Core& shared = core();
     const std::scoped_lock lock(shared.mutex);
-    if (!shared.pipeline) {
-        shared.pipeline = std::make_shared<Pipeline>(shared.scrubber, make_sink(settings.target));
-        shared.direct.reset();
-    } else if (shared.settings.target != settings.target) {
-        shared.pipeline->replace_sink(make_sink(settings.target));
-    }
-    shared.settings = settings;
-    shared.update_threshold();
+    const auto before = std::exchange(shared.settings, settings);
+    if (shared.queue && before.target == settings.target) return shared.use_level();  // waits for no line
+    shared.output = make_output(settings.target);
+    if (!shared.queue) shared.queue = std::make_shared<QueueSink>(std::make_shared<BudgetSink>(shared.scrub));
+    shared.connect();
 }
 
 void shutdown() {
     Core& shared = core();
-    std::shared_ptr<Pipeline> ending;
-    {
-        const std::scoped_lock lock(shared.mutex);
-        ending = std::move(shared.pipeline);
-        shared.pipeline.reset();
-        if (ending) shared.direct = make_sink(shared.settings.target);
-    }
-    if (ending) ending->flush();
-}
-
-void flush() {
-    Core& shared = core();
-    std::shared_ptr<Pipeline> pipeline;
-    {
-        const std::scoped_lock lock(shared.mutex);
-        pipeline = shared.pipeline;
-    }
-    if (pipeline) pipeline->flush();
+    const std::scoped_lock lock(shared.mutex);
+    const auto ending = std::exchange(shared.queue, nullptr);  // writes what it has when it is destroyed here
+    shared.connect();
 }
 
 std::uint64_t lost_lines() {
     Core& shared = core();
     const std::scoped_lock lock(shared.mutex);
-    return shared.pipeline ? shared.pipeline->lost() : 0;
+    return shared.queue ? shared.queue->lost() : 0;
 }
 
-void register_secret(const Secret& secret) { core().scrubber.add(secret.reveal()); }
+void register_secret(const Secret& secret) { core().scrub->add(secret.reveal()); }
 
-void capture_for_test(std::function<void(const Record&)> capture) {
+void use_sink_for_test(std::shared_ptr<spdlog::sinks::sink> sink) {
     Core& shared = core();
-    const std::scoped_lock no_line_in_between(shared.capture_mutex, shared.mutex);
-    shared.capture = std::move(capture);
-    shared.update_threshold();
+    const std::scoped_lock lock(shared.mutex);
+    shared.for_test = std::move(sink);
+    shared.connect();
 }
 
 }  // namespace jiro::log

@@ -1,44 +1,62 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A log line on its way from the caller to the sink's thread. The caller packs it into one piece of memory, which owns
-// all text, and may go on; the thread unpacks it.
+// How fields travel through spdlog, whose messages know a text only: the payload of a message is a packed line. A
+// payload that is not packed (a library's own logger) is a sentence without fields.
 
-#include <chrono>
+#include <spdlog/common.h>
+#include <spdlog/sinks/sink.h>
+
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "jiro/base/log.hpp"
 
 namespace jiro::log {
 
-struct Entry {
-    std::chrono::system_clock::time_point time;
-    std::chrono::steady_clock::time_point monotonic;
-    Level level = Level::info;
-    std::string_view component;  // literals of the Logger and of the fields: see log.hpp
-    std::string_view event_id;
-    std::string message;
-    std::vector<RecordField> fields;
-
-    [[nodiscard]] Record record() const { return {time, level, component, event_id, message, fields}; }
-};
-
-class PackedLine {
+// Packs one line; the texts are copied. A field without a value says nothing, and is left out.
+class Payload {
   public:
-    PackedLine() = default;
-    // An empty value says nothing: such a field is left out.
-    PackedLine(Level level, std::string_view component, std::string_view event_id, std::string_view message,
-               Fields fields);
-
-    [[nodiscard]] Level level() const;
-    // `entry` is overwritten; its memory is used again.
-    void unpack(Entry& entry) const;
+    Payload(std::string_view event_id, std::string_view sentence);
+    void field(std::string_view name, std::string_view value);
+    [[nodiscard]] spdlog::string_view_t text() const { return bytes_; }
 
   private:
-    struct Head;
-    struct FieldHead;
+    void part(std::string_view text, std::size_t limit);
 
-    std::string bytes_;  // Head, a FieldHead for each field, the message, the values
+    std::string bytes_;
+};
+
+// One line as the sinks see it: views into a message.
+struct RecordField {
+    std::string_view name;
+    std::string_view value;
+};
+struct Record {
+    std::chrono::system_clock::time_point time;
+    spdlog::level::level_enum level;
+    std::string_view component;
+    std::string_view event_id;
+    std::string_view message;
+    std::vector<RecordField> fields;
+};
+
+[[nodiscard]] Record unpack(const spdlog::details::log_msg& message);
+
+// A message that outlives its call. The logger's name is a view: loggers live as long as the process.
+struct KeptLine {
+    KeptLine() = default;
+    explicit KeptLine(const spdlog::details::log_msg& message)
+        : time(message.time),
+          level(message.level),
+          logger(message.logger_name),
+          payload(message.payload.begin(), message.payload.end()) {}
+    [[nodiscard]] spdlog::details::log_msg message() const { return {time, {}, logger, level, payload}; }
+
+    spdlog::log_clock::time_point time;
+    spdlog::level::level_enum level = spdlog::level::info;
+    spdlog::string_view_t logger;
+    std::string payload;
 };
 
 }  // namespace jiro::log

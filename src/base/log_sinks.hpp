@@ -1,27 +1,35 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Where lines end: standard error in one of three forms, or the journal. Used by the sink's thread only.
+// The last of spdlog's sinks: the scrubber, and behind it where lines end, which is standard error in one of three
+// forms or the journal. The log's thread uses them (the caller's, before `configure` and after `shutdown`).
 
-#include <memory>
+#include <spdlog/sinks/dist_sink.h>
+
 #include <string>
+#include <string_view>
 
+#include "base/redactor.hpp"
 #include "jiro/base/log.hpp"
 
 namespace jiro::log {
 
-class Sink {
+// Hands each line on without secrets.
+class ScrubSink final : public spdlog::sinks::dist_sink_mt {
   public:
-    virtual ~Sink() = default;
-    virtual void write(const Record& record) = 0;
-    // Called when no line follows at once: what was kept back to be written together goes out.
-    virtual void flush() {}
+    // Any thread; does not wait for a line that is being written.
+    void add(std::string_view secret) { redactor_.add(secret); }
+
+  private:
+    void sink_it_(const spdlog::details::log_msg& message) override;
+
+    Redactor redactor_;
 };
 
 // `Target::automatic` is resolved here, by looking at standard error.
-[[nodiscard]] std::unique_ptr<Sink> make_sink(Target target);
+[[nodiscard]] spdlog::sink_ptr make_output(Target target);
 
 // The journal behind that socket of journald's; standard error for what it does not take.
-[[nodiscard]] std::unique_ptr<Sink> make_journal_sink(std::string socket);
+[[nodiscard]] spdlog::sink_ptr make_journal_sink(std::string socket);
 
 // True when systemd connected file descriptor `fd` to the journal; `journal_stream` is $JOURNAL_STREAM
 // ("device:inode").

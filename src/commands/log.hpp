@@ -6,7 +6,7 @@
 
 namespace jiro::commands {
 
-inline constexpr log::Logger commands_log{"commands"};
-inline constexpr log::Logger exec_log{"exec"};
+inline const log::Logger commands_log{"commands"};
+inline const log::Logger exec_log{"exec"};
 
 }  // namespace jiro::commands

@@ -6,6 +6,6 @@
 
 namespace jiro::config {
 
-inline constexpr log::Logger config_log{"config"};
+inline const log::Logger config_log{"config"};
 
 }  // namespace jiro::config

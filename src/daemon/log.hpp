@@ -6,9 +6,9 @@
 
 namespace jiro::daemon {
 
-inline constexpr log::Logger daemon_log{"daemon"};
-inline constexpr log::Logger intake_log{"intake"};
-inline constexpr log::Logger reload_log{"reload"};
-inline constexpr log::Logger outbox_log{"outbox"};
+inline const log::Logger daemon_log{"daemon"};
+inline const log::Logger intake_log{"intake"};
+inline const log::Logger reload_log{"reload"};
+inline const log::Logger outbox_log{"outbox"};
 
 }  // namespace jiro::daemon

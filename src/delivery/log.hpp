@@ -6,8 +6,8 @@
 
 namespace jiro::delivery {
 
-inline constexpr log::Logger outbox_log{"outbox"};
-inline constexpr log::Logger courier_log{"courier"};
-inline constexpr log::Logger grpc_log{"grpc"};
+inline const log::Logger outbox_log{"outbox"};
+inline const log::Logger courier_log{"courier"};
+inline const log::Logger grpc_log{"grpc"};
 
 }  // namespace jiro::delivery

@@ -6,6 +6,6 @@
 
 namespace jiro::monitor {
 
-inline constexpr log::Logger monitor_log{"monitor"};
+inline const log::Logger monitor_log{"monitor"};
 
 }  // namespace jiro::monitor

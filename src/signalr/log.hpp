@@ -6,6 +6,6 @@
 
 namespace jiro::signalr {
 
-inline constexpr log::Logger signalr_log{"signalr"};
+inline const log::Logger signalr_log{"signalr"};
 
 }  // namespace jiro::signalr

@@ -19,7 +19,7 @@ ENTRANCES = {
     "the users of this machine": r"\bgetpw(?:nam|uid)(?:_r)?\s*\(",
     "gRPC": r"\bgrpc::Create\w*Channel\s*\(|\bPrepareUnaryCall\s*\(|\bGetServer\w*Metadata\s*\(",
     "a signal": r"\bsignal_set\b|\bsigaction\s*\(|\bsignalfd\s*\(|\bsignal\s*\(SIG",
-    "a program": r"\bclone3?\s*\(|\bfork\s*\(|\bexecve\s*\(|\bwaitid\s*\(|\bwaitpid\s*\(",
+    "a program": r"\bclone3?\s*\(\s*[^)\s]|\bfork\s*\(|\bexecve\s*\(|\bwaitid\s*\(|\bwaitpid\s*\(",
     "the clock": r"\bsystem_clock::now\s*\(|\btimerfd_\w+\s*\(|\bCLOCK_(?:REALTIME|BOOTTIME)\b",
     "a parser of JSON or YAML": r"\bjson::(?:sax_)?parse\s*\(|\bparse_json\s*\(|\b(?:read_json|json_or_null)\s*\(|\bYAML::\w+",
     "a parser of URLs, HTTP or protobuf": r"\burls::parse_\w+\s*\(|\bParseFrom\w+\s*\(|\bCodedInputStream\b|\bhttp::(?:request|response)_parser\b",

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "support/log_capture.hpp"
 
+#include <spdlog/sinks/base_sink.h>
+
 #include <algorithm>
+
+#include "base/log_record.hpp"
 
 namespace jiro::test {
 
@@ -37,17 +41,31 @@ std::string LogCapture::Line::text() const {
     return out;
 }
 
-LogCapture::LogCapture() {
-    log::capture_for_test([this](const log::Record& record) {
-        Line line{
-            record.level, std::string(record.component), std::string(record.event_id), std::string(record.message), {}};
-        for (const log::RecordField& field : record.fields) line.fields.emplace_back(field.name, field.value);
-        const std::scoped_lock lock(mutex_);
-        lines_.push_back(std::move(line));
-    });
-}
+// What the log hands to a sink, taken apart.
+class LogCapture::Sink final : public spdlog::sinks::base_sink<std::mutex> {
+  public:
+    explicit Sink(LogCapture& capture) : capture_(capture) {}
 
-LogCapture::~LogCapture() { log::capture_for_test(nullptr); }
+  private:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        const log::Record record = log::unpack(message);
+        Line line{static_cast<log::Level>(record.level),
+                  std::string(record.component),
+                  std::string(record.event_id),
+                  std::string(record.message),
+                  {}};
+        for (const log::RecordField& field : record.fields) line.fields.emplace_back(field.name, field.value);
+        const std::scoped_lock lock(capture_.mutex_);
+        capture_.lines_.push_back(std::move(line));
+    }
+    void flush_() override {}
+
+    LogCapture& capture_;
+};
+
+LogCapture::LogCapture() { log::use_sink_for_test(std::make_shared<Sink>(*this)); }
+
+LogCapture::~LogCapture() { log::use_sink_for_test(nullptr); }
 
 std::vector<LogCapture::Line> LogCapture::lines() const {
     const std::scoped_lock lock(mutex_);

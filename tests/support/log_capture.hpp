@@ -51,6 +51,8 @@ class LogCapture {
     void clear();
 
   private:
+    class Sink;
+
     mutable std::mutex mutex_;
     std::vector<Line> lines_;
 };

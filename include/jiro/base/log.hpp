@@ -1,38 +1,44 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Logging for people who read journalctl. Each component has one Logger; a line is a fixed sentence plus named fields,
-// so that repeats can be recognised and the journal can be searched by field (a field `command_sync_id` becomes
-// JIRO_COMMAND_SYNC_ID there). Writing never blocks the caller: lines go to a bounded queue, and what does not fit is
-// counted and reported. Every line passes the scrubber (no secret) and the escaper (no control characters from
-// outside).
+// Logging for people who read journalctl. Each component has one Logger (spdlog's, by the component's name); a line is
+// a fixed sentence plus named fields, so that repeats can be recognised and the journal can be searched by field (a
+// field `command_sync_id` becomes JIRO_COMMAND_SYNC_ID there). Writing never blocks the caller: lines go to a bounded
+// queue, and what does not fit is counted and reported. Every line passes the scrubber (no secret) and the escaper (no
+// control characters from outside); a value longer than kMaxValueBytes is cut.
 //
-//     inline const log::Logger logger{"signalr"};
-//     logger.info("Connected to the hub", {{"hub", url.redacted()}, {"connection_id", id}});
-//     logger.with_event(log::event::connection_lost).warn("Connection lost", {{"reason", error.message}});
+//     inline const log::Logger signalr_log{"signalr"};
+//     signalr_log.info("Connected to the hub", {{"hub", url.redacted()}, {"connection_id", id}});
+//     daemon_log.with_event(event::kCannotStart).error("Cannot start", {{"reason", error.message}});
 //
 // Levels: info = rare and interesting, or one line per command; warn = the operator should look; error = something was
 // lost or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is
-// demoted and then summarised ("... repeated 7 times in 40 s").
+// demoted and then summarised ("... repeated 7 times in 40 s"); of all others but errors, each sentence has a number a
+// minute ("... 5,994 more were left out in 60 s"). See base/log_budget.hpp.
 
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
-#include <span>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "jiro/base/secret.hpp"
 
+namespace spdlog {
+class logger;
+namespace sinks {
+class sink;
+}
+}  // namespace spdlog
+
 namespace jiro::log {
 
-enum class Level { trace, debug, info, warn, error };
+enum class Level { trace, debug, info, warn, error };  // the numbers are spdlog's
 
-// A field of a line that is being written: views, and numbers as text in place, good for the one call. `name` is a
-// literal, lower case with underscores (it is not copied). The value is text as it came; escaping happens at the sink.
+// A field of a line that is being written: views, and numbers as text in place, good for the one call. `name` is
+// lower case with underscores. The value is text as it came; escaping happens at the sink.
 class Field {
   public:
     Field(std::string_view name, std::string_view text) : name_(name), text_(text) {}
@@ -66,26 +72,29 @@ struct Event {
 
 using Fields = std::initializer_list<Field>;
 
+// Any thread; a constant. Two of one name are the same logger.
 class Logger {
   public:
-    // `component` must outlive the logger: a literal.
-    explicit constexpr Logger(std::string_view component, Event event = {}) : component_(component), event_(event) {}
+    static constexpr std::size_t kMaxValueBytes = 500;  // of a field; peers choose some of them
+    static constexpr std::size_t kMaxSentenceBytes = 2000;
 
-    [[nodiscard]] constexpr Logger with_event(Event event) const { return Logger(component_, event); }
+    explicit Logger(std::string_view component);
 
-    void trace(std::string_view message, Fields fields = {}) const { write(Level::trace, message, fields); }
-    void debug(std::string_view message, Fields fields = {}) const { write(Level::debug, message, fields); }
-    void info(std::string_view message, Fields fields = {}) const { write(Level::info, message, fields); }
-    void warn(std::string_view message, Fields fields = {}) const { write(Level::warn, message, fields); }
-    void error(std::string_view message, Fields fields = {}) const { write(Level::error, message, fields); }
+    [[nodiscard]] Logger with_event(Event event) const;
+
+    void trace(std::string_view sentence, Fields fields = {}) const { write(Level::trace, sentence, fields); }
+    void debug(std::string_view sentence, Fields fields = {}) const { write(Level::debug, sentence, fields); }
+    void info(std::string_view sentence, Fields fields = {}) const { write(Level::info, sentence, fields); }
+    void warn(std::string_view sentence, Fields fields = {}) const { write(Level::warn, sentence, fields); }
+    void error(std::string_view sentence, Fields fields = {}) const { write(Level::error, sentence, fields); }
 
     // Ask first where building the fields is costly.
     [[nodiscard]] static bool enabled(Level level) noexcept;
 
   private:
-    void write(Level level, std::string_view message, Fields fields) const;
+    void write(Level level, std::string_view sentence, Fields fields) const;
 
-    std::string_view component_;
+    spdlog::logger* logger_;  // lives as long as the process
     Event event_;
 };
 
@@ -101,14 +110,11 @@ struct Settings {
     Target target = Target::automatic;
 };
 
-// Starts the sink. Called by main before anything logs and again by a reload (level and target change in place).
-// Lines written before the first call go to standard error at level info.
+// Starts the log's thread. Called by main before anything logs and again by a reload (level and target change in
+// place). Lines written before the first call go to standard error at level info.
 void configure(const Settings& settings);
 
-// Returns when every line written before is out: before a fork of the process or an abnormal end.
-void flush();
-
-// Flushes the queue and stops the sink's thread. Called by main last; what is logged later is written at once.
+// Flushes the queue and stops the log's thread. Called by main last; what is logged later is written at once.
 void shutdown();
 
 // Lines that were lost since the start because they came faster than they could be written. Any thread.
@@ -118,22 +124,9 @@ void shutdown();
 // more. Called by whoever reads a secret.
 void register_secret(const Secret& secret);
 
-// One line as the sinks see it; after scrubbing.
-struct RecordField {
-    std::string_view name;
-    std::string value;
-};
-struct Record {
-    std::chrono::system_clock::time_point time;
-    Level level;
-    std::string_view component;
-    std::string_view event_id;
-    std::string_view message;
-    std::span<const RecordField> fields;
-};
-
-// Replaces the sinks by a function that is called in place, on the thread that logs, one line at a time and of every
-// level; repeats are not held back. nullptr restores the sinks. For tests (support/LogCapture).
-void capture_for_test(std::function<void(const Record&)> capture);
+// Replaces the sinks behind the scrubber by one that gets the lines of every level on the thread that logs, one at a
+// time (base/log_record.hpp unpacks them); repeats are not held back. nullptr restores the sinks. For tests
+// (support/LogCapture).
+void use_sink_for_test(std::shared_ptr<spdlog::sinks::sink> sink);
 
 }  // namespace jiro::log

@@ -2,6 +2,7 @@
 #pragma once
 // Small things that are done to text everywhere, each once. Pure; ASCII only where letters matter, whatever the locale.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -33,6 +34,14 @@ template <char... Stops>
         (((word - kOnes * lowest) & ~word) | ... | has_zero(word ^ (kOnes * static_cast<unsigned char>(Stops))));
     return (found & kHigh) == 0;
 }
+
+// Text from outside for a log or a terminal: what could move the cursor, end a line or reorder it (control characters,
+// bidirectional overrides) and bytes that are not UTF-8 become \xNN.
+[[nodiscard]] std::string escaped(std::string_view text);
+void append_escaped(std::string& out, std::string_view text);
+
+// "40 s", "12 min", "3 h 5 min".
+[[nodiscard]] std::string for_people(std::chrono::seconds duration);
 
 // "a, b, c"
 [[nodiscard]] std::string join_with_commas(const std::vector<std::string>& items);

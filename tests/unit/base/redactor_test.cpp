@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "base/log_scrubber.hpp"
+#include "base/redactor.hpp"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>
 
-namespace jiro::log {
+namespace jiro {
 namespace {
 
 std::string base64(std::string_view text) {
@@ -15,23 +15,23 @@ std::string base64(std::string_view text) {
     return out;
 }
 
-std::string scrubbed(const Scrubber& scrubber, std::string_view text) {
+std::string redacted(const Redactor& redactor, std::string_view text) {
     std::string out(text);
-    scrubber.scrub(out);
+    redactor.redact(out);
     return out;
 }
 
-std::string field_scrubbed(const Scrubber& scrubber, std::string_view name, std::string_view value) {
+std::string field_redacted(const Redactor& redactor, std::string_view name, std::string_view value) {
     std::string out(value);
-    scrubber.scrub_field(name, out);
+    redactor.redact_field(name, out);
     return out;
 }
 
 // What looks like a secret by its name is hidden; the words around it stay.
-TEST(LogScrubber, hides_by_name) {
+TEST(Redactor, hides_by_name) {
     struct Row {
         std::string_view text;
-        std::string_view scrubbed;
+        std::string_view redacted;
     };
     const Row rows[] = {
         {"GET /hub?access_token=abc&x=1", "GET /hub?access_token=***&x=1"},
@@ -57,43 +57,54 @@ TEST(LogScrubber, hides_by_name) {
         {"Bearer", "Bearer"},
         {"", ""},
     };
-    const Scrubber scrubber;
-    for (const Row& row : rows) EXPECT_EQ(scrubbed(scrubber, row.text), row.scrubbed);
-    EXPECT_EQ(field_scrubbed(scrubber, "access_token", "anything"), "***");
-    EXPECT_EQ(field_scrubbed(scrubber, "hub", "https://h/?id=5"), "https://h/?id=***");
+    const Redactor redactor;
+    for (const Row& row : rows) EXPECT_EQ(redacted(redactor, row.text), row.redacted);
+    EXPECT_EQ(field_redacted(redactor, "access_token", "anything"), "***");
+    EXPECT_EQ(field_redacted(redactor, "hub", "https://h/?id=5"), "https://h/?id=***");
 }
 
 // A registered value is hidden in every form in which it travels.
-TEST(LogScrubber, hides_registered_values_in_all_forms) {
-    Scrubber scrubber;
+TEST(Redactor, hides_registered_values_in_all_forms) {
+    Redactor redactor;
     const std::string secret = "p@ss/word+1?";
-    scrubber.add(secret);
-    EXPECT_EQ(scrubbed(scrubber, "a " + secret + secret + " b"), "a ****** b");
-    EXPECT_EQ(scrubbed(scrubber, "p%40ss%2Fword%2B1%3F"), "***");
-    EXPECT_EQ(scrubbed(scrubber, "p%40ss%2fword%2b1%3f"), "***");
+    redactor.add(secret);
+    EXPECT_EQ(redacted(redactor, "a " + secret + secret + " b"), "a ****** b");
+    EXPECT_EQ(redacted(redactor, "p%40ss%2Fword%2B1%3F"), "***");
+    EXPECT_EQ(redacted(redactor, "p%40ss%2fword%2b1%3f"), "***");
     for (const std::string_view before : {"", "x", "xy", "user:"}) {
         const std::string encoded = base64(std::string(before) + secret + "tail");
-        const std::string hidden = scrubbed(scrubber, encoded);
+        const std::string hidden = redacted(redactor, encoded);
         EXPECT_NE(hidden.find("***"), std::string::npos) << encoded;
         EXPECT_LE(hidden.size(), encoded.size() - 10);
     }
 }
 
+// A text that was cut inside a secret shows no part of it.
+TEST(Redactor, hides_half_a_secret_at_a_cut) {
+    Redactor redactor;
+    redactor.add("a-secret-of-the-hub");
+    EXPECT_EQ(redacted(redactor, "the hub said: a-secret-of-t..."), "the hub said: ***...");
+    EXPECT_EQ(redacted(redactor, "the hub said: a-secr..."), "the hub said: ***...");
+    EXPECT_EQ(redacted(redactor, "the hub said: a-se..."), "the hub said: a-se...");
+    EXPECT_EQ(redacted(redactor, "a-secret-of-t"), "a-secret-of-t");
+    EXPECT_EQ(redacted(redactor, "..."), "...");
+}
+
 // Short values would hide ordinary words; the oldest are forgotten, one that is used again is not.
-TEST(LogScrubber, has_limits) {
-    Scrubber scrubber;
-    scrubber.add("short");
-    scrubber.add("");
-    EXPECT_EQ(scrubbed(scrubber, "short"), "short");
-    scrubber.add("secret-kept");
-    for (std::size_t i = 0; i < Scrubber::kMaxSecrets; ++i) {
-        if (i == 10) scrubber.add("secret-kept");
-        scrubber.add("secret-number-" + std::to_string(i) + "-");
+TEST(Redactor, has_limits) {
+    Redactor redactor;
+    redactor.add("short");
+    redactor.add("");
+    EXPECT_EQ(redacted(redactor, "short"), "short");
+    redactor.add("secret-kept");
+    for (std::size_t i = 0; i < Redactor::kMaxSecrets; ++i) {
+        if (i == 10) redactor.add("secret-kept");
+        redactor.add("secret-number-" + std::to_string(i) + "-");
     }
-    EXPECT_EQ(scrubbed(scrubber, "secret-kept"), "***");
-    EXPECT_EQ(scrubbed(scrubber, "secret-number-0-"), "secret-number-0-");
-    EXPECT_EQ(scrubbed(scrubber, "secret-number-63-"), "***");
+    EXPECT_EQ(redacted(redactor, "secret-kept"), "***");
+    EXPECT_EQ(redacted(redactor, "secret-number-0-"), "secret-number-0-");
+    EXPECT_EQ(redacted(redactor, "secret-number-63-"), "***");
 }
 
 }  // namespace
-}  // namespace jiro::log
+}  // namespace jiro

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "base/log_pipeline.hpp"
+#include "base/log_queue.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -7,123 +7,97 @@
 #include <unistd.h>
 
 #include <array>
-#include <condition_variable>
-#include <functional>
 
-#include "base/log_text.hpp"
+#include "base/log_sinks.hpp"
 #include "support/log_capture.hpp"
+#include "unit/base/log_lines.hpp"
 
 namespace jiro::log {
 namespace {
 
 using test::LogCapture;
 
-// A sink that keeps the sentences, and that the test can hold shut.
-struct Memory {
-    std::mutex mutex;
-    std::condition_variable opened;
-    bool is_open = true;
-    std::vector<std::string> lines;
-
-    void open(bool value) {
-        const std::scoped_lock lock(mutex);
-        is_open = value;
-        opened.notify_all();
-    }
-};
-
-class MemorySink final : public Sink {
-  public:
-    explicit MemorySink(Memory& memory) : memory_(memory) {}
-    void write(const Record& record) override {
-        std::unique_lock lock(memory_.mutex);
-        memory_.opened.wait(lock, [this] { return memory_.is_open; });
-        memory_.lines.push_back(sentence(record));
-    }
-
-  private:
-    Memory& memory_;
-};
-
-PackedLine line(const std::string& message, Level level = Level::info) { return {level, "test", {}, message, {}}; }
-
-// Lines come out in order, scrubbed, and repeats are told at the end.
-TEST(LogPipeline, writes_in_order_scrubbed_and_summarised) {
-    Memory memory;
-    SharedScrubber scrubber;
-    scrubber.add("hunter22");
-    {
-        Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory));
-        pipeline.post(line("first hunter22"));
-        for (int i = 0; i < 3; ++i) pipeline.post(line("again", Level::error));
-        pipeline.flush();
-        EXPECT_EQ(memory.lines, (std::vector<std::string>{"first ***", "again"}));
-    }
-    EXPECT_EQ(memory.lines.back(), "again (repeated 2 times in 1 s)");
+std::shared_ptr<BudgetSink> budget_before(spdlog::sink_ptr sink) {
+    return std::make_shared<BudgetSink>(std::move(sink));
 }
 
-// A sink that stands still never blocks the caller; what was lost is counted and said.
-TEST(LogPipeline, overflow_gives_way_and_is_reported) {
-    Memory memory;
-    memory.is_open = false;
-    const SharedScrubber scrubber;
+// Lines come out in order, and repeats are told at the end.
+TEST(LogQueue, writes_in_order_and_tells_repeats_at_the_end) {
+    const auto memory = std::make_shared<MemorySink>();
+    {
+        QueueSink queue(budget_before(memory));
+        TestLine{"first"}.log_to(queue);
+        for (int i = 0; i < 3; ++i) TestLine{"again", spdlog::level::err}.log_to(queue);
+    }
+    EXPECT_EQ(memory->lines(), (std::vector<std::string>{"first", "again", "again (repeated 2 times in 1 s)"}));
+}
+
+// A secret is in no line, and nothing else is changed.
+TEST(LogQueue, scrubber_hides_secrets_in_sentences_and_fields) {
+    const auto memory = std::make_shared<MemorySink>();
+    ScrubSink scrub;
+    scrub.add_sink(memory);
+    scrub.add("hunter22");
+    TestLine{"first hunter22", spdlog::level::info, {{"url", "http://h/?id=hunter22&x=1"}, {"token", "t"}}}.log_to(
+        scrub);
+    EXPECT_EQ(memory->lines(), std::vector<std::string>{"first *** url=\"http://h/?id=***&x=1\" token=***"});
+}
+
+// A sink that stands still never blocks the caller; what was lost is counted and said, and it is never an error.
+TEST(LogQueue, overflow_gives_way_and_is_reported) {
+    const auto memory = std::make_shared<MemorySink>();
+    memory->open(false);
     std::uint64_t counted = 0;
     {
-        Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory), 16);
-        for (int i = 0; i < 1000; ++i) pipeline.post(line("line " + std::to_string(i)));
-        counted = pipeline.lost();
-        memory.open(true);
+        QueueSink queue(budget_before(memory), 16);
+        TestLine{"an error", spdlog::level::err, {{"command_sync_id", "cmd-1"}}}.log_to(queue);
+        for (int i = 0; i < 1000; ++i) {
+            TestLine{"line", spdlog::level::info, {{"command_sync_id", std::to_string(i)}}}.log_to(queue);
+            if (i == 500) TestLine{"an error", spdlog::level::err, {{"command_sync_id", "cmd-2"}}}.log_to(queue);
+        }
+        counted = queue.lost();
+        memory->open(true);
     }
     std::size_t lost = 0;
     std::size_t shown = 0;
-    for (const std::string& text : memory.lines) {
+    std::size_t errors = 0;
+    for (const std::string& text : memory->lines()) {
         const std::string_view marker = "Log lines were lost: they came faster than they could be written lines=";
         if (text.starts_with(marker)) {
             lost += std::stoul(text.substr(marker.size()));
         } else {
             ++shown;
+            if (text.starts_with("an error")) ++errors;
         }
     }
     EXPECT_GT(lost, 900U);
     EXPECT_EQ(counted, lost);
-    EXPECT_EQ(shown + lost, 1000U);
-    EXPECT_EQ(memory.lines.back(), "line 999");
-}
-
-// The sink can be exchanged while lines flow.
-TEST(LogPipeline, sink_can_be_replaced) {
-    Memory first;
-    Memory second;
-    const SharedScrubber scrubber;
-    Pipeline pipeline(scrubber, std::make_unique<MemorySink>(first));
-    pipeline.post(line("one"));
-    pipeline.flush();
-    pipeline.replace_sink(std::make_unique<MemorySink>(second));
-    pipeline.post(line("two"));
-    pipeline.flush();
-    EXPECT_EQ(first.lines, std::vector<std::string>{"one"});
-    EXPECT_EQ(second.lines, std::vector<std::string>{"two"});
+    EXPECT_EQ(shown + lost, 1002U);
+    EXPECT_EQ(errors, 2U);
+    EXPECT_EQ(memory->lines().back(), "line command_sync_id=999");
 }
 
 // Many threads write at once; nothing is lost or mixed while there is room.
-TEST(LogPipeline, takes_lines_from_many_threads) {
-    Memory memory;
-    const SharedScrubber scrubber;
+TEST(LogQueue, takes_lines_from_many_threads) {
+    const auto memory = std::make_shared<MemorySink>();
     {
-        Pipeline pipeline(scrubber, std::make_unique<MemorySink>(memory));
+        QueueSink queue(budget_before(memory));
         std::vector<std::thread> threads;
         for (int t = 0; t < 4; ++t) {
-            threads.emplace_back([&pipeline, t] {
-                for (int i = 0; i < 500; ++i) pipeline.post(line(std::to_string(t) + '-' + std::to_string(i)));
+            threads.emplace_back([&queue, t] {
+                for (int i = 0; i < 500; ++i) {
+                    const std::string id = std::to_string(t) + '-' + std::to_string(i);
+                    TestLine{"line", spdlog::level::info, {{"command_sync_id", id}}}.log_to(queue);
+                }
             });
         }
         for (std::thread& thread : threads) thread.join();
     }
-    EXPECT_EQ(memory.lines.size(), 2000U);
+    EXPECT_EQ(memory->lines().size(), 2000U);
 }
 
 // A reader that has gone to sleep costs the patience, not the thread.
-TEST(LogPipeline, full_pipe_does_not_hang_the_writer) {
+TEST(LogOutput, full_pipe_does_not_hang_the_writer) {
     std::array<int, 2> ends{};
     ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
     const std::string much(1024 * 1024, 'x');
@@ -137,7 +111,7 @@ TEST(LogPipeline, full_pipe_does_not_hang_the_writer) {
 }
 
 // The journal is used only when standard error really is what systemd connected.
-TEST(LogPipeline, recognises_the_journals_stream) {
+TEST(LogOutput, recognises_the_journals_stream) {
     std::array<int, 2> ends{};
     ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
     struct stat status {};
@@ -171,7 +145,7 @@ TEST(Log, capture_sees_every_level) {
     EXPECT_EQ(logs.text(), "");
 }
 
-// Levels below the configured one cost one comparison and write nothing; the level changes in place.
+// Levels below the configured one cost one comparison and write nothing; level and target change in place.
 TEST(Log, level_is_configured_in_place) {
     testing::internal::CaptureStderr();
     const Logger logger{"test"};
@@ -179,10 +153,10 @@ TEST(Log, level_is_configured_in_place) {
     EXPECT_FALSE(Logger::enabled(Level::info));
     logger.info("not to be seen");
     logger.warn("to be seen", {{"n", 1}});
-    flush();  // what is still queued goes to the new target
+    shutdown();  // what is still queued goes to the old target
+    configure({Level::info, Target::console});
     configure({Level::debug, Target::json});
     logger.debug("as json");
-    flush();
     shutdown();
     logger.info("after the end");
     configure({Level::info, Target::automatic});
@@ -194,13 +168,25 @@ TEST(Log, level_is_configured_in_place) {
     EXPECT_NE(text.find("\"message\":\"after the end\"}\n"), std::string::npos) << text;
 }
 
+// A logger that is made late has the configured level, and its lines the target's form.
+TEST(Log, late_logger_is_as_the_others) {
+    testing::internal::CaptureStderr();
+    configure({Level::debug, Target::json});
+    const Logger late{"a component that nobody had before"};
+    late.debug("small");
+    shutdown();
+    configure({Level::info, Target::automatic});
+    shutdown();
+    const std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_NE(text.find("\"message\":\"small\"}\n"), std::string::npos) << text;
+}
+
 // Where there is no journal, no line is swallowed: they go to standard error, and the first says so.
 TEST(JournalSink, writes_to_standard_error_where_there_is_no_journal) {
     testing::internal::CaptureStderr();
     const auto sink = make_journal_sink("/nonexistent/journal/socket");
-    const std::vector<RecordField> none;
-    sink->write({{}, Level::info, "test", {}, "first", none});
-    sink->write({{}, Level::info, "test", {}, "second", none});
+    TestLine{"first"}.log_to(*sink);
+    TestLine{"second"}.log_to(*sink);
     sink->flush();
     const std::string written = testing::internal::GetCapturedStderr();
 

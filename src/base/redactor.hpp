@@ -2,17 +2,17 @@
 #pragma once
 // The last line of defence against secrets in logs: replaces known secret values, and what looks like one by its name,
 // by
-// ***. Callers still do not log secrets; this catches the library message or the URL nobody thought of.
+// ***. Callers still do not log secrets; this catches the library message or the URL nobody thought of. Any thread.
 
 #include <deque>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace jiro::log {
+namespace jiro {
 
-// Not for several threads; the pipeline guards it.
-class Scrubber {
+class Redactor {
   public:
     // Shorter values would hide ordinary words.
     static constexpr std::size_t kMinLength = 6;
@@ -21,17 +21,15 @@ class Scrubber {
 
     void add(std::string_view secret);
 
-    void scrub(std::string& text) const;
+    void redact(std::string& text) const;
     // A field's value; the whole of it goes when the name alone says that it is secret.
-    void scrub_field(std::string_view name, std::string& value) const;
+    void redact_field(std::string_view name, std::string& value) const;
 
   private:
-    // The value itself, percent-encoded, JSON-escaped, and what of its base64 form does not depend on its neighbours.
-    struct Forms {
-        std::string value;
-        std::vector<std::string> all;
-    };
-    std::deque<Forms> secrets_;  // oldest first
+    mutable std::mutex mutex_;
+    // Oldest first. Of each: the value itself, percent-encoded, and what of its base64 form does not depend on its
+    // neighbours.
+    std::deque<std::vector<std::string>> secrets_;
 };
 
-}  // namespace jiro::log
+}  // namespace jiro

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+#include "base/redactor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/url/encode.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
+#include <span>
+
+#include "jiro/base/base64.hpp"
+#include "jiro/base/text.hpp"
+
+namespace jiro {
+
+namespace {
+
+constexpr std::string_view kMask = "***";
+constexpr std::string_view kCut = "...";  // how a shortened text ends
+
+// Not std::isalnum: that asks the locale, for every character of every line.
+constexpr bool is_word(char c) {
+    const char lower = lower_case(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+// The base64 characters that `text` determines alone when it stands `offset` bytes into what is encoded.
+std::string base64_core(std::string_view text, std::size_t offset) {
+    const std::string padded = std::string(offset, '\0') + std::string(text);
+    const std::string out = to_base64(padded);
+    const std::size_t first = (offset * 8 + 5) / 6;
+    const std::size_t last = padded.size() * 8 / 6;
+    return out.substr(first, last - first);
+}
+
+void replace_all(std::string& text, std::string_view what) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + kMask.size())) {
+        text.replace(at, what.size(), kMask);
+    }
+}
+
+// A text that was cut may have been cut inside a secret.
+void replace_start_at_end(std::string& text, std::string_view what) {
+    const std::size_t end = text.size() - kCut.size();
+    for (std::size_t size = std::min(what.size(), end); size >= Redactor::kMinLength; --size) {
+        if (text.compare(end - size, size, what, 0, size) != 0) continue;
+        text.replace(end - size, size, kMask);
+        return;
+    }
+}
+
+// How the secret that follows a name in a text is told from the name.
+enum class Shape {
+    parameter,  // name=value up to the next separator; "name":"value"
+    header,     // name: value up to the end of the line
+    scheme,     // name value
+};
+
+struct Pattern {
+    std::string_view name;  // lower case
+    Shape shape;
+};
+
+// An `id` is an ordinary word but in a query.
+constexpr std::array kPatterns{
+    Pattern{"access_token", Shape::parameter}, Pattern{"accesstoken", Shape::parameter},
+    Pattern{"api_key", Shape::parameter},      Pattern{"apikey", Shape::parameter},
+    Pattern{"x-api-key", Shape::header},       Pattern{"connectiontoken", Shape::parameter},
+    Pattern{"?id", Shape::parameter},          Pattern{"&id", Shape::parameter},
+    Pattern{"authorization", Shape::header},   Pattern{"cookie", Shape::header},
+    Pattern{"bearer", Shape::scheme},
+};
+
+// What a name ends with: most words of a line are none, and are seen to be by their last character.
+constexpr bool may_end_name(char c) {
+    return std::ranges::any_of(kPatterns, [c](const Pattern& pattern) { return pattern.name.back() == lower_case(c); });
+}
+
+// The pattern whose name ends at `end`; nullptr: none.
+const Pattern* pattern_before(std::string_view text, std::size_t end) {
+    const auto found = std::ranges::find_if(kPatterns, [&](const Pattern& pattern) {
+        if (end < pattern.name.size()) return false;
+        const std::size_t begin = end - pattern.name.size();
+        if (!equal_ignoring_case(text.substr(begin, pattern.name.size()), pattern.name)) return false;
+        return pattern.shape != Shape::scheme || begin == 0 || !is_word(text[begin - 1]);
+    });
+    return found == kPatterns.end() ? nullptr : &*found;
+}
+
+std::size_t skip_spaces(std::string_view text, std::size_t at) {
+    return std::min(text.find_first_not_of(' ', at), text.size());
+}
+
+struct Range {
+    std::size_t begin;
+    std::size_t end;
+};
+
+// The secret behind the name that ends at `end`; empty when none follows.
+Range secret_after(Shape shape, std::string_view text, std::size_t end) {
+    const auto up_to = [&](std::size_t begin, std::string_view stops) {
+        return Range{begin, std::min(text.find_first_of(stops, begin), text.size())};
+    };
+    const std::size_t separator = skip_spaces(text, end);
+    if (shape == Shape::scheme) return separator == end ? Range{end, end} : up_to(separator, " \t\r\n\"',;");
+    if (text[end] == '"') {  // the name in quotes; then its value is, too
+        const std::size_t colon = skip_spaces(text, end + 1);
+        if (colon == text.size() || text[colon] != ':') return {end, end};
+        const std::size_t quote = skip_spaces(text, colon + 1);
+        return quote == text.size() || text[quote] != '"' ? Range{end, end} : up_to(quote + 1, "\"");
+    }
+    if (shape == Shape::header) {
+        const bool is_set = separator < text.size() && (text[separator] == ':' || text[separator] == '=');
+        return is_set ? up_to(skip_spaces(text, separator + 1), "\r\n") : Range{end, end};
+    }
+    if (text[end] != '=') return {end, end};
+    const bool is_quoted = end + 1 < text.size() && text[end + 1] == '"';
+    return is_quoted ? up_to(end + 2, "\"") : up_to(end + 1, "& \t\r\n\"'#;,)<>");
+}
+
+// Empty when there was nothing to hide.
+std::string without_named_secrets(std::string_view text) {
+    std::string out;
+    std::size_t copied = 0;
+    for (std::size_t end = 1; end < text.size(); ++end) {
+        if (is_word(text[end]) || !may_end_name(text[end - 1])) continue;
+        const Pattern* pattern = pattern_before(text, end);
+        if (pattern == nullptr) continue;
+        const Range secret = secret_after(pattern->shape, text, end);
+        if (secret.begin >= secret.end) continue;
+        out.append(text.substr(copied, secret.begin - copied)).append(kMask);
+        copied = secret.end;
+        end = secret.end;
+    }
+    if (copied > 0) out.append(text.substr(copied));
+    return out;
+}
+
+}  // namespace
+
+void Redactor::add(std::string_view secret) {
+    if (secret.size() < kMinLength) return;
+    std::vector<std::string> forms{std::string(secret)};
+    const auto add_form = [&](const std::string& form) {
+        if (form.size() >= kMinLength && std::ranges::find(forms, form) == forms.end()) forms.push_back(form);
+    };
+    std::string encoded = boost::urls::encode({secret.data(), secret.size()}, boost::urls::unreserved_chars);
+    add_form(encoded);
+    for (auto at = encoded.find('%'); at != std::string::npos; at = encoded.find('%', at + 1)) {
+        for (char& digit : std::span(encoded).subspan(at + 1, 2)) digit = lower_case(digit);
+    }
+    add_form(encoded);
+    for (std::size_t offset = 0; offset < 3; ++offset) {
+        std::string form = base64_core(secret, offset);
+        add_form(form);
+        std::ranges::replace(form, '+', '-');
+        std::ranges::replace(form, '/', '_');
+        add_form(form);
+    }
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(secrets_, [&](const auto& known) { return known.front() == secret; });
+    if (secrets_.size() == kMaxSecrets) secrets_.pop_front();
+    secrets_.push_back(std::move(forms));
+}
+
+void Redactor::redact(std::string& text) const {
+    if (auto masked = without_named_secrets(text); !masked.empty()) text = std::move(masked);
+    const bool is_cut = text.ends_with(kCut);
+    const std::scoped_lock lock(mutex_);
+    for (const auto& forms : secrets_) {
+        for (const std::string& form : forms) {
+            replace_all(text, form);
+            if (is_cut) replace_start_at_end(text, form);
+        }
+    }
+}
+
+void Redactor::redact_field(std::string_view name, std::string& value) const {
+    static constexpr std::array<std::string_view, 7> kSecretNames{"access_token", "api_key",  "authorization", "cookie",
+                                                                  "set_cookie",   "password", "token"};
+    std::ranges::find(kSecretNames, name) != kSecretNames.end() ? void(value = kMask) : redact(value);
+}
+
+}  // namespace jiro
