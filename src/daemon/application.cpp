@@ -23,6 +23,7 @@
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
@@ -144,7 +145,9 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
               {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); },
                .answered =
                    [this](delivery::SendResult& answer) {
-                       if (!answer.confirmed()) answer.message = credentials.redacted(std::move(answer.message));
+                       if (!answer.confirmed()) {
+                           answer.message = shortened(credentials.redacted(std::move(answer.message)));
+                       }
                        status.note(answer);
                    }}),
       journal(*outbox, courier, persistence),

@@ -5,6 +5,8 @@
 #include <array>
 #include <ctime>
 
+#include "jiro/base/peer_text.hpp"
+
 namespace jiro::daemon {
 
 namespace {
@@ -17,15 +19,10 @@ std::string rfc3339(WallTime time) {
     return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
 }
 
-std::string cut_to_longest(std::string_view message) {
-    if (message.size() <= RecentErrors::kLongest) return std::string(message);
-    return std::string(message.substr(0, RecentErrors::kLongest)) + "...";
-}
-
 }  // namespace
 
 void RecentErrors::note(std::string_view component, std::string_view message) {
-    Entry entry{std::string(component), cut_to_longest(message), clock_.wall_now()};
+    Entry entry{std::string(component), shortened(message, kLongest), clock_.wall_now()};
     const auto same = std::ranges::find_if(entries_, [&](const Entry& other) {
         return other.component == entry.component && other.message == entry.message;
     });

@@ -7,6 +7,7 @@
 #include <boost/system/system_error.hpp>
 #include <cctype>
 
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "signalr/log.hpp"
@@ -253,7 +254,7 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
 Failure Establish::failure_of(Error error) const {
     Failure failure{std::move(error)};
     failure.rejected = is_rejection(failure.error);
-    for (const Secret& secret : established_.secrets) failure.error.message = without(failure.error.message, secret);
+    failure.error.message = peer_text(std::move(failure.error.message), established_.secrets);
     return failure;
 }
 
@@ -265,13 +266,15 @@ Failure Establish::status_failure(HttpStep step, const HttpResponse& response, c
     return failure;
 }
 
-std::string without(std::string text, const Secret& secret) {
-    const std::string& hidden = secret.reveal();
-    if (hidden.size() < 4) return text;  // too short to be one, and to be searched for
-    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3)) {
-        text.replace(at, hidden.size(), "***");
+std::string peer_text(std::string text, const std::vector<Secret>& secrets) {
+    for (const Secret& secret : secrets) {
+        const std::string& hidden = secret.reveal();
+        if (hidden.size() < 4) continue;  // too short to be one, and to be searched for
+        for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3)) {
+            text.replace(at, hidden.size(), "***");
+        }
     }
-    return text;
+    return shortened(text);
 }
 
 }  // namespace jiro::signalr

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
@@ -20,7 +21,8 @@ struct Failure {
     std::optional<Duration> retry_after = {};      // the server asked for it
 };
 
-// What a server says may repeat what it was told: `text` with the secret replaced by ***.
-[[nodiscard]] std::string without(std::string text, const Secret& secret);
+// What a server says may repeat what it was told, and be of any length: `text` with the secrets replaced by ***, then
+// shortened.
+[[nodiscard]] std::string peer_text(std::string text, const std::vector<Secret>& secrets);
 
 }  // namespace jiro::signalr

@@ -2,6 +2,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <cstdlib>
 
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
 #include "signalr/log.hpp"
@@ -111,7 +112,7 @@ Task<Attempt> HubConnection::Impl::attempt() {
         reason = error.what();  // no memory, no thread for a look-up, ...
     }
     Attempt broken;
-    broken.failure = Failure{Error(errc::internal, "the attempt broke off: " + reason)};
+    broken.failure = Failure{Error(errc::internal, shortened("the attempt broke off: " + reason))};
     co_return broken;
 }
 
@@ -124,9 +125,7 @@ Task<> HubConnection::Impl::serve() {
         if (!resumed) break;
         failure = co_await session->run();
     }
-    for (const Secret& secret : session->established().secrets) {
-        failure.error.message = without(std::move(failure.error.message), secret);
-    }
+    failure.error.message = peer_text(std::move(failure.error.message), session->established().secrets);
     last_frame_at_ = session->last_record_at();
     session->finish(failure.error);
     session_.reset();

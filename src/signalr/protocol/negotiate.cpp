@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "jiro/base/peer_text.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/protocol/json_reader.hpp"
 
@@ -73,8 +74,8 @@ Result<NegotiateAnswer> read_accepted(const json& answer, bool asked_stateful_re
     NegotiateAccepted accepted;
     auto id = text_member(answer, "connectionId");
     if (!id) return invalid_answer("'connectionId' is missing");
-    accepted.connection_id = std::move(*id);
-    accepted.connection_token = Secret(accepted.connection_id);
+    accepted.connection_id = shortened(*id);
+    accepted.connection_token = Secret(std::move(*id));
     if (*version > 0) {
         auto token = text_member(answer, "connectionToken");
         if (!token) return invalid_answer("'connectionToken' is missing");
@@ -121,9 +122,9 @@ Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked
                      "the server speaks ASP.NET SignalR; this client needs an ASP.NET Core SignalR server");
     }
     if (const auto error = answer->find("error"); error != answer->end() && !error->is_null()) {
-        return Error(errc::negotiate_refused, "the hub refused to negotiate: " +
-                                                  (error->is_string() ? error->get<std::string>().substr(0, 500)
-                                                                      : std::string("an error that is not a text")));
+        return Error(errc::negotiate_refused,
+                     "the hub refused to negotiate: " +
+                         (error->is_string() ? error->get<std::string>() : std::string("an error that is not a text")));
     }
     if (const auto url = text_member(*answer, "url")) return read_redirect(*url, *answer);
     return read_accepted(*answer, asked_stateful_reconnect);

@@ -44,7 +44,7 @@ TEST(RecentErrors, is_bounded) {
 
     ASSERT_EQ(entries.size(), RecentErrors::kKept);
     EXPECT_TRUE(entries[0].message.starts_with("999x"));
-    EXPECT_EQ(entries[0].message.size(), RecentErrors::kLongest + 3);
+    EXPECT_EQ(entries[0].message.size(), RecentErrors::kLongest);
 }
 
 }  // namespace

@@ -68,6 +68,17 @@ TEST(HubConnection, loses_a_silent_server) {
     EXPECT_TRUE(bench.connector->sockets.front()->aborted);
 }
 
+// What a hub says may be of any length; an error holds its start.
+TEST(HubConnection, shortens_what_the_hub_says) {
+    Bench bench;
+    bench.start();
+    bench.deliver(R"({"type":7,"error":")" + std::string(900'000, 'x') + "\"}\x1e");
+    test::settle(bench.context);
+    ASSERT_TRUE(bench.hub->last_error());
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("xxxxx"));
+    EXPECT_LE(bench.hub->last_error()->message.size(), 500U);
+}
+
 // Nothing sent for the interval: one Ping, and again.
 TEST(HubConnection, pings_only_when_idle) {
     Bench bench;
