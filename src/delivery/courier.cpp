@@ -310,19 +310,24 @@ void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbo
 }
 
 Task<bool> Courier::Impl::drain(TimePoint deadline) {
-    while (true) {
-        const auto seen = changes_;
-        if (in_hand() == 0) {
-            // The outbox's answer comes after what was confirmed before is written down, and counted.
-            const auto written = co_await outbox_.next_due();
-            static_cast<void>(written);
-            if (seen != changes_) continue;
-            if (outbox_.figures().pending == 0) co_return true;
-        }
+    std::optional<std::uint64_t> asked;
+    while (in_hand() > 0 || outbox_.figures().pending > 0) {
         if (gate_.state() != ChannelState::open || clock_.now() >= deadline) co_return false;
+        if (in_hand() == 0 && asked != changes_) {
+            asked = changes_;
+            calls_.spawn(executor_, tell_when_written());
+        }
         auto change = changed_.wait();
         co_await with_timeout(clock_, deadline - clock_.now(), std::move(change));
     }
+    co_return true;
+}
+
+// The outbox answers when what was confirmed before is written down, and counted in its figures.
+Task<> Courier::Impl::tell_when_written() {
+    const auto written = co_await outbox_.next_due();
+    static_cast<void>(written);
+    changed_.notify();
 }
 
 CourierFigures Courier::Impl::figures() const {

@@ -73,6 +73,7 @@ class Courier::Impl {
     [[nodiscard]] std::size_t in_hand() const { return ready_.size() + waiting_.size() + in_flight_ + being_stored_; }
     [[nodiscard]] Duration between(Duration low, Duration high) { return random_.between(low, high); }
     [[nodiscard]] Duration age_of(const DueRow& row) const;
+    [[nodiscard]] Task<> tell_when_written();
     void note_change() {
         ++changes_;
         changed_.notify();

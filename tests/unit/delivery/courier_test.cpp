@@ -489,6 +489,20 @@ TEST_F(CourierTest, drains_without_polling) {
     EXPECT_TRUE(is_drained);
 }
 
+// The storage may hang: the deadline holds all the same.
+TEST_F(CourierTest, drains_no_longer_than_the_deadline_when_the_storage_hangs) {
+    auto& disk = use_full_outbox();
+    leave_behind("a");
+    outbox_->postponed({"a", 5, 0, outbox_->now() + 1h, "why"});
+    start();
+    disk.before_answering = [this]() -> Task<> { return clock_.sleep_for(1h); };
+    std::optional<bool> is_drained;
+    asio::co_spawn(context_, courier_->drain(clock_.now() + 5s),
+                   [&](const std::exception_ptr&, bool done) { is_drained = done; });
+    advance(6s);
+    EXPECT_EQ(is_drained, false);
+}
+
 // With the server away, waiting is no use: drain says so and the results stay in the outbox.
 TEST_F(CourierTest, does_not_wait_for_a_server_that_is_away) {
     sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unauthenticated); };

@@ -18,6 +18,7 @@ class FullOutbox final : public Outbox {
     bool is_full = false;
     bool stores_all_the_same = false;        // the failure is reported, but the outcome was written
     std::function<Task<>()> before_storing;  // what the storage takes its time for
+    std::function<Task<>()> before_answering;
 
     Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
         if (!is_full) {
@@ -39,7 +40,10 @@ class FullOutbox final : public Outbox {
     }
     Task<Result<>> started(std::string id) override { return real_->started(std::move(id)); }
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override { return real_->due(limit); }
-    Task<Result<std::optional<WallTime>>> next_due() override { return real_->next_due(); }
+    Task<Result<std::optional<WallTime>>> next_due() override {
+        if (before_answering) co_await before_answering();
+        co_return co_await real_->next_due();
+    }
     void delivered(std::string id, RowIs row) override { real_->delivered(std::move(id), row); }
     void postponed(Postponement postponement) override { real_->postponed(std::move(postponement)); }
     void released(std::vector<std::string> ids) override { real_->released(std::move(ids)); }
