@@ -21,8 +21,8 @@ namespace {
 class Sink final : public ResultSink {
   public:
     bool durable() const noexcept override { return false; }
-    Task<Result<Admission>> received(const CommandMessage&, Fingerprint, bool, Duration, Start) override {
-        co_return Admission{};
+    Task<AdmissionResult> received(Receipt, Duration, FirstState) override {
+        co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
@@ -30,16 +30,12 @@ class Sink final : public ResultSink {
         co_return Result<>();
     }
     Task<> answer_unstored(FinishedCommand) override { co_return; }
+    void send_again() override {}
 };
 
 class Observer final : public CommandObserver {
   public:
-    void received(const std::string&) override {}
-    void started(const std::string&, const std::string&) override {}
-    void detached(const std::string&) override {}
     void finished(const FinishedEvent&) override { ++done; }
-    void deferred(const std::string&) override {}
-    void rejected(Rejection) override {}
     int done = 0;
 };
 
