@@ -126,8 +126,8 @@ class HubLinkTest(DaemonTest):
                 self.hub.on_negotiate = lambda request, status=status: http_response(status)
                 self.start_client(name=f"client-{status}", config={"Outbox": {"Path": str(self.directory / f"o{status}.db")}})
                 self.client.wait_state("Failed")
-                self.assertTrue(self.client.logged(rf"{name}|{status}"), self.client.tail())
-                self.assertTrue(self.client.logged("(?i)token|credential|ApiKey"), self.client.tail())
+                self.client.wait_log(rf"{name}|{status}")
+                self.client.wait_log("(?i)token|credential|ApiKey")
 
     def test_retry_after_is_honoured(self):
         from harness.hub_server import http_response
