@@ -69,7 +69,7 @@ class HubLinkTest(DaemonTest):
         link = self.start_all(config={"WebSocket": {"FailedRetryDelayMs": 1500}})
         link.close(1000, {"error": "you are not welcome"})
         self.client.wait_state("Failed")
-        self.assertTrue(self.client.logged("you are not welcome"), self.client.tail())
+        self.client.wait_log("you are not welcome")
         self.assert_serves(self.connection(2))
 
     def test_a_silent_hub_is_left_after_the_server_timeout(self):
