@@ -6,8 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 
-#include "commands/text.hpp"
 #include "jiro/base/event.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::commands {
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {

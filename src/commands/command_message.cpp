@@ -10,8 +10,8 @@
 #include <utility>
 
 #include "commands/command_line.hpp"
-#include "commands/text.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -199,11 +199,11 @@ class Reader {
     void read_parameter(const std::string& name, json& value) {
         if (value.is_null()) return;
         if (value.is_structured()) {
-            return fail(errc::wrong_member_type, "parameter " + escaped(name) + " is neither text, number nor boolean");
+            return fail(errc::wrong_member_type, "parameter " + excerpt(name) + " is neither text, number nor boolean");
         }
         std::string text = value.is_string() ? std::move(value.get_ref<std::string&>()) : value.dump();
         if (!is_utf8(name) || !is_utf8(text)) {
-            return fail(errc::invalid_text, "parameter " + escaped(name) + " is not UTF-8");
+            return fail(errc::invalid_text, "parameter " + excerpt(name) + " is not UTF-8");
         }
         parameter_bytes_ += name.size() + text.size();
         if (parameter_bytes_ > limits_.parameter_bytes) {

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -35,12 +35,9 @@ const CommandHandler* CommandRegistry::find(std::string_view name) const noexcep
 }
 
 std::string_view CommandRegistry::nearest(std::string_view name) const {
-    std::vector<std::string> names;
-    names.reserve(handlers_.size());
-    for (const auto& handler : handlers_) names.emplace_back(handler_name(handler));
-    const auto found = nearest_of(name, names);
-    const auto* handler = found.empty() ? nullptr : find(found);
-    return handler == nullptr ? std::string_view() : std::string_view(handler->description().name);
+    std::vector<std::string_view> names;
+    for (const auto& handler : handlers_) names.push_back(handler_name(handler));
+    return nearest_word(name, names);
 }
 
 }  // namespace jiro::commands

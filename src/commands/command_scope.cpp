@@ -5,7 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 

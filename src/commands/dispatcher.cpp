@@ -9,8 +9,8 @@
 #include "commands/command_scope.hpp"
 #include "commands/log.hpp"
 #include "commands/run_queue.hpp"
-#include "commands/text.hpp"
 #include "jiro/base/task_group.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
@@ -62,7 +62,7 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
     if (!log::Logger::enabled(notable ? log::Level::warn : log::Level::info)) return;
     // An error's text says what went wrong but may quote what the command printed.
     const std::string detail =
-        with_text || result.outcome == Outcome::rejected ? escaped(result.message(), 200) : std::string();
+        with_text || result.outcome == Outcome::rejected ? excerpt(result.message(), 200) : std::string();
     const auto write = notable ? &log::Logger::warn : &log::Logger::info;
     (commands_log.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
                                             {"command", command.name},
@@ -339,7 +339,7 @@ std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand&
     if (problem) return problem->message;
     const auto& wanted = command.message.instance_id;
     if (!settings.instance_id.empty() && !wanted.empty() && !equal_ignoring_case(wanted, settings.instance_id)) {
-        return "this is not the instance \"" + escaped(wanted) + '"';
+        return "this is not the instance \"" + excerpt(wanted) + '"';
     }
     if (!resolution) return resolution.error().message;
     if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";

@@ -5,7 +5,7 @@
 
 #include "commands/exec/exec_command.hpp"
 #include "commands/log.hpp"
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/command_registry.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -41,14 +41,14 @@ void add_exec_commands(const std::vector<ExecCommand>& commands, CommandRegistry
 void check_default(const Settings& settings, const CommandRegistry::Handlers& handlers,
                    std::vector<Problem>& problems) {
     if (!settings.default_command) return;
-    std::vector<std::string> names;
+    std::vector<std::string_view> names;
     for (const auto& handler : handlers) names.push_back(handler->description().name);
     for (const auto& command : settings.exec) names.push_back(command.name);  // a broken one has its own problem
     if (std::ranges::find(names, *settings.default_command) != names.end()) return;
-    const auto nearest = nearest_of(*settings.default_command, names);
+    const auto nearest = nearest_word(*settings.default_command, names);
     problems.push_back({"", "Commands.Default",
                         "there is no command \"" + *settings.default_command + '"' +
-                            (nearest.empty() ? "" : "; did you mean \"" + nearest + "\"?")});
+                            (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
 }
 
 CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,

@@ -3,32 +3,20 @@
 
 #include <algorithm>
 
-#include "commands/chart.hpp"
-#include "commands/text.hpp"
+#include "jiro/base/chart.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
 namespace {
 
-// Text for a terminal: lines and tabs stay, every other control character (ESC above all) is shown, not obeyed.
-std::string printable(std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789abcdef";
-    std::string result;
-    result.reserve(text.size() + 1);
-    for (const char c : to_utf8(text)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7F) {
-            result += "\\x";
-            result += kHex[byte >> 4];
-            result += kHex[byte & 0xF];
-        } else {
-            result += c;
-        }
-    }
-    if (!result.ends_with('\n')) result += '\n';
-    return result;
+// Lines and tabs stay; ends with a line break.
+std::string lines_for_terminal(std::string_view text) {
+    auto lines = escaped_lines(text);
+    if (!lines.ends_with('\n')) lines += '\n';
+    return lines;
 }
 
 std::string pretty(const TextResult& text) {
@@ -84,8 +72,10 @@ void write_data(JsonWriter& json, const std::string& data) {
 }  // namespace
 
 std::string render(const CommandResult& result, int width) {
-    if (const auto* text = std::get_if<TextResult>(&result.content)) return printable(pretty(*text));
-    return printable(draw_chart(std::get<GraphResult>(result.content), width));
+    if (const auto* text = std::get_if<TextResult>(&result.content)) return lines_for_terminal(pretty(*text));
+    const auto& graph = std::get<GraphResult>(result.content);
+    const Chart chart{graph.message, graph.graph_data, graph.note, graph.x_axis, graph.y_axis, graph.units};
+    return lines_for_terminal(draw_chart(chart, width));
 }
 
 std::string render_json(const FinishedCommand& command) {
@@ -134,7 +124,7 @@ std::string render_description(const CommandDescription& description) {
     const auto limits = limits_line(description);
     if (!limits.empty()) text += "    limits: " + limits + '\n';
     text += "    defined: " + description.source + '\n';
-    return printable(text);
+    return lines_for_terminal(text);
 }
 
 std::string render_listing(const CommandRegistry& registry, ListingDetail detail) {
@@ -152,7 +142,7 @@ std::string render_listing(const CommandRegistry& registry, ListingDetail detail
         text.append(description.usage.size() < widest ? widest - description.usage.size() : 0, ' ');
         text += "  " + description.summary + (description.uses_shell ? " [shell]" : "") + '\n';
     }
-    return printable(text);
+    return lines_for_terminal(text);
 }
 
 std::string render_listing_json(const CommandRegistry& registry) {

@@ -2,7 +2,7 @@
 #include "commands/resolution.hpp"
 
 #include "commands/command_line.hpp"
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -10,7 +10,7 @@ namespace jiro::commands {
 namespace {
 
 Error unknown(std::string_view name, const CommandRegistry& registry) {
-    std::string text = "unknown command \"" + escaped(name, 64) + '"';
+    std::string text = "unknown command \"" + excerpt(name, 64) + '"';
     const auto nearest = registry.nearest(name);
     if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
     if (registry.find("help") != nullptr)

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// "did you mean": the known word nearest to a mistyped one.
+// What a mistyped word's problem adds.
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::config {
 
-// nullopt when nothing is near enough to be what was meant. Case does not count.
-[[nodiscard]] std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> known);
-
 // ", did you mean 'X'?" or nothing.
-[[nodiscard]] std::string did_you_mean(std::string_view word, std::span<const std::string_view> known);
+[[nodiscard]] inline std::string did_you_mean(std::string_view word, std::span<const std::string_view> known) {
+    const auto nearest = nearest_word(word, known);
+    return nearest.empty() ? std::string() : ", did you mean '" + std::string(nearest) + "'?";
+}
 
 }  // namespace jiro::config

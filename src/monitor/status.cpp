@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "monitor/text.hpp"
 
@@ -11,7 +12,7 @@ namespace {
 
 std::string hub_host(const std::string& url) {
     const auto parsed = Url::parse(url);
-    return parsed ? parsed->host() : "the hub";
+    return std::string(parsed ? parsed->host() : "the hub");
 }
 
 std::string hub_phrase(const HubStatus& hub) {
@@ -36,7 +37,7 @@ std::string hub_phrase(const HubStatus& hub) {
         detail += (detail.empty() ? "next in " : ", next in ") + human_duration(*hub.next_attempt_seconds);
     }
     if (!detail.empty()) phrase += " (" + detail + ")";
-    if (!hub.last_error.empty()) phrase += ": " + printable(hub.last_error.substr(0, 160));
+    if (!hub.last_error.empty()) phrase += ": " + excerpt(hub.last_error, 160);
     return phrase;
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "jiro/base/text.hpp"
 #include "monitor/text.hpp"
 
 namespace jiro::monitor {
@@ -19,7 +20,7 @@ class StatusReader {
 
     [[nodiscard]] std::string text(const char* name) const {
         const auto* value = find(name);
-        return value != nullptr && value->is_string() ? printable(value->get_ref<const std::string&>()) : std::string();
+        return value != nullptr && value->is_string() ? escaped(value->get_ref<const std::string&>()) : std::string();
     }
     [[nodiscard]] std::optional<double> number(const char* name) const {
         const auto* value = find(name);

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
 #include "monitor/status_reader.hpp"
@@ -94,7 +95,7 @@ std::string health_lines(const Reader& status) {
         for (const auto& reason : reasons) {
             if (!reason.is_string()) continue;
             lines += "           " + std::string(member == std::string_view("degraded") ? "degraded: " : "") +
-                     printable(reason.get_ref<const std::string&>()) + "\n";
+                     escaped(reason.get_ref<const std::string&>()) + "\n";
         }
     }
     return lines;
@@ -157,7 +158,7 @@ std::string call_line(const Reader& status) {
     if (!calls.is_object() || calls.empty()) return {};
     std::string line;
     for (const auto& [name, count] : calls.items())
-        line += (line.empty() ? "           calls: " : ", ") + printable(name) + " " +
+        line += (line.empty() ? "           calls: " : ", ") + escaped(name) + " " +
                 (count.is_number() ? count.dump() : "?");
     return line + "\n";
 }

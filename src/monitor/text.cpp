@@ -6,8 +6,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "jiro/base/utf8.hpp"
-
 namespace jiro::monitor {
 namespace {
 
@@ -54,29 +52,6 @@ std::string human_bytes(std::uint64_t bytes) {
     std::array<char, 64> text{};
     std::snprintf(text.data(), text.size(), "%.1f %s", value, kUnits[unit]);
     return text.data();
-}
-
-std::string printable(std::string_view text) {
-    const auto escape = [](unsigned char byte) {
-        std::array<char, 8> code{};
-        std::snprintf(code.data(), code.size(), "\\x%02x", byte);
-        return std::string(code.data());
-    };
-    const std::string whole = to_utf8(text);
-    std::string safe;
-    safe.reserve(whole.size());
-    for (std::size_t i = 0; i < whole.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(whole[i]);
-        const bool is_c1 = byte == 0xC2 && i + 1 < whole.size() && static_cast<unsigned char>(whole[i + 1]) < 0xA0;
-        if (byte < 0x20 || byte == 0x7F) {
-            safe += escape(byte);
-        } else if (is_c1) {
-            safe += escape(static_cast<unsigned char>(whole[++i]));
-        } else {
-            safe += whole[i];
-        }
-    }
-    return safe;
 }
 
 }  // namespace jiro::monitor

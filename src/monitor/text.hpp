@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace jiro::monitor {
 
@@ -16,8 +15,5 @@ namespace jiro::monitor {
 
 // "17 bytes", "12.3 KiB", "256.0 MiB".
 [[nodiscard]] std::string human_bytes(std::uint64_t bytes);
-
-// Safe on a terminal: control characters, C1 controls included, become \xNN; valid UTF-8 otherwise stays.
-[[nodiscard]] std::string printable(std::string_view text);
 
 }  // namespace jiro::monitor

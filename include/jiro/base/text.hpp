@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,13 @@ namespace jiro {
 
 [[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
+
+[[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
+[[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
+
+// The known word that was most likely meant: it differs least from `word`, in at most a third of its letters, or begins
+// with it. Case does not count. Empty when none is near.
+[[nodiscard]] std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
 // Long texts are looked at eight characters at a time: whether none of those at `at` is one of Stops or below `lowest`
 // (at most 0x80). What is no such word is to be looked at one by one.
@@ -39,6 +47,10 @@ template <char... Stops>
 // bidirectional overrides) and bytes that are not UTF-8 become \xNN.
 [[nodiscard]] std::string escaped(std::string_view text);
 void append_escaped(std::string& out, std::string_view text);
+// The same for a text of many lines on a terminal: line breaks and tabs stay.
+[[nodiscard]] std::string escaped_lines(std::string_view text);
+// A name or a value inside a message of ours: on one line (\n, \t), and cut between two characters after `limit` bytes.
+[[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit = 120);
 
 // "40 s", "12 min", "3 h 5 min".
 [[nodiscard]] std::string for_people(std::chrono::seconds duration);

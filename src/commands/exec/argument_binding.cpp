@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -79,11 +79,11 @@ void ArgumentBinding::read_program(const ExecCommand& command, std::vector<std::
                 rest_.emplace(std::move(any));
             }
             if (part.kind != Kind::parameter || index_of(part.text) < parameters_.size()) continue;
-            std::vector<std::string> known;
+            std::vector<std::string_view> known;
             for (const auto& parameter : parameters_) known.push_back(parameter.definition().name);
-            const auto nearest = nearest_of(part.text, known);
+            const auto nearest = nearest_word(part.text, known);
             problems.push_back("Program: {" + part.text + "} is not in Parameters" +
-                               (nearest.empty() ? "" : "; did you mean {" + nearest + "}?"));
+                               (nearest.empty() ? "" : "; did you mean {" + std::string(nearest) + "}?"));
         }
     }
     const auto& path = program_.front();
@@ -130,7 +130,7 @@ Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std
         } else if (rest_) {
             rest.push_back(word);
         } else {
-            return bad(name_ + ": too many arguments, starting with \"" + escaped(word) + '"');
+            return bad(name_ + ": too many arguments, starting with \"" + excerpt(word) + '"');
         }
     }
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -142,11 +142,11 @@ Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std
         }
         const auto violation = parameters_[i].violation(*values[i]);
         if (violation)
-            return bad(name_ + ": " + definition.name + " \"" + escaped(*values[i], 64) + "\" " + *violation);
+            return bad(name_ + ": " + definition.name + " \"" + excerpt(*values[i], 64) + "\" " + *violation);
     }
     for (const auto& word : rest) {
         const auto violation = rest_->violation(word);
-        if (violation) return bad(name_ + ": argument \"" + escaped(word, 64) + "\" " + *violation);
+        if (violation) return bad(name_ + ": argument \"" + excerpt(word, 64) + "\" " + *violation);
     }
     return values;
 }

@@ -5,9 +5,9 @@
 #include <csignal>
 #include <cstring>
 
-#include "commands/text.hpp"
 #include "jiro/base/base64.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
@@ -142,7 +142,7 @@ CommandResult structured(const std::string& output, ExecResultKind kind) {
     GraphText graph;
     if (const auto error = read_json(text, kOutputLimits, graph)) {
         return CommandResult::failed("its output is not the JSON that was promised: " + error->message + ": " +
-                                     escaped(text, 200));
+                                     excerpt(text, 200));
     }
     if (kind == ExecResultKind::json) return CommandResult::text(std::string(text), TextType::json);
     if (graph.is_graph()) return CommandResult::graph(std::move(graph).take());

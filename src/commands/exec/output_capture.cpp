@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {

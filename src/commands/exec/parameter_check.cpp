@@ -10,7 +10,7 @@
 #include <charconv>
 #include <stdexcept>
 
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {

@@ -2,7 +2,7 @@
 // `help`: the commands of this client; `help NAME`: one of them.
 
 #include "commands/handlers/builtin_commands.hpp"
-#include "commands/text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/render.hpp"
 
 namespace jiro::commands {
@@ -26,7 +26,7 @@ class Help final : public CommandHandler {
         if (const auto* handler = registry.find(name)) {
             co_return CommandResult::text(render_description(handler->description()));
         }
-        std::string text = "there is no command \"" + escaped(name, 64) + '"';
+        std::string text = "there is no command \"" + excerpt(name, 64) + '"';
         const auto nearest = registry.nearest(name);
         if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
         co_return CommandResult::failed(std::move(text));

@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "commands/handlers/builtin_commands.hpp"
-#include "commands/text.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::commands {
 

@@ -8,7 +8,6 @@
 #include "daemon/cli/ask_daemon.hpp"
 #include "daemon/cli/load_config.hpp"
 #include "daemon/cli/outbox_location.hpp"
-#include "daemon/cli/printable.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
@@ -16,6 +15,8 @@
 #include "daemon/state_directory.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/errors.hpp"
@@ -125,7 +126,7 @@ class OutboxClient {
 std::string member_text(const json& row, const char* member) {
     const auto found = row.find(member);
     if (found == row.end() || found->is_null()) return "-";
-    return printable(found->is_string() ? found->get<std::string>() : found->dump());
+    return escaped(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
 std::string time_of(const json& row, const char* member) {

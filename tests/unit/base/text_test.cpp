@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace jiro {
@@ -55,6 +56,60 @@ TEST(Text, says_durations) {
     EXPECT_EQ(for_people(std::chrono::seconds(40)), "40 s");
     EXPECT_EQ(for_people(std::chrono::minutes(12)), "12 min");
     EXPECT_EQ(for_people(std::chrono::hours(3) + std::chrono::minutes(5)), "3 h 5 min");
+}
+
+TEST(Text, trimmed_takes_white_space_off_both_ends) {
+    EXPECT_EQ(trimmed(" \t a b\r\n"), "a b");
+    EXPECT_EQ(trimmed(" \n"), "");
+}
+
+// What comes from outside cannot break a message's line, and is cut between two characters.
+TEST(Text, excerpt_is_short_and_on_one_line) {
+    EXPECT_EQ(excerpt("a\nb\x1b[2J\t"), "a\\nb\\x1b[2J\\t");
+    EXPECT_EQ(excerpt("abcdef", 3), "abc...");
+    EXPECT_EQ(excerpt("ab\xC3\xA9", 3), "ab...");
+    EXPECT_EQ(excerpt("\xFF"), "\xEF\xBF\xBD");
+}
+
+// A text of many lines keeps them, and nothing else that a terminal would obey.
+TEST(Text, escaped_lines_keep_line_breaks_and_tabs) {
+    EXPECT_EQ(escaped_lines("a\n\tb\r\x1b\n"), "a\n\tb\\x0d\\x1b\n");
+    EXPECT_EQ(escaped_lines(""), "");
+}
+
+// A slip of the finger is recognised; another word is not.
+TEST(Text, nearest_word_is_what_was_meant) {
+    constexpr std::string_view kWords[] = {"HubUrl", "Headers", "Proxy", "Tls", "restart-service"};
+    struct Row {
+        std::string_view word;
+        std::string_view nearest;
+    };
+    const Row rows[] = {{"huburl", "HubUrl"},
+                        {"HubUlr", "HubUrl"},
+                        {"Header", "Headers"},
+                        {"Poxy", "Proxy"},
+                        {"TLS1", "Tls"},
+                        {"restart", "restart-service"},
+                        {"Nonsense", ""},
+                        {"", ""},
+                        {"x", ""}};
+    for (const Row& row : rows) EXPECT_EQ(nearest_word(row.word, kWords), row.nearest) << row.word;
+    EXPECT_EQ(nearest_word(std::string(1'000'000, 'x'), kWords), "");
+}
+
+// Eight characters at once say what a plain loop says, for every byte at every place.
+TEST(Text, words_are_told_as_by_a_plain_loop) {
+    const auto is_stop = [](char c) { return static_cast<unsigned char>(c) < 0x21 || c == '"' || c == '\\'; };
+    for (const char filler : {'x', '!', '\x7F', '\x80', '\xFF'}) {
+        for (int byte = 0; byte < 256; ++byte) {
+            for (std::size_t at = 0; at < kTextWord; ++at) {
+                std::string word(kTextWord, filler);
+                word[at] = static_cast<char>(byte);
+                const bool is_without = std::none_of(word.begin(), word.end(), is_stop);
+                EXPECT_EQ((is_word_without<'"', '\\'>(word.data(), 0x21)), is_without) << byte << " at " << at;
+            }
+        }
+    }
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "daemon/cli/doctor/access_token.hpp"
-#include "daemon/cli/printable.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/config/credentials.hpp"
 #include "jiro/signalr/probe.hpp"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 #include "daemon/cli/doctor/local_checks.hpp"
-#include "daemon/cli/printable.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status_client.hpp"
 

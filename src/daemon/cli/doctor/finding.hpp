@@ -2,6 +2,7 @@
 #pragma once
 // What `jiro-client doctor` found, as data: every check adds findings, the renderer prints them (render.hpp).
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,9 @@ struct Finding {
     std::string text;     // one plain sentence
     std::string advice;   // what to do; empty for ok
 };
+
+// "12 s", "3 min", "5 h", "21 days": one unit, rounded down.
+[[nodiscard]] std::string about(std::chrono::seconds duration);
 
 // Messages of this program end in advice after a semicolon: apart. `otherwise` is the advice for those that do not.
 [[nodiscard]] inline std::pair<std::string, std::string> split_advice(const std::string& message,

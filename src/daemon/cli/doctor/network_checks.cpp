@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "daemon/cli/doctor/configuration_checks.hpp"
-#include "daemon/cli/printable.hpp"
 #include "daemon/credentials.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
 
 namespace jiro::daemon::cli {

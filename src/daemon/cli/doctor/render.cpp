@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "daemon/cli/printable.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -43,6 +43,14 @@ void replace_all(std::string& text, const std::string& hidden) {
 
 }  // namespace
 
+std::string about(std::chrono::seconds duration) {
+    const auto seconds = duration.count();
+    if (seconds < 120) return std::to_string(seconds) + " s";
+    if (seconds < 2 * 3600) return std::to_string(seconds / 60) + " min";
+    if (seconds < 2 * 86400) return std::to_string(seconds / 3600) + " h";
+    return std::to_string(seconds / 86400) + " days";
+}
+
 std::string_view to_string(Verdict verdict) {
     switch (verdict) {
         case Verdict::ok:
@@ -67,10 +75,10 @@ std::string render_text(std::span<const Finding> findings, Colour colour) {
     for (const auto& finding : findings) {
         if (finding.section != section) {
             section = finding.section;
-            out += (out.empty() ? "" : "\n") + printable(section) + '\n';
+            out += (out.empty() ? "" : "\n") + escaped(section) + '\n';
         }
-        out += "  " + label(finding.verdict, colour) + printable(finding.text) + '\n';
-        if (!finding.advice.empty()) out += "           -> " + printable(finding.advice) + '\n';
+        out += "  " + label(finding.verdict, colour) + escaped(finding.text) + '\n';
+        if (!finding.advice.empty()) out += "           -> " + escaped(finding.advice) + '\n';
     }
     return out + (out.empty() ? "" : "\n") + summary(findings);
 }

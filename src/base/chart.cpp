@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-#include "commands/chart.hpp"
+#include "jiro/base/chart.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <optional>
 
-#include "commands/text.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 
-namespace jiro::commands {
+namespace jiro {
 
 namespace {
 
@@ -118,28 +118,28 @@ std::string draw_series(const Series& series, const std::string& title) {
 
 }  // namespace
 
-std::string draw_chart(const GraphResult& graph, int width) {
-    std::string text = graph.message.empty() ? std::string() : graph.message + '\n';
-    const auto data = json_or_null(graph.graph_data);
-    auto names = names_in(graph.y_axis);
-    if (names.empty()) names = numeric_members(data, graph.x_axis);
-    if (data.is_null() || names.empty()) return text + graph.graph_data + '\n';
+std::string draw_chart(const Chart& chart, int width) {
+    std::string text = chart.message.empty() ? std::string() : chart.message + '\n';
+    const auto data = json_or_null(chart.data);
+    auto names = names_in(chart.y_axis);
+    if (names.empty()) names = numeric_members(data, chart.x_axis);
+    if (data.is_null() || names.empty()) return text + chart.data + '\n';
 
     const auto columns = static_cast<std::size_t>(std::max(10, width - kLabelWidth - 2));
     for (const auto& name : names) {
         std::string title = name;
-        const auto unit = std::ranges::find(graph.units, name, [](const auto& entry) { return entry.first; });
-        if (unit != graph.units.end()) title += " [" + unit->second + ']';
+        const auto unit = std::ranges::find(chart.units, name, [](const auto& entry) { return entry.first; });
+        if (unit != chart.units.end()) title += " [" + unit->second + ']';
         text += draw_series(resampled(column(data, name), columns), title);
     }
-    const auto x = column(data, graph.x_axis);
+    const auto x = column(data, chart.x_axis);
     if (!x.empty()) {
-        text += label("") + "  " + graph.x_axis + ": " + text_of(x.front());
+        text += label("") + "  " + chart.x_axis + ": " + text_of(x.front());
         if (x.size() > 1) text += " ... " + text_of(x.back());
         text += '\n';
     }
-    if (!graph.note.empty()) text += graph.note + '\n';
+    if (!chart.note.empty()) text += chart.note + '\n';
     return text;
 }
 
-}  // namespace jiro::commands
+}  // namespace jiro
