@@ -22,35 +22,31 @@ using JsonPart = boost::json::string_view;
 
 std::string_view view_of(JsonPart part) { return {part.data(), part.size()}; }
 
-class JsonCategory final : public boost::system::error_category {
-  public:
-    [[nodiscard]] const char* name() const noexcept override { return "jiro.json"; }
-    [[nodiscard]] std::string message(int value) const override {
-        switch (static_cast<JsonFault>(value)) {
-            case JsonFault::not_json:
-                return "it is not JSON";
-            case JsonFault::not_utf8:
-                return "it is not valid UTF-8";
-            case JsonFault::byte_order_mark:
-                return "it begins with a byte order mark (U+FEFF), which is not JSON";
-            case JsonFault::comment:
-                return "it has a comment (// or /*); comments are not JSON";
-            case JsonFault::lone_surrogate:
-                return "it has one half of a surrogate pair (\\ud800 to \\udfff) without the other";
-            case JsonFault::too_long:
-                return "it is too long";
-            case JsonFault::too_deep:
-                return "it is nested too deeply";
-            case JsonFault::too_many_values:
-                return "it has too many values";
-            case JsonFault::too_many_members:
-                return "it has an object of too many members";
-            case JsonFault::number_out_of_range:
-                return "it has a number that is out of range";
-        }
-        return "unknown JSON fault";
+std::string json_fault_text(JsonFault code) {
+    switch (code) {
+        case JsonFault::not_json:
+            return "it is not JSON";
+        case JsonFault::not_utf8:
+            return "it is not valid UTF-8";
+        case JsonFault::byte_order_mark:
+            return "it begins with a byte order mark (U+FEFF), which is not JSON";
+        case JsonFault::comment:
+            return "it has a comment (// or /*); comments are not JSON";
+        case JsonFault::lone_surrogate:
+            return "it has one half of a surrogate pair (\\ud800 to \\udfff) without the other";
+        case JsonFault::too_long:
+            return "it is too long";
+        case JsonFault::too_deep:
+            return "it is nested too deeply";
+        case JsonFault::too_many_values:
+            return "it has too many values";
+        case JsonFault::too_many_members:
+            return "it has an object of too many members";
+        case JsonFault::number_out_of_range:
+            return "it has a number that is out of range";
     }
-};
+    return "unknown JSON fault";
+}
 
 // What Boost.JSON's parser calls, in the order of the text: counts, and passes on. A text in pieces is put together.
 struct Events {
@@ -233,7 +229,7 @@ std::optional<Number> number_as(std::string_view text) {
 }  // namespace
 
 boost::system::error_code make_error_code(JsonFault fault) noexcept {
-    static const JsonCategory category;
+    static const ErrorCategory<JsonFault> category("jiro.json", json_fault_text);
     return {static_cast<int>(fault), category};
 }
 

@@ -1,28 +1,24 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/signalr/errors.hpp"
 
-#include <string>
+#include <algorithm>
+
+#include "jiro/base/error.hpp"
 
 namespace jiro::signalr {
 
 namespace {
 
-class Category final : public boost::system::error_category {
-  public:
-    [[nodiscard]] const char* name() const noexcept override { return "signalr"; }
-    [[nodiscard]] std::string message(int value) const override {
-        std::string text(name_of(static_cast<errc>(value)));
-        for (char& character : text) {
-            if (character == '_') character = ' ';
-        }
-        return text;
-    }
-};
+std::string signalr_error_text(errc code) {
+    std::string text(name_of(code));
+    std::ranges::replace(text, '_', ' ');
+    return text;
+}
 
 }  // namespace
 
 const boost::system::error_category& signalr_category() noexcept {
-    static const Category category;
+    static const ErrorCategory<errc> category("signalr", signalr_error_text);
     return category;
 }
 

@@ -33,6 +33,22 @@ struct Error {
     [[nodiscard]] Error with_prefix(std::string_view prefix) const&;
 };
 
+// A module's error category: its name, and the text of each enumerator of its enum. For a static of
+// `category() noexcept`, since codes compare the category's address.
+template <typename Errc>
+class ErrorCategory final : public boost::system::error_category {
+  public:
+    using Text = std::string (*)(Errc);
+    ErrorCategory(const char* name, Text text) : name_(name), text_(text) {}
+
+    [[nodiscard]] const char* name() const noexcept override { return name_; }
+    [[nodiscard]] std::string message(int value) const override { return text_(static_cast<Errc>(value)); }
+
+  private:
+    const char* name_;
+    Text text_;
+};
+
 template <typename T = void>
 using Result = boost::system::result<T, Error>;
 

@@ -32,5 +32,16 @@ TEST(Error, value_of_a_failed_result_throws) {
     }
 }
 
+enum class Fruit { apple = 1, pear };
+
+// A category has a name, and a sentence for each code; a number that is none of them does no harm.
+TEST(ErrorCategory, gives_each_code_its_text) {
+    const ErrorCategory<Fruit> category(
+        "fruit", [](Fruit code) { return std::string(code == Fruit::pear ? "it is a pear" : "unknown"); });
+    EXPECT_STREQ(category.name(), "fruit");
+    EXPECT_EQ(category.message(2), "it is a pear");
+    EXPECT_EQ(category.message(77), "unknown");
+}
+
 }  // namespace
 }  // namespace jiro
