@@ -17,8 +17,8 @@ Problem problem_of(const ExecCommand& command, const std::string& what) {
     const std::string path = "Commands.Exec." + command.name;
     // "Key: what", as make_exec_command says it, or only "what".
     const auto colon = what.find(": ");
-    if (colon == std::string::npos) return {command.source, path, what};
-    return {command.source, path + '.' + what.substr(0, colon), what.substr(colon + 2)};
+    if (colon == std::string::npos) return {path, what};
+    return {path + '.' + what.substr(0, colon), what.substr(colon + 2)};
 }
 
 // Adds the exec commands that can work, and what is wrong with the others.
@@ -28,8 +28,8 @@ void add_exec_commands(const std::vector<ExecCommand>& commands, CommandRegistry
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });
         if (same != handlers.end()) {
-            problems.push_back({command.source, "Commands.Exec." + command.name,
-                                "the name is taken (" + (*same)->description().source + ')'});
+            problems.push_back(
+                {"Commands.Exec." + command.name, "the name is taken (" + (*same)->description().source + ')'});
             continue;
         }
         std::vector<std::string> own;
@@ -46,9 +46,9 @@ void check_default(const Settings& settings, const CommandRegistry::Handlers& ha
     for (const auto& command : settings.exec) names.push_back(command.name);  // a broken one has its own problem
     if (std::ranges::find(names, *settings.default_command) != names.end()) return;
     const auto nearest = nearest_word(*settings.default_command, names);
-    problems.push_back({"", "Commands.Default",
-                        "there is no command \"" + *settings.default_command + '"' +
-                            (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
+    problems.push_back(
+        {"Commands.Default", "there is no command \"" + *settings.default_command + '"' +
+                                 (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
 }
 
 CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,
@@ -74,8 +74,7 @@ Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& set
     if (!problems.empty()) {
         std::string text;
         for (const auto& problem : problems) {
-            text += (text.empty() ? "" : "\n") + (problem.source.empty() ? "" : problem.source + ": ") +
-                    problem.key_path + ": " + problem.what;
+            text += (text.empty() ? "" : "\n") + problem.key_path + ": " + problem.what;
         }
         return Error(errc::bad_definition, std::move(text));
     }

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
-#include <cctype>
-#include <charconv>
-#include <regex>
-#include <set>
 
 #include "config/schema.hpp"
 #include "jiro/base/text.hpp"
@@ -22,13 +18,6 @@ constexpr std::array<std::string_view, 7> kResults{"auto", "text", "json", "mark
 constexpr std::array<std::string_view, 2> kStdin{"none", "message"};
 constexpr std::array<std::string_view, 4> kTypes{"text", "integer", "number", "boolean"};
 
-bool is_name(std::string_view name, std::string_view extra, std::size_t longest) {
-    const auto is_good = [&](char c) {
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 || extra.find(c) != std::string_view::npos;
-    };
-    return !name.empty() && name.size() <= longest && std::ranges::all_of(name, is_good);
-}
-
 std::vector<std::string> words(std::string_view text) {
     std::vector<std::string> result;
     for (std::size_t at = 0; at < text.size();) {
@@ -40,8 +29,7 @@ std::vector<std::string> words(std::string_view text) {
     return result;
 }
 
-// As a list: argv. As text: the script when Shell is true, else split at spaces (in `check_program`, when Shell is
-// known).
+// As a list: argv. As text: the script, or what is split at spaces once Shell is known.
 void read_program(const Node& node, ExecCommand& command, const Context& context) {
     if (node.kind == Node::Kind::scalar) {
         command.program = {node.text};
@@ -50,84 +38,15 @@ void read_program(const Node& node, ExecCommand& command, const Context& context
     }
 }
 
-void check_program(const Node* program, ExecCommand& command, const Place& place, const Context& context) {
-    const auto is_bad = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-    if (command.program.empty() || command.program.front().empty()) {
-        context.fail(program == nullptr ? place : program->place,
-                     "is missing: the absolute path of a program, and its arguments");
-        return;
-    }
-    if (std::ranges::any_of(command.program, is_bad)) context.fail(program->place, "must not contain a NUL character");
-    if (command.shell) {
-        if (command.program.size() != 1)
-            context.fail(program->place, "must be one text, the script, when Shell is true");
-        return;
-    }
-    if (program->kind == Node::Kind::scalar) {
-        if (command.program.front().find_first_of("\"'\\") != std::string::npos) {
-            context.fail(program->place, "quotes are not understood here: write a list, [/path/of/program, argument]");
-            return;
-        }
-        command.program = words(command.program.front());
-    }
-    if (command.program.empty() || !command.program.front().starts_with('/')) {
-        context.fail(program->place, "must begin with the absolute path of a program");
-    } else if (command.program.front().find('{') != std::string::npos) {
-        context.fail(program->place, "the program itself must not come from a parameter");
-    }
-}
-
-void read_pattern(const Node& node, ExecParameter& parameter, const Context& context) {
-    auto text = read_text(node, context);
-    if (!text) return;
-    static constexpr std::size_t kLongest = 1024;
-    if (text->size() > kLongest) {
-        context.fail(node.place, "is longer than " + std::to_string(kLongest) + " characters");
-        return;
-    }
-    try {
-        const std::regex compiled(*text, std::regex::ECMAScript);
-        parameter.pattern = std::move(*text);
-    } catch (const std::regex_error&) {
-        context.fail(node.place, "is not a valid regular expression (ECMAScript)");
-    }
-}
-
-bool is_of_type(const std::string& text, ExecParameter::Type type) {
-    const char* end = text.data() + text.size();
-    switch (type) {
-        case ExecParameter::Type::text:
-            return true;
-        case ExecParameter::Type::boolean:
-            return text == "true" || text == "false";
-        case ExecParameter::Type::integer: {
-            std::int64_t value = 0;
-            const auto [stopped, error] = std::from_chars(text.data(), end, value);
-            return error == std::errc() && stopped == end;
-        }
-        case ExecParameter::Type::number: {
-            double value = 0;
-            const auto [stopped, error] = std::from_chars(text.data(), end, value);
-            return error == std::errc() && stopped == end;
-        }
-    }
-    return false;
-}
-
-void check_parameter(const ExecParameter& parameter, const Place& place, Context context) {
-    if (parameter.min_length > parameter.max_length) context.fail(place, "MinLength is greater than MaxLength");
-    if (!parameter.default_value) return;
-    context.path += ".Default";
-    const std::string& value = *parameter.default_value;
-    if (!is_of_type(value, parameter.type)) context.fail(place, "is not of the parameter's Type");
-    const auto& allowed = parameter.allowed_values;
-    if (!allowed.empty() && std::ranges::find(allowed, value) == allowed.end())
-        context.fail(place, "is not one of Enum");
-    if (value.size() < parameter.min_length || value.size() > parameter.max_length) {
-        context.fail(place, "is shorter than MinLength or longer than MaxLength");
-    }
-    if (parameter.pattern && !std::regex_match(value, std::regex(*parameter.pattern))) {
-        context.fail(place, "does not match Pattern");
+void split_program(const Node& definition, ExecCommand& command, const Context& context) {
+    const auto program =
+        std::ranges::find(definition.members, "program", [](const Member& member) { return lower_case(member.key); });
+    if (command.shell || program == definition.members.end() || program->value.kind != Node::Kind::scalar) return;
+    if (program->value.text.find_first_of("\"'\\") == std::string::npos) {
+        command.program = words(program->value.text);
+    } else {
+        context.problems.add(program->value.place, context.path + ".Program",
+                             "quotes are not understood here: write a list, [/path/of/program, argument]");
     }
 }
 
@@ -136,27 +55,21 @@ void read_parameters(const Node& node, ExecCommand& command, const Context& cont
         context.fail(node.place, "must be a map of names to definitions, not " + std::string(kind_name(node)));
         return;
     }
-    std::set<std::string> seen;
     for (const Member& member : node.members) {
-        Context inner{context.problems, context.warnings, context.environment, context.path + '.' + member.key};
+        const Context inner = context.inside(member);
         ExecParameter parameter;
         parameter.name = member.key;
-        if (!is_name(member.key, "_", 64) || std::isdigit(static_cast<unsigned char>(member.key.front())) != 0) {
-            inner.fail(member.place, "the name of a parameter has letters, digits and _, and begins with no digit");
-        }
-        if (!seen.insert(member.key).second) inner.fail(member.place, "is given twice");
         if (member.value.kind == Node::Kind::map) {
             read_keys(exec_parameter_schema(), member.value, parameter, inner);
         } else if (member.value.kind != Node::Kind::null) {
             inner.fail(member.value.place, "must be a map, not " + std::string(kind_name(member.value)));
         }
-        check_parameter(parameter, member.place, inner);
         command.parameters.push_back(std::move(parameter));
     }
 }
 
 void read_exit_codes(const Node& node, ExecCommand& command, const Context& context) {
-    if (node.kind != Node::Kind::sequence || node.items.empty()) {
+    if (node.kind != Node::Kind::sequence) {
         context.fail(node.place, "must be a list of whole numbers from 0 to 255");
         return;
     }
@@ -169,13 +82,7 @@ void read_exit_codes(const Node& node, ExecCommand& command, const Context& cont
 }
 
 void read_environment(const Node& node, ExecCommand& command, const Context& context) {
-    auto pairs = read_text_map(node, context);
-    if (!pairs) return;
-    for (const auto& [name, value] : *pairs) {
-        if (!is_name(name, "_", 256)) context.fail(node.place, "'" + name + "' is not the name of a variable");
-        if (value.find('\0') != std::string::npos) context.fail(node.place, "'" + name + "' contains a NUL character");
-    }
-    command.environment = std::move(*pairs);
+    if (auto pairs = read_text_map(node, context)) command.environment = std::move(*pairs);
 }
 
 template <typename T>
@@ -267,10 +174,15 @@ std::vector<Key<ExecParameter>> make_parameter_schema() {
         text_key<P>("Description", MEMBER(description), now, "One line, shown by `help NAME`."),
         choice_key<P>("Type", kTypes, MEMBER(type), now, "What the value must look like."),
         [] {
-            auto key = special<P>("Pattern", "text", "ECMAScript regular expression", "The whole value must match.",
-                                  true, read_pattern, [](const P& parameter, Reveal) {
-                                      return parameter.pattern ? yaml_text(*parameter.pattern) : std::string("null");
-                                  });
+            auto key = special<P>(
+                "Pattern", "text", "Perl regular expression",
+                "The whole value must match; `.` does not match a line break.", true,
+                [](const Node& node, P& parameter, const Context& context) {
+                    if (auto text = read_text(node, context)) parameter.pattern = std::move(*text);
+                },
+                [](const P& parameter, Reveal) {
+                    return parameter.pattern ? yaml_text(*parameter.pattern) : std::string("null");
+                });
             key.clear = [](P& parameter) { parameter.pattern.reset(); };
             return key;
         }(),
@@ -289,7 +201,8 @@ std::vector<Key<ExecParameter>> make_parameter_schema() {
                 return parameter.default_value ? yaml_text(*parameter.default_value) : std::string("null");
             }),
         flag_key<P>("Required", MEMBER(required), now, "false: may be missing, its argument is then left out."),
-        number_key<P>("MinLength", "bytes", {0, kMiB}, MEMBER(min_length), now, "Shortest value."),
+        number_key<P>("MinLength", "bytes", {0, kMiB}, MEMBER(min_length), now,
+                      "Shortest value; 0 allows an empty one."),
         number_key<P>("MaxLength", "bytes", {0, kMiB}, MEMBER(max_length), now, "Longest value."),
         flag_key<P>("AllowLeadingDash", MEMBER(allow_leading_dash), now,
                     "Accept a value such as -rf, which most programs take for an option."),
@@ -302,22 +215,13 @@ ExecCommand read_command(const Member& member, const Context& context) {
     ExecCommand command;
     command.name = member.key;
     command.source = to_string(member.place);
-    if (!is_name(member.key, "._-", 64)) {
-        context.fail(member.place, "the name of a command has letters, digits, '.', '_' and '-', at most 64");
-    }
     if (member.value.kind != Node::Kind::map) {
         context.fail(member.value.place,
                      "must be a map with at least Program, not " + std::string(kind_name(member.value)));
         return command;
     }
-    const std::size_t before = context.problems.size();
     read_keys(exec_schema(), member.value, command, context);
-    const auto program =
-        std::ranges::find(member.value.members, "program", [](const Member& m) { return lower_case(m.key); });
-    const bool is_given = program != member.value.members.end();
-    if (is_given && context.problems.size() != before) return command;  // it may be what is wrong already
-    Context inner{context.problems, context.warnings, context.environment, context.path + ".Program"};
-    check_program(is_given ? &program->value : nullptr, command, member.place, inner);
+    split_program(member.value, command, context);
     return command;
 }
 
@@ -339,11 +243,8 @@ void read_exec_commands(const Node& node, Config& config, const Context& context
         return;
     }
     config.commands.exec.clear();
-    std::set<std::string> seen;
     for (const Member& member : node.members) {
-        const Context inner{context.problems, context.warnings, context.environment, context.path + '.' + member.key};
-        if (!seen.insert(member.key).second) inner.fail(member.place, "is given twice");
-        config.commands.exec.push_back(read_command(member, inner));
+        config.commands.exec.push_back(read_command(member, context.inside(member)));
     }
 }
 

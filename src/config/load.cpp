@@ -24,7 +24,7 @@ class Loader {
         const auto overrides = read_environment(environment_, problems_, config.warnings);
         auto assigned = match_keys(root, paths_of(schema()), "", problems_);
         for (const Override& entry : overrides) assigned[entry.key] = {&entry.value, entry.value.place};
-        Context context{problems_, config.warnings, environment_, {}};
+        Context context{problems_, config.warnings, environment_, places_, {}};
         for (const auto& [index, value] : assigned) {
             const Key<Config>& key = schema()[index];
             context.path = key.path;
@@ -33,15 +33,26 @@ class Loader {
             read_key(key, *value.node, config, context);
         }
         config.commands.instance_id = config.instance_id;
-        check_together(
-            config, [this](std::string_view path) { return place_of(path); }, problems_, config.warnings);
+        const auto place_of = [this](std::string_view path) { return place(path); };
+        check_together(config, place_of, problems_, config.warnings);
+        // What is said of a key that could not be read would be said of its default.
+        auto found = commands::check(config.commands);
+        std::erase_if(found, [this](const auto& problem) { return problems_.concern(problem.key_path); });
+        for (const auto& [path, what] : found) {
+            const Place key = place(path);
+            problems_.add({key.file, key.line}, path, what);  // the line is known, not where in the value it is wrong
+        }
         return config;
     }
 
   private:
-    [[nodiscard]] Place place_of(std::string_view path) const {
-        const auto found = places_.find(path);
-        return found == places_.end() ? Place{name_} : found->second;
+    // The key's, or that of the nearest one around it.
+    [[nodiscard]] Place place(std::string_view path) const {
+        for (;; path = path.substr(0, path.rfind('.'))) {
+            const auto found = places_.find(path);
+            if (found != places_.end()) return found->second;
+            if (path.find('.') == std::string_view::npos) return Place{name_};
+        }
     }
 
     const std::string& name_;

@@ -28,6 +28,12 @@ void Problems::add(const Place& place, std::string_view key_path, std::string me
     errors_.push_back({place.file, place.line, place.column, std::string(key_path), std::move(message)});
 }
 
+bool Problems::concern(std::string_view key_path) const {
+    return std::ranges::any_of(errors_, [&](const ConfigError& error) {
+        return key_path == error.key_path || key_path.starts_with(error.key_path + '.');
+    });
+}
+
 std::vector<ConfigError> Problems::sorted(std::string_view first_file) && {
     const auto rank = [&](const ConfigError& error) {
         return std::tuple(error.file != first_file, std::cref(error.file), error.line, error.column);
@@ -43,7 +49,8 @@ std::vector<ConfigError> Problems::sorted(std::string_view first_file) && {
 
 std::string to_string(const ConfigError& error) {
     std::string text = error.file;
-    if (error.line > 0) text += ':' + std::to_string(error.line) + ':' + std::to_string(error.column);
+    if (error.line > 0) text += ':' + std::to_string(error.line);
+    if (error.column > 0) text += ':' + std::to_string(error.column);
     if (!error.key_path.empty()) text += ": " + error.key_path;
     return text + ": " + error.message;
 }

@@ -46,7 +46,8 @@ class Problems {
   public:
     void add(const Place& place, std::string_view key_path, std::string message);
     [[nodiscard]] bool empty() const noexcept { return errors_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return errors_.size(); }
+    // Whether something is wrong already with this key, or with one around it.
+    [[nodiscard]] bool concern(std::string_view key_path) const;
     // Sorted by place: what stands in `first_file` comes first.
     [[nodiscard]] std::vector<ConfigError> sorted(std::string_view first_file) &&;
 

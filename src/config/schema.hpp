@@ -51,6 +51,7 @@ void read_keys(std::span<const Key<T>> keys, const Node& map, T& target, Context
     const std::string prefix = context.path;
     for (const auto& [index, assigned] : match_keys(map, paths, prefix, context.problems)) {
         context.path = prefix + '.' + std::string(keys[index].path);
+        context.places.emplace(context.path, assigned.place);
         read_key(keys[index], *assigned.node, target, context);
     }
 }

@@ -30,6 +30,13 @@ bool is_plain_scalar(const Node& node) { return node.kind == Node::Kind::scalar 
 
 }  // namespace
 
+Context Context::inside(const Member& member) const {
+    Context inner = *this;
+    inner.path += '.' + member.key;
+    places.insert_or_assign(inner.path, member.place);
+    return inner;
+}
+
 void Context::warn(const Place& place, std::string_view message) const {
     ConfigError located{place.file, place.line, place.column, path, std::string(message)};
     warnings.push_back({path, to_string(located)});
@@ -107,7 +114,8 @@ std::optional<Url> read_url(const Node& node, std::span<const std::string_view> 
         return std::nullopt;
     }
     if (std::ranges::find(schemes, url->scheme()) == schemes.end()) {
-        context.fail(node.place, "the scheme must be " + allowed_text(schemes) + ", not '" + url->scheme() + "'");
+        context.fail(node.place,
+                     "the scheme must be " + allowed_text(schemes) + ", not '" + std::string(url->scheme()) + "'");
         return std::nullopt;
     }
     return std::move(*url);

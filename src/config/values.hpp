@@ -4,6 +4,7 @@
 // what is allowed. And the way back: values as YAML text.
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -21,10 +22,13 @@ struct Context {
     Problems& problems;
     std::vector<Warning>& warnings;
     const Environment& environment;
+    // Where each key stands that has been read, those inside Commands.Exec too; for what is checked afterwards.
+    std::map<std::string, Place, std::less<>>& places;
     std::string path;  // of the key that is being read
 
     void fail(const Place& place, std::string message) const { problems.add(place, path, std::move(message)); }
     void warn(const Place& place, std::string_view message) const;
+    [[nodiscard]] Context inside(const Member& member) const;
 };
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;

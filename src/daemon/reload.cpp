@@ -4,10 +4,10 @@
 #include <csignal>
 
 #include "daemon/events.hpp"
-#include "daemon/load_configuration.hpp"
 #include "daemon/log.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/config/load.hpp"
 
 namespace jiro::daemon {
 
@@ -67,7 +67,7 @@ Task<config::LoadResult> Reloader::load() {
     static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
     const auto file = current_.source;
     std::function<config::LoadResult()> read = [file, environment = environment_] {
-        return load_configuration(file, environment);
+        return config::load_file(file, environment);
     };
     std::string key = std::to_string(++loads_);  // each reads anew: the file may have been written meanwhile
     auto loaded = co_await readers.run(std::move(key), std::move(read), clock_, kLoadLimit);

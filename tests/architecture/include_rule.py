@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """The include rule of docs/architecture.md, executable: which module may include whose headers, where heavy headers may
-stand, and that JSON is read in one place. Prints each breach as file:line and exits 1."""
+stand, that JSON is read in one place, and regular expressions by one engine. Prints each breach as file:line and exits 1."""
 import pathlib
 import re
 import sys
@@ -27,6 +27,8 @@ FORBIDDEN = re.compile(r"^boost/asio/experimental/awaitable_operators")
 # One reader has the limits (base/json.hpp): no other parser, and no object whose look-up is linear.
 OTHER_JSON = re.compile(r"\bjson::(parse|accept|sax_parse|from_\w+)\b|\bordered_json\b|<boost/json|\bboost::json\b", re.IGNORECASE)
 JSON_READER = {"src/base/json.cpp", "src/base/boost_json.cpp"}
+# It recurses for each character and may take for ever on an operator's pattern.
+OTHER_REGEX = re.compile(r"^(?!\s*//).*\bstd::w?regex|^\s*#\s*include\s*<regex>")
 # Types that Beast must see whole; only .cpp files include these headers.
 FOR_SOURCES_ONLY = {"signalr/transport/client_stream.hpp"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]')
@@ -54,6 +56,8 @@ def breaches(path):
     for number, line in enumerate(path.read_text().splitlines(), 1):
         if OTHER_JSON.search(line) and path.relative_to(ROOT).as_posix() not in JSON_READER:
             yield number, "JSON is read by read_json() of jiro/base/json.hpp, and written in order by JsonWriter"
+        if OTHER_REGEX.search(line):
+            yield number, "std::regex: the one engine is Boost.Regex, in commands/exec/parameter_check.cpp"
         match = INCLUDE.match(line)
         if not match:
             continue

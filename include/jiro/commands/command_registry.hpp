@@ -48,16 +48,6 @@ struct BuiltinServices {
 // All built-in commands (src/commands/handlers/builtin_commands.cpp is the table).
 [[nodiscard]] CommandRegistry::Handlers make_builtin_commands(const BuiltinServices& services);
 
-// Something that cannot work. To a person: "source: key_path: what".
-struct Problem {
-    std::string source;    // "file:line" of the definition, as far as it is known
-    std::string key_path;  // "Commands.Exec.disk.Program"
-    std::string what;
-};
-
-// Everything that would keep make_registry from building; empty: nothing.
-[[nodiscard]] std::vector<Problem> check(const Settings& settings);
-
 // Built-ins plus the exec commands of the settings. The error's message holds what check() finds, one a line.
 [[nodiscard]] Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& settings,
                                                                            const BuiltinServices& services);

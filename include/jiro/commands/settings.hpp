@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What the operator decides about commands: the `Commands` section of the configuration, already checked for types and
-// ranges. Filled by config, read by the dispatcher, the registry and the exec commands. A plain value: a reload passes
-// a new one.
+// What the operator decides about commands: the `Commands` section of the configuration. Config reads it, with types
+// and ranges, and asks check() about the rest; then the dispatcher, the registry and the exec commands read it. A plain
+// value: a reload passes a new one.
 
 #include <chrono>
 #include <cstddef>
@@ -21,11 +21,11 @@ struct ExecParameter {
     std::string name;
     std::string description;
     Type type = Type::text;
-    std::optional<std::string> pattern;        // ECMAScript regular expression; the whole value must match
+    std::optional<std::string> pattern;        // Perl regular expression; the whole value must match
     std::vector<std::string> allowed_values;   // Enum; empty: any
     std::optional<std::string> default_value;  // makes the parameter optional
     bool required = true;                      // without default_value and not required: left out of the arguments
-    std::size_t min_length = 0;                // bytes
+    std::size_t min_length = 1;                // bytes
     std::size_t max_length = 4096;             // bytes
     bool allow_leading_dash = false;           // a value such as `-rf` would be read as an option by most programs
 };
@@ -86,5 +86,19 @@ struct Settings {
     bool command_text = false;  // whether command texts may be logged (Logging.CommandText)
     std::vector<ExecCommand> exec;
 };
+
+// Something that cannot work.
+struct Problem {
+    std::string key_path;  // "Commands.Exec.disk.Program"
+    std::string what;
+};
+
+// Everything that would keep make_registry from building; empty: nothing. The one place that says what a definition
+// must be. Pure.
+[[nodiscard]] std::vector<Problem> check(const Settings& settings);
+
+// Parameters that become a part of a path, by their name or by their place in an argument, and may be anything: a
+// sender could name any file. For `jiro-client doctor`. Pure.
+[[nodiscard]] std::vector<Problem> open_paths(const Settings& settings);
 
 }  // namespace jiro::commands

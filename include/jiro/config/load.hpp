@@ -24,9 +24,9 @@ using Environment = std::map<std::string, std::string, std::less<>>;
 [[nodiscard]] Environment process_environment();
 
 struct ConfigError {
-    std::string file;  // or "environment JIRO_X"
-    int line = 0;      // from 1; 0: the error has no place in a file
-    int column = 0;
+    std::string file;      // or "environment JIRO_X"
+    int line = 0;          // from 1; 0: the error has no place in a file
+    int column = 0;        // from 1; 0: it is not known
     std::string key_path;  // empty: the error concerns the whole file
     std::string message;   // what is wrong, what is allowed, "did you mean 'X'?"; never contains a secret
 };

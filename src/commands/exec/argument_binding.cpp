@@ -2,6 +2,7 @@
 #include "commands/exec/argument_binding.hpp"
 
 #include <algorithm>
+#include <array>
 #include <stdexcept>
 
 #include "jiro/base/text.hpp"
@@ -22,6 +23,39 @@ std::string variable_name(std::string_view parameter) {
     return name;
 }
 
+bool is_named_as_path(std::string_view parameter) {
+    const auto name = lower_case(parameter);
+    return !name.ends_with("profile") &&
+           std::ranges::any_of(std::array{"path", "file", "filename", "dir", "directory", "folder"},
+                               [&](const char* word) { return name.ends_with(word); });
+}
+
+// "/srv/data/{name}": a value beside a slash.
+bool is_part_of_path(const ExecCommand& command, std::string_view parameter) {
+    const auto is_slashed = [&](const std::string& element) {
+        const auto parts = parse_template(element);
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            if (parts[i].kind != Kind::parameter || !equal_ignoring_case(parts[i].text, parameter)) continue;
+            if (i > 0 && parts[i - 1].text.ends_with('/')) return true;
+            if (i + 1 < parts.size() && parts[i + 1].text.starts_with('/')) return true;
+        }
+        return false;
+    };
+    return !command.shell && std::ranges::any_of(command.program, is_slashed);
+}
+
+// A parameter that is kept although its pattern is wrong: Program may name it.
+CheckedParameter without_bad_pattern(ExecParameter parameter, const std::string& key,
+                                     std::vector<std::string>& problems) {
+    try {
+        return CheckedParameter(parameter);
+    } catch (const std::invalid_argument& error) {
+        problems.push_back(key + ".Pattern: " + error.what());
+        parameter.pattern.reset();
+        return CheckedParameter(std::move(parameter));
+    }
+}
+
 Error bad(std::string text) { return Error(errc::bad_argument, std::move(text)); }
 
 }  // namespace
@@ -32,28 +66,32 @@ ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::st
     for (const auto& parameter : command.parameters) {
         const std::string key = "Parameters." + parameter.name;
         if (!is_parameter_name(parameter.name)) {
-            problems.push_back(key + ": a name has letters, digits, _ and -, and starts with a letter");
+            problems.push_back(key +
+                               ": the name of a parameter has letters, digits, _ and -, and begins with no digit");
             continue;
         }
-        if (index_of(parameter.name) < parameters_.size()) problems.push_back(key + ": is there twice");
-        if (parameter.min_length > parameter.max_length) problems.push_back(key + ": MinLength is over MaxLength");
-        try {
-            CheckedParameter checked(parameter);
-            if (parameter.default_value) {
-                const auto violation = checked.violation(*parameter.default_value);
-                if (violation) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *violation);
-            }
-            if (parameter.name == kRestName) {
-                rest = std::move(checked);
-            } else {
-                parameters_.push_back(std::move(checked));
-            }
-        } catch (const std::invalid_argument& error) {
-            problems.push_back(key + ".Pattern: not a regular expression: " + error.what());
+        const auto is_same = [&](const CheckedParameter& other) {  // "a-b" and "A_B" are one variable
+            return variable_name(other.definition().name) == variable_name(parameter.name);
+        };
+        if (std::ranges::any_of(parameters_, is_same) || (rest && is_same(*rest))) {
+            problems.push_back(key + ": is given twice");
+        }
+        if (parameter.min_length > parameter.max_length) {
+            problems.push_back(key + ": MinLength is greater than MaxLength");
+        }
+        auto checked = without_bad_pattern(parameter, key, problems);
+        if (parameter.default_value) {
+            const auto violation = checked.violation(*parameter.default_value);
+            if (violation) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *violation);
+        }
+        if (parameter.name == kRestName) {
+            rest = std::move(checked);
+        } else {
+            parameters_.push_back(std::move(checked));
         }
     }
     if (command.program.empty() || command.program.front().empty()) {
-        problems.emplace_back("Program: is missing");
+        problems.emplace_back("Program: is missing: the absolute path of a program, and its arguments");
     } else if (shell_) {
         read_shell_script(command, problems);
         rest_ = rest;
@@ -88,14 +126,15 @@ void ArgumentBinding::read_program(const ExecCommand& command, std::vector<std::
     }
     const auto& path = program_.front();
     if (path.size() != 1 || path.front().kind != Kind::text || !path.front().text.starts_with('/')) {
-        problems.push_back("Program: the first element must be the absolute path of a program, without {}: " +
-                           command.program.front());
+        problems.push_back(
+            "Program: must begin with the absolute path of a program, which must not come from a parameter: " +
+            command.program.front());
     }
 }
 
 void ArgumentBinding::read_shell_script(const ExecCommand& command, std::vector<std::string>& problems) {
     if (command.program.size() != 1) {
-        problems.emplace_back("Program: with Shell: true it is one element, the script");
+        problems.emplace_back("Program: must be one text, the script, when Shell is true");
     }
     script_ = command.program.front();
     if (script_.find('\0') != std::string::npos) problems.emplace_back("Program: holds a NUL");
@@ -194,6 +233,21 @@ Result<ArgumentBinding::Bound> ArgumentBinding::bind(const std::vector<std::stri
             bound.environment.emplace_back(variable_name(parameters_[i].definition().name), *(*values)[i]);
     }
     return bound;
+}
+
+std::vector<Problem> open_paths(const Settings& settings) {
+    std::vector<Problem> found;
+    for (const auto& command : settings.exec) {
+        for (const auto& parameter : command.parameters) {
+            const bool is_open =
+                parameter.type == ExecParameter::Type::text && !parameter.pattern && parameter.allowed_values.empty();
+            if (is_open && (is_named_as_path(parameter.name) || is_part_of_path(command, parameter.name))) {
+                found.push_back({"Commands.Exec." + command.name + ".Parameters." + parameter.name,
+                                 "becomes a part of a path and may be anything, \"../../etc/passwd\" too"});
+            }
+        }
+    }
+    return found;
 }
 
 }  // namespace jiro::commands

@@ -21,6 +21,8 @@ struct CheckedParameter::Pattern {
 
 namespace {
 
+constexpr std::size_t kLongestPattern = 1024;
+
 template <typename Number>
 bool is_a(std::string_view value) {
     Number number{};
@@ -56,26 +58,25 @@ std::string_view name_of(ExecParameter::Type type) {
     return "";
 }
 
-std::string list_of(const std::vector<std::string>& values) {
-    std::string text;
-    for (const auto& value : values) text += (text.empty() ? "" : ", ") + value;
-    return text;
-}
-
 }  // namespace
 
 CheckedParameter::CheckedParameter(ExecParameter parameter) : definition_(std::move(parameter)) {
     if (!definition_.pattern) return;
+    if (definition_.pattern->size() > kLongestPattern) {
+        throw std::invalid_argument("is longer than " + std::to_string(kLongestPattern) + " bytes");
+    }
     try {
         pattern_ = std::make_shared<const Pattern>(Pattern{boost::regex(*definition_.pattern)});
     } catch (const std::exception& error) {
-        throw std::invalid_argument(error.what());
+        const std::string why = error.what();  // "What.  The error occurred while ..."
+        throw std::invalid_argument("is not a valid regular expression: " + why.substr(0, why.find(".  ")));
     }
 }
 
 std::optional<std::string> CheckedParameter::violation(std::string_view value) const {
     if (value.find('\0') != std::string_view::npos) return "holds a NUL";
     if (!is_utf8(value)) return "is not UTF-8";
+    if (value.empty() && definition_.min_length > 0) return "is empty (MinLength: 0 would allow it)";
     if (value.size() < definition_.min_length) {
         return "is shorter than " + std::to_string(definition_.min_length) + " bytes";
     }
@@ -87,10 +88,14 @@ std::optional<std::string> CheckedParameter::violation(std::string_view value) c
     }
     if (!has_type(value, definition_.type)) return "is not " + std::string(name_of(definition_.type));
     const auto& values = definition_.allowed_values;
-    if (!values.empty() && std::ranges::find(values, value) == values.end()) return "is not one of " + list_of(values);
+    if (!values.empty() && std::ranges::find(values, value) == values.end())
+        return "is not one of " + join_with_commas(values);
     if (!pattern_) return std::nullopt;
     try {
-        if (boost::regex_match(value.begin(), value.end(), pattern_->expression)) return std::nullopt;
+        // In Boost `.` matches a line break, and ^ and $ match at every one, unless told otherwise: then "[a-z]+.*"
+        // would let a second line in.
+        const auto flags = boost::match_not_dot_newline | boost::match_single_line;
+        if (boost::regex_match(value.begin(), value.end(), pattern_->expression, flags)) return std::nullopt;
     } catch (const std::exception&) {
         return "cannot be checked: the pattern " + *definition_.pattern + " takes too long on it";
     }
@@ -100,7 +105,7 @@ std::optional<std::string> CheckedParameter::violation(std::string_view value) c
 std::string CheckedParameter::allowed() const {
     std::string text;
     const auto add = [&text](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
-    if (!definition_.allowed_values.empty()) add("one of " + list_of(definition_.allowed_values));
+    if (!definition_.allowed_values.empty()) add("one of " + join_with_commas(definition_.allowed_values));
     if (definition_.type != ExecParameter::Type::text) add(std::string(name_of(definition_.type)));
     if (definition_.pattern) add("matches " + *definition_.pattern);
     return text;

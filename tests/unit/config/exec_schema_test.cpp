@@ -88,11 +88,11 @@ TEST(ExecSchema, names_each_mistake) {
         {"bad pattern", "{Program: /bin/a, Parameters: {p: {Pattern: \"[\"}}}",
          "Commands.Exec.x.Parameters.p.Pattern: is not a valid regular expression"},
         {"default not in Enum", "{Program: /bin/a, Parameters: {p: {Enum: [a], Default: b}}}",
-         "p.Default: is not one of Enum"},
+         "p.Default: \"b\" is not one of a"},
         {"default of another type", "{Program: /bin/a, Parameters: {p: {Type: integer, Default: b}}}",
-         "is not of the parameter's Type"},
+         "p.Default: \"b\" is not an integer"},
         {"default against pattern", "{Program: /bin/a, Parameters: {p: {Pattern: a+, Default: b}}}",
-         "does not match Pattern"},
+         "p.Default: \"b\" does not match a+"},
         {"lengths", "{Program: /bin/a, Parameters: {p: {MinLength: 5, MaxLength: 4}}}",
          "MinLength is greater than MaxLength"},
         {"parameter name", "{Program: /bin/a, Parameters: {1p: {}}}", "the name of a parameter has letters"},
@@ -106,9 +106,31 @@ TEST(ExecSchema, names_each_mistake) {
                     HasSubstr(std::string(row.error)));
     }
     EXPECT_THAT(errors_of("Commands: { Exec: { \"a b\": {Program: /bin/a} } }"),
-                HasSubstr("the name of a command has letters"));
+                HasSubstr("the name of a command has 1 to 64 letters"));
     EXPECT_THAT(errors_of("Commands: { Exec: { a: {Program: /bin/a}, a: {Program: /bin/a} } }"),
-                HasSubstr("is given twice"));
+                HasSubstr("Commands.Exec.a: the name is taken (test.yaml:1)"));
+}
+
+// What commands says of a definition stands at the key that it is about, among the other problems, and is said once.
+TEST(ExecSchema, gives_each_problem_its_place) {
+    EXPECT_EQ(
+        errors_of("Commands:\n"
+                  "  Exec:\n"
+                  "    disk:\n"
+                  "      Program: [/bin/df, \"{pth}\"]\n"
+                  "      Parameters:\n"
+                  "        path:\n"
+                  "          MaxLength: none\n"
+                  "          Pattern: \"[\"\n"
+                  "    up: {}\n"
+                  "  Default: dsik\n"),
+        "test.yaml:4: Commands.Exec.disk.Program: {pth} is not in Parameters; did you mean {path}?\n"
+        "test.yaml:7:22: Commands.Exec.disk.Parameters.path.MaxLength: must be a whole number from 0 to 1048576, not "
+        "'none'\n"
+        "test.yaml:8: Commands.Exec.disk.Parameters.path.Pattern: is not a valid regular expression: Character set "
+        "declaration starting with [ terminated prematurely - either no ] was found or the set had no content\n"
+        "test.yaml:9: Commands.Exec.up.Program: is missing: the absolute path of a program, and its arguments\n"
+        "test.yaml:10: Commands.Default: there is no command \"dsik\"; did you mean \"disk\"?\n");
 }
 
 }  // namespace

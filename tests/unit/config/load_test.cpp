@@ -346,7 +346,7 @@ TEST(ConfigLoad, fills_the_settings_of_the_modules) {
     const auto loaded = load(R"(
 instanceid: web-7
 websocket: { MAXRECONNECTIONATTEMPTS: -1, Headers: {}, StatefulReconnect: yes, Proxy: "http://proxy:3128" }
-Commands: { OnConnectionLost: cancel, Acknowledge: Received, Default: chat }
+Commands: { OnConnectionLost: cancel, Acknowledge: Received, Default: echo }
 Outbox: { Durability: power, MaxAgeHours: 1 }
 Monitoring: { Listen: unix:/run/x.sock }
 Logging: { Level: DEBUG, Target: json, CommandText: on }
@@ -361,7 +361,7 @@ Logging: { Level: DEBUG, Target: json, CommandText: on }
     EXPECT_EQ(config.websocket.proxy->authority(), "proxy:3128");
     EXPECT_EQ(config.commands.on_connection_lost, commands::OnConnectionLost::cancel);
     EXPECT_EQ(config.commands.acknowledge, commands::Acknowledge::received);
-    EXPECT_EQ(config.commands.default_command, "chat");
+    EXPECT_EQ(config.commands.default_command, "echo");
     EXPECT_EQ(config.delivery.outbox.durability, delivery::Durability::power);
     EXPECT_EQ(config.delivery.outbox.max_age, 1h);
     EXPECT_TRUE(std::holds_alternative<monitor::ListenUnix>(config.monitoring.listen));

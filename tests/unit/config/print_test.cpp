@@ -39,7 +39,7 @@ Commands:
   Default: "-"
   Exec:
     a.b: { Program: [/bin/echo, "{p}", "a: b", "#", ""], Parameters: { p: { Pattern: "[a-z]\\d", Enum: [yes, "no"], Required: false } }, Limits: { CpuSeconds: 5, OpenFiles: 9 }, Environment: { A: b }, TimeoutMs: 5 }
-    s: { Shell: true, Program: "echo \"$1\"\necho two" }
+    "-": { Shell: true, Program: "echo \"$1\"\necho two" }
 Outbox: { Path: ":memory:" }
 Monitoring: { Listen: "[::1]:9470" }
 )");

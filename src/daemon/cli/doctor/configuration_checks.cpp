@@ -149,6 +149,13 @@ void check_shells(Findings& findings, const config::Config& config) {
     }
 }
 
+void check_paths(Findings& findings, const config::Config& config) {
+    for (const auto& [key, what] : commands::open_paths(config.commands)) {
+        findings.warning("config.path", key + " " + what,
+                         "give it a Pattern that holds it in its folder, such as [A-Za-z0-9_-]+, or an Enum");
+    }
+}
+
 }  // namespace
 
 std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors) {
@@ -173,6 +180,7 @@ std::vector<Finding> check_configuration(const config::Config& config, const con
         findings.warning("config.warning." + warning.key_path, std::move(text), std::move(advice));
     }
     check_shells(findings, config);
+    check_paths(findings, config);
     check_credentials(findings, config, environment, now);
     check_tls_files(findings, "WebSocket.Tls", config.websocket.tls, now);
     check_tls_files(findings, "Grpc.Tls", config.delivery.grpc.tls, now);

@@ -11,7 +11,6 @@
 #include "daemon/cli/doctor/render.hpp"
 #include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "daemon/load_configuration.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/config/credentials.hpp"
@@ -64,7 +63,7 @@ int doctor(const DoctorOptions& options) {
     auto environment = config::process_environment();
     adopt_credentials_directory(environment, options.config_file);
 
-    const auto loaded = load_configuration(options.config_file, environment);
+    const auto loaded = config::load_file(options.config_file, environment);
     if (!loaded) {
         print_findings(report_errors(loaded.errors), options.json);
         return ExitCode::bad_configuration;
