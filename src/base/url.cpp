@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/system/errc.hpp>
-#include <boost/url/encode.hpp>
 #include <boost/url/params_encoded_view.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/parse_query.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
+#include <boost/url/pct_string_view.hpp>
 #include <boost/url/url_view.hpp>
 #include <cctype>
 
@@ -26,7 +25,41 @@ Error invalid(std::string_view why) {
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
 
+std::string percent_decode(std::string_view text) {
+    const auto encoded = urls::make_pct_string_view({text.data(), text.size()});
+    return encoded ? encoded->decode() : std::string(text);
+}
+
 }  // namespace
+
+std::string percent_encode(std::string_view text, std::string_view kept) {
+    static constexpr std::string_view kHex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (is_plain || kept.find(c) != std::string_view::npos) {
+            out += c;
+        } else {
+            out.append({'%', kHex[byte >> 4U], kHex[byte & 0xFU]});
+        }
+    }
+    return out;
+}
+
+std::map<std::string, std::string, std::less<>> parse_query(std::string_view query) {
+    std::map<std::string, std::string, std::less<>> parameters;
+    while (!query.empty()) {
+        const auto end = query.find('&');
+        const auto part = query.substr(0, end);
+        query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
+        const auto equals = part.find('=');
+        if (part.empty()) continue;
+        auto& value = parameters[percent_decode(part.substr(0, equals))];
+        value = equals == std::string_view::npos ? std::string() : percent_decode(part.substr(equals + 1));
+    }
+    return parameters;
+}
 
 Result<Url> Url::parse(std::string_view text) {
     const auto parsed = urls::parse_uri({text.data(), text.size()});
@@ -90,7 +123,7 @@ Url Url::with_parameter(std::string_view key, std::string_view value) const {
     if (!url.query_.empty()) url.query_ += '&';
     url.query_ += key;
     url.query_ += '=';
-    url.query_ += urls::encode({value.data(), value.size()}, urls::unreserved_chars);
+    url.query_ += percent_encode(value);
     return url;
 }
 

@@ -3,21 +3,18 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/url/encode.hpp>
-#include <boost/url/pct_string_view.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "daemon/log.hpp"
+#include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::daemon {
 
 namespace {
 
-namespace urls = boost::urls;
 using nlohmann::json;
 using Query = std::map<std::string, std::string, std::less<>>;
 
@@ -139,12 +136,6 @@ Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, monitor::RouteReq
     co_return reply(200, {{"dropped", 1}});
 }
 
-// What is not well encoded stays as it is.
-std::string percent_decode(std::string_view text) {
-    const auto encoded = urls::make_pct_string_view({text.data(), text.size()});
-    return encoded ? encoded->decode() : std::string(text);
-}
-
 }  // namespace
 
 monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> changed) {
@@ -159,23 +150,6 @@ monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> ch
         {"POST /outbox/drop",
          [&outbox](monitor::RouteRequest request) { return drop_route(outbox, std::move(request)); }},
     };
-}
-
-std::map<std::string, std::string, std::less<>> parse_query(std::string_view query) {
-    std::map<std::string, std::string, std::less<>> parameters;
-    while (!query.empty()) {
-        const auto end = query.find('&');
-        const auto part = query.substr(0, end);
-        query = end == std::string_view::npos ? std::string_view() : query.substr(end + 1);
-        const auto equals = part.find('=');
-        if (equals == std::string_view::npos) continue;
-        parameters[percent_decode(part.substr(0, equals))] = percent_decode(part.substr(equals + 1));
-    }
-    return parameters;
-}
-
-std::string percent_encode(std::string_view text) {
-    return urls::encode({text.data(), text.size()}, urls::unreserved_chars);
 }
 
 }  // namespace jiro::daemon

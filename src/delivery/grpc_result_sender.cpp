@@ -17,6 +17,7 @@
 #include "delivery/grpc_channel.hpp"
 #include "delivery/log.hpp"
 #include "delivery/retry_info.hpp"
+#include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro_hub.pb.h"
 
@@ -67,19 +68,7 @@ bool is_metadata_text(std::string_view text) {
 }
 
 // gRPC aborts the process on metadata with other bytes: those are percent-encoded, and the percent sign with them.
-std::string metadata_text(std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789ABCDEF";
-    std::string result;
-    for (const char character : text) {
-        const auto byte = static_cast<unsigned char>(character);
-        if (byte > 0x20 && byte < 0x7F && byte != '%') {
-            result += character;
-        } else {
-            result.append({'%', kHex[byte >> 4], kHex[byte & 0xF]});
-        }
-    }
-    return result;
-}
+std::string metadata_text(std::string_view text) { return percent_encode(text, "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"); }
 
 // A negative one says "do not retry": the outbox decides that.
 std::optional<BoundedDuration> pushback(const grpc::ClientContext& context) {

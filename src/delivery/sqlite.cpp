@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "jiro/base/url.hpp"
+
 namespace jiro::delivery {
 
 namespace {
@@ -63,14 +65,7 @@ void check(sqlite3* database, int result) {
 }
 
 std::string immutable_uri(const std::string& path) {
-    std::string uri = "file:";
-    for (const char c : std::filesystem::absolute(path).string()) {
-        const auto byte = static_cast<unsigned char>(c);
-        const bool has_meaning = c == '%' || c == '?' || c == '#';
-        constexpr std::string_view kHex = "0123456789ABCDEF";
-        has_meaning ? uri.append({'%', kHex[byte >> 4U], kHex[byte & 15U]}) : uri.append(1, c);
-    }
-    return uri + "?immutable=1";
+    return "file:" + percent_encode(std::filesystem::absolute(path).string(), "-._~/") + "?immutable=1";
 }
 
 }  // namespace

@@ -5,12 +5,18 @@
 // wire.
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "jiro/base/error.hpp"
 
 namespace jiro {
+
+// Letters, digits and what `kept` holds stay as they are; every other byte becomes %XX.
+[[nodiscard]] std::string percent_encode(std::string_view text, std::string_view kept = "-._~");
+// "a=1&b=%20x" -> {a: "1", b: " x"}; what is not well encoded stays as it is, '+' too.
+[[nodiscard]] std::map<std::string, std::string, std::less<>> parse_query(std::string_view query);
 
 class Url {
   public:
