@@ -17,11 +17,10 @@ namespace jiro::dev_hub {
 struct ServeFlags {
     Options options;
     std::filesystem::path port_file;
-    std::filesystem::path script;
     bool quiet = false;
 };
 
-// Runs the server until a signal, `quit`, or the end of its script.
+// Runs the server until a signal.
 [[nodiscard]] int serve(const ServeFlags& flags);
 // What --port-file holds: {"hubUrl":..., "grpcUrl":..., "control":...}; written to a temporary file and renamed.
 [[nodiscard]] Result<> write_port_file(const std::filesystem::path& file, const std::string& hub_url,

@@ -3,10 +3,11 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "dev_hub/chart.hpp"
 #include "dev_hub/cli.hpp"
-#include "dev_hub/control_client.hpp"
-#include "dev_hub/control_protocol.hpp"
+#include "dev_hub/control.hpp"
+#include "jiro/base/base64.hpp"
+#include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 
@@ -27,9 +28,12 @@ struct SendFlags {
     bool as_json = false;
 };
 
+std::string text_of(const json& value, int indent = -1) {
+    return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
 json to_request(const SendFlags& flags) {
-    json request{{"verb", "send"},
-                 {"command", flags.text},
+    json request{{"command", flags.text},
                  {"count", flags.count},
                  {"parallel", flags.parallel},
                  {"invoke", flags.invoke},
@@ -53,19 +57,38 @@ json to_request(const SendFlags& flags) {
     return request;
 }
 
+// What a person sees of a result: text as it is (BASE64 decoded), JSON indented, a graph drawn.
+std::string shown(const json& result) {
+    std::string out;
+    if (const auto graph = result.find("graphResult"); graph != result.end()) {
+        Chart chart{graph->value("message", ""), graph->value("graphData", ""), graph->value("note", ""),
+                    graph->value("xAxis", ""),   graph->value("yAxis", ""),     {}};
+        for (const auto& [member, unit] : graph->at("units").items()) chart.units.emplace_back(member, unit);
+        out = draw_chart(chart);
+    } else if (const auto text = result.find("textResult"); text != result.end()) {
+        out = text->value("response", "");
+        const auto type = text->value("textType", "");
+        JsonWriter indented(JsonWriter::Layout::indented);
+        if (type == "JSON" && !read_json(out, kPatientJsonLimits, indented)) out = std::move(indented).take();
+        if (type == "BASE64") out = from_base64(out).value_or(out);
+    }
+    if (!out.ends_with('\n')) out += '\n';
+    return escaped_lines(out);
+}
+
 // Results to standard output, failures to standard error.
 void print_outcome(const json& outcome) {
     const auto id = outcome.value("commandSyncId", "");
     if (const auto result = outcome.find("result"); result != outcome.end()) {
-        const auto received = result_from_json(*result);
+        const bool is_success = result->value("isSuccess", false);
         char elapsed[32];
         std::snprintf(elapsed, sizeof elapsed, "%.1f", outcome.value("elapsedMs", 0.0));
-        std::cout << "[" << id << "] " << received.command_name << " " << (received.is_success ? "succeeded" : "failed")
-                  << " in " << elapsed << " ms\n";
-        (received.is_success ? std::cout : std::cerr) << render(received);
+        std::cout << "[" << id << "] " << result->value("commandName", "") << " "
+                  << (is_success ? "succeeded" : "failed") << " in " << elapsed << " ms\n";
+        (is_success ? std::cout : std::cerr) << shown(*result);
     }
     if (const auto completion = outcome.find("completion"); completion != outcome.end()) {
-        std::cout << "completion: " << to_line(*completion);
+        std::cout << "completion: " << text_of(*completion) << "\n";
     }
     if (const auto error = outcome.find("error"); error != outcome.end()) {
         std::cerr << "[" << id << "] " << error->get<std::string>() << "\n";
@@ -73,32 +96,31 @@ void print_outcome(const json& outcome) {
     std::cout.flush();
 }
 
-int send(const SendFlags& flags) {
-    const auto response = ask(flags.control, to_request(flags));
-    if (!response) {
-        std::cerr << response.error().message << "\n";
-        return 1;
-    }
-    if (flags.as_json) {
-        std::cout << response->dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
-    } else if (const auto outcomes = response->find("outcomes"); outcomes != response->end()) {
-        for (const auto& outcome : *outcomes) print_outcome(outcome);
-    } else {
-        std::cerr << response->value("error", "the server refused") << "\n";
-    }
-    return response->value("ok", false) ? 0 : 1;
-}
-
-// Asks and prints the response as it is.
-int ask_and_print(const std::string& control, const json& request) {
-    const auto response = ask(control, request);
+// Asks, and prints the response as it is.
+int ask_and_print(const std::string& control, const std::string& verb, const json& request) {
+    const auto response = ask(control, verb, request);
     if (!response) {
         std::cerr << response.error().message << "\n";
         return 1;
     }
     const bool ok = response->value("ok", false);
-    (ok ? std::cout : std::cerr) << response->dump(2, ' ', false, json::error_handler_t::replace) << std::endl;
+    (ok ? std::cout : std::cerr) << text_of(*response, 2) << std::endl;
     return ok ? 0 : 1;
+}
+
+int send(const SendFlags& flags) {
+    if (flags.as_json) return ask_and_print(flags.control, "send", to_request(flags));
+    const auto response = ask(flags.control, "send", to_request(flags));
+    if (!response) {
+        std::cerr << response.error().message << "\n";
+        return 1;
+    }
+    if (const auto error = response->find("error"); error != response->end()) {
+        std::cerr << error->get<std::string>() << "\n";
+    } else {
+        for (const auto& outcome : response->at("outcomes")) print_outcome(outcome);
+    }
+    return response->value("ok", false) ? 0 : 1;
 }
 
 void add_send(CLI::App& app, int& exit_code) {
@@ -127,70 +149,37 @@ void add_send(CLI::App& app, int& exit_code) {
 
 struct PlainFlags {
     std::string control = default_control_socket().string();
-    json request;
     std::vector<std::string> words;
-    std::string text;
     std::int64_t timeout_ms = 10'000;
-    bool flag = false;
 };
-
-std::pair<CLI::App*, std::shared_ptr<PlainFlags>> add_plain(CLI::App& app, const char* verb, const char* what) {
-    const auto flags = std::make_shared<PlainFlags>();
-    flags->request["verb"] = verb;
-    auto* command = app.add_subcommand(verb, what);
-    command->add_option("--control", flags->control, "Control socket of the server");
-    return {command, flags};
-}
 
 }  // namespace
 
 void add_client_commands(CLI::App& app, int& exit_code) {
     add_send(app, exit_code);
-    const auto run = [&exit_code](const std::shared_ptr<PlainFlags>& flags) {
-        exit_code = ask_and_print(flags->control, flags->request);
+    const auto flags = std::make_shared<PlainFlags>();
+    const auto add = [&](const std::string& verb, const char* what, std::function<json()> request) {
+        auto* command = app.add_subcommand(verb, what);
+        command->add_option("--control", flags->control, "Control socket of the server");
+        command->callback([flags, &exit_code, verb, request = std::move(request)] {
+            exit_code = ask_and_print(flags->control, verb, request());
+        });
+        return command;
     };
-    for (const auto& [verb, what] :
-         {std::pair("clients", "Show the connected clients and the counters"),
-          std::pair("drop", "Reset every connection (misbehave drop)"),
-          std::pair("reset-counters", "Forget all results and counts"), std::pair("quit", "End the server")}) {
-        auto [command, flags] = add_plain(app, verb, what);
-        command->callback([run, flags = flags] { run(flags); });
-    }
-
-    auto [results, results_flags] = add_plain(app, "results", "Show how often each result came");
-    results->add_flag("--summary", results_flags->flag, "Totals only");
-    results->add_option("--file", results_flags->text, "Write one line for each id into this file");
-    results->callback([run, flags = results_flags] {
-        flags->request["summary"] = flags->flag;
-        // The server writes the file, wherever it was started.
-        if (!flags->text.empty()) flags->request["file"] = std::filesystem::absolute(flags->text).string();
-        run(flags);
-    });
-
-    auto [close, close_flags] = add_plain(app, "close", "Send the hub's Close message to every client");
-    close->add_flag("--allow-reconnect", close_flags->flag, "With allowReconnect");
-    close->add_option("--error", close_flags->text, "With this error");
-    close->callback([run, flags = close_flags] {
-        flags->request["allowReconnect"] = flags->flag;
-        flags->request["error"] = flags->text;
-        run(flags);
-    });
-
-    auto [wait, wait_flags] = add_plain(app, "wait-client", "Wait until a client is connected");
-    wait->add_option("--timeout", wait_flags->timeout_ms, "Milliseconds")
+    add("clients", "Show the connected clients and the counters", [] { return json::object(); });
+    add("results", "Show how often each result came", [] { return json::object(); });
+    add("wait-client", "Wait until a client is connected",
+        [flags] {
+            return json{{"timeoutMs", flags->timeout_ms}};
+        })
+        ->add_option("--timeout", flags->timeout_ms, "Milliseconds")
         ->check(CLI::Range(std::int64_t{0}, std::int64_t{86'400'000}));
-    wait->callback([run, flags = wait_flags] {
-        flags->request["timeoutMs"] = flags->timeout_ms;
-        run(flags);
-    });
-
-    auto [misbehave, misbehave_flags] =
-        add_plain(app, "misbehave", "Misbehave: drop, stall, bad-frame KIND, grpc-fail STATUS next=N, none, ...");
-    misbehave->add_option("words", misbehave_flags->words, "The misbehaviour (docs/dev-hub.md)")->required();
-    misbehave->callback([run, flags = misbehave_flags] {
-        flags->request["words"] = flags->words;
-        run(flags);
-    });
+    add("misbehave", "Misbehave: drop, stall, bad-frame KIND, grpc-fail STATUS next=N, none, ...",
+        [flags] {
+            return json{{"words", flags->words}};
+        })
+        ->add_option("words", flags->words, "The misbehaviour (docs/dev-hub.md)")
+        ->required();
 }
 
 }  // namespace jiro::dev_hub

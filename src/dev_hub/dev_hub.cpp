@@ -43,7 +43,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
           hub_(executor_, clock_, random_, options,
                {[this](HubSession&) { client_ready(); }, [this](HubSession&) { ++counters.disconnections; },
                 [this] { ++counters.negotiations; }, [this] { ++counters.refused; }}),
-          store(options.recent_results),
           delayed_([](const std::exception_ptr&) {}) {}
 
     Result<Endpoints> start() {
@@ -126,13 +125,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         co_return outcome;
     }
 
-    int post(const Command& command) {
-        const auto argument = command_json(command, options.argument);
-        for (auto* session : hub_.ready()) session->invoke(options.target, argument);
-        counters.commands_sent += hub_.ready().size();
-        return static_cast<int>(hub_.ready().size());
-    }
-
     Task<bool> wait_for_client(Duration limit) {
         if (!hub_.ready().empty()) co_return true;
         const auto self = shared_from_this();
@@ -145,17 +137,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         } const erase{client_waiters_, place};
         co_await timer.async_wait(kNoThrow);
         co_return !hub_.ready().empty();
-    }
-
-    Task<std::shared_ptr<const ReceivedResult>> wait_for_result(std::string sync_id, Duration limit) {
-        const auto self = shared_from_this();
-        if (auto known = store.recent(sync_id)) co_return known;
-        const auto pending = std::make_shared<Pending>(executor_);
-        const Waiting waiting(*this, std::move(sync_id), pending);
-        const auto deadline = clock_.now() + limit;
-        pending->timer.expires_at(deadline);
-        while (!pending->result && clock_.now() < deadline) co_await pending->timer.async_wait(kNoThrow);
-        co_return pending->result;
     }
 
     Task<Result<>> misbehave(Misbehaviour misbehaviour) {
@@ -197,7 +178,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     Options options;
     Endpoints endpoints;
     Counters counters;
-    std::function<void(const ReceivedResult&)> observer;
 
   private:
     asio::any_io_executor executor_;
@@ -285,17 +265,17 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     void settle(ResultCall& call, const GrpcFaults::Fate& fate) {
         const auto& result = call.result();
         if (fate.status != 0) {
-            store.record(result, ResultStore::Outcome::not_accepted);
+            store.record(*result, ResultStore::Outcome::not_accepted);
             log_result("Result refused on request", *result, grpc_status_name(fate.status));
             return call.fail(fate.status, "failed on request");
         }
         if (!fate.success) {
-            store.record(result, ResultStore::Outcome::not_accepted);
+            store.record(*result, ResultStore::Outcome::not_accepted);
             log_result("Result refused on request", *result, "success=false");
             return call.answer(false, "refused on request");
         }
         if (options.duplicates == Duplicates::already_exists && store.was_accepted(result->sync_id)) {
-            store.record(result, ResultStore::Outcome::not_accepted);
+            store.record(*result, ResultStore::Outcome::not_accepted);
             log_result("Result received again", *result, "ALREADY_EXISTS");
             return call.fail(*grpc_status_number("ALREADY_EXISTS"), "accepted before");
         }
@@ -312,14 +292,13 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     }
 
     void accept(const std::shared_ptr<const ReceivedResult>& result) {
-        store.record(result, ResultStore::Outcome::accepted);
+        store.record(*result, ResultStore::Outcome::accepted);
         log_result("Result received", *result, result->is_success ? "success" : "error");
         const auto [first, last] = waiters_.equal_range(result->sync_id);
         for (auto waiter = first; waiter != last; ++waiter) {
             waiter->second->result = result;
             waiter->second->timer.cancel();
         }
-        if (observer) observer(*result);
     }
 
     static void log_result(std::string_view what, const ReceivedResult& result, std::string_view outcome) {
@@ -342,20 +321,10 @@ Result<Endpoints> DevHub::start() { return impl_->start(); }
 Task<> DevHub::stop() { return impl_->stop(); }
 const Endpoints& DevHub::endpoints() const noexcept { return impl_->endpoints; }
 Task<SendOutcome> DevHub::send(SendRequest request) { return impl_->send(std::move(request)); }
-int DevHub::post(const Command& command) { return impl_->post(command); }
 Task<bool> DevHub::wait_for_client(Duration limit) { return impl_->wait_for_client(limit); }
-Task<std::shared_ptr<const ReceivedResult>> DevHub::wait_for_result(std::string sync_id, Duration limit) {
-    return impl_->wait_for_result(std::move(sync_id), limit);
-}
 Task<Result<>> DevHub::misbehave(Misbehaviour misbehaviour) { return impl_->misbehave(std::move(misbehaviour)); }
 std::vector<ClientInfo> DevHub::clients() const { return impl_->clients(); }
 const ResultStore& DevHub::results() const noexcept { return impl_->store; }
 const Counters& DevHub::counters() const noexcept { return impl_->counters; }
-const Options& DevHub::options() const noexcept { return impl_->options; }
-void DevHub::reset_counters() {
-    impl_->store.reset();
-    impl_->counters = {};
-}
-void DevHub::on_result(std::function<void(const ReceivedResult&)> observer) { impl_->observer = std::move(observer); }
 
 }  // namespace jiro::dev_hub

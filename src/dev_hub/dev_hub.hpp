@@ -12,7 +12,6 @@
 // Await stop() before the destructor.
 
 #include <boost/asio/any_io_executor.hpp>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -63,12 +62,8 @@ class DevHub {
 
     // Sends one command and waits for what the request says.
     [[nodiscard]] Task<SendOutcome> send(SendRequest request);
-    // Sends and waits for nothing: the cheap way, for load. Returns how many clients got it.
-    int post(const Command& command);
     // True when a client is ready (handshake done) before `limit` has passed.
     [[nodiscard]] Task<bool> wait_for_client(Duration limit);
-    // The accepted result with this id, as soon as there is one (a recent one counts); null after `limit`.
-    [[nodiscard]] Task<std::shared_ptr<const ReceivedResult>> wait_for_result(std::string sync_id, Duration limit);
 
     // Fails where the words of misbehaviour.hpp make no sense, or a server can't be started again.
     [[nodiscard]] Task<Result<>> misbehave(Misbehaviour misbehaviour);
@@ -76,11 +71,6 @@ class DevHub {
     [[nodiscard]] std::vector<ClientInfo> clients() const;
     [[nodiscard]] const ResultStore& results() const noexcept;
     [[nodiscard]] const Counters& counters() const noexcept;
-    [[nodiscard]] const Options& options() const noexcept;
-    void reset_counters();
-
-    // Called for each accepted result, on the loop; `result.arrived` is the gRPC handler's entry. For load generators.
-    void on_result(std::function<void(const ReceivedResult&)> observer);
 
   private:
     class Impl;

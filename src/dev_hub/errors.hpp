@@ -20,10 +20,7 @@ enum class errc {
     bad_tls,            // certificate, key or CA can't be loaded
     bad_control,        // a control request is not understood, or the control socket does not answer
     bad_misbehaviour,   // the words after `misbehave` are not understood
-    bad_scenario,       // a line of a scenario is not understood
     bad_result,         // bytes that came over gRPC are not a ClientMessage
-    no_client,          // a command has nobody to go to
-    no_result,          // no result came back in time
 };
 
 [[nodiscard]] const boost::system::error_category& category() noexcept;

@@ -35,7 +35,9 @@ Task<> HubServer::stop(Duration limit) {
     listener_.reset();
 }
 
-HttpAnswer HubServer::on_request(const HttpRequest& request) {
+Task<HttpAnswer> HubServer::on_request(HttpRequest request) { co_return answer_to(request); }
+
+HttpAnswer HubServer::answer_to(const HttpRequest& request) {
     const bool is_negotiate = request.path == options_.hub_path + "/negotiate";
     if (!is_negotiate && request.path != options_.hub_path) {
         HttpAnswer answer;

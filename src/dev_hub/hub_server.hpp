@@ -36,10 +36,11 @@ class HubServer final : public WebHandler {
     // False when `misbehaviour` does not concern the hub.
     bool apply(const Misbehaviour& misbehaviour);
 
-    [[nodiscard]] HttpAnswer on_request(const HttpRequest& request) override;
+    [[nodiscard]] Task<HttpAnswer> on_request(HttpRequest request) override;
     [[nodiscard]] Task<> on_web_socket(std::shared_ptr<WebSocket> socket, HttpAnswer accepted) override;
 
   private:
+    [[nodiscard]] HttpAnswer answer_to(const HttpRequest& request);
     [[nodiscard]] HttpAnswer negotiate(const HttpRequest& request);
     [[nodiscard]] HttpAnswer upgrade(const HttpRequest& request);
     [[nodiscard]] bool authorized(const HttpRequest& request) const;

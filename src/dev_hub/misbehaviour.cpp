@@ -178,7 +178,7 @@ Result<std::vector<std::string>> split_words(std::string_view line) {
             in_word = true;
         }
     }
-    if (quote != 0) return Error(errc::bad_scenario, "a quote is not closed");
+    if (quote != 0) return bad_misbehaviour("a quote is not closed");
     if (in_word) words.push_back(std::move(word));
     return words;
 }

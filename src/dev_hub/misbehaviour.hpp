@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Misbehaviour on request, as data. One small language of words serves the command line, the control socket and
-// scenarios:
+// Misbehaviour on request, as data. One small language of words serves the command line and the control socket:
 //
 //     drop | stall | resume | bad-frame KIND | close [allow-reconnect] [error=TEXT] | ws-close CODE [reason=TEXT]
 //     refuse STATUS [retry-after=S] [next=N] | html [next=N]

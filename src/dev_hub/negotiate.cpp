@@ -2,29 +2,10 @@
 #include "dev_hub/negotiate.hpp"
 
 #include "dev_hub/hub_records.hpp"
+#include "jiro/base/url.hpp"
 
 namespace jiro::dev_hub {
 namespace {
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-std::string percent_decode(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0) {
-            out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
 
 // 22 characters of the base64url alphabet, as ASP.NET Core's ids are.
 std::string random_id(RandomSource& random) {
@@ -40,14 +21,9 @@ std::string random_id(RandomSource& random) {
 }  // namespace
 
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
-    while (!query.empty()) {
-        const auto pair = query.substr(0, query.find('&'));
-        query.remove_prefix(std::min(query.size(), pair.size() + 1));
-        const auto equals = pair.find('=');
-        if (percent_decode(pair.substr(0, equals)) != name) continue;
-        return equals == std::string_view::npos ? std::string() : percent_decode(pair.substr(equals + 1));
-    }
-    return std::nullopt;
+    const auto parameters = parse_query(query);
+    const auto found = parameters.find(name);
+    return found == parameters.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string negotiate_body(int version, const NegotiatedId& id) {

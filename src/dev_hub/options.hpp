@@ -14,6 +14,7 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
+#include "jiro/base/tls_files.hpp"
 
 namespace jiro::dev_hub {
 
@@ -27,12 +28,6 @@ struct Endpoint {
     [[nodiscard]] std::string text() const;
 };
 
-struct TlsFiles {
-    std::filesystem::path certificate;
-    std::filesystem::path key;
-    std::filesystem::path client_ca;  // when set, a client certificate signed by it is required
-};
-
 enum class ArgumentForm { object, string };
 enum class Duplicates { accept, already_exists };
 
@@ -40,9 +35,9 @@ struct Options {
     Endpoint hub;
     Endpoint grpc;
     std::string hub_path = "/instanceHub";
-    Secret token;    // empty: not checked
-    Secret api_key;  // empty: not checked
-    std::optional<TlsFiles> tls;
+    Secret token;                          // empty: not checked
+    Secret api_key;                        // empty: not checked
+    std::optional<TlsFiles> tls;           // with `ca`, a client certificate signed by it is required
     std::filesystem::path control_socket;  // empty: no control socket
 
     std::string target = "ReceiveCommand";
@@ -55,7 +50,6 @@ struct Options {
     std::size_t max_receive_bytes = 32 * 1024;
 
     Duplicates duplicates = Duplicates::accept;  // how a result is answered whose commandSyncId was accepted before
-    std::size_t recent_results = 1000;           // kept whole; also at most 16 MiB of them
     std::optional<std::uint64_t> seed;           // of the probabilities; nullopt: from the kernel
     std::vector<std::string> misbehaviours;      // applied at the start, in the words of misbehaviour.hpp
 };

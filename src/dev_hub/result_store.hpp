@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Every result that came over gRPC, counted: for each commandSyncId how often it came, how often it was accepted, and
-// whether its bytes ever differed. About 150 bytes an id, so millions fit; the last results are also kept whole. Pure;
-// one thread.
+// whether its bytes ever differed. About 150 bytes an id, so millions fit. Pure; one thread.
 
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "jiro/base/clock.hpp"
+#include "jiro/base/chart.hpp"
 #include "jiro/base/error.hpp"
 
 namespace jiro::dev_hub {
@@ -30,18 +27,11 @@ struct ReceivedResult {
     Kind kind = Kind::none;
     std::string text;       // textResult.response; as it came, BASE64 not decoded
     std::string text_type;  // "PLAIN", "JSON", "BASE64", "MARKDOWN", "HTML"
-    std::string graph_message;
-    std::string graph_data;  // JSON
-    std::string note;
-    std::string x_axis;
-    std::string y_axis;
-    std::map<std::string, std::string> units;
+    Chart graph;
     std::vector<std::pair<std::string, std::string>> parameters;
 
     std::uint64_t digest = 0;  // of the exact bytes
     std::size_t size = 0;      // of the exact bytes
-    TimePoint arrived;         // the entry of the gRPC handler
-    WallTime arrived_at;
 };
 
 // Parses the bytes of a ClientMessage.
@@ -52,8 +42,6 @@ struct ReceivedResult {
 
 class ResultStore {
   public:
-    explicit ResultStore(std::size_t recent_limit) : recent_limit_(recent_limit) {}
-
     struct Entry {
         std::uint64_t digest = 0;       // of the first attempt's bytes
         std::uint32_t attempts = 0;     // calls that came with this id
@@ -74,24 +62,16 @@ class ResultStore {
 
     enum class Outcome { accepted, not_accepted };
     // Counts one call. Returns the id's entry after it.
-    const Entry& record(const std::shared_ptr<const ReceivedResult>& result, Outcome outcome);
+    const Entry& record(const ReceivedResult& result, Outcome outcome);
 
     [[nodiscard]] bool was_accepted(const std::string& sync_id) const;
     [[nodiscard]] const Entry* find(const std::string& sync_id) const;
     [[nodiscard]] const Entries& entries() const noexcept { return entries_; }
     [[nodiscard]] const Totals& totals() const noexcept { return totals_; }
-    // The accepted result with this id if it is among the recent ones.
-    [[nodiscard]] std::shared_ptr<const ReceivedResult> recent(const std::string& sync_id) const;
-    [[nodiscard]] std::shared_ptr<const ReceivedResult> last() const;
-
-    void reset();
 
   private:
-    std::size_t recent_limit_;
     Entries entries_;
     Totals totals_;
-    std::deque<std::shared_ptr<const ReceivedResult>> recent_;
-    std::size_t recent_bytes_ = 0;
 };
 
 }  // namespace jiro::dev_hub

@@ -5,8 +5,6 @@
 
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <unordered_set>
 
@@ -43,27 +41,15 @@ std::string_view metadata(const grpc::CallbackServerContext& context, const char
                                                     : std::string_view(found->second.data(), found->second.size());
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return Error(errc::bad_tls, path.string() + ": can't be read");
-    return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
 Result<std::shared_ptr<grpc::ServerCredentials>> make_credentials(const std::optional<TlsFiles>& tls) {
     if (!tls) return grpc::InsecureServerCredentials();
-    const auto certificate = read_file(tls->certificate);
-    const auto key = read_file(tls->key);
-    if (!certificate) return certificate.error();
-    if (!key) return key.error();
-    grpc::SslServerCredentialsOptions options(tls->client_ca.empty()
+    const auto files = read_tls_files(*tls);
+    if (!files) return Error(errc::bad_tls, files.error().message);
+    grpc::SslServerCredentialsOptions options(tls->ca.empty()
                                                   ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
                                                   : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-    options.pem_key_cert_pairs.push_back({*key, *certificate});
-    if (!tls->client_ca.empty()) {
-        const auto ca = read_file(tls->client_ca);
-        if (!ca) return ca.error();
-        options.pem_root_certs = *ca;
-    }
+    options.pem_key_cert_pairs.push_back({files->key, files->certificate});
+    if (!tls->ca.empty()) options.pem_root_certs = files->ca;
     return grpc::SslServerCredentials(options);
 }
 
@@ -89,14 +75,10 @@ Result<ReceivedResult> parse_result(std::string_view bytes) {
         out.text = std::move(*message.mutable_textresult()->mutable_response());
         out.text_type = JiroHubProto::TextType_Name(message.textresult().texttype());
     } else if (message.has_graphresult()) {
-        auto& graph = *message.mutable_graphresult();
+        const auto& graph = message.graphresult();
         out.kind = ReceivedResult::Kind::graph;
-        out.graph_message = std::move(*graph.mutable_message());
-        out.graph_data = std::move(*graph.mutable_graphdata());
-        out.note = std::move(*graph.mutable_note());
-        out.x_axis = std::move(*graph.mutable_xaxis());
-        out.y_axis = std::move(*graph.mutable_yaxis());
-        for (const auto& [member, unit] : graph.units()) out.units.emplace(member, unit);
+        out.graph = {graph.message(), graph.graphdata(), graph.note(), graph.xaxis(), graph.yaxis(), {}};
+        for (const auto& [member, unit] : graph.units()) out.graph.units.emplace_back(member, unit);
     }
     return out;
 }
@@ -254,7 +236,6 @@ class ResultsService::Server final : public RawService {
 
     grpc::ServerUnaryReactor* SendCommandResult(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                                 grpc::ByteBuffer* response) override {
-        const auto arrived = std::chrono::steady_clock::now();
         auto* reactor = new Reactor(context, response);
         const auto handle = reactor->handle();
         reactor->on_done([open = open_, weak = std::weak_ptr(handle)] { open->remove(weak.lock()); });
@@ -270,10 +251,7 @@ class ResultsService::Server final : public RawService {
             reactor->finish(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, parsed.error().message));
             return reactor;
         }
-        auto result = std::make_shared<ReceivedResult>(std::move(*parsed));
-        result->arrived = arrived;
-        result->arrived_at = std::chrono::system_clock::now();
-        auto call = std::make_shared<Call>(handle, std::move(result));
+        auto call = std::make_shared<Call>(handle, std::make_shared<ReceivedResult>(std::move(*parsed)));
         asio::post(executor_, [handler = on_call_, call = std::move(call)] { (*handler)(call); });
         return reactor;
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The gRPC server behind JiroHubProto. gRPC's threads check the credentials, parse the message and stamp its arrival;
-// then the call is posted to the event loop, whose handler answers it, at once or later. An unanswered call that is let
-// go of is answered CANCELLED, so that no call ever hangs the server.
+// The gRPC server behind JiroHubProto. gRPC's threads check the credentials and parse the message; then the call is
+// posted to the event loop, whose handler answers it, at once or later. An unanswered call that is let go of is
+// answered CANCELLED, so that no call ever hangs the server.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>

@@ -4,18 +4,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "dev_hub/cli.hpp"
-#include "dev_hub/control_server.hpp"
+#include "dev_hub/control.hpp"
 #include "dev_hub/dev_hub.hpp"
 #include "dev_hub/errors.hpp"
 #include "dev_hub/log.hpp"
-#include "dev_hub/scenario.hpp"
 
 namespace jiro::dev_hub {
 
@@ -29,28 +26,22 @@ struct Server {
         : flags(with),
           hub(context.get_executor(), flags.options),
           signals(context, SIGINT, SIGTERM),
-          control(context.get_executor(), hub, [this] { signals.cancel(); }) {}
+          control(hub),
+          listener(context.get_executor(), clock, control) {}
 
     ServeFlags flags;
     DevHub hub;
-    asio::signal_set signals;  // cancelled by `quit`: both ways lead out of the same wait
-    ControlServer control;
-    std::vector<Step> steps;
-    int exit_code = 0;
+    asio::signal_set signals;
+    SystemClock clock;
+    Control control;
+    WebListener listener;
 
     Result<> start() {
-        if (!flags.script.empty()) {
-            std::ifstream in(flags.script);
-            if (!in) return Error(errc::bad_scenario, flags.script.string() + ": can't be read");
-            auto parsed = parse_scenario(std::string(std::istreambuf_iterator<char>(in), {}));
-            if (!parsed) return parsed.error().with_prefix(flags.script.string());
-            steps = std::move(*parsed);
-        }
         const auto endpoints = hub.start();
         if (!endpoints) return endpoints.error();
         const auto& socket = flags.options.control_socket;
         if (!socket.empty()) {
-            if (const auto started = control.start(socket); !started) return started.error();
+            if (const auto started = listener.start(socket); !started) return started.error();
         }
         std::cout << "hub listening on " << endpoints->hub_url << "\n"
                   << "gRPC listening on " << endpoints->grpc_url << "\n";
@@ -60,17 +51,10 @@ struct Server {
         return write_port_file(flags.port_file, endpoints->hub_url, endpoints->grpc_url, socket);
     }
 
-    Task<> play() {
-        const auto report = co_await run_scenario(hub, std::move(steps), std::cout);
-        std::cout << report.steps << " steps, " << report.failures.size() << " failed" << std::endl;
-        exit_code = report.failures.empty() ? 0 : 1;
-        signals.cancel();
-    }
-
     Task<> run() {
         co_await signals.async_wait(kNoThrow);
         logger.info("Stopping");
-        co_await control.stop();
+        co_await listener.finish(Duration::zero());
         co_await hub.stop();
     }
 };
@@ -104,24 +88,16 @@ int serve(const ServeFlags& flags) {
         return 1;
     }
     asio::co_spawn(context, server->run(), [&](const std::exception_ptr& failure) {
-        context.stop();  // a script or a waiting control request may still be there
         if (failure) std::rethrow_exception(failure);
     });
-    // After run(), which must be waiting when a short script has already ended.
-    if (!flags.script.empty()) {
-        asio::co_spawn(context, server->play(), [](const std::exception_ptr& failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
-    }
     context.run();
-    const int exit_code = server->exit_code;
     if (!flags.port_file.empty()) {
         std::error_code ignored;
         std::filesystem::remove(flags.port_file, ignored);
     }
     server.reset();
     log::shutdown();
-    return exit_code;
+    return 0;
 }
 
 }  // namespace jiro::dev_hub

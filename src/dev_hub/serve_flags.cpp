@@ -20,10 +20,6 @@ struct Raw {
     std::int64_t keep_alive_ms = 15'000;
     std::int64_t client_timeout_ms = 30'000;
     std::uint64_t seed = 0;
-    std::string grpc_fail;
-    double grpc_reply_lost = 0;
-    double grpc_success_false = 0;
-    int grpc_delay = 0;
     bool json_argument = false;
     bool already_exists = false;
 };
@@ -43,20 +39,13 @@ Endpoint read_endpoint(const std::string& flag, const std::string& text) {
     return *endpoint;
 }
 
-// "0.1" means UNAVAILABLE with probability 0.1; "INTERNAL:0.1" names the status.
-std::string fail_words(const std::string& text) {
-    const auto colon = text.find(':');
-    const auto status = colon == std::string::npos ? "UNAVAILABLE" : text.substr(0, colon);
-    return "grpc-fail " + status + " p=" + (colon == std::string::npos ? text : text.substr(colon + 1));
-}
-
 void fill(ServeFlags& flags, const Raw& raw) {
     auto& options = flags.options;
     options.hub = read_endpoint("--hub", raw.hub);
     options.grpc = read_endpoint("--grpc", raw.grpc);
     options.token = read_secret(raw.token, raw.token_file);
     options.api_key = read_secret(raw.api_key, raw.api_key_file);
-    if (!raw.certificate.empty()) options.tls = TlsFiles{raw.certificate, raw.key, raw.client_ca};
+    if (!raw.certificate.empty()) options.tls = TlsFiles{raw.client_ca, raw.certificate, raw.key};
     if (!options.hub_path.starts_with('/') || options.hub_path.size() < 2) {
         throw CLI::ValidationError("--hub-path", "must begin with '/' and name something");
     }
@@ -66,14 +55,7 @@ void fill(ServeFlags& flags, const Raw& raw) {
     // With --json-argument the argument is a JSON string that holds the object.
     if (raw.json_argument) options.argument = ArgumentForm::string;
     if (raw.already_exists) options.duplicates = Duplicates::already_exists;
-    auto& misbehaviours = options.misbehaviours;
-    if (!raw.grpc_fail.empty()) misbehaviours.push_back(fail_words(raw.grpc_fail));
-    if (raw.grpc_reply_lost > 0) misbehaviours.push_back("grpc-reply-lost p=" + std::to_string(raw.grpc_reply_lost));
-    if (raw.grpc_success_false > 0) {
-        misbehaviours.push_back("grpc-success-false p=" + std::to_string(raw.grpc_success_false));
-    }
-    if (raw.grpc_delay > 0) misbehaviours.push_back("grpc-delay " + std::to_string(raw.grpc_delay));
-    for (const auto& line : misbehaviours) {
+    for (const auto& line : options.misbehaviours) {
         const auto words = split_words(line);
         if (!words) throw CLI::ValidationError("--misbehave", words.error().message);
         const auto parsed = parse_misbehaviour(*words);
@@ -88,7 +70,6 @@ void add_serve_command(CLI::App& app, ServeFlags& flags, int& exit_code) {
     auto& options = flags.options;
     auto* serve_app = app.add_subcommand("serve", "Run the hub and the gRPC server");
     const auto positive = CLI::Range(std::int64_t{1}, std::int64_t{86'400'000});
-    const auto probability = CLI::Range(0.0, 1.0);
 
     serve_app->add_option("--hub", raw->hub, "ADDRESS:PORT of the SignalR hub; port 0: a free one");
     serve_app->add_option("--grpc", raw->grpc, "ADDRESS:PORT of the gRPC server; port 0: a free one");
@@ -106,7 +87,6 @@ void add_serve_command(CLI::App& app, ServeFlags& flags, int& exit_code) {
     serve_app->add_option("--control", raw->control, "Control socket, or off");
     serve_app->add_option("--port-file", flags.port_file,
                           "Write the bound addresses here as JSON once everything listens");
-    serve_app->add_option("--script", flags.script, "Play this scenario; the exit code says whether it held");
     serve_app->add_option("--target", options.target, "The client's method: ReceiveCommand or CommandReceived");
     serve_app->add_flag("--json-argument", raw->json_argument,
                         "Send the command as a JSON string instead of an object");
@@ -114,18 +94,10 @@ void add_serve_command(CLI::App& app, ServeFlags& flags, int& exit_code) {
     serve_app->add_option("--client-timeout-ms", raw->client_timeout_ms, "Silence after which a client is dropped")
         ->check(positive);
     serve_app->add_option("--max-receive-bytes", options.max_receive_bytes, "Largest record taken from a client");
-    serve_app->add_option("--recent-results", options.recent_results, "How many results are kept whole");
     serve_app->add_flag("--already-exists", raw->already_exists, "Answer a repeated result with ALREADY_EXISTS");
     serve_app
         ->add_option("--misbehave", options.misbehaviours, "A misbehaviour from the start, e.g. 'refuse 503 next=2'")
         ->allow_extra_args(false);
-    serve_app->add_option("--grpc-fail", raw->grpc_fail, "Fail calls: PROBABILITY or STATUS:PROBABILITY");
-    serve_app->add_option("--grpc-reply-lost", raw->grpc_reply_lost, "Process calls but lose this share of the replies")
-        ->check(probability);
-    serve_app->add_option("--grpc-success-false", raw->grpc_success_false, "Answer this share with success=false")
-        ->check(probability);
-    serve_app->add_option("--grpc-delay", raw->grpc_delay, "Answer gRPC calls after so many ms")
-        ->check(CLI::NonNegativeNumber);
     auto* seed = serve_app->add_option("--seed", raw->seed, "Seed of the probabilities");
     serve_app->add_flag("--quiet", flags.quiet, "Log warnings and errors only");
     serve_app->callback([raw, seed, &flags, &exit_code] {

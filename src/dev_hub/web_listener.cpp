@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include <boost/asio/bind_executor.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
@@ -9,6 +12,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
+#include <cstring>
 #include <deque>
 
 #include "dev_hub/errors.hpp"
@@ -24,29 +28,44 @@ namespace beast = boost::beast;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
 using asio::ip::tcp;
+using asio::local::stream_protocol;
 using boost::system::error_code;
+// TCP or a Unix socket, so that everything above them exists once.
+using AnySocket = asio::generic::stream_protocol::socket;
+using AnyEndpoint = asio::generic::stream_protocol::endpoint;
+using AnyAcceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol>;
 
 namespace {
 
 constexpr bool kNoCompression = false;  // SignalR does not use it
 constexpr auto kRequestTimeout = std::chrono::seconds(15);
 constexpr auto kCloseTimeout = std::chrono::seconds(5);
+constexpr std::size_t kMaxBody = 64U << 20;           // a command may be long
 constexpr std::size_t kMaxSharedMessage = 64 * 1024;  // texts are joined up to this size
 
-// A TCP stream with or without TLS on it, so that everything above exists once.
+// The TCP endpoint in a generic one; port 0 for a Unix socket's.
+tcp::endpoint as_tcp(const AnyEndpoint& any) {
+    tcp::endpoint out;
+    if (any.size() == 0 || any.data()->sa_family == AF_UNIX) return out;
+    out.resize(any.size());
+    std::memcpy(out.data(), any.data(), any.size());
+    return out;
+}
+
+// A stream with or without TLS on it.
 class HubStream {
   public:
-    using next_layer_type = tcp::socket;
-    using executor_type = tcp::socket::executor_type;
+    using next_layer_type = AnySocket;
+    using executor_type = AnySocket::executor_type;
 
-    HubStream(tcp::socket socket, asio::ssl::context* tls) : socket_(std::move(socket)) {
+    HubStream(AnySocket socket, asio::ssl::context* tls) : socket_(std::move(socket)) {
         if (tls != nullptr) tls_.emplace(socket_, *tls);
     }
 
     [[nodiscard]] executor_type get_executor() { return socket_.get_executor(); }
     [[nodiscard]] next_layer_type& next_layer() { return socket_; }
     [[nodiscard]] const next_layer_type& next_layer() const { return socket_; }
-    [[nodiscard]] std::optional<asio::ssl::stream<tcp::socket&>>& tls() { return tls_; }
+    [[nodiscard]] std::optional<asio::ssl::stream<AnySocket&>>& tls() { return tls_; }
 
     template <typename Buffers, typename Handler>
     BOOST_ASIO_INITFN_AUTO_RESULT_TYPE(Handler, void(error_code, std::size_t))
@@ -71,21 +90,21 @@ class HubStream {
     }
 
   private:
-    tcp::socket socket_;
-    std::optional<asio::ssl::stream<tcp::socket&>> tls_;
+    AnySocket socket_;
+    std::optional<asio::ssl::stream<AnySocket&>> tls_;
 };
 
-// One TCP connection: TLS, then HTTP requests, then perhaps a WebSocket for the rest of its life.
+// One connection: TLS, then HTTP requests, then perhaps a WebSocket for the rest of its life.
 class Connection final : public WebSocket, public std::enable_shared_from_this<Connection> {
   public:
-    Connection(tcp::socket socket, asio::ssl::context* tls, Clock& clock)
+    Connection(AnySocket socket, asio::ssl::context* tls, Clock& clock)
         : clock_(clock),
           socket_(std::move(socket), tls),
           idle_(socket_.get_executor()),
           unstalled_(idle_.get_executor()) {
         error_code ignored;
         stream().next_layer().set_option(tcp::no_delay(true), ignored);
-        const auto peer = stream().next_layer().remote_endpoint(ignored);
+        const auto peer = as_tcp(stream().next_layer().remote_endpoint(ignored));
         peer_ = peer.address().to_string() + ":" + std::to_string(peer.port());
         idle_.expires_at(asio::steady_timer::time_point::max());
         unstalled_.expires_at(asio::steady_timer::time_point::max());
@@ -101,7 +120,8 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
             auto reading = read_request();
             auto request = co_await with_timeout(clock_, kRequestTimeout, std::move(reading));
             if (!request || !*request) co_return;
-            const auto answer = handler.on_request(describe(**request));
+            auto asking = handler.on_request(describe(**request));
+            const auto answer = co_await std::move(asking);
             if (answer.status == 101) {
                 const bool is_accepted = co_await accept(std::move(**request));
                 if (is_accepted) co_await handler.on_web_socket(shared_from_this(), answer);
@@ -179,13 +199,13 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
 
     Task<std::optional<Request>> read_request() {
         http::request_parser<http::string_body> parser;
-        parser.body_limit(1024 * 1024);
+        parser.body_limit(kMaxBody);
         const auto [error, size] = co_await http::async_read(stream(), buffer_, parser, kNoThrow);
         if (error) co_return std::nullopt;
         co_return parser.release();
     }
 
-    static HttpRequest describe(const Request& request) {
+    static HttpRequest describe(Request& request) {
         HttpRequest out;
         const std::string target(request.target());
         const auto question = target.find('?');
@@ -194,6 +214,7 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
         if (question != std::string::npos) out.query = target.substr(question + 1);
         out.authorization = std::string(request[http::field::authorization]);
         out.is_upgrade = websocket::is_upgrade(request);
+        out.body = std::move(request.body());
         return out;
     }
 
@@ -285,35 +306,51 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
 };
 
 Result<std::optional<asio::ssl::context>> make_tls(const TlsFiles& files) {
+    const auto read = read_tls_files(files);
+    if (!read) return Error(errc::bad_tls, read.error().message);
     std::optional<asio::ssl::context> context(asio::ssl::context::tls_server);
     error_code error;
     context->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
                          asio::ssl::context::no_tlsv1_1);
-    context->use_certificate_chain_file(files.certificate.string(), error);
-    if (error) return Error(errc::bad_tls, files.certificate.string() + ": " + error.message());
-    context->use_private_key_file(files.key.string(), asio::ssl::context::pem, error);
-    if (error) return Error(errc::bad_tls, files.key.string() + ": " + error.message());
-    if (!files.client_ca.empty()) {
-        context->load_verify_file(files.client_ca.string(), error);
-        if (error) return Error(errc::bad_tls, files.client_ca.string() + ": " + error.message());
-        context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert, error);
+    context->use_certificate_chain(asio::buffer(read->certificate), error);
+    if (!error) context->use_private_key(asio::buffer(read->key), asio::ssl::context::pem, error);
+    if (!error && !files.ca.empty()) {
+        context->set_verify_mode(asio::ssl::verify_peer | asio::ssl::verify_fail_if_no_peer_cert);
+        context->add_certificate_authority(asio::buffer(read->ca), error);
     }
+    if (error) return Error(errc::bad_tls, files.certificate.string() + ": " + error.message());
     return context;
 }
 
 }  // namespace
 
-struct WebListener::State {
+struct WebListener::State : std::enable_shared_from_this<WebListener::State> {
     State(asio::any_io_executor on, Clock& time, WebHandler& to)
         : executor(std::move(on)), clock(time), handler(to), acceptor(executor) {}
 
     asio::any_io_executor executor;
     Clock& clock;
     WebHandler& handler;
-    tcp::acceptor acceptor;
+    AnyAcceptor acceptor;
+    std::filesystem::path unix_socket;
     std::optional<asio::ssl::context> tls;
     TaskGroup acceptors{[](const std::exception_ptr&) {}};
     TaskGroup connections{[](const std::exception_ptr&) { logger.error("A connection ended with an exception"); }};
+
+    error_code listen(const AnyEndpoint& endpoint) {
+        error_code error;
+        acceptor.open(endpoint.protocol(), error);
+        if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
+        if (!error) acceptor.bind(endpoint, error);
+        if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+        if (error) {
+            error_code ignored;
+            acceptor.close(ignored);
+            return error;
+        }
+        acceptors.spawn(executor, accept(shared_from_this()));
+        return error;
+    }
 
     static Task<> accept(std::shared_ptr<State> self) {
         while (self->acceptor.is_open()) {
@@ -328,7 +365,7 @@ struct WebListener::State {
         }
     }
 
-    static Task<> serve(std::shared_ptr<State> self, tcp::socket socket) {
+    static Task<> serve(std::shared_ptr<State> self, AnySocket socket) {
         const auto connection =
             std::make_shared<Connection>(std::move(socket), self->tls ? &*self->tls : nullptr, self->clock);
         co_await connection->serve(self->handler);
@@ -347,7 +384,10 @@ struct WebListener::State {
 WebListener::WebListener(asio::any_io_executor executor, Clock& clock, WebHandler& handler)
     : state_(std::make_shared<State>(std::move(executor), clock, handler)) {}
 
-WebListener::~WebListener() { stop_accepting(); }
+WebListener::~WebListener() {
+    stop_accepting();
+    if (!state_->unix_socket.empty()) ::unlink(state_->unix_socket.c_str());
+}
 
 Result<std::uint16_t> WebListener::start(const Endpoint& address, const std::optional<TlsFiles>& tls) {
     if (tls) {
@@ -361,18 +401,32 @@ Result<std::uint16_t> WebListener::start(const Endpoint& address, const std::opt
     error_code error;
     const tcp::endpoint endpoint(asio::ip::make_address(address.address, error), address.port);
     if (error) return failed(error);
-    auto& acceptor = state_->acceptor;
-    acceptor.open(endpoint.protocol(), error);
-    if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-    if (!error) acceptor.bind(endpoint, error);
-    if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
-    if (error) {
-        error_code ignored;
-        acceptor.close(ignored);
-        return failed(error);
+    error = state_->listen(endpoint);
+    if (error) return failed(error);
+    return as_tcp(state_->acceptor.local_endpoint()).port();
+}
+
+Result<> WebListener::start(const std::filesystem::path& socket) {
+    const auto failed = [&](const std::string& why) {
+        return Error(errc::cannot_listen, "control socket " + socket.string() + ": " + why);
+    };
+    if (socket.native().size() >= sizeof(sockaddr_un::sun_path)) return failed("the path is too long");
+    const stream_protocol::endpoint endpoint(socket.string());
+    struct stat status {};
+    error_code error;
+    if (::lstat(socket.c_str(), &status) == 0) {
+        if (!S_ISSOCK(status.st_mode)) return failed("exists and is not a socket");
+        stream_protocol::socket probe(state_->executor);
+        probe.connect(endpoint, error);
+        if (!error) return failed("another server answers on it");
+        ::unlink(socket.c_str());
     }
-    state_->acceptors.spawn(state_->executor, State::accept(state_));
-    return acceptor.local_endpoint().port();
+    const auto mask = ::umask(0177);
+    error = state_->listen(endpoint);
+    ::umask(mask);
+    if (error) return failed(error.message());
+    state_->unix_socket = socket;
+    return {};
 }
 
 void WebListener::stop_accepting() {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What the hub needs of HTTP and WebSocket, without Beast in sight: a listener that asks a handler about each request
-// and hands it each accepted WebSocket. Everything is called on the executor's one thread.
+// What the hub and its control need of HTTP and WebSocket, without Beast in sight: a listener, on TCP or on a Unix
+// socket, that asks a handler about each request and hands it each accepted WebSocket. Everything is called on the
+// executor's one thread.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@ struct HttpRequest {
     std::string path;
     std::string query;
     std::string authorization;
+    std::string body;
     bool is_upgrade = false;  // asks for a WebSocket
 };
 
@@ -59,17 +62,20 @@ class WebSocket {
 class WebHandler {
   public:
     virtual ~WebHandler() = default;
-    [[nodiscard]] virtual HttpAnswer on_request(const HttpRequest& request) = 0;
+    [[nodiscard]] virtual Task<HttpAnswer> on_request(HttpRequest request) = 0;
+    // Called after an answer with status 101.
     [[nodiscard]] virtual Task<> on_web_socket(std::shared_ptr<WebSocket> socket, HttpAnswer accepted) = 0;
 };
 
 class WebListener {
   public:
     WebListener(boost::asio::any_io_executor executor, Clock& clock, WebHandler& handler);
-    ~WebListener();
+    ~WebListener();  // a Unix socket's file goes with it
 
     // Binds and begins to accept. The returned port is the bound one.
     [[nodiscard]] Result<std::uint16_t> start(const Endpoint& address, const std::optional<TlsFiles>& tls);
+    // A Unix socket with mode 0600. Replaces a dead one; fails when another server answers there.
+    [[nodiscard]] Result<> start(const std::filesystem::path& socket);
     // No new connections from now on.
     void stop_accepting();
     // Waits for the connections to end, until `limit`; then aborts them and waits.

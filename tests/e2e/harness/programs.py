@@ -297,18 +297,6 @@ class DevHub:
         self.grpc_port = int(re.search(r":(\d+)", self.grpc_url.split("//", 1)[1]).group(1))
         return self
 
-    def ask(self, verb, timeout=60, **members):
-        """One request over the control socket; the last line of the answer."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(seconds(timeout))
-            connection.connect(self.control)
-            connection.sendall(json.dumps({"verb": verb, **members}).encode() + b"\n")
-            with connection.makefile("rb") as stream:
-                line = stream.readline()
-        if not line:
-            raise AssertionError(f"the development hub hung up on {verb}:\n{self.log.text()}")
-        return json.loads(line)
-
     def run(self, *arguments, timeout=60):
         """A subcommand as a person types it: `send 'echo hi'`."""
         verb, *rest = map(str, arguments)

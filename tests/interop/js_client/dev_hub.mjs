@@ -2,7 +2,7 @@
 // The development hub as a child process: starts `jiro-dev-hub serve` on free ports, talks to its control socket, stops it.
 import { spawn } from "node:child_process";
 import { mkdtempSync, existsSync, readFileSync, rmSync } from "node:fs";
-import { createConnection } from "node:net";
+import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { once } from "node:events";
@@ -34,24 +34,17 @@ export class DevHub {
   }
 
   // One request to the control socket, one response.
-  ask(request) {
-    return new Promise((resolve, reject) => {
-      const connection = createConnection(this.socket);
-      let answer = "";
-      connection.on("connect", () => connection.write(JSON.stringify(request) + "\n"));
-      connection.on("data", (data) => {
-        answer += data;
-        if (!answer.includes("\n")) return;
-        connection.end();
-        resolve(JSON.parse(answer));
-      });
-      connection.on("error", reject);
-      connection.on("close", () => reject(new Error(`no answer to ${request.verb}`)));
-    });
+  async ask(verb, members = {}) {
+    const asked = request({ socketPath: this.socket, path: `/${verb}`, method: "POST", agent: false });
+    asked.end(JSON.stringify(members));
+    const [answer] = await once(asked, "response");
+    let text = "";
+    for await (const piece of answer) text += piece;
+    return JSON.parse(text);
   }
 
   async counters() {
-    return (await this.ask({ verb: "clients" })).counters;
+    return (await this.ask("clients")).counters;
   }
 
   async stop() {

@@ -27,7 +27,7 @@ export const scenarios = {
     const connection = await bench.connect(hub);
     assert.equal(connection.state, signalr.HubConnectionState.Connected);
     assert.ok(connection.connectionId, "a connection id");
-    const clients = await hub.ask({ verb: "clients" });
+    const clients = await hub.ask("clients");
     assert.deepEqual(clients.clients.map((client) => client.connectionId), [connection.connectionId]);
     assert.equal((await hub.counters()).negotiations, 1);
   },
@@ -61,7 +61,7 @@ export const scenarios = {
     connection.serverTimeoutInMilliseconds = 1000;
     const closed = new Promise((resolve) => connection.onclose(resolve));
     await connection.start();
-    assert.ok((await hub.ask({ verb: "misbehave", line: "stall" })).ok);
+    assert.ok((await hub.ask("misbehave", { words: ["stall"] })).ok);
     const error = await within(5000, closed, "the end of the connection");
     assert.match(String(error), /timeout/i);
   },
@@ -82,8 +82,8 @@ export const scenarios = {
     connection.on("ReceiveCommand", (command) => events.emit("command", command));
     for (const string of [false, true]) {
       const received = once(events, "command");
-      const sent = await hub.ask({
-        verb: "send", command: "say \"ünï\\cöde\"", commandSyncId: "id-1", sessionId: "s-1", parameters: { a: "b" }, string, wait: "none",
+      const sent = await hub.ask("send", {
+        command: "say \"ünï\\cöde\"", commandSyncId: "id-1", sessionId: "s-1", parameters: { a: "b" }, string, wait: "none",
       });
       assert.equal(sent.outcomes[0].clients, 1);
       const [argument] = await within(3000, received, "the command");
@@ -103,8 +103,8 @@ export const scenarios = {
       await bench.pause(50);
       return { isSuccess: true, message: "done", errors: [], requestId: command.commandSyncId };
     });
-    const sent = await hub.ask({
-      verb: "send", command: "say hi", commandSyncId: "asked", target: "CommandReceived", invoke: true, wait: "completion",
+    const sent = await hub.ask("send", {
+      command: "say hi", commandSyncId: "asked", target: "CommandReceived", invoke: true, wait: "completion",
     });
     const { completion } = sent.outcomes[0];
     assert.deepEqual(completion.result, { isSuccess: true, message: "done", errors: [], requestId: "asked" });
@@ -113,8 +113,8 @@ export const scenarios = {
   async "a client that has no handler is reported"(bench) {
     const hub = await bench.hub();
     await bench.connect(hub);
-    const sent = await hub.ask({
-      verb: "send", command: "say hi", target: "Nobody", invoke: true, wait: "completion", timeoutMs: 3000,
+    const sent = await hub.ask("send", {
+      command: "say hi", target: "Nobody", invoke: true, wait: "completion", timeoutMs: 3000,
     });
     assert.match(JSON.stringify(sent), /Client didn't provide a result/);
   },
@@ -128,7 +128,7 @@ export const scenarios = {
         seen.add(command.commandSyncId);
         if (seen.size === 1000) resolve();
       }));
-    await hub.ask({ verb: "send", command: "say hi", commandSyncId: "many", count: 1000, parallel: true, wait: "none" });
+    await hub.ask("send", { command: "say hi", commandSyncId: "many", count: 1000, parallel: true, wait: "none" });
     await within(10000, all, "the thousandth command");
   },
 
@@ -210,7 +210,7 @@ export const scenarios = {
     connection.onreconnecting(() => (reconnecting = true));
     const closed = new Promise((resolve) => connection.onclose((error) => resolve({ error })));
     await connection.start();
-    await hub.ask({ verb: "close", error: "maintenance" });
+    await hub.ask("misbehave", { words: ["close", "error=maintenance"] });
     const { error } = await within(5000, closed, "the end");
     assert.match(String(error), /maintenance/);
     assert.equal(reconnecting, false);
@@ -222,7 +222,7 @@ export const scenarios = {
     const back = new Promise((resolve) => connection.onreconnected(resolve));
     await connection.start();
     const first = connection.connectionId;
-    await hub.ask({ verb: "close", allowReconnect: true });
+    await hub.ask("misbehave", { words: ["close", "allow-reconnect"] });
     const second = await within(5000, back, "the reconnection");
     assert.notEqual(second, first);
     assert.equal(await connection.invoke("Echo", "back"), "back");
@@ -234,7 +234,7 @@ export const scenarios = {
     await connection.start();
     for (const line of ["drop", "ws-close 1012", "bad-frame not-json"]) {
       const back = new Promise((resolve) => connection.onreconnected(resolve));
-      const answer = await hub.ask({ verb: "misbehave", line });
+      const answer = await hub.ask("misbehave", { words: line.split(" ") });
       assert.ok(answer.ok, JSON.stringify(answer));
       await within(5000, back, `the reconnection after ${line}`);
     }

@@ -15,9 +15,7 @@
 #include <future>
 #include <thread>
 
-#include "dev_hub/control_client.hpp"
-#include "dev_hub/control_server.hpp"
-#include "dev_hub/scenario.hpp"
+#include "dev_hub/control.hpp"
 #include "jiro_hub.grpc.pb.h"
 #include "support/temp_dir.hpp"
 
@@ -345,10 +343,10 @@ TEST(DevHub, stalls_and_resumes) {
     EXPECT_EQ(client.shake_hands(), "{}");
     ASSERT_TRUE(hub.run(hub.hub().wait_for_client(std::chrono::seconds(20))));
     hub.misbehave("stall");
-    Command command;
-    command.text = "late";
-    command.sync_id = "c";
-    EXPECT_EQ(hub.on_loop([&] { return hub.hub().post(command); }), 1);
+    SendRequest send;
+    send.command.text = "late";
+    send.wait = WaitFor::nothing;
+    EXPECT_EQ(hub.run(hub.hub().send(send)).clients, 1);
     hub.misbehave("resume");
     EXPECT_EQ(argument_of(client.read(), "command"), "late");
 }
@@ -391,46 +389,79 @@ TEST(DevHub, misbehaves_over_grpc) {
     EXPECT_TRUE(deliver(hub, "b", "x").ok());
 }
 
-// A scenario says which expectations did not hold.
-TEST(DevHub, plays_a_scenario) {
-    RunningHub hub;
-    RawClient client(hub);
-    EXPECT_EQ(client.shake_hands(), "{}");
-    auto steps = parse_scenario(
-        "wait-client\nexpect clients 1\nsend --no-wait --id c-1 echo hi\nwait-result c-1\n"
-        "expect text hi\nexpect type JSON\nprint\nquit\nexpect clients 5");
-    std::ostringstream out;
-    auto report = hub.begin(run_scenario(hub.hub(), std::move(*steps), out));
-    EXPECT_EQ(argument_of(client.read(), "commandSyncId"), "c-1");
-    EXPECT_TRUE(deliver(hub, "c-1", "hi").ok());
-
-    const auto ended = report.get();
-    EXPECT_EQ(ended.failures, std::vector<std::string>{"line 6: the type is PLAIN"});
-    EXPECT_NE(out.str().find("hi\n"), std::string::npos);
-}
-
 // The control socket: requests in, responses out, nonsense answered.
 TEST(DevHub, is_driven_through_the_control_socket) {
     const test::TempDir folder;
     const auto path = folder.path() / "control";
     RunningHub hub;
-    auto control = std::make_unique<ControlServer>(hub.context().get_executor(), hub.hub(), [] {});
-    ASSERT_TRUE(hub.on_loop([&] { return control->start(path).has_value(); }));
-    EXPECT_EQ(ask(path, {{"verb", "clients"}})->at("clients").size(), 0U);
-    EXPECT_FALSE(ask(path, {{"verb", "dance"}})->at("ok").get<bool>());
-    EXPECT_FALSE(ask(path, {{"verb", "send"}, {"command", 5}})->at("ok").get<bool>());
-    EXPECT_FALSE(ask(path, json{{"verb", json::array()}})->at("ok").get<bool>());
-    const auto nobody = ask(path, {{"verb", "send"}, {"command", "x"}, {"clientTimeoutMs", 0}});
+    SystemClock clock;
+    Control control(hub.hub());
+    auto listener = std::make_unique<WebListener>(hub.context().get_executor(), clock, control);
+    ASSERT_TRUE(hub.on_loop([&] { return listener->start(path).has_value(); }));
+    EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+    EXPECT_EQ(ask(path, "clients", json::object())->at("clients").size(), 0U);
+    struct Row {
+        const char* verb;
+        json request;
+        const char* error;
+    };
+    const Row rows[] = {
+        {"dance", json::object(), "'dance' is not a verb: send, clients, results, wait-client, misbehave"},
+        {"send", json::array(), "the body of a request is one JSON object, or nothing"},
+        {"send", json::object(), "'command' must be given"},
+        {"send", {{"command", 5}}, "'command' must be a string"},
+        {"send", {{"command", "x"}, {"count", 0}}, "'count' must be 1 to 1000000"},
+        {"send", {{"command", "x"}, {"wait", "long"}}, "'wait' must be none, result, completion or both"},
+        {"send", {{"command", "x"}, {"parameters", {{"k", 1}}}}, "'parameters' must be an object of strings"},
+        {"misbehave", {{"words", "drop"}}, "'words' must be an array of strings"},
+        {"misbehave", json::object(), "a misbehaviour needs a name"},
+        {"wait-client", {{"timeoutMs", 0}}, "no client connected in time"},
+    };
+    for (const auto& row : rows) {
+        const auto answer = ask(path, row.verb, row.request);
+        ASSERT_TRUE(answer) << answer.error().message;
+        EXPECT_EQ(answer->at("ok"), false) << row.error;
+        EXPECT_EQ(answer->at("error"), row.error);
+    }
+    const auto nobody = ask(path, "send", {{"command", "x"}, {"clientTimeoutMs", 0}});
     EXPECT_EQ(nobody->at("outcomes").at(0).at("error"), "no client is connected");
-    EXPECT_TRUE(ask(path, {{"verb", "misbehave"}, {"words", {"grpc-delay", "0"}}})->at("ok").get<bool>());
+    EXPECT_TRUE(ask(path, "misbehave", {{"words", {"grpc-delay", "0"}}})->at("ok").get<bool>());
 
     EXPECT_TRUE(deliver(hub, "c-1", "x").ok());
-    const auto results = ask(path, {{"verb", "results"}});
+    const auto results = ask(path, "results", json::object());
     EXPECT_EQ(results->at("results").at(0).at("commandSyncId"), "c-1");
     EXPECT_EQ(results->at("totals").at("accepted"), 1);
-    hub.run(control->stop());
-    hub.on_loop([&] { control.reset(); });
+
+    WebListener second(hub.context().get_executor(), clock, control);
+    EXPECT_FALSE(hub.on_loop([&] { return second.start(path).has_value(); })) << "the first one answers";
+    hub.run(listener->finish(Duration::zero()));
+    hub.on_loop([&] { listener.reset(); });
     EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// A command with a result of each kind goes through the control socket and comes back as a person asked for it.
+TEST(DevHub, answers_a_send_with_its_outcome) {
+    const test::TempDir folder;
+    const auto path = folder.path() / "control";
+    RunningHub hub;
+    SystemClock clock;
+    Control control(hub.hub());
+    WebListener listener(hub.context().get_executor(), clock, control);
+    ASSERT_TRUE(hub.on_loop([&] { return listener.start(path).has_value(); }));
+    RawClient client(hub);
+    EXPECT_EQ(client.shake_hands(), "{}");
+    const json request{{"command", "echo hi"}, {"commandSyncId", "c"}, {"count", 2}, {"clientTimeoutMs", 20000}};
+    auto asked = std::async(std::launch::async, [&] { return ask(path, "send", request); });
+    for (const auto* id : {"c-1", "c-2"}) {
+        EXPECT_EQ(argument_of(client.read(), "commandSyncId"), id);
+        EXPECT_TRUE(deliver(hub, id, "hi").ok());
+    }
+    const auto response = asked.get();
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->at("ok"), true);
+    EXPECT_EQ(response->at("outcomes").at(1).at("result").at("textResult").at("response"), "hi");
+    EXPECT_EQ(response->at("outcomes").at(1).at("result").at("commandType"), "TEXT");
+    hub.run(listener.finish(Duration::zero()));
 }
 
 }  // namespace

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "dev_hub/control.hpp"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+
+#include "dev_hub/errors.hpp"
+#include "jiro/base/json.hpp"
+#include "jiro/base/task_group.hpp"
+
+namespace jiro::dev_hub {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int kMaxCount = 1'000'000;
+constexpr std::int64_t kLongestWaitMs = 86'400'000;
+
+// Plain functions, not braces inside a coroutine: g++ 12 miscompiles initializer lists there.
+json ok_response() { return {{"ok", true}}; }
+json error_response(std::string_view text) { return {{"ok", false}, {"error", text}}; }
+
+// A request's members. What is absent or null leaves `out` as it is; the first that does not fit is the error.
+class Members {
+  public:
+    explicit Members(const json& request) : request_(request) {}
+
+    void read(const char* name, std::string& out) {
+        if (const auto* value = member(name, &json::is_string, "a string")) out = value->get<std::string>();
+    }
+    void read(const char* name, bool& out) {
+        if (const auto* value = member(name, &json::is_boolean, "true or false")) out = value->get<bool>();
+    }
+    void read(const char* name, std::int64_t least, std::int64_t most, std::int64_t& out) {
+        const auto* value = member(name, &json::is_number_integer, "a number");
+        if (value == nullptr) return;
+        out = value->get<std::int64_t>();
+        if (out < least || out > most) wrong(name, std::to_string(least) + " to " + std::to_string(most));
+    }
+    void read(const char* name, Duration& out) {
+        std::int64_t milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(out).count();
+        read(name, 0, kLongestWaitMs, milliseconds);
+        out = std::chrono::milliseconds(milliseconds);
+    }
+    void read(const char* name, std::vector<std::string>& out) {
+        const auto* value = member(name, &json::is_array, "an array of strings");
+        if (value == nullptr) return;
+        for (const auto& word : *value) {
+            if (!word.is_string()) return wrong(name, "an array of strings");
+            out.push_back(word.get<std::string>());
+        }
+    }
+    void read(const char* name, std::vector<std::pair<std::string, std::string>>& out) {
+        const auto* value = member(name, &json::is_object, "an object of strings");
+        if (value == nullptr) return;
+        for (const auto& [key, text] : value->items()) {
+            if (!text.is_string()) return wrong(name, "an object of strings");
+            out.emplace_back(key, text.get<std::string>());
+        }
+    }
+    void wrong(std::string_view name, std::string_view what) {
+        if (error_.empty()) error_ = "'" + std::string(name) + "' must be " + std::string(what);
+    }
+    [[nodiscard]] const std::string& error() const noexcept { return error_; }
+
+  private:
+    const json* member(const char* name, bool (json::*fits)() const noexcept, std::string_view what) {
+        const auto found = request_.find(name);
+        if (found == request_.end() || found->is_null()) return nullptr;
+        if (((*found).*fits)()) return &*found;
+        wrong(name, what);
+        return nullptr;
+    }
+
+    const json& request_;
+    std::string error_;
+};
+
+struct SendVerb {
+    SendRequest request;
+    std::int64_t count = 1;
+    bool parallel = false;
+};
+
+void read_wait(Members& members, SendRequest& out) {
+    std::string wait;
+    members.read("wait", wait);
+    if (wait.empty()) {
+        out.wait = out.invocation == Invocation::with_id ? WaitFor::both : WaitFor::result;
+    } else if (wait == "none") {
+        out.wait = WaitFor::nothing;
+    } else if (wait == "completion") {
+        out.wait = WaitFor::completion;
+    } else if (wait == "result") {
+        out.wait = WaitFor::result;
+    } else if (wait == "both") {
+        out.wait = WaitFor::both;
+    } else {
+        members.wrong("wait", "none, result, completion or both");
+    }
+}
+
+SendVerb read_send(Members& members) {
+    SendVerb verb;
+    auto& out = verb.request;
+    bool invoke = false;
+    bool as_string = false;
+    members.read("command", out.command.text);
+    members.read("commandSyncId", out.command.sync_id);
+    members.read("instanceId", out.command.instance_id);
+    members.read("sessionId", out.command.session_id);
+    members.read("parameters", out.command.parameters);
+    members.read("connectionId", out.connection_id);
+    members.read("target", out.target);
+    members.read("invoke", invoke);
+    members.read("string", as_string);
+    members.read("count", 1, kMaxCount, verb.count);
+    members.read("parallel", verb.parallel);
+    members.read("timeoutMs", out.timeout);
+    members.read("clientTimeoutMs", out.client_timeout);
+    if (invoke) out.invocation = Invocation::with_id;
+    if (as_string) out.argument = ArgumentForm::string;
+    read_wait(members, out);
+    if (out.command.text.empty()) members.wrong("command", "given");
+    return verb;
+}
+
+json result_json(const ReceivedResult& result) {
+    json out{{"commandSyncId", result.sync_id}, {"commandName", result.command_name}, {"sessionId", result.session_id},
+             {"isSuccess", result.is_success},  {"hash", hex(result.digest)},         {"bytes", result.size},
+             {"parameters", json::object()}};
+    for (const auto& [name, value] : result.parameters) out["parameters"][name] = value;
+    if (result.kind == ReceivedResult::Kind::text) {
+        out["commandType"] = "TEXT";
+        out["textResult"] = {{"response", result.text}, {"textType", result.text_type}};
+    } else if (result.kind == ReceivedResult::Kind::graph) {
+        const auto& graph = result.graph;
+        out["commandType"] = "GRAPH";
+        out["graphResult"] = {{"message", graph.message}, {"graphData", graph.data}, {"note", graph.note},
+                              {"xAxis", graph.x_axis},    {"yAxis", graph.y_axis},   {"units", json::object()}};
+        for (const auto& [member, unit] : graph.units) out["graphResult"]["units"][member] = unit;
+    }
+    return out;
+}
+
+json outcome_json(const SendOutcome& outcome) {
+    json out{{"commandSyncId", outcome.sync_id},
+             {"clients", outcome.clients},
+             {"ok", outcome.success()},
+             {"elapsedMs", std::chrono::duration<double, std::milli>(outcome.elapsed).count()}};
+    if (!outcome.error.empty()) out["error"] = outcome.error;
+    if (outcome.result) out["result"] = result_json(*outcome.result);
+    if (outcome.completion) {
+        const auto& [result, error, is_lost] = *outcome.completion;
+        out["completion"] = error.empty() ? json{{"result", json_or_null(result)}} : json{{"error", error}};
+    }
+    return out;
+}
+
+Task<> send_one(DevHub& hub, SendRequest request, std::shared_ptr<std::vector<json>> into, std::size_t place) {
+    const auto outcome = co_await hub.send(std::move(request));
+    (*into)[place] = outcome_json(outcome);
+}
+
+json collect(std::vector<json>& outcomes) {
+    json response{{"ok", true}, {"outcomes", json::array()}};
+    for (auto& outcome : outcomes) {
+        if (!outcome.value("ok", false)) response["ok"] = false;
+        response["outcomes"].push_back(std::move(outcome));
+    }
+    return response;
+}
+
+Task<json> send(DevHub& hub, SendVerb verb) {
+    const auto outcomes = std::make_shared<std::vector<json>>(static_cast<std::size_t>(verb.count));
+    TaskGroup group([](const std::exception_ptr&) {});
+    const auto executor = co_await boost::asio::this_coro::executor;
+    for (std::size_t i = 0; i < outcomes->size(); ++i) {
+        auto request = verb.request;
+        // One id for many commands would be the same command sent again; a suffix keeps them apart.
+        if (verb.count > 1 && !request.command.sync_id.empty()) request.command.sync_id += "-" + std::to_string(i + 1);
+        if (verb.parallel) {
+            group.spawn(executor, send_one(hub, std::move(request), outcomes, i));
+        } else {
+            co_await send_one(hub, std::move(request), outcomes, i);
+        }
+    }
+    co_await group.wait();
+    co_return collect(*outcomes);
+}
+
+json results_json(const ResultStore& store) {
+    const auto& totals = store.totals();
+    json response{{"ok", true}, {"results", json::array()}};
+    response["totals"] = {{"ids", totals.ids},
+                          {"attempts", totals.attempts},
+                          {"accepted", totals.accepted},
+                          {"acceptedIds", totals.accepted_ids},
+                          {"duplicates", totals.duplicates},
+                          {"conflicting", totals.conflicting},
+                          {"failures", totals.failures}};
+    for (const auto& [id, entry] : store.entries()) {
+        response["results"].push_back({{"commandSyncId", id},
+                                       {"attempts", entry.attempts},
+                                       {"accepted", entry.accepted},
+                                       {"conflicting", entry.conflicting},
+                                       {"isSuccess", entry.is_success},
+                                       {"hash", hex(entry.digest)}});
+    }
+    return response;
+}
+
+json clients_json(const DevHub& hub) {
+    json response{{"ok", true}, {"clients", json::array()}};
+    for (const auto& client : hub.clients()) {
+        response["clients"].push_back(
+            {{"connectionId", client.connection_id}, {"peer", client.peer}, {"commandsSent", client.commands_sent}});
+    }
+    const auto& counters = hub.counters();
+    response["counters"] = {{"connections", counters.connections},    {"disconnections", counters.disconnections},
+                            {"negotiations", counters.negotiations},  {"refused", counters.refused},
+                            {"commandsSent", counters.commands_sent}, {"completions", counters.completions},
+                            {"grpcCalls", counters.grpc_calls},       {"grpcRefused", counters.grpc_refused}};
+    return response;
+}
+
+Task<json> misbehave(DevHub& hub, std::vector<std::string> words) {
+    const auto misbehaviour = parse_misbehaviour(words);
+    if (!misbehaviour) co_return error_response(misbehaviour.error().message);
+    const auto done = co_await hub.misbehave(*misbehaviour);
+    if (!done) co_return error_response(done.error().message);
+    co_return ok_response();
+}
+
+Task<json> wait_client(DevHub& hub, Duration limit) {
+    const bool is_connected = co_await hub.wait_for_client(limit);
+    co_return is_connected ? ok_response() : error_response("no client connected in time");
+}
+
+constexpr std::string_view kVerbs[] = {"send", "clients", "results", "wait-client", "misbehave"};
+
+Task<json> execute(DevHub& hub, std::string verb, json request) {
+    if (verb == "clients") co_return clients_json(hub);
+    if (verb == "results") co_return results_json(hub.results());
+    Members members(request);
+    SendVerb sent;
+    Duration limit = std::chrono::seconds(10);
+    std::vector<std::string> words;
+    if (verb == "send") sent = read_send(members);
+    if (verb == "wait-client") members.read("timeoutMs", limit);
+    if (verb == "misbehave") members.read("words", words);
+    if (!members.error().empty()) co_return error_response(members.error());
+    auto task = verb == "send"          ? send(hub, std::move(sent))
+                : verb == "wait-client" ? wait_client(hub, limit)
+                                        : misbehave(hub, std::move(words));
+    co_return co_await std::move(task);
+}
+
+}  // namespace
+
+Task<HttpAnswer> Control::on_request(HttpRequest request) {
+    HttpAnswer answer;
+    answer.content_type = "application/json";
+    json response;
+    auto object = request.body.empty() ? json::object() : json_or_null(request.body);
+    auto verb = request.path.substr(1);
+    if (std::ranges::find(kVerbs, verb) == std::end(kVerbs)) {
+        answer.status = 404;
+        response = error_response("'" + verb + "' is not a verb: send, clients, results, wait-client, misbehave");
+    } else if (!object.is_object()) {
+        answer.status = 400;
+        response = error_response("the body of a request is one JSON object, or nothing");
+    } else {
+        auto task = execute(hub_, std::move(verb), std::move(object));
+        response = co_await std::move(task);
+        if (response.contains("error")) answer.status = 400;
+    }
+    answer.body = response.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    co_return answer;
+}
+
+}  // namespace jiro::dev_hub
