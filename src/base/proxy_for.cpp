@@ -29,7 +29,7 @@ std::optional<std::string> look_up(const VariableLookup& environment, std::strin
     return std::nullopt;
 }
 
-bool is_in_prefix(const std::string& host, const std::string& prefix) {
+bool is_in_prefix(std::string_view host, const std::string& prefix) {
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(host, error);
     if (error) return false;

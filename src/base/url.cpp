@@ -4,11 +4,8 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/system/errc.hpp>
-#include <boost/url/params_encoded_view.hpp>
 #include <boost/url/parse.hpp>
-#include <boost/url/parse_query.hpp>
 #include <boost/url/pct_string_view.hpp>
-#include <boost/url/url_view.hpp>
 #include <cctype>
 
 #include "jiro/base/text.hpp"
@@ -64,85 +61,84 @@ std::map<std::string, std::string, std::less<>> parse_query(std::string_view que
 Result<Url> Url::parse(std::string_view text) {
     const auto parsed = urls::parse_uri({text.data(), text.size()});
     if (!parsed) return invalid("not an absolute URL such as https://hub.example/instanceHub");
-    Url url;
-    url.scheme_ = lower_case(parsed->scheme());
-    if (url.scheme_ != "http" && url.scheme_ != "https" && url.scheme_ != "ws" && url.scheme_ != "wss") {
+    const auto scheme = lower_case(parsed->scheme());
+    if (scheme != "http" && scheme != "https" && scheme != "ws" && scheme != "wss") {
         return invalid("the scheme must be http, https, ws or wss");
     }
-    url.host_ =
-        lower_case(parsed->host_type() == urls::host_type::ipv6 ? std::string(parsed->host_ipv6_address().to_string())
-                                                                : std::string(parsed->host()));
-    if (url.host_.empty()) return invalid("the host is missing");
+    const bool is_ipv6 = parsed->host_type() == urls::host_type::ipv6;
+    const auto host =
+        lower_case(is_ipv6 ? std::string(parsed->host_ipv6_address().to_string()) : std::string(parsed->host()));
+    if (host.empty()) return invalid("the host is missing");
     // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT. What
     // stays are the characters that a URL may have there as they are; a name in another script is written as xn--...
     const auto is_odd = [](unsigned char c) {
         return c >= 0x80 || (std::isalnum(c) == 0 &&
                              std::string_view("-._~!$&'()*+,;=:").find(static_cast<char>(c)) == std::string_view::npos);
     };
-    if (std::ranges::any_of(url.host_, is_odd)) return invalid("the host has a character that no host name has");
-    url.port_ = default_port(url.scheme_);
-    if (parsed->has_port() && !parsed->port().empty()) {
-        url.port_ = parsed->port_number();
-        if (url.port_ == 0) return invalid("the port must be between 1 and 65535");
-    }
-    url.path_ = parsed->encoded_path().empty() ? "/" : std::string(parsed->encoded_path());
+    if (std::ranges::any_of(host, is_odd)) return invalid("the host has a character that no host name has");
+    const auto port = parsed->port().empty() ? default_port(scheme) : parsed->port_number();
+    if (port == 0) return invalid("the port must be between 1 and 65535");
     // Boost.URL takes what follows a malformed port for a path: "http://h:x/" has the path "x/".
-    if (!url.path_.starts_with('/')) return invalid("the port must be a number between 1 and 65535");
-    url.query_ = std::string(parsed->encoded_query());
-    url.user_info_ = parsed->has_userinfo() ? std::string(parsed->userinfo()) : std::string();
-    return url;
+    const std::string_view path = parsed->encoded_path();
+    if (!path.empty() && !path.starts_with('/')) return invalid("the port must be a number between 1 and 65535");
+
+    std::string whole = scheme + "://";
+    if (parsed->has_userinfo()) whole.append(parsed->encoded_userinfo()).append("@");
+    whole += is_ipv6 ? '[' + host + ']' : host;
+    if (port != default_port(scheme)) whole += ':' + std::to_string(port);
+    whole.append(path.empty() ? "/" : path);
+    if (!parsed->encoded_query().empty()) whole.append("?").append(parsed->encoded_query());
+    return Url(whole);
 }
 
+Url::Url(const std::string& text) : url_(urls::parse_uri(text).value()) {}
+
+Url Url::with(std::string_view scheme, std::string_view path, std::string_view query) const {
+    std::string whole(scheme);
+    whole.append("://").append(url_.encoded_authority()).append(path);
+    if (!query.empty()) whole.append("?").append(query);
+    return Url(whole);
+}
+
+std::string_view Url::host() const noexcept { return url_.encoded_host_address(); }
+
+std::uint16_t Url::port() const noexcept { return url_.has_port() ? url_.port_number() : default_port(scheme()); }
+
 bool Url::is_loopback() const {
-    if (host_ == "localhost" || host_.ends_with(".localhost")) return true;
+    if (host() == "localhost" || host().ends_with(".localhost")) return true;
     boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(host_, error);
+    const auto address = boost::asio::ip::make_address(host(), error);
     return !error && address.is_loopback();
 }
 
-std::string Url::target() const { return query_.empty() ? path_ : path_ + '?' + query_; }
-
-std::string Url::host_port() const {
-    return port_ == default_port(scheme_) ? authority().substr(0, authority().rfind(':')) : authority();
-}
-
 std::string Url::authority() const {
-    const bool is_ipv6 = host_.find(':') != std::string::npos;
-    return (is_ipv6 ? '[' + host_ + ']' : host_) + ':' + std::to_string(port_);
+    return std::string(host_port()) + (url_.has_port() ? std::string() : ':' + std::to_string(port()));
 }
 
 Url Url::with_segment(std::string_view segment) const {
-    Url url = *this;
-    if (!url.path_.ends_with('/')) url.path_ += '/';
-    url.path_ += segment;
-    return url;
+    std::string longer(path());
+    if (!longer.ends_with('/')) longer += '/';
+    return with(scheme(), longer.append(segment), query());
 }
 
 Url Url::with_parameter(std::string_view key, std::string_view value) const {
-    Url url = *this;
-    if (!url.query_.empty()) url.query_ += '&';
-    url.query_ += key;
-    url.query_ += '=';
-    url.query_ += percent_encode(value);
-    return url;
+    std::string longer(query());
+    if (!longer.empty()) longer += '&';
+    return with(scheme(), path(), longer.append(key).append("=").append(percent_encode(value)));
 }
 
 bool Url::has_parameter(std::string_view key) const {
-    const auto parameters = urls::parse_query({query_.data(), query_.size()});
-    return parameters && parameters->contains({key.data(), key.size()});
+    const urls::url_view_base& view = url_;
+    return view.params().contains({key.data(), key.size()});
 }
 
-Url Url::as_websocket() const {
-    Url url = *this;
-    if (scheme_ == "http") url.scheme_ = "ws";
-    if (scheme_ == "https") url.scheme_ = "wss";
-    return url;
-}
+Url Url::as_websocket() const { return with(is_tls() ? "wss" : "ws", path(), query()); }
 
 std::string Url::redacted() const {
-    std::string text = scheme_ + "://" + host_port() + path_;
+    std::string text(scheme());
+    text.append("://").append(host_port()).append(path());
     char separator = '?';
-    for (std::string_view rest = query_; !rest.empty();) {
+    for (std::string_view rest = query(); !rest.empty();) {
         const auto end = rest.find('&');
         const auto pair = rest.substr(0, end);
         const auto equals = pair.find('=');

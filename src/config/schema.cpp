@@ -37,7 +37,8 @@ Key<Config> url_key(std::string_view path, std::span<const std::string_view> sch
     key.show = [member](const Config& config, Reveal reveal) -> std::string {
         const auto& url = member(config);
         if (!url) return "null";
-        const std::string user = reveal == Reveal::plain ? url->user_info() + ' ' + url->query() : std::string();
+        const std::string user =
+            reveal == Reveal::plain ? url->user_info().append(" ").append(url->query()) : std::string();
         return yaml_text(user + url->redacted());
     };
     return key;

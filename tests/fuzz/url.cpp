@@ -20,7 +20,7 @@ bool is_one_line(std::string_view text) {
 void check_request(const Url& url) {
     check(is_one_line(url.target()) && url.target().starts_with('/'), "the target is one word");
     check(is_one_line(url.host_port()) && is_one_line(url.authority()), "the host is one word");
-    const auto again = Url::parse(url.scheme() + "://" + url.host_port() + url.target());
+    const auto again = Url::parse(std::string(url.scheme()).append("://").append(url.host_port()).append(url.target()));
     check(again.has_value(), "what is asked for is a URL");
     check(again->target() == url.target() && again->authority() == url.authority(), "it is the same URL");
 }

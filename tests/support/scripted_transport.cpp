@@ -141,6 +141,8 @@ signalr::HttpResponse negotiate_answer(const std::string& id, bool stateful) {
     return {200, {}, body + '}'};
 }
 
-std::string full_text(const Url& url) { return url.scheme() + "://" + url.host_port() + url.target(); }
+std::string full_text(const Url& url) {
+    return std::string(url.scheme()).append("://").append(url.host_port()).append(url.target());
+}
 
 }  // namespace jiro::test

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// An absolute http, https, ws or wss URL, parsed once (by Boost.URL) and held in parts. Its printed form leaves out
-// user information and the values of every query parameter, since tokens travel there; `target()` is what goes on the
-// wire.
+// An absolute http, https, ws or wss URL, parsed once by Boost.URL. Its printed form leaves out user information and
+// the values of every query parameter, since tokens travel there; `target()` is what goes on the wire.
 
+#include <boost/url/url.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,22 +20,23 @@ namespace jiro {
 
 class Url {
   public:
+    Url() = default;
     // Fails on anything but an absolute URL with one of the four schemes, a host, and a port in 1..65535 or none.
     [[nodiscard]] static Result<Url> parse(std::string_view text);
 
-    [[nodiscard]] const std::string& scheme() const noexcept { return scheme_; }  // lower case
-    [[nodiscard]] const std::string& host() const noexcept { return host_; }      // no brackets around IPv6
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }           // the scheme's default if absent
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }      // encoded; "/" when empty
-    [[nodiscard]] const std::string& query() const noexcept { return query_; }    // encoded, without '?'; may be empty
-    [[nodiscard]] const std::string& user_info() const noexcept {
-        return user_info_;
-    }  // decoded "user:password" or empty
-    [[nodiscard]] bool is_tls() const noexcept { return scheme_ == "https" || scheme_ == "wss"; }
+    // Views into the URL: good until it ends or is assigned to.
+    [[nodiscard]] std::string_view scheme() const noexcept { return url_.scheme(); }  // lower case
+    [[nodiscard]] std::string_view host() const noexcept;                             // no brackets around IPv6
+    [[nodiscard]] std::uint16_t port() const noexcept;                                // the scheme's default if absent
+    [[nodiscard]] std::string_view path() const noexcept { return url_.encoded_path(); }    // "/" when empty
+    [[nodiscard]] std::string_view query() const noexcept { return url_.encoded_query(); }  // without '?'; may be empty
+    [[nodiscard]] std::string_view target() const noexcept { return url_.encoded_target(); }  // path?query
+    // As in the Host header: the port is left out when it is the default.
+    [[nodiscard]] std::string_view host_port() const noexcept { return url_.encoded_host_and_port(); }
+    [[nodiscard]] std::string user_info() const { return url_.userinfo(); }  // decoded "user:password" or empty
+    [[nodiscard]] bool is_tls() const noexcept { return scheme() == "https" || scheme() == "wss"; }
     [[nodiscard]] bool is_loopback() const;  // localhost, 127.0.0.0/8, ::1
 
-    [[nodiscard]] std::string target() const;     // path?query
-    [[nodiscard]] std::string host_port() const;  // as in the Host header: port left out when it is the default
     [[nodiscard]] std::string authority() const;  // host:port, always with the port: dialling, CONNECT, messages
 
     // The same URL with /segment appended to its path (joined by a single '/'), the query kept.
@@ -49,15 +50,15 @@ class Url {
     // Safe for logs: no user information, query values replaced by '***'.
     [[nodiscard]] std::string redacted() const;
 
-    friend bool operator==(const Url&, const Url&) = default;
+    friend bool operator==(const Url& left, const Url& right) noexcept {
+        return left.url_.buffer() == right.url_.buffer();
+    }
 
   private:
-    std::string scheme_;
-    std::string host_;
-    std::uint16_t port_ = 0;
-    std::string path_;
-    std::string query_;
-    std::string user_info_;
+    explicit Url(const std::string& text);
+    [[nodiscard]] Url with(std::string_view scheme, std::string_view path, std::string_view query) const;
+
+    boost::urls::url url_;  // scheme and host in lower case; no default port, no fragment
 };
 
 }  // namespace jiro

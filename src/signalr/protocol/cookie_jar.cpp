@@ -31,7 +31,7 @@ bool path_matches(std::string_view path, std::string_view prefix) {
 
 std::string default_path(const Url& url) {
     const auto slash = url.path().rfind('/');
-    return slash == 0 || slash == std::string::npos ? "/" : url.path().substr(0, slash);
+    return slash == 0 || slash == std::string::npos ? "/" : std::string(url.path().substr(0, slash));
 }
 
 bool has_control(std::string_view text) {
@@ -47,8 +47,8 @@ void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now
     const auto equals = pair.find('=');
     if (equals == std::string_view::npos || trim(pair.substr(0, equals)).empty()) return;
 
-    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))), from.host(),
-                  default_path(from)};
+    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))),
+                  std::string(from.host()), default_path(from)};
     bool expired = false;
     bool has_max_age = false;  // which wins over Expires
     while (end != std::string_view::npos) {

@@ -123,7 +123,8 @@ std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(
 
 Task<Result<tcp::socket>> dial(Clock& clock, const HttpRequest& request) {
     const Url& first_hop = request.proxy ? *request.proxy : request.url;
-    auto endpoints = co_await resolve(clock, first_hop.host(), first_hop.port(), request.limits.resolve);
+    std::string host(first_hop.host());
+    auto endpoints = co_await resolve(clock, std::move(host), first_hop.port(), request.limits.resolve);
     if (!endpoints) co_return endpoints.error();
     auto socket = co_await connect(clock, first_hop.authority(), std::move(*endpoints), request.limits.connect);
     if (!socket) co_return socket.error();

@@ -68,7 +68,8 @@ class WayReport {
             report_.steps.push_back({ProbeStep::resolve, End::skipped, "the URL has an address instead of a name", {}});
         } else if (step > ProbeStep::resolve) {
             const std::string to = address_.empty() ? "" : " to " + address_;
-            report_.steps.push_back({ProbeStep::resolve, End::passed, first_hop.host() + " resolves" + to, {}});
+            report_.steps.push_back(
+                {ProbeStep::resolve, End::passed, std::string(first_hop.host()) + " resolves" + to, {}});
         }
         if (step > ProbeStep::connect) {
             report_.steps.push_back(

@@ -94,7 +94,7 @@ Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSe
 }
 
 Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const HttpRequest& request) {
-    const std::string& host = request.url.host();
+    const std::string host(request.url.host());
     SSL* const handle = stream.native_handle();
     if (request.tls.verify) {
         // OpenSSL's own check, so that its verify result names a mismatch.
