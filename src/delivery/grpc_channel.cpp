@@ -167,7 +167,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetUserAgentPrefix("jiro-client");
     if (const auto refused = set_proxy(arguments, *proxy); !refused) return refused.error();
     // As in the hub's Host header: without the default port, which some proxies take for another host.
-    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, server.host_port());
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, std::string(server.host_port()));
     // The scheme, since a host may be named like one ("unix").
     return grpc::CreateCustomChannel("dns:///" + server.authority(), channel_credentials(settings, std::move(tls)),
                                      arguments);
