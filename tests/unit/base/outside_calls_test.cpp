@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 #include <functional>
 #include <future>
+#include <list>
 #include <optional>
 #include <vector>
 
@@ -48,8 +49,14 @@ class OutsideCallsTest : public ::testing::Test {
 
     boost::asio::io_context context;
     SystemClock clock;
-    // Never destroyed, as its threads never end.
-    OutsideThreads& threads = *new OutsideThreads("test", 2);
+    OutsideThreads& threads = immortal();
+
+  private:
+    // Never destroyed, as its threads never end, and never lost either, which the leak sanitizer would tell.
+    static OutsideThreads& immortal() {
+        static auto& all = *new std::list<OutsideThreads*>;
+        return *all.emplace_back(new OutsideThreads("test", 2));
+    }
 };
 
 }  // namespace

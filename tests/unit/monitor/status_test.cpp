@@ -280,7 +280,7 @@ TEST(StatusTable, tolerates_strange_answers) {
                                 "successRate":"x","uptimeSeconds":-1e300,"version":{}})"));
     const auto table = status_table(R"({"version":"\u001b[2J\u009b31m","lastError":"a\nb"})");
     ASSERT_TRUE(table);
-    EXPECT_THAT(*table, HasSubstr("\\x1b[2J\\x9b31m"));
+    EXPECT_THAT(*table, HasSubstr("\\x1b[2J\\xc2\\x9b31m"));
     EXPECT_THAT(*table, HasSubstr("a\\x0ab"));
 }
 
