@@ -7,6 +7,7 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/pct_string_view.hpp>
 #include <cctype>
+#include <charconv>
 
 #include "jiro/base/text.hpp"
 
@@ -21,6 +22,13 @@ Error invalid(std::string_view why) {
 }
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
+
+// 0: none. (Boost.URL's port_number() of 1.81 wraps at 65,536.)
+std::uint16_t port_of(std::string_view digits) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    return error == std::errc() && end == digits.data() + digits.size() ? port : std::uint16_t{0};
+}
 
 std::string percent_decode(std::string_view text) {
     const auto encoded = urls::make_pct_string_view({text.data(), text.size()});
@@ -76,7 +84,8 @@ Result<Url> Url::parse(std::string_view text) {
                              std::string_view("-._~!$&'()*+,;=:").find(static_cast<char>(c)) == std::string_view::npos);
     };
     if (std::ranges::any_of(host, is_odd)) return invalid("the host has a character that no host name has");
-    const auto port = parsed->port().empty() ? default_port(scheme) : parsed->port_number();
+    if (host.ends_with('.')) return invalid("the host ends with a dot, which no certificate's name does");
+    const auto port = parsed->port().empty() ? default_port(scheme) : port_of(parsed->port());
     if (port == 0) return invalid("the port must be between 1 and 65535");
     // Boost.URL takes what follows a malformed port for a path: "http://h:x/" has the path "x/".
     const std::string_view path = parsed->encoded_path();

@@ -45,10 +45,28 @@ TEST(Url, parses_into_parts) {
 
 // Whatever is no absolute URL of ours is refused.
 TEST(Url, refuses_what_it_cannot_dial) {
-    for (const std::string_view text :
-         {"", "hub.example", "/path", "ftp://h/", "http://", "http:///x", "http://a%0D%0Ab/", "http://a%2Fb/",
-          "http://h:0/", "http://h:65536/", "http://h:x/", "http://h h/", "http://%F2n/", "http://a%22b/", "https:h",
-          "http://[::1/", "javascript:alert(1)"}) {
+    for (const std::string_view text : {"",
+                                        "hub.example",
+                                        "/path",
+                                        "ftp://h/",
+                                        "http://",
+                                        "http:///x",
+                                        "http://a%0D%0Ab/",
+                                        "http://a%2Fb/",
+                                        "http://h:0/",
+                                        "http://h:65536/",
+                                        "http://h:80443/",
+                                        "http://h:4294967376/",
+                                        "http://h:00080x/",
+                                        "http://h./",
+                                        "http://h.test.:80/",
+                                        "http://h:x/",
+                                        "http://h h/",
+                                        "http://%F2n/",
+                                        "http://a%22b/",
+                                        "https:h",
+                                        "http://[::1/",
+                                        "javascript:alert(1)"}) {
         EXPECT_FALSE(Url::parse(text)) << text;
     }
 }
