@@ -89,8 +89,7 @@ template <typename T>
 Key<T> special(std::string_view path, std::string type, std::string allowed, std::string_view description,
                bool is_optional, std::function<void(const Node&, T&, const Context&)> read,
                std::function<std::string(const T&, Reveal)> show) {
-    Key<T> key{
-        path, std::move(type), std::move(allowed), Effect::in_place, description, true, false, is_optional, {}, {}, {}};
+    Key<T> key{path, std::move(type), std::move(allowed), Effect::in_place, description, true, is_optional, {}, {}, {}};
     key.read = std::move(read);
     key.clear = [](T&) {};
     key.show = std::move(show);
@@ -109,6 +108,13 @@ std::string show_parameters(const ExecCommand& command, Reveal reveal) {
         out += " }";
     }
     return out.empty() ? "{}" : out + " }";
+}
+
+// Any of the values may be a password.
+std::string show_environment(const ExecCommand& command, Reveal reveal) {
+    auto variables = command.environment;
+    for (auto& [name, value] : variables) value = reveal == Reveal::masked ? "***" : value;
+    return yaml_map(variables);
 }
 
 std::string show_exit_codes(const ExecCommand& command, Reveal) {
@@ -144,7 +150,7 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
                       "What the program reads: nothing, or the command message as one JSON object."),
         special<E>("Environment", "map", "",
                    "Variables added to the small base environment; nothing else is inherited.", true, read_environment,
-                   [](const E& command, Reveal) { return yaml_map(command.environment); }),
+                   show_environment),
         path_key<E>("WorkingDirectory", MEMBER(working_directory), now, "Where the program starts."),
         number_key<E>("MaxOutputBytes", "bytes", {0, 64 * kMiB}, MEMBER(max_output_bytes), now,
                       "Of longer output the beginning and the end are kept."),

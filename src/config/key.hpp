@@ -27,8 +27,7 @@ struct Key {
     std::string allowed;  // empty: any value of the type
     Effect effect = Effect::in_place;
     std::string_view description;
-    bool is_structured = false;  // a list or a map: YAML also in the environment
-    bool is_secret = false;
+    bool is_structured = false;                                 // a list or a map: YAML also in the environment
     bool is_optional = false;                                   // null means: not set
     std::function<void(const Node&, T&, const Context&)> read;  // not called for null when is_optional
     std::function<void(T&)> clear;                              // for null, when is_optional
@@ -53,7 +52,7 @@ template <typename T, typename Access>
 Key<T> number_key(std::string_view path, std::string type, WholeNumberRange range, Access member, Effect effect,
                   std::string_view description) {
     using Value = std::remove_cvref_t<decltype(member(std::declval<T&>()))>;
-    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, false, false, {}, {}, {}};
+    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, false, {}, {}, {}};
     key.read = [range, member](const Node& node, T& target, const Context& context) {
         const auto number = read_whole_number(node, range, context);
         if (!number) return;
@@ -79,7 +78,7 @@ template <typename T, typename Access>
 Key<T> optional_number_key(std::string_view path, std::string type, WholeNumberRange range, Access member,
                            Effect effect, std::string_view description) {
     using Value = typename std::remove_cvref_t<decltype(member(std::declval<T&>()))>::value_type;
-    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, false, true, {}, {}, {}};
+    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, true, {}, {}, {}};
     key.read = [range, member](const Node& node, T& target, const Context& context) {
         if (const auto number = read_whole_number(node, range, context)) {
             if constexpr (std::is_integral_v<Value>) {
@@ -104,7 +103,7 @@ Key<T> optional_number_key(std::string_view path, std::string type, WholeNumberR
 
 template <typename T, typename Access>
 Key<T> flag_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "true or false", "", effect, description, false, false, false, {}, {}, {}};
+    Key<T> key{path, "true or false", "", effect, description, false, false, {}, {}, {}};
     key.read = [member](const Node& node, T& target, const Context& context) {
         if (const auto flag = read_flag(node, context)) member(target) = *flag;
     };
@@ -118,7 +117,7 @@ template <typename T, typename Access>
 Key<T> choice_key(std::string_view path, std::span<const std::string_view> names, Access member, Effect effect,
                   std::string_view description) {
     using Value = std::remove_cvref_t<decltype(member(std::declval<T&>()))>;
-    Key<T> key{path, "word", allowed_text(names), effect, description, false, false, false, {}, {}, {}};
+    Key<T> key{path, "word", allowed_text(names), effect, description, false, false, {}, {}, {}};
     key.read = [names, member](const Node& node, T& target, const Context& context) {
         if (const auto index = read_choice(node, names, context)) member(target) = static_cast<Value>(*index);
     };
@@ -132,7 +131,7 @@ Key<T> choice_key(std::string_view path, std::span<const std::string_view> names
 // A std::string or path member; null empties it.
 template <typename T, typename Access>
 Key<T> text_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "text", "", effect, description, false, false, true, {}, {}, {}};
+    Key<T> key{path, "text", "", effect, description, false, true, {}, {}, {}};
     key.read = [member](const Node& node, T& target, const Context& context) {
         if (auto text = read_text(node, context)) member(target) = std::move(*text);
     };
@@ -144,7 +143,7 @@ Key<T> text_key(std::string_view path, Access member, Effect effect, std::string
 
 template <typename T, typename Access>
 Key<T> path_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "path", "absolute", effect, description, false, false, true, {}, {}, {}};
+    Key<T> key{path, "path", "absolute", effect, description, false, true, {}, {}, {}};
     key.read = [member](const Node& node, T& target, const Context& context) {
         if (auto text = read_path(node, context)) member(target) = std::move(*text);
     };

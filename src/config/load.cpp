@@ -79,10 +79,9 @@ LoadResult load_file(const std::filesystem::path& path, const Environment& envir
     if (!result || !content->is_world_readable) return result;
     for (const Key<Config>& key : schema()) {
         const auto given = result.config->provenance.find(key.path);
-        if (!key.is_secret || given == result.config->provenance.end() || !given->second.starts_with(path.string()) ||
-            key.show(*result.config, Reveal::masked) == "null") {
-            continue;
-        }
+        const bool is_here = given != result.config->provenance.end() && given->second.starts_with(path.string());
+        // A secret is what `--print` masks.
+        if (!is_here || key.show(*result.config, Reveal::masked) == key.show(*result.config, Reveal::plain)) continue;
         result.config->warnings.push_back(
             {std::string(key.path),
              given->second + ": " + std::string(key.path) +

@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 4> kTargets{"auto", "journald", "console"
 template <typename Access>
 Key<Config> url_key(std::string_view path, std::span<const std::string_view> schemes, Access member, Effect effect,
                     std::string_view description) {
-    Key<Config> key{path, "URL", allowed_text(schemes), effect, description, false, false, true, {}, {}, {}};
+    Key<Config> key{path, "URL", allowed_text(schemes), effect, description, false, true, {}, {}, {}};
     key.read = [schemes, member](const Node& node, Config& config, const Context& context) {
         if (node.kind == Node::Kind::scalar && node.text.empty()) {
             member(config).reset();
@@ -37,9 +37,9 @@ Key<Config> url_key(std::string_view path, std::span<const std::string_view> sch
     key.show = [member](const Config& config, Reveal reveal) -> std::string {
         const auto& url = member(config);
         if (!url) return "null";
-        const std::string user =
-            reveal == Reveal::plain ? url->user_info().append(" ").append(url->query()) : std::string();
-        return yaml_text(user + url->redacted());
+        const bool has_secrets = !url->user_info().empty() || !url->query().empty();
+        const bool all = has_secrets && reveal == Reveal::plain;
+        return yaml_text((all ? url->user_info().append(" ").append(url->query()) : "") + url->redacted());
     };
     return key;
 }
@@ -47,7 +47,7 @@ Key<Config> url_key(std::string_view path, std::span<const std::string_view> sch
 // A token or key written into the file itself.
 template <typename Access>
 Key<Config> secret_key(std::string_view path, Access member, std::string_view description) {
-    Key<Config> key{path, "text", "", Effect::in_place, description, false, true, true, {}, {}, {}};
+    Key<Config> key{path, "text", "", Effect::in_place, description, false, true, {}, {}, {}};
     key.read = [member](const Node& node, Config& config, const Context& context) {
         auto text = read_text(node, context);
         if (!text) return;
@@ -123,7 +123,6 @@ Key<Config> headers_key() {
                     Effect::reconnects_hub,
                     "HTTP headers added to the negotiate request and to the WebSocket upgrade.",
                     true,
-                    false,
                     true,
                     {},
                     {},
@@ -142,7 +141,6 @@ Key<Config> default_command_key() {
         Effect::in_place,
         "Command that gets texts whose first word is no known command, the whole text as its argument. null: such a "
         "text is answered with an error that names the nearest command.",
-        false,
         false,
         true,
         {},
@@ -167,7 +165,6 @@ Key<Config> exec_key() {
         "Commands that run a program: name to definition, see below and docs/commands.md. Empty: the hub can run "
         "nothing but the built-in commands.",
         true,
-        false,
         true,
         {},
         {},
@@ -186,7 +183,6 @@ Key<Config> listen_key() {
         Effect::restart,
         "Where /status, /metrics, /healthz and /readyz answer. There is no password: keep it on the loopback "
         "interface or on a Unix socket.",
-        false,
         false,
         false,
         {},
@@ -350,10 +346,10 @@ std::vector<Key<Config>> make_schema() {
             "Outbox.Durability", kDurability, MEMBER(delivery.outbox.durability), Effect::restart,
             "What a stored result survives: the end of the process (kill -9), or also a power cut (slower: it is "
             "synced to the disk)."),
-        number_key<C>(
-            "Outbox.MaxAgeHours", "hours", {1, 87'600}, MEMBER(delivery.outbox.max_age), Effect::in_place,
-            "An undelivered result older than this, and tried Grpc.MaxRetries + 1 times, becomes a dead letter: kept and "
-            "shown, not sent any more. Elapsed time: a clock that is set changes nothing."),
+        number_key<C>("Outbox.MaxAgeHours", "hours", {1, 87'600}, MEMBER(delivery.outbox.max_age), Effect::in_place,
+                      "An undelivered result older than this, and tried Grpc.MaxRetries + 1 times, becomes a dead "
+                      "letter: kept and "
+                      "shown, not sent any more. Elapsed time: a clock that is set changes nothing."),
         number_key<C>("Outbox.MaxBytes", "bytes", {kMiB, 1024 * 1024 * kMiB}, MEMBER(delivery.outbox.max_bytes),
                       Effect::restart, "Size at which new commands are refused."),
         number_key<C>(

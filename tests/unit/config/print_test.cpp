@@ -17,7 +17,8 @@ using testing::Not;
 TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     const auto loaded = load(
         "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://h/hub?access_token=canary-t\n  Proxy: http://u:canary-pw@p\n"
-        "  Headers: { Authorization: canary-h, X: y }\n",
+        "  Headers: { Authorization: canary-h, X: y }\n"
+        "Commands: { Exec: { a: { Program: [/a], Environment: { PGPASSWORD: canary-e } } } }\n",
         {{"JIRO_WEBSOCKET__ACCESSTOKEN", "canary-token"}, {"JIRO_GRPC__MAXRETRIES", "7"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
     const std::string text = print_effective(*loaded.config);
@@ -27,6 +28,7 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     EXPECT_THAT(text, HasSubstr("\nGrpc:\n  ServerUrl: null  # default\n"));
     EXPECT_THAT(text, HasSubstr("  MaxRetries: 7  # environment JIRO_GRPC__MAXRETRIES\n"));
     EXPECT_THAT(text, HasSubstr("X: \"y\""));
+    EXPECT_THAT(text, HasSubstr("PGPASSWORD: \"***\""));
     EXPECT_THAT(text, Not(HasSubstr("canary")));
 }
 
@@ -38,7 +40,7 @@ Grpc: { ServerUrl: "https://h" }
 Commands:
   Default: "-"
   Exec:
-    a.b: { Program: [/bin/echo, "{p}", "a: b", "#", ""], Parameters: { p: { Pattern: "[a-z]\\d", Enum: [yes, "no"], Required: false } }, Limits: { CpuSeconds: 5, OpenFiles: 9 }, Environment: { A: b }, TimeoutMs: 5 }
+    a.b: { Program: [/bin/echo, "{p}", "a: b", "#", ""], Parameters: { p: { Pattern: "[a-z]\\d", Enum: [yes, "no"], Required: false } }, Limits: { CpuSeconds: 5, OpenFiles: 9 }, TimeoutMs: 5 }
     "-": { Shell: true, Program: "echo \"$1\"\necho two" }
 Outbox: { Path: ":memory:" }
 Monitoring: { Listen: "[::1]:9470" }
