@@ -120,10 +120,8 @@ std::string render_description(const CommandDescription& description) {
         if (!notes.empty()) text += " (" + notes + ')';
         text += '\n';
     }
-    if (!description.runs.empty()) text += "    runs: " + description.runs + '\n';
     const auto limits = limits_line(description);
     if (!limits.empty()) text += "    limits: " + limits + '\n';
-    text += "    defined: " + description.source + '\n';
     return lines_for_terminal(text);
 }
 
