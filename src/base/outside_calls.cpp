@@ -4,12 +4,16 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <future>
+#include <iostream>
 #include <system_error>
 #include <thread>
 
@@ -19,6 +23,19 @@
 namespace jiro {
 
 namespace asio = boost::asio;
+
+namespace {
+
+std::atomic<int> calls_in_hand = 0;  // of all threads, until what they made is destroyed or handed over
+
+struct InHand {
+    InHand() { ++calls_in_hand; }
+    ~InHand() { --calls_in_hand; }
+    InHand(const InHand&) = delete;
+    InHand& operator=(const InHand&) = delete;
+};
+
+}  // namespace
 
 struct OutsideThreads::Waiter {
     explicit Waiter(const asio::any_io_executor& executor) : ended(executor) {}
@@ -146,6 +163,7 @@ void OutsideThreads::work() {
     for (;;) {
         std::unique_lock lock(mutex_);
         is_wanted_.wait(lock, [this] { return !queue_.empty(); });
+        const InHand in_hand;
         const CallPtr call = std::move(queue_.front());
         queue_.pop_front();
         call->stage_ = Stage::under_way;
@@ -163,6 +181,13 @@ void OutsideThreads::work() {
         lock.unlock();
         if (!is_wanted) call->ended_unwanted();
     }
+}
+
+void leave_process(int exit_code) {
+    if (calls_in_hand == 0) std::exit(exit_code);
+    std::cout.flush();
+    std::fflush(nullptr);
+    std::_Exit(exit_code);
 }
 
 void OutsideThreads::throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted); }

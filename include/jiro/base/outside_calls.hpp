@@ -95,6 +95,10 @@ class OutsideThreads {
     std::size_t threads_ = 0;
 };
 
+// The end of main, when nobody waits for a call any more. While one is under way nothing is destroyed: it would use
+// what the handlers of exit() have cleaned up (OpenSSL's), and end the process by a signal.
+[[noreturn]] void leave_process(int exit_code);
+
 // The same for functions with a value. While a function hangs, whoever asks for the same key joins it instead of
 // leaving one more behind.
 template <typename T>

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Calls that hang: the event loop goes on, time limits hold, threads stay few.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/system/system_error.hpp>
+#include <cstdlib>
 #include <functional>
 #include <future>
 #include <list>
@@ -177,6 +179,22 @@ TEST_F(OutsideCallsTest, joins_a_call_for_the_same) {
     context.run();
     EXPECT_EQ(values, (std::vector<int>{7, 7}));
     EXPECT_EQ(*calls, 1);
+}
+
+// The end of the process: with the handlers of exit(), but not under a call that is under way.
+TEST_F(OutsideCallsTest, nothing_is_cleaned_up_under_a_call) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // other tests have left threads behind
+    const auto leave = [] {
+        std::atexit([] { _exit(9); });
+        leave_process(3);
+    };
+    EXPECT_EXIT(leave(), ::testing::ExitedWithCode(9), "");
+    const auto leave_under_a_call = [&] {
+        const auto call = std::make_shared<Hanging>();
+        while (!call->has_begun) static_cast<void>(threads.run_here(call, 50ms));
+        leave();
+    };
+    EXPECT_EXIT(leave_under_a_call(), ::testing::ExitedWithCode(3), "");
 }
 
 }  // namespace jiro
