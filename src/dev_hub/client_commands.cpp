@@ -104,7 +104,9 @@ int ask_and_print(const std::string& control, const std::string& verb, const jso
         return 1;
     }
     const bool ok = response->value("ok", false);
-    (ok ? std::cout : std::cerr) << text_of(*response, 2) << std::endl;
+    // A command that failed is an answer; what could not be done at all is an error.
+    const bool is_answer = ok || response->contains("outcomes");
+    (is_answer ? std::cout : std::cerr) << text_of(*response, 2) << std::endl;
     return ok ? 0 : 1;
 }
 
