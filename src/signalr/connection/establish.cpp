@@ -44,12 +44,12 @@ bool is_header_value(std::string_view value) {
 }
 
 // Every header of every request passes this, whoever gave its value: the settings, a token file, a redirect, a cookie.
-std::optional<Error> unusable_header(const HttpHeaders& headers) {
+std::optional<Error> unusable_header(const HttpHeaders& headers, const char* token_of) {
     for (const auto& [name, value] : headers) {
         if (is_header_name(name) && is_header_value(value)) continue;
         const bool is_token = equal_ignoring_case(name, "Authorization");
         return Error(is_token ? errc::credentials_failed : errc::not_configured,
-                     "the header '" + name.substr(0, 100) + "'" + (is_token ? " (the access token)" : "") +
+                     "the header '" + name.substr(0, 100) + "'" + (is_token ? std::string(" (") + token_of + ')' : "") +
                          " cannot be sent: it contains a line break or control character, or is too long");
     }
     return std::nullopt;
@@ -241,7 +241,8 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
         const std::string* own = find_header(headers, "Cookie");
         set_header(headers, "Cookie", own == nullptr ? cookies : *own + "; " + cookies);
     }
-    if (auto unusable = unusable_header(headers)) return std::move(*unusable);
+    const char* token_of = redirect_token_.empty() ? "the access token" : "the token of the hub's redirect";
+    if (auto unusable = unusable_header(headers, token_of)) return std::move(*unusable);
     return headers;
 }
 

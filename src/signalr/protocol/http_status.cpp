@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <algorithm>
-
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/protocol/http_date.hpp"
@@ -66,12 +64,6 @@ errc code_for(HttpStep step, unsigned status) {
 }
 
 }  // namespace
-
-const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
-    const auto found =
-        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
-    return found == headers.end() ? nullptr : &found->second;
-}
 
 Error status_error(HttpStep step, const HttpResponse& response, const Url& url) {
     const unsigned status = response.status;

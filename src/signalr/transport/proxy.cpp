@@ -15,6 +15,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t kMaxProxyHeaderBytes = 16'384;
+constexpr int kMaxInterimHeads = 16;  // of the 1xx class, ahead of the answer that counts
 
 Error refused(const Url& proxy, const std::string& authority, unsigned status) {
     std::string text = "the proxy " + proxy.authority() + " refused the tunnel to " + authority + " with status " +
@@ -32,9 +33,23 @@ unsigned status_of(std::string_view head) {
     return error == std::errc() && end == head.data() + 12 ? status : 0;
 }
 
-bool is_interim(std::string_view head) {
-    const unsigned status = status_of(head);
-    return status >= 100 && status < 200;
+// Up to the empty line. Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads
+// are short.
+Task<Result<std::string>> read_head(asio::ip::tcp::socket& socket, const Url& proxy) {
+    std::string head;
+    while (!head.ends_with("\r\n\r\n")) {
+        if (head.size() >= kMaxProxyHeaderBytes) {
+            co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
+        }
+        char byte = 0;
+        const auto [error, count] = co_await socket.async_read_some(asio::buffer(&byte, 1), kNoThrow);
+        if (error) {
+            co_return Error(errc::proxy_failed,
+                            "the proxy " + proxy.authority() + " hung up before it answered: " + error.message());
+        }
+        head += byte;
+    }
+    co_return head;
 }
 
 }  // namespace
@@ -50,24 +65,13 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
         co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " hung up: " + write_error.message());
     }
 
-    // Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads are short. Those of
-    // interim answers (1xx) come ahead of the one that counts.
-    std::string head;
-    std::size_t start = 0;
-    while (!head.ends_with("\r\n\r\n") || head.size() == start || is_interim(std::string_view(head).substr(start))) {
-        if (head.ends_with("\r\n\r\n")) start = head.size();
-        if (head.size() >= kMaxProxyHeaderBytes) {
-            co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
-        }
-        char byte = 0;
-        const auto [error, count] = co_await socket.async_read_some(asio::buffer(&byte, 1), kNoThrow);
-        if (error) {
-            co_return Error(errc::proxy_failed,
-                            "the proxy " + proxy.authority() + " hung up before it answered: " + error.message());
-        }
-        head += byte;
+    unsigned status = 0;
+    for (int heads = 0; heads <= kMaxInterimHeads; ++heads) {
+        auto head = co_await read_head(socket, proxy);
+        if (!head) co_return head.error();
+        status = status_of(*head);
+        if (status < 100 || status > 199) break;
     }
-    const unsigned status = status_of(std::string_view(head).substr(start));
     if (status == 0) co_return Error(errc::proxy_failed, proxy.authority() + " does not speak HTTP: is it a proxy?");
     if (status < 200 || status > 299) co_return refused(proxy, authority, status);
     co_return Result<void>();
