@@ -28,4 +28,15 @@ void Secret::wipe() noexcept {
     value_.clear();
 }
 
+std::string redacted(std::string text, const Secret& secret) {
+    static constexpr std::size_t kShortest = 4;
+    static constexpr std::string_view kStars = "***";
+    const std::string& hidden = secret.reveal();
+    if (hidden.size() < kShortest) return text;
+    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + kStars.size())) {
+        text.replace(at, hidden.size(), kStars);
+    }
+    return text;
+}
+
 }  // namespace jiro

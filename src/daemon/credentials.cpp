@@ -78,15 +78,9 @@ delivery::CredentialsProvider Credentials::for_grpc() {
 }
 
 std::string Credentials::redacted(std::string text) const {
-    constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
     if (!current_ || text.empty()) return text;
-    for (const Secret* secret : {&current_->access_token, &current_->api_key}) {
-        const std::string& hidden = secret->reveal();
-        if (hidden.size() < kShortestSecret) continue;
-        for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3))
-            text.replace(at, hidden.size(), "***");
-    }
-    return text;
+    text = jiro::redacted(std::move(text), current_->access_token);
+    return jiro::redacted(std::move(text), current_->api_key);
 }
 
 }  // namespace jiro::daemon

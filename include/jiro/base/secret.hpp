@@ -31,4 +31,8 @@ class Secret {
     std::string value_;
 };
 
+// `text` with the secret replaced by ***, as a peer may repeat what it was told. One of fewer than 4 characters is
+// left: it would be found in half of all words.
+[[nodiscard]] std::string redacted(std::string text, const Secret& secret);
+
 }  // namespace jiro

@@ -268,13 +268,7 @@ Failure Establish::status_failure(HttpStep step, const HttpResponse& response, c
 }
 
 std::string peer_text(std::string text, const std::vector<Secret>& secrets) {
-    for (const Secret& secret : secrets) {
-        const std::string& hidden = secret.reveal();
-        if (hidden.size() < 4) continue;  // too short to be one, and to be searched for
-        for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3)) {
-            text.replace(at, hidden.size(), "***");
-        }
-    }
+    for (const Secret& secret : secrets) text = redacted(std::move(text), secret);
     return shortened(text);
 }
 
