@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/process_hardening.hpp"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -31,15 +30,6 @@ void hide_no_proxy_from_grpc() {
     setenv("no_grpc_proxy", "", 1);  // NOLINT(concurrency-mt-unsafe)
 }
 
-// Few threads allocate, and little: two arenas instead of eight a core keep the resident size small. What a long text
-// needed is kept for the next one: to give its pages back and take them again costs more than to copy it.
-void configure_heap() {
-    constexpr int kMebibyte = 1024 * 1024;
-    mallopt(M_ARENA_MAX, 2);
-    mallopt(M_TRIM_THRESHOLD, 8 * kMebibyte);
-    mallopt(M_MMAP_THRESHOLD, 4 * kMebibyte);
-}
-
 }  // namespace
 
 void harden_process() {
@@ -48,7 +38,6 @@ void harden_process() {
     prctl(PR_SET_DUMPABLE, 0);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
-    configure_heap();
     disable_grpc_tracing();
     hide_no_proxy_from_grpc();
 }
