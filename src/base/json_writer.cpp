@@ -16,8 +16,8 @@ bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 
 // As many characters at the start as stand for themselves in a JSON string.
 std::size_t plain_length(std::string_view text) {
     std::size_t length = 0;
-    while (length + kTextWord <= text.size() && is_word_without<'"', '\\'>(text.data() + length, 0x20)) {
-        length += kTextWord;
+    while (length + kTextBlock <= text.size() && is_block_without<'"', '\\'>(text.data() + length, 0x20)) {
+        length += kTextBlock;
     }
     while (length < text.size() && !needs_escape(text[length])) ++length;
     return length;

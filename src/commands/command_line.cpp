@@ -48,8 +48,8 @@ class WordSplitter {
     static std::size_t end_of_plain(std::string_view text, std::size_t begin) {
         const auto is_plain = [](char c) { return c != '\'' && c != '"' && c != '\\' && !is_space(c); };
         std::size_t at = begin + 1;
-        while (text.size() - at >= kTextWord && is_word_without<'\'', '"', '\\'>(text.data() + at, ' ' + 1)) {
-            at += kTextWord;
+        while (text.size() - at >= kTextBlock && is_block_without<'\'', '"', '\\'>(text.data() + at, ' ' + 1)) {
+            at += kTextBlock;
         }
         const auto* end = std::find_if_not(text.data() + at, text.data() + text.size(), is_plain);
         return static_cast<std::size_t>(end - text.data());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/commands/command_message.hpp"
 
-#include <openssl/evp.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
-#include <memory>
-#include <new>
 #include <utility>
 
 #include "commands/command_line.hpp"
@@ -224,26 +224,10 @@ class Reader {
 ParsedMessage refused(errc code, std::string text) { return {{}, Error(code, std::move(text))}; }
 
 // The length first, so that ("ab", "c") and ("a", "bc") differ.
-void append_length(std::string& buffer, std::string_view field) {
-    buffer.append(std::to_string(field.size())).append(1, ':');
-}
-
-void append_field(std::string& buffer, std::string_view field) {
-    append_length(buffer, field);
-    buffer.append(field);
-}
-
-// To look the algorithm up and to make its state costs more than to digest a short message: both are kept.
-Fingerprint sha256(std::initializer_list<std::string_view> parts) {
-    static const std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)> algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr),
-                                                                           &EVP_MD_free);
-    thread_local const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> state(EVP_MD_CTX_new(),
-                                                                                     &EVP_MD_CTX_free);
-    Fingerprint digest{};
-    bool is_fine = algorithm && state && EVP_DigestInit_ex2(state.get(), algorithm.get(), nullptr) == 1;
-    for (const auto part : parts) is_fine = is_fine && EVP_DigestUpdate(state.get(), part.data(), part.size()) == 1;
-    if (!is_fine || EVP_DigestFinal_ex(state.get(), digest.data(), nullptr) != 1) throw std::bad_alloc();
-    return digest;
+void add_field(XXH3_state_t& state, std::string_view field) {
+    const std::uint64_t length = field.size();
+    XXH3_128bits_update(&state, &length, sizeof length);
+    XXH3_128bits_update(&state, field.data(), field.size());
 }
 
 // One that breaks a limit is answered if its commandSyncId stood ahead of the breach.
@@ -276,19 +260,23 @@ ParsedMessage parse_command_message(json argument, const MessageLimits& limits) 
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {
-    std::string before;
-    append_field(before, message.instance_id);
-    append_length(before, message.command);
     std::vector<const std::pair<std::string, std::string>*> sorted;
     sorted.reserve(message.parameters.size());
     for (const auto& parameter : message.parameters) sorted.push_back(&parameter);
     std::ranges::sort(sorted, {}, [](const auto* parameter) -> const std::string& { return parameter->first; });
-    std::string after;
+    XXH3_state_t state;
+    XXH3_128bits_reset(&state);
+    add_field(state, message.instance_id);
+    add_field(state, message.command);
     for (const auto* parameter : sorted) {
-        append_field(after, parameter->first);
-        append_field(after, parameter->second);
+        add_field(state, parameter->first);
+        add_field(state, parameter->second);
     }
-    return sha256({before, message.command, after});
+    const XXH128_hash_t hash = XXH3_128bits_digest(&state);
+    Fingerprint result{};
+    std::memcpy(result.data(), &hash, sizeof hash);
+    std::memcpy(result.data() + sizeof hash, &hash, sizeof hash);
+    return result;
 }
 
 std::string command_name(const CommandMessage& message) {
@@ -298,7 +286,11 @@ std::string command_name(const CommandMessage& message) {
 
 // Without a tree: it is made for every command, and a JSON tree of it costs ten times as much.
 std::string to_json(const CommandMessage& message) {
+    constexpr std::size_t kNamesAndQuotes = 128;
+    std::size_t bytes = kNamesAndQuotes + message.command.size() + message.command_sync_id.size();
+    for (const auto& [name, value] : message.parameters) bytes += name.size() + value.size() + 8;
     JsonWriter out;
+    out.reserve(bytes + message.instance_id.size() + message.session_id.size());
     out.begin_object();
     out.member("instanceId", message.instance_id);
     out.member("command", message.command);

@@ -14,7 +14,9 @@ bool is_running(const RowChange& change) {
 }
 
 std::string_view state_of(const RowChange& change) {
-    if (change.delivered && change.finished) return change.finished->message.empty() ? "forgotten" : "delivered";
+    if (change.delivered && change.finished) {
+        return is_kept_after_delivery(change.finished->message.size()) ? "delivered" : "forgotten";
+    }
     if (change.finished) return "done";
     return is_running(change) ? "running" : "received";
 }
@@ -70,15 +72,17 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     const auto state = state_of(change);
     const auto kind = to_string(outcome.kind);
     const auto at = to_stored(outcome.at);
+    const auto payload = is_done ? std::string_view() : receipt.payload;
+    const auto message = state == "forgotten" ? std::string_view() : outcome.message;
     Statement& row = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
-             receipt_sum(change.id, view(receipt.fingerprint), receipt.payload), kind, at, at,
-             to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, outcome.message),
-             Blob{receipt.payload}, Blob{outcome.message}, clock_.boot());
+             receipt_sum(change.id, view(receipt.fingerprint), payload), kind, at, at,
+             to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, message),
+             Blob{payload}, Blob{message}, clock_.boot());
     constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
     constexpr int kMessage = 15;
     if (is_done) {
@@ -94,13 +98,12 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     const std::string id(change.id);
     if (is_delivered) {
         ++counts_.remembered;
-        if (state == "delivered") counts_.remembered_bytes += outcome.message.size() + kRowOverhead;
+        if (state == "delivered") counts_.remembered_bytes += message.size() + kRowOverhead;
         return true;
     }
-    const std::uint64_t payload_bytes = is_done ? 0 : receipt.payload.size();
-    known_.add(id, {database_.last_insert(), std::string(state), payload_bytes, outcome.message.size(), 0});
+    known_.add(id, {database_.last_insert(), std::string(state), payload.size(), message.size(), 0});
     ++(is_done ? counts_.pending : counts_.unfinished);
-    counts_.bytes += payload_bytes + outcome.message.size() + kRowOverhead;
+    counts_.bytes += payload.size() + message.size() + kRowOverhead;
     if (is_done && outcome.hold == Hold::yes) held_.add(id);
     // Delivered without an outcome: it could not be stored, was sent from memory, and the row was already unfinished.
     if (change.delivered) delivered(id, change.delivered->at);

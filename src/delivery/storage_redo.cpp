@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there,
 // and it is removed at a stop in good order.
+#include <algorithm>
+
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "delivery/storage_thread.hpp"
@@ -10,6 +12,7 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::size_t kTaughtAtOnce = 5'000;
+constexpr std::uint64_t kLeastLogBytes = 1024 * 1024;
 
 std::optional<WallTime> time_of(const RedoRecord& change) {
     if (const auto* received = std::get_if<ReceivedChange>(&change)) return received->received_at;
@@ -101,7 +104,9 @@ Result<> StorageThread::open_configured_redo_log(std::int64_t known) {
     std::error_code ignored;
     const bool is_there = !settings_.redo_log.empty() && std::filesystem::exists(settings_.redo_log, ignored);
     if (!owned_redo_log_ && (wants_redo_log_ || is_there)) {
-        auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored), known);
+        // A small outbox has a small log: what is in it must find room there.
+        const auto bytes = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
+        auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored), known, bytes);
         if (log) {
             owned_redo_log_ = std::move(*log);
         } else if (log.error().code == errc::redo_log) {

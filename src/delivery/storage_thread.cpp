@@ -311,8 +311,9 @@ void StorageThread::publish() {
     takes_changes_ = store_ && !is_full_ && is_caught_up_;
     // With room to spare for all that the log can hold: what is in it is refused by no limit any more.
     const auto rows = figures.pending + figures.unfinished + figures.dead_letters;
-    const bool has_room = rows + RedoLog::kBytes / RedoLog::kLeastRecordBytes <= settings_.max_rows &&
-                          figures.bytes + RedoLog::kBytes <= settings_.max_bytes;
+    const std::size_t log_bytes = owned_redo_log_ ? owned_redo_log_->bytes() : 0;
+    const bool has_room = rows + log_bytes / RedoLog::kLeastReceiptBytes <= settings_.max_rows &&
+                          figures.bytes + log_bytes <= settings_.max_bytes;
     admits_changes_ = takes_changes_ && !is_low_ && has_room;
     const std::lock_guard lock(mutex_);
     published_redone_ = redone_;

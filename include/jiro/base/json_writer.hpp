@@ -57,6 +57,7 @@ class JsonWriter final : public JsonHandler {
         value(its);
     }
 
+    void reserve(std::size_t bytes) { text_.reserve(bytes); }
     [[nodiscard]] bool empty() const noexcept { return text_.empty(); }
     [[nodiscard]] std::string take() && { return std::move(text_); }
 

@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,20 +25,19 @@ namespace jiro {
 // with it. Case does not count. Empty when none is near.
 [[nodiscard]] std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
-// Long texts are looked at eight characters at a time: whether none of those at `at` is one of Stops or below `lowest`
-// (at most 0x80). What is no such word is to be looked at one by one.
-inline constexpr std::size_t kTextWord = sizeof(std::uint64_t);
+// Long texts are looked at in blocks: whether none of the characters of the block at `at` is one of Stops or below
+// `lowest`. What is no such block is to be looked at one by one. The loop has a fixed length and no way out, so that the
+// compiler makes a few wide instructions of it.
+inline constexpr std::size_t kTextBlock = 32;
 
 template <char... Stops>
-[[nodiscard]] bool is_word_without(const char* at, unsigned char lowest) noexcept {
-    constexpr std::uint64_t kOnes = 0x0101010101010101U;
-    constexpr std::uint64_t kHigh = 0x8080808080808080U;
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, kTextWord);
-    const auto has_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
-    const std::uint64_t found =
-        (((word - kOnes * lowest) & ~word) | ... | has_zero(word ^ (kOnes * static_cast<unsigned char>(Stops))));
-    return (found & kHigh) == 0;
+[[nodiscard]] bool is_block_without(const char* at, unsigned char lowest) noexcept {
+    unsigned char found = 0;
+    for (std::size_t i = 0; i < kTextBlock; ++i) {
+        const auto c = static_cast<unsigned char>(at[i]);
+        found |= static_cast<unsigned char>(((c < lowest) | ... | (c == static_cast<unsigned char>(Stops))));
+    }
+    return found == 0;
 }
 
 // Text from outside for a log or a terminal: what could move the cursor, end a line or reorder it (control characters,

@@ -39,7 +39,7 @@ struct ParsedMessage {
 // and booleans in parameters are taken by their JSON text.
 [[nodiscard]] ParsedMessage parse_command_message(nlohmann::json argument, const MessageLimits& limits = {});
 
-// SHA-256 over instance, command text and parameters, whatever their order: tells a repeated command from another one
+// A hash over instance, command text and parameters, whatever their order: tells a repeated command from another one
 // under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the
 // message.
 [[nodiscard]] Fingerprint fingerprint(const CommandMessage& message);

@@ -22,7 +22,8 @@ struct CommandMessage {
     friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
 };
 
-// SHA-256 over what makes two commands the same: commands::fingerprint() makes it, the journal compares it.
+// Of what makes two commands the same: XXH3, 128 bits, twice. commands::fingerprint() makes it, the journal compares it.
+// Rows of version 0.1 have SHA-256 in its place, whose halves differ.
 using Fingerprint = std::array<std::uint8_t, 32>;
 
 }  // namespace jiro

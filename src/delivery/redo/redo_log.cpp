@@ -34,6 +34,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kHeaderBytes = 4096;
 constexpr std::size_t kAlignment = 16;
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kProvidedAtOnce = 256 * 1024;
 constexpr std::size_t kMostBytes = 1024 * 1024 * 1024;
 constexpr std::uint64_t kLatestPosition = std::uint64_t{1} << 62U;  // no log comes that far: adding to it is safe
 constexpr std::uint32_t kPadding = 1U << 31U;                       // in a record's size
@@ -128,8 +130,26 @@ class RedoLog::Mapping {
     // The memory counts as this process's only while it is in use; its content stays.
     void give_back() noexcept { madvise(address_, size_, MADV_DONTNEED); }
 
-    // An empty file that is really there: writing to it later cannot fail for want of memory. Two processes cannot make
-    // the same one: it gets its name when it is whole, and only where there is none of that name.
+    // Memory for a stretch of the records' place; false: there is none (a write would end the process with SIGBUS).
+    [[nodiscard]] bool provide(std::size_t place, std::size_t length) noexcept {
+        if (fallocate(descriptor_, 0, offset(place), static_cast<off_t>(length)) != 0) return false;
+#ifdef MADV_POPULATE_WRITE
+        // One call instead of a fault for each page. Older kernels refuse it: then the faults do it.
+        const std::size_t page = place / kPageBytes * kPageBytes;
+        madvise(records() + page, length + (place - page), MADV_POPULATE_WRITE);
+#endif
+        return true;
+    }
+    // `begin` is a page's. Its whole pages are zero afterwards, and take none.
+    void release(std::size_t begin, std::size_t end) noexcept {
+        end = end / kPageBytes * kPageBytes;
+        if (begin >= end) return;
+        fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset(begin),
+                  static_cast<off_t>(end - begin));
+    }
+
+    // An empty file whose resident part is really there: writing to it later cannot fail for want of memory. Two
+    // processes cannot make the same one: it gets its name when it is whole, and only where there is none of that name.
     static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
     // The file that is there; null: none, or one too short for anything, which is removed by who opens it to write.
     // errc::redo_log: another process has it.
@@ -147,6 +167,7 @@ class RedoLog::Mapping {
   private:
     Mapping(int descriptor, void* address, std::size_t size)
         : descriptor_(descriptor), address_(address), size_(size) {}
+    static off_t offset(std::size_t place) noexcept { return static_cast<off_t>(kHeaderBytes + place); }
 
     const int descriptor_;
     void* const address_;
@@ -162,7 +183,9 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     const int descriptor = ::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
     const std::size_t size = kHeaderBytes + bytes;
-    const int no_room = posix_fallocate(descriptor, 0, static_cast<off_t>(size));
+    const auto resident = static_cast<off_t>(kHeaderBytes + std::min(bytes, kResidentBytes));
+    int no_room = posix_fallocate(descriptor, 0, resident);
+    if (no_room == 0 && ftruncate(descriptor, static_cast<off_t>(size)) != 0) no_room = errno;
     if (no_room != 0 || flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
         const int error = no_room != 0 ? no_room : errno;
         close(descriptor);
@@ -278,7 +301,12 @@ bool RedoLog::append(const RedoRecord& record) noexcept {
     const std::size_t needed = aligned(sizeof(RecordHeader) + size);
     const std::size_t left = left_before_wrap(position);
     const std::size_t padding = needed > left ? left : 0;
-    if (needed + padding > bytes_ - (position - start())) return false;
+    if (position + padding + needed > limit()) return false;
+    if (padding > 0) {
+        if (!provide(position + sizeof(RecordHeader))) return false;
+        provided_ = std::max(provided_, position + padding);
+    }
+    if (!provide(position + padding + needed)) return false;
     if (padding > 0) {
         const auto rest = static_cast<std::uint32_t>(padding - sizeof(RecordHeader));
         commit(position, rest | kPadding, RecordHeader::sum(position, {}));
@@ -289,6 +317,27 @@ bool RedoLog::append(const RedoRecord& record) noexcept {
     JIRO_FAILPOINT("c11_half_a_redo_record");
     commit(position, static_cast<std::uint32_t>(size), RecordHeader::sum(position, {target, size}));
     end_.store(position + needed);
+    return true;
+}
+
+// Where append() must end: a page before start() comes round again.
+RedoLog::Position RedoLog::limit() const noexcept {
+    return start() + bytes_ - (bytes_ > kResidentBytes ? kPageBytes : 0);
+}
+
+// Memory behind the resident part. What forget() gave back, it gave back before it moved start().
+bool RedoLog::provide(Position until) noexcept {
+    provided_ = std::max(provided_, end());
+    while (provided_ < until) {
+        const std::size_t place = provided_ % bytes_;
+        std::size_t length = std::min<std::size_t>(kResidentBytes, bytes_) - std::min(place, kResidentBytes);
+        if (length == 0) {
+            length = std::max<std::size_t>(until - provided_, kProvidedAtOnce);
+            length = std::min<std::size_t>({length, bytes_ - place, limit() - provided_});
+            if (!mapping_->provide(place, length)) return false;
+        }
+        provided_ += length;
+    }
     return true;
 }
 
@@ -324,11 +373,23 @@ void RedoLog::find_end() noexcept {
 }
 
 void RedoLog::clear_unused() noexcept {
-    const std::size_t unused = bytes_ - (end() - start());
-    const std::size_t behind_end = std::min(unused, left_before_wrap(end()));
-    std::memset(place(end()), 0, behind_end);
-    std::memset(mapping_->records(), 0, unused - behind_end);
+    clear(end(), start() + bytes_);
     mapping_->give_back();
+}
+
+void RedoLog::clear(Position begin, Position end) noexcept {
+    while (begin < end) {
+        const std::size_t from = begin % bytes_;
+        const std::size_t until = from + std::min<std::size_t>(end - begin, bytes_ - from);
+        const std::size_t first_page = std::max(kResidentBytes, (from + kPageBytes - 1) / kPageBytes * kPageBytes);
+        const std::size_t last_page = until / kPageBytes * kPageBytes;
+        const bool has_pages = first_page < last_page;
+        const std::size_t middle = has_pages ? first_page : until;
+        std::memset(mapping_->records() + from, 0, middle - from);
+        if (has_pages) mapping_->release(first_page, last_page);
+        if (has_pages) std::memset(mapping_->records() + last_page, 0, until - last_page);
+        begin += until - from;
+    }
 }
 
 std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
@@ -341,7 +402,16 @@ std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
     return decode(record);
 }
 
-void RedoLog::forget(Position until) noexcept { mapping_->header().start.store(until, std::memory_order_release); }
+// The page where start() lies goes as well: what is before it there is forgotten, and append() keeps away from it.
+void RedoLog::forget(Position until) noexcept {
+    for (Position at = start(); at < until;) {
+        const std::size_t from = at % bytes_;
+        const std::size_t length = std::min<std::size_t>(until - at, bytes_ - from);
+        mapping_->release(std::max(kResidentBytes, from / kPageBytes * kPageBytes), from + length);
+        at += length;
+    }
+    mapping_->header().start.store(until, std::memory_order_release);
+}
 
 void RedoLog::remove() noexcept { unlink(path_.c_str()); }
 

@@ -5,7 +5,8 @@
 // database some milliseconds later, many changes in one transaction, and forgets it here. After a crash the next start
 // begins with what is left. A reboot empties tmpfs: whoever stops in good order has nothing left in it.
 //
-// One thread appends (the event loop), one reads and forgets (the storage thread); neither waits for the other.
+// One thread appends (the event loop), one reads and forgets (the storage thread); neither waits for the other. A long
+// text is copied here once; the memory for it is taken for that time.
 
 #include <atomic>
 #include <cstdint>
@@ -25,9 +26,11 @@ class RedoLog {
     // Of a record in the log: bytes since the log was made. It never goes back.
     using Position = std::uint64_t;
 
-    static constexpr std::size_t kBytes = 4 * 1024 * 1024;  // room for records
-    static constexpr std::size_t kMaxRecordBytes = 64 * 1024;
-    static constexpr std::size_t kLeastRecordBytes = 32;  // what the smallest takes
+    static constexpr std::size_t kBytes = 16 * 1024 * 1024;  // room for records
+    // Of which so much is always there. What is behind it takes memory only while records lie in it.
+    static constexpr std::size_t kResidentBytes = 2 * 1024 * 1024;
+    static constexpr std::size_t kMaxRecordBytes = 2 * 1024 * 1024;
+    static constexpr std::size_t kLeastReceiptBytes = 80;  // what the smallest one of a new row takes
 
     // Opens the log of this outbox, or makes an empty one. `known` is the id of the log that the database knows as its
     // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no
@@ -57,12 +60,13 @@ class RedoLog {
     // The record at `at`, which is before end(); moves `at` behind it. nullopt: there is none (padding, or one that
     // this program does not know).
     [[nodiscard]] std::optional<RedoRecord> read(Position& at) const noexcept;
-    void forget(Position until) noexcept;  // everything before it
+    void forget(Position until) noexcept;  // everything before it; gives its memory back
     void remove() noexcept;                // the file, at a stop in good order
 
     // Chosen when the log was made: tells its positions from those of another.
     [[nodiscard]] std::int64_t id() const noexcept;
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
   private:
     struct Header;
@@ -77,15 +81,19 @@ class RedoLog {
     [[nodiscard]] char* place(Position position) const noexcept;
     [[nodiscard]] bool is_record(Position position) const noexcept;
     [[nodiscard]] std::size_t left_before_wrap(Position position) const noexcept;
+    [[nodiscard]] Position limit() const noexcept;
+    [[nodiscard]] bool provide(Position until) noexcept;
     void commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept;
     void find_end() noexcept;
     // Records that a damaged one cut off must not come back when the place before them is written again.
     void clear_unused() noexcept;
+    void clear(Position begin, Position end) noexcept;
 
     const std::filesystem::path path_;
     const std::unique_ptr<Mapping> mapping_;
     const std::size_t bytes_;
     std::atomic<Position> end_{0};
+    Position provided_ = 0;  // up to it there is memory behind the resident part; the appending thread's
 };
 
 }  // namespace jiro::delivery

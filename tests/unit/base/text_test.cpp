@@ -97,16 +97,16 @@ TEST(Text, nearest_word_is_what_was_meant) {
     EXPECT_EQ(nearest_word(std::string(1'000'000, 'x'), kWords), "");
 }
 
-// Eight characters at once say what a plain loop says, for every byte at every place.
-TEST(Text, words_are_told_as_by_a_plain_loop) {
+// A block says what a plain loop says, for every byte at every place.
+TEST(Text, blocks_are_told_as_by_a_plain_loop) {
     const auto is_stop = [](char c) { return static_cast<unsigned char>(c) < 0x21 || c == '"' || c == '\\'; };
     for (const char filler : {'x', '!', '\x7F', '\x80', '\xFF'}) {
         for (int byte = 0; byte < 256; ++byte) {
-            for (std::size_t at = 0; at < kTextWord; ++at) {
-                std::string word(kTextWord, filler);
+            for (std::size_t at = 0; at < kTextBlock; ++at) {
+                std::string word(kTextBlock, filler);
                 word[at] = static_cast<char>(byte);
                 const bool is_without = std::none_of(word.begin(), word.end(), is_stop);
-                EXPECT_EQ((is_word_without<'"', '\\'>(word.data(), 0x21)), is_without) << byte << " at " << at;
+                EXPECT_EQ((is_block_without<'"', '\\'>(word.data(), 0x21)), is_without) << byte << " at " << at;
             }
         }
     }

@@ -198,16 +198,16 @@ TEST_F(SqliteOutboxRedoTest, gives_a_released_row_out) {
 TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
     open_and_learn();
     auto receipt = make_receipt("long");
-    receipt.payload.assign(100'000, 'x');
+    receipt.payload.assign(RedoLog::kMaxRecordBytes, 'x');
     EXPECT_EQ(admit(receipt, FirstState::received), Admission::accepted);
     EXPECT_TRUE(start("long"));
     EXPECT_EQ(start("long").error().code, errc::wrong_state);
-    EXPECT_TRUE(run(
-        outbox_->finished("long", Outcome::succeeded, std::make_shared<const std::string>(100'000, 'y'), Hold::no)));
-    EXPECT_EQ(due().at(0).message->size(), 100'000U);
+    const auto message = std::make_shared<const std::string>(RedoLog::kMaxRecordBytes, 'y');
+    EXPECT_TRUE(run(outbox_->finished("long", Outcome::succeeded, message, Hold::no)));
+    EXPECT_EQ(due().at(0).message->size(), RedoLog::kMaxRecordBytes);
     deliver("long");
     EXPECT_EQ(state("long"), RowState::delivered);
-    EXPECT_EQ(admit(receipt, FirstState::received), Admission::already_settled);
+    EXPECT_EQ(admit(receipt, FirstState::received), Admission::already_forgotten);
 }
 
 // More than the log holds: it goes on, at the database's pace.

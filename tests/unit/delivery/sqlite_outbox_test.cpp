@@ -239,6 +239,15 @@ TEST_F(SqliteOutboxTest, recovers_each_row_by_its_state) {
     EXPECT_EQ(admit("delivered"), Admission::already_settled);
 }
 
+// Version 0.1 told contents apart by another hash: its rows are taken for the same, not for a conflict.
+TEST_F(SqliteOutboxTest, compares_no_hash_of_another_kind) {
+    open();
+    auto old = make_receipt("a");
+    for (std::size_t i = 0; i < old.fingerprint.size(); ++i) old.fingerprint.data()[i] = static_cast<std::uint8_t>(i);
+    EXPECT_EQ(admit(old, FirstState::received), Admission::accepted);
+    EXPECT_EQ(admit("a"), Admission::already_in_progress);
+}
+
 // An idempotent command that brings the daemon down each time is not run for ever.
 TEST_F(SqliteOutboxTest, starts_an_idempotent_command_three_times_at_most) {
     open();

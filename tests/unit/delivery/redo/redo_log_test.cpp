@@ -11,6 +11,7 @@
 #include <deque>
 #include <fstream>
 #include <random>
+#include <thread>
 
 #include "jiro/delivery/errors.hpp"
 #include "support/log_capture.hpp"
@@ -86,36 +87,94 @@ TEST_F(RedoLogTest, is_private_and_goes_when_removed) {
     EXPECT_FALSE(fs::exists(path_));
 }
 
-// Round and round, with records of any length: read in order, never overwritten before they are forgotten.
+// Round and round, with records of any length: read in order, never overwritten before they are forgotten; also where
+// memory is taken and given back on the way.
 TEST_F(RedoLogTest, goes_round) {
-    constexpr std::size_t kBytes = 4096;
-    std::mt19937 random(7);
-    std::deque<std::string> expected;
-    auto log = open(kBytes);
-    int full = 0;
-    for (int i = 0; i < 20'000; ++i) {
-        const std::string id = std::to_string(i) + std::string(random() % 300, 'x');
-        if (log->append(StartedChange{id})) {
-            expected.push_back(id);
-        } else {
-            ++full;
-            auto at = log->start();
-            for (auto left = 1 + random() % expected.size(); left > 0;) {
-                const auto record = log->read(at);
-                if (!record) continue;
-                ASSERT_EQ(std::get<StartedChange>(*record).id, expected.front());
-                expected.pop_front();
-                --left;
+    struct Row {
+        std::size_t bytes, longest;
+        int records;
+    };
+    for (const auto& [bytes, longest, records] :
+         {Row{4096, 300, 20'000}, Row{2 * RedoLog::kResidentBytes, 50'000, 3'000}}) {
+        fs::remove(path_);
+        std::mt19937 random(7);
+        std::deque<std::string> expected;
+        auto log = open(bytes);
+        int full = 0;
+        for (int i = 0; i < records; ++i) {
+            const std::string id = std::to_string(i) + std::string(random() % longest, static_cast<char>('a' + i % 26));
+            if (log->append(StartedChange{id})) {
+                expected.push_back(id);
+            } else {
+                ++full;
+                auto at = log->start();
+                for (auto left = 1 + random() % expected.size(); left > 0;) {
+                    const auto record = log->read(at);
+                    if (!record) continue;
+                    ASSERT_EQ(std::get<StartedChange>(*record).id, expected.front());
+                    expected.pop_front();
+                    --left;
+                }
+                log->forget(at);
             }
-            log->forget(at);
+            if (i % 997 == 0) {
+                log.reset();
+                log = open();
+                ASSERT_EQ(ids_in(*log), std::vector<std::string>(expected.begin(), expected.end()));
+            }
         }
-        if (i % 997 == 0) {
-            log.reset();
-            log = open();
-            ASSERT_EQ(ids_in(*log), std::vector<std::string>(expected.begin(), expected.end()));
-        }
+        EXPECT_GT(full, 10);
     }
-    EXPECT_GT(full, 100);
+}
+
+// One thread appends, another reads what it finds and forgets it.
+TEST_F(RedoLogTest, is_read_while_it_is_written) {
+    const auto log = open();
+    constexpr int kRecords = 2'000;
+    const auto text_of = [](int i) { return std::to_string(i) + std::string(i * 97 % 60'000, 'x'); };
+    std::thread writer([&] {
+        for (int i = 0; i < kRecords;) {
+            if (log->append(StartedChange{text_of(i)})) ++i;
+        }
+    });
+    int next = 0;
+    for (auto at = log->start(); next < kRecords;) {
+        const auto end = log->end();
+        while (at < end) {
+            const auto record = log->read(at);
+            if (record && std::get<StartedChange>(*record).id != text_of(next)) break;
+            if (record) ++next;
+        }
+        EXPECT_EQ(at, end) << "record " << next;
+        if (at != end) std::abort();
+        log->forget(at);
+    }
+    writer.join();
+}
+
+// Behind its resident part it takes memory only for the records that lie there.
+TEST_F(RedoLogTest, gives_memory_back) {
+    auto log = open();
+    const auto bytes_taken = [&] {
+        struct stat status {};
+        EXPECT_EQ(stat(path_.c_str(), &status), 0);
+        return static_cast<std::size_t>(status.st_blocks) * 512;
+    };
+    constexpr std::size_t kAtRest = RedoLog::kResidentBytes + 600'000;  // with what append() takes at once
+    EXPECT_LE(bytes_taken(), kAtRest);
+    for (int round = 0; round < 10; ++round) {
+        while (log->append(StartedChange{std::string(400'000, 'x')})) {
+        }
+        EXPECT_GT(bytes_taken(), RedoLog::kBytes / 2);
+        log->forget(log->end());
+        EXPECT_LE(bytes_taken(), kAtRest) << "round " << round;
+    }
+    while (log->append(StartedChange{std::string(400'000, 'x')})) {
+    }
+    log.reset();
+    log = open();
+    log->forget(log->end());
+    EXPECT_LE(bytes_taken(), kAtRest) << "of a log that was left behind";
 }
 
 TEST_F(RedoLogTest, refuses_what_is_too_long) {
