@@ -23,7 +23,7 @@ std::string SystemClock::boot_id() const {
 
 Task<> SystemClock::sleep_until(TimePoint deadline) {
     boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor, deadline);
-    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_await timer.async_wait(kAwait);
 }
 
 }  // namespace jiro

@@ -38,7 +38,7 @@ struct InHand {
 }  // namespace
 
 struct OutsideThreads::Waiter {
-    explicit Waiter(const asio::any_io_executor& executor) : ended(executor) {}
+    explicit Waiter(const Executor& executor) : ended(executor) {}
     Event ended;
 };
 

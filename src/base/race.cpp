@@ -31,7 +31,7 @@ Task<First> run_together(std::vector<Task<>> tasks, Condition until) {
     operations.reserve(tasks.size());
     for (auto& task : tasks) operations.push_back(asio::co_spawn(executor, std::move(task), asio::deferred));
     auto group = asio::experimental::make_parallel_group(std::move(operations));
-    auto [order, exceptions] = co_await group.async_wait(until, asio::use_awaitable);
+    auto [order, exceptions] = co_await group.async_wait(until, kAwait);
     First first{order.front(), exceptions[order.front()]};
     if constexpr (std::is_same_v<Condition, asio::experimental::wait_for_one_error>) {
         for (const std::size_t index : order) {

@@ -52,7 +52,7 @@ TaskGroup::TaskGroup(OnError on_error) : state_(std::make_shared<State>()) { sta
 
 TaskGroup::~TaskGroup() { state_->on_error = nullptr; }
 
-void TaskGroup::spawn(const asio::any_io_executor& executor, Task<> child) {
+void TaskGroup::spawn(const Executor& executor, Task<> child) {
     const auto entry = state_->children.emplace(state_->children.end());
     asio::co_spawn(executor, std::move(child),
                    asio::bind_cancellation_slot(entry->signal.slot(),

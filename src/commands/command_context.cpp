@@ -17,7 +17,7 @@ namespace {
 
 // Shared by the waiting coroutine and the worker: either may go first.
 struct Job {
-    explicit Job(const asio::any_io_executor& executor) : done(executor) {}
+    explicit Job(const Executor& executor) : done(executor) {}
 
     Event done;  // this and what follows: touched on the event loop only
     bool finished = false;

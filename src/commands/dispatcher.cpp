@@ -89,9 +89,8 @@ Task<Completion> ReceivedCommand::finished() const {
 
 // What the commands' coroutines share with the dispatcher, and may outlive it with.
 struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
-    State(boost::asio::any_io_executor on, Clock& time, RandomSource& randomness, boost::asio::thread_pool& pool,
-          ResultSink& journal, CommandObserver& counters, Settings options,
-          std::shared_ptr<const CommandRegistry> commands)
+    State(Executor on, Clock& time, RandomSource& randomness, boost::asio::thread_pool& pool, ResultSink& journal,
+          CommandObserver& counters, Settings options, std::shared_ptr<const CommandRegistry> commands)
         : executor(std::move(on)),
           clock(time),
           random(randomness),
@@ -155,7 +154,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void cancel(const PendingPtr& command, CancelReason reason);
     [[nodiscard]] std::vector<PendingPtr> all_in_order() const;
 
-    boost::asio::any_io_executor executor;
+    Executor executor;
     Clock& clock;
     RandomSource& random;
     boost::asio::thread_pool& workers;
@@ -177,9 +176,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     TaskGroup group;
 };
 
-Dispatcher::Dispatcher(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random,
-                       boost::asio::thread_pool& workers, ResultSink& sink, CommandObserver& observer,
-                       Settings settings, std::shared_ptr<const CommandRegistry> registry)
+Dispatcher::Dispatcher(Executor executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
+                       ResultSink& sink, CommandObserver& observer, Settings settings,
+                       std::shared_ptr<const CommandRegistry> registry)
     : state_(std::make_shared<State>(std::move(executor), clock, random, workers, sink, observer, std::move(settings),
                                      std::move(registry))) {}
 

@@ -94,7 +94,7 @@ struct Application::Parts {
 
     // The loop, its sources of time and chance, and the threads for what blocks.
     Loop& loop = Loop::of_process();
-    asio::any_io_executor executor = loop.context.get_executor();
+    Executor executor = loop.context.get_executor();
     bool is_recovered = false;  // everything that the previous process left behind is taken up
     std::unique_ptr<StartTimeoutExtender> start_timeout;  // until READY
     SystemClock clock;

@@ -25,7 +25,7 @@ constexpr Duration kWorthMentioning = 1s;
 // A timer on the wall clock that never fires: the kernel cancels it, and so wakes who waits, when the clock is set.
 class ClockSetAlarm {
   public:
-    explicit ClockSetAlarm(const asio::any_io_executor& executor) : timer_(executor) {
+    explicit ClockSetAlarm(const Executor& executor) : timer_(executor) {
         const int descriptor = timerfd_create(CLOCK_REALTIME, TFD_NONBLOCK | TFD_CLOEXEC);
         if (descriptor >= 0) timer_.assign(descriptor);
         arm();
@@ -34,7 +34,7 @@ class ClockSetAlarm {
     // Without a timer: until cancelled.
     Task<> wait(Clock& clock) {
         if (!timer_.is_open()) co_await clock.sleep_until(TimePoint::max());
-        co_await timer_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+        co_await timer_.async_wait(asio::posix::stream_descriptor::wait_read, kAwait);
         std::array<char, 8> ignored{};
         [[maybe_unused]] const auto size = read(timer_.native_handle(), ignored.data(), ignored.size());
         arm();

@@ -18,8 +18,8 @@ constexpr std::chrono::seconds kLoadLimit{10};
 
 }  // namespace
 
-Reloader::Reloader(const boost::asio::any_io_executor& executor, config::Config current,
-                   config::Environment environment, Clock& clock, ServiceNotifier& notifier, Apply apply)
+Reloader::Reloader(const Executor& executor, config::Config current, config::Environment environment, Clock& clock,
+                   ServiceNotifier& notifier, Apply apply)
     : signals_(executor, SIGHUP),
       current_(std::move(current)),
       environment_(std::move(environment)),
@@ -49,7 +49,7 @@ class Reloader::Turn {
 
 Task<> Reloader::run() {
     for (;;) {
-        co_await signals_.async_wait(boost::asio::use_awaitable);
+        co_await signals_.async_wait(kAwait);
         co_await reload();
     }
 }

@@ -3,7 +3,6 @@
 // Reads the configuration again on SIGHUP (systemctl reload): validate, then swap. A file with errors, or one that
 // cannot be applied, changes nothing; the errors are logged and shown in the service's status. Event loop only.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <filesystem>
 #include <functional>
@@ -34,8 +33,8 @@ class Reloader {
     // values in it.
     using Apply = std::function<Result<>(const config::Config& next)>;
 
-    Reloader(const boost::asio::any_io_executor& executor, config::Config current, config::Environment environment,
-             Clock& clock, ServiceNotifier& notifier, Apply apply);
+    Reloader(const Executor& executor, config::Config current, config::Environment environment, Clock& clock,
+             ServiceNotifier& notifier, Apply apply);
 
     // Reloads at each SIGHUP until cancelled.
     [[nodiscard]] Task<> run();

@@ -21,8 +21,8 @@ void hold_signals() { set_held(SIG_BLOCK); }
 
 void take_signals() { set_held(SIG_UNBLOCK); }
 
-ShutdownSignal::ShutdownSignal(const boost::asio::any_io_executor& executor) : signals_(executor, SIGTERM, SIGINT) {}
+ShutdownSignal::ShutdownSignal(const Executor& executor) : signals_(executor, SIGTERM, SIGINT) {}
 
-Task<> ShutdownSignal::wait() { co_await signals_.async_wait(boost::asio::use_awaitable); }
+Task<> ShutdownSignal::wait() { co_await signals_.async_wait(kAwait); }
 
 }  // namespace jiro::daemon

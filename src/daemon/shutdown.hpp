@@ -3,7 +3,6 @@
 // SIGTERM and SIGINT as something to await. The first asks for an orderly stop, the second for one at once. Event loop
 // only. And what becomes of signals that come before anybody can await them.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "jiro/base/task.hpp"
@@ -20,7 +19,7 @@ void take_signals();
 class ShutdownSignal {
   public:
     // From here on the signals no longer end the process by themselves.
-    explicit ShutdownSignal(const boost::asio::any_io_executor& executor);
+    explicit ShutdownSignal(const Executor& executor);
 
     // Returns at the next of them. Cancellable.
     [[nodiscard]] Task<> wait();

@@ -32,7 +32,7 @@ GateRules gate_rules(const GrpcSettings& grpc) {
 
 }  // namespace
 
-Courier::Impl::Impl(asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
+Courier::Impl::Impl(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
                     RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
     : executor_(std::move(executor)),
       outbox_(outbox),
@@ -340,7 +340,7 @@ CourierFigures Courier::Impl::figures() const {
     return figures;
 }
 
-Courier::Courier(asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
+Courier::Courier(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
                  RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer)
     : impl_(std::make_unique<Impl>(std::move(executor), outbox, std::move(sender), clock, random, std::move(grpc),
                                    std::move(outbox_settings), std::move(observer))) {}

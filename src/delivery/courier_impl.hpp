@@ -26,8 +26,8 @@ struct Parcel {
 
 class Courier::Impl {
   public:
-    Impl(boost::asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
-         RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
+    Impl(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock, RandomSource& random,
+         GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
 
     [[nodiscard]] Task<> run();
     [[nodiscard]] Task<Result<>> finish(FinishedCommand command, Admitted admitted);
@@ -79,7 +79,7 @@ class Courier::Impl {
         changed_.notify();
     }
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     Outbox& outbox_;
     std::shared_ptr<ResultSender> sender_;  // shared with the calls under way
     Clock& clock_;

@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds kCompanyWait{1};
 class GrpcCall::Waiter {
   public:
     virtual ~Waiter() = default;
-    [[nodiscard]] virtual asio::any_io_executor executor() const = 0;
+    [[nodiscard]] virtual Executor executor() const = 0;
     virtual void resume() = 0;
 };
 
@@ -40,7 +40,7 @@ class GrpcCall::WaitingHandler final : public Waiter {
     explicit WaitingHandler(Handler handler)
         : guard_(asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
 
-    [[nodiscard]] asio::any_io_executor executor() const override { return guard_.get_executor(); }
+    [[nodiscard]] Executor executor() const override { return guard_.get_executor(); }
 
     void resume() override {
         asio::get_associated_cancellation_slot(handler_).clear();  // nobody may cancel what has ended
@@ -77,7 +77,7 @@ Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
         if (slot.is_connected()) slot.assign([call](asio::cancellation_type) { call->cancel(); });
         start(*call);
     };
-    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(initiate, asio::use_awaitable);
+    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
 }
 
 void GrpcCalls::cancel_all() {

@@ -3,19 +3,19 @@
 // Resumes many who wait, one after the other, on their thread. What another thread has finished together is handed over
 // by one message, not by one for each.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
 #include <vector>
+#include "jiro/base/task.hpp"
 
 namespace jiro::delivery {
 
 // Called on `executor`'s thread: item->resume() for each, in order. Should one throw, the others are resumed all the
 // same, by a message of their own.
 template <typename Item>
-void resume_all(const boost::asio::any_io_executor& executor, std::vector<Item> items) {
+void resume_all(const Executor& executor, std::vector<Item> items) {
     struct Rest {
-        const boost::asio::any_io_executor& executor;
+        const Executor& executor;
         std::vector<Item>& items;
         std::size_t next = 0;
         ~Rest() {

@@ -67,7 +67,7 @@ class AwaitedJob final : public StorageJob {
         }
     }
 
-    [[nodiscard]] asio::any_io_executor executor() const override { return guard_.get_executor(); }
+    [[nodiscard]] std::optional<Executor> executor() const override { return guard_.get_executor(); }
 
     void resume() override {
         guard_.reset();
@@ -275,8 +275,8 @@ class SqliteOutbox final : public Outbox {
             storage_->submit(std::make_unique<AwaitedJob<Value, Work, Handler>>(moment(), purpose, committed,
                                                                                 std::move(work), std::move(handler)));
         };
-        co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<Value>)>(
-            initiate, asio::use_awaitable);
+        co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<Value>)>(initiate,
+                                                                                                            kAwait);
     }
 
     template <typename Work>

@@ -175,7 +175,7 @@ void StorageThread::conclude(std::unique_ptr<StorageJob> job, const std::optiona
 void StorageThread::tell_them() {
     publish();
     while (!concluded_.empty()) {
-        const auto executor = concluded_.front()->executor();
+        const Executor executor = concluded_.front()->executor().value();
         const auto other =
             std::ranges::find_if(concluded_, [&](const auto& job) { return job->executor() != executor; });
         Jobs theirs(std::make_move_iterator(concluded_.begin()), std::make_move_iterator(other));

@@ -10,12 +10,12 @@
 // come first: no job sees the database without what was appended before the job was submitted.
 
 #include <atomic>
-#include <boost/asio/any_io_executor.hpp>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
+#include "jiro/base/task.hpp"
 
 #include "delivery/outbox_clock.hpp"
 #include "delivery/outbox_files.hpp"
@@ -33,8 +33,8 @@ class StorageJob {
     virtual void run(OutboxStore& store) = 0;
     // Committed, or failed for good: what whoever waits is to be told. Still on the storage thread.
     virtual void complete(const std::optional<Error>& failure) = 0;
-    // Where whoever waits lives, and how it is told, there. Null: nobody waits.
-    [[nodiscard]] virtual boost::asio::any_io_executor executor() const { return {}; }
+    // Where whoever waits lives, and how it is told, there. None: nobody waits.
+    [[nodiscard]] virtual std::optional<Executor> executor() const { return std::nullopt; }
     virtual void resume() {}
     // Nobody waits for it: it is repeated until it succeeds.
     [[nodiscard]] virtual bool is_lazy() const { return false; }

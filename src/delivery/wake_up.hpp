@@ -3,8 +3,8 @@
 // Something that a coroutine of the event loop waits for and others announce. An announcement with nobody waiting is
 // kept.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include "jiro/base/task.hpp"
 
 #include "jiro/base/with_timeout.hpp"
 
@@ -12,8 +12,7 @@ namespace jiro::delivery {
 
 class WakeUp {
   public:
-    explicit WakeUp(const boost::asio::any_io_executor& executor)
-        : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
+    explicit WakeUp(const Executor& executor) : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
     void announce() {
         is_announced_ = true;

@@ -36,7 +36,7 @@ std::unique_ptr<RandomSource> make_random(const std::optional<std::uint64_t>& se
 
 class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
   public:
-    Impl(asio::any_io_executor on, Options with)
+    Impl(Executor on, Options with)
         : options(std::move(with)),
           executor_(std::move(on)),
           chance_(make_random(options.seed)),
@@ -180,7 +180,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     Counters counters;
 
   private:
-    asio::any_io_executor executor_;
+    Executor executor_;
     SystemClock clock_;
     SystemRandom random_;  // ids and tokens: never from a seed
     std::unique_ptr<RandomSource> chance_;
@@ -191,7 +191,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
 
   private:
     struct Pending {
-        explicit Pending(const asio::any_io_executor& executor) : timer(executor) {}
+        explicit Pending(const Executor& executor) : timer(executor) {}
         asio::steady_timer timer;  // cancelled when something arrives
         std::shared_ptr<const ReceivedResult> result;
         std::optional<ClientResult> completion;
@@ -313,7 +313,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     std::unique_ptr<ResultsService> results_;
 };
 
-DevHub::DevHub(asio::any_io_executor executor, Options options)
+DevHub::DevHub(Executor executor, Options options)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(options))) {}
 DevHub::~DevHub() = default;
 

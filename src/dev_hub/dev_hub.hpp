@@ -11,7 +11,6 @@
 // All members are called on the executor's one thread, which must be the only one; gRPC's own threads only post to it.
 // Await stop() before the destructor.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,7 +49,7 @@ struct Counters {
 
 class DevHub {
   public:
-    DevHub(boost::asio::any_io_executor executor, Options options);
+    DevHub(Executor executor, Options options);
     ~DevHub();
     DevHub(const DevHub&) = delete;
     DevHub& operator=(const DevHub&) = delete;

@@ -8,7 +8,7 @@ constexpr std::int64_t kMaxItems = 100'000;
 
 }  // namespace
 
-HubMethods::HubMethods(boost::asio::any_io_executor executor, Clock& clock, Write write)
+HubMethods::HubMethods(Executor executor, Clock& clock, Write write)
     : executor_(std::move(executor)),
       clock_(clock),
       write_(std::move(write)),

@@ -3,12 +3,12 @@
 // Hub methods that a client may call, so that its invoke, stream and upload can be tried: Echo(x) returns x, Fail(text)
 // fails, Stream(n[, delayMs]) streams 0..n-1, Upload(stream) returns how many items came, Ping() returns nothing.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include "jiro/base/task.hpp"
 
 #include "dev_hub/hub_records.hpp"
 #include "jiro/base/clock.hpp"
@@ -20,7 +20,7 @@ namespace jiro::dev_hub {
 class HubMethods {
   public:
     using Write = std::function<void(std::string record)>;
-    HubMethods(boost::asio::any_io_executor executor, Clock& clock, Write write);
+    HubMethods(Executor executor, Clock& clock, Write write);
 
     // Types 1, 2, 3 (of an upload stream), 4 and 5. False: a completion that belongs to no upload of ours.
     bool handle(HubMessage message);
@@ -35,7 +35,7 @@ class HubMethods {
     void start_stream(const HubMessage& message);
     static Task<> stream(HubMethods& self, std::string id, std::int64_t count, Duration delay);
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     Clock& clock_;
     Write write_;
     std::map<std::string, Upload> uploads_;  // by stream id

@@ -10,8 +10,7 @@ namespace jiro::dev_hub {
 
 using What = Misbehaviour::What;
 
-HubServer::HubServer(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random, const Options& options,
-                     Events events)
+HubServer::HubServer(Executor executor, Clock& clock, RandomSource& random, const Options& options, Events events)
     : executor_(std::move(executor)),
       clock_(clock),
       random_(random),

@@ -23,8 +23,7 @@ class HubServer final : public WebHandler {
         std::function<void()> on_negotiated;
         std::function<void()> on_refused;
     };
-    HubServer(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random, const Options& options,
-              Events events);
+    HubServer(Executor executor, Clock& clock, RandomSource& random, const Options& options, Events events);
 
     [[nodiscard]] Result<std::uint16_t> start(const Endpoint& address);
     [[nodiscard]] bool running() const noexcept { return listener_ != nullptr; }
@@ -46,7 +45,7 @@ class HubServer final : public WebHandler {
     [[nodiscard]] bool authorized(const HttpRequest& request) const;
     [[nodiscard]] HttpAnswer refused(unsigned status, std::string body);
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     Clock& clock_;
     RandomSource& random_;
     const Options& options_;

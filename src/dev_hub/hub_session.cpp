@@ -7,9 +7,8 @@
 
 namespace jiro::dev_hub {
 
-HubSession::HubSession(boost::asio::any_io_executor executor, Clock& clock, const Options& options,
-                       std::shared_ptr<WebSocket> socket, std::string connection_id,
-                       std::function<void(HubSession&)> on_ready)
+HubSession::HubSession(Executor executor, Clock& clock, const Options& options, std::shared_ptr<WebSocket> socket,
+                       std::string connection_id, std::function<void(HubSession&)> on_ready)
     : clock_(clock),
       options_(options),
       socket_(std::move(socket)),

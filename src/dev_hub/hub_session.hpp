@@ -26,8 +26,8 @@ struct ClientResult {
 class HubSession {
   public:
     // `on_ready` is called when the handshake is done.
-    HubSession(boost::asio::any_io_executor executor, Clock& clock, const Options& options,
-               std::shared_ptr<WebSocket> socket, std::string connection_id, std::function<void(HubSession&)> on_ready);
+    HubSession(Executor executor, Clock& clock, const Options& options, std::shared_ptr<WebSocket> socket,
+               std::string connection_id, std::function<void(HubSession&)> on_ready);
     ~HubSession() { fail_open_calls(); }
     HubSession(const HubSession&) = delete;
     HubSession& operator=(const HubSession&) = delete;

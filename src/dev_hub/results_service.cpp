@@ -199,7 +199,7 @@ class Call final : public ResultCall {
 
 class ResultsService::Server final : public RawService {
   public:
-    Server(asio::any_io_executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
+    Server(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
         : executor_(std::move(executor)),
           settings_(std::move(settings)),
           on_call_(std::make_shared<OnCall>(std::move(on_call))),
@@ -268,7 +268,7 @@ class ResultsService::Server final : public RawService {
         return {};
     }
 
-    asio::any_io_executor executor_;
+    Executor executor_;
     Settings settings_;
     // Shared with what was posted: it may run after this server is gone.
     std::shared_ptr<OnCall> on_call_;
@@ -278,7 +278,7 @@ class ResultsService::Server final : public RawService {
     std::unique_ptr<grpc::Server> server_;
 };
 
-ResultsService::ResultsService(asio::any_io_executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
+ResultsService::ResultsService(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
     : server_(std::make_unique<Server>(std::move(executor), std::move(settings), std::move(on_call),
                                        std::move(on_refused))) {}
 ResultsService::~ResultsService() = default;

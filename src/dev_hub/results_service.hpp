@@ -4,10 +4,10 @@
 // posted to the event loop, whose handler answers it, at once or later. An unanswered call that is let go of is
 // answered CANCELLED, so that no call ever hangs the server.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <functional>
 #include <memory>
 #include <string>
+#include "jiro/base/task.hpp"
 
 #include "dev_hub/options.hpp"
 #include "dev_hub/result_store.hpp"
@@ -40,7 +40,7 @@ class ResultsService {
     };
 
     // `on_call` and `on_refused` run on `executor`.
-    ResultsService(boost::asio::any_io_executor executor, Settings settings, OnCall on_call, OnRefused on_refused);
+    ResultsService(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused);
     ~ResultsService();  // stop()s
     ResultsService(const ResultsService&) = delete;
     ResultsService& operator=(const ResultsService&) = delete;

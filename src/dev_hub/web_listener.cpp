@@ -325,10 +325,10 @@ Result<std::optional<asio::ssl::context>> make_tls(const TlsFiles& files) {
 }  // namespace
 
 struct WebListener::State : std::enable_shared_from_this<WebListener::State> {
-    State(asio::any_io_executor on, Clock& time, WebHandler& to)
+    State(Executor on, Clock& time, WebHandler& to)
         : executor(std::move(on)), clock(time), handler(to), acceptor(executor) {}
 
-    asio::any_io_executor executor;
+    Executor executor;
     Clock& clock;
     WebHandler& handler;
     AnyAcceptor acceptor;
@@ -381,7 +381,7 @@ struct WebListener::State : std::enable_shared_from_this<WebListener::State> {
     }
 };
 
-WebListener::WebListener(asio::any_io_executor executor, Clock& clock, WebHandler& handler)
+WebListener::WebListener(Executor executor, Clock& clock, WebHandler& handler)
     : state_(std::make_shared<State>(std::move(executor), clock, handler)) {}
 
 WebListener::~WebListener() {

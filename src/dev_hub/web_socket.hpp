@@ -4,7 +4,6 @@
 // socket, that asks a handler about each request and hands it each accepted WebSocket. Everything is called on the
 // executor's one thread.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+#include "jiro/base/task.hpp"
 
 #include "dev_hub/options.hpp"
 #include "jiro/base/clock.hpp"
@@ -69,7 +69,7 @@ class WebHandler {
 
 class WebListener {
   public:
-    WebListener(boost::asio::any_io_executor executor, Clock& clock, WebHandler& handler);
+    WebListener(Executor executor, Clock& clock, WebHandler& handler);
     ~WebListener();  // a Unix socket's file goes with it
 
     // Binds and begins to accept. The returned port is the bound one.

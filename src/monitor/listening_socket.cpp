@@ -50,7 +50,7 @@ Error listen_error(const Listen& listen, const error_code& error) {
     return Error(errc::cannot_listen, where + error.message());
 }
 
-Result<ListeningSocket> open_tcp(const asio::any_io_executor& executor, const ListenTcp& listen) {
+Result<ListeningSocket> open_tcp(const Executor& executor, const ListenTcp& listen) {
     error_code error;
     const auto address = asio::ip::make_address(listen.address, error);
     if (error) return listen_error(listen, error);
@@ -93,7 +93,7 @@ error_code clear_path(const std::string& path) {
     return error;
 }
 
-Result<ListeningSocket> open_unix(const asio::any_io_executor& executor, const ListenUnix& listen) {
+Result<ListeningSocket> open_unix(const Executor& executor, const ListenUnix& listen) {
     if (listen.path.size() > kMaxUnixPathBytes) {
         return Error(errc::path_too_long, "cannot listen on " + to_string(listen) + ": the path has " +
                                               std::to_string(listen.path.size()) + " bytes, the kernel takes at most " +
@@ -134,7 +134,7 @@ SocketFile::~SocketFile() {
     if (!path_.empty() && socket_inode(path_) == inode_) unlink(path_.c_str());
 }
 
-Result<ListeningSocket> open_listening_socket(const asio::any_io_executor& executor, const Listen& listen) {
+Result<ListeningSocket> open_listening_socket(const Executor& executor, const Listen& listen) {
     if (const auto* local = std::get_if<ListenUnix>(&listen)) return open_unix(executor, *local);
     if (const auto* tcp = std::get_if<ListenTcp>(&listen)) return open_tcp(executor, *tcp);
     return Error(errc::switched_off);

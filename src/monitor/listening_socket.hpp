@@ -35,8 +35,7 @@ struct ListeningSocket {
 };
 
 // `listen` is not off. A Unix socket gets mode 0660; a socket file on which nobody listens is replaced.
-[[nodiscard]] Result<ListeningSocket> open_listening_socket(const boost::asio::any_io_executor& executor,
-                                                            const Listen& listen);
+[[nodiscard]] Result<ListeningSocket> open_listening_socket(const Executor& executor, const Listen& listen);
 
 // The user at the other end of a Unix socket; nothing for TCP.
 [[nodiscard]] std::optional<unsigned> peer_user(Socket& socket);

@@ -36,7 +36,7 @@ void report(const std::exception_ptr& exception) {
 }  // namespace
 
 struct StatusServer::Impl {
-    asio::any_io_executor executor;
+    Executor executor;
     ServerContext context;
     std::optional<ListeningSocket> listening;
     TaskGroup connections{report};
@@ -66,8 +66,8 @@ struct StatusServer::Impl {
     }
 };
 
-StatusServer::StatusServer(asio::any_io_executor executor, Clock& clock, Settings settings,
-                           std::function<Status()> source, Routes routes, ServerLimits limits)
+StatusServer::StatusServer(Executor executor, Clock& clock, Settings settings, std::function<Status()> source,
+                           Routes routes, ServerLimits limits)
     : impl_(new Impl{std::move(executor),
                      {clock, std::move(source), std::move(routes), limits, std::move(settings.listen), machine_name()},
                      std::nullopt}) {}

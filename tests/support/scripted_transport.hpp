@@ -19,7 +19,7 @@ namespace jiro::test {
 // The server's end of one WebSocket.
 class ScriptedSocket {
   public:
-    explicit ScriptedSocket(const boost::asio::any_io_executor& executor) : changed(executor) {}
+    explicit ScriptedSocket(const Executor& executor) : changed(executor) {}
 
     void deliver(std::string bytes);                                  // to the client, as one chunk
     void close(std::uint16_t code);                                   // a WebSocket close frame
@@ -43,7 +43,7 @@ class ScriptedSocket {
 
 class ScriptedConnector final : public signalr::Connector {
   public:
-    explicit ScriptedConnector(boost::asio::any_io_executor executor) : executor_(std::move(executor)) {}
+    explicit ScriptedConnector(Executor executor) : executor_(std::move(executor)) {}
 
     struct Request {
         bool is_upgrade = false;
@@ -66,7 +66,7 @@ class ScriptedConnector final : public signalr::Connector {
     std::vector<std::shared_ptr<ScriptedSocket>> sockets;
 
   private:
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     int connections_ = 0;
 };
 

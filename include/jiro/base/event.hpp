@@ -11,8 +11,7 @@ namespace jiro {
 
 class Event {
   public:
-    explicit Event(const boost::asio::any_io_executor& executor)
-        : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
+    explicit Event(const Executor& executor) : timer_(executor, boost::asio::steady_timer::time_point::max()) {}
 
     // Throws operation_aborted when the waiting coroutine is cancelled.
     [[nodiscard]] Task<> wait();

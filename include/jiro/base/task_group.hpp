@@ -11,13 +11,13 @@
 //         group.abort();
 //     co_await group.wait();
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <cstddef>
 #include <exception>
 #include <functional>
 #include <list>
 #include <memory>
+#include "jiro/base/task.hpp"
 
 #include "jiro/base/clock.hpp"
 
@@ -34,7 +34,7 @@ class TaskGroup {
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    void spawn(const boost::asio::any_io_executor& executor, Task<> child);
+    void spawn(const Executor& executor, Task<> child);
 
     [[nodiscard]] std::size_t size() const noexcept;
 

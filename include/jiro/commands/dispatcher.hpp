@@ -11,11 +11,11 @@
 //     ...                                               // Acknowledge: received -> answer now
 //     auto completion = co_await received.finished();    // Acknowledge: finished
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
 #include <optional>
 #include <string>
+#include "jiro/base/task.hpp"
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
@@ -66,8 +66,8 @@ enum class CancelReason { by_hub, connection_lost, shutting_down };
 
 class Dispatcher {
   public:
-    Dispatcher(boost::asio::any_io_executor executor, Clock& clock, RandomSource& random,
-               boost::asio::thread_pool& workers, ResultSink& sink, CommandObserver& observer, Settings settings,
+    Dispatcher(Executor executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
+               ResultSink& sink, CommandObserver& observer, Settings settings,
                std::shared_ptr<const CommandRegistry> registry);
     ~Dispatcher();
 

@@ -10,7 +10,6 @@
 //     ... co_await courier.finish(std::move(command));         // a command ended
 //     ... co_await courier.drain(clock.now() + limit);         // shutting down
 
-#include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,8 +57,8 @@ struct CourierObserver {
 
 class Courier {
   public:
-    Courier(boost::asio::any_io_executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
-            RandomSource& random, GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer = {});
+    Courier(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock, RandomSource& random,
+            GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer = {});
     ~Courier();
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;

@@ -14,7 +14,6 @@
 //
 // Event loop only. Destroy it after run() has returned: its connections use it.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -56,8 +55,8 @@ using Routes = std::map<std::string, Route, std::less<>>;
 
 class StatusServer {
   public:
-    StatusServer(boost::asio::any_io_executor executor, Clock& clock, Settings settings, std::function<Status()> source,
-                 Routes routes = {}, ServerLimits limits = {});
+    StatusServer(Executor executor, Clock& clock, Settings settings, std::function<Status()> source, Routes routes = {},
+                 ServerLimits limits = {});
     ~StatusServer();
     StatusServer(const StatusServer&) = delete;
     StatusServer& operator=(const StatusServer&) = delete;

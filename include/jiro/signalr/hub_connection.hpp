@@ -9,7 +9,6 @@
 //     auto greet = hub.on("Greet", bind<std::string>(greet_user));   // handlers outlive reconnects
 //     co_await (hub.run() && main_program(hub));                     // main_program awaits hub.stop() at its end
 
-#include <boost/asio/any_io_executor.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -112,7 +111,7 @@ class StreamReader {
 
 class HubConnection {
   public:
-    HubConnection(boost::asio::any_io_executor executor, Settings settings, Dependencies dependencies);
+    HubConnection(Executor executor, Settings settings, Dependencies dependencies);
     ~HubConnection();
     HubConnection(const HubConnection&) = delete;
     HubConnection& operator=(const HubConnection&) = delete;

@@ -4,7 +4,6 @@
 // errors as the real connection, and without its effects. It never becomes a client of the hub: its handshake names a
 // protocol that no hub has, which the hub refuses before it would count or call anybody. All on the event loop.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <optional>
 #include <string>
 #include <string_view>

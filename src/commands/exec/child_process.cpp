@@ -64,8 +64,7 @@ Error too_slow(const std::string& program, CallEnd end) {
 
 }  // namespace
 
-ChildProcess::ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd,
-                           std::shared_ptr<orphans::Run> run)
+ChildProcess::ChildProcess(const Executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run)
     : pid_(pid),
       run_(std::move(run)),
       exit_(executor, pidfd),
@@ -121,7 +120,7 @@ Task<ExitStatus> ChildProcess::wait() {
             (info.si_code == CLD_EXITED ? status.code : status.signal) = info.si_status;
             break;
         }
-        co_await exit_.async_wait(Descriptor::wait_read, boost::asio::use_awaitable);
+        co_await exit_.async_wait(Descriptor::wait_read, kAwait);
     }
     co_return status;
 }

@@ -8,13 +8,13 @@
 
 #include <sys/types.h>
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+#include "jiro/base/task.hpp"
 
 #include "commands/exec/orphans.hpp"
 #include "jiro/base/clock.hpp"
@@ -63,7 +63,7 @@ class ChildProcess {
     [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) const;
 
   private:
-    ChildProcess(const boost::asio::any_io_executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);
+    ChildProcess(const Executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);
 
     pid_t pid_;
     std::shared_ptr<orphans::Run> run_;

@@ -249,7 +249,7 @@ std::string_view to_string(State state) noexcept {
     return "Unknown";
 }
 
-HubConnection::HubConnection(boost::asio::any_io_executor executor, Settings settings, Dependencies dependencies)
+HubConnection::HubConnection(Executor executor, Settings settings, Dependencies dependencies)
     : impl_(std::make_shared<Impl>(std::move(executor), std::move(settings), std::move(dependencies))) {}
 
 HubConnection::~HubConnection() = default;

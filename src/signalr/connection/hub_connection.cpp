@@ -20,7 +20,7 @@ bool requires_reconnect(const Settings& before, Settings after) {
     return after != before;
 }
 
-HubConnection::Impl::Impl(asio::any_io_executor executor, Settings settings, Dependencies dependencies)
+HubConnection::Impl::Impl(Executor executor, Settings settings, Dependencies dependencies)
     : executor_(executor),
       settings_(std::move(settings)),
       clock_(dependencies.clock),

@@ -12,7 +12,7 @@ namespace jiro::signalr {
 
 class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::Impl> {
   public:
-    Impl(boost::asio::any_io_executor executor, Settings settings, Dependencies dependencies);
+    Impl(Executor executor, Settings settings, Dependencies dependencies);
 
     Task<> run();
     Task<> stop();
@@ -60,7 +60,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     static Task<> run_upload(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call, std::string stream_id,
                              UploadSource source);
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     Settings settings_;
     Clock& clock_;
     CredentialsProvider credentials_;

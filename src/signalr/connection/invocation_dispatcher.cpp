@@ -61,7 +61,7 @@ Task<> call(std::shared_ptr<Handler> handler, Invocation invocation) {
 }  // namespace
 
 struct InvocationDispatcher::RunningCall {
-    explicit RunningCall(const boost::asio::any_io_executor& executor) : cancelled(executor) {}
+    explicit RunningCall(const Executor& executor) : cancelled(executor) {}
 
     std::string id;
     std::weak_ptr<CompletionSink> sink;
@@ -77,7 +77,7 @@ constexpr const char* kCancelled = "The invocation was cancelled.";
 
 }  // namespace
 
-InvocationDispatcher::InvocationDispatcher(boost::asio::any_io_executor executor, std::function<void()> on_room)
+InvocationDispatcher::InvocationDispatcher(Executor executor, std::function<void()> on_room)
     : executor_(executor),
       on_room_(std::move(on_room)),
       ordered_changed_(executor),

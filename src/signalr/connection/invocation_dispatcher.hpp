@@ -32,7 +32,7 @@ class CompletionSink {
 // Owned by shared_ptr: the coroutines of handlers keep it alive.
 class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispatcher> {
   public:
-    InvocationDispatcher(boost::asio::any_io_executor executor, std::function<void()> on_room);
+    InvocationDispatcher(Executor executor, std::function<void()> on_room);
 
     std::uint64_t add(const std::string& target, Handler handler);
     // logic_error when there is one
@@ -72,7 +72,7 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
                              Invocation invocation, std::shared_ptr<RunningCall> call);
     void ended();
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     std::function<void()> on_room_;
     std::map<std::string, Target, std::less<>> targets_;
     std::uint64_t next_id_ = 1;

@@ -36,7 +36,7 @@ std::string milliseconds_text(Duration duration) {
 
 }  // namespace
 
-Session::Session(boost::asio::any_io_executor executor, Clock& clock, const Settings& settings, Established established,
+Session::Session(Executor executor, Clock& clock, const Settings& settings, Established established,
                  InvocationDispatcher& dispatcher)
     : executor_(executor),
       clock_(clock),

@@ -41,7 +41,7 @@ struct PendingCall {
         std::optional<nlohmann::json> result;
     };
 
-    PendingCall(const boost::asio::any_io_executor& executor, std::string call_id, Kind call_kind)
+    PendingCall(const Executor& executor, std::string call_id, Kind call_kind)
         : id(std::move(call_id)), kind(call_kind), changed(executor) {}
 
     std::string id;
@@ -55,7 +55,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
   public:
     enum class Goodbye { say, skip };  // whether a hub Close message goes out
 
-    Session(boost::asio::any_io_executor executor, Clock& clock, const Settings& settings, Established established,
+    Session(Executor executor, Clock& clock, const Settings& settings, Established established,
             InvocationDispatcher& dispatcher);
 
     // Until the connection ended, and why.
@@ -119,7 +119,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     [[nodiscard]] std::optional<Failure> take(UnknownMessage message);
     void complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end);
 
-    boost::asio::any_io_executor executor_;
+    Executor executor_;
     Clock& clock_;
     Settings settings_;
     Established established_;

@@ -115,7 +115,7 @@ Task<> Hub::ping() {
     asio::steady_timer timer(context_);
     while (true) {
         timer.expires_after(kPingInterval);
-        co_await timer.async_wait(asio::use_awaitable);
+        co_await timer.async_wait(kAwait);
         if (ready_) send(std::string(R"({"type":6})") + kRecordEnd, kNoNumber);
     }
 }

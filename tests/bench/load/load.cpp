@@ -164,7 +164,7 @@ Task<> Load::send_on_schedule() {
         const std::int64_t planned = start + static_cast<std::int64_t>(interval * static_cast<double>(i));
         if (planned > now_ns()) {
             timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(planned)));
-            co_await timer.async_wait(boost::asio::use_awaitable);
+            co_await timer.async_wait(kAwait);
         }
         if (may_send()) send_one(planned);
     }
@@ -173,7 +173,7 @@ Task<> Load::send_on_schedule() {
 Task<> Load::sleep_until(std::int64_t moment) {
     boost::asio::steady_timer timer(context_);
     timer.expires_at(std::chrono::steady_clock::time_point(std::chrono::nanoseconds(moment)));
-    co_await timer.async_wait(boost::asio::use_awaitable);
+    co_await timer.async_wait(kAwait);
 }
 
 // False: some did not come, although the client had half a minute (or, by count, was silent so long).

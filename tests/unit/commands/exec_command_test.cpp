@@ -124,7 +124,7 @@ class ExecCommandTest : public ::testing::Test {
         boost::asio::steady_timer timer(loop);
         while (!condition()) {
             timer.expires_after(5ms);
-            co_await timer.async_wait(boost::asio::use_awaitable);
+            co_await timer.async_wait(kAwait);
         }
     }
 

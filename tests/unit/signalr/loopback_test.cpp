@@ -81,7 +81,9 @@ Pem make_certificate() {
 class LoopbackHub {
   public:
     LoopbackHub(asio::io_context& context, std::optional<Pem> pem)
-        : acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)), tls_(asio::ssl::context::tls_server) {
+        : executor_(context.get_executor()),
+          acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
+          tls_(asio::ssl::context::tls_server) {
         if (pem) {
             is_tls_ = true;
             tls_.use_certificate_chain(asio::buffer(pem->certificate));
@@ -113,7 +115,7 @@ class LoopbackHub {
         for (;;) {
             auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
             if (error) co_return;
-            asio::co_spawn(acceptor_.get_executor(), serve_socket(std::move(socket)), asio::detached);
+            asio::co_spawn(executor_, serve_socket(std::move(socket)), asio::detached);
         }
     }
 
@@ -182,6 +184,7 @@ class LoopbackHub {
         }
     }
 
+    Executor executor_;
     tcp::acceptor acceptor_;
     asio::ssl::context tls_;
     bool is_tls_ = false;
@@ -191,7 +194,7 @@ class LoopbackHub {
 class LoopbackProxy {
   public:
     explicit LoopbackProxy(asio::io_context& context)
-        : acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
+        : executor_(context.get_executor()), acceptor_(context, tcp::endpoint(asio::ip::address_v4::loopback(), 0)) {
         asio::co_spawn(context, accept(), asio::detached);
     }
 
@@ -207,7 +210,7 @@ class LoopbackProxy {
         for (;;) {
             auto [error, socket] = co_await acceptor_.async_accept(kNoThrow);
             if (error) co_return;
-            asio::co_spawn(acceptor_.get_executor(), serve(std::move(socket)), asio::detached);
+            asio::co_spawn(executor_, serve(std::move(socket)), asio::detached);
         }
     }
 
@@ -226,11 +229,11 @@ class LoopbackProxy {
         const auto colon = head.find(':');
         const auto port = static_cast<std::uint16_t>(std::stoi(head.substr(colon + 1)));
         const auto near = std::make_shared<tcp::socket>(std::move(client));
-        const auto far = std::make_shared<tcp::socket>(acceptor_.get_executor());
+        const auto far = std::make_shared<tcp::socket>(executor_);
         const tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
         const auto [refused] = co_await far->async_connect(endpoint, kNoThrow);
         if (refused) co_return;
-        asio::co_spawn(acceptor_.get_executor(), relay(near, far), asio::detached);
+        asio::co_spawn(executor_, relay(near, far), asio::detached);
         co_await relay(far, near);
     }
 
@@ -245,6 +248,7 @@ class LoopbackProxy {
         }
     }
 
+    Executor executor_;
     tcp::acceptor acceptor_;
 };
 
@@ -257,7 +261,7 @@ struct Client {
     }
     static Task<> finish(Client* self) {
         asio::steady_timer timer(self->context, 20ms);  // lets the Completion go out first
-        co_await timer.async_wait(asio::use_awaitable);
+        co_await timer.async_wait(kAwait);
         co_await self->hub->stop();
     }
 
