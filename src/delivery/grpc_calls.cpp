@@ -9,6 +9,7 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -22,7 +23,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::chrono::milliseconds kCompanyWait{1};
+constexpr std::chrono::milliseconds kBatchDelay{1};  // nobody waits for the mark "delivered"
 
 }  // namespace
 
@@ -30,7 +31,6 @@ constexpr std::chrono::milliseconds kCompanyWait{1};
 class GrpcCall::Waiter {
   public:
     virtual ~Waiter() = default;
-    [[nodiscard]] virtual Executor executor() const = 0;
     virtual void resume() = 0;
 };
 
@@ -39,8 +39,6 @@ class GrpcCall::WaitingHandler final : public Waiter {
   public:
     explicit WaitingHandler(Handler handler)
         : guard_(asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
-
-    [[nodiscard]] Executor executor() const override { return guard_.get_executor(); }
 
     void resume() override {
         asio::get_associated_cancellation_slot(handler_).clear();  // nobody may cancel what has ended
@@ -70,7 +68,10 @@ GrpcCalls::~GrpcCalls() {
 }
 
 Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
-    if (!queue_) make_queue();
+    if (!queue_) {
+        const auto executor = co_await asio::this_coro::executor;
+        make_queue(executor);
+    }
     const auto initiate = [&](auto handler) {
         auto slot = asio::get_associated_cancellation_slot(handler);
         call->waiter_ = std::make_unique<GrpcCall::WaitingHandler<decltype(handler)>>(std::move(handler));
@@ -84,7 +85,8 @@ void GrpcCalls::cancel_all() {
     for (const auto& call : under_way_) call->cancel();
 }
 
-void GrpcCalls::make_queue() {
+void GrpcCalls::make_queue(const Executor& executor) {
+    executor_ = executor;
     queue_ = std::make_unique<grpc::CompletionQueue>();
     try {
         thread_ = std::thread([this] { collect(); });
@@ -109,7 +111,7 @@ void GrpcCalls::collect() {
     bool is_good = false;
     while (queue_->Next(&tag, &is_good)) {
         add_ended(*static_cast<GrpcCall*>(tag));
-        std::this_thread::sleep_for(kCompanyWait);
+        std::this_thread::sleep_for(kBatchDelay);
         while (queue_->AsyncNext(&tag, &is_good, at_once) == Status::GOT_EVENT) {
             add_ended(*static_cast<GrpcCall*>(tag));
         }
@@ -126,7 +128,7 @@ void GrpcCalls::add_ended(GrpcCall& call) {
 void GrpcCalls::tell_loop() {
     const std::lock_guard lock(mutex_);
     if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
-    asio::post(ended_.front()->waiter_->executor(), [this] { resume_ended(); });
+    asio::post(*executor_, [this] { resume_ended(); });
 }
 
 void GrpcCalls::resume_ended() {
@@ -137,14 +139,13 @@ void GrpcCalls::resume_ended() {
         is_loop_told_ = false;
     }
     if (calls.empty()) return;
-    const auto executor = calls.front()->waiter_->executor();
     std::vector<std::unique_ptr<GrpcCall::Waiter>> waiters;
     waiters.reserve(calls.size());
     for (GrpcCall* const call : calls) {
         waiters.push_back(std::move(call->waiter_));
         under_way_.erase(call->shared_from_this());  // its coroutine keeps it
     }
-    resume_all(executor, std::move(waiters));
+    resume_all(*executor_, std::move(waiters));
 }
 
 }  // namespace jiro::delivery

@@ -8,6 +8,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_set>
 #include <vector>
@@ -55,7 +56,7 @@ class GrpcCalls {
     void cancel_all();
 
   private:
-    void make_queue();
+    void make_queue(const Executor& executor);
     void start(GrpcCall& call);
     void collect();  // the thread
     void add_ended(GrpcCall& call);
@@ -64,6 +65,7 @@ class GrpcCalls {
 
     // Made with the first call, and the thread with it.
     std::unique_ptr<grpc::CompletionQueue> queue_;
+    std::optional<Executor> executor_;  // of whoever awaits
     std::thread thread_;
     std::unordered_set<std::shared_ptr<GrpcCall>> under_way_;
 
