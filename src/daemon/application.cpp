@@ -311,7 +311,7 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
                          {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
         auto lost = make_lost_outcome(command.receipt, Outcome::interrupted);
         static_cast<void>(
-            co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Hold::no));
+            co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
     }
 }
 

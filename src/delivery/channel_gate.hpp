@@ -24,7 +24,7 @@ struct GateRules {
     Duration park_cap = std::chrono::minutes(15);
     std::size_t max_window = 64;
     int failures_to_close = 4;  // `away` in a row, without a success between
-    int results_to_close = 8;   // different results in a row that met trouble of any kind
+    int results_to_close = 8;   // different results in a row that failed, for whatever reason
 };
 
 class ChannelGate {

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t kMaxInHand = 1024;  // results held in memory; more wait in the outbox
 constexpr std::size_t kMaxBytesInHand = 16 * 1024 * 1024;
 constexpr std::size_t kFetch = 128;
-constexpr Duration kHouseKeeping = 30s;
+constexpr Duration kRescan = 30s;
 constexpr Duration kStoreAgain = 2s;
 constexpr Duration kFetchAgain = 1s;
 
@@ -65,8 +65,8 @@ Task<> Courier::Impl::run() {
 Task<> Courier::Impl::loop() {
     while (true) {
         wake_waiting();
-        if (gate_.state() != ChannelState::open) hand_back();
-        co_await keep_house();
+        if (gate_.state() != ChannelState::open) return_to_outbox();
+        co_await expire_and_rescan();
         co_await store_unsaved();
         co_await fetch();
         send_ready();
@@ -76,10 +76,10 @@ Task<> Courier::Impl::loop() {
 }
 
 // The common case, a result that goes out at once on an open channel, does without a turn of the loop.
-void Courier::Impl::go_on() {
+void Courier::Impl::send_or_wake() {
     note_change();
     if (!is_running_) return;
-    if (is_quiet()) {
+    if (only_ready_work_left()) {
         send_ready();
     } else {
         wake_up_.announce();
@@ -87,8 +87,8 @@ void Courier::Impl::go_on() {
 }
 
 // Nothing but ready_ for the loop to look after.
-bool Courier::Impl::is_quiet() const {
-    return gate_.state() == ChannelState::open && !has_backlog_ && !wants_hasten_ && unsaved_ == 0 &&
+bool Courier::Impl::only_ready_work_left() const {
+    return gate_.state() == ChannelState::open && !has_backlog_ && !wants_all_due_now_ && unsaved_ == 0 &&
            waiting_.empty() && next_due_ == TimePoint::max();
 }
 
@@ -106,12 +106,12 @@ void Courier::Impl::wake_waiting() {
 
 // While the channel is not open, results wait in the outbox, where they cost no memory and the oldest is the next
 // probe. Those that are not stored stay.
-void Courier::Impl::hand_back() {
+void Courier::Impl::return_to_outbox() {
     std::vector<std::string> ids;
-    const auto leaves = [&](const Parcel& parcel) {
-        if (!parcel.is_stored) return false;
-        bytes_in_hand_ -= parcel.bytes();
-        ids.push_back(parcel.row.id);
+    const auto leaves = [&](const OutgoingResult& outgoing) {
+        if (!outgoing.is_stored) return false;
+        bytes_in_hand_ -= outgoing.bytes();
+        ids.push_back(outgoing.row.id);
         return true;
     };
     std::erase_if(ready_, leaves);
@@ -123,10 +123,10 @@ void Courier::Impl::hand_back() {
 
 Task<> Courier::Impl::fetch() {
     const std::size_t window = gate_.window(clock_.now());
-    if (wants_hasten_) {
-        wants_hasten_ = false;
-        const auto hastened = co_await outbox_.hasten();
-        if (!hastened) wants_hasten_ = true;
+    if (wants_all_due_now_) {
+        wants_all_due_now_ = false;
+        const auto made_due = co_await outbox_.make_all_due_now();
+        if (!made_due) wants_all_due_now_ = true;
     }
     if (!has_backlog_ || window <= in_flight_ || rows_ready() >= window || !has_room_for_rows()) co_return;
     const std::size_t limit = gate_.state() == ChannelState::open ? kFetch : 1;
@@ -139,9 +139,9 @@ Task<> Courier::Impl::fetch() {
     if (!rows->empty()) has_backlog();
     auto place = unsaved_ > 0 ? ready_.begin() : ready_.end();
     for (auto& row : *rows) {
-        Parcel parcel{std::move(row), true};
-        bytes_in_hand_ += parcel.bytes();
-        place = std::next(ready_.insert(place, std::move(parcel)));
+        OutgoingResult outgoing{std::move(row), true};
+        bytes_in_hand_ += outgoing.bytes();
+        place = std::next(ready_.insert(place, std::move(outgoing)));
     }
     if (has_backlog_) co_return;
     const auto due = co_await outbox_.next_due();
@@ -153,9 +153,9 @@ Task<> Courier::Impl::fetch() {
 void Courier::Impl::send_ready() {
     while (!ready_.empty() && in_flight_ < gate_.window(clock_.now())) {
         ++in_flight_;
-        Parcel parcel = std::move(ready_.front());
+        OutgoingResult outgoing = std::move(ready_.front());
         ready_.pop_front();
-        calls_.spawn(executor_, deliver(std::move(parcel)));
+        calls_.spawn(executor_, deliver(std::move(outgoing)));
     }
 }
 
@@ -166,47 +166,47 @@ Task<> Courier::Impl::store_unsaved() {
     next_store_ = clock_.now() + kStoreAgain;
     bool goes_on = true;
     for (std::size_t left = ready_.size(); left > 0; --left) {
-        Parcel parcel = std::move(ready_.front());
+        OutgoingResult outgoing = std::move(ready_.front());
         ready_.pop_front();
         being_stored_ = 1;
-        if (goes_on) goes_on = co_await store(parcel);
+        if (goes_on) goes_on = co_await store(outgoing);
         being_stored_ = 0;
-        ready_.push_back(std::move(parcel));
+        ready_.push_back(std::move(outgoing));
     }
     while (goes_on) {
         const auto next = std::ranges::find_if(waiting_, [](const auto& entry) { return !entry.second.is_stored; });
         if (next == waiting_.end()) break;
         const TimePoint when = next->first;
-        Parcel parcel = std::move(next->second);
+        OutgoingResult outgoing = std::move(next->second);
         waiting_.erase(next);
         being_stored_ = 1;
-        goes_on = co_await store(parcel);
+        goes_on = co_await store(outgoing);
         being_stored_ = 0;
-        waiting_.emplace(when, std::move(parcel));
+        waiting_.emplace(when, std::move(outgoing));
     }
 }
 
 // False: there is still no room, the others need not be tried.
-Task<bool> Courier::Impl::store(Parcel& parcel) {
-    if (parcel.is_stored) co_return true;
-    const Bytes whole = parcel.row.whole ? parcel.row.whole : parcel.row.message;
-    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, whole, Hold::yes);
+Task<bool> Courier::Impl::store(OutgoingResult& outgoing) {
+    if (outgoing.is_stored) co_return true;
+    const Bytes whole = outgoing.row.whole ? outgoing.row.whole : outgoing.row.message;
+    const auto stored = co_await outbox_.finished(outgoing.row.id, outgoing.row.kind, whole, Lease::yes);
     // A commit that was reported as failed may be on the disk all the same: then it has this outcome.
     if (!stored && stored.error().code != errc::wrong_state) co_return false;
-    if (parcel.row.whole) {
-        const auto replaced = co_await outbox_.replaced(parcel.row.id, parcel.row.message);
+    if (outgoing.row.whole) {
+        const auto replaced = co_await outbox_.replaced(outgoing.row.id, outgoing.row.message);
         if (!replaced) co_return false;
     }
-    parcel.is_stored = true;
+    outgoing.is_stored = true;
     --unsaved_;
     co_return true;
 }
 
 // Every half minute: rows past their age while nothing is attempted, and whatever an announcement was missed for.
-Task<> Courier::Impl::keep_house() {
+Task<> Courier::Impl::expire_and_rescan() {
     const auto now = clock_.now();
-    if (now < next_house_keeping_) co_return;
-    next_house_keeping_ = now + kHouseKeeping;
+    if (now < next_rescan_) co_return;
+    next_rescan_ = now + kRescan;
     if (outbox_.figures().pending > in_hand()) has_backlog();
     if (gate_.state() == ChannelState::open) co_return;
     const auto expired = co_await outbox_.expire(rules_.max_age, rules_.attempts(), kFetch);
@@ -216,11 +216,11 @@ Task<> Courier::Impl::keep_house() {
                           {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
     }
     figures_.dead_letters += expired->size();
-    if (expired->size() == kFetch) next_house_keeping_ = now + 100ms;
+    if (expired->size() == kFetch) next_rescan_ = now + 100ms;
 }
 
 TimePoint Courier::Impl::next_event() const {
-    TimePoint next = std::min(next_house_keeping_, next_due_);
+    TimePoint next = std::min(next_rescan_, next_due_);
     if (!waiting_.empty()) next = std::min(next, waiting_.begin()->first);
     if (unsaved_ > 0) next = std::min(next, next_store_);
     if (gate_.state() != ChannelState::open && gate_.next_probe() > clock_.now())
@@ -229,53 +229,53 @@ TimePoint Courier::Impl::next_event() const {
 }
 
 Task<Result<>> Courier::Impl::finish(FinishedCommand command, Admitted admitted) {
-    Parcel parcel;
-    parcel.is_admitted = admitted == Admitted::yes;
-    parcel.row.id = command.message.command_sync_id;
-    parcel.row.kind = command.result.outcome;
-    parcel.row.message = serialise(std::move(command));
-    parcel.row.finished_at = outbox_.now();
+    OutgoingResult outgoing;
+    outgoing.is_admitted = admitted == Admitted::yes;
+    outgoing.row.id = command.message.command_sync_id;
+    outgoing.row.kind = command.result.outcome;
+    outgoing.row.message = serialise(std::move(command));
+    outgoing.row.finished_at = outbox_.now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
-    const Hold hold = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Hold::yes : Hold::no;
-    const auto stored = co_await outbox_.finished(parcel.row.id, parcel.row.kind, parcel.row.message, hold);
+    const Lease lease = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Lease::yes : Lease::no;
+    const auto stored = co_await outbox_.finished(outgoing.row.id, outgoing.row.kind, outgoing.row.message, lease);
     if (!stored && stored.error().code == errc::wrong_state) {
         // It has an outcome already: that one counts.
-        courier_log.warn("A second outcome for the same command was ignored", {{"command_sync_id", parcel.row.id}});
+        courier_log.warn("A second outcome for the same command was ignored", {{"command_sync_id", outgoing.row.id}});
     } else if (!stored) {
-        keep_unsaved(std::move(parcel));
-    } else if (hold == Hold::yes) {
-        take(std::move(parcel));
+        keep_unsaved(std::move(outgoing));
+    } else if (lease == Lease::yes) {
+        take(std::move(outgoing));
     } else {
         has_backlog();
     }
-    go_on();
+    send_or_wake();
     co_return stored;
 }
 
-void Courier::Impl::take(Parcel parcel) {
-    bytes_in_hand_ += parcel.bytes();
-    ready_.push_back(std::move(parcel));
+void Courier::Impl::take(OutgoingResult outgoing) {
+    bytes_in_hand_ += outgoing.bytes();
+    ready_.push_back(std::move(outgoing));
 }
 
-void Courier::Impl::keep_unsaved(Parcel parcel) {
+void Courier::Impl::keep_unsaved(OutgoingResult outgoing) {
     if (!has_room()) {
         courier_log.error("Result lost: it could be neither stored nor kept in memory",
-                          {{"command_sync_id", parcel.row.id}});
+                          {{"command_sync_id", outgoing.row.id}});
         ++figures_.discarded;
         return;
     }
     courier_log.warn("A result could not be stored and is kept in memory until it is sent");
-    parcel.is_stored = false;
+    outgoing.is_stored = false;
     ++unsaved_;
     if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;
-    take(std::move(parcel));
+    take(std::move(outgoing));
 }
 
-// What is only in memory does not keep the outbox's rows waiting: they are owed, and a full outbox has room again only
-// when they are delivered. Otherwise a flood of commands, each of which it refuses, would keep it full for ever.
+// Results that are not stored do not count against the window for stored rows: a full outbox gets room only by the
+// delivery of its rows, which a flood of commands that it refuses must not keep waiting.
 std::size_t Courier::Impl::rows_ready() const {
     if (unsaved_ == 0) return ready_.size();
-    return static_cast<std::size_t>(std::ranges::count_if(ready_, &Parcel::is_stored));
+    return static_cast<std::size_t>(std::ranges::count_if(ready_, &OutgoingResult::is_stored));
 }
 
 bool Courier::Impl::has_room_for_rows() const {
@@ -292,10 +292,10 @@ void Courier::Impl::notify() {
 void Courier::Impl::retry_now() {
     sender_->reset();
     gate_.retry_now(clock_.now());
-    for (auto& [when, parcel] : waiting_) ready_.push_back(std::move(parcel));
+    for (auto& [when, outgoing] : waiting_) ready_.push_back(std::move(outgoing));
     waiting_.clear();
-    next_house_keeping_ = {};
-    wants_hasten_ = true;
+    next_rescan_ = {};
+    wants_all_due_now_ = true;
     notify();
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The courier's state and its steps. courier.cpp: what others call, and the loop; courier_settle.cpp: what follows an
+// The courier's state and its steps. courier.cpp: what others call, and the loop; courier_answer.cpp: what follows an
 // answer.
 
 #include <deque>
@@ -16,7 +16,7 @@
 namespace jiro::delivery {
 
 // One result in the courier's hands: held in the outbox, or (not stored) nowhere else.
-struct Parcel {
+struct OutgoingResult {
     DueRow row;
     bool is_stored = true;
     bool is_admitted = true;  // false: its command was refused, so that the outbox has no row of it before it is stored
@@ -42,30 +42,31 @@ class Courier::Impl {
     // The loop's steps.
     [[nodiscard]] Task<> loop();
     void wake_waiting();
-    void go_on();  // after a result came or an attempt ended
-    [[nodiscard]] bool is_quiet() const;
-    void hand_back();
+    void send_or_wake();  // after a result came or an attempt ended
+    [[nodiscard]] bool only_ready_work_left() const;
+    void return_to_outbox();
     [[nodiscard]] Task<> fetch();
     void send_ready();
     [[nodiscard]] Task<> store_unsaved();
-    [[nodiscard]] Task<bool> store(Parcel& parcel);  // awaited at once
-    [[nodiscard]] Task<> keep_house();
+    [[nodiscard]] Task<bool> store(OutgoingResult& outgoing);  // awaited at once
+    [[nodiscard]] Task<> expire_and_rescan();
     [[nodiscard]] TimePoint next_event() const;
 
     // One attempt and what follows.
-    [[nodiscard]] Task<> deliver(Parcel parcel);
-    [[nodiscard]] Decision decision_for(const Parcel& parcel, const SendResult& answer) const;
-    void confirmed(const Parcel& parcel, StatusCode code);
-    [[nodiscard]] Task<> failed(Parcel parcel, Decision decision, bool is_open);
-    [[nodiscard]] Task<> give_up(Parcel parcel, Decision decision);
-    [[nodiscard]] Task<> cut_and_resend(Parcel parcel, Decision decision);
-    void try_later(Parcel parcel, const Decision& decision);
-    void after_failed_probe(Parcel parcel, const Decision& decision);
-    void note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer, TimePoint started);
+    [[nodiscard]] Task<> deliver(OutgoingResult outgoing);
+    [[nodiscard]] Decision decision_for(const OutgoingResult& outgoing, const SendResult& answer) const;
+    void confirmed(const OutgoingResult& outgoing, StatusCode code);
+    [[nodiscard]] Task<> failed(OutgoingResult outgoing, Decision decision, bool is_open);
+    [[nodiscard]] Task<> give_up(OutgoingResult outgoing, Decision decision);
+    [[nodiscard]] Task<> cut_and_resend(OutgoingResult outgoing, Decision decision);
+    void try_later(OutgoingResult outgoing, const Decision& decision);
+    void after_failed_probe(OutgoingResult outgoing, const Decision& decision);
+    void note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,
+                      TimePoint started);
 
-    void take(Parcel parcel);  // into ready_
-    void keep_unsaved(Parcel parcel);
-    void put_off(Parcel parcel, Duration delay);
+    void take(OutgoingResult outgoing);  // into ready_
+    void keep_unsaved(OutgoingResult outgoing);
+    void put_off(OutgoingResult outgoing, Duration delay);
     void has_backlog() { has_backlog_ = true; }
     [[nodiscard]] bool has_room() const;
     [[nodiscard]] std::size_t rows_ready() const;
@@ -92,17 +93,17 @@ class Courier::Impl {
     Event changed_;  // what is in hand, or in the outbox
     std::uint64_t changes_ = 0;
     TaskGroup calls_;
-    std::deque<Parcel> ready_;                  // to be sent as soon as the gate allows, in this order
-    std::multimap<TimePoint, Parcel> waiting_;  // between fast attempts
+    std::deque<OutgoingResult> ready_;                  // to be sent as soon as the gate allows, in this order
+    std::multimap<TimePoint, OutgoingResult> waiting_;  // between fast attempts
     std::size_t in_flight_ = 0;
     std::size_t being_stored_ = 0;   // taken out of the two above by store_unsaved()
     std::size_t bytes_in_hand_ = 0;  // of messages in ready_, waiting_ and in flight
     std::size_t unsaved_ = 0;        // parcels in hand that are not stored
     bool is_running_ = false;
     bool has_backlog_ = true;                // due rows may lie in the outbox that are not in hand
-    bool wants_hasten_ = false;              // postponed rows are to become due now
+    bool wants_all_due_now_ = false;         // postponed rows are to become due now
     TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due
-    TimePoint next_house_keeping_{};
+    TimePoint next_rescan_{};
     TimePoint next_store_ = TimePoint::max();
     std::string last_probe_;  // the result that the last failed probes carried, and how many
     int probes_of_it_ = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Locks of files that `jiro-client doctor` may hold for an instant, to look at what they guard: another daemon holds
-// them longer than that.
+// Locks of files. `jiro-client doctor` takes one for an instant, so it is waited for; a running daemon keeps it longer
+// than anybody waits.
 
 #include <sys/file.h>
 

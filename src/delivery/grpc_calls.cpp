@@ -59,7 +59,7 @@ GrpcCalls::~GrpcCalls() {
     if (!queue_) return;
     {
         const std::lock_guard lock(mutex_);
-        is_loop_told_ = true;
+        is_loop_woken_ = true;
     }
     cancel_all();
     queue_->Shutdown();
@@ -101,7 +101,7 @@ void GrpcCalls::start(GrpcCall& call) {
     under_way_.insert(call.shared_from_this());
     call.start(*queue_, &call);
     JIRO_FAILPOINT("c7_rpc_started");
-    tell_loop();
+    wake_loop();
 }
 
 void GrpcCalls::collect() {
@@ -115,7 +115,7 @@ void GrpcCalls::collect() {
         while (queue_->AsyncNext(&tag, &is_good, at_once) == Status::GOT_EVENT) {
             add_ended(*static_cast<GrpcCall*>(tag));
         }
-        tell_loop();
+        wake_loop();
     }
 }
 
@@ -125,9 +125,9 @@ void GrpcCalls::add_ended(GrpcCall& call) {
 }
 
 // Either thread. Posted also by the loop itself, which is in the middle of something.
-void GrpcCalls::tell_loop() {
+void GrpcCalls::wake_loop() {
     const std::lock_guard lock(mutex_);
-    if (ended_.empty() || std::exchange(is_loop_told_, true)) return;
+    if (ended_.empty() || std::exchange(is_loop_woken_, true)) return;
     asio::post(*executor_, [this] { resume_ended(); });
 }
 
@@ -136,7 +136,7 @@ void GrpcCalls::resume_ended() {
     {
         const std::lock_guard lock(mutex_);
         calls.swap(ended_);
-        is_loop_told_ = false;
+        is_loop_woken_ = false;
     }
     if (calls.empty()) return;
     std::vector<std::unique_ptr<GrpcCall::Waiter>> waiters;

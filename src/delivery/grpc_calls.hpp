@@ -60,7 +60,7 @@ class GrpcCalls {
     void start(GrpcCall& call);
     void collect();  // the thread
     void add_ended(GrpcCall& call);
-    void tell_loop();
+    void wake_loop();
     void resume_ended();
 
     // Made with the first call, and the thread with it.
@@ -71,7 +71,7 @@ class GrpcCalls {
 
     std::mutex mutex_;
     std::vector<GrpcCall*> ended_;  // not resumed yet
-    bool is_loop_told_ = false;     // it will look at them, or need not any more
+    bool is_loop_woken_ = false;    // it will look at them, or need not any more
 };
 
 }  // namespace jiro::delivery

@@ -242,7 +242,8 @@ class GrpcResultSender final : public ResultSender {
 
     // The connection ended, and the calls on it with it: a proxy's GOAWAY after so many calls, a restart. That says
     // nothing of the server, and the next connection may do. gRPC does not tell it from an answer UNAVAILABLE that
-    // comes without any metadata: such answers are repeated too, until one of them shows that it does not help.
+    // comes without any metadata: such answers are repeated too. After a repeated call failed as well, none is repeated
+    // until a result was confirmed.
     bool was_cut_off(const ResultCall& call) const {
         return repeating_helps_ && call.status.error_code() == grpc::StatusCode::UNAVAILABLE &&
                call.context.GetServerTrailingMetadata().empty() && call.channel == channel_ &&

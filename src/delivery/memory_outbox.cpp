@@ -28,7 +28,7 @@ struct Row {
     WallTime settled_at{};
     int attempts = 0;
     int refusals = 0;
-    bool is_held = false;
+    bool is_leased = false;
     std::string last_error;
 };
 
@@ -74,7 +74,7 @@ class MemoryOutbox final : public Outbox {
         co_return Result<>();
     }
 
-    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {
         auto found = rows_.find(id);
         if (found == rows_.end()) {
             Row row;
@@ -93,7 +93,7 @@ class MemoryOutbox final : public Outbox {
         row.message = std::move(message);
         row.finished_at = now();
         make_due(row, row.finished_at);
-        row.is_held = hold == Hold::yes;
+        row.is_leased = lease == Lease::yes;
         co_return Result<>();
     }
 
@@ -104,8 +104,8 @@ class MemoryOutbox final : public Outbox {
         for (const auto& [key, id] : due_) {
             if (given.size() >= limit || bytes >= kDueBytes) break;
             Row& row = rows_.at(id);
-            if (row.is_held || !is_due(key.first, moment)) continue;
-            row.is_held = true;
+            if (row.is_leased || !is_due(key.first, moment)) continue;
+            row.is_leased = true;
             bytes += row.message->size();
             given.push_back({id, row.message, *row.kind, row.finished_at, row.attempts, row.refusals, row.whole});
         }
@@ -114,13 +114,13 @@ class MemoryOutbox final : public Outbox {
 
     Task<Result<std::optional<WallTime>>> next_due() override {
         for (const auto& [key, id] : due_) {
-            if (!rows_.at(id).is_held) co_return std::optional(key.first);
+            if (!rows_.at(id).is_leased) co_return std::optional(key.first);
         }
         co_return std::optional<WallTime>();
     }
 
     void delivered(std::string id, RowIs) override {
-        if (const auto found = rows_.find(id); found != rows_.end()) settle(found->second, RowState::delivered);
+        if (const auto found = rows_.find(id); found != rows_.end()) set_state(found->second, RowState::delivered);
     }
 
     void postponed(Postponement postponement) override {
@@ -135,7 +135,7 @@ class MemoryOutbox final : public Outbox {
 
     void released(std::vector<std::string> ids) override {
         for (const auto& id : ids) {
-            if (const auto found = rows_.find(id); found != rows_.end()) found->second.is_held = false;
+            if (const auto found = rows_.find(id); found != rows_.end()) found->second.is_leased = false;
         }
     }
 
@@ -143,7 +143,7 @@ class MemoryOutbox final : public Outbox {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
         found->second.last_error = std::move(reason);
-        settle(found->second, RowState::dead);
+        set_state(found->second, RowState::dead);
         co_return Result<>();
     }
 
@@ -157,11 +157,11 @@ class MemoryOutbox final : public Outbox {
         co_return Result<>();
     }
 
-    Task<Result<>> hasten() override {
+    Task<Result<>> make_all_due_now() override {
         const auto moment = now();
         std::vector<std::string> later;
         for (const auto& [key, id] : due_) {
-            if (key.first > moment && !rows_.at(id).is_held) later.push_back(id);
+            if (key.first > moment && !rows_.at(id).is_leased) later.push_back(id);
         }
         for (const auto& id : later) make_due(rows_.at(id), moment);
         co_return Result<>();
@@ -173,11 +173,11 @@ class MemoryOutbox final : public Outbox {
         for (const auto& [key, id] : due_) {
             const Row& row = rows_.at(id);
             const bool is_spent = row.finished_at < cutoff && row.attempts >= attempts;
-            if (ids.size() < limit && !row.is_held && is_spent) ids.push_back(id);
+            if (ids.size() < limit && !row.is_leased && is_spent) ids.push_back(id);
         }
         for (const auto& id : ids) {
             rows_.at(id).last_error = "undelivered for longer than Outbox.MaxAgeHours";
-            settle(rows_.at(id), RowState::dead);
+            set_state(rows_.at(id), RowState::dead);
         }
         co_return ids;
     }
@@ -204,12 +204,12 @@ class MemoryOutbox final : public Outbox {
         Row& row = found->second;
         if (row.state != RowState::done && row.state != RowState::dead) co_return Error(errc::wrong_state);
         if (what == Resend::whole) {
-            if (row.is_held) co_return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
+            if (row.is_leased) co_return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
             if (!row.whole) co_return Error(errc::wrong_state).with_prefix("it was not cut");
             const Recount recount(*this, row);
             row.message = std::exchange(row.whole, nullptr);
         }
-        if (!row.is_held) ask_again(row);
+        if (!row.is_leased) ask_again(row);
         co_return Result<>();
     }
 
@@ -230,7 +230,7 @@ class MemoryOutbox final : public Outbox {
             co_return Error(errc::wrong_state);
         }
         found->second.last_error = "dropped by the operator";
-        settle(found->second, RowState::delivered);
+        set_state(found->second, RowState::delivered);
         found->second.message = nullptr;
         co_return Result<>();
     }
@@ -278,15 +278,15 @@ class MemoryOutbox final : public Outbox {
         due_.erase({row.due_at, row.sequence});
         row.state = RowState::done;
         row.due_at = due_at;
-        row.is_held = false;
+        row.is_leased = false;
         due_.emplace(DueKey{due_at, row.sequence}, row.receipt.id);
     }
 
-    void settle(Row& row, RowState state) {
+    void set_state(Row& row, RowState state) {
         const Recount recount(*this, row);
         due_.erase({row.due_at, row.sequence});
         row.state = state;
-        row.is_held = false;
+        row.is_leased = false;
         row.settled_at = now();
         if (state == RowState::delivered) row.whole = nullptr;
         if (state == RowState::delivered && row.message && !is_kept_after_delivery(row.message->size())) {

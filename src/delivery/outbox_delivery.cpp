@@ -34,7 +34,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
         row.bind(from, to);
         while (rows.size() < limit && bytes < kDueBytes && row.step()) {
             auto id = row.text(1);
-            if (held_.contains(id)) continue;
+            if (leased_.contains(id)) continue;
             const auto kind = outcome_from(row.bytes(2));
             const auto message = row.bytes(3);
             if (!kind || row.integer(4) != message_sum(id, row.bytes(2), message)) {
@@ -53,7 +53,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
             rows.push_back(std::move(one));
         }
     }
-    for (const auto& row : rows) held_.add(row.id);
+    for (const auto& row : rows) leased_.add(row.id);
     for (const auto& row : damaged) set_dead(row, kDamaged, now);
     return rows;
 }
@@ -70,13 +70,13 @@ std::optional<WallTime> OutboxStore::next_due() {
     Statement& row = database_.use("SELECT id, due_at FROM commands WHERE state = 'done' ORDER BY due_at, sequence");
     const Cursor cursor(row);
     while (row.step()) {
-        if (!held_.contains(row.text(0))) return from_stored(row.integer(1));
+        if (!leased_.contains(row.text(0))) return from_stored(row.integer(1));
     }
     return std::nullopt;
 }
 
 void OutboxStore::delivered(const std::string& id, WallTime at) {
-    held_.remove(id);
+    leased_.remove(id);
     const auto found = find(id);
     if (!found || found->state == "delivered" || found->state == "forgotten") return;
     // Also from `running`: an outcome that could not be stored was sent from memory.
@@ -96,7 +96,7 @@ void OutboxStore::delivered(const std::string& id, WallTime at) {
 }
 
 void OutboxStore::postponed(const Postponement& postponement) {
-    held_.remove(postponement.id);
+    leased_.remove(postponement.id);
     database_
         .use(
             "UPDATE commands SET attempts = ?, refusals = ?, due_at = ?, last_error = ? WHERE id = ? AND state = "
@@ -110,7 +110,7 @@ Result<> OutboxStore::dead(const std::string& id, const std::string& reason, con
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done") return Error(errc::wrong_state);
-    held_.remove(id);
+    leased_.remove(id);
     set_dead(*found, reason, now);
     return {};
 }
@@ -146,7 +146,7 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
     return {};
 }
 
-void OutboxStore::hasten(const Moment& now) {
+void OutboxStore::make_all_due_now(const Moment& now) {
     database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1")
         .bind(to_stored(now.here))
         .run();
@@ -160,7 +160,7 @@ std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std
         const Cursor cursor(row);
         row.bind(to_stored(now.here - max_age), to_stored(now.wall - max_age), clock_.boot(), attempts);
         while (ids.size() < limit && row.step()) {
-            if (auto id = row.text(0); !held_.contains(id)) ids.push_back(std::move(id));
+            if (auto id = row.text(0); !leased_.contains(id)) ids.push_back(std::move(id));
         }
     }
     for (const auto& id : ids) {

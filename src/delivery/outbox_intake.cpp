@@ -111,7 +111,7 @@ Result<> OutboxStore::started(const std::string& id) {
     return {};
 }
 
-Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_view message, Hold hold,
+Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                const Moment& now) {
     const auto found = find(id);
     if (found && found->state != "received" && found->state != "running") return Error(errc::wrong_state);
@@ -120,7 +120,7 @@ Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_
         if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
         if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
     }
-    set_done(found, {id, kind, message, hold, now.here});
+    set_done(found, {id, kind, message, lease, now.here});
     JIRO_FAILPOINT("c5_before_done_commit");
     return {};
 }
@@ -153,7 +153,7 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
     }
     ++counts_.pending;
     counts_.bytes += outcome.message.size();
-    if (outcome.hold == Hold::yes) held_.add(id);
+    if (outcome.lease == Lease::yes) leased_.add(id);
 }
 
 // Running rows first: there are few, and whoever waits for them is owed the outcome now. Those that run again line up
@@ -169,7 +169,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
             for (const auto& row : next_unfinished("running", running, recovery, now)) {
                 const Receipt& receipt = row.command.receipt;
                 if (!receipt.idempotent || row.command.starts >= kMaxStarts) {
-                    settle_unfinished(receipt, Outcome::interrupted, make, recovery, now);
+                    fail_unfinished(receipt, Outcome::interrupted, make, recovery, now);
                 } else {
                     database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
                 }
@@ -178,7 +178,7 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
     }
     for (auto& [command, is_late] : next_unfinished("received", rest, recovery, now)) {
         if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
-            settle_unfinished(command.receipt, Outcome::timed_out, make, recovery, now);
+            fail_unfinished(command.receipt, Outcome::timed_out, make, recovery, now);
         } else {
             recovery.to_run.push_back(std::move(command));
         }
@@ -237,8 +237,8 @@ std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_vi
     return rows;
 }
 
-void OutboxStore::settle_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
-                                    const Moment& now) {
+void OutboxStore::fail_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
+                                  const Moment& now) {
     Bytes message;
     try {
         message = make(receipt, kind);
@@ -252,7 +252,7 @@ void OutboxStore::settle_unfinished(const Receipt& receipt, Outcome kind, const 
                           TextResult{std::string(to_string(kind)) + ": the client was restarted; effect unknown"}};
         message = serialise(std::move(command));
     }
-    const auto done = finished(receipt.id, kind, *message, Hold::no, now);
+    const auto done = finished(receipt.id, kind, *message, Lease::no, now);
     if (!done) {
         recovery.problems.push_back({receipt.id, done.error().message});
     } else {

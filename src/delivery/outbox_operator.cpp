@@ -92,12 +92,12 @@ Result<> OutboxStore::retry(const std::string& id, Resend what, const Moment& no
     if (!found) return Error(errc::unknown_id);
     if ((found->state != "done" && found->state != "dead") || found->message_bytes == 0)
         return Error(errc::wrong_state);
-    const bool is_held = held_.contains(id);
+    const bool is_leased = leased_.contains(id);
     if (what == Resend::whole) {
-        if (is_held) return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
+        if (is_leased) return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
         if (const auto made = make_whole_again(*found, id); !made) return made;
     }
-    if (!is_held) make_due_again(*found, now);
+    if (!is_leased) make_due_again(*found, now);
     return {};
 }
 
@@ -141,7 +141,7 @@ Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
-    held_.remove(id);
+    leased_.remove(id);
     known_.remove(id);
     database_
         .use(

@@ -53,11 +53,11 @@ void OutboxStore::redo(const RowChange& change) {
     if (change.finished) {
         const auto found = find(id);
         FinishedChange outcome = *change.finished;
-        if (change.delivered) outcome.hold = Hold::no;
+        if (change.delivered) outcome.lease = Lease::no;
         if (!found || found->state == "received" || found->state == "running") {
             set_done(found, outcome);
-        } else if (found->state == "done" && outcome.hold == Hold::yes) {
-            held_.add(id);  // redone before, by a commit that was taken for a failed one
+        } else if (found->state == "done" && outcome.lease == Lease::yes) {
+            leased_.add(id);  // redone before, by a commit that was taken for a failed one
         }
     }
     if (change.delivered) delivered(id, change.delivered->at);
@@ -104,8 +104,8 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     known_.add(id, {database_.last_insert(), std::string(state), payload.size(), message.size(), 0});
     ++(is_done ? counts_.pending : counts_.unfinished);
     counts_.bytes += payload.size() + message.size() + kRowOverhead;
-    if (is_done && outcome.hold == Hold::yes) held_.add(id);
-    // Delivered without an outcome: it could not be stored, was sent from memory, and the row was already unfinished.
+    if (is_done && outcome.lease == Lease::yes) leased_.add(id);
+    // A result that was sent from memory, because finished() had failed: its row is still unfinished.
     if (change.delivered) delivered(id, change.delivered->at);
     return true;
 }

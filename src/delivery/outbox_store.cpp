@@ -65,8 +65,11 @@ static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
 }  // namespace
 
-OutboxStore::OutboxStore(const OutboxSettings& settings, HeldIds& held, OutboxClock& clock)
-    : settings_(settings), held_(held), clock_(clock), database_(settings.path.string(), Connection::Mode::read_write) {
+OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, OutboxClock& clock)
+    : settings_(settings),
+      leased_(held),
+      clock_(clock),
+      database_(settings.path.string(), Connection::Mode::read_write) {
     prepare_file();
     check_schema();
     adopt_time();
@@ -147,7 +150,7 @@ void OutboxStore::prepare_file() {
     if (settings_.max_pages > 0) database_.execute("PRAGMA max_page_count = " + std::to_string(settings_.max_pages));
 }
 
-void OutboxStore::settle() {
+void OutboxStore::checkpoint() {
     if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
         throw StorageError(errc::storage_io, "the log cannot be written into the database");
     }
@@ -242,14 +245,14 @@ void OutboxStore::begin() {
 void OutboxStore::commit() {
     transaction_->commit();
     transaction_.reset();
-    held_.commit();
+    leased_.commit();
 }
 
 void OutboxStore::roll_back() noexcept {
     transaction_.reset();
     counts_ = counts_before_;
     known_.clear();
-    held_.roll_back();
+    leased_.roll_back();
 }
 
 std::optional<WallTime> OutboxStore::oldest_undelivered(const Moment& now) {

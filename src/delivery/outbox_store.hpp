@@ -35,7 +35,7 @@ struct OutboxCounts {
 };
 
 // Ids that were given out, with what a roll-back needs. Survives the database being opened anew.
-class HeldIds {
+class LeasedIds {
   public:
     void add(const std::string& id) {
         if (ids_.insert(id).second) added_.push_back(id);
@@ -69,14 +69,14 @@ struct RowSpan {
 class OutboxStore {
   public:
     // Opens an existing file (which may be empty), checks it, migrates it and counts its rows.
-    OutboxStore(const OutboxSettings& settings, HeldIds& held, OutboxClock& clock);
+    OutboxStore(const OutboxSettings& settings, LeasedIds& held, OutboxClock& clock);
 
     void begin();
     void commit();
     void roll_back() noexcept;
 
     // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
-    void settle();
+    void checkpoint();
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
@@ -90,9 +90,9 @@ class OutboxStore {
     [[nodiscard]] Recovery recover(const MakeOutcome& make, RowSpan& rest, const Moment& now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
-    [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Hold hold,
+    [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                     const Moment& now);
-    void hold(const std::string& id) { held_.add(id); }
+    void lease(const std::string& id) { leased_.add(id); }
 
     // Delivery.
     [[nodiscard]] std::vector<DueRow> due(std::size_t limit, const Moment& now);
@@ -101,7 +101,7 @@ class OutboxStore {
     void postponed(const Postponement& postponement);
     [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, const Moment& now);
     [[nodiscard]] Result<> replaced(const std::string& id, const std::string& message);
-    void hasten(const Moment& now);
+    void make_all_due_now(const Moment& now);
     [[nodiscard]] std::vector<std::string> expire(Duration max_age, int attempts, std::size_t limit, const Moment& now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(const Moment& now);
@@ -189,12 +189,12 @@ class OutboxStore {
     };
     [[nodiscard]] std::vector<Unfinished> next_unfinished(std::string_view state, RowSpan& rest, Recovery& recovery,
                                                           const Moment& now);
-    void settle_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
-                           const Moment& now);
+    void fail_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
+                         const Moment& now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);
 
     OutboxSettings settings_;
-    HeldIds& held_;
+    LeasedIds& leased_;
     OutboxClock& clock_;
     Connection database_;
     std::chrono::milliseconds wall_set_by_{};

@@ -8,7 +8,8 @@
 //    cut (then the last moments may be missing, the file is whole). It lies in the database, or, for a few moments, in
 //    the redo log (redo/fast_path, redo/redo_log). With Durability power, synced: it survives both, as far as the disk
 //    keeps what it confirms.
-// 3. delivered() and postponed() wait up to 20 ms for company. To lose one costs a duplicate or an early attempt, no
+// 3. delivered() and postponed() are deferred by up to 20 ms, to share a commit with others. To lose one costs a
+// duplicate or an early attempt, no
 //    more.
 // 4. After a crash: `received` rows are given back to be run, `running` rows become `interrupted` (or run again, if
 //    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
@@ -21,7 +22,8 @@
 //    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
 //    can be read is taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell
 //    that from a torn write.
-// 9. Memory does not grow with the number of rows: only ids in the courier's hands, and counters, are kept.
+// 9. Memory does not grow with the number of rows. What is kept: the ids of commands in hand and of leased rows, 4,096
+//    rows on their way, a Bloom filter of 2 MiB, counters.
 //
 // Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; the rows and
 // their SQL: outbox_store; the short way without the thread: redo/fast_path; the crash table: docs/delivery.md.
@@ -87,12 +89,12 @@ class AwaitedJob final : public StorageJob {
 };
 
 template <typename Work>
-class LazyJob final : public StorageJob {
+class DeferredJob final : public StorageJob {
   public:
-    LazyJob(const Moment& now, RowIs row, Work work) : StorageJob(now), row_(row), work_(std::move(work)) {}
+    DeferredJob(const Moment& now, RowIs row, Work work) : StorageJob(now), row_(row), work_(std::move(work)) {}
     void run(OutboxStore& store) override { work_(store); }
     void complete(const std::optional<Error>&) override {}
-    [[nodiscard]] bool is_lazy() const override { return true; }
+    [[nodiscard]] bool is_deferred() const override { return true; }
     [[nodiscard]] bool is_dispensable() const override { return row_ == RowIs::doubtful; }
 
   private:
@@ -165,15 +167,15 @@ class SqliteOutbox final : public Outbox {
         co_return started;
     }
 
-    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
-        if (fast_path_.finished(id, kind, *message, hold, now())) co_return Result<>();
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {
+        if (fast_path_.finished(id, kind, *message, lease, now())) co_return Result<>();
         fast_path_.note_known(id);
-        auto work = [id, kind, message = std::move(message), hold, now = moment(),
+        auto work = [id, kind, message = std::move(message), lease, now = moment(),
                      was_done = false](OutboxStore& store) mutable {
-            auto finished = store.finished(id, kind, *message, hold, now);
+            auto finished = store.finished(id, kind, *message, lease, now);
             if (was_done && is_own_repetition(finished)) {
                 finished = {};
-                if (hold == Hold::yes) store.hold(id);
+                if (lease == Lease::yes) store.lease(id);
             }
             was_done = finished.has_value();
             return finished;
@@ -196,11 +198,13 @@ class SqliteOutbox final : public Outbox {
 
     void delivered(std::string id, RowIs row) override {
         if (row == RowIs::there && fast_path_.delivered(id, now())) return;
-        submit_lazy([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); }, row);
+        submit_deferred([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); },
+                        row);
     }
 
     void postponed(Postponement postponement) override {
-        submit_lazy([postponement = std::move(postponement)](OutboxStore& store) { store.postponed(postponement); });
+        submit_deferred(
+            [postponement = std::move(postponement)](OutboxStore& store) { store.postponed(postponement); });
     }
 
     void released(std::vector<std::string> ids) override { storage_->release(std::move(ids)); }
@@ -217,9 +221,9 @@ class SqliteOutbox final : public Outbox {
         });
     }
 
-    Task<Result<>> hasten() override {
+    Task<Result<>> make_all_due_now() override {
         return perform<void>("", [now = moment()](OutboxStore& store) {
-            store.hasten(now);
+            store.make_all_due_now(now);
             return Result<>();
         });
     }
@@ -280,8 +284,8 @@ class SqliteOutbox final : public Outbox {
     }
 
     template <typename Work>
-    void submit_lazy(Work work, RowIs row = RowIs::there) {
-        storage_->submit(std::make_unique<LazyJob<Work>>(moment(), row, std::move(work)));
+    void submit_deferred(Work work, RowIs row = RowIs::there) {
+        storage_->submit(std::make_unique<DeferredJob<Work>>(moment(), row, std::move(work)));
     }
 
     const std::unique_ptr<StorageThread> storage_;

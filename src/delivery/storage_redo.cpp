@@ -11,7 +11,7 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr std::size_t kTaughtAtOnce = 5'000;
+constexpr std::size_t kLoadedAtOnce = 5'000;
 constexpr std::uint64_t kLeastLogBytes = 1024 * 1024;
 
 std::optional<WallTime> time_of(const RedoRecord& change) {
@@ -68,13 +68,13 @@ bool StorageThread::append(const RedoRecord& change) {
 // With Durability power a change is not safe before the disk has it: the log is not used then, but what an earlier
 // process left in it is redone all the same.
 Result<> StorageThread::open_redo_log() {
-    if (has_settled_redo_log_) return {};
+    if (has_decided_redo_log_) return {};
     try {
         const auto known = store_->redo_log_id();
         if (const auto redone = redo_left_log(known); !redone) return redone;
         if (const auto opened = open_configured_redo_log(known); !opened) return opened;
         use_redo_log();
-        has_settled_redo_log_ = true;
+        has_decided_redo_log_ = true;
     } catch (const StorageError& error) {
         store_->roll_back();
         return Error(error.code, error.what());
@@ -89,9 +89,9 @@ Result<> StorageThread::redo_left_log(std::int64_t known) {
     auto log = RedoLog::find(path, known);
     if (!log) return log.error();
     if (!*log) return {};
-    RedoCounts nobodys;
+    RedoCounts discarded_counts;
     const auto bytes = (*log)->end() - (*log)->start();
-    redo(**log, (*log)->end(), (*log)->end(), nobodys);
+    redo(**log, (*log)->end(), (*log)->end(), discarded_counts);
     (*log)->forget((*log)->end());
     note_redo_log(nullptr);
     (*log)->remove();
@@ -173,10 +173,11 @@ bool StorageThread::try_to_redo(const RedoLog& log, RedoLog::Position end) {
     return true;
 }
 
-// In one transaction with the note of how far it is: done wholly or not at all. What a killed process appended is not
-// done twice: its rows may have gone on since. What this one appended, from `own_begin` on, can be in the database
-// already only by a commit that was taken for a failed one: it is done again, which changes no row but what is held and
-// counted.
+// Records and the note of how far they are redone, in one transaction. A record
+// - before that note: of the killed process, and passed over, since its row may have gone on;
+// - of the killed process, behind the note: applied, without a lease;
+// - of this process (from `own_begin` on): applied and counted. It is in the database already only when a commit was
+//   reported as failed and is on the disk: to apply it again changes no row.
 void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts) {
     const auto redone = redone_until(log);
     RowChanges changes;
@@ -191,7 +192,7 @@ void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Pos
         }
         if (is_redone) continue;
         auto* finished = std::get_if<FinishedChange>(&*change);
-        if (!is_own && finished != nullptr) finished->hold = Hold::no;  // who had it in hand is gone
+        if (!is_own && finished != nullptr) finished->lease = Lease::no;  // who had it in hand is gone
         changes.add(*change);
     }
     store_->begin();
@@ -231,33 +232,33 @@ void StorageThread::stop_redo_log() {
 }
 
 // A job, so that it comes after those that were submitted before: what they add is in the database when it is read.
-class StorageThread::BeginTeaching final : public StorageJob {
+class StorageThread::BeginLoading final : public StorageJob {
   public:
-    explicit BeginTeaching(StorageThread& storage) : StorageJob(Moment{}), storage_(storage) {}
+    explicit BeginLoading(StorageThread& storage) : StorageJob(Moment{}), storage_(storage) {}
     void run(OutboxStore&) override {}
-    void complete(const std::optional<Error>&) override { storage_.must_teach_ = true; }
-    [[nodiscard]] bool is_lazy() const override { return true; }
+    void complete(const std::optional<Error>&) override { storage_.must_load_ids_ = true; }
+    [[nodiscard]] bool is_deferred() const override { return true; }
 
   private:
     StorageThread& storage_;
 };
 
-void StorageThread::teach_seen_ids() { submit(std::make_unique<BeginTeaching>(*this)); }
+void StorageThread::load_seen_ids() { submit(std::make_unique<BeginLoading>(*this)); }
 
 // A bounded number at a time. The ids that come into the database meanwhile are known to the filter already.
-void StorageThread::teach_ids() {
-    if (!must_teach_ || !store_) return;
+void StorageThread::load_ids_into_filter() {
+    if (!must_load_ids_ || !store_) return;
     try {
-        must_teach_ = store_->each_id(taught_until_, kTaughtAtOnce, [this](std::string_view id) {
-            seen_ids_.teach(id);
-            ++taught_ids_;
+        must_load_ids_ = store_->each_id(loaded_until_, kLoadedAtOnce, [this](std::string_view id) {
+            seen_ids_.load(id);
+            ++loaded_ids_;
         });
     } catch (const StorageError& error) {
         return recover_from(error.code, error.what());
     }
-    if (must_teach_) return;
-    taught_until_.clear();
-    seen_ids_.ready(std::exchange(taught_ids_, 0));
+    if (must_load_ids_) return;
+    loaded_until_.clear();
+    seen_ids_.ready(std::exchange(loaded_ids_, 0));
 }
 
 }  // namespace jiro::delivery

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kLaziness = 20ms;
+constexpr auto kGroupCommitDelay = 20ms;
 constexpr auto kRedoLaziness = 50ms;  // what is in the redo log is safe: the more come together, the less each costs
 constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
@@ -56,7 +56,7 @@ void StorageThread::submit(std::unique_ptr<StorageJob> job) {
     bool must_wake = true;
     {
         const std::lock_guard lock(mutex_);
-        if (job->is_lazy()) {
+        if (job->is_deferred()) {
             must_wake = queue_.empty() || queue_.size() == kManyLazy;
         } else {
             ++urgent_;
@@ -94,10 +94,10 @@ void StorageThread::serve() {
     Jobs batch;
     while (take_batch(batch)) {
         take_settings();
-        tend();
+        maintain();
         is_caught_up_ = catch_up();
         release_held();
-        teach_ids();
+        load_ids_into_filter();
         if (batch.empty()) publish();
         do_batch(std::exchange(batch, {}));
     }
@@ -117,10 +117,11 @@ bool StorageThread::take_batch(Jobs& batch) {
     const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || has_much_; };
     const auto has_work = [&] { return must_act() || !queue_.empty() || has_appended_; };
     const bool is_well = store_ && !is_full_ && repeated_.empty() && is_caught_up_;
-    const bool has_own_work = store_ && (has_more_to_sweep_ || must_teach_);
-    const auto idle = has_own_work ? kLaziness : is_well ? 10s : kLookAgain;
+    const bool has_own_work = store_ && (has_more_to_sweep_ || must_load_ids_);
+    const auto idle = has_own_work ? kGroupCommitDelay : is_well ? 10s : kLookAgain;
     if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
-    if (!must_act() && has_work()) wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kLaziness, must_act);
+    if (!must_act() && has_work())
+        wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
     has_appended_ = false;
     has_much_ = false;
     const auto count = std::min(queue_.size(), kMaxBatch);
@@ -129,7 +130,7 @@ bool StorageThread::take_batch(Jobs& batch) {
     batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
     queue_.erase(queue_.begin(), end);
     for (const auto& job : batch) {
-        if (!job->is_lazy()) --urgent_;
+        if (!job->is_deferred()) --urgent_;
         if (job->now().here != WallTime{}) now_ = job->now();
     }
     to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
@@ -146,40 +147,40 @@ void StorageThread::take_settings() {
 // Not before the changes that were appended before: one of them may be what holds the id.
 void StorageThread::release_held() {
     if (!is_caught_up_) return;
-    for (const auto& id : std::exchange(to_release_, {})) held_.remove(id);
-    held_.commit();
+    for (const auto& id : std::exchange(to_release_, {})) leased_.remove(id);
+    leased_.commit();
 }
 
 void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
     if (store_ && is_caught_up_) {
         for (auto& job : batch) {
-            if (must_refuse_for_space(*job)) conclude(std::move(job), Error(errc::storage_full));
+            if (must_refuse_for_space(*job)) complete_job(std::move(job), Error(errc::storage_full));
         }
         std::erase(batch, nullptr);
         if (!attempt(batch)) {
-            for (auto& job : batch) conclude(std::move(job), std::nullopt);
+            for (auto& job : batch) complete_job(std::move(job), std::nullopt);
             batch.clear();
         }
     }
     for (auto& job : batch) do_one(std::move(job));
-    tell_them();
+    resume_waiters();
 }
 
-void StorageThread::conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure) {
+void StorageThread::complete_job(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure) {
     job->complete(failure);
-    if (job->executor()) concluded_.push_back(std::move(job));
+    if (job->executor()) completed_.push_back(std::move(job));
 }
 
 // The figures first, so that whoever is resumed sees its own change in them.
-void StorageThread::tell_them() {
+void StorageThread::resume_waiters() {
     publish();
-    while (!concluded_.empty()) {
-        const Executor executor = concluded_.front()->executor().value();
+    while (!completed_.empty()) {
+        const Executor executor = completed_.front()->executor().value();
         const auto other =
-            std::ranges::find_if(concluded_, [&](const auto& job) { return job->executor() != executor; });
-        Jobs theirs(std::make_move_iterator(concluded_.begin()), std::make_move_iterator(other));
-        concluded_.erase(concluded_.begin(), other);
+            std::ranges::find_if(completed_, [&](const auto& job) { return job->executor() != executor; });
+        Jobs theirs(std::make_move_iterator(completed_.begin()), std::make_move_iterator(other));
+        completed_.erase(completed_.begin(), other);
         boost::asio::post(
             executor, [executor, theirs = std::move(theirs)]() mutable { resume_all(executor, std::move(theirs)); });
     }
@@ -216,11 +217,11 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
         job = std::move(alone.front());
     }
     // To repeat what a sound database refuses is no use.
-    const bool may_be_repeated = job->is_lazy() && !(job->is_dispensable() && repeated_.size() >= kMaxBatch);
+    const bool may_be_repeated = job->is_deferred() && !(job->is_dispensable() && repeated_.size() >= kMaxBatch);
     if (failure && may_be_repeated && failure->code != errc::statement_failed) {
         repeated_.push_back(std::move(job));
     } else {
-        conclude(std::move(job), failure);
+        complete_job(std::move(job), failure);
     }
 }
 
@@ -228,7 +229,7 @@ bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
     return job.is_admission() && (is_full_ || is_low_);
 }
 
-void StorageThread::tend() {
+void StorageThread::maintain() {
     const auto now = std::chrono::steady_clock::now();
     if (!store_ && now >= next_open_) {
         if (open_store()) outbox_log.info("The outbox is open again");

@@ -2,9 +2,9 @@
 #pragma once
 // The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
 // completed when that is committed (group commit), and those who wait are resumed together, by one message to their
-// thread: the more there is to do, the less each costs. Lazy jobs wait for others' company, at most kLaziness. When a
-// transaction fails, its jobs are done again one by one, so that one bad job spoils nothing for the others; what a
-// failure means for the file (full, damaged, poisoned) is decided in recover_from.
+// thread: the more there is to do, the less each costs. Deferred jobs wait for others to share a commit with, at most
+// kGroupCommitDelay. When a transaction fails, its jobs are done again one by one, so that one bad job spoils nothing
+// for the others; what a failure means for the file (full, damaged, poisoned) is decided in recover_from.
 //
 // Beside the jobs there is the redo log (storage_redo.cpp): changes that the event loop has committed by itself. They
 // come first: no job sees the database without what was appended before the job was submitted.
@@ -37,7 +37,7 @@ class StorageJob {
     [[nodiscard]] virtual std::optional<Executor> executor() const { return std::nullopt; }
     virtual void resume() {}
     // Nobody waits for it: it is repeated until it succeeds.
-    [[nodiscard]] virtual bool is_lazy() const { return false; }
+    [[nodiscard]] virtual bool is_deferred() const { return false; }
     // Of lazy ones: when many are to be repeated already, it is not.
     [[nodiscard]] virtual bool is_dispensable() const { return false; }
     // New work is refused while the disk is full; what is in hand may be finished.
@@ -58,7 +58,8 @@ struct RedoCounts {
     void add(const RedoRecord& change);
 };
 
-// The same, counted by one thread and read by others: never more finished than received, or delivered than finished.
+// The same, counted by one thread and read by others. read() loads delivered, finished and received in this order, so
+// that their differences are never negative.
 class AtomicRedoCounts {
   public:
     void add(const RedoRecord& change);
@@ -93,7 +94,7 @@ class StorageThread {
     [[nodiscard]] bool admits_changes() const noexcept { return admits_changes_.load(std::memory_order_relaxed); }
     [[nodiscard]] bool has_redo_log() const noexcept { return redo_log_.load() != nullptr; }
     [[nodiscard]] SeenIds& seen_ids() noexcept { return seen_ids_; }
-    void teach_seen_ids();  // after SeenIds::begin()
+    void load_seen_ids();  // after SeenIds::begin()
 
   private:
     using Jobs = std::vector<std::unique_ptr<StorageJob>>;
@@ -107,11 +108,11 @@ class StorageThread {
     [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);
     void do_one(std::unique_ptr<StorageJob> job);
     [[nodiscard]] bool must_refuse_for_space(const StorageJob& job) const;
-    void conclude(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
-    void tell_them();
+    void complete_job(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
+    void resume_waiters();
     void take_settings();
-    void tend();    // between batches: reopen, make room, sweep
-    void repeat();  // the lazy jobs that failed
+    void maintain();  // between batches: reopen, make room, sweep
+    void repeat();    // the lazy jobs that failed
     void note_wall_clock();
     void release_held();
 
@@ -126,10 +127,10 @@ class StorageThread {
     void redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts);
     [[nodiscard]] RedoLog::Position redone_until(const RedoLog& log);
     void stop_redo_log();
-    class BeginTeaching;
-    void teach_ids();
+    class BeginLoading;
+    void load_ids_into_filter();
 
-    // Each leaves the store open, or closed with problem_ saying why.
+    // Each leaves the store open, or closed with closed_because_ saying why.
     [[nodiscard]] Result<> open_store();
     void recover_from(errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
@@ -141,13 +142,13 @@ class StorageThread {
     OutboxSettings settings_;
     OutboxClock clock_;
     OutboxFiles files_;
-    HeldIds held_;
+    LeasedIds leased_;
     std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
 
     // Of the storage thread only.
     std::optional<Error> closed_because_;
-    std::string lasting_problem_;  // what an operator should know until the next start
-    bool must_settle_ = false;     // a flush may have failed: what is in the file may not be on the disk
+    std::string lasting_problem_;   // what an operator should know until the next start
+    bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
     std::uint64_t storage_errors_ = 0;
     bool is_full_ = false;
     bool is_low_ = false;
@@ -158,17 +159,17 @@ class StorageThread {
     SteadyTime next_sweep_{};
     SteadyTime next_rebuild_{};
     Jobs repeated_;   // lazy jobs that failed
-    Jobs concluded_;  // whoever waits for them is to be resumed
+    Jobs completed_;  // whoever waits for them is to be resumed
     std::vector<std::string> to_release_;
     std::unique_ptr<RedoLog> owned_redo_log_;
-    bool has_settled_redo_log_ = false;  // there is one, or there will be none
+    bool has_decided_redo_log_ = false;  // there is one, or there will be none
     bool wants_redo_log_ = false;
     bool is_caught_up_ = true;
     RedoLog::Position own_changes_begin_ = 0;  // before it: those of the previous process
     RedoCounts redone_;
-    std::string taught_until_;  // the id up to which the filter has learned the database
-    std::uint64_t taught_ids_ = 0;
-    bool must_teach_ = false;
+    std::string loaded_until_;  // the id up to which the filter has learned the database
+    std::uint64_t loaded_ids_ = 0;
+    bool must_load_ids_ = false;
 
     // Of both threads.
     std::atomic<RedoLog*> redo_log_{nullptr};

@@ -33,8 +33,8 @@ using CredentialsProvider = std::function<Result<Credentials>(Reading)>;
 // there are too few, the attempt fails by name. At the start, while there are some; to be held longer than any sender.
 [[nodiscard]] std::shared_ptr<void> reserve_descriptors_for_grpc();
 
-// Never fails: a missing server_url or an unreadable certificate is answered by send() as FAILED_PRECONDITION's milder
-// relative UNAUTHENTICATED, which parks the channel and tells the operator, and is looked at again at each attempt.
+// Never fails. send() answers UNAUTHENTICATED when server_url is missing or a certificate cannot be read: the channel
+// parks, the operator is told, and each attempt looks again.
 [[nodiscard]] std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
                                                                     CredentialsProvider credentials,
                                                                     VariableLookup environment = process_variable);

@@ -47,7 +47,7 @@ struct Recovery {
 using MakeOutcome = std::function<Bytes(const Receipt&, Outcome)>;
 
 // Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
-enum class Hold { no, yes };
+enum class Lease { no, yes };
 
 // Whether there is a row of that id. Doubtful: its command was refused and its outcome could not be stored, but a
 // commit that was reported as failed may be on the disk all the same.
@@ -131,10 +131,10 @@ class Outbox {
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
     [[nodiscard]] virtual Task<Result<>> started(std::string id) = 0;
     // Outcome and `done` in one transaction. An id that is not in the journal (a rejected command) is added.
-    [[nodiscard]] virtual Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) = 0;
+    [[nodiscard]] virtual Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) = 0;
 
-    // Rows that are due, those that became due first first. A row that was given out, or held, is not given out again
-    // until one of the five below (or a restart).
+    // Rows that are due, oldest first. A row that is given out is leased until delivered(), postponed(), released() or
+    // dead() (or a restart): it is not given out again. finished() with Lease::yes leases it to its caller at once.
     [[nodiscard]] virtual Task<Result<std::vector<DueRow>>> due(std::size_t limit) = 0;
     // When the next row becomes due that is not given out; nullopt: there is none.
     [[nodiscard]] virtual Task<Result<std::optional<WallTime>>> next_due() = 0;
@@ -146,11 +146,11 @@ class Outbox {
     virtual void released(std::vector<std::string> ids) = 0;  // not sent, nothing changed: give them out again
     [[nodiscard]] virtual Task<Result<>> dead(std::string id, std::string reason) = 0;
     // A short form of the message, which is sent from now on. The whole one stays beside it until delivered(). The row
-    // stays held.
+    // stays leased.
     [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
 
     // Makes every postponed row due now (a reload, or the server is back).
-    [[nodiscard]] virtual Task<Result<>> hasten() = 0;
+    [[nodiscard]] virtual Task<Result<>> make_all_due_now() = 0;
     // Undelivered rows that ended longer than `max_age` ago and had that many attempts become dead letters; gives their
     // ids (at most `limit` a call).
     [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts,

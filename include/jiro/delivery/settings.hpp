@@ -23,7 +23,7 @@ struct TlsSettings {
 
 struct GrpcSettings {
     std::optional<Url> server_url;                      // https://host:port, or http:// for plaintext
-    std::chrono::milliseconds timeout{30'000};          // of one attempt; a big message gets more, see call_deadline
+    std::chrono::milliseconds timeout{30'000};          // of one attempt, plus 1 s for each 32 KiB of the message
     int max_retries = 3;                                // fast attempts after the first; then the outbox's slow path
     std::chrono::milliseconds retry_delay{1'000};       // upper bound of the first retry's delay; doubles; full jitter
     std::chrono::milliseconds max_retry_delay{30'000};  // upper bound of every fast retry's delay

@@ -8,7 +8,7 @@ namespace jiro::delivery {
 void FastPath::prepare() {
     if (!storage_.has_redo_log() || !storage_.seen_ids().wants_filter()) return;
     storage_.seen_ids().begin();
-    storage_.teach_seen_ids();
+    storage_.load_seen_ids();
 }
 
 bool FastPath::received(const Receipt& receipt, FirstState state) {
@@ -36,11 +36,11 @@ bool FastPath::started(const std::string& id) {
     return true;
 }
 
-bool FastPath::finished(const std::string& id, Outcome kind, const std::string& message, Hold hold, WallTime now) {
+bool FastPath::finished(const std::string& id, Outcome kind, const std::string& message, Lease lease, WallTime now) {
     const auto unfinished = unfinished_.find(id);
     if (!storage_.takes_changes() || unfinished == unfinished_.end()) return false;
     JIRO_FAILPOINT("c5_before_done_commit");
-    if (!storage_.append(FinishedChange{id, kind, message, hold, now})) return false;
+    if (!storage_.append(FinishedChange{id, kind, message, lease, now})) return false;
     JIRO_FAILPOINT("c6_done_committed");
     unfinished_.erase(unfinished);
     return true;

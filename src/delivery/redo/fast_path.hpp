@@ -20,7 +20,7 @@ class FastPath {
     // True: committed. False: nothing was done.
     [[nodiscard]] bool received(const Receipt& receipt, FirstState state);
     [[nodiscard]] bool started(const std::string& id);
-    [[nodiscard]] bool finished(const std::string& id, Outcome kind, const std::string& message, Hold hold,
+    [[nodiscard]] bool finished(const std::string& id, Outcome kind, const std::string& message, Lease lease,
                                 WallTime now);
     [[nodiscard]] bool delivered(const std::string& id, WallTime now);
 

@@ -115,7 +115,7 @@ template <typename Out>
 void write(Out& out, const FinishedChange& change) {
     out.number(Kind::finished);
     out.number(byte(change.kind));
-    out.number(byte(change.hold));
+    out.number(byte(change.lease));
     out.number(to_stored(change.at));
     out.text(change.id);
     out.rest(change.message);
@@ -143,7 +143,7 @@ RedoRecord read_received(Reader& in) {
 RedoRecord read_finished(Reader& in) {
     FinishedChange change;
     change.kind = in.one_of<Outcome>(kOutcomeNames.size());
-    change.hold = in.one_of<Hold>(2);
+    change.lease = in.one_of<Lease>(2);
     change.at = in.time();
     change.id = in.text();
     change.message = in.rest();

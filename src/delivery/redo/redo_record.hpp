@@ -30,7 +30,7 @@ struct FinishedChange {
     std::string_view id;
     Outcome kind = Outcome::succeeded;
     std::string_view message;
-    Hold hold = Hold::no;
+    Lease lease = Lease::no;
     WallTime at{};
 };
 

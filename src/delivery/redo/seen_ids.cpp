@@ -58,7 +58,7 @@ class SeenIds::Filter {
     std::unique_ptr<Word[], Free> words_{static_cast<Word*>(std::calloc(kBlocks * kWordsInBlock, sizeof(Word)))};
 };
 
-SeenIds::SeenIds(std::uint64_t many) : many_(many) {}
+SeenIds::SeenIds(std::uint64_t many) : capacity_(many) {}
 SeenIds::~SeenIds() = default;
 
 bool SeenIds::may_contain(std::string_view id) {
@@ -87,14 +87,14 @@ void SeenIds::begin() {
 void SeenIds::take_over_when_ready() {
     if (!next_ || !is_ready_) return;
     current_ = std::move(next_);
-    held_ = taught_ + added_to_next_;
-    most_ = std::max(many_, 2 * held_);
+    held_ = loaded_ + added_to_next_;
+    rebuild_above_ = std::max(capacity_, 2 * held_);
 }
 
-void SeenIds::teach(std::string_view id) noexcept { next_->add(id); }
+void SeenIds::load(std::string_view id) noexcept { next_->add(id); }
 
 void SeenIds::ready(std::uint64_t taught) noexcept {
-    taught_ = taught;
+    loaded_ = taught;
     is_ready_ = true;
 }
 

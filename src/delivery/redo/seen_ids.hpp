@@ -4,8 +4,8 @@
 // "No" is certain, "maybe" is for the database to decide; until a filter has learned what the database holds, the
 // answer is always "maybe". Its size is fixed; ids never leave it, so when it gets full a new one is made.
 //
-// The event loop asks, adds and begins. The storage thread teaches a filter that was begun what the database held then,
-// while the event loop adds new ids to it: none is missed.
+// The event loop asks, adds and begins. The storage thread loads into a filter that was begun what the database held
+// then, while the event loop adds new ids to it: none is missed.
 
 #include <atomic>
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace jiro::delivery {
 
 class SeenIds {
   public:
-    // A filter that holds that many ids, and twice as many as when it was made, is full.
+    // Rebuilt when it holds more than `many` ids and twice as many as it was loaded with.
     explicit SeenIds(std::uint64_t many = 2'000'000);
     ~SeenIds();
     SeenIds(const SeenIds&) = delete;
@@ -25,11 +25,11 @@ class SeenIds {
     // The event loop.
     [[nodiscard]] bool may_contain(std::string_view id);
     void add(std::string_view id);
-    [[nodiscard]] bool wants_filter() const noexcept { return !next_ && held_ >= most_; }
+    [[nodiscard]] bool wants_filter() const noexcept { return !next_ && held_ >= rebuild_above_; }
     void begin();
 
     // The storage thread, once for each begin(): every id that the database held then, in any order; then it is ready.
-    void teach(std::string_view id) noexcept;
+    void load(std::string_view id) noexcept;
     void ready(std::uint64_t taught) noexcept;
 
   private:
@@ -37,13 +37,13 @@ class SeenIds {
 
     void take_over_when_ready();
 
-    const std::uint64_t many_;
+    const std::uint64_t capacity_;
     std::unique_ptr<Filter> current_;  // null: none yet
     std::unique_ptr<Filter> next_;
-    std::uint64_t held_ = 0;  // by current_
-    std::uint64_t most_ = 0;  // then a new one is wanted
+    std::uint64_t held_ = 0;           // by current_
+    std::uint64_t rebuild_above_ = 0;  // then a new one is wanted
     std::uint64_t added_to_next_ = 0;
-    std::atomic<std::uint64_t> taught_{0};
+    std::atomic<std::uint64_t> loaded_{0};
     std::atomic<bool> is_ready_{false};  // next_
 };
 

@@ -29,7 +29,7 @@ Task<> one_command(Outbox& outbox, const Clock& clock, std::uint64_t number, std
     const auto admitted = co_await outbox.received(std::move(receipt), FirstState::running);
     if (admitted.admission != Admission::accepted) throw std::runtime_error("the outbox did not take a command");
     auto message = std::make_shared<const std::string>(250, 'm');
-    const auto finished = co_await outbox.finished(id, Outcome::succeeded, std::move(message), Hold::yes);
+    const auto finished = co_await outbox.finished(id, Outcome::succeeded, std::move(message), Lease::yes);
     if (!finished) throw std::runtime_error(finished.error().message);
     outbox.delivered(id);
     ++ended;

@@ -158,7 +158,7 @@ TEST_F(StatusSourceTest, hub_state_has_the_name_that_signalr_gives_it) {
 // What is not delivered for more than five minutes is an operator's business.
 TEST_F(StatusSourceTest, is_degraded_when_a_result_waits_too_long) {
     const auto message = std::make_shared<const std::string>("bytes");
-    ASSERT_TRUE(test::run_task(context_, outbox_->finished("a", Outcome::succeeded, message, delivery::Hold::no)));
+    ASSERT_TRUE(test::run_task(context_, outbox_->finished("a", Outcome::succeeded, message, delivery::Lease::no)));
     clock_.advance(300s);
     EXPECT_DOUBLE_EQ(source_->current().outbox.oldest_age_seconds.value(), 300);
     EXPECT_THAT(monitor::readiness(source_->current()).degraded, IsEmpty());

@@ -79,7 +79,7 @@ class CourierTest : public testing::Test {
     // A result that lies in the outbox as if a previous process had left it.
     void leave_behind(const std::string& id) {
         (void)test::run_task(context_, outbox_->received(receipt(id), FirstState::running));
-        (void)test::run_task(context_, outbox_->finished(id, Outcome::succeeded, serialise(finished(id)), Hold::no));
+        (void)test::run_task(context_, outbox_->finished(id, Outcome::succeeded, serialise(finished(id)), Lease::no));
     }
 
     // Time passes step by step, so that everything happens at its own moment.

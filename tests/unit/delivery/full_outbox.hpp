@@ -20,15 +20,15 @@ class FullOutbox final : public Outbox {
     std::function<Task<>()> before_storing;  // what the storage takes its time for
     std::function<Task<>()> before_answering;
 
-    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Hold hold) override {
+    Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {
         if (!is_full) {
             if (before_storing) co_await before_storing();
-            auto stored = co_await real_->finished(std::move(id), kind, std::move(message), hold);
+            auto stored = co_await real_->finished(std::move(id), kind, std::move(message), lease);
             co_return stored;
         }
         if (stores_all_the_same) {
             [[maybe_unused]] const auto stored =
-                co_await real_->finished(std::move(id), kind, std::move(message), Hold::no);
+                co_await real_->finished(std::move(id), kind, std::move(message), Lease::no);
         }
         co_return Error(errc::storage_full);
     }
@@ -53,7 +53,7 @@ class FullOutbox final : public Outbox {
     Task<Result<>> replaced(std::string id, Bytes message) override {
         return real_->replaced(std::move(id), std::move(message));
     }
-    Task<Result<>> hasten() override { return real_->hasten(); }
+    Task<Result<>> make_all_due_now() override { return real_->make_all_due_now(); }
     Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
         return real_->expire(max_age, attempts, limit);
     }

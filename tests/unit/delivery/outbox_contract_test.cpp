@@ -116,7 +116,7 @@ TYPED_TEST(OutboxContract, keeps_no_long_message_that_was_delivered) {
         const std::string id = std::to_string(bytes);
         EXPECT_EQ(this->admit(id), Admission::accepted);
         const auto message = std::make_shared<const std::string>(bytes, 'x');
-        EXPECT_TRUE(this->run(this->outbox_->finished(id, Outcome::succeeded, message, Hold::no)));
+        EXPECT_TRUE(this->run(this->outbox_->finished(id, Outcome::succeeded, message, Lease::no)));
         ASSERT_EQ(this->due().size(), 1U);
         this->deliver(id);
         const auto again = bytes > kLongestKeptMessage ? Admission::already_forgotten : Admission::already_settled;
@@ -169,7 +169,7 @@ TYPED_TEST(OutboxContract, refuses_impossible_steps) {
 
 // The outcome of a command that was never received (refused at the door) is kept and sent like any other.
 TYPED_TEST(OutboxContract, takes_an_outcome_without_a_receipt) {
-    EXPECT_TRUE(this->finish("refused", Hold::no, Outcome::rejected));
+    EXPECT_TRUE(this->finish("refused", Lease::no, Outcome::rejected));
     EXPECT_EQ(this->due().size(), 1U);
     EXPECT_EQ(this->admit("refused"), Admission::already_settled);
 }
@@ -178,7 +178,7 @@ TYPED_TEST(OutboxContract, takes_an_outcome_without_a_receipt) {
 TYPED_TEST(OutboxContract, gives_each_row_out_once) {
     for (const char* id : {"a", "b", "c"}) {
         this->admit(id, FirstState::running);
-        (void)this->finish(id, std::string_view(id) == "b" ? Hold::yes : Hold::no);
+        (void)this->finish(id, std::string_view(id) == "b" ? Lease::yes : Lease::no);
         this->clock_.advance(1ms);
     }
     EXPECT_THAT(this->due_ids(1), ElementsAre("a"));
@@ -211,10 +211,10 @@ TYPED_TEST(OutboxContract, postpones) {
 // A reload, or the server's return, makes postponed rows due at once.
 TYPED_TEST(OutboxContract, hastens_what_was_postponed) {
     this->admit("a", FirstState::running);
-    (void)this->finish("a", Hold::yes);
+    (void)this->finish("a", Lease::yes);
     this->outbox_->postponed({"a", 4, 0, this->clock_.wall_now() + 10min, ""});
     EXPECT_TRUE(this->due().empty());
-    EXPECT_TRUE(this->run(this->outbox_->hasten()));
+    EXPECT_TRUE(this->run(this->outbox_->make_all_due_now()));
     EXPECT_EQ(this->due().size(), 1U);
 }
 
@@ -231,7 +231,7 @@ TYPED_TEST(OutboxContract, is_not_fooled_by_a_clock_set_back) {
 TYPED_TEST(OutboxContract, keeps_dead_letters) {
     for (const char* id : {"a", "b"}) {
         this->admit(id, FirstState::running);
-        (void)this->finish(id, Hold::yes);
+        (void)this->finish(id, Lease::yes);
         EXPECT_TRUE(this->run(this->outbox_->dead(id, "refused 3 times")));
     }
     EXPECT_EQ(this->figures().dead_letters, 2U);
@@ -251,7 +251,7 @@ TYPED_TEST(OutboxContract, keeps_dead_letters) {
 TYPED_TEST(OutboxContract, retries_all_dead_letters) {
     for (const char* id : {"a", "b"}) {
         this->admit(id, FirstState::running);
-        (void)this->finish(id, Hold::yes);
+        (void)this->finish(id, Lease::yes);
         (void)this->run(this->outbox_->dead(id, "why"));
     }
     EXPECT_EQ(this->run(this->outbox_->retry_all_dead()).value(), 2U);
@@ -274,7 +274,7 @@ TYPED_TEST(OutboxContract, drops_by_hand) {
 TYPED_TEST(OutboxContract, expires_old_rows) {
     for (const char* id : {"held", "old", "new"}) {
         this->admit(id, FirstState::running);
-        (void)this->finish(id, std::string_view(id) == "held" ? Hold::yes : Hold::no);
+        (void)this->finish(id, std::string_view(id) == "held" ? Lease::yes : Lease::no);
         this->clock_.advance(1h);
     }
     EXPECT_TRUE(this->run(this->outbox_->expire(90min, 1, 10)).value().empty()) << "nothing was tried yet";
@@ -287,7 +287,7 @@ TYPED_TEST(OutboxContract, expires_old_rows) {
 // held.
 TYPED_TEST(OutboxContract, keeps_the_whole_beside_a_short_form) {
     this->admit("a", FirstState::running);
-    (void)this->finish("a", Hold::yes);
+    (void)this->finish("a", Lease::yes);
     for (const char* text : {"shorter", "short"}) {
         EXPECT_TRUE(this->run(this->outbox_->replaced("a", std::make_shared<const std::string>(text))));
     }
@@ -315,7 +315,7 @@ TYPED_TEST(OutboxContract, keeps_the_whole_beside_a_short_form) {
 TYPED_TEST(OutboxContract, sends_the_whole_again_by_hand) {
     for (const char* id : {"cut", "dead", "uncut"}) {
         this->admit(id, FirstState::running);
-        (void)this->finish(id, Hold::yes);
+        (void)this->finish(id, Lease::yes);
     }
     for (const char* id : {"cut", "dead"}) {
         (void)this->run(this->outbox_->replaced(id, std::make_shared<const std::string>("short")));
@@ -357,7 +357,7 @@ TYPED_TEST(OutboxContract, refuses_new_commands_at_its_limit_of_bytes) {
     this->open(settings);
     this->admit("a", FirstState::running);
     EXPECT_TRUE(this->run(
-        this->outbox_->finished("a", Outcome::succeeded, std::make_shared<const std::string>(20'000, 'x'), Hold::no)));
+        this->outbox_->finished("a", Outcome::succeeded, std::make_shared<const std::string>(20'000, 'x'), Lease::no)));
     EXPECT_EQ(this->admit("b"), Admission::refused);
     EXPECT_EQ(this->last_reason_->code, errc::limit_bytes);
     (void)this->due();

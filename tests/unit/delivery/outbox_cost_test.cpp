@@ -36,7 +36,7 @@ Task<> one_command(Outbox& outbox, std::string id, Bytes message, int& left) {
     receipt.payload = std::string(500, 'p');
     const auto admitted = co_await outbox.received(std::move(receipt), FirstState::running);
     EXPECT_EQ(admitted.admission, Admission::accepted);
-    const auto stored = co_await outbox.finished(id, Outcome::succeeded, message, Hold::yes);
+    const auto stored = co_await outbox.finished(id, Outcome::succeeded, message, Lease::yes);
     EXPECT_TRUE(stored);
     outbox.delivered(id);
     --left;
@@ -87,7 +87,7 @@ TEST(OutboxCost, DISABLED_million_rows) {
     settings.max_bytes = 4'000'000'000;
     { auto created = open_sqlite_outbox(driver.clock_, settings); }
     {
-        HeldIds held;
+        LeasedIds held;
         OutboxClock clock(driver.clock_);
         OutboxStore store(settings, held, clock);
         const std::string message(100, 'm');
@@ -95,7 +95,7 @@ TEST(OutboxCost, DISABLED_million_rows) {
             store.begin();
             for (int i = 0; i < 10'000; ++i) {
                 ASSERT_TRUE(store.finished("id-" + std::to_string(page * 10'000 + i), Outcome::succeeded, message,
-                                           Hold::no, clock.now()));
+                                           Lease::no, clock.now()));
             }
             store.commit();
             driver.clock_.advance(std::chrono::milliseconds(1));

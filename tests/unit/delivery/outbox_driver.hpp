@@ -43,8 +43,8 @@ class OutboxDriver {
     }
 
     Result<> start(const std::string& id) { return run(outbox_->started(id)); }
-    Result<> finish(const std::string& id, Hold hold = Hold::no, Outcome kind = Outcome::succeeded) {
-        return run(outbox_->finished(id, kind, std::make_shared<const std::string>("message of " + id), hold));
+    Result<> finish(const std::string& id, Lease lease = Lease::no, Outcome kind = Outcome::succeeded) {
+        return run(outbox_->finished(id, kind, std::make_shared<const std::string>("message of " + id), lease));
     }
     // Delivered, and written down: whatever is asked next comes after it.
     void deliver(const std::string& id) {

@@ -32,7 +32,7 @@ class OutboxProbeTest : public ::testing::Test {
             return std::make_shared<const std::string>("lost");
         })));
         const auto message = std::make_shared<const std::string>("result");
-        ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", Outcome::succeeded, message, Hold::no)));
+        ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", Outcome::succeeded, message, Lease::no)));
         Receipt receipt{.id = "b", .payload = "{}"};
         const auto admitted = test::run_task(context_, (*outbox)->received(std::move(receipt), FirstState::received));
         ASSERT_EQ(admitted.admission, Admission::accepted);

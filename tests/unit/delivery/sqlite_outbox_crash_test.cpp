@@ -40,7 +40,7 @@ struct Promises {
         if (driver.admit(id, i % 3 == 0 ? FirstState::received : FirstState::running) != Admission::accepted) _exit(2);
         say('A', id);
         if (i % 7 == 0) continue;  // never gets to its end
-        if (!driver.finish(id, Hold::yes)) _exit(3);
+        if (!driver.finish(id, Lease::yes)) _exit(3);
         say('D', id);
         if (i % 2 == 0) {
             say('C', id);

@@ -74,8 +74,8 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         change.fingerprint.fill(1);
         return change;
     }
-    FinishedChange finished(std::string_view id, Hold hold = Hold::no) const {
-        return {id, Outcome::succeeded, "message", hold, clock_.wall_now()};
+    FinishedChange finished(std::string_view id, Lease lease = Lease::no) const {
+        return {id, Outcome::succeeded, "message", lease, clock_.wall_now()};
     }
     Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
 
@@ -90,7 +90,7 @@ TEST_F(SqliteOutboxRedoTest, commits_in_the_log) {
     EXPECT_EQ(admit("quick", FirstState::received), Admission::accepted);
     EXPECT_TRUE(is_in_log("quick"));
     EXPECT_TRUE(start("quick"));
-    EXPECT_TRUE(finish("quick", Hold::yes));
+    EXPECT_TRUE(finish("quick", Lease::yes));
     EXPECT_TRUE(is_in_log("message of quick"));
     EXPECT_EQ(figures().pending, 1U);
     outbox_->delivered("quick");
@@ -116,7 +116,7 @@ TEST_F(SqliteOutboxRedoTest, leaves_no_log_behind) {
 // What the killed process had appended is redone before anything else is looked at.
 TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
     leave_behind({received("waits", FirstState::received), received("ran"), received("done"),
-                  finished("done", Hold::yes), received("sent"), finished("sent"),
+                  finished("done", Lease::yes), received("sent"), finished("sent"),
                   DeliveredChange{"sent", clock_.wall_now()}, received("began", FirstState::received),
                   StartedChange{"began"}});
     open();
@@ -187,7 +187,7 @@ TEST_F(SqliteOutboxRedoTest, gives_a_released_row_out) {
     for (int i = 0; i < 200; ++i) {
         const auto id = "row-" + std::to_string(i);
         admit(id, FirstState::running);
-        ASSERT_TRUE(finish(id, Hold::yes));
+        ASSERT_TRUE(finish(id, Lease::yes));
         outbox_->released({id});
         ASSERT_THAT(due_ids(10), ElementsAre(id));
         deliver(id);
@@ -203,7 +203,7 @@ TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
     EXPECT_TRUE(start("long"));
     EXPECT_EQ(start("long").error().code, errc::wrong_state);
     const auto message = std::make_shared<const std::string>(RedoLog::kMaxRecordBytes, 'y');
-    EXPECT_TRUE(run(outbox_->finished("long", Outcome::succeeded, message, Hold::no)));
+    EXPECT_TRUE(run(outbox_->finished("long", Outcome::succeeded, message, Lease::no)));
     EXPECT_EQ(due().at(0).message->size(), RedoLog::kMaxRecordBytes);
     deliver("long");
     EXPECT_EQ(state("long"), RowState::delivered);
@@ -217,7 +217,7 @@ TEST_F(SqliteOutboxRedoTest, goes_on_when_the_log_is_full) {
     for (int i = 0; i < 300; ++i) {
         const auto id = "big-" + std::to_string(i);
         ASSERT_EQ(admit(id, FirstState::running), Admission::accepted);
-        ASSERT_TRUE(run(outbox_->finished(id, Outcome::succeeded, message, Hold::yes)));
+        ASSERT_TRUE(run(outbox_->finished(id, Outcome::succeeded, message, Lease::yes)));
         outbox_->delivered(id);
     }
     EXPECT_EQ(state("big-299"), RowState::delivered);

@@ -82,7 +82,7 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
             const auto id = "id-" + std::to_string(i);
             admit(id, i % 6 == 0 ? FirstState::received : FirstState::running);
             if (i % 6 < 2) continue;
-            (void)finish(id, Hold::yes);
+            (void)finish(id, Lease::yes);
             if (i % 6 == 3) outbox_->delivered(id);
             if (i % 6 == 4) (void)run(outbox_->dead(id, "why"));
             if (i % 6 == 5) outbox_->postponed({id, 2, 0, clock_.wall_now(), "why"});
@@ -127,7 +127,7 @@ TEST_F(SqliteOutboxTest, keeps_the_whole_message_of_a_short_form) {
     open();
     for (const char* id : {"a", "damaged"}) {
         admit(id, FirstState::running);
-        (void)finish(id, Hold::yes);
+        (void)finish(id, Lease::yes);
         (void)run(outbox_->replaced(id, std::make_shared<const std::string>("short")));
     }
     outbox_.reset();
@@ -211,9 +211,9 @@ TEST_F(SqliteOutboxTest, recovers_each_row_by_its_state) {
     admit(idempotent, FirstState::running);
     admit(make_receipt("late", 1, clock_.wall_now() + 1s), FirstState::received);
     admit("done", FirstState::running);
-    (void)finish("done", Hold::yes);
+    (void)finish("done", Lease::yes);
     admit("delivered", FirstState::running);
-    (void)finish("delivered", Hold::yes);
+    (void)finish("delivered", Lease::yes);
     outbox_->delivered("delivered");
     clock_.advance(1min);
     open();
@@ -536,7 +536,7 @@ TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
     for (int i = 0; i < 100; ++i) {
         const auto id = "id-" + std::to_string(i);
         if (admit(id, FirstState::running) != Admission::accepted) break;
-        if (!run(outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(big), Hold::no))) break;
+        if (!run(outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(big), Lease::no))) break;
         stored.push_back(id);
     }
     EXPECT_GT(stored.size(), 5U);
@@ -582,7 +582,7 @@ TEST_F(SqliteOutboxTest, survives_a_full_disk) {
     }
     EXPECT_EQ(admission, Admission::refused);
     EXPECT_FALSE(figures().writable);
-    EXPECT_TRUE(finish("in hand", Hold::yes));
+    EXPECT_TRUE(finish("in hand", Lease::yes));
     deliver("in hand");
     EXPECT_EQ(state("in hand"), RowState::delivered);
 
@@ -654,7 +654,8 @@ TEST_F(SqliteOutboxTest, bounds_what_it_remembers) {
     for (int i = 0; i < 100; ++i) {
         const auto id = "id-" + std::to_string(i);
         admit(id, FirstState::running);
-        (void)run(outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(2000, 'x'), Hold::yes));
+        (void)run(
+            outbox_->finished(id, Outcome::succeeded, std::make_shared<const std::string>(2000, 'x'), Lease::yes));
         deliver(id);
         clock_.advance(1s);
     }

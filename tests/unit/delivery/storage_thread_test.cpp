@@ -33,7 +33,7 @@ class LoggedJob final : public StorageJob {
         log_.at_once = 0;
         if (failure) ++log_.refused;
     }
-    [[nodiscard]] bool is_lazy() const override { return kind_ != Kind::awaited; }
+    [[nodiscard]] bool is_deferred() const override { return kind_ != Kind::awaited; }
     [[nodiscard]] bool is_dispensable() const override { return kind_ == Kind::dispensable; }
 
   private:

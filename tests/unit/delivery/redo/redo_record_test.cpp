@@ -38,12 +38,12 @@ TEST(RedoRecord, decodes_what_it_encoded) {
     const auto second = bytes_of(StartedChange{kOddId});
     EXPECT_EQ(std::get<StartedChange>(decode(second).value()).id, kOddId);
 
-    const auto third = bytes_of(FinishedChange{kOddId, Outcome::interrupted, "", Hold::yes, kThen});
+    const auto third = bytes_of(FinishedChange{kOddId, Outcome::interrupted, "", Lease::yes, kThen});
     const auto finished = std::get<FinishedChange>(decode(third).value());
     EXPECT_EQ(finished.id, kOddId);
     EXPECT_EQ(finished.kind, Outcome::interrupted);
     EXPECT_EQ(finished.message, "");
-    EXPECT_EQ(finished.hold, Hold::yes);
+    EXPECT_EQ(finished.lease, Lease::yes);
     EXPECT_EQ(finished.at, kThen);
 
     const auto fourth = bytes_of(DeliveredChange{"", kThen});
@@ -53,7 +53,7 @@ TEST(RedoRecord, decodes_what_it_encoded) {
 // Literal bytes: what an older build wrote must be read by a newer one.
 TEST(RedoRecord, has_a_fixed_form) {
     const std::string finished("\x03\x01\x00\x7B\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00idtext", 21);
-    EXPECT_EQ(bytes_of(FinishedChange{"id", Outcome::failed, "text", Hold::no, WallTime(123ms)}), finished);
+    EXPECT_EQ(bytes_of(FinishedChange{"id", Outcome::failed, "text", Lease::no, WallTime(123ms)}), finished);
     EXPECT_EQ(bytes_of(StartedChange{"id"}), std::string("\x02id"));
 }
 
@@ -72,7 +72,7 @@ TEST(RedoRecord, refuses_what_is_none) {
     auto with_long_id = whole;
     with_long_id[1 + 32 + 16 + 2 + 3] = '\x7F';
     EXPECT_FALSE(decode(with_long_id));
-    auto with_bad_kind = bytes_of(FinishedChange{"id", Outcome::failed, "text", Hold::no, kThen});
+    auto with_bad_kind = bytes_of(FinishedChange{"id", Outcome::failed, "text", Lease::no, kThen});
     with_bad_kind[1] = 6;
     EXPECT_FALSE(decode(with_bad_kind));
 }

@@ -19,7 +19,7 @@ TEST(SeenIds, says_maybe_until_it_has_learned) {
     EXPECT_FALSE(seen.wants_filter());
     EXPECT_TRUE(seen.may_contain("a"));
     seen.add("added meanwhile");
-    seen.teach("held before");
+    seen.load("held before");
     EXPECT_TRUE(seen.may_contain("a"));
     seen.ready(1);
     EXPECT_FALSE(seen.may_contain("a"));
@@ -57,7 +57,7 @@ TEST(SeenIds, is_made_anew_when_full) {
     seen.add("meanwhile");
     EXPECT_TRUE(seen.may_contain(id(0)));
     EXPECT_TRUE(seen.may_contain("meanwhile"));
-    seen.teach("still held");
+    seen.load("still held");
     seen.ready(1);
     EXPECT_FALSE(seen.may_contain(id(0)));
     EXPECT_TRUE(seen.may_contain("meanwhile"));

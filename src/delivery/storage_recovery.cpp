@@ -36,9 +36,9 @@ Result<> StorageThread::open_store() {
         return fail(prepared.error());
     }
     try {
-        store_ = std::make_unique<OutboxStore>(settings_, held_, clock_);
-        if (must_settle_) store_->settle();
-        must_settle_ = false;
+        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+        if (must_checkpoint_) store_->checkpoint();
+        must_checkpoint_ = false;
     } catch (const StorageError& error) {
         // A statement that fails already here does not find what an outbox has.
         if (error.code != errc::storage_corrupt && error.code != errc::statement_failed) {
@@ -60,7 +60,7 @@ Result<> StorageThread::open_store() {
     }
     if (!redo_log) {
         store_.reset();
-        must_settle_ = redo_log.error().code == errc::storage_io;
+        must_checkpoint_ = redo_log.error().code == errc::storage_io;
         if (redo_log.error().code == errc::storage_full) files_.drop_ballast();
         return fail(redo_log.error());
     }
@@ -89,7 +89,7 @@ void StorageThread::recover_from(errc code, const std::string& what) {
     // nothing.
     outbox_log.error("The outbox failed and is opened anew", {{"error", what}});
     store_.reset();
-    must_settle_ = true;
+    must_checkpoint_ = true;
     (void)open_store();
 }
 
@@ -130,7 +130,7 @@ void StorageThread::rebuild(const std::string& what) {
         const auto rows = take_over_damaged();
         const auto aside = files_.put_rebuilt_in_place();
         if (!aside) give_up(aside.error());
-        store_ = std::make_unique<OutboxStore>(settings_, held_, clock_);
+        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
         closed_because_.reset();
         lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
@@ -152,12 +152,12 @@ std::uint64_t StorageThread::take_over_damaged() {
     const auto begun = files_.begin_rebuilt();
     if (!begun) give_up(begun.error());
     settings.path = *begun;
-    OutboxStore fresh(settings, held_, clock_);
+    OutboxStore fresh(settings, leased_, clock_);
     fresh.begin();
     const auto rows = fresh.take_over(settings_.path.string());
     JIRO_FAILPOINT("c14_before_rebuilt_commit");
     fresh.commit();
-    fresh.settle();  // the file alone is all of it
+    fresh.checkpoint();  // the file alone is all of it
     return rows;
 }
 

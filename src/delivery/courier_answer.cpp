@@ -42,7 +42,7 @@ std::string_view advice(StatusCode code) {
 
 }  // namespace
 
-Task<> Courier::Impl::deliver(Parcel parcel) {
+Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
     struct InFlight {
         Impl& courier;
         std::size_t bytes;
@@ -52,63 +52,63 @@ Task<> Courier::Impl::deliver(Parcel parcel) {
         }
     };
     {
-        const InFlight in_flight{*this, parcel.bytes()};
-        const int number = parcel.row.attempts + 1;
+        const InFlight in_flight{*this, outgoing.bytes()};
+        const int number = outgoing.row.attempts + 1;
         ++figures_.attempts;
         if (number > 1) ++figures_.retries;
         const auto started = clock_.now();
         JIRO_FAILPOINT("c6_before_rpc");
         const auto sender = sender_;  // use() may put another one in its place
-        auto answer = co_await sender->send(parcel.row.message, parcel.row.id, number);
+        auto answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number);
         JIRO_FAILPOINT("c8_reply_received");
         if (observer_.answered) observer_.answered(answer);
-        Decision decision = decision_for(parcel, answer);
+        Decision decision = decision_for(outgoing, answer);
         if (decision.action == Action::delivered) {
-            confirmed(parcel, answer.code);
+            confirmed(outgoing, answer.code);
         } else {
-            note_failure(parcel, decision, answer, started);
+            note_failure(outgoing, decision, answer, started);
             const bool is_open = gate_.state() == ChannelState::open;
-            co_await failed(std::move(parcel), std::move(decision), is_open);
+            co_await failed(std::move(outgoing), std::move(decision), is_open);
         }
     }
-    go_on();
+    send_or_wake();
 }
 
-Decision Courier::Impl::decision_for(const Parcel& parcel, const SendResult& answer) const {
+Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendResult& answer) const {
     AttemptFacts facts;
-    facts.attempts = parcel.row.attempts + 1;
-    facts.refusals = parcel.row.refusals;
-    facts.age = age_of(parcel.row);
-    facts.bytes = parcel.row.message->size();
-    facts.is_cut = parcel.row.whole != nullptr;
+    facts.attempts = outgoing.row.attempts + 1;
+    facts.refusals = outgoing.row.refusals;
+    facts.age = age_of(outgoing.row);
+    facts.bytes = outgoing.row.message->size();
+    facts.is_cut = outgoing.row.whole != nullptr;
     return decide(rules_, answer, facts);
 }
 
-Task<> Courier::Impl::failed(Parcel parcel, Decision decision, bool is_open) {
+Task<> Courier::Impl::failed(OutgoingResult outgoing, Decision decision, bool is_open) {
     switch (decision.action) {
         case Action::delivered:
             break;  // not here
         case Action::cut_and_resend:
-            co_await cut_and_resend(std::move(parcel), std::move(decision));
+            co_await cut_and_resend(std::move(outgoing), std::move(decision));
             break;
         case Action::dead:
-            co_await give_up(std::move(parcel), std::move(decision));
+            co_await give_up(std::move(outgoing), std::move(decision));
             break;
         case Action::retry_fast:
         case Action::retry_slow:
             if (is_open || decision.is_refusal) {
-                try_later(std::move(parcel), decision);
+                try_later(std::move(outgoing), decision);
             } else {
-                after_failed_probe(std::move(parcel), decision);
+                after_failed_probe(std::move(outgoing), decision);
             }
             break;
     }
 }
 
-void Courier::Impl::confirmed(const Parcel& parcel, StatusCode code) {
-    const DueRow& row = parcel.row;
-    if (!parcel.is_stored) --unsaved_;
-    outbox_.delivered(row.id, parcel.is_stored || parcel.is_admitted ? RowIs::there : RowIs::doubtful);
+void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
+    const DueRow& row = outgoing.row;
+    if (!outgoing.is_stored) --unsaved_;
+    outbox_.delivered(row.id, outgoing.is_stored || outgoing.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
     ++figures_.delivered;
     courier_log.info("Result delivered", {{"command_sync_id", row.id},
@@ -123,99 +123,99 @@ void Courier::Impl::confirmed(const Parcel& parcel, StatusCode code) {
     courier_log.info("The server takes results again",
                      {{"was", to_string(was)}, {"undelivered", outbox_.figures().pending}});
     probes_of_it_ = 0;
-    wants_hasten_ = true;
+    wants_all_due_now_ = true;
     has_backlog();
 }
 
 // Counted and called a dead letter only when the outbox keeps it as one. What is not stored is kept in memory until it
 // is, or until the server takes it after all: given up, it would be nowhere, and its row would get a second outcome.
-Task<> Courier::Impl::give_up(Parcel parcel, Decision decision) {
-    const bool is_stored = co_await store(parcel);
+Task<> Courier::Impl::give_up(OutgoingResult outgoing, Decision decision) {
+    const bool is_stored = co_await store(outgoing);
     if (!is_stored) {
         courier_log.error("Result undeliverable, and it cannot be stored: kept in memory, tried again",
-                          {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
-        ++parcel.row.attempts;
-        if (decision.is_refusal) ++parcel.row.refusals;
-        put_off(std::move(parcel), kUnstorableAgain);
+                          {{"command_sync_id", outgoing.row.id}, {"reason", decision.reason}});
+        ++outgoing.row.attempts;
+        if (decision.is_refusal) ++outgoing.row.refusals;
+        put_off(std::move(outgoing), kUnstorableAgain);
         co_return;
     }
-    const auto kept = co_await outbox_.dead(parcel.row.id, decision.reason);
+    const auto kept = co_await outbox_.dead(outgoing.row.id, decision.reason);
     if (kept) {
         ++figures_.dead_letters;
         courier_log.error("Result undeliverable: kept as a dead letter",
-                          {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+                          {{"command_sync_id", outgoing.row.id}, {"reason", decision.reason}});
         co_return;
     }
     courier_log.error("Result undeliverable, which could not be recorded: it will be tried again",
-                      {{"command_sync_id", parcel.row.id}, {"error", kept.error().message}});
-    outbox_.released({parcel.row.id});
+                      {{"command_sync_id", outgoing.row.id}, {"error", kept.error().message}});
+    outbox_.released({outgoing.row.id});
     next_due_ = std::min(next_due_, clock_.now() + 1min);
 }
 
 // Always from the whole text, so that what is left out is counted once.
-Task<> Courier::Impl::cut_and_resend(Parcel parcel, Decision decision) {
-    const Bytes whole = parcel.row.whole ? parcel.row.whole : parcel.row.message;
+Task<> Courier::Impl::cut_and_resend(OutgoingResult outgoing, Decision decision) {
+    const Bytes whole = outgoing.row.whole ? outgoing.row.whole : outgoing.row.message;
     const auto shorter = cut(*whole, decision.cut_to.bytes, why_cut(decision.cut_to));
-    if (!shorter && rules_.is_spent(age_of(parcel.row), parcel.row.attempts + 1)) {
-        co_await give_up(std::move(parcel), std::move(decision));
+    if (!shorter && rules_.is_spent(age_of(outgoing.row), outgoing.row.attempts + 1)) {
+        co_await give_up(std::move(outgoing), std::move(decision));
         co_return;
     }
     if (!shorter) {
         courier_log.warn("Result too big for the server, and nothing of it can be left out: tried again",
-                         {{"command_sync_id", parcel.row.id}, {"reason", decision.reason}});
+                         {{"command_sync_id", outgoing.row.id}, {"reason", decision.reason}});
         decision.action = Action::retry_slow;
         decision.min_delay = std::max<Duration>(decision.min_delay, rules_.max_retry_delay);
         decision.max_delay = std::max(decision.min_delay, decision.max_delay);
-        try_later(std::move(parcel), decision);
+        try_later(std::move(outgoing), decision);
         co_return;
     }
-    if (parcel.is_stored) {
-        const auto replaced = co_await outbox_.replaced(parcel.row.id, *shorter);
+    if (outgoing.is_stored) {
+        const auto replaced = co_await outbox_.replaced(outgoing.row.id, *shorter);
         if (!replaced) {
             // Only what is stored is sent: the same bytes each time, also after a crash.
-            put_off(std::move(parcel), 5s);
+            put_off(std::move(outgoing), 5s);
             co_return;
         }
     }
     courier_log.warn("Result too big for the server: a short form is sent, the whole is kept until that is confirmed",
-                     {{"command_sync_id", parcel.row.id},
+                     {{"command_sync_id", outgoing.row.id},
                       {"bytes", whole->size()},
                       {"left", (*shorter)->size()},
                       {"reason", decision.reason}});
     // A peer that is never content does not keep us busy.
-    const bool is_first = parcel.row.whole == nullptr;
+    const bool is_first = outgoing.row.whole == nullptr;
     const Duration delay = is_first ? Duration::zero() : between(decision.min_delay, decision.max_delay);
-    ++parcel.row.attempts;
-    parcel.row.whole = whole;
-    parcel.row.message = *shorter;
-    put_off(std::move(parcel), delay);
+    ++outgoing.row.attempts;
+    outgoing.row.whole = whole;
+    outgoing.row.message = *shorter;
+    put_off(std::move(outgoing), delay);
 }
 
-void Courier::Impl::try_later(Parcel parcel, const Decision& decision) {
-    ++parcel.row.attempts;
-    if (decision.is_refusal) ++parcel.row.refusals;
+void Courier::Impl::try_later(OutgoingResult outgoing, const Decision& decision) {
+    ++outgoing.row.attempts;
+    if (decision.is_refusal) ++outgoing.row.refusals;
     const Duration delay = between(decision.min_delay, decision.max_delay);
-    if (decision.action == Action::retry_fast || !parcel.is_stored) return put_off(std::move(parcel), delay);
+    if (decision.action == Action::retry_fast || !outgoing.is_stored) return put_off(std::move(outgoing), delay);
     Postponement postponement;
-    postponement.id = parcel.row.id;
-    postponement.attempts = parcel.row.attempts;
-    postponement.refusals = parcel.row.refusals;
+    postponement.id = outgoing.row.id;
+    postponement.attempts = outgoing.row.attempts;
+    postponement.refusals = outgoing.row.refusals;
     postponement.due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay);
     postponement.last_error = decision.reason;
     outbox_.postponed(std::move(postponement));
     next_due_ = std::min(next_due_, clock_.now() + delay);
 }
 
-// The channel's trouble, not the result's: it keeps its place and its count. But one that was the failing probe several
-// times steps behind, in case it is what breaks the way for all.
-void Courier::Impl::after_failed_probe(Parcel parcel, const Decision& decision) {
-    probes_of_it_ = last_probe_ == parcel.row.id ? probes_of_it_ + 1 : 1;
-    last_probe_ = parcel.row.id;
+// A failed probe says something of the channel, not of the result, which keeps its place and its count. But one that
+// was the failing probe several times steps behind, in case it is what breaks the way for all.
+void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& decision) {
+    probes_of_it_ = last_probe_ == outgoing.row.id ? probes_of_it_ + 1 : 1;
+    last_probe_ = outgoing.row.id;
     const bool is_the_servers_word = decision.channel == ChannelHint::result;
-    const bool is_old = age_of(parcel.row) >= rules_.max_age;  // its attempts count: it may be given up after them
+    const bool is_old = age_of(outgoing.row) >= rules_.max_age;  // its attempts count: it may be given up after them
     if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word && !is_old) {
-        if (!parcel.is_stored) return put_off(std::move(parcel), Duration::zero());
-        outbox_.released({parcel.row.id});
+        if (!outgoing.is_stored) return put_off(std::move(outgoing), Duration::zero());
+        outbox_.released({outgoing.row.id});
         return has_backlog();
     }
     probes_of_it_ = 0;
@@ -223,26 +223,26 @@ void Courier::Impl::after_failed_probe(Parcel parcel, const Decision& decision) 
     slow.action = Action::retry_slow;
     slow.min_delay = std::max<Duration>(slow.min_delay, rules_.max_retry_delay);
     slow.max_delay = std::max(slow.max_delay, slow.min_delay);
-    try_later(std::move(parcel), slow);
+    try_later(std::move(outgoing), slow);
 }
 
-void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision, const SendResult& answer,
+void Courier::Impl::note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,
                                  TimePoint started) {
     figures_.last_error = decision.reason;
     if (decision.action == Action::cut_and_resend) return;
     const auto was = gate_.state();
-    const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, parcel.row.attempts == 0,
+    const bool has_changed = gate_.failed(clock_.now(), started, decision.channel, outgoing.row.attempts == 0,
                                           decision.reason, answer.retry_after.value_or(BoundedDuration()));
     if (courier_log.enabled(log::Level::debug)) {
-        courier_log.debug("Attempt failed", {{"command_sync_id", parcel.row.id},
-                                             {"attempt", parcel.row.attempts + 1},
+        courier_log.debug("Attempt failed", {{"command_sync_id", outgoing.row.id},
+                                             {"attempt", outgoing.row.attempts + 1},
                                              {"grpc_status", to_string(answer.code)},
                                              {"reason", decision.reason}});
     }
     if (!has_changed) {
         if (was == ChannelState::open) {
-            courier_log.warn("Result not delivered, trying again", {{"command_sync_id", parcel.row.id},
-                                                                    {"attempt", parcel.row.attempts + 1},
+            courier_log.warn("Result not delivered, trying again", {{"command_sync_id", outgoing.row.id},
+                                                                    {"attempt", outgoing.row.attempts + 1},
                                                                     {"grpc_status", to_string(answer.code)},
                                                                     {"reason", decision.reason}});
         }
@@ -262,12 +262,12 @@ void Courier::Impl::note_failure(const Parcel& parcel, const Decision& decision,
     }
 }
 
-void Courier::Impl::put_off(Parcel parcel, Duration delay) {
-    bytes_in_hand_ += parcel.bytes();
+void Courier::Impl::put_off(OutgoingResult outgoing, Duration delay) {
+    bytes_in_hand_ += outgoing.bytes();
     if (delay <= Duration::zero()) {
-        ready_.push_front(std::move(parcel));
+        ready_.push_front(std::move(outgoing));
     } else {
-        waiting_.emplace(clock_.now() + delay, std::move(parcel));
+        waiting_.emplace(clock_.now() + delay, std::move(outgoing));
     }
 }
 
