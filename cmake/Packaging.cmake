@@ -75,6 +75,10 @@ foreach(component client dev-hub)
   endforeach()
 endforeach()
 
+# So is the daemon's allocator in the daemon.
+install(FILES /usr/share/doc/libjemalloc-dev/copyright DESTINATION share/doc/jiro-client/licences RENAME jemalloc
+        COMPONENT client OPTIONAL)
+
 set(CPACK_GENERATOR DEB)
 set(CPACK_COMPONENTS_ALL client dev-hub)
 set(CPACK_DEB_COMPONENT_INSTALL ON)

@@ -31,8 +31,7 @@ void Payload::field(std::string_view name, std::string_view value) {
 }
 
 void Payload::part(std::string_view text, std::size_t limit) {
-    std::string cut;
-    if (text.size() > limit) text = cut = shortened(text, limit);
+    if (text.size() > limit) return part(shortened(text, limit), std::string_view::npos);
     const auto length = static_cast<PartLength>(text.size());
     bytes_.append(reinterpret_cast<const char*>(&length), sizeof length).append(text);
 }

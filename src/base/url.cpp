@@ -40,6 +40,7 @@ std::string percent_decode(std::string_view text) {
 std::string percent_encode(std::string_view text, std::string_view kept) {
     static constexpr std::string_view kHex = "0123456789ABCDEF";
     std::string out;
+    out.reserve(text.size());
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         const bool is_plain = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');

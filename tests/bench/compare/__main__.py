@@ -23,6 +23,8 @@ def main():
     measurement = measure.Measurement(everyone, options.build, options.rounds or rounds, seconds, say)
     measurement.starts(starts)
     measurement.under_load(idle, warm_up)
+    if options.alone:
+        measurement.alone(warm_up)
     if options.soak:
         measurement.soak(options.soak)
     if options.instructions:
@@ -43,7 +45,8 @@ def read_options():
     parser = argparse.ArgumentParser(prog="scripts/bench", description="ours, the floor and .NET, side by side")
     parser.add_argument("--quick", action="store_true", help="about a minute: fewer and shorter rounds")
     parser.add_argument("--rounds", type=int, help="instead of 5 (--quick: 3)")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these of: floor ours .NET power memory")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="only these of: floor ours .NET database power memory untuned")
+    parser.add_argument("--alone", action="store_true", help="also floor, ours and .NET each alone with its load side")
     parser.add_argument("--soak", type=int, metavar="N", help="also resident memory over N commands, e.g. 1000000")
     parser.add_argument("--instructions", action="store_true", help="also instructions per command (callgrind: slow)")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where the JSON goes (build/bench/bench.json)")

@@ -41,8 +41,12 @@ class Contestant:
 
 
 class Floor(Contestant):
+    def __init__(self, name, says, program, *words):
+        super().__init__(name, says, program)
+        self.words = words
+
     def command(self, ports, directory):
-        return [self.program, str(ports["hub_port"]), str(ports["grpc_port"])]
+        return [self.program, str(ports["hub_port"]), str(ports["grpc_port"]), *self.words]
 
 
 class Ours(Contestant):
@@ -88,12 +92,13 @@ def all_contestants(build):
     no_sdk = None if shutil.which("dotnet") else "no .NET SDK on this machine"
     client = build / "src/jiro-client"
     return [
-        Floor("floor", "Beast and gRPC alone", build / "tests/bench/jiro-bench-floor"),
+        Floor("floor", "Beast and gRPC alone, the channel with our settings", build / "tests/bench/jiro-bench-floor"),
         Ours("ours", "as its unit starts it", client),
         DotNet(".NET", "the process that it replaces", dotnet, no_sdk),
         Ours("database", "ours, without the redo log", client, has_redo_log=False),
         Ours("power", "ours, Durability: power", client, durability="power"),
         Ours("memory", "ours, the outbox in memory", client, outbox=":memory:"),
+        Floor("untuned", "the floor with gRPC's channel as it comes", build / "tests/bench/jiro-bench-floor", "untuned"),
     ]
 
 

@@ -3,7 +3,6 @@
 all of them."""
 
 import re
-import statistics
 import subprocess
 import time
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from compare.contestants import Running
 
 MAIN = ("floor", "ours", ".NET")
 PAYLOADS = {"closed-16-4096": "closed in_flight=16 bytes=4096", "closed-16-262144": "closed in_flight=16 bytes=262144"}
+OPEN = {f"open-{rate}": f"open rate={rate} bytes=100" for rate in (1000, 3000, 6000)}
 CLOSED = {f"closed-{n}": f"closed in_flight={n} bytes=100" for n in (1, 16, 256)}
 
 
@@ -54,6 +54,18 @@ class Measurement:
                 self.say(f"round {turn + 1} of {self.rounds}")
                 self._round(running, turn)
 
+    def alone(self, warm_up_commands):
+        """Nobody else is there, not even asleep: other ratios than those of all together."""
+        for one in self.contestants:
+            if one.name not in MAIN:
+                continue
+            self.say(f"{one.name}, alone")
+            with self.start(one) as running:
+                running.phase(f"closed in_flight=16 commands={warm_up_commands * one.warm_up_factor}")
+                for turn in range(self.rounds):
+                    for name, words in CLOSED.items():
+                        self._phase([running], turn, name.replace("closed", "alone"), words)
+
     def _idle(self, running, seconds):
         before = {one.pid: wake_ups(one.pid) for one in running}
         time.sleep(seconds)
@@ -69,11 +81,7 @@ class Measurement:
         main = [one for one in running if one.contestant.name in MAIN]
         for name, words in CLOSED.items():
             self._phase(running, turn, name, words)
-        slowest = min(statistics.median(run["per_second"] for run in self._runs(one, "closed-256")) for one in main)
-        for share in (30, 70):
-            rate = max(1, round(slowest * share / 100))
-            self._phase(main, turn, f"open-{share}", f"open rate={rate} bytes=100")
-        for name, words in PAYLOADS.items():
+        for name, words in {**OPEN, **PAYLOADS}.items():
             self._phase(main, turn, name, words)
 
     def _phase(self, running, turn, name, words):

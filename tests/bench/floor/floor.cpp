@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The least that the same libraries can do: Beast reads a message, the id and the text are found by a fixed scan, a
 // bare gRPC callback stub sends a result of fixed shape. No JSON tree, no journal, no logging, no scope.
-//   jiro-bench-floor HUB-PORT GRPC-PORT
+//   jiro-bench-floor HUB-PORT GRPC-PORT [untuned]        untuned: gRPC's channel as it comes, not with our settings
+#include <absl/synchronization/mutex.h>
 #include <grpcpp/grpcpp.h>
 
 #include <boost/asio/io_context.hpp>
@@ -60,6 +61,18 @@ void answer(Stub& stub, std::string_view message) {
                                     });
 }
 
+// As src/delivery/grpc_channel.cpp makes it: what of its settings costs or saves something for a call.
+std::shared_ptr<grpc::Channel> make_channel(const std::string& server, bool is_tuned) {
+    grpc::ChannelArguments arguments;
+    if (is_tuned) {
+        absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+        arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+        arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+        arguments.SetInt(GRPC_ARG_ENABLE_CHANNELZ, 0);
+    }
+    return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
 class Client {
   public:
     Client(asio::io_context& context, Stub& stub) : stub_(stub), stream_(context) {}
@@ -92,11 +105,12 @@ class Client {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 3) {
-        std::fprintf(stderr, "usage: jiro-bench-floor HUB-PORT GRPC-PORT\n");
+    const bool is_tuned = argc == 3;
+    if (!is_tuned && (argc != 4 || std::string_view(argv[3]) != "untuned")) {
+        std::fprintf(stderr, "usage: jiro-bench-floor HUB-PORT GRPC-PORT [untuned]\n");
         return 2;
     }
-    const auto channel = grpc::CreateChannel(std::string("127.0.0.1:") + argv[2], grpc::InsecureChannelCredentials());
+    const auto channel = make_channel(std::string("127.0.0.1:") + argv[2], is_tuned);
     const auto stub = JiroHubProto::JiroHubProto::NewStub(channel);
     asio::io_context context(1);
     Client client(context, *stub);
