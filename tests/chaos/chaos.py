@@ -23,7 +23,7 @@ import time
 import traceback
 
 from oracle import Verdict
-from process_faults import crash_in_handler, failpoint, failpoint_names, is_of_rebuilding, is_of_redo_log, random_kill, stop_and_start
+from process_faults import LONG_TEXTS, crash_in_handler, failpoint, failpoint_names, is_of_rebuilding, is_of_redo_log, random_kill, stop_and_start
 from server_faults import black_hole, refused_client, refused_results, server_faults
 from soak import soak
 from storage_faults import damaged_files, disk_full, failing_disk, failing_disk_behind_redo_log, newer_schema, no_inodes, read_only, second_daemon
@@ -32,7 +32,8 @@ from storage_faults import damaged_files, disk_full, failing_disk, failing_disk_
 FAULTS = [
     ("gRPC refuses results", refused_results, 2, 50),
     ("random-kill", random_kill, 200, 5000),
-    ("random-kill without a redo log", functools.partial(random_kill, redo_log=False), 50, 1000),
+    ("random-kill without a redo log", functools.partial(random_kill, redo_log=False, name="random-kill without a redo log"), 50, 1000),
+    ("random-kill with long texts", functools.partial(random_kill, name="random-kill with long texts", **LONG_TEXTS), 40, 1000),
     ("gRPC faults", server_faults, 2, 50),
     ("damaged files", damaged_files, 20, 500),
     ("SIGTERM and restart", stop_and_start, 10, 500),

@@ -18,9 +18,12 @@ from harness.waiting import wait_until
 OUTSTANDING = 300
 
 
-def random_kill(arguments, kills, redo_log=True):
-    name = "random-kill" if redo_log else "random-kill without a redo log"
-    stage = Stage(name, arguments, outstanding=OUTSTANDING, redo_log=redo_log)
+# The redo log takes memory for them while they lie in it, and gives it back.
+LONG_TEXTS = {"script": "printf '%0300000d' 0", "rate": 60, "outstanding": 60}
+
+
+def random_kill(arguments, kills, redo_log=True, name="random-kill", **settings):
+    stage = Stage(name, arguments, **{"outstanding": OUTSTANDING, "redo_log": redo_log, **settings})
     stage.failing = stage.lost_replies = 0.1
     for _ in rounds(arguments, kills):
         stage.start()
