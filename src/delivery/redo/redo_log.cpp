@@ -42,6 +42,7 @@ constexpr std::uint32_t kPadding = 1U << 31U;                       // in a reco
 constexpr std::array<char, 8> kMagic{'J', 'I', 'R', 'O', 'R', 'E', 'D', 'O'};
 constexpr std::uint32_t kVersion = 1;
 
+constexpr std::size_t page_of(std::size_t place) { return place / kPageBytes * kPageBytes; }
 constexpr std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
 std::uint32_t checksum_of(std::string_view bytes, std::uint64_t seed) {
@@ -135,17 +136,21 @@ class RedoLog::Mapping {
         if (fallocate(descriptor_, 0, offset(place), static_cast<off_t>(length)) != 0) return false;
 #ifdef MADV_POPULATE_WRITE
         // One call instead of a fault for each page. Older kernels refuse it: then the faults do it.
-        const std::size_t page = place / kPageBytes * kPageBytes;
+        const std::size_t page = page_of(place);
         madvise(records() + page, length + (place - page), MADV_POPULATE_WRITE);
 #endif
         return true;
     }
-    // `begin` is a page's. Its whole pages are zero afterwards, and take none.
+    // It is zero afterwards, and its whole pages take no memory.
     void release(std::size_t begin, std::size_t end) noexcept {
-        end = end / kPageBytes * kPageBytes;
         if (begin >= end) return;
         fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset(begin),
                   static_cast<off_t>(end - begin));
+    }
+    // Whether there is memory at a place: to read where there is none takes some, and could end the process with
+    // SIGBUS.
+    [[nodiscard]] bool is_there(std::size_t place) const noexcept {
+        return place < kResidentBytes || lseek(descriptor_, offset(place), SEEK_DATA) == offset(place);
     }
 
     // An empty file whose resident part is really there: writing to it later cannot fail for want of memory. Two
@@ -349,10 +354,12 @@ void RedoLog::commit(Position position, std::uint32_t size, std::uint32_t checks
 }
 
 bool RedoLog::is_record(Position position) const noexcept {
+    if (!mapping_->is_there(position % bytes_)) return false;
     const auto& header = *reinterpret_cast<const RecordHeader*>(place(position));
     const std::size_t size = header.size & ~kPadding;
     if (header.position != position || size > left_before_wrap(position) - sizeof(RecordHeader)) return false;
     const std::size_t summed = (header.size & kPadding) != 0 ? 0 : size;
+    if (!mapping_->is_there(position % bytes_ + sizeof(RecordHeader) + summed - 1)) return false;
     return header.checksum == RecordHeader::sum(position, {place(position) + sizeof(RecordHeader), summed});
 }
 
@@ -367,7 +374,8 @@ void RedoLog::find_end() noexcept {
     }
     end_ = end;
     // Of a torn one the position was not written yet.
-    if (end - begin < bytes_ && reinterpret_cast<const RecordHeader*>(place(end))->position == end) {
+    if (end - begin < bytes_ && mapping_->is_there(end % bytes_) &&
+        reinterpret_cast<const RecordHeader*>(place(end))->position == end) {
         outbox_log.error("A record of the redo log is damaged: what follows it is lost", {{"path", path_.string()}});
     }
 }
@@ -381,13 +389,9 @@ void RedoLog::clear(Position begin, Position end) noexcept {
     while (begin < end) {
         const std::size_t from = begin % bytes_;
         const std::size_t until = from + std::min<std::size_t>(end - begin, bytes_ - from);
-        const std::size_t first_page = std::max(kResidentBytes, (from + kPageBytes - 1) / kPageBytes * kPageBytes);
-        const std::size_t last_page = until / kPageBytes * kPageBytes;
-        const bool has_pages = first_page < last_page;
-        const std::size_t middle = has_pages ? first_page : until;
-        std::memset(mapping_->records() + from, 0, middle - from);
-        if (has_pages) mapping_->release(first_page, last_page);
-        if (has_pages) std::memset(mapping_->records() + last_page, 0, until - last_page);
+        const std::size_t resident = std::clamp(kResidentBytes, from, until);
+        std::memset(mapping_->records() + from, 0, resident - from);
+        mapping_->release(resident, until);
         begin += until - from;
     }
 }
@@ -407,7 +411,7 @@ void RedoLog::forget(Position until) noexcept {
     for (Position at = start(); at < until;) {
         const std::size_t from = at % bytes_;
         const std::size_t length = std::min<std::size_t>(until - at, bytes_ - from);
-        mapping_->release(std::max(kResidentBytes, from / kPageBytes * kPageBytes), from + length);
+        mapping_->release(std::max(kResidentBytes, page_of(from)), page_of(from + length));
         at += length;
     }
     mapping_->header().start.store(until, std::memory_order_release);
