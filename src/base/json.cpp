@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
-#include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <utility>
 #include <vector>
 
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro {
@@ -22,31 +22,18 @@ using JsonPart = boost::json::string_view;
 
 std::string_view view_of(JsonPart part) { return {part.data(), part.size()}; }
 
-std::string json_fault_text(JsonFault code) {
-    switch (code) {
-        case JsonFault::not_json:
-            return "it is not JSON";
-        case JsonFault::not_utf8:
-            return "it is not valid UTF-8";
-        case JsonFault::byte_order_mark:
-            return "it begins with a byte order mark (U+FEFF), which is not JSON";
-        case JsonFault::comment:
-            return "it has a comment (// or /*); comments are not JSON";
-        case JsonFault::lone_surrogate:
-            return "it has one half of a surrogate pair (\\ud800 to \\udfff) without the other";
-        case JsonFault::too_long:
-            return "it is too long";
-        case JsonFault::too_deep:
-            return "it is nested too deeply";
-        case JsonFault::too_many_values:
-            return "it has too many values";
-        case JsonFault::too_many_members:
-            return "it has an object of too many members";
-        case JsonFault::number_out_of_range:
-            return "it has a number that is out of range";
-    }
-    return "unknown JSON fault";
-}
+constexpr const char* kJsonFaultTexts[] = {
+    "it is not JSON",
+    "it is not valid UTF-8",
+    "it begins with a byte order mark (U+FEFF), which is not JSON",
+    "it has a comment (// or /*); comments are not JSON",
+    "it has one half of a surrogate pair (\\ud800 to \\udfff) without the other",
+    "it is too long",
+    "it is nested too deeply",
+    "it has too many values",
+    "it has an object of too many members",
+    "it has a number that is out of range",
+};
 
 // What Boost.JSON's parser calls, in the order of the text: counts, and passes on. A text in pieces is put together.
 struct Events {
@@ -218,28 +205,20 @@ class JsonTree final : public JsonHandler {
     bool is_out_of_range_ = false;
 };
 
-template <typename Number>
-std::optional<Number> number_as(std::string_view text) {
-    Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return number;
-}
-
 }  // namespace
 
 boost::system::error_code make_error_code(JsonFault fault) noexcept {
-    static const ErrorCategory<JsonFault> category("jiro.json", json_fault_text);
+    static const ErrorCategory<JsonFault::number_out_of_range> category("jiro.json", kJsonFaultTexts);
     return {static_cast<int>(fault), category};
 }
 
 json json_number(std::string_view text) {
     if (text.starts_with('-')) {
-        if (const auto number = number_as<std::int64_t>(text)) return *number;
-    } else if (const auto number = number_as<std::uint64_t>(text)) {
+        if (const auto number = parse_number<std::int64_t>(text)) return *number;
+    } else if (const auto number = parse_number<std::uint64_t>(text)) {
         return *number;
     }
-    if (const auto number = number_as<double>(text)) return *number;
+    if (const auto number = parse_number<double>(text)) return *number;
     const double rounded = std::strtod(std::string(text).c_str(), nullptr);  // 0, or infinity
     return std::isfinite(rounded) ? json(rounded) : json();
 }

@@ -25,16 +25,13 @@ std::size_t plain_length(std::string_view text) {
 
 void append_escaped(std::string& out, char c) {
     static constexpr std::string_view kNamed = "\"\"\\\\\bb\ff\nn\rr\tt";  // a character, then what stands for it
-    static constexpr std::string_view kHex = "0123456789abcdef";
     for (std::size_t i = 0; i < kNamed.size(); i += 2) {
         if (c == kNamed[i]) {
             out.append(1, '\\').append(1, kNamed[i + 1]);
             return;
         }
     }
-    out += "\\u00";
-    out += kHex[static_cast<unsigned char>(c) >> 4U];
-    out += kHex[static_cast<unsigned char>(c) & 0xFU];
+    out.append("\\u00").append(hex_digits(static_cast<unsigned char>(c)));
 }
 
 void append_string(std::string& out, std::string_view text) {

@@ -18,6 +18,7 @@
 
 #include "base/log_format.hpp"
 #include "base/log_record.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::log {
 
@@ -48,13 +49,6 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
     bool stalled_ = false;
 };
 
-// Names of fields are lower case with underscores.
-std::string journal_name(std::string_view field) {
-    std::string name = "JIRO_";
-    for (const char c : field) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    return name;
-}
-
 // Lines that the journal does not take go to standard error. libsystemd calls a line written when there is no journal
 // at all (a container, a chroot): that is looked for here.
 class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
@@ -83,7 +77,7 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
         items.push_back("JIRO_COMPONENT=" + std::string(record.component));
         if (!record.event_id.empty()) items.push_back("MESSAGE_ID=" + std::string(record.event_id));
         for (const auto& [name, value] : record.fields) {
-            items.push_back(journal_name(name).append(1, '=').append(value));
+            items.push_back(("JIRO_" + upper_case(name)).append(1, '=').append(value));
         }
         std::vector<iovec> vectors;
         vectors.reserve(items.size());

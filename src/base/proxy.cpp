@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/base/proxy.hpp"
 
-#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
@@ -18,15 +17,9 @@ Error unusable_proxy(std::string what) {
 }
 
 // A variable under its lower or its upper case name; empty counts as not set.
-std::optional<std::string> look_up(const VariableLookup& environment, std::string_view name) {
-    std::string upper(name);
-    std::ranges::transform(upper, upper.begin(),
-                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
-    for (const auto& spelling : {std::string(name), upper}) {
-        auto value = environment(spelling);
-        if (value && !value->empty()) return value;
-    }
-    return std::nullopt;
+std::string look_up(const Environment& environment, std::string_view name) {
+    auto value = variable_in(environment, name);
+    return value.empty() ? variable_in(environment, upper_case(name)) : value;
 }
 
 bool is_in_prefix(std::string_view host, const std::string& prefix) {
@@ -80,16 +73,13 @@ Result<std::optional<Url>> checked(Url proxy) {
 }  // namespace
 
 Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const Url& url,
-                                     const VariableLookup& environment) {
+                                     const Environment& environment) {
     if (configured) return checked(*configured);
-    if (!environment || url.is_loopback()) return std::optional<Url>();
+    if (url.is_loopback()) return std::optional<Url>();
     auto value = look_up(environment, url.is_tls() ? "https_proxy" : "http_proxy");
-    if (!value) value = look_up(environment, "all_proxy");
-    if (!value) return std::optional<Url>();
-    if (const auto exempt = look_up(environment, "no_proxy"); exempt && is_exempt(*exempt, url)) {
-        return std::optional<Url>();
-    }
-    auto proxy = Url::parse(value->find("://") == std::string::npos ? "http://" + *value : *value);
+    if (value.empty()) value = look_up(environment, "all_proxy");
+    if (value.empty() || is_exempt(look_up(environment, "no_proxy"), url)) return std::optional<Url>();
+    auto proxy = Url::parse(value.find("://") == std::string::npos ? "http://" + value : value);
     if (!proxy) {
         return unusable_proxy("the proxy of the environment cannot be used: " + proxy.error().message);
     }

@@ -2,6 +2,9 @@
 #include "jiro/base/text.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <ctime>
+#include <utility>
 
 #include "jiro/base/utf8.hpp"
 
@@ -25,6 +28,30 @@ std::string_view readable_character(std::string_view text) {
     for (const char next : character.substr(1))
         code_point = (code_point << 6U) | (static_cast<unsigned char>(next) & 0x3FU);
     return is_control(code_point) ? std::string_view() : character;
+}
+
+std::string formatted_time(std::chrono::system_clock::time_point time, std::tm* (*parts_of)(const time_t*, std::tm*),
+                           const char* format) {
+    const auto seconds = std::chrono::system_clock::to_time_t(time);
+    std::tm parts{};
+    char text[40];
+    if (parts_of(&seconds, &parts) == nullptr) return "-";  // a year that does not fit
+    return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+// Behind the characters from `begin` that stand for themselves in a word without quotes; `begin` is one.
+std::size_t end_of_plain(std::string_view text, std::size_t begin) {
+    const auto is_plain = [](char c) { return c != '\'' && c != '"' && c != '\\' && !is_space(c); };
+    std::size_t at = begin + 1;
+    while (text.size() - at >= kTextBlock && is_block_without<'\'', '"', '\\'>(text.data() + at, ' ' + 1))
+        at += kTextBlock;
+    return static_cast<std::size_t>(std::ranges::find_if_not(text.substr(at), is_plain) - text.begin());
+}
+
+// Whether the backslash at `at` keeps the character behind it.
+bool is_escape(std::string_view text, std::size_t at, char quote) {
+    const auto next = text.substr(std::min(at + 1, text.size()), 1);
+    return text[at] == '\\' && (quote == 0 || (quote == '"' && (next == "\"" || next == "\\")));
 }
 
 constexpr std::size_t kLongestWord = 64;
@@ -53,6 +80,12 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string lower_case(std::string_view text) {
     std::string result(text);
     for (char& c : result) c = lower_case(c);
+    return result;
+}
+
+std::string upper_case(std::string_view text) {
+    std::string result(text);
+    for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
     return result;
 }
 
@@ -92,7 +125,6 @@ std::string join_with_commas(const std::vector<std::string>& items) {
 }
 
 void append_escaped(std::string& out, std::string_view text) {
-    static constexpr std::string_view kHex = "0123456789abcdef";
     static constexpr auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F; };
     while (!text.empty()) {
         const auto run = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
@@ -103,8 +135,7 @@ void append_escaped(std::string& out, std::string_view text) {
             out.append(character);
             text.remove_prefix(character.size());
         } else {
-            const auto byte = static_cast<unsigned char>(text.front());
-            out.append("\\x").append(1, kHex[byte >> 4U]).append(1, kHex[byte & 0xFU]);
+            out.append("\\x").append(hex_digits(static_cast<unsigned char>(text.front())));
             text.remove_prefix(1);
         }
     }
@@ -141,11 +172,64 @@ std::string excerpt(std::string_view text, std::size_t limit) {
     return out;
 }
 
+std::string hex_digits(unsigned char byte) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    return {kDigits[byte >> 4U], kDigits[byte & 0xFU]};
+}
+
+Result<std::vector<std::string>> split_words(std::string_view text, boost::system::error_code unclosed_quote,
+                                             boost::system::error_code dangling_escape) {
+    std::vector<std::string> words;
+    bool is_in_word = false;
+    char quote = 0;  // that is open
+    std::size_t opened_at = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (quote == 0 && is_space(text[i])) {
+            is_in_word = false;
+            continue;
+        }
+        if (!std::exchange(is_in_word, true)) words.emplace_back();
+        if (is_escape(text, i, quote)) {
+            if (++i == text.size()) {
+                return Error(dangling_escape, "the backslash at the end of the arguments escapes nothing");
+            }
+            words.back() += text[i];
+        } else if (quote == 0 && (text[i] == '\'' || text[i] == '"')) {
+            quote = text[i];
+            opened_at = i;
+        } else if (quote != 0 && text[i] == quote) {
+            quote = 0;
+        } else {
+            const std::size_t end = quote == 0 ? end_of_plain(text, i) : i + 1;
+            words.back().append(text, i, end - i);
+            i = end - 1;
+        }
+    }
+    if (quote == 0) return words;
+    return Error(unclosed_quote, "the quote " + std::string(1, quote) + " at character " +
+                                     std::to_string(opened_at + 1) + " of the arguments is not closed");
+}
+
 std::string for_people(std::chrono::seconds duration) {
-    const auto seconds = duration.count();
-    if (seconds < 120) return std::to_string(seconds) + " s";
-    if (seconds < 7200) return std::to_string(seconds / 60) + " min";
-    return std::to_string(seconds / 3600) + " h " + std::to_string(seconds % 3600 / 60) + " min";
+    const auto in_units = [](std::int64_t value, std::int64_t smaller_in_larger, const char* larger,
+                             const char* smaller) {
+        const auto rest = value % smaller_in_larger;
+        return std::to_string(value / smaller_in_larger) + larger +
+               (rest == 0 ? "" : ' ' + std::to_string(rest) + smaller);
+    };
+    const std::int64_t seconds = std::max<std::int64_t>(duration.count(), 0);
+    if (seconds < 60) return std::to_string(seconds) + " s";
+    if (seconds < 3600) return in_units(seconds, 60, " min", " s");
+    if (seconds < 86400) return in_units(seconds / 60, 60, " h", " min");
+    return in_units(seconds / 3600, 24, " d", " h");
+}
+
+std::string utc_text(std::chrono::system_clock::time_point time) {
+    return formatted_time(time, gmtime_r, "%Y-%m-%dT%H:%M:%SZ");
+}
+
+std::string local_text(std::chrono::system_clock::time_point time) {
+    return formatted_time(time, localtime_r, "%F %T");
 }
 
 }  // namespace jiro

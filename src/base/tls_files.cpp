@@ -91,12 +91,12 @@ Result<std::string> authorities_in(const std::filesystem::path& folder) {
 // since OpenSSL and gRPC have different ones of their own.
 Result<std::string> read_trust(const std::filesystem::path& ca_file) {
     if (!ca_file.empty()) return read_authorities("CaFile", ca_file);
-    const auto file = process_variable("SSL_CERT_FILE");
-    const auto folder = process_variable("SSL_CERT_DIR");
+    const auto environment = process_environment();
     std::string all;
-    for (const auto& [name, is_folder] : {std::pair(file, false), std::pair(folder, true)}) {
-        if (!name || name->empty()) continue;
-        auto some = is_folder ? authorities_in(*name) : read_authorities("SSL_CERT_FILE", *name);
+    for (const auto& [variable, is_folder] : {std::pair("SSL_CERT_FILE", false), std::pair("SSL_CERT_DIR", true)}) {
+        const auto name = variable_in(environment, variable);
+        if (name.empty()) continue;
+        auto some = is_folder ? authorities_in(name) : read_authorities(variable, name);
         if (!some) return some;
         all += *some + '\n';
     }

@@ -7,7 +7,6 @@
 #include <boost/url/parse.hpp>
 #include <boost/url/pct_string_view.hpp>
 #include <cctype>
-#include <charconv>
 
 #include "jiro/base/text.hpp"
 
@@ -23,13 +22,6 @@ Error invalid(std::string_view why) {
 
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
 
-// 0: none. (Boost.URL's port_number() of 1.81 wraps at 65,536.)
-std::uint16_t port_of(std::string_view digits) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    return error == std::errc() && end == digits.data() + digits.size() ? port : std::uint16_t{0};
-}
-
 std::string percent_decode(std::string_view text) {
     const auto encoded = urls::make_pct_string_view({text.data(), text.size()});
     return encoded ? encoded->decode() : std::string(text);
@@ -38,7 +30,7 @@ std::string percent_decode(std::string_view text) {
 }  // namespace
 
 std::string percent_encode(std::string_view text, std::string_view kept) {
-    static constexpr std::string_view kHex = "0123456789ABCDEF";
+    static constexpr std::string_view kUpperHex = "0123456789ABCDEF";
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {
@@ -47,7 +39,7 @@ std::string percent_encode(std::string_view text, std::string_view kept) {
         if (is_plain || kept.find(c) != std::string_view::npos) {
             out += c;
         } else {
-            out.append({'%', kHex[byte >> 4U], kHex[byte & 0xFU]});
+            out.append({'%', kUpperHex[byte >> 4U], kUpperHex[byte & 0xFU]});
         }
     }
     return out;
@@ -86,7 +78,9 @@ Result<Url> Url::parse(std::string_view text) {
     };
     if (std::ranges::any_of(host, is_odd)) return invalid("the host has a character that no host name has");
     if (host.ends_with('.')) return invalid("the host ends with a dot, which no certificate's name does");
-    const auto port = parsed->port().empty() ? default_port(scheme) : port_of(parsed->port());
+    // Boost.URL's own port_number() of 1.81 wraps at 65,536.
+    const std::uint16_t port =
+        parsed->port().empty() ? default_port(scheme) : parse_number<std::uint16_t>(parsed->port()).value_or(0);
     if (port == 0) return invalid("the port must be between 1 and 65535");
     // Boost.URL takes what follows a malformed port for a path: "http://h:x/" has the path "x/".
     const std::string_view path = parsed->encoded_path();

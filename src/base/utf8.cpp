@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kLongestTail = 3;  // continuation bytes of a character
 
-bool is_continuation(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80; }
-
 // The inner loop has a fixed length and no way out, so that the compiler makes a few wide instructions of it.
 template <std::size_t Length>
 bool is_ascii(const char* at) noexcept {
@@ -38,6 +36,10 @@ bool is_utf8(std::string_view text) noexcept {
     return text.empty() || utf8::is_valid(text.begin(), text.end());
 }
 
+std::size_t valid_utf8(std::string_view text) noexcept {
+    return static_cast<std::size_t>(utf8::find_invalid(text.begin(), text.end()) - text.begin());
+}
+
 std::string to_utf8(std::string_view text) {
     if (is_utf8(text)) return std::string(text);
     std::string result;
@@ -54,7 +56,7 @@ std::string to_utf8(std::string&& text) {
 std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {
     if (text.size() <= limit) return text;
     for (std::size_t cut = limit; cut + kLongestTail >= limit && cut > 0; --cut) {
-        if (!is_continuation(text[cut])) return text.substr(0, cut);
+        if (!is_utf8_continuation(text[cut])) return text.substr(0, cut);
     }
     return text.substr(0, limit);
 }
@@ -63,7 +65,7 @@ std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
     if (text.size() <= limit) return text;
     const auto start = text.size() - limit;
     for (std::size_t i = start; i <= start + kLongestTail; ++i) {
-        if (i == text.size() || !is_continuation(text[i])) return text.substr(i);
+        if (i == text.size() || !is_utf8_continuation(text[i])) return text.substr(i);
     }
     return text.substr(start);
 }

@@ -2,14 +2,15 @@
 #pragma once
 // A command's text taken apart: its name (the first word, without a leading `$`) and its words. Pure; fuzzed.
 //
-// Words are separated by white space. '...' keeps everything as it is; "..." keeps everything but \" and \\; outside of
-// quotes a backslash keeps the next character. Nothing is expanded: no variables, no globs, no substitution.
+// The words are those of base/text.hpp. Nothing is expanded: no variables, no globs, no substitution.
 
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
@@ -22,6 +23,8 @@ struct CommandLine {
 [[nodiscard]] CommandLine split_name(std::string_view text) noexcept;
 
 // Fails with errc::unclosed_quote or errc::dangling_escape.
-[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text);
+[[nodiscard]] inline Result<std::vector<std::string>> split_words(std::string_view text) {
+    return jiro::split_words(text, errc::unclosed_quote, errc::dangling_escape);
+}
 
 }  // namespace jiro::commands

@@ -31,11 +31,11 @@ struct Checker {
         }
     }
 
-    void certificate(const std::string& section, bool has_certificate, bool has_key) const {
-        if (has_key && !has_certificate) {
+    void certificate(const std::string& section, const TlsFiles& files) const {
+        if (files.certificate.empty() && !files.key.empty()) {
             fail(section + ".PrivateKeyFile", "is given without CertificateFile; give both or none");
         }
-        if (has_certificate && !has_key) {
+        if (!files.certificate.empty() && files.key.empty()) {
             fail(section + ".CertificateFile", "is given without PrivateKeyFile; give both or none");
         }
     }
@@ -111,11 +111,9 @@ struct Checker {
 void check_together(const Config& config, const std::function<Place(std::string_view)>& place_of, Problems& problems,
                     std::vector<Warning>& warnings) {
     const Checker check{config, place_of, problems, warnings};
-    const auto& hub = config.websocket.tls;
-    const auto& grpc = config.delivery.grpc.tls;
     check.credentials();
-    check.certificate("WebSocket.Tls", !hub.certificate_file.empty(), !hub.private_key_file.empty());
-    check.certificate("Grpc.Tls", !grpc.certificate_file.empty(), !grpc.private_key_file.empty());
+    check.certificate("WebSocket.Tls", config.websocket.tls);
+    check.certificate("Grpc.Tls", config.delivery.grpc.tls);
     check.addresses();
     check.plain_text();
     check.timing();

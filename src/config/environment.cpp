@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "config/environment.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/regex.hpp>
-#include <cctype>
 #include <optional>
 
 #include "config/suggest.hpp"
@@ -37,14 +34,8 @@ bool is_kubernetes_service(std::string_view name, std::string_view text) {
     return name.ends_with("_PORT") && boost::regex_match(text.begin(), text.end(), kAddress);
 }
 
-std::string upper(std::string_view text) {
-    std::string result(text);
-    std::ranges::transform(result, result.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return result;
-}
-
 Node value_of(const Key<Config>& key, const std::string& text, const Place& place, Problems& problems) {
-    if (key.is_structured) return read_yaml_value(text, place.file, problems);
+    if (key.kind.is_structured) return read_yaml_value(text, place.file, problems);
     Node node;
     node.kind = text.empty() || text == "null" ? Node::Kind::null : Node::Kind::scalar;
     node.place = place;
@@ -56,7 +47,7 @@ Node value_of(const Key<Config>& key, const std::string& text, const Place& plac
 
 std::string variable_of(std::string_view path) {
     std::string name(kPrefix);
-    for (const char c : upper(path)) name += c == '.' ? std::string("__") : std::string(1, c);
+    for (const char c : upper_case(path)) name += c == '.' ? std::string("__") : std::string(1, c);
     return name;
 }
 
@@ -68,9 +59,9 @@ std::vector<Override> read_environment(const Environment& environment, Problems&
     std::vector<Override> overrides;
     std::map<std::size_t, std::string> given;
     for (const auto& [name, text] : environment) {
-        if (!upper(name).starts_with(kPrefix) || is_reserved(name)) continue;
+        if (!upper_case(name).starts_with(kPrefix) || is_reserved(name)) continue;
         const Place place{"environment " + name};
-        const auto found = std::ranges::find(names, upper(name));
+        const auto found = std::ranges::find(names, upper_case(name));
         if (found == names.end() && is_kubernetes_service(name, text)) {
             services.push_back(name);
             continue;
@@ -94,16 +85,6 @@ std::vector<Override> read_environment(const Environment& environment, Problems&
                                     ": taken for variables of a Kubernetes service and ignored"});
     }
     return overrides;
-}
-
-Environment process_environment() {
-    Environment environment;
-    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-        const std::string_view text(*entry);
-        const auto equals = text.find('=');
-        if (equals != std::string_view::npos) environment.emplace(text.substr(0, equals), text.substr(equals + 1));
-    }
-    return environment;
 }
 
 }  // namespace jiro::config

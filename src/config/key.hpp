@@ -5,7 +5,6 @@
 // T is the struct that the keys fill: Config, or commands::ExecCommand and ExecParameter for the maps inside
 // Commands.Exec.
 
-#include <chrono>
 #include <functional>
 #include <span>
 #include <string>
@@ -20,25 +19,26 @@ namespace jiro::config {
 
 enum class Reveal { masked, plain };
 
+// What a kind of value says about itself. A kind also has read(node, value, context), false after it has added a
+// problem, and show(value, reveal), which gives YAML; lines after a newline are already indented.
+struct KindInfo {
+    std::string type;
+    std::string allowed = {};    // empty: any value of the type
+    bool null_clears = false;    // null means: as if it was never set; of a std::optional member always
+    bool empty_is_null = false;  // a text without characters, too
+    bool is_structured = false;  // a list or a map: YAML also in the environment
+};
+
 template <typename T>
 struct Key {
     std::string_view path;  // "WebSocket.Tls.CaFile"
-    std::string type;
-    std::string allowed;  // empty: any value of the type
+    KindInfo kind;
     Effect effect = Effect::in_place;
     std::string_view description;
-    bool is_structured = false;                                 // a list or a map: YAML also in the environment
-    bool is_optional = false;                                   // null means: not set
-    std::function<void(const Node&, T&, const Context&)> read;  // not called for null when is_optional
-    std::function<void(T&)> clear;                              // for null, when is_optional
-    std::function<std::string(const T&, Reveal)> show;          // YAML; lines after a newline are already indented
-    std::function<void(const T& from, T& to)> copy{};           // of every key with Effect::restart
+    std::function<void(const Node&, T&, const Context&)> read;
+    std::function<std::string(const T&, Reveal)> show;
+    std::function<void(const T& from, T& to)> copy;
 };
-
-template <typename T, typename Access>
-[[nodiscard]] std::function<void(const T&, T&)> copier(Access member) {
-    return [member](const T& from, T& to) { member(to) = member(from); };
-}
 
 template <typename T>
 [[nodiscard]] std::vector<std::string_view> paths_of(std::span<const Key<T>> keys) {
@@ -47,112 +47,127 @@ template <typename T>
     return paths;
 }
 
-// A duration in the unit that the member's type has, a count, or a number of bytes. `member` maps T& to the member.
-template <typename T, typename Access>
-Key<T> number_key(std::string_view path, std::string type, WholeNumberRange range, Access member, Effect effect,
-                  std::string_view description) {
-    using Value = std::remove_cvref_t<decltype(member(std::declval<T&>()))>;
-    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, false, {}, {}, {}};
-    key.read = [range, member](const Node& node, T& target, const Context& context) {
-        const auto number = read_whole_number(node, range, context);
-        if (!number) return;
-        if constexpr (std::is_integral_v<Value>) {
-            member(target) = static_cast<Value>(*number);
+template <typename Member>
+inline constexpr bool kIsOptional = requires(Member member) {
+    member.has_value();
+};
+
+// The key that fills one member of T, to which `member` leads: a value of the kind, or an optional one.
+template <typename T, typename Kind, typename Access>
+Key<T> make_key(std::string_view path, Kind kind, Access member, Effect effect, std::string_view description) {
+    using Member = std::remove_cvref_t<decltype(member(std::declval<T&>()))>;
+    Key<T> key{path, kind, effect, description, {}, {}, {}};
+    if constexpr (kIsOptional<Member>) key.kind.null_clears = true;
+    key.read = [member, kind, info = key.kind](const Node& node, T& target, const Context& context) {
+        const bool is_empty = node.kind == Node::Kind::scalar && node.text.empty();
+        if (info.null_clears && (node.kind == Node::Kind::null || (info.empty_is_null && is_empty))) {
+            member(target) = Member();
+        } else if constexpr (kIsOptional<Member>) {
+            typename Member::value_type value{};
+            if (kind.read(node, value, context)) member(target) = std::move(value);
         } else {
-            member(target) = Value(static_cast<typename Value::rep>(*number));
+            kind.read(node, member(target), context);
         }
     };
-    key.show = [member](const T& target, Reveal) {
-        if constexpr (std::is_integral_v<Value>) {
-            return std::to_string(member(target));
+    key.show = [member, kind](const T& target, Reveal reveal) -> std::string {
+        if constexpr (kIsOptional<Member>) {
+            return member(target) ? kind.show(*member(target), reveal) : "null";
         } else {
-            return std::to_string(member(target).count());
+            return kind.show(member(target), reveal);
         }
     };
-    key.copy = copier<T>(member);
+    key.copy = [member](const T& from, T& to) { member(to) = member(from); };
     return key;
 }
 
-// As number_key, for a std::optional member: null means not set.
-template <typename T, typename Access>
-Key<T> optional_number_key(std::string_view path, std::string type, WholeNumberRange range, Access member,
-                           Effect effect, std::string_view description) {
-    using Value = typename std::remove_cvref_t<decltype(member(std::declval<T&>()))>::value_type;
-    Key<T> key{path, std::move(type), allowed_text(range), effect, description, false, true, {}, {}, {}};
-    key.read = [range, member](const Node& node, T& target, const Context& context) {
-        if (const auto number = read_whole_number(node, range, context)) {
-            if constexpr (std::is_integral_v<Value>) {
-                member(target) = static_cast<Value>(*number);
-            } else {
-                member(target) = Value(static_cast<typename Value::rep>(*number));
-            }
-        }
-    };
-    key.clear = [member](T& target) { member(target).reset(); };
-    key.show = [member](const T& target, Reveal) -> std::string {
-        if (!member(target)) return "null";
+// Takes what a reader of values.hpp has read.
+template <typename Value, typename Target>
+bool assign(std::optional<Value> value, Target& target) {
+    if (value) target = static_cast<Target>(std::move(*value));
+    return value.has_value();
+}
+
+// A duration in the unit that the member's type has, a count, or a number of bytes.
+struct Number : KindInfo {
+    Number(std::string type, WholeNumberRange allowed_range)
+        : KindInfo{std::move(type), allowed_text(allowed_range)}, range(allowed_range) {}
+
+    template <typename Value>
+    bool read(const Node& node, Value& target, const Context& context) const {
+        return assign(read_whole_number(node, range, context), target);
+    }
+    template <typename Value>
+    std::string show(const Value& value, Reveal) const {
         if constexpr (std::is_integral_v<Value>) {
-            return std::to_string(*member(target));
+            return std::to_string(value);
         } else {
-            return std::to_string(member(target)->count());
+            return std::to_string(value.count());
         }
-    };
-    key.copy = copier<T>(member);
-    return key;
-}
+    }
 
-template <typename T, typename Access>
-Key<T> flag_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "true or false", "", effect, description, false, false, {}, {}, {}};
-    key.read = [member](const Node& node, T& target, const Context& context) {
-        if (const auto flag = read_flag(node, context)) member(target) = *flag;
-    };
-    key.show = [member](const T& target, Reveal) { return std::string(member(target) ? "true" : "false"); };
-    key.copy = copier<T>(member);
-    return key;
-}
+    WholeNumberRange range;
+};
 
-// `names` in the order of the enumerators.
-template <typename T, typename Access>
-Key<T> choice_key(std::string_view path, std::span<const std::string_view> names, Access member, Effect effect,
-                  std::string_view description) {
-    using Value = std::remove_cvref_t<decltype(member(std::declval<T&>()))>;
-    Key<T> key{path, "word", allowed_text(names), effect, description, false, false, {}, {}, {}};
-    key.read = [names, member](const Node& node, T& target, const Context& context) {
-        if (const auto index = read_choice(node, names, context)) member(target) = static_cast<Value>(*index);
-    };
-    key.show = [names, member](const T& target, Reveal) {
-        return std::string(names[static_cast<std::size_t>(member(target))]);
-    };
-    key.copy = copier<T>(member);
-    return key;
-}
+struct Flag : KindInfo {
+    Flag() : KindInfo{"true or false"} {}
+    bool read(const Node& node, bool& target, const Context& context) const {
+        return assign(read_flag(node, context), target);
+    }
+    std::string show(bool value, Reveal) const { return value ? "true" : "false"; }
+};
 
-// A std::string or path member; null empties it.
-template <typename T, typename Access>
-Key<T> text_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "text", "", effect, description, false, true, {}, {}, {}};
-    key.read = [member](const Node& node, T& target, const Context& context) {
-        if (auto text = read_text(node, context)) member(target) = std::move(*text);
-    };
-    key.clear = [member](T& target) { member(target).clear(); };
-    key.show = [member](const T& target, Reveal) { return yaml_text(member(target)); };
-    key.copy = copier<T>(member);
-    return key;
-}
+// An enum; `words` in the order of the enumerators.
+struct Choice : KindInfo {
+    explicit Choice(std::span<const std::string_view> all) : KindInfo{"word", allowed_text(all)}, words(all) {}
 
-template <typename T, typename Access>
-Key<T> path_key(std::string_view path, Access member, Effect effect, std::string_view description) {
-    Key<T> key{path, "path", "absolute", effect, description, false, true, {}, {}, {}};
-    key.read = [member](const Node& node, T& target, const Context& context) {
-        if (auto text = read_path(node, context)) member(target) = std::move(*text);
-    };
-    key.clear = [member](T& target) { member(target).clear(); };
-    key.show = [member](const T& target, Reveal) -> std::string {
-        return member(target).empty() ? "null" : yaml_text(std::string(member(target)));
-    };
-    key.copy = copier<T>(member);
-    return key;
-}
+    template <typename Value>
+    bool read(const Node& node, Value& target, const Context& context) const {
+        return assign(read_choice(node, words, context), target);
+    }
+    template <typename Value>
+    std::string show(const Value& value, Reveal) const {
+        return std::string(words[static_cast<std::size_t>(value)]);
+    }
+
+    std::span<const std::string_view> words;
+};
+
+struct Text : KindInfo {
+    explicit Text(std::string allowed = {}) : KindInfo{"text", std::move(allowed), true} {}
+    bool read(const Node& node, std::string& target, const Context& context) const {
+        return assign(read_text(node, context), target);
+    }
+    std::string show(const std::string& value, Reveal) const { return yaml_text(value); }
+};
+
+// An absolute path, or `instead`, a word that is none.
+struct PathText : KindInfo {
+    explicit PathText(std::string_view word = {})
+        : KindInfo{"path", word.empty() ? "absolute" : "absolute, or \"" + std::string(word) + '"', true},
+          instead(word) {}
+
+    template <typename Value>
+    bool read(const Node& node, Value& target, const Context& context) const {
+        const bool is_instead = !instead.empty() && node.kind == Node::Kind::scalar && node.text == instead;
+        return assign(is_instead ? std::optional(node.text) : read_path(node, context), target);
+    }
+    template <typename Value>
+    std::string show(const Value& value, Reveal) const {
+        return value.empty() ? "null" : yaml_text(std::string(value));
+    }
+
+    std::string_view instead;
+};
+
+// A kind of one key only.
+template <typename Value>
+struct Special : KindInfo {
+    using Read = bool (*)(const Node&, Value&, const Context&);
+    using Show = std::string (*)(const Value&, Reveal);
+    Special(KindInfo info, Read reader, Show shower) : KindInfo(std::move(info)), read(reader), show(shower) {}
+
+    Read read;
+    Show show;
+};
 
 }  // namespace jiro::config

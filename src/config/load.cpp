@@ -30,7 +30,7 @@ class Loader {
             context.path = key.path;
             places_.emplace(key.path, value.place);
             config.provenance.emplace(key.path, to_string(value.place));
-            read_key(key, *value.node, config, context);
+            key.read(*value.node, config, context);
         }
         config.commands.instance_id = config.instance_id;
         const auto place_of = [this](std::string_view path) { return place(path); };

@@ -38,8 +38,8 @@ std::string table(std::span<const Key<T>> keys, std::string_view section) {
     for (const Key<T>& key : keys) {
         const auto dot = key.path.find('.');
         if (!section.empty() && key.path.substr(0, dot == std::string_view::npos ? 0 : dot) != section) continue;
-        std::string type = key.type;
-        if (!key.allowed.empty()) type += ", " + key.allowed;
+        std::string type = key.kind.type;
+        if (!key.kind.allowed.empty()) type += ", " + key.kind.allowed;
         out += "| `" + std::string(key.path) + "` | " + cell(type) + " | `" + cell(key.show(T(), Reveal::masked)) +
                "` | " + cell(key.description);
         if (key.effect != Effect::in_place) out += " *Change: " + std::string(to_string(key.effect)) + ".*";
@@ -90,12 +90,11 @@ std::string_view to_string(Effect effect) {
     return "";
 }
 
-std::vector<Change> changes(const Config& before, const Config& after) {
-    std::vector<Change> result;
+std::vector<KeyEffect> changes(const Config& before, const Config& after) {
+    std::vector<KeyEffect> result;
     for (const Key<Config>& key : schema()) {
-        if (key.show(before, Reveal::plain) != key.show(after, Reveal::plain)) {
-            result.push_back({std::string(key.path), key.effect});
-        }
+        const bool is_same = key.show(before, Reveal::plain) == key.show(after, Reveal::plain);
+        if (!is_same) result.push_back({key.path, key.effect});
     }
     return result;
 }

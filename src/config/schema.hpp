@@ -20,8 +20,8 @@ inline constexpr std::int64_t kMiB = 1024LL * 1024;
 [[nodiscard]] std::span<const Key<commands::ExecParameter>> exec_parameter_schema();
 
 // Commands.Exec: its nodes to settings and back.
-void read_exec_commands(const Node& node, Config& config, const Context& context);
-[[nodiscard]] std::string show_exec_commands(const Config& config, Reveal reveal);
+bool read_exec_commands(const Node& node, std::vector<commands::ExecCommand>& commands, const Context& context);
+[[nodiscard]] std::string show_exec_commands(const std::vector<commands::ExecCommand>& commands, Reveal reveal);
 
 struct Assigned {
     const Node* node;
@@ -34,16 +34,6 @@ struct Assigned {
 [[nodiscard]] std::map<std::size_t, Assigned> match_keys(const Node& map, std::span<const std::string_view> paths,
                                                          const std::string& prefix, Problems& problems);
 
-// Reads one value into `target`; `context.path` is set.
-template <typename T>
-void read_key(const Key<T>& key, const Node& node, T& target, const Context& context) {
-    if (node.kind == Node::Kind::null && key.is_optional) {
-        key.clear(target);
-    } else {
-        key.read(node, target, context);
-    }
-}
-
 // Reads a whole map: a definition inside Commands.Exec.
 template <typename T>
 void read_keys(std::span<const Key<T>> keys, const Node& map, T& target, Context context) {
@@ -52,7 +42,7 @@ void read_keys(std::span<const Key<T>> keys, const Node& map, T& target, Context
     for (const auto& [index, assigned] : match_keys(map, paths, prefix, context.problems)) {
         context.path = prefix + '.' + std::string(keys[index].path);
         context.places.emplace(context.path, assigned.place);
-        read_key(keys[index], *assigned.node, target, context);
+        keys[index].read(*assigned.node, target, context);
     }
 }
 

@@ -133,13 +133,12 @@ ExpandedPath expand_path(std::string_view path, const Environment& environment) 
         result.unknown = name;
         return result;
     }
-    const auto found = environment.find(name);
-    if (found == environment.end() || found->second.empty()) {
+    const auto folder = systemd_folder(environment, name);
+    if (folder.empty()) {
         result.not_set = name;
-        return result;
+    } else {
+        result.path = folder + std::string(path.substr(end + 1));
     }
-    // systemd separates several directories by ':'; ours is the first.
-    result.path = found->second.substr(0, found->second.find(':')) + std::string(path.substr(end + 1));
     return result;
 }
 
@@ -215,7 +214,6 @@ std::string yaml_text(std::string_view text) {
                           text.find_first_of("-:@.+") != 0 && !text.ends_with(':') &&
                           std::ranges::find(kWords, lower_case(text)) == kWords.end();
     if (is_plain) return std::string(text);
-    static constexpr std::string_view kHex = "0123456789abcdef";
     std::string quoted = "\"";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -223,9 +221,7 @@ std::string yaml_text(std::string_view text) {
             quoted += '\\';
             quoted += c;
         } else if (byte < 0x20 || byte == 0x7F) {
-            quoted += "\\x";
-            quoted += kHex[byte >> 4U];
-            quoted += kHex[byte & 0xFU];
+            quoted.append("\\x").append(hex_digits(byte));
         } else {
             quoted += c;
         }

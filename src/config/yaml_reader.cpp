@@ -7,11 +7,11 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <sstream>
 
 #include "config/json_text.hpp"
+#include "jiro/base/utf8.hpp"
 
 namespace jiro::config {
 
@@ -137,34 +137,24 @@ class TreeBuilder final : public YAML::EventHandler {
     std::optional<int> last_document_;
 };
 
-// The first thing in the text that no text file holds: line and column, and what it is.
-std::optional<Refused> find_binary(std::string_view text, const std::string& name) {
-    Place place{name, 1, 1};
-    for (std::size_t i = 0; i < text.size();) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        std::size_t length = byte < 0x80 ? 1 : byte >= 0xC2 && byte <= 0xDF ? 2 : (byte & 0xF0U) == 0xE0 ? 3 : 4;
-        if (byte >= 0x80 && (byte < 0xC2 || byte > 0xF4 || text.size() - i < length)) length = 0;
-        for (std::size_t k = 1; k < length; ++k) {
-            if ((static_cast<unsigned char>(text[i + k]) & 0xC0U) != 0x80U) length = 0;
-        }
-        if (length == 0) return Refused{place, "not UTF-8 text"};
-        if ((byte < 0x20 && byte != '\t' && byte != '\n' && byte != '\r') || byte == 0x7F) {
-            return Refused{place, "a control character (code " + std::to_string(byte) + "): this is not a text file"};
-        }
-        i += length;
-        ++place.column;
-        if (byte == '\n') {
-            ++place.line;
-            place.column = 1;
-        }
-    }
-    return std::nullopt;
-}
-
 Place place_of(std::size_t at, std::string_view text, const std::string& name) {
     const auto before = text.substr(0, at);
-    const auto line_start = before.rfind('\n') + 1;  // 0 on the first line
-    return {name, static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(at - line_start) + 1};
+    const auto line = before.substr(before.rfind('\n') + 1);  // all of it on the first line
+    const auto characters = std::ranges::count_if(line, [](char c) { return !is_utf8_continuation(c); });
+    return {name, static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(characters) + 1};
+}
+
+// The first thing in the text that no text file holds.
+std::optional<Refused> find_binary(std::string_view text, const std::string& name) {
+    const auto is_binary = [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+    };
+    const auto valid = valid_utf8(text);
+    const auto at = static_cast<std::size_t>(std::ranges::find_if(text.substr(0, valid), is_binary) - text.begin());
+    if (at == text.size()) return std::nullopt;
+    if (at == valid) return Refused{place_of(at, text, name), "not UTF-8 text"};
+    return Refused{place_of(at, text, name),
+                   "a control character (code " + std::to_string(text[at]) + "): this is not a text file"};
 }
 
 std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {

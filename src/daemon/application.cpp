@@ -10,7 +10,7 @@
 #include "daemon/clock_watch.hpp"
 #include "daemon/command_metrics.hpp"
 #include "daemon/control_socket.hpp"
-#include "daemon/credentials.hpp"
+#include "daemon/credential_store.hpp"
 #include "daemon/events.hpp"
 #include "daemon/intake.hpp"
 #include "daemon/journal.hpp"
@@ -60,7 +60,7 @@ std::string redacted_hub_url(const config::Config& config) {
 
 // Members are built from top to bottom and destroyed in reverse: each refers only to what stands above it.
 struct Application::Parts {
-    Parts(config::Config loaded, config::Environment environment, std::filesystem::path outbox_path,
+    Parts(config::Config loaded, Environment environment, std::filesystem::path outbox_path,
           std::unique_ptr<delivery::Outbox> opened_outbox);
 
     monitor::Routes routes();
@@ -106,7 +106,7 @@ struct Application::Parts {
     // What the configuration says; a reload replaces it.
     config::Config config;
     std::filesystem::path outbox_file;  // Outbox.Path, or what stands for it when it is not set
-    Credentials credentials;
+    CredentialStore credentials;
 
     // Results out.
     Persistence persistence;
@@ -133,7 +133,7 @@ struct Application::Parts {
     monitor::StatusServer control_server;
 };
 
-Application::Parts::Parts(config::Config loaded, config::Environment environment, std::filesystem::path outbox_path,
+Application::Parts::Parts(config::Config loaded, Environment environment, std::filesystem::path outbox_path,
                           std::unique_ptr<delivery::Outbox> opened_outbox)
     : config(std::move(loaded)),
       outbox_file(std::move(outbox_path)),
@@ -169,7 +169,7 @@ Application::Parts::Parts(config::Config loaded, config::Environment environment
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
 }
 
-Result<std::unique_ptr<Application>> Application::make(config::Config config, config::Environment environment) {
+Result<std::unique_ptr<Application>> Application::make(config::Config config, Environment environment) {
     auto start_timeout = std::make_unique<StartTimeoutExtender>();
     auto grpc_descriptors = delivery::reserve_descriptors_for_grpc();
     auto path = prepare_outbox_path(config.delivery.outbox, environment);

@@ -14,8 +14,7 @@ namespace jiro::daemon {
 class Application {
   public:
     // Fails when the daemon cannot start: an outbox in use by another daemon, commands that cannot be built.
-    [[nodiscard]] static Result<std::unique_ptr<Application>> make(config::Config config,
-                                                                   config::Environment environment);
+    [[nodiscard]] static Result<std::unique_ptr<Application>> make(config::Config config, Environment environment);
     ~Application();
 
     // Returns after SIGTERM or SIGINT, when everything in hand was finished, or at once after a second signal.

@@ -13,11 +13,9 @@ using nlohmann::json;
 
 constexpr auto kSocketName = "control.sock";
 
-std::optional<monitor::Listen> socket_of_systemd(const config::Environment& environment) {
-    const auto found = environment.find("RUNTIME_DIRECTORY");
-    if (found == environment.end() || found->second.empty()) return std::nullopt;
-    // systemd separates several folders by colons; the first is ours.
-    const std::filesystem::path folder = found->second.substr(0, found->second.find(':'));
+std::optional<monitor::Listen> socket_of_systemd(const Environment& environment) {
+    const std::filesystem::path folder = systemd_folder(environment, "RUNTIME_DIRECTORY");
+    if (folder.empty()) return std::nullopt;
     return monitor::ListenUnix{(folder / kSocketName).string()};
 }
 
@@ -42,14 +40,13 @@ Task<monitor::RouteReply> reload(Reloader& reloader, monitor::RouteRequest) {
 
 }  // namespace
 
-monitor::Settings control_settings(const config::Environment& environment, const monitor::Settings& monitoring) {
+monitor::Settings control_settings(const Environment& environment, const monitor::Settings& monitoring) {
     const auto socket = socket_of_systemd(environment);
     if (!socket || *socket == monitoring.listen) return {monitor::ListenOff{}};
     return {*socket};
 }
 
-std::vector<monitor::Listen> control_candidates(const std::string& config_file,
-                                                const config::Environment& environment) {
+std::vector<monitor::Listen> control_candidates(const std::string& config_file, const Environment& environment) {
     std::vector<monitor::Listen> candidates;
     const auto add = [&candidates](const monitor::Listen& listen) {
         if (std::ranges::find(candidates, listen) == candidates.end()) candidates.push_back(listen);

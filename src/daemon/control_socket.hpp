@@ -16,13 +16,12 @@
 namespace jiro::daemon {
 
 // What the daemon listens on besides Monitoring.Listen; off when systemd gave no folder, or Monitoring.Listen is it.
-[[nodiscard]] monitor::Settings control_settings(const config::Environment& environment,
-                                                 const monitor::Settings& monitoring);
+[[nodiscard]] monitor::Settings control_settings(const Environment& environment, const monitor::Settings& monitoring);
 
 // Where to ask, the likeliest first: $RUNTIME_DIRECTORY, the configured Unix socket when the configuration can be read,
 // and what the packaged units use: /run/jiro-client/ for config.yaml, /run/jiro-client-NAME/ for /etc/jiro/NAME.yaml.
 [[nodiscard]] std::vector<monitor::Listen> control_candidates(const std::string& config_file,
-                                                              const config::Environment& environment);
+                                                              const Environment& environment);
 
 // POST /reload: 200 with {"changed": [...], "wantRestart": [...]}, or 422 with {"errors": [...]}.
 [[nodiscard]] monitor::Routes reload_route(Reloader& reloader);

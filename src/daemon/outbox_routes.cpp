@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "daemon/log.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -65,9 +65,12 @@ std::optional<delivery::RowState> state_named(std::string_view name) {
     return found == kStates.end() ? std::nullopt : std::optional(*found);
 }
 
-bool read_number(const std::string& text, auto& number) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() && end == text.data() + text.size();
+// False: there is another text than a number.
+bool read_number(const Query& query, std::string_view name, auto& number) {
+    const auto text = parameter(query, name);
+    const auto read = parse_number<std::remove_cvref_t<decltype(number)>>(text);
+    if (read) number = *read;
+    return text.empty() || read;
 }
 
 Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
@@ -77,10 +80,8 @@ Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteReq
         page.state = state_named(name);
         if (!page.state) co_return bad_request("state must be received, running, done, delivered or dead");
     }
-    if (const auto after = parameter(query, "after"); !after.empty() && !read_number(after, page.after))
-        co_return bad_request("after must be a number");
-    if (const auto limit = parameter(query, "limit"); !limit.empty() && !read_number(limit, page.limit))
-        co_return bad_request("limit must be a number");
+    if (!read_number(query, "after", page.after)) co_return bad_request("after must be a number");
+    if (!read_number(query, "limit", page.limit)) co_return bad_request("limit must be a number");
     page.limit = std::clamp(page.limit, std::size_t{1}, kMaxPage);
 
     auto rows = co_await outbox.list(page);
@@ -139,16 +140,17 @@ Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, monitor::RouteReq
 }  // namespace
 
 monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> changed) {
+    const auto with_outbox = [&outbox](auto route) {
+        return [&outbox, route](monitor::RouteRequest request) { return route(outbox, std::move(request)); };
+    };
     return {
-        {"GET /outbox", [&outbox](monitor::RouteRequest request) { return list_route(outbox, std::move(request)); }},
-        {"GET /outbox/show",
-         [&outbox](monitor::RouteRequest request) { return show_route(outbox, std::move(request)); }},
+        {"GET /outbox", with_outbox(list_route)},
+        {"GET /outbox/show", with_outbox(show_route)},
         {"POST /outbox/retry",
          [&outbox, changed = std::move(changed)](monitor::RouteRequest request) {
              return retry_route(outbox, changed, std::move(request));
          }},
-        {"POST /outbox/drop",
-         [&outbox](monitor::RouteRequest request) { return drop_route(outbox, std::move(request)); }},
+        {"POST /outbox/drop", with_outbox(drop_route)},
     };
 }
 

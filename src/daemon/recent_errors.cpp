@@ -2,24 +2,11 @@
 #include "daemon/recent_errors.hpp"
 
 #include <algorithm>
-#include <array>
-#include <ctime>
 
 #include "jiro/base/peer_text.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
-
-namespace {
-
-std::string rfc3339(WallTime time) {
-    const auto seconds = std::chrono::system_clock::to_time_t(time);
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    std::array<char, 32> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
-}
-
-}  // namespace
 
 void RecentErrors::note(std::string_view component, std::string_view message) {
     Entry entry{std::string(component), shortened(message, kLongest), clock_.wall_now()};
@@ -38,7 +25,7 @@ std::vector<monitor::ErrorEntry> RecentErrors::newest_first() const {
     std::vector<monitor::ErrorEntry> all;
     for (const auto& entry : entries_) {
         const std::string count = entry.count > 1 ? " (" + std::to_string(entry.count) + " times)" : "";
-        all.push_back({rfc3339(entry.last), entry.component, entry.message + count});
+        all.push_back({utc_text(entry.last), entry.component, entry.message + count});
     }
     return all;
 }

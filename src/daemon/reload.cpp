@@ -18,7 +18,7 @@ constexpr std::chrono::seconds kLoadLimit{10};
 
 }  // namespace
 
-Reloader::Reloader(const Executor& executor, config::Config current, config::Environment environment, Clock& clock,
+Reloader::Reloader(const Executor& executor, config::Config current, Environment environment, Clock& clock,
                    ServiceNotifier& notifier, Apply apply)
     : signals_(executor, SIGHUP),
       current_(std::move(current)),
@@ -120,7 +120,7 @@ ReloadReport Reloader::try_reload(config::LoadResult loaded) {
         return report;
     }
     for (const auto& change : changes) {
-        (change.effect == config::Effect::restart ? report.want_restart : report.in_force).push_back(change.key_path);
+        (change.effect == config::Effect::restart ? report.want_restart : report.in_force).emplace_back(change.path);
     }
     for (const auto& warning : next.warnings) reload_log.warn(warning.text);
     current_ = std::move(next);

@@ -33,7 +33,7 @@ class Reloader {
     // values in it.
     using Apply = std::function<Result<>(const config::Config& next)>;
 
-    Reloader(const Executor& executor, config::Config current, config::Environment environment, Clock& clock,
+    Reloader(const Executor& executor, config::Config current, Environment environment, Clock& clock,
              ServiceNotifier& notifier, Apply apply);
 
     // Reloads at each SIGHUP until cancelled.
@@ -55,7 +55,7 @@ class Reloader {
 
     boost::asio::signal_set signals_;
     config::Config current_;  // what runs
-    config::Environment environment_;
+    Environment environment_;
     Clock& clock_;
     ServiceNotifier& notifier_;
     Apply apply_;

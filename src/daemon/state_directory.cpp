@@ -9,32 +9,24 @@ namespace jiro::daemon {
 
 namespace {
 
-std::string variable(const config::Environment& environment, std::string_view name) {
-    const auto found = environment.find(name);
-    return found == environment.end() ? std::string() : found->second;
-}
-
-std::filesystem::path default_directory(const config::Environment& environment) {
-    // systemd separates several state directories by colons; the first is ours.
-    if (const auto state = variable(environment, "STATE_DIRECTORY"); !state.empty())
-        return state.substr(0, state.find(':'));
+std::filesystem::path default_directory(const Environment& environment) {
+    if (const auto state = systemd_folder(environment, "STATE_DIRECTORY"); !state.empty()) return state;
     if (geteuid() == 0) return "/var/lib/jiro";
-    if (const auto state = variable(environment, "XDG_STATE_HOME"); !state.empty()) return state + "/jiro";
-    if (const auto home = variable(environment, "HOME"); !home.empty()) return home + "/.local/state/jiro";
+    if (const auto state = variable_in(environment, "XDG_STATE_HOME"); !state.empty()) return state + "/jiro";
+    if (const auto home = variable_in(environment, "HOME"); !home.empty()) return home + "/.local/state/jiro";
     return {};
 }
 
 }  // namespace
 
-std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings,
-                                       const config::Environment& environment) {
+std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings, const Environment& environment) {
     if (!settings.path.empty()) return settings.path;
     const auto directory = default_directory(environment);
     return directory.empty() ? directory : directory / "outbox.db";
 }
 
 Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
-                                                  const config::Environment& environment) {
+                                                  const Environment& environment) {
     const auto path = find_outbox_path(settings, environment);
     if (path == kInMemory) return path;
     const auto directory = path.parent_path();

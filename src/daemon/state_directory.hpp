@@ -16,11 +16,11 @@ inline constexpr std::string_view kInMemory = ":memory:";
 
 // The path as prepare_outbox_path gives it; empty when there is none. Makes nothing.
 [[nodiscard]] std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings,
-                                                     const config::Environment& environment);
+                                                     const Environment& environment);
 
 // The configured path, or outbox.db in: ${STATE_DIRECTORY} (systemd), /var/lib/jiro for root, else
 // ${XDG_STATE_HOME:-~/.local/state}/jiro. Creates the folder, 0700, when it is missing; fails with what to do.
 [[nodiscard]] Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
-                                                                const config::Environment& environment);
+                                                                const Environment& environment);
 
 }  // namespace jiro::daemon

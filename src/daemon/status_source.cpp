@@ -13,9 +13,6 @@ namespace {
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-// The same six states in the same order: signalr, which knows of no other module, has its own.
-monitor::HubState to_hub_state(signalr::State state) { return static_cast<monitor::HubState>(state); }
-
 }  // namespace
 
 LossCause loss_cause_of(const Error& error) {
@@ -96,12 +93,12 @@ monitor::Status StatusSource::current() const {
 monitor::HubStatus StatusSource::hub() const {
     const TimePoint now = parts_.clock.now();
     monitor::HubStatus hub;
-    hub.state = to_hub_state(parts_.hub.state());
+    hub.state = parts_.hub.state();
     hub.connection_id = parts_.hub.connection_id().value_or("");
     const auto connected_url = parts_.hub.connected_url();
     hub.url = connected_url ? connected_url->redacted() : hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;
-    if (hub.state != monitor::HubState::connected) hub.attempt = parts_.hub.attempts();
+    if (hub.state != ConnectionState::connected) hub.attempt = parts_.hub.attempts();
     if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));
     if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = seconds(now - *last);
     if (connected_since_) hub.connected_seconds = seconds(now - *connected_since_);

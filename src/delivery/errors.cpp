@@ -7,56 +7,33 @@ namespace jiro::delivery {
 
 namespace {
 
-std::string delivery_error_text(errc code) {
-    switch (code) {
-        case errc::in_use:
-            return "the outbox is open in another jiro-client";
-        case errc::storage_busy:
-            return "another program holds the outbox";
-        case errc::statement_failed:
-            return "a statement failed";
-        case errc::newer_schema:
-            return "the outbox was written by a newer version of this program";
-        case errc::storage_full:
-            return "no space left for the outbox";
-        case errc::storage_io:
-            return "input/output error on the outbox";
-        case errc::storage_read_only:
-            return "the outbox cannot be written";
-        case errc::storage_corrupt:
-            return "the outbox is damaged";
-        case errc::storage_closed:
-            return "the outbox is not open";
-        case errc::limit_rows:
-            return "the outbox holds as many commands as it may";
-        case errc::limit_bytes:
-            return "the outbox holds as many bytes as it may";
-        case errc::unknown_id:
-            return "no such command in the outbox";
-        case errc::wrong_state:
-            return "the command's state does not allow it";
-        case errc::redo_log:
-            return "the redo log cannot be had";
-        case errc::bad_row:
-            return "the row is damaged";
-        case errc::bad_tls_file:
-            return "a TLS file cannot be read";
-        case errc::no_server:
-            return "no gRPC server is configured";
-        case errc::bad_proxy:
-            return "the proxy cannot be used";
-        case errc::no_descriptors:
-            return "too few descriptors are left";
-        case errc::no_credentials:
-            return "the credentials cannot be read";
-    }
-    return "unknown delivery error";
-}
+constexpr const char* kDeliveryErrorTexts[] = {
+    "the outbox is open in another jiro-client",
+    "another program holds the outbox",
+    "a statement failed",
+    "the outbox was written by a newer version of this program",
+    "no space left for the outbox",
+    "input/output error on the outbox",
+    "the outbox cannot be written",
+    "the outbox is damaged",
+    "the outbox is not open",
+    "the outbox holds as many commands as it may",
+    "the outbox holds as many bytes as it may",
+    "no such command in the outbox",
+    "the command's state does not allow it",
+    "the redo log cannot be had",
+    "the row is damaged",
+    "a TLS file cannot be read",
+    "no gRPC server is configured",
+    "the proxy cannot be used",
+    "too few descriptors are left",
+    "the credentials cannot be read",
+};
 
 }  // namespace
 
 const boost::system::error_category& error_category() noexcept {
-    static const ErrorCategory<errc> category("jiro.delivery", delivery_error_text);
+    static const ErrorCategory<errc::no_credentials> category("jiro.delivery", kDeliveryErrorTexts);
     return category;
 }
 

@@ -119,7 +119,7 @@ std::shared_ptr<void> reserve_descriptors_for_grpc() {
 
 Task<Result<TlsMaterial>> read_tls(GrpcSettings settings) {
     static SystemClock clock;  // the files' time
-    const TlsFiles files{settings.tls.ca_file, settings.tls.certificate_file, settings.tls.private_key_file};
+    const TlsFiles files = settings.tls;
     if (!settings.server_url || !settings.server_url->is_tls()) co_return TlsMaterial{};
     std::function<Result<TlsMaterial>()> read = [files] { return read_tls_files(files); };
     const std::string key = names_of(files);
@@ -132,7 +132,7 @@ Task<Result<TlsMaterial>> read_tls(GrpcSettings settings) {
 }
 
 Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls,
-                                                    const VariableLookup& environment,
+                                                    const Environment& environment,
                                                     std::chrono::milliseconds connect_limit) {
     if (!settings.server_url) return Error(errc::no_server);
     const Url& server = *settings.server_url;

@@ -24,7 +24,7 @@ namespace jiro::delivery {
 // Fails when server_url is missing, its proxy cannot be used, or (the first one) descriptors lack. `environment`: for
 // the proxy. `connect_limit`: of each of the server's addresses, TLS included.
 [[nodiscard]] Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings, TlsMaterial tls,
-                                                                  const VariableLookup& environment,
+                                                                  const Environment& environment,
                                                                   std::chrono::milliseconds connect_limit);
 
 }  // namespace jiro::delivery

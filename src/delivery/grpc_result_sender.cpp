@@ -127,7 +127,7 @@ SendResult read_answer(const ResultCall& call) {
 class GrpcResultSender final : public ResultSender {
   public:
     GrpcResultSender(const Clock& clock, GrpcSettings settings, CredentialsProvider credentials,
-                     VariableLookup environment)
+                     Environment environment)
         : clock_(clock),
           settings_(std::move(settings)),
           credentials_(std::move(credentials)),
@@ -269,7 +269,7 @@ class GrpcResultSender final : public ResultSender {
     const Clock& clock_;
     const GrpcSettings settings_;
     const CredentialsProvider credentials_;
-    const VariableLookup environment_;
+    const Environment environment_;
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     TimePoint made_at_{};
@@ -281,7 +281,7 @@ class GrpcResultSender final : public ResultSender {
 }  // namespace
 
 std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
-                                                      CredentialsProvider credentials, VariableLookup environment) {
+                                                      CredentialsProvider credentials, Environment environment) {
     return std::make_unique<GrpcResultSender>(clock, std::move(settings), std::move(credentials),
                                               std::move(environment));
 }

@@ -28,6 +28,8 @@ struct SendFlags {
     bool as_json = false;
 };
 
+CLI::Range a_day_of_milliseconds() { return {std::int64_t{0}, std::int64_t{86'400'000}}; }
+
 std::string text_of(const json& value, int indent = -1) {
     return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
@@ -141,9 +143,9 @@ void add_send(CLI::App& app, int& exit_code) {
     send_app->add_option("--wait", flags->wait, "What to wait for")
         ->check(CLI::IsMember({"none", "result", "completion", "both"}));
     send_app->add_option("--timeout", flags->timeout_ms, "Milliseconds to wait for each result")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{86'400'000}));
+        ->check(a_day_of_milliseconds());
     send_app->add_option("--wait-client", flags->client_timeout_ms, "Milliseconds to wait for a client")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{86'400'000}));
+        ->check(a_day_of_milliseconds());
     send_app->add_flag("--json", flags->as_json, "Print the whole response as JSON");
     send_app->add_option("--control", flags->control, "Control socket of the server");
     send_app->callback([flags, &exit_code] { exit_code = send(*flags); });
@@ -175,7 +177,7 @@ void add_client_commands(CLI::App& app, int& exit_code) {
             return json{{"timeoutMs", flags->timeout_ms}};
         })
         ->add_option("--timeout", flags->timeout_ms, "Milliseconds")
-        ->check(CLI::Range(std::int64_t{0}, std::int64_t{86'400'000}));
+        ->check(a_day_of_milliseconds());
     add("misbehave", "Misbehave: drop, stall, bad-frame KIND, grpc-fail STATUS next=N, none, ...",
         [flags] {
             return json{{"words", flags->words}};

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
+#include <map>
 
 #include "dev_hub/errors.hpp"
 #include "jiro/base/json.hpp"
@@ -84,21 +85,15 @@ struct SendVerb {
 };
 
 void read_wait(Members& members, SendRequest& out) {
-    std::string wait;
+    static const std::map<std::string, WaitFor> kWaits{{"none", WaitFor::nothing},
+                                                       {"completion", WaitFor::completion},
+                                                       {"result", WaitFor::result},
+                                                       {"both", WaitFor::both}};
+    std::string wait = out.invocation == Invocation::with_id ? "both" : "result";
     members.read("wait", wait);
-    if (wait.empty()) {
-        out.wait = out.invocation == Invocation::with_id ? WaitFor::both : WaitFor::result;
-    } else if (wait == "none") {
-        out.wait = WaitFor::nothing;
-    } else if (wait == "completion") {
-        out.wait = WaitFor::completion;
-    } else if (wait == "result") {
-        out.wait = WaitFor::result;
-    } else if (wait == "both") {
-        out.wait = WaitFor::both;
-    } else {
-        members.wrong("wait", "none, result, completion or both");
-    }
+    const auto found = kWaits.find(wait);
+    if (found == kWaits.end()) return members.wrong("wait", "none, result, completion or both");
+    out.wait = found->second;
 }
 
 SendVerb read_send(Members& members) {

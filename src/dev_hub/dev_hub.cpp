@@ -47,9 +47,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
 
     Result<Endpoints> start() {
         for (const auto& line : options.misbehaviours) {
-            const auto words = split_words(line);
-            if (!words) return words.error();
-            const auto misbehaviour = parse_misbehaviour(*words);
+            const auto misbehaviour = parse_misbehaviour(line);
             if (!misbehaviour) return misbehaviour.error();
             if (!hub_.apply(*misbehaviour) && !faults_.apply(*misbehaviour)) {
                 return Error(errc::bad_misbehaviour, "'" + line + "' makes no sense at the start");

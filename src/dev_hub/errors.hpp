@@ -13,7 +13,6 @@ enum class errc {
     record_too_big,     // a client's record is over the server's limit
     bad_handshake,      // the first record is not a handshake request, or asks for what the server lacks
     handshake_timeout,  // no handshake request arrived in time
-    client_timeout,     // the client was silent for longer than the client timeout
     connection_closed,  // the peer closed, or the connection broke
     bad_option,         // a flag or an address can't be used
     cannot_listen,      // an address can't be bound

@@ -5,6 +5,7 @@
 
 #include "dev_hub/errors.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 
@@ -210,7 +211,6 @@ std::string close_record(std::string_view error, Reconnect reconnect) {
 }
 
 void append_json_string(std::string& out, std::string_view text) {
-    static constexpr char kHex[] = "0123456789abcdef";
     out += '"';
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
@@ -220,9 +220,7 @@ void append_json_string(std::string& out, std::string_view text) {
         } else if (byte >= 0x20) {
             out += c;
         } else {
-            out += "\\u00";
-            out += kHex[byte >> 4];
-            out += kHex[byte & 15];
+            out.append("\\u00").append(hex_digits(byte));
         }
     }
     out += '"';

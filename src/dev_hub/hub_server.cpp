@@ -2,9 +2,9 @@
 #include "dev_hub/hub_server.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 #include "dev_hub/log.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 
@@ -94,15 +94,13 @@ HttpAnswer HubServer::negotiate(const HttpRequest& request) {
         return answer;
     }
     answer.content_type = "application/json";
-    int version = 0;
-    if (const auto text = query_parameter(request.query, "negotiateVersion")) {
-        const auto parsed = std::from_chars(text->data(), text->data() + text->size(), version);
-        if (parsed.ec != std::errc() || parsed.ptr != text->data() + text->size() || version < 0) {
-            answer.body = negotiate_error_body("The client requested an invalid protocol version '" + *text + "'");
-            return answer;
-        }
+    const auto text = query_parameter(request.query, "negotiateVersion").value_or("0");
+    const auto asked = parse_number<int>(text);
+    if (!asked || *asked < 0) {
+        answer.body = negotiate_error_body("The client requested an invalid protocol version '" + text + "'");
+        return answer;
     }
-    version = std::min(version, 1);
+    const int version = std::min(*asked, 1);
     answer.body = negotiate_body(version, negotiations_.create(version, clock_.now()));
     events_.on_negotiated();
     return answer;

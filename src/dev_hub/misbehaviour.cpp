@@ -2,10 +2,10 @@
 #include "dev_hub/misbehaviour.hpp"
 
 #include <array>
-#include <charconv>
 #include <map>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 namespace {
@@ -42,8 +42,9 @@ Error bad_misbehaviour(std::string text) { return Error(errc::bad_misbehaviour, 
 
 template <typename Number>
 bool read_number(std::string_view text, Number& out) {
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
-    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    const auto number = parse_number<Number>(text);
+    if (number) out = *number;
+    return number.has_value();
 }
 
 // The word after the name, for those that need one; and what it must be.
@@ -150,37 +151,10 @@ Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words) {
     return out;
 }
 
-Result<std::vector<std::string>> split_words(std::string_view line) {
-    std::vector<std::string> words;
-    std::string word;
-    bool in_word = false;
-    char quote = 0;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-        const char c = line[i];
-        if (c == '\\' && quote != '\'' && i + 1 < line.size()) {
-            word += line[++i];
-            in_word = true;
-        } else if (quote != 0) {
-            if (c == quote) {
-                quote = 0;
-            } else {
-                word += c;
-            }
-        } else if (c == '"' || c == '\'') {
-            quote = c;
-            in_word = true;
-        } else if (c == ' ' || c == '\t') {
-            if (in_word) words.push_back(std::move(word));
-            word.clear();
-            in_word = false;
-        } else {
-            word += c;
-            in_word = true;
-        }
-    }
-    if (quote != 0) return bad_misbehaviour("a quote is not closed");
-    if (in_word) words.push_back(std::move(word));
-    return words;
+Result<Misbehaviour> parse_misbehaviour(std::string_view line) {
+    const auto words = split_words(line, errc::bad_misbehaviour, errc::bad_misbehaviour);
+    if (!words) return words.error();
+    return parse_misbehaviour(*words);
 }
 
 std::string_view bad_frame_kinds() {

@@ -58,8 +58,8 @@ struct Misbehaviour {
 };
 
 [[nodiscard]] Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words);
-// Splits a line at spaces; quotes (" or ') group, a backslash takes the next character as it is.
-[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view line);
+// The same for the words of a line; quotes group, as in base/text.hpp.
+[[nodiscard]] Result<Misbehaviour> parse_misbehaviour(std::string_view line);
 // The bytes of a bad frame and how they are written: nullopt for an unknown kind.
 enum class FrameKind { text, binary, raw };
 struct BadFrame {

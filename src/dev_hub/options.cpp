@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "dev_hub/options.hpp"
 
+#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
-#include <charconv>
 #include <cstdlib>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 
@@ -26,8 +27,9 @@ Result<Endpoint> Endpoint::parse(std::string_view text) {
     boost::system::error_code error;
     boost::asio::ip::make_address(endpoint.address, error);
     if (error) return bad("the address is not an IP address");
-    const auto parsed = std::from_chars(port.data(), port.data() + port.size(), endpoint.port);
-    if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size()) return bad("the port is not in 0..65535");
+    const auto number = parse_number<std::uint16_t>(port);
+    if (!number) return bad("the port is not in 0..65535");
+    endpoint.port = *number;
     return endpoint;
 }
 
@@ -43,12 +45,7 @@ std::filesystem::path default_control_socket() {
 }
 
 bool equal_in_constant_time(std::string_view left, std::string_view right) noexcept {
-    if (left.size() != right.size()) return false;
-    unsigned difference = 0;
-    for (std::size_t i = 0; i < left.size(); ++i) {
-        difference |= static_cast<unsigned>(static_cast<unsigned char>(left[i]) ^ static_cast<unsigned char>(right[i]));
-    }
-    return difference == 0;
+    return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }
 
 }  // namespace jiro::dev_hub

@@ -6,40 +6,25 @@
 namespace jiro::monitor {
 namespace {
 
-std::string monitor_error_text(errc code) {
-    switch (code) {
-        case errc::bad_listen:
-            return "not an address to listen on";
-        case errc::path_too_long:
-            return "the socket's path is too long";
-        case errc::address_in_use:
-            return "the address is in use";
-        case errc::cannot_listen:
-            return "cannot listen";
-        case errc::not_running:
-            return "nobody answers at the status endpoint";
-        case errc::no_permission:
-            return "no permission to use the status socket";
-        case errc::timeout:
-            return "the status endpoint did not answer in time";
-        case errc::answer_too_large:
-            return "the status endpoint's answer is too large";
-        case errc::answer_malformed:
-            return "the status endpoint's answer cannot be understood";
-        case errc::refused:
-            return "the status endpoint refused the request";
-        case errc::connection_lost:
-            return "the connection to the status endpoint broke";
-        case errc::switched_off:
-            return "the status endpoint is switched off";
-    }
-    return "unknown monitor error";
-}
+constexpr const char* kMonitorErrorTexts[] = {
+    "not an address to listen on",
+    "the socket's path is too long",
+    "the address is in use",
+    "cannot listen",
+    "nobody answers at the status endpoint",
+    "no permission to use the status socket",
+    "the status endpoint did not answer in time",
+    "the status endpoint's answer is too large",
+    "the status endpoint's answer cannot be understood",
+    "the status endpoint refused the request",
+    "the connection to the status endpoint broke",
+    "the status endpoint is switched off",
+};
 
 }  // namespace
 
 const boost::system::error_category& error_category() {
-    static const ErrorCategory<errc> category("jiro.monitor", monitor_error_text);
+    static const ErrorCategory<errc::switched_off> category("jiro.monitor", kMonitorErrorTexts);
     return category;
 }
 

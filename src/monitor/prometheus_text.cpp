@@ -106,10 +106,10 @@ void write_process(Writer& out, const Status& status) {
 }
 
 void write_hub(Writer& out, const HubStatus& hub) {
-    out.gauge("jiro_hub_connected", "1 while the hub connection stands.", hub.state == HubState::connected);
+    out.gauge("jiro_hub_connected", "1 while the hub connection stands.", hub.state == ConnectionState::connected);
     out.family("jiro_hub_state", "gauge", "1 for the state that the hub connection is in.");
-    for (std::size_t i = 0; i < kHubStateNames.size(); ++i) {
-        out.sample(i == static_cast<std::size_t>(hub.state) ? 1.0 : 0.0, {{"state", kHubStateNames[i]}});
+    for (std::size_t i = 0; i < kConnectionStateNames.size(); ++i) {
+        out.sample(i == static_cast<std::size_t>(hub.state) ? 1.0 : 0.0, {{"state", kConnectionStateNames[i]}});
     }
     out.family("jiro_hub_reconnects_total", "counter", "Times that the hub connection was lost, by cause.");
     for (const auto& [cause, count] : hub.reconnects_by_cause) out.sample(count, {{"cause", cause}});

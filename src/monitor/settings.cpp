@@ -2,9 +2,8 @@
 #include "jiro/monitor/settings.hpp"
 
 #include <boost/asio/ip/address.hpp>
-#include <charconv>
-#include <optional>
 
+#include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::monitor {
@@ -15,13 +14,6 @@ constexpr std::string_view kUnixPrefix = "unix:";
 Error bad_listen(std::string what) {
     return Error(errc::bad_listen,
                  std::move(what) + "; allowed are ADDRESS:PORT (127.0.0.1:9470, [::1]:9470), unix:/PATH and off");
-}
-
-std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return port;
 }
 
 Result<Listen> parse_unix(std::string_view path) {
@@ -42,7 +34,7 @@ Result<Listen> parse_listen(std::string_view text) {
 
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return bad_listen("the port is missing");
-    const auto port = parse_port(text.substr(colon + 1));
+    const auto port = parse_number<std::uint16_t>(text.substr(colon + 1));
     if (!port) return bad_listen("the port is not a number from 0 to 65535");
 
     auto host = text.substr(0, colon);

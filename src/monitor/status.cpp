@@ -19,18 +19,19 @@ std::string hub_phrase(const HubStatus& hub) {
     if (hub.url.empty()) return "No hub is configured";
     const std::string host = hub_host(hub.url);
     switch (hub.state) {
-        case HubState::connected:
+        case ConnectionState::connected:
             return "Connected to " + host;
-        case HubState::disconnected:
+        case ConnectionState::disconnected:
             return "Disconnected from " + host;
-        case HubState::disconnecting:
+        case ConnectionState::disconnecting:
             return "Disconnecting from " + host;
-        case HubState::connecting:
-        case HubState::reconnecting:
-        case HubState::failed:
+        case ConnectionState::connecting:
+        case ConnectionState::reconnecting:
+        case ConnectionState::failed:
             break;
     }
-    std::string phrase = std::string(to_string(hub.state)) + (hub.state == HubState::failed ? " for " : " to ") + host;
+    std::string phrase =
+        std::string(to_string(hub.state)) + (hub.state == ConnectionState::failed ? " for " : " to ") + host;
     std::string detail;
     if (hub.attempt > 0) detail = "attempt " + std::to_string(hub.attempt);
     if (hub.next_attempt_seconds) {
@@ -61,7 +62,7 @@ Readiness readiness(const Status& status) {
     constexpr double kOldSeconds = 300;
     Readiness result;
     if (status.stopping) result.not_ready.push_back("the daemon is stopping");
-    if (status.hub.state != HubState::connected) result.not_ready.push_back(hub_phrase(status.hub));
+    if (status.hub.state != ConnectionState::connected) result.not_ready.push_back(hub_phrase(status.hub));
     if (!status.outbox.writable) result.not_ready.push_back("the outbox cannot be written");
 
     const auto oldest = status.outbox.oldest_age_seconds.value_or(0);

@@ -2,20 +2,58 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
-#include "monitor/status_reader.hpp"
 #include "monitor/text.hpp"
 
 namespace jiro::monitor {
 namespace {
 
-using Reader = StatusReader;
-
 constexpr std::size_t kShownRows = 20;
+
+// Reads the JSON of /status as another process gave it: members may be missing or of another type, since the daemon may
+// be of another version.
+class Reader {
+  public:
+    using Json = nlohmann::json;
+
+    explicit Reader(const Json& json) : json_(json) {}
+
+    [[nodiscard]] std::string text(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_string() ? escaped(value->get_ref<const std::string&>()) : std::string();
+    }
+    [[nodiscard]] std::optional<double> number(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
+    }
+    [[nodiscard]] std::string count(const char* name) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_number_unsigned() ? std::to_string(value->get<std::uint64_t>()) : "?";
+    }
+    [[nodiscard]] bool flag(const char* name, bool otherwise) const {
+        const auto* value = find(name);
+        return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
+    }
+    [[nodiscard]] const Json& child(const char* name) const {
+        static const Json nothing;
+        const auto* value = find(name);
+        return value != nullptr ? *value : nothing;
+    }
+
+  private:
+    [[nodiscard]] const Json* find(const char* name) const {
+        if (!json_.is_object()) return nullptr;
+        const auto member = json_.find(name);
+        return member == json_.end() ? nullptr : &*member;
+    }
+
+    const Json& json_;
+};
 
 std::string heading(const Reader& status) {
     std::string line = "jiro-client " + status.text("version");
@@ -176,7 +214,7 @@ Result<std::string> status_table(std::string_view json) {
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
     const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const auto before = earlier ? json_or_null(earlier->json) : StatusReader::Json();
+    const auto before = earlier ? json_or_null(earlier->json) : nlohmann::json();
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
            rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +

@@ -6,25 +6,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::monitor {
-namespace {
-
-std::string two_units(std::uint64_t value, std::uint64_t smaller_in_larger, const char* larger, const char* smaller) {
-    std::string text = std::to_string(value / smaller_in_larger) + larger;
-    const auto rest = value % smaller_in_larger;
-    if (rest != 0) text += " " + std::to_string(rest) + smaller;
-    return text;
-}
-
-}  // namespace
-
 std::string human_duration(double seconds) {
-    if (!(seconds > 0)) return "0 s";
-    const auto whole = static_cast<std::uint64_t>(std::min(seconds, 1e15));
-    if (whole < 60) return std::to_string(whole) + " s";
-    if (whole < 3600) return two_units(whole, 60, " min", " s");
-    if (whole < 86400) return two_units(whole / 60, 60, " h", " min");
-    return two_units(whole / 3600, 24, " d", " h");
+    return for_people(std::chrono::seconds(static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e15))));
 }
 
 std::string short_duration(double seconds) {

@@ -5,6 +5,7 @@
 // made. Context is added once on the way up with `with_prefix`; the loop that decides what to do logs it, once.
 // Exceptions are for "cannot start" and broken invariants only.
 
+#include <algorithm>
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 #include <source_location>
@@ -33,20 +34,24 @@ struct Error {
     [[nodiscard]] Error with_prefix(std::string_view prefix) const&;
 };
 
-// A module's error category: its name, and the text of each enumerator of its enum. For a static of
-// `category() noexcept`, since codes compare the category's address.
-template <typename Errc>
+// A module's error category: its name, and the texts of its enumerators in their order, of which the first is 1 and the
+// last is `Last` (a text too many or too few does not compile). An underscore in a text is shown as a space. For a
+// static of `category() noexcept`, since codes compare the category's address.
+template <auto Last>
 class ErrorCategory final : public boost::system::error_category {
   public:
-    using Text = std::string (*)(Errc);
-    ErrorCategory(const char* name, Text text) : name_(name), text_(text) {}
-
+    ErrorCategory(const char* name, const char* const (&texts)[static_cast<std::size_t>(Last)])
+        : name_(name), texts_(texts) {}
     [[nodiscard]] const char* name() const noexcept override { return name_; }
-    [[nodiscard]] std::string message(int value) const override { return text_(static_cast<Errc>(value)); }
+    [[nodiscard]] std::string message(int value) const override {
+        std::string text = value > 0 && value <= static_cast<int>(Last) ? texts_[value - 1] : "unknown error";
+        std::ranges::replace(text, '_', ' ');
+        return text;
+    }
 
   private:
     const char* name_;
-    Text text_;
+    const char* const* texts_;
 };
 
 template <typename T = void>

@@ -16,6 +16,6 @@ namespace jiro {
 // IPv4 and IPv6 prefixes, `*`) and loopback hosts are exempt from the environment's proxies only. nullopt: none. An
 // error: one that cannot be used, for its scheme or its form.
 [[nodiscard]] Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const Url& url,
-                                                   const VariableLookup& environment);
+                                                   const Environment& environment);
 
 }  // namespace jiro

@@ -31,6 +31,14 @@ class Secret {
     std::string value_;
 };
 
+// What this program shows of itself to the hub and to the results server; empty: not sent.
+struct Credentials {
+    Secret access_token;  // as a bearer token
+    Secret api_key;
+
+    friend bool operator==(const Credentials&, const Credentials&) = default;
+};
+
 // `text` with the secret replaced by ***, as a peer may repeat what it was told. One of fewer than 4 characters is
 // left: it would be found in half of all words.
 [[nodiscard]] std::string redacted(std::string text, const Secret& secret);

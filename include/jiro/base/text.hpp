@@ -2,12 +2,16 @@
 #pragma once
 // Small things that are done to text everywhere, each once. Pure; ASCII only where letters matter, whatever the locale.
 
+#include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "jiro/base/error.hpp"
 
 namespace jiro {
 
@@ -16,6 +20,7 @@ namespace jiro {
 }
 
 [[nodiscard]] std::string lower_case(std::string_view text);
+[[nodiscard]] std::string upper_case(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
 
 [[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
@@ -26,8 +31,8 @@ namespace jiro {
 [[nodiscard]] std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
 
 // Long texts are looked at in blocks: whether none of the characters of the block at `at` is one of Stops or below
-// `lowest`. What is no such block is to be looked at one by one. The loop has a fixed length and no way out, so that the
-// compiler makes a few wide instructions of it.
+// `lowest`. What is no such block is to be looked at one by one. The loop has a fixed length and no way out, so that
+// the compiler makes a few wide instructions of it.
 inline constexpr std::size_t kTextBlock = 32;
 
 template <char... Stops>
@@ -49,8 +54,31 @@ void append_escaped(std::string& out, std::string_view text);
 // A name or a value inside a message of ours: on one line (\n, \t), and cut between two characters after `limit` bytes.
 [[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit = 120);
 
-// "40 s", "12 min", "3 h 5 min".
+// A number in decimal that fills the whole text; nullopt: it is none, or the type does not hold it.
+template <typename Number>
+[[nodiscard]] std::optional<Number> parse_number(std::string_view text) {
+    Number number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const bool is_number = error == std::errc() && end == text.data() + text.size();
+    return is_number ? std::optional(number) : std::nullopt;
+}
+
+// The two digits of a byte, in lower case.
+[[nodiscard]] std::string hex_digits(unsigned char byte);
+
+// The words of a text, which are separated by white space. '...' keeps everything as it is; "..." keeps everything but
+// \" and \\; outside of quotes a backslash keeps the next character. Nothing is expanded. The caller gives the codes of
+// the two errors: a quote that is not closed, a backslash at the end.
+[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text,
+                                                           boost::system::error_code unclosed_quote,
+                                                           boost::system::error_code dangling_escape);
+
+// "40 s", "12 min 5 s", "3 h", "1 d 5 h": the two largest units, rounded down; nothing below zero.
 [[nodiscard]] std::string for_people(std::chrono::seconds duration);
+// A time as RFC 3339 has it: "2026-11-22T10:00:00Z".
+[[nodiscard]] std::string utc_text(std::chrono::system_clock::time_point time);
+// The same moment for a person at this machine, in its time zone: "2026-11-22 11:00:00".
+[[nodiscard]] std::string local_text(std::chrono::system_clock::time_point time);
 
 // "a, b, c"
 [[nodiscard]] std::string join_with_commas(const std::vector<std::string>& items);

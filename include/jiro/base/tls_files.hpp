@@ -15,6 +15,8 @@ struct TlsFiles {
     std::filesystem::path ca;           // empty: SSL_CERT_FILE and SSL_CERT_DIR, else the system's authorities
     std::filesystem::path certificate;  // empty: no client certificate
     std::filesystem::path key;          // empty: in the file of the certificate
+
+    friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
 
 // PEM texts; empty where no file is given.

@@ -12,6 +12,14 @@ namespace jiro {
 // No overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 
+// As many bytes at the start as are UTF-8.
+[[nodiscard]] std::size_t valid_utf8(std::string_view text) noexcept;
+
+// Not the first byte of a character.
+[[nodiscard]] constexpr bool is_utf8_continuation(char c) noexcept {
+    return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;
+}
+
 // Each broken sequence is replaced by U+FFFD.
 [[nodiscard]] std::string to_utf8(std::string_view text);
 [[nodiscard]] std::string to_utf8(std::string&& text);

@@ -24,12 +24,8 @@ enum class errc {
     unclosed_quote,   // a quote without its partner
     dangling_escape,  // a backslash at the end
     // dispatching
-    unknown_command,      // no such name and no Commands.Default
-    wrong_instance,       // meant for another InstanceId
-    busy,                 // MaxConcurrent run and MaxQueued wait
-    conflicting_content,  // the same commandSyncId with other content
-    storage_refused,      // the journal cannot take it
-    shutting_down,        // the daemon stops
+    unknown_command,  // no such name and no Commands.Default
+    storage_refused,  // the journal cannot take it
     // registry and exec commands
     duplicate_name,  // two commands of one name
     bad_definition,  // an entry of Commands.Exec cannot work as written

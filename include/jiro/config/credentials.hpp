@@ -10,11 +10,6 @@
 
 namespace jiro::config {
 
-struct Credentials {
-    Secret access_token;
-    Secret api_key;
-};
-
 // Both, empty where none is configured. Fails with a message that names the file when it cannot be read, is larger than
 // 64 KiB, is empty, has more than one line, or holds what cannot be sent in a header; a byte order mark, blanks and
 // line ends around the value are dropped. A file that everybody on the machine can read is used, with a warning in the

@@ -4,24 +4,19 @@
 // nothing throws but lack of memory. Called by the command line at the start and by the reload, on any thread; reads
 // files.
 //
-//     auto loaded = config::load_file(path, config::process_environment());
+//     auto loaded = config::load_file(path, process_environment());
 //     if (!loaded) for (const auto& error : loaded.errors) std::cerr << to_string(error) << '\n';   // exit code 78
 
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/config/config.hpp"
 
 namespace jiro::config {
-
-using Environment = std::map<std::string, std::string, std::less<>>;
-
-// This process's variables. At the start, before there are threads.
-[[nodiscard]] Environment process_environment();
 
 struct ConfigError {
     std::string file;      // or "environment JIRO_X"

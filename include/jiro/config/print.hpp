@@ -30,13 +30,8 @@ struct KeyEffect {
 };
 [[nodiscard]] std::vector<KeyEffect> keys();
 
-struct Change {
-    std::string key_path;
-    Effect effect;
-};
-
-// The keys whose values differ, in the order of the documentation.
-[[nodiscard]] std::vector<Change> changes(const Config& before, const Config& after);
+// The keys whose values differ, in the same order.
+[[nodiscard]] std::vector<KeyEffect> changes(const Config& before, const Config& after);
 
 // What a reload puts in force: `loaded`, with the running values of the keys that only a restart can change.
 [[nodiscard]] Config in_force(Config loaded, const Config& running);

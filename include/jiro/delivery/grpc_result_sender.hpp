@@ -15,17 +15,10 @@
 
 namespace jiro::delivery {
 
-struct Credentials {
-    Secret access_token;  // `authorization: Bearer ...`; empty: not sent
-    Secret api_key;       // `x-api-key`; empty: not sent
-
-    friend bool operator==(const Credentials&, const Credentials&) = default;
-};
-
 enum class Reading { recent, anew };  // what was read a moment ago may do, or the files are to be read now
 
-// Asked at each attempt, so that files can be rotated: `anew` when the server refused what `recent` gave. A failure
-// counts as UNAUTHENTICATED.
+// What goes out as `authorization: Bearer ...` and `x-api-key`. Asked at each attempt, so that files can be rotated:
+// `anew` when the server refused what `recent` gave. A failure counts as UNAUTHENTICATED.
 using CredentialsProvider = std::function<Result<Credentials>(Reading)>;
 
 // gRPC aborts the process when it cannot have its poller's descriptors at the moment that it makes it. They are kept
@@ -37,6 +30,6 @@ using CredentialsProvider = std::function<Result<Credentials>(Reading)>;
 // parks, the operator is told, and each attempt looks again.
 [[nodiscard]] std::unique_ptr<ResultSender> make_grpc_result_sender(const Clock& clock, GrpcSettings settings,
                                                                     CredentialsProvider credentials,
-                                                                    VariableLookup environment = process_variable);
+                                                                    Environment environment = process_environment());
 
 }  // namespace jiro::delivery

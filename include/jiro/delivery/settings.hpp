@@ -9,17 +9,10 @@
 #include <filesystem>
 #include <optional>
 
+#include "jiro/base/tls_files.hpp"
 #include "jiro/base/url.hpp"
 
 namespace jiro::delivery {
-
-struct TlsSettings {
-    std::filesystem::path ca_file;           // PEM; empty: the system's certificate authorities
-    std::filesystem::path certificate_file;  // PEM chain of the client; empty: no client certificate
-    std::filesystem::path private_key_file;  // PEM; given exactly when certificate_file is
-
-    friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
-};
 
 struct GrpcSettings {
     std::optional<Url> server_url;                      // https://host:port, or http:// for plaintext
@@ -27,7 +20,7 @@ struct GrpcSettings {
     int max_retries = 3;                                // fast attempts after the first; then the outbox's slow path
     std::chrono::milliseconds retry_delay{1'000};       // upper bound of the first retry's delay; doubles; full jitter
     std::chrono::milliseconds max_retry_delay{30'000};  // upper bound of every fast retry's delay
-    TlsSettings tls;                                    // used when server_url is https
+    TlsFiles tls;                                       // used when server_url is https
     std::optional<Url> proxy;                           // http://; none: the environment's (base/proxy)
 
     friend bool operator==(const GrpcSettings&, const GrpcSettings&) = default;

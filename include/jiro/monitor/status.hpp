@@ -10,22 +10,15 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/connection_state.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/model/channel_state.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
 namespace jiro::monitor {
 
-// The six states of the connection, by the seed's names.
-enum class HubState { disconnected, connecting, connected, reconnecting, failed, disconnecting };
-inline constexpr std::array<std::string_view, 6> kHubStateNames{"Disconnected", "Connecting", "Connected",
-                                                                "Reconnecting", "Failed",     "Disconnecting"};
-[[nodiscard]] constexpr std::string_view to_string(HubState state) noexcept {
-    return kHubStateNames[static_cast<std::size_t>(state)];
-}
-
 struct HubStatus {
-    HubState state = HubState::disconnected;
+    ConnectionState state = ConnectionState::disconnected;
     std::string connection_id;
     std::string url;  // redacted
     std::string last_error;

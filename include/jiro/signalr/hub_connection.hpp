@@ -20,6 +20,7 @@
 
 #include "jiro/base/base64.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/connection_state.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/proxy.hpp"
 #include "jiro/base/random.hpp"
@@ -32,9 +33,7 @@ namespace jiro::signalr {
 
 class Connector;  // how sockets are made; src/signalr/transport/transport.hpp
 
-enum class State { disconnected, connecting, connected, reconnecting, failed, disconnecting };
-
-[[nodiscard]] std::string_view to_string(State state) noexcept;  // "Disconnected", "Connecting", ...
+using State = ConnectionState;
 
 struct StateChange {
     State from = State::disconnected;
@@ -59,10 +58,10 @@ using RetryPolicy = std::function<std::optional<Duration>(const RetryContext&)>;
 struct Dependencies {
     Clock& clock;
     RandomSource& random;
-    CredentialsProvider credentials = {};            // none: no credentials are sent
-    std::shared_ptr<Connector> connector = nullptr;  // null: sockets through Beast
-    RetryPolicy retry_policy = {};                   // none: the settings' policy
-    VariableLookup environment = {};                 // for the proxy; none: the process environment
+    CredentialsProvider credentials = {};             // none: no credentials are sent
+    std::shared_ptr<Connector> connector = nullptr;   // null: sockets through Beast
+    RetryPolicy retry_policy = {};                    // none: the settings' policy
+    Environment environment = process_environment();  // for the proxy
 };
 
 // A registered handler; it is removed when this goes away. A handler that is running then runs to its end.

@@ -44,15 +44,15 @@ struct ProbeReport {
     [[nodiscard]] const ProbeResult* failure() const noexcept;  // the first that failed; null: none
 };
 
-// resolve, connect, proxy and tls, to any server: Grpc.ServerUrl is looked at in this way, too. `proxy`: as from
+// resolve, connect, proxy and tls, to any server: Grpc.ServerUrl is looked at by it, too. `proxy`: as from
 // proxy_for.
-struct Way {
+struct NetworkPath {
     Url url;
     TlsSettings tls;
     std::optional<Url> proxy;
     StepLimits limits;
 };
-[[nodiscard]] Task<ProbeReport> probe_way(Clock& clock, Way way);
+[[nodiscard]] Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path);
 
 // All steps to settings.hub_url, which must be set. With a connector in `dependencies` (tests) the steps up to tls are
 // skipped.

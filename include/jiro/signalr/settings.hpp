@@ -18,16 +18,14 @@
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
+#include "jiro/base/tls_files.hpp"
 #include "jiro/base/url.hpp"
 
 namespace jiro::signalr {
 
 // Applies to negotiate, redirect targets and the WebSocket upgrade alike. The files are read anew at each attempt.
-struct TlsSettings {
-    std::string ca_file;           // PEM bundle trusted instead of the system's CAs; empty: the system's
-    std::string certificate_file;  // PEM client certificate chain; empty: none is offered
-    std::string private_key_file;  // PEM key of certificate_file
-    bool verify = true;            // false: any certificate is accepted; warned about at each start
+struct TlsSettings : TlsFiles {
+    bool verify = true;  // false: any certificate is accepted; warned about at each start
 
     friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
 };
@@ -81,18 +79,18 @@ struct Settings {
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 
+// The rules for Settings::headers, which config asks for, too. A header that makes the request itself is the client's
+// own; the connection leaves it out. One that would break the request (by its name, a control character, more than 16
+// KiB) fails the attempt.
+[[nodiscard]] bool is_header_of_the_client(std::string_view name);
+[[nodiscard]] bool can_be_sent(std::string_view name, std::string_view value);
+
 // Whether a connection made with `before` is not the one that `after` asks for. Only what an attempt alone needs may
 // differ: a setting that is added counts as one that needs a new connection.
 [[nodiscard]] bool requires_reconnect(const Settings& before, Settings after);
 
-// Sent as `Authorization: Bearer` and as the query parameter `api_key`; empty: not sent.
-struct Credentials {
-    Secret access_token;
-    Secret api_key;
-};
-
-// Asked at each attempt, on the event loop; must not block for long (it reads small files). An error is a failed
-// attempt.
+// What goes out as `Authorization: Bearer` and as the query parameter `api_key`. Asked at each attempt, on the event
+// loop; must not block for long (it reads small files). An error is a failed attempt.
 using CredentialsProvider = std::function<Result<Credentials>()>;
 
 }  // namespace jiro::signalr

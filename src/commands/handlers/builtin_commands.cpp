@@ -3,6 +3,26 @@
 
 namespace jiro::commands {
 
+namespace {
+
+class AnsweringCommand final : public CommandHandler {
+  public:
+    AnsweringCommand(CommandDescription description, Answer answer)
+        : CommandHandler(std::move(description)), answer_(std::move(answer)) {}
+
+    Task<CommandResult> run(CommandContext& context) const override { co_return answer_(context); }
+
+  private:
+    Answer answer_;
+};
+
+}  // namespace
+
+std::unique_ptr<const CommandHandler> make_answering(CommandDescription description, Answer answer) {
+    description.idempotent = true;
+    return std::make_unique<AnsweringCommand>(std::move(description), std::move(answer));
+}
+
 CommandRegistry::Handlers make_builtin_commands(const BuiltinServices& services) {
     CommandRegistry::Handlers handlers;
 #define JIRO_MAKE(name) handlers.push_back(make_##name(services));

@@ -9,32 +9,27 @@ namespace jiro::commands {
 
 namespace {
 
-class Help final : public CommandHandler {
-  public:
-    Help()
-        : CommandHandler({.name = "help",
-                          .summary = "Lists all commands, or explains one",
-                          .usage = "help [NAME]",
-                          .parameters = {{.name = "NAME", .description = "the command to explain"}},
-                          .idempotent = true}) {}
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        const CommandRegistry& registry = context.registry();
-        if (context.arguments().empty()) co_return CommandResult::text(render_listing(registry, ListingDetail::brief));
-        std::string_view name = context.arguments().front();
-        if (name.starts_with('$')) name.remove_prefix(1);
-        if (const auto* handler = registry.find(name)) {
-            co_return CommandResult::text(render_description(handler->description()));
-        }
-        std::string text = "there is no command \"" + excerpt(name, 64) + '"';
-        const auto nearest = registry.nearest(name);
-        if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
-        co_return CommandResult::failed(std::move(text));
-    }
-};
+CommandResult help(const CommandContext& context) {
+    const CommandRegistry& registry = context.registry();
+    if (context.arguments().empty()) return CommandResult::text(render_listing(registry, ListingDetail::brief));
+    std::string_view name = context.arguments().front();
+    if (name.starts_with('$')) name.remove_prefix(1);
+    if (const auto* handler = registry.find(name))
+        return CommandResult::text(render_description(handler->description()));
+    std::string text = "there is no command \"" + excerpt(name, 64) + '"';
+    const auto nearest = registry.nearest(name);
+    if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
+    return CommandResult::failed(std::move(text));
+}
 
 }  // namespace
 
-std::unique_ptr<const CommandHandler> make_help(const BuiltinServices&) { return std::make_unique<Help>(); }
+std::unique_ptr<const CommandHandler> make_help(const BuiltinServices&) {
+    return make_answering({.name = "help",
+                           .summary = "Lists all commands, or explains one",
+                           .usage = "help [NAME]",
+                           .parameters = {{.name = "NAME", .description = "the command to explain"}}},
+                          help);
+}
 
 }  // namespace jiro::commands

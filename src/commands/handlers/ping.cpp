@@ -5,17 +5,9 @@
 
 namespace jiro::commands {
 
-namespace {
-
-class Ping final : public CommandHandler {
-  public:
-    Ping() : CommandHandler({.name = "ping", .summary = "Answers \"pong\"", .usage = "ping", .idempotent = true}) {}
-
-    Task<CommandResult> run(CommandContext&) const override { co_return CommandResult::text("pong"); }
-};
-
-}  // namespace
-
-std::unique_ptr<const CommandHandler> make_ping(const BuiltinServices&) { return std::make_unique<Ping>(); }
+std::unique_ptr<const CommandHandler> make_ping(const BuiltinServices&) {
+    return make_answering({.name = "ping", .summary = "Answers \"pong\"", .usage = "ping"},
+                          [](const CommandContext&) { return CommandResult::text("pong"); });
+}
 
 }  // namespace jiro::commands

@@ -5,29 +5,11 @@
 
 namespace jiro::commands {
 
-namespace {
-
-class Version final : public CommandHandler {
-  public:
-    explicit Version(std::string version)
-        : CommandHandler({.name = "version",
-                          .summary = "Shows the version of this client",
-                          .usage = "version",
-                          .idempotent = true}),
-          version_(version.empty() ? "unknown" : std::move(version)) {}
-
-    Task<CommandResult> run(CommandContext&) const override {
-        co_return CommandResult::text("jiro-client " + version_);
-    }
-
-  private:
-    std::string version_;
-};
-
-}  // namespace
-
 std::unique_ptr<const CommandHandler> make_version(const BuiltinServices& services) {
-    return std::make_unique<Version>(services.version);
+    return make_answering({.name = "version", .summary = "Shows the version of this client", .usage = "version"},
+                          [version = services.version](const CommandContext&) {
+                              return CommandResult::text("jiro-client " + (version.empty() ? "unknown" : version));
+                          });
 }
 
 }  // namespace jiro::commands

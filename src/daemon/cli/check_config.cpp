@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/config/print.hpp"
@@ -11,16 +11,15 @@ namespace jiro::daemon::cli {
 namespace {
 
 // By the function that reads them for a connection.
-template <typename Tls>
-void check_tls_files(std::vector<std::string>& problems, const std::string& section, const Tls& tls) {
-    const auto material = read_tls_files({tls.ca_file, tls.certificate_file, tls.private_key_file});
+void check_tls_files(std::vector<std::string>& problems, const std::string& section, const TlsFiles& files) {
+    const auto material = read_tls_files(files);
     if (!material) problems.push_back(section + '.' + material.error().message);
 }
 
 }  // namespace
 
-int check_config(const CheckConfigOptions& options) {
-    const auto config = load_config_or_report(options.config_file, config::process_environment());
+int check_config(const std::string& config_file, Print print) {
+    const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     std::vector<std::string> problems;
     check_tls_files(problems, "WebSocket.Tls", config->websocket.tls);
@@ -29,10 +28,10 @@ int check_config(const CheckConfigOptions& options) {
     if (!problems.empty()) return ExitCode::bad_configuration;
 
     for (const auto& warning : config->warnings) std::cerr << "warning: " << warning.text << '\n';
-    if (options.print_effective) {
+    if (print == Print::effective) {
         std::cout << config::print_effective(*config);
     } else {
-        std::cout << options.config_file << " is good\n";
+        std::cout << config_file << " is good\n";
     }
     return ExitCode::good;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/version.hpp"
 #include "jiro/commands/command_registry.hpp"
@@ -9,16 +9,16 @@
 
 namespace jiro::daemon::cli {
 
-int commands(const CommandsOptions& options) {
-    const auto config = load_config_or_report(options.config_file, config::process_environment());
+int commands(const std::string& config_file, Form form) {
+    const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     const auto registry = jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}});
     if (!registry) {
         std::cerr << registry.error().message << '\n';
         return ExitCode::bad_configuration;
     }
-    std::cout << (options.json ? jiro::commands::render_listing_json(**registry)
-                               : jiro::commands::render_listing(**registry));
+    std::cout << (form == Form::json ? jiro::commands::render_listing_json(**registry)
+                                     : jiro::commands::render_listing(**registry));
     return ExitCode::good;
 }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <iostream>
 #include <optional>
 
-#include "daemon/cli/load_config.hpp"
-#include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/service_user.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/render.hpp"
@@ -52,8 +50,8 @@ Result<> take_service_user(const config::Config& config, bool as_root) {
 
 }  // namespace
 
-int exec(const ExecOptions& options) {
-    const auto config = load_config_or_report(options.config_file, config::process_environment());
+int exec(const std::string& config_file, const ExecOptions& options) {
+    const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     if (const auto taken = take_service_user(*config, options.as_root); !taken) {
         std::cerr << taken.error().message << '\n';
@@ -73,15 +71,11 @@ int exec(const ExecOptions& options) {
 
     boost::asio::io_context context(1);
     boost::asio::thread_pool workers(1);
-    std::optional<FinishedCommand> finished;
-    boost::asio::co_spawn(
+    const auto finished = run_blocking(
         context,
-        jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers),
-        [&](const std::exception_ptr&, FinishedCommand ended) { finished = std::move(ended); });
-    context.run();
-    if (!finished) return ExitCode::failed;
-    print_result(*finished, options.json);
-    return finished->result.is_success() ? ExitCode::good : ExitCode::failed;
+        jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers));
+    print_result(finished, options.json);
+    return finished.result.is_success() ? ExitCode::good : ExitCode::failed;
 }
 
 }  // namespace jiro::daemon::cli

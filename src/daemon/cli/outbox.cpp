@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MIT
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <ctime>
 #include <iomanip>
 #include <iostream>
 
-#include "daemon/cli/ask_daemon.hpp"
-#include "daemon/cli/load_config.hpp"
-#include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/service_user.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/outbox_routes.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -30,7 +26,7 @@ using nlohmann::json;
 // The outbox of a daemon that does not run: the routes that it would serve, called in place.
 class StoppedOutbox {
   public:
-    static Result<std::unique_ptr<StoppedOutbox>> open(const OutboxOptions& options);
+    static Result<std::unique_ptr<StoppedOutbox>> open(const std::string& config_file);
     Result<monitor::Answer> ask(Method method, const std::string& target);
 
   private:
@@ -45,8 +41,8 @@ Error cannot_open(const std::string& reason) {
     return Error(make_error_code(boost::system::errc::io_error), "the daemon does not run, and " + reason);
 }
 
-Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const OutboxOptions& options) {
-    auto loaded = config::load_file(options.config_file, config::process_environment());
+Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const std::string& config_file) {
+    auto loaded = config::load_file(config_file, process_environment());
     if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
     auto settings = loaded.config->delivery.outbox;
     settings.path = outbox_location(*loaded.config);
@@ -78,29 +74,21 @@ Result<monitor::Answer> StoppedOutbox::ask(Method method, const std::string& tar
     monitor::RouteRequest request;
     if (question != std::string::npos) request.query = target.substr(question + 1);
     boost::asio::io_context context(1);
-    monitor::Answer answer;
-    std::exception_ptr failure;
-    boost::asio::co_spawn(context, route->second(std::move(request)),
-                          [&](std::exception_ptr exception, monitor::RouteReply reply) {
-                              failure = std::move(exception);
-                              answer = {reply.status, std::move(reply.json)};
-                          });
-    context.run();
-    if (failure) std::rethrow_exception(failure);
-    return answer;
+    auto reply = run_blocking(context, route->second(std::move(request)));
+    return monitor::Answer{reply.status, std::move(reply.json)};
 }
 
 // Asks the daemon, or the database when there is none.
 class OutboxClient {
   public:
-    explicit OutboxClient(const OutboxOptions& options)
-        : options_(options), sockets_(control_candidates(options.config_file, config::process_environment())) {}
+    explicit OutboxClient(const std::string& config_file)
+        : config_file_(config_file), sockets_(control_candidates(config_file, process_environment())) {}
 
     // The answer's JSON; nothing after the reason was printed.
     std::optional<json> ask(Method method, const std::string& target) {
         auto answer = stopped_ ? stopped_->ask(method, target) : ask_daemon(sockets_, method, target);
         if (!answer && answer.error().code == monitor::errc::not_running) {
-            auto opened = StoppedOutbox::open(options_);
+            auto opened = StoppedOutbox::open(config_file_);
             if (!opened) return report(opened.error().message);
             stopped_ = std::move(*opened);
             answer = stopped_->ask(method, target);
@@ -118,7 +106,7 @@ class OutboxClient {
         return std::nullopt;
     }
 
-    const OutboxOptions& options_;
+    const std::string& config_file_;
     std::vector<monitor::Listen> sockets_;
     std::unique_ptr<StoppedOutbox> stopped_;
 };
@@ -132,12 +120,7 @@ std::string member_text(const json& row, const char* member) {
 std::string time_of(const json& row, const char* member) {
     const auto found = row.find(member);
     if (found == row.end() || !found->is_number()) return "-";
-    const auto seconds = static_cast<std::time_t>(found->get<double>());
-    std::tm parts{};
-    if (localtime_r(&seconds, &parts) == nullptr) return "-";
-    std::ostringstream out;
-    out << std::put_time(&parts, "%F %T");
-    return out.str();
+    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
 }
 
 void print_row(const json& row) {
@@ -225,16 +208,16 @@ int drop(OutboxClient& client, const OutboxOptions& options) {
 
 }  // namespace
 
-int outbox(const OutboxOptions& options) {
-    OutboxClient client(options);
-    switch (options.verb) {
-        case OutboxOptions::Verb::list:
+int outbox(const std::string& config_file, OutboxVerb verb, const OutboxOptions& options) {
+    OutboxClient client(config_file);
+    switch (verb) {
+        case OutboxVerb::list:
             return list(client, options);
-        case OutboxOptions::Verb::show:
+        case OutboxVerb::show:
             return show(client, options);
-        case OutboxOptions::Verb::retry:
+        case OutboxVerb::retry:
             return retry(client, options);
-        case OutboxOptions::Verb::drop:
+        case OutboxVerb::drop:
             return drop(client, options);
     }
     return ExitCode::usage;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/ask_daemon.hpp"
-#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
 #include "jiro/base/json.hpp"
@@ -35,12 +34,12 @@ int show_accepted(const json& body) {
 
 }  // namespace
 
-int reload(const ReloadOptions& options) {
-    const auto sockets = control_candidates(options.config_file, config::process_environment());
+int reload(const std::string& config_file) {
+    const auto sockets = control_candidates(config_file, process_environment());
     const auto answer = ask_daemon(sockets, Method::post, "/reload");
     if (!answer) {
         // Nobody to ask; what the daemon would have said about the file is still worth saying.
-        static_cast<void>(load_config_or_report(options.config_file, config::process_environment()));
+        static_cast<void>(load_config_or_report(config_file, process_environment()));
         std::cerr << "jiro-client: " << answer.error().message << '\n';
         return ExitCode::failed;
     }

@@ -2,7 +2,7 @@
 #include <iostream>
 
 #include "daemon/application.hpp"
-#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/events.hpp"
 #include "daemon/log.hpp"
@@ -12,7 +12,7 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-int run_application(config::Config config, config::Environment environment) {
+int run_application(config::Config config, Environment environment) {
     auto application = Application::make(std::move(config), std::move(environment));
     if (!application) {
         daemon_log.with_event(event::kCannotStart).error("Cannot start", {{"reason", application.error().message}});
@@ -29,10 +29,10 @@ int run_application(config::Config config, config::Environment environment) {
 
 }  // namespace
 
-int run(const RunOptions& options) {
+int run(const std::string& config_file) {
     harden_process();
-    auto environment = config::process_environment();
-    auto config = load_config_or_report(options.config_file, environment);
+    auto environment = process_environment();
+    auto config = load_config_or_report(config_file, environment);
     if (!config) return ExitCode::bad_configuration;
     log::configure(config->logging);
     const int exit_code = run_application(std::move(*config), std::move(environment));

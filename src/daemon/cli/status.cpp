@@ -4,9 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "daemon/cli/load_config.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "daemon/cli/watch.hpp"
 #include "daemon/control_socket.hpp"
 #include "jiro/monitor/status.hpp"
 #include "jiro/monitor/status_client.hpp"
@@ -21,8 +20,7 @@ constexpr auto kStatusLimit = 5s;
 
 // Where a daemon answers whose file this user may not read (it holds secrets) or whose file is broken by now: first its
 // sockets, then, for the default file, the default address. Nothing when nobody answers there.
-std::optional<monitor::Listen> find_without_file(const std::string& config_file,
-                                                 const config::Environment& environment) {
+std::optional<monitor::Listen> find_without_file(const std::string& config_file, const Environment& environment) {
     auto candidates = control_candidates(config_file, environment);
     if (config_file == kDefaultConfigFile) candidates.push_back(monitor::Settings{}.listen);
     for (const auto& candidate : candidates) {
@@ -33,7 +31,7 @@ std::optional<monitor::Listen> find_without_file(const std::string& config_file,
 
 // Nothing after it was printed why.
 std::optional<monitor::Listen> where_to_ask(const std::string& config_file) {
-    const auto environment = config::process_environment();
+    const auto environment = process_environment();
     const auto config = load_config_or_report(config_file, environment);
     if (config) return config->monitoring.listen;
     auto found = find_without_file(config_file, environment);
@@ -67,11 +65,11 @@ int show_status(const monitor::Listen& listen, bool as_json) {
 
 }  // namespace
 
-int status(const StatusOptions& options) {
-    const auto listen = where_to_ask(options.config_file);
+int status(const std::string& config_file, const StatusOptions& options) {
+    const auto listen = where_to_ask(config_file);
     if (!listen) return ExitCode::bad_configuration;
     if (options.ready_only) return report_readiness(*listen);
-    if (options.watch) return watch_status(*listen, options.json ? WatchForm::machines : WatchForm::people);
+    if (options.watch) return watch_status(*listen, options.json ? Form::json : Form::people);
     return show_status(*listen, options.json);
 }
 

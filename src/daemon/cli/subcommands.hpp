@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "jiro/monitor/settings.hpp"
+
 namespace jiro::daemon::cli {
 
 inline constexpr auto kDefaultConfigFile = "/etc/jiro/config.yaml";
@@ -21,64 +23,52 @@ enum ExitCode : int {
     bad_configuration = 78,  // EX_CONFIG of sysexits.h
 };
 
-struct RunOptions {
-    std::string config_file;
-};
-int run(const RunOptions& options);
+int run(const std::string& config_file);
 
-struct CheckConfigOptions {
-    std::string config_file;
-    bool print_effective = false;
-};
-int check_config(const CheckConfigOptions& options);
+enum class Print { nothing, effective };
+int check_config(const std::string& config_file, Print print);
 
 struct StatusOptions {
-    std::string config_file;
     bool json = false;
     bool ready_only = false;  // print nothing; the exit code says whether the daemon is ready
     bool watch = false;
 };
-int status(const StatusOptions& options);
+int status(const std::string& config_file, const StatusOptions& options);
 
-struct CommandsOptions {
-    std::string config_file;
-    bool json = false;
-};
-int commands(const CommandsOptions& options);
+enum class Form { people, json };
+
+// `status --watch`, until SIGINT, SIGTERM or SIGHUP: then 0, and the terminal is as it was. 1 when nobody reads any
+// more. For people: a screen that is drawn anew; where standard output is no terminal, one view after the other. As
+// JSON: one line after the other.
+[[nodiscard]] int watch_status(const monitor::Listen& listen, Form form);
+
+int commands(const std::string& config_file, Form form);
 
 struct ExecOptions {
-    std::string config_file;
     std::string text;
     std::vector<std::pair<std::string, std::string>> parameters;
     std::optional<std::string> session_id;
     bool json = false;
     bool as_root = false;  // else root becomes the daemon's user
 };
-int exec(const ExecOptions& options);
+int exec(const std::string& config_file, const ExecOptions& options);
 
-struct ReloadOptions {
-    std::string config_file;
-};
-int reload(const ReloadOptions& options);
+int reload(const std::string& config_file);
 
-enum class Reach { this_machine, network };
 struct DoctorOptions {
-    std::string config_file;
-    Reach reach = Reach::network;
+    bool offline = false;  // ask nobody over the network
     bool json = false;
 };
-int doctor(const DoctorOptions& options);
+int doctor(const std::string& config_file, const DoctorOptions& options);
 
 struct OutboxOptions {
-    enum class Verb { list, show, retry, drop };
-    std::string config_file;
-    Verb verb = Verb::list;
     std::string state;  // list: only these; empty: everything that is not delivered
     std::string id;
     bool all_dead = false;  // retry: every dead letter
     bool whole = false;     // retry: the whole message in place of its short form
     bool json = false;
 };
-int outbox(const OutboxOptions& options);
+enum class OutboxVerb { list, show, retry, drop };
+int outbox(const std::string& config_file, OutboxVerb verb, const OutboxOptions& options);
 
 }  // namespace jiro::daemon::cli

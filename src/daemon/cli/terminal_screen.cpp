@@ -8,6 +8,8 @@
 
 #include <cerrno>
 
+#include "jiro/base/utf8.hpp"
+
 namespace jiro::daemon::cli {
 
 namespace {
@@ -28,13 +30,11 @@ bool write_all(std::string_view text) {
     return true;
 }
 
-bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U; }
-
 // The first `columns` characters of a line of UTF-8.
 std::string_view first_columns(std::string_view line, std::size_t columns) {
     std::size_t end = 0;
     while (end < line.size()) {
-        if (!is_continuation(line[end]) && columns-- == 0) break;
+        if (!is_utf8_continuation(line[end]) && columns-- == 0) break;
         ++end;
     }
     return line.substr(0, end);

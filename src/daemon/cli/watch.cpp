@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
 // `status --watch`: on a terminal a view that is drawn anew every two seconds until Ctrl-C; elsewhere one status after
 // the other.
-#include "daemon/cli/watch.hpp"
-
 #include <unistd.h>
 
-#include <array>
 #include <chrono>
-#include <ctime>
 #include <iostream>
 #include <optional>
 
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/terminal_screen.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/monitor/status.hpp"
 #include "jiro/monitor/status_client.hpp"
 
@@ -26,14 +23,6 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 constexpr auto kInterval = 2s;
 constexpr auto kWatchLimit = 2s;  // Ctrl-C is heard after it
 
-std::string time_of_day() {
-    const std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    localtime_r(&now, &parts);
-    std::array<char, 32> text{};
-    return {text.data(), std::strftime(text.data(), text.size(), "%F %T", &parts)};
-}
-
 class Watch {
   public:
     explicit Watch(const monitor::Listen& listen) : listen_(listen) {}
@@ -41,16 +30,17 @@ class Watch {
     // The next view; a daemon that is away may come back, so that is a view, too.
     std::string next_view() {
         const auto asked = std::chrono::steady_clock::now();
+        const std::string heading = local_text(std::chrono::system_clock::now()) + "\n\n";
         auto json = monitor::fetch_status(listen_, kWatchLimit);
         if (!json) {
             before_.reset();
-            return time_of_day() + "\n\n" + json.error().message + "\n";
+            return heading + json.error().message + "\n";
         }
         std::optional<monitor::EarlierStatus> earlier;
         if (before_) earlier = {before_->json, std::chrono::duration<double>(asked - before_->at).count()};
         const auto view = monitor::status_view(*json, earlier);
         before_ = Before{std::move(*json), asked};
-        return time_of_day() + "\n\n" + (view ? *view : view.error().message + "\n");
+        return heading + (view ? *view : view.error().message + "\n");
     }
 
     // The next line of JSON; the reason goes to standard error when there is none.
@@ -103,10 +93,10 @@ int watch_lines(Watch& watch, bool as_json) {
 
 }  // namespace
 
-int watch_status(const monitor::Listen& listen, WatchForm form) {
+int watch_status(const monitor::Listen& listen, Form form) {
     Watch watch(listen);
-    if (form == WatchForm::people && isatty(STDOUT_FILENO) != 0) return watch_screen(watch);
-    return watch_lines(watch, form == WatchForm::machines);
+    if (form == Form::people && isatty(STDOUT_FILENO) != 0) return watch_screen(watch);
+    return watch_lines(watch, form == Form::json);
 }
 
 }  // namespace jiro::daemon::cli

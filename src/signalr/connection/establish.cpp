@@ -5,7 +5,6 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
-#include <cctype>
 
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
@@ -17,36 +16,12 @@ namespace jiro::signalr {
 
 namespace {
 
-constexpr std::size_t kMaxHeaderValue = 16 * 1024;
 constexpr std::string_view kDefaultUserAgent = "jiro-client (Microsoft SignalR compatible)";
-
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-    return std::ranges::any_of(names, [&](std::string_view other) { return equal_ignoring_case(name, other); });
-}
-
-// Headers that make the request itself; they are not the user's to set.
-bool is_ours(std::string_view name) {
-    return is_one_of(
-        name, {"Host", "Connection", "Upgrade", "Content-Length", "Transfer-Encoding", "Sec-WebSocket-Key",
-               "Sec-WebSocket-Version", "Sec-WebSocket-Extensions", "Sec-WebSocket-Protocol", "X-Requested-With"});
-}
-
-bool is_header_name(std::string_view name) {
-    return !name.empty() && std::ranges::all_of(name, [](unsigned char c) {
-        return std::isalnum(c) != 0 ||
-               std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos;
-    });
-}
-
-bool is_header_value(std::string_view value) {
-    return value.size() <= kMaxHeaderValue &&
-           std::ranges::none_of(value, [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
-}
 
 // Every header of every request passes this, whoever gave its value: the settings, a token file, a redirect, a cookie.
 std::optional<Error> unusable_header(const HttpHeaders& headers, const char* token_of) {
     for (const auto& [name, value] : headers) {
-        if (is_header_name(name) && is_header_value(value)) continue;
+        if (can_be_sent(name, value)) continue;
         const bool is_token = equal_ignoring_case(name, "Authorization");
         return Error(is_token ? errc::credentials_failed : errc::not_configured,
                      "the header '" + name.substr(0, 100) + "'" + (is_token ? std::string(" (") + token_of + ')' : "") +
@@ -73,7 +48,7 @@ bool is_rejection(const Error& error) {
 }  // namespace
 
 Establish::Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
-                     VariableLookup environment)
+                     Environment environment)
     : clock_(clock),
       connector_(connector),
       settings_(std::move(settings)),
@@ -219,7 +194,7 @@ Result<HttpRequest> Establish::request_to(const Url& url) const {
     auto proxy = proxy_for(settings_.proxy, url, environment_);
     if (!proxy) return Error(errc::not_configured, proxy.error().message);
     HttpRequest request{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
-    if (!is_same_origin(url, origin_)) request.tls.certificate_file = request.tls.private_key_file = "";
+    if (!is_same_origin(url, origin_)) static_cast<TlsFiles&>(request.tls) = {settings_.tls.ca, {}, {}};
     return request;
 }
 
@@ -229,7 +204,7 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
     const bool is_foreign = !is_same_origin(url, origin_);
     for (const auto& [name, value] : settings_.headers) {
         // Any of them may be a credential, whatever its name.
-        if (is_ours(name) || (is_foreign && !equal_ignoring_case(name, "User-Agent"))) continue;
+        if (is_header_of_the_client(name) || (is_foreign && !equal_ignoring_case(name, "User-Agent"))) continue;
         set_header(headers, name, value);
     }
     // So that cookie authentication answers 401 and not with a login page.

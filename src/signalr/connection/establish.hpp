@@ -24,7 +24,7 @@ struct Attempt {
 class Establish {
   public:
     Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
-              VariableLookup environment);
+              Environment environment);
 
     [[nodiscard]] Task<Attempt> run();
 
@@ -45,7 +45,7 @@ class Establish {
     Connector& connector_;
     Settings settings_;
     CredentialsProvider credentials_provider_;
-    VariableLookup environment_;
+    Environment environment_;
 
     Url origin_;  // the hub URL of the settings: where our own credentials may go
     Url url_;     // where the attempt has got to

@@ -66,11 +66,11 @@ Task<Result<HubConnection::Impl::PreparedCall>> HubConnection::Impl::prepare(std
     if (!prepared.session || !prepared.session->is_open() || fsm_.state() != State::connected) co_return not_active();
     const auto session = prepared.session;
     if (prepared.deadline) {
-        auto room = session->wait_for_room();
+        auto room = session->wait_until_writable();
         const auto has_room = co_await with_timeout(clock_, *prepared.deadline - clock_.now(), std::move(room));
         if (!has_room) co_return call_timeout();
     } else {
-        static_cast<void>(co_await session->wait_for_room());
+        static_cast<void>(co_await session->wait_until_writable());
     }
     if (!session->is_open()) co_return not_active();
     for (std::size_t i = 0; i < uploads; ++i) prepared.stream_ids.push_back(session->next_id());
@@ -101,7 +101,7 @@ Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::sh
         } else {
             item = co_await pull(source);
         }
-        const bool has_room = co_await session->wait_for_room();
+        const bool has_room = co_await session->wait_until_writable();
         if (!has_room) co_return;
         if (call && call->end) break;
         if (!item) {
@@ -217,7 +217,7 @@ Task<Result<std::optional<json>>> StreamReader::next() {
     }
     std::optional<json> item(std::move(call->items.front()));
     call->items.pop_front();
-    impl->session->room_changed();
+    impl->session->writable_changed();
     co_return std::move(item);
 }
 
@@ -229,24 +229,6 @@ Subscription& Subscription::operator=(Subscription&& other) noexcept {
 
 void Subscription::remove() {
     if (auto action = std::exchange(remove_, nullptr)) action();
-}
-
-std::string_view to_string(State state) noexcept {
-    switch (state) {
-        case State::disconnected:
-            return "Disconnected";
-        case State::connecting:
-            return "Connecting";
-        case State::connected:
-            return "Connected";
-        case State::reconnecting:
-            return "Reconnecting";
-        case State::failed:
-            return "Failed";
-        case State::disconnecting:
-            return "Disconnecting";
-    }
-    return "Unknown";
 }
 
 HubConnection::HubConnection(Executor executor, Settings settings, Dependencies dependencies)

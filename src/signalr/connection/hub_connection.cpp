@@ -11,27 +11,18 @@ namespace jiro::signalr {
 
 namespace asio = boost::asio;
 
-bool requires_reconnect(const Settings& before, Settings after) {
-    after.reconnection_delay = before.reconnection_delay;
-    after.max_reconnection_delay = before.max_reconnection_delay;
-    after.max_reconnection_attempts = before.max_reconnection_attempts;
-    after.failed_retry_delay = before.failed_retry_delay;
-    after.handshake_timeout = before.handshake_timeout;
-    return after != before;
-}
-
 HubConnection::Impl::Impl(Executor executor, Settings settings, Dependencies dependencies)
     : executor_(executor),
       settings_(std::move(settings)),
       clock_(dependencies.clock),
       credentials_(std::move(dependencies.credentials)),
       connector_(dependencies.connector ? std::move(dependencies.connector) : make_beast_connector(clock_)),
-      environment_(dependencies.environment ? std::move(dependencies.environment) : process_variable),
+      environment_(std::move(dependencies.environment)),
       fsm_(dependencies.random, std::move(dependencies.retry_policy)),
       dispatcher_(std::make_shared<InvocationDispatcher>(executor,
                                                          [current = current_session_] {
                                                              if (const auto session = current->lock()) {
-                                                                 session->room_changed();
+                                                                 session->writable_changed();
                                                              }
                                                          })),
       uploads_([](const std::exception_ptr&) { signalr_log.error("An upload's coroutine failed"); }),
@@ -86,14 +77,14 @@ Task<> HubConnection::Impl::stay_connected() {
         if (interrupted_ || !outcome) continue;  // new settings, perhaps in the turn in which the attempt ended
         if (outcome->failure) {
             const auto transition = fsm_.attempt_failed(settings_, *outcome->failure, clock_.now());
-            conclude(transition, &*outcome->failure);
+            record_transition(transition, &*outcome->failure);
             co_await wait_until_due(*transition.delay);
             continue;
         }
         session_ =
             std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome->connection), *dispatcher_);
         *current_session_ = session_;
-        conclude(fsm_.opened(clock_.now()), nullptr);
+        record_transition(fsm_.opened(clock_.now()), nullptr);
         co_await serve();
     }
 }
@@ -133,7 +124,7 @@ Task<> HubConnection::Impl::serve() {
     const bool restart = failure.error.code == errc::settings_changed;
     const auto now = clock_.now();
     const auto transition = restart ? fsm_.restarted(now) : fsm_.lost(settings_, failure, now);
-    conclude(transition, &failure);
+    record_transition(transition, &failure);
     interrupted_ = false;
     co_await wait_until_due(*transition.delay);
 }
@@ -173,11 +164,11 @@ Task<> HubConnection::Impl::wait_until_due(Duration delay) {
     next_attempt_at_.reset();
 }
 
-void HubConnection::Impl::conclude(const Transition& transition, const Failure* failure) {
+void HubConnection::Impl::record_transition(const Transition& transition, const Failure* failure) {
     if (failure != nullptr) {
         last_error_ = failure->error;
         next_attempt_at_ = clock_.now() + transition.delay.value_or(Duration::zero());
-        log_trouble(transition, *failure);
+        log_failure(transition, *failure);
     } else if (transition.to == State::connected) {
         signalr_log.info("Connected to the hub", {{"hub", connected_url()->redacted()},
                                                   {"connection_id", connection_id().value_or("none")},
@@ -186,7 +177,7 @@ void HubConnection::Impl::conclude(const Transition& transition, const Failure* 
     announce(transition, failure);
 }
 
-void HubConnection::Impl::log_trouble(const Transition& transition, const Failure& failure) const {
+void HubConnection::Impl::log_failure(const Transition& transition, const Failure& failure) const {
     const auto delay =
         std::chrono::duration_cast<std::chrono::milliseconds>(transition.delay.value_or(Duration::zero()));
     const std::string& reason = failure.error.message;
@@ -231,7 +222,7 @@ Task<> HubConnection::Impl::stop() {
         if (session_) {
             dispatcher_->answer_all(*session_, "The client is shutting down.");
             Failure stopped{Error(errc::stopped, "the connection was stopped")};
-            session_->begin_close(std::move(stopped), Session::Goodbye::say);
+            session_->begin_close(std::move(stopped), Session::SendClose::yes);
         }
         wake_.notify();
     }
@@ -252,7 +243,7 @@ void HubConnection::Impl::update(Settings settings) {
     wake_.notify();
     if (session_ && session_->is_open()) {
         Failure changed{Error(errc::settings_changed, "the settings of the connection have changed")};
-        session_->begin_close(std::move(changed), Session::Goodbye::say);
+        session_->begin_close(std::move(changed), Session::SendClose::yes);
     }
 }
 

@@ -50,9 +50,9 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Task<bool> resume();
     Task<> until_interrupted();
     Task<> wait_until_due(Duration delay);
-    void conclude(const Transition& transition, const Failure* failure);
+    void record_transition(const Transition& transition, const Failure* failure);
     void announce(const Transition& transition, const Failure* failure);
-    void log_trouble(const Transition& transition, const Failure& failure) const;
+    void log_failure(const Transition& transition, const Failure& failure) const;
 
     Task<Result<PreparedCall>> prepare(std::size_t uploads, std::optional<Duration> deadline);
     void start_uploads(const PreparedCall& prepared, std::shared_ptr<PendingCall> call,
@@ -65,7 +65,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Clock& clock_;
     CredentialsProvider credentials_;
     std::shared_ptr<Connector> connector_;
-    VariableLookup environment_;
+    Environment environment_;
     ConnectionFsm fsm_;
     // For the dispatcher, which may outlive this object with the handlers that run.
     std::shared_ptr<std::weak_ptr<Session>> current_session_ = std::make_shared<std::weak_ptr<Session>>();

@@ -2,9 +2,9 @@
 #include "jiro/signalr/probe.hpp"
 
 #include <algorithm>
-#include <ctime>
 
 #include "signalr/connection/establish.hpp"
+#include "signalr/protocol/http_date.hpp"
 #include "signalr/protocol/json_reader.hpp"
 #include "signalr/transport/transport.hpp"
 
@@ -26,19 +26,6 @@ struct Observed {
     std::string handshake_answer;
     std::optional<Duration> clock_ahead;
 };
-
-// The Date of a response; nullopt when it is not one.
-std::optional<WallTime> date_of(const HttpResponse& response) {
-    for (const auto& [name, value] : response.headers) {
-        const bool is_date = name.size() == 4 && (name[0] | 0x20) == 'd' && (name[1] | 0x20) == 'a' &&
-                             (name[2] | 0x20) == 't' && (name[3] | 0x20) == 'e';
-        std::tm parts{};
-        if (is_date && strptime(value.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts) != nullptr) {
-            return std::chrono::system_clock::from_time_t(timegm(&parts));
-        }
-    }
-    return std::nullopt;
-}
 
 // Says kProbeHandshake instead of the real one, and keeps the answer.
 class ProbeTransport final : public Transport {
@@ -88,7 +75,9 @@ class ProbeConnector final : public Connector {
 
   private:
     void note_date(const HttpResponse& response) {
-        if (const auto date = date_of(response)) observed_->clock_ahead = clock_.wall_now() - *date;
+        const std::string* const text = find_header(response.headers, "Date");
+        const auto date = text == nullptr ? std::nullopt : parse_http_date(*text);
+        if (date) observed_->clock_ahead = clock_.wall_now() - *date;
     }
 
     std::shared_ptr<Connector> real_;
@@ -108,7 +97,7 @@ bool is_handshake_answer(const std::string& bytes) {
 
 class HubReport {
   public:
-    HubReport(ProbeReport way, const Settings& settings) : report_(std::move(way)), settings_(settings) {}
+    HubReport(ProbeReport path, const Settings& settings) : report_(std::move(path)), settings_(settings) {}
 
     void skip_rest(ProbeStep first, const char* why) {
         for (auto step = static_cast<int>(first); step <= static_cast<int>(ProbeStep::handshake); ++step)
@@ -152,7 +141,7 @@ class HubReport {
     const Settings& settings_;
 };
 
-ProbeReport unseen_way(const char* why) {
+ProbeReport unseen_path(const char* why) {
     ProbeReport report;
     for (const auto step : {ProbeStep::resolve, ProbeStep::connect, ProbeStep::proxy, ProbeStep::tls})
         report.steps.push_back({step, End::skipped, why, {}});
@@ -162,25 +151,9 @@ ProbeReport unseen_way(const char* why) {
 }  // namespace
 
 std::string_view to_string(ProbeStep step) noexcept {
-    switch (step) {
-        case ProbeStep::resolve:
-            return "resolve";
-        case ProbeStep::connect:
-            return "connect";
-        case ProbeStep::proxy:
-            return "proxy";
-        case ProbeStep::tls:
-            return "tls";
-        case ProbeStep::credentials:
-            return "credentials";
-        case ProbeStep::negotiate:
-            return "negotiate";
-        case ProbeStep::upgrade:
-            return "upgrade";
-        case ProbeStep::handshake:
-            return "handshake";
-    }
-    return "unknown";
+    static constexpr std::string_view kNames[] = {"resolve",     "connect",   "proxy",   "tls",
+                                                  "credentials", "negotiate", "upgrade", "handshake"};
+    return kNames[static_cast<std::size_t>(step)];
 }
 
 const ProbeResult* ProbeReport::failure() const noexcept {
@@ -189,17 +162,17 @@ const ProbeResult* ProbeReport::failure() const noexcept {
 }
 
 Task<ProbeReport> probe_hub(Settings settings, Dependencies dependencies) {
-    ProbeReport seen = unseen_way("sockets are the caller's");
+    ProbeReport seen = unseen_path("sockets are the caller's");
     auto real = dependencies.connector;
     if (!real) {
         real = make_beast_connector(dependencies.clock);
         auto proxy = proxy_for(settings.proxy, *settings.hub_url, dependencies.environment);
         if (!proxy) {
-            seen = unseen_way("not reached");
+            seen = unseen_path("not reached");
             seen.steps[static_cast<std::size_t>(ProbeStep::proxy)] = {ProbeStep::proxy, End::failed, {}, proxy.error()};
         } else {
-            Way way{*settings.hub_url, settings.tls, std::move(*proxy), settings.limits};
-            seen = co_await probe_way(dependencies.clock, std::move(way));
+            NetworkPath path{*settings.hub_url, settings.tls, std::move(*proxy), settings.limits};
+            seen = co_await probe_network_path(dependencies.clock, std::move(path));
         }
     }
     const bool is_blocked = seen.failure() != nullptr;

@@ -203,7 +203,7 @@ void Session::send_due(TimePoint now) {
 
 Task<> Session::closing_loop() {
     while (!closing_reason_) co_await closing_.wait();
-    if (goodbye_ == Goodbye::say) {
+    if (send_close_ == SendClose::yes) {
         append(CloseMessage{});
         while (!write_failed_ && (!outgoing_.empty() || write_started_)) co_await changed_.wait();
     }
@@ -211,11 +211,11 @@ Task<> Session::closing_loop() {
     end(*closing_reason_);
 }
 
-void Session::begin_close(Failure reason, Goodbye goodbye) {
+void Session::begin_close(Failure reason, SendClose send_close) {
     if (closing_reason_) return;
     open_ = false;
     closing_reason_ = std::move(reason);
-    goodbye_ = goodbye;
+    send_close_ = send_close;
     closing_deadline_ = clock_.now() + settings_.limits.close;
     closing_.notify();
     changed_.notify();
@@ -265,7 +265,7 @@ bool Session::is_full() const {
     return outgoing_.size() >= settings_.max_send_queue_bytes || (established_.stateful && sent_.is_full());
 }
 
-Task<bool> Session::wait_for_room() {
+Task<bool> Session::wait_until_writable() {
     const auto self = shared_from_this();
     while (open_ && is_full()) co_await changed_.wait();
     co_return open_;
@@ -295,7 +295,7 @@ Result<void> Session::post(const HubMessage& message) {
             begin_close(Failure{Error(errc::not_acknowledged,
                                       "the server does not acknowledge what it is sent, although it agreed to "
                                       "(StatefulReconnect): what would have to be kept grows without end")},
-                        Goodbye::skip);
+                        SendClose::no);
         }
     }
     outgoing_changed_.notify();

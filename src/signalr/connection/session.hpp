@@ -53,7 +53,7 @@ struct PendingCall {
 
 class Session final : public CompletionSink, public std::enable_shared_from_this<Session> {
   public:
-    enum class Goodbye { say, skip };  // whether a hub Close message goes out
+    enum class SendClose { yes, no };  // whether a hub Close message goes out
 
     Session(Executor executor, Clock& clock, const Settings& settings, Established established,
             InvocationDispatcher& dispatcher);
@@ -61,7 +61,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     // Until the connection ended, and why.
     [[nodiscard]] Task<Failure> run();
     // Ends it politely within the close limit: what is queued goes out, a Close message, WebSocket close 1000.
-    void begin_close(Failure reason, Goodbye goodbye);
+    void begin_close(Failure reason, SendClose send_close);
     // After run() when no resume follows: open calls fail with `error`.
     void finish(const Error& error);
 
@@ -71,7 +71,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     // Takes messages; false once it is closing or over.
     [[nodiscard]] bool is_open() const noexcept { return open_; }
     // False when it closed while waiting for room.
-    [[nodiscard]] Task<bool> wait_for_room();
+    [[nodiscard]] Task<bool> wait_until_writable();
     [[nodiscard]] Result<void> post(const HubMessage& message);
 
     [[nodiscard]] Task<> complete(CompletionMessage completion) override;
@@ -82,7 +82,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     // The caller does not want it any more: forgotten here, and the hub is told if it still runs.
     void abandon(PendingCall& call, errc why);
     void forget(PendingCall& call, const Error& error);  // it was never sent
-    void room_changed() { changed_.notify(); }
+    void writable_changed() { changed_.notify(); }
 
     [[nodiscard]] const Established& established() const noexcept { return established_; }
     [[nodiscard]] TimePoint last_record_at() const noexcept { return keep_alive_.received_at(); }
@@ -107,16 +107,16 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
 
     // session_messages.cpp: what one record does; a Failure ends the connection.
     [[nodiscard]] std::optional<Failure> accept(HubMessage message);
-    [[nodiscard]] std::optional<Failure> take(InvocationMessage message);
-    [[nodiscard]] std::optional<Failure> take(StreamItemMessage message);
-    [[nodiscard]] std::optional<Failure> take(CompletionMessage message);
-    [[nodiscard]] std::optional<Failure> take(StreamInvocationMessage message);
-    [[nodiscard]] std::optional<Failure> take(CancelInvocationMessage message);
-    [[nodiscard]] std::optional<Failure> take(PingMessage message);
-    [[nodiscard]] std::optional<Failure> take(CloseMessage message);
-    [[nodiscard]] std::optional<Failure> take(AckMessage message);
-    [[nodiscard]] std::optional<Failure> take(SequenceMessage message);
-    [[nodiscard]] std::optional<Failure> take(UnknownMessage message);
+    void on_message(InvocationMessage message);
+    void on_message(StreamItemMessage message);
+    void on_message(CompletionMessage message);
+    void on_message(StreamInvocationMessage message);
+    void on_message(CancelInvocationMessage message);
+    void on_message(PingMessage) {}
+    void on_message(CloseMessage message);
+    void on_message(AckMessage message);
+    void on_message(SequenceMessage message);
+    void on_message(UnknownMessage) {}
     void complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end);
 
     Executor executor_;
@@ -141,7 +141,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
 
     std::optional<Failure> outcome_;
     std::optional<Failure> closing_reason_;
-    Goodbye goodbye_ = Goodbye::skip;
+    SendClose send_close_ = SendClose::no;
     TimePoint closing_deadline_{};
     Event closing_;
 
@@ -151,6 +151,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
 
     ResumeBuffer sent_;
     ReceivedSequence received_;
+    std::optional<Failure> violation_;  // of the protocol, by the record that is being accepted
 };
 
 }  // namespace jiro::signalr

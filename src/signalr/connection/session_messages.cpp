@@ -28,42 +28,35 @@ std::optional<Failure> Session::accept(HubMessage message) {
         if (!received_.accept(now)) return std::nullopt;
         wake_timer_before(*received_.ack_due_at());
     }
-    return std::visit([this](auto& own) { return take(std::move(own)); }, message);
+    std::visit([this](auto& own) { on_message(std::move(own)); }, message);
+    return std::exchange(violation_, std::nullopt);
 }
 
-std::optional<Failure> Session::take(InvocationMessage message) {
+void Session::on_message(InvocationMessage message) {
     Invocation invocation{std::move(message.target), std::move(message.invocation_id), std::move(message.arguments)};
     if (invocation.invocation_id && is_too_long(*invocation.invocation_id)) invocation.invocation_id.reset();
     invocation.hold = dispatcher_.hold(record_bytes_);
     invocation.over_limit = std::move(message.over_limit);
     dispatcher_.dispatch(std::move(invocation), weak_from_this());
-    return std::nullopt;
 }
 
-std::optional<Failure> Session::take(StreamItemMessage message) {
+void Session::on_message(StreamItemMessage message) {
     const auto found = calls_.find(message.invocation_id);
-    if (found == calls_.end()) {
-        signalr_log.debug("A stream item for no open stream was ignored");  // normal after a cancel
-        return std::nullopt;
-    }
+    if (found == calls_.end())
+        return signalr_log.debug("A stream item for no open stream was ignored");  // after a cancel
     const auto call = found->second;
     if (call->kind != PendingCall::Kind::stream) {
-        complete_call(call,
-                      {Error(errc::protocol_error, "the hub sent a stream item to a call that is no stream"), {}});
-        return std::nullopt;
+        const Error error(errc::protocol_error, "the hub sent a stream item to a call that is no stream");
+        return complete_call(call, {error, {}});
     }
     call->items.push_back(std::move(message.item));
     if (call->items.size() >= settings_.max_stream_items) overfull_stream_ = call;
     call->changed.notify();
-    return std::nullopt;
 }
 
-std::optional<Failure> Session::take(CompletionMessage message) {
+void Session::on_message(CompletionMessage message) {
     const auto found = calls_.find(message.invocation_id);
-    if (found == calls_.end()) {
-        signalr_log.debug("A Completion for no open call was ignored");
-        return std::nullopt;
-    }
+    if (found == calls_.end()) return signalr_log.debug("A Completion for no open call was ignored");
     PendingCall::End end;
     if (message.error) {
         end.error = Error(errc::call_failed, std::move(*message.error));
@@ -73,7 +66,6 @@ std::optional<Failure> Session::take(CompletionMessage message) {
         end.result = std::move(message.result);
     }
     complete_call(std::shared_ptr(found->second), std::move(end));
-    return std::nullopt;
 }
 
 void Session::complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end) {
@@ -82,51 +74,40 @@ void Session::complete_call(const std::shared_ptr<PendingCall>& call, PendingCal
     call->changed.notify();
 }
 
-std::optional<Failure> Session::take(StreamInvocationMessage message) {
-    if (is_too_long(message.invocation_id)) return std::nullopt;
+void Session::on_message(StreamInvocationMessage message) {
+    if (is_too_long(message.invocation_id)) return;
     CompletionMessage refusal{std::move(message.invocation_id), std::nullopt, "The client does not serve streams."};
     complete_now(std::move(refusal));
-    return std::nullopt;
 }
 
-std::optional<Failure> Session::take(CancelInvocationMessage message) {
-    dispatcher_.cancel(*this, message.invocation_id);
-    return std::nullopt;
-}
+void Session::on_message(CancelInvocationMessage message) { dispatcher_.cancel(*this, message.invocation_id); }
 
-std::optional<Failure> Session::take(PingMessage) { return std::nullopt; }
-
-std::optional<Failure> Session::take(CloseMessage message) {
+void Session::on_message(CloseMessage message) {
     std::string text = "the server closed the connection";
     if (message.error) text = "The server closed the connection with the following error: " + *message.error;
     if (!message.allow_reconnect) text += " (and does not want it back: see the server's log)";
     Failure reason{Error(errc::closed_by_server, std::move(text))};
     reason.rejected = !message.allow_reconnect;
     const Error error = reason.error;
-    begin_close(std::move(reason), Goodbye::skip);
+    begin_close(std::move(reason), SendClose::no);
     finish(error);
-    return std::nullopt;
 }
 
-std::optional<Failure> Session::take(AckMessage message) {
+void Session::on_message(AckMessage message) {
     if (established_.stateful) {
         sent_.acknowledged(message.sequence_id);
         changed_.notify();
     }
-    return std::nullopt;
 }
 
-std::optional<Failure> Session::take(SequenceMessage message) {
-    if (!established_.stateful) return std::nullopt;
+void Session::on_message(SequenceMessage message) {
+    if (!established_.stateful) return;
     const auto continued = received_.continue_at(message.sequence_id);
-    if (!continued) return Failure{continued.error()};
-    return std::nullopt;
+    if (!continued) violation_ = Failure{continued.error()};
 }
-
-std::optional<Failure> Session::take(UnknownMessage) { return std::nullopt; }
 
 Task<> Session::complete(CompletionMessage completion) {
-    const bool is_taken = co_await wait_for_room();
+    const bool is_taken = co_await wait_until_writable();
     if (is_taken) complete_now(std::move(completion));
 }
 

@@ -3,9 +3,9 @@
 
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
-#include <charconv>
 
 #include "jiro/base/base64.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
 
 namespace jiro::signalr {
@@ -28,9 +28,7 @@ Error refused(const Url& proxy, const std::string& authority, unsigned status) {
 // The status of "HTTP/1.x NNN ..."; 0 when it is not HTTP.
 unsigned status_of(std::string_view head) {
     if (!head.starts_with("HTTP/1.") || head.size() < 12) return 0;
-    unsigned status = 0;
-    const auto [end, error] = std::from_chars(head.data() + 9, head.data() + 12, status);
-    return error == std::errc() && end == head.data() + 12 ? status : 0;
+    return parse_number<unsigned>(head.substr(9, 3)).value_or(0);
 }
 
 // Up to the empty line. Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads

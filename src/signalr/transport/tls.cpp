@@ -8,7 +8,6 @@
 #include <boost/asio/ssl.hpp>
 
 #include "jiro/base/outside_calls.hpp"
-#include "jiro/base/tls_files.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/dialer.hpp"
@@ -32,8 +31,8 @@ OutsideFunctions<Result<ContextPtr>>& context_builders() {
 }
 
 // Reads files, the system's too.
-Result<ContextPtr> build_context(const TlsFiles& files, bool verify) {
-    const auto material = read_tls_files(files);
+Result<ContextPtr> build_context(const TlsSettings& settings) {
+    const auto material = read_tls_files(settings);
     if (!material) return Error(errc::tls_settings_invalid, material.error().message);
     auto context = std::make_shared<ssl::context>(ssl::context::tls_client);
     SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
@@ -48,7 +47,7 @@ Result<ContextPtr> build_context(const TlsFiles& files, bool verify) {
         context->use_certificate_chain(buffer(material->certificate), error);
         if (!error) context->use_private_key(buffer(material->key), ssl::context::pem, error);
     }
-    if (!error) context->set_verify_mode(verify ? ssl::verify_peer : ssl::verify_none, error);
+    if (!error) context->set_verify_mode(settings.verify ? ssl::verify_peer : ssl::verify_none, error);
     if (!error) return context;
     return Error(errc::tls_settings_invalid, "the files of WebSocket.Tls cannot be used: " + error.message());
 }
@@ -80,11 +79,8 @@ Task<error_code> handshake(TlsStream& stream) {
 }  // namespace
 
 Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSettings settings, StepLimits limits) {
-    const TlsFiles files{settings.ca_file, settings.certificate_file, settings.private_key_file};
-    const std::string key = names_of(files) + (settings.verify ? "" : "\nunverified");
-    std::function<Result<ContextPtr>()> build = [files, verify = settings.verify] {
-        return build_context(files, verify);
-    };
+    const std::string key = names_of(settings) + (settings.verify ? "" : "\nunverified");
+    std::function<Result<ContextPtr>()> build = [settings] { return build_context(settings); };
     auto context = co_await context_builders().run(key, std::move(build), clock, limits.tls);
     if (context) co_return std::move(*context);
     co_return Error(errc::tls_settings_invalid,

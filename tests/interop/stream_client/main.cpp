@@ -71,13 +71,13 @@ int main(int argc, char** argv) {
 
     signalr::Settings settings;
     settings.hub_url = *url;
-    settings.tls.ca_file = argv[4];
+    settings.tls.ca = argv[4];
     boost::asio::io_context context(1);
     SystemClock clock;
     SystemRandom random;
     signalr::Dependencies dependencies{.clock = clock, .random = random};
-    dependencies.credentials = [token_file]() -> Result<signalr::Credentials> {
-        signalr::Credentials credentials;
+    dependencies.credentials = [token_file]() -> Result<Credentials> {
+        Credentials credentials;
         credentials.access_token = Secret(read_token(token_file));
         return credentials;
     };

@@ -3,19 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 namespace jiro {
 namespace {
 
 // The environment's proxies and their exceptions.
 TEST(ProxyFor, follows_the_environment) {
-    std::map<std::string, std::string, std::less<>> variables{{"HTTPS_PROXY", "http://u:p@proxy:3128"},
-                                                              {"no_proxy", "internal.test,10.0.0.0/8, .corp"}};
-    const VariableLookup environment = [&](std::string_view name) -> std::optional<std::string> {
-        const auto found = variables.find(name);
-        return found == variables.end() ? std::nullopt : std::optional(found->second);
-    };
+    const Environment environment{{"HTTPS_PROXY", "http://u:p@proxy:3128"},
+                                  {"no_proxy", "internal.test,10.0.0.0/8, .corp"}};
     std::optional<Url> own;
     const auto through = [&](const char* target) {
         const auto proxy = proxy_for(own, *Url::parse(target), environment);

@@ -55,7 +55,26 @@ TEST(Text, escapes_what_could_harm_a_terminal) {
 TEST(Text, says_durations) {
     EXPECT_EQ(for_people(std::chrono::seconds(40)), "40 s");
     EXPECT_EQ(for_people(std::chrono::minutes(12)), "12 min");
+    EXPECT_EQ(for_people(std::chrono::seconds(75)), "1 min 15 s");
+    EXPECT_EQ(for_people(std::chrono::hours(25)), "1 d 1 h");
+    EXPECT_EQ(for_people(std::chrono::seconds(-5)), "0 s");
     EXPECT_EQ(for_people(std::chrono::hours(3) + std::chrono::minutes(5)), "3 h 5 min");
+}
+
+// A moment has one form for machines, whatever the time zone.
+TEST(Text, says_times) {
+    EXPECT_EQ(utc_text(std::chrono::system_clock::from_time_t(784111777)), "1994-11-06T08:49:37Z");
+    EXPECT_EQ(utc_text(std::chrono::system_clock::time_point()), "1970-01-01T00:00:00Z");
+}
+
+// A number is the whole text, and fits the type.
+TEST(Text, parses_numbers) {
+    EXPECT_EQ(parse_number<std::uint16_t>("65535"), 65535);
+    EXPECT_EQ(parse_number<int>("-3"), -3);
+    EXPECT_EQ(parse_number<double>("0.5"), 0.5);
+    for (const char* none : {"", " 1", "1 ", "0x1", "65536", "-1", "1.5"}) {
+        EXPECT_FALSE(parse_number<std::uint16_t>(none)) << none;
+    }
 }
 
 TEST(Text, trimmed_takes_white_space_off_both_ends) {

@@ -47,8 +47,8 @@ TEST(ConfigDocumentation, reference_is_what_the_program_does) {
 TEST(ConfigDocumentation, installed_file_has_every_key_with_its_default) {
     const auto loaded = load_text(read(kRoot / "config/config.yaml"), "config.yaml", {});
     ASSERT_TRUE(loaded) << errors_of(loaded);
-    for (const Change& change : changes(Config(), *loaded.config))
-        ADD_FAILURE() << change.key_path << " is not the default";
+    for (const KeyEffect& change : changes(Config(), *loaded.config))
+        ADD_FAILURE() << change.path << " is not the default";
     for (const auto& key : schema()) EXPECT_TRUE(loaded.config->provenance.contains(key.path)) << key.path;
     EXPECT_TRUE(loaded.config->warnings.empty());
 }
@@ -85,8 +85,7 @@ TEST(ConfigDocumentation, schema_is_complete) {
     for (const auto& key : schema()) {
         EXPECT_TRUE(paths.insert(key.path).second) << key.path;
         EXPECT_FALSE(key.description.empty()) << key.path;
-        EXPECT_TRUE(key.read && key.show) << key.path;
-        EXPECT_EQ(key.is_optional, static_cast<bool>(key.clear)) << key.path;
+        EXPECT_TRUE(key.read && key.show && key.copy) << key.path;
     }
 }
 

@@ -61,8 +61,8 @@ TEST(ConfigPrint, changes_name_the_keys_and_their_effect) {
         "ApiKey: key-two\nWebSocket: { HubUrl: \"https://h/?a=2\" }\nLogging: { Level: debug }\n"
         "Outbox: { Path: /x }\nGrpc: { ServerUrl: \"https://h\" }\nCommands: { Exec: { a: { Program: /bin/a } } }\n");
     std::string text;
-    for (const Change& change : changes(*before.config, *after.config)) {
-        text += change.key_path + ": " + std::string(to_string(change.effect)) + '\n';
+    for (const KeyEffect& change : changes(*before.config, *after.config)) {
+        text += std::string(change.path) + ": " + std::string(to_string(change.effect)) + '\n';
     }
     EXPECT_EQ(text,
               "ApiKey: at once\n"

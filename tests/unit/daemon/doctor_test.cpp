@@ -5,7 +5,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "daemon/cli/doctor/access_token.hpp"
 #include "daemon/cli/doctor/configuration_checks.hpp"
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/doctor/network_checks.hpp"

@@ -26,7 +26,7 @@ class ReloadTest : public ::testing::Test {
     ReloadTest() {
         write("Commands: {MaxConcurrent: 4}\n");
         auto loaded = config::load_file(file(), {});
-        reloader_.emplace(context_.get_executor(), std::move(*loaded.config), config::Environment{}, clock_, notifier_,
+        reloader_.emplace(context_.get_executor(), std::move(*loaded.config), Environment{}, clock_, notifier_,
                           [this](const config::Config& next) -> Result<> {
                               if (refusal_) return *refusal_;
                               applied_.push_back(next.commands.max_concurrent);

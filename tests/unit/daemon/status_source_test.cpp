@@ -36,7 +36,7 @@ class StatusSourceTest : public ::testing::Test {
     StatusSourceTest() {
         folder_.write("config.yaml", "{}");
         auto loaded = config::load_file(folder_.path() / "config.yaml", {});
-        reloader_.emplace(context_.get_executor(), std::move(*loaded.config), config::Environment{}, clock_, notifier_,
+        reloader_.emplace(context_.get_executor(), std::move(*loaded.config), Environment{}, clock_, notifier_,
                           [](const config::Config&) -> Result<> { return {}; });
         source_.emplace(StatusSource::Parts{clock_, hub_, commands_, *outbox_, courier_, *reloader_}, "machine-1");
         source_->set_hub_url("https://hub.example/hub");
@@ -69,7 +69,7 @@ TEST_F(StatusSourceTest, says_what_it_is_before_a_connection) {
 
     const auto status = source_->current();
 
-    EXPECT_EQ(status.hub.state, monitor::HubState::disconnected);
+    EXPECT_EQ(status.hub.state, ConnectionState::disconnected);
     EXPECT_EQ(status.instance_id, "machine-1");
     EXPECT_EQ(status.hub.url, "https://hub.example/hub");
     EXPECT_DOUBLE_EQ(status.uptime_seconds, 5);
@@ -146,13 +146,6 @@ TEST_F(StatusSourceTest, remembers_a_refused_reload) {
     status = source_->current();
     EXPECT_EQ(status.recent_errors.size(), 1U);
     EXPECT_THAT(monitor::readiness(status).degraded, IsEmpty());
-}
-
-// signalr and monitor each have the six states, in one order and under one name.
-TEST_F(StatusSourceTest, hub_state_has_the_name_that_signalr_gives_it) {
-    for (std::size_t i = 0; i < monitor::kHubStateNames.size(); ++i) {
-        EXPECT_EQ(signalr::to_string(static_cast<signalr::State>(i)), monitor::kHubStateNames[i]);
-    }
 }
 
 // What is not delivered for more than five minutes is an operator's business.

@@ -362,16 +362,16 @@ TEST_F(GrpcResultSenderTest, speaks_tls) {
     TestServer server(grpc::SslServerCredentials(options));
 
     settings_.timeout = 3s;
-    settings_.tls.ca_file = folder.write("ca.pem", good.certificate);
+    settings_.tls.ca = folder.write("ca.pem", good.certificate);
     connect(server.port, "https", "localhost");
     const SendResult result = send();
     EXPECT_TRUE(result.confirmed()) << result.message;
 
-    settings_.tls.ca_file = folder.write("other.pem", other.certificate);
+    settings_.tls.ca = folder.write("other.pem", other.certificate);
     connect(server.port, "https", "localhost");
     EXPECT_EQ(send().code, StatusCode::unavailable);
 
-    settings_.tls.ca_file = folder.path() / "missing.pem";
+    settings_.tls.ca = folder.path() / "missing.pem";
     connect(server.port, "https", "localhost");
     EXPECT_EQ(send().code, StatusCode::unauthenticated);
     EXPECT_NE(send().message.find("missing.pem"), std::string::npos);
@@ -388,12 +388,12 @@ TEST_F(GrpcResultSenderTest, shows_its_certificate) {
     TestServer server(grpc::SslServerCredentials(options));
 
     settings_.timeout = 3s;
-    settings_.tls.ca_file = folder.write("ca.pem", server_side.certificate);
+    settings_.tls.ca = folder.write("ca.pem", server_side.certificate);
     connect(server.port, "https", "localhost");
     EXPECT_FALSE(send().confirmed());
 
-    settings_.tls.certificate_file = folder.write("client.pem", client_side.certificate);
-    settings_.tls.private_key_file = folder.write("client.key", client_side.key);
+    settings_.tls.certificate = folder.write("client.pem", client_side.certificate);
+    settings_.tls.key = folder.write("client.key", client_side.key);
     connect(server.port, "https", "localhost");
     const SendResult result = send();
     EXPECT_TRUE(result.confirmed()) << result.message;

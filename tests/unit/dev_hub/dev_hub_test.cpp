@@ -59,7 +59,7 @@ class RunningHub {
         return asio::post(context_, asio::use_future(function)).get();
     }
     void misbehave(const std::string& line) {
-        const auto done = run(hub_.misbehave(*parse_misbehaviour(*split_words(line))));
+        const auto done = run(hub_.misbehave(*parse_misbehaviour(line)));
         ASSERT_TRUE(done) << done.error().message;
     }
 
@@ -330,7 +330,7 @@ TEST(DevHub, misbehaves_on_the_connection) {
         RawClient client(hub);
         EXPECT_EQ(client.shake_hands(), "{}") << row.words;
         ASSERT_TRUE(hub.run(hub.hub().wait_for_client(std::chrono::seconds(20))));
-        auto done = hub.begin(hub.hub().misbehave(*parse_misbehaviour(*split_words(row.words))));
+        auto done = hub.begin(hub.hub().misbehave(*parse_misbehaviour(std::string_view(row.words))));
         for (const auto& expected : row.seen) EXPECT_EQ(client.read(), expected) << row.words;
         EXPECT_TRUE(done.get()) << row.words;
     }

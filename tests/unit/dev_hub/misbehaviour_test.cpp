@@ -10,7 +10,7 @@ namespace {
 
 using What = Misbehaviour::What;
 
-Result<Misbehaviour> parse(std::string_view line) { return parse_misbehaviour(*split_words(line)); }
+Result<Misbehaviour> parse(std::string_view line) { return parse_misbehaviour(line); }
 
 // Each misbehaviour with all that it may carry.
 TEST(Misbehaviour, reads_its_words) {
@@ -41,11 +41,11 @@ TEST(Misbehaviour, refuses_what_it_does_not_know) {
     }
 }
 
-// Words are split as a shell does, in the small.
-TEST(Misbehaviour, splits_words_with_quotes) {
-    EXPECT_EQ(*split_words("  a 'b c' \"d \\\" e\" f\\ g '' "),
-              (std::vector<std::string>{"a", "b c", "d \" e", "f g", ""}));
-    EXPECT_FALSE(split_words("a 'b"));
+// Quotes group words into one, as in a shell.
+TEST(Misbehaviour, takes_texts_in_quotes) {
+    EXPECT_EQ(parse("close error='b \"c\" d' allow-reconnect")->text, "b \"c\" d");
+    EXPECT_EQ(parse("ws-close 1001 \"reason=a \\\" b\"")->text, "a \" b");
+    EXPECT_FALSE(parse("close 'error=b"));
 }
 
 // `next=N` happens N times and then no more; a probability follows the random source.

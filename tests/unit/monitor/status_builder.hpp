@@ -10,7 +10,7 @@ inline Status connected_status() {
     Status status;
     status.version = "1.2.3";
     status.uptime_seconds = 7980.1234567;
-    status.hub.state = HubState::connected;
+    status.hub.state = ConnectionState::connected;
     status.hub.connection_id = "conn-1";
     status.hub.url = "https://hub.example/instanceHub";
     status.hub.last_frame_age_seconds = 2.5;

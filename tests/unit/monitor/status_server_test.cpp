@@ -195,7 +195,7 @@ TEST_F(StatusServerTest, answers_head_without_a_body) {
 // Not ready is 503 with reasons; degraded is shown and stays 200.
 TEST_F(StatusServerTest, says_why_it_is_not_ready) {
     start();
-    status_.hub.state = HubState::failed;
+    status_.hub.state = ConnectionState::failed;
     status_.outbox.dead_letters = 1;
 
     EXPECT_THAT(ask(get_request("/readyz")),

@@ -176,7 +176,7 @@ TEST(Readiness, gives_reasons) {
         {"all is well", [](Status&) {}, {}, {}},
         {"not connected",
          [](Status& s) {
-             s.hub.state = HubState::reconnecting;
+             s.hub.state = ConnectionState::reconnecting;
              s.hub.attempt = 3;
              s.hub.next_attempt_seconds = 12;
              s.hub.last_error = "connection refused";
@@ -224,7 +224,7 @@ TEST(Readiness, gives_reasons) {
 }
 
 struct LineRow {
-    HubState state;
+    ConnectionState state;
     const char* start;
 };
 
@@ -233,11 +233,11 @@ TEST(StatusLine, says_it_in_words) {
     EXPECT_EQ(status_line(connected_status()),
               "Connected to hub.example; 2 running, 1 queued, 3 undelivered (oldest 12 s)");
     const std::vector<LineRow> rows = {
-        {HubState::disconnected, "Disconnected from hub.example; "},
-        {HubState::connecting, "Connecting to hub.example; "},
-        {HubState::reconnecting, "Reconnecting to hub.example; "},
-        {HubState::failed, "Failed for hub.example; "},
-        {HubState::disconnecting, "Disconnecting from hub.example; "},
+        {ConnectionState::disconnected, "Disconnected from hub.example; "},
+        {ConnectionState::connecting, "Connecting to hub.example; "},
+        {ConnectionState::reconnecting, "Reconnecting to hub.example; "},
+        {ConnectionState::failed, "Failed for hub.example; "},
+        {ConnectionState::disconnecting, "Disconnecting from hub.example; "},
     };
     for (const auto& row : rows) {
         auto status = connected_status();

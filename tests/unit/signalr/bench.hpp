@@ -42,7 +42,7 @@ class Bench {
         dependencies.connector = connector;
         dependencies.retry_policy = policy;
         dependencies.credentials = credentials;
-        dependencies.environment = [](std::string_view) { return std::optional<std::string>(); };
+        dependencies.environment = {};
         hub = std::make_unique<signalr::HubConnection>(context.get_executor(), settings, std::move(dependencies));
         hub->on_state_changed([this](const signalr::StateChange& change) { changes.push_back(change); });
         return *hub;

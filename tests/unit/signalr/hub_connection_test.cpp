@@ -529,7 +529,7 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
         bench.settings.hub_url = *Url::parse("https://hub.test/hub");
         bench.settings.headers = {
             {"Cookie", "canary-cookie=1"}, {"X-Functions-Key", "canary-header"}, {"User-Agent", "kept"}};
-        bench.settings.tls.certificate_file = "canary.pem";
+        bench.settings.tls.certificate = "canary.pem";
         bench.credentials = []() -> Result<Credentials> {
             return Credentials{Secret("canary-token"), Secret("canary-key")};
         };
@@ -539,7 +539,7 @@ TEST(HubConnection, sends_no_credentials_to_a_foreign_host) {
         ASSERT_EQ(bench.connector->requests.size(), 3U);
         for (std::size_t i = 0; i < 3; ++i) {
             const auto& request = bench.connector->requests[i].request;
-            std::string all = test::full_text(request.url) + request.tls.certificate_file;
+            std::string all = test::full_text(request.url) + request.tls.certificate.string();
             for (const auto& [name, value] : request.headers) all += '\n' + name + ": " + value;
             EXPECT_THAT(all, HasSubstr("User-Agent: kept"));
             const bool has_token = all.find("canary-token") != std::string::npos;

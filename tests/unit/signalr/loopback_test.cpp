@@ -275,7 +275,7 @@ struct Client {
         dependencies.credentials = []() -> Result<Credentials> {
             return Credentials{Secret("canary-access"), Secret("canary-key")};
         };
-        dependencies.environment = [](std::string_view) { return std::optional<std::string>(); };
+        dependencies.environment = {};
         hub.emplace(context.get_executor(), settings, std::move(dependencies));
         hub->on_state_changed([this](const StateChange& change) {
             if (change.error) error = change.error;
@@ -324,7 +324,7 @@ TEST(Loopback, speaks_wss_with_a_private_ca) {
     const auto pem = make_certificate();
     test::TempDir folder;
     Client client;
-    client.settings.tls.ca_file = folder.write("ca.pem", pem.certificate).string();
+    client.settings.tls.ca = folder.write("ca.pem", pem.certificate).string();
     LoopbackHub server(client.context, pem);
     client.run(server);
     EXPECT_EQ(client.echoed, 100'000U) << (client.error ? client.error->message : "");
@@ -360,9 +360,9 @@ TEST(Loopback, shows_a_client_certificate) {
     test::TempDir folder;
     {
         Client client;
-        client.settings.tls.ca_file = folder.write("ca.pem", pem.certificate).string();
-        client.settings.tls.certificate_file = folder.write("client.pem", own.certificate).string();
-        client.settings.tls.private_key_file = folder.write("client.key", own.key).string();
+        client.settings.tls.ca = folder.write("ca.pem", pem.certificate).string();
+        client.settings.tls.certificate = folder.write("client.pem", own.certificate).string();
+        client.settings.tls.key = folder.write("client.key", own.key).string();
         LoopbackHub server(client.context, pem);
         server.want_client_certificate(own.certificate);
         client.run(server);
@@ -371,7 +371,7 @@ TEST(Loopback, shows_a_client_certificate) {
     }
     Client client;
     client.settings.max_reconnection_attempts = 1;
-    client.settings.tls.ca_file = (folder.path() / "ca.pem").string();
+    client.settings.tls.ca = (folder.path() / "ca.pem").string();
     LoopbackHub server(client.context, pem);
     server.want_client_certificate(own.certificate);
     client.run(server);

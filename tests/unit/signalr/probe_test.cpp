@@ -162,18 +162,18 @@ TEST(ProbeWay, sees_sockets) {
     {
         tcp::acceptor acceptor(context, tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
         url = "http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
-        const auto open = test::run_task(context, probe_way(clock, {*Url::parse(url), {}, {}, {}}));
+        const auto open = test::run_task(context, probe_network_path(clock, {*Url::parse(url), {}, {}, {}}));
         EXPECT_EQ(open.failure(), nullptr);
         ASSERT_EQ(open.steps.size(), 4U);
         EXPECT_EQ(open.steps[0].end, End::skipped);  // no name to resolve
         EXPECT_EQ(open.steps[1].end, End::passed);
     }
-    const auto refused = test::run_task(context, probe_way(clock, {*Url::parse(url), {}, {}, {}}));
+    const auto refused = test::run_task(context, probe_network_path(clock, {*Url::parse(url), {}, {}, {}}));
     ASSERT_NE(refused.failure(), nullptr);
     EXPECT_EQ(refused.failure()->step, ProbeStep::connect);
 
-    const auto way = Way{*Url::parse("http://hub.test/"), {}, *Url::parse(url), {}};
-    const auto no_proxy = test::run_task(context, probe_way(clock, way));
+    const auto path = NetworkPath{*Url::parse("http://hub.test/"), {}, *Url::parse(url), {}};
+    const auto no_proxy = test::run_task(context, probe_network_path(clock, path));
     EXPECT_EQ(no_proxy.failure()->step, ProbeStep::connect);
     EXPECT_THAT(no_proxy.failure()->error->message, HasSubstr("127.0.0.1"));
 }

@@ -90,8 +90,8 @@ Findings run_negotiate_vector(const Vector& vector) {
     bench.settings.stateful_reconnect = options.value("stateful", false);
     bench.settings.skip_negotiation = options.value("skip_negotiation", false);
     bench.settings.headers = headers_of(options.value("headers", json::object()));
-    bench.credentials = [token = options.value("access_token", "")]() -> Result<signalr::Credentials> {
-        return signalr::Credentials{Secret(token), Secret()};
+    bench.credentials = [token = options.value("access_token", "")]() -> Result<Credentials> {
+        return Credentials{Secret(token), Secret()};
     };
     script(bench, vector.input.value("responses", json::array()));
     bench.start();

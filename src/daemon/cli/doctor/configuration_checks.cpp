@@ -6,8 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "daemon/cli/doctor/access_token.hpp"
+#include "jiro/base/base64.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/config/credentials.hpp"
@@ -33,6 +34,21 @@ std::string advice_for_key(const std::string& key_path) {
     if (key_path == "Grpc.ServerUrl" || key_path == "WebSocket.HubUrl")
         return "set it to the server's https:// address";
     return "change it, or leave it if it is meant so: jiro-client.yaml(5) explains the key";
+}
+
+constexpr std::size_t kLongestPart = 64 * 1024;
+
+// Base64 by the alphabet for URLs, without padding; empty when it is something else.
+std::string decoded_part(std::string text) {
+    if (text.size() > kLongestPart) return {};
+    for (char& c : text) {
+        if (c == '-') c = '+';
+        if (c == '_') c = '/';
+    }
+    const std::size_t padding = (4 - text.size() % 4) % 4;
+    if (padding == 3) return {};
+    text.append(padding, '=');
+    return from_base64(text).value_or("");
 }
 
 // What a file with something secret should be: there, readable, and not for everybody.
@@ -86,11 +102,8 @@ void check_certificate_file(Findings& findings, const std::string& key, const st
     check_expiry(findings, check, key + ": " + path, certificate->not_before, certificate->not_after, now);
 }
 
-template <typename Tls>
-void check_tls_files(Findings& findings, const std::string& section, const Tls& tls, WallTime now) {
-    const std::filesystem::path ca = tls.ca_file;
-    const std::filesystem::path certificate = tls.certificate_file;
-    const std::filesystem::path key = tls.private_key_file;
+void check_tls_files(Findings& findings, const std::string& section, const TlsFiles& files, WallTime now) {
+    const auto& [ca, certificate, key] = files;
     if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, PemKind::bundle, now);
     if (!certificate.empty())
         check_certificate_file(findings, section + ".CertificateFile", certificate, PemKind::chain, now);
@@ -107,8 +120,7 @@ void check_tls_files(Findings& findings, const std::string& section, const Tls& 
 
 bool is_known_to_the_unit_only(const std::string& path) { return path.starts_with("${"); }
 
-void check_credentials(Findings& findings, const config::Config& config, const config::Environment& environment,
-                       WallTime now) {
+void check_credentials(Findings& findings, const config::Config& config, const Environment& environment, WallTime now) {
     const auto& sources = config.credentials;
     for (const auto& [key, path] : {std::pair{"WebSocket.AccessTokenFile", &sources.access_token_file},
                                     std::pair{"ApiKeyFile", &sources.api_key_file}}) {
@@ -158,6 +170,21 @@ void check_paths(Findings& findings, const config::Config& config) {
 
 }  // namespace
 
+std::optional<WallTime> expiry_of(const Secret& access_token) {
+    const std::string& text = access_token.reveal();
+    const auto first = text.find('.');
+    const auto second = first == std::string::npos ? first : text.find('.', first + 1);
+    if (second == std::string::npos || second == first + 1) return std::nullopt;
+    const auto claims = json_or_null(decoded_part(text.substr(first + 1, second - first - 1)));
+    if (!claims.is_object()) return std::nullopt;
+    const auto expiry = claims.find("exp");
+    if (expiry == claims.end() || !expiry->is_number()) return std::nullopt;
+    const auto seconds = expiry->get<double>();
+    constexpr double kYear3000 = 32'503'680'000;
+    if (!(seconds >= 0 && seconds < kYear3000)) return std::nullopt;
+    return WallTime(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
+}
+
 std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors) {
     Findings findings("Configuration");
     for (const auto& error : errors) {
@@ -167,8 +194,7 @@ std::vector<Finding> report_errors(const std::vector<config::ConfigError>& error
     return findings.take();
 }
 
-std::vector<Finding> check_configuration(const config::Config& config, const config::Environment& environment,
-                                         WallTime now) {
+std::vector<Finding> check_configuration(const config::Config& config, const Environment& environment, WallTime now) {
     Findings findings("Configuration");
     findings.ok("config.valid", config.source.string() + " is valid");
     if (!config.websocket.hub_url && !config.delivery.grpc.server_url) {

@@ -2,6 +2,7 @@
 #pragma once
 // What can be said about the configuration and the files that it names without asking anybody. Reads files.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ namespace jiro::daemon::cli {
 // Every error as a problem: the daemon would not start.
 [[nodiscard]] std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors);
 
-[[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config,
-                                                       const config::Environment& environment, WallTime now);
+[[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config, const Environment& environment,
+                                                       WallTime now);
+
+// When an access token expires, if it is a JSON Web Token (RFC 7519) that says so: the claim `exp`, for which no key is
+// needed.
+[[nodiscard]] std::optional<WallTime> expiry_of(const Secret& access_token);
 
 // How long a certificate has still to live, as a finding of its own.
 void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,

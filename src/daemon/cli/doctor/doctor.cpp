@@ -9,7 +9,7 @@
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/doctor/network_checks.hpp"
 #include "daemon/cli/doctor/render.hpp"
-#include "daemon/cli/outbox_location.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
@@ -20,7 +20,7 @@ namespace jiro::daemon::cli {
 namespace {
 
 // Root may look at the credentials that systemd gave to the running service of this configuration file.
-void adopt_credentials_directory(config::Environment& environment, const std::filesystem::path& config_file) {
+void adopt_credentials_directory(Environment& environment, const std::filesystem::path& config_file) {
     if (environment.contains("CREDENTIALS_DIRECTORY") || config_file.parent_path() != "/etc/jiro") return;
     const auto name = config_file.stem().string();
     const std::string unit = name == "config" ? "jiro-client.service" : "jiro-client@" + name + ".service";
@@ -33,12 +33,11 @@ void append(std::vector<Finding>& all, std::vector<Finding> more) {
     all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
-std::vector<Finding> check_everything(const config::Config& config, const config::Environment& environment,
-                                      Reach reach) {
+std::vector<Finding> check_everything(const config::Config& config, const Environment& environment, bool offline) {
     const auto now = std::chrono::system_clock::now();
     auto all = check_configuration(config, environment, now);
     append(all, check_clock(now));
-    if (reach == Reach::network) append(all, check_network(config, environment));
+    if (!offline) append(all, check_network(config, environment));
     auto daemon = check_daemon(config);
     append(all, daemon.findings);
     append(all, check_state(config, outbox_location(config), daemon));  // the last: it may take on another user
@@ -56,14 +55,14 @@ void print_findings(const std::vector<Finding>& findings, bool as_json) {
 
 }  // namespace
 
-int doctor(const DoctorOptions& options) {
+int doctor(const std::string& config_file, const DoctorOptions& options) {
     harden_process();
     // What a module would log is among the findings.
     log::configure({.level = log::Level::error, .target = log::Target::console});
-    auto environment = config::process_environment();
-    adopt_credentials_directory(environment, options.config_file);
+    auto environment = process_environment();
+    adopt_credentials_directory(environment, config_file);
 
-    const auto loaded = config::load_file(options.config_file, environment);
+    const auto loaded = config::load_file(config_file, environment);
     if (!loaded) {
         print_findings(report_errors(loaded.errors), options.json);
         return ExitCode::bad_configuration;
@@ -72,7 +71,7 @@ int doctor(const DoctorOptions& options) {
     std::vector<Secret> secrets;
     if (const auto credentials = config::read_credentials(config.credentials, environment))
         secrets = {credentials->access_token, credentials->api_key};
-    auto findings = check_everything(config, environment, options.reach);
+    auto findings = check_everything(config, environment, options.offline);
     hide(findings, secrets);
     print_findings(findings, options.json);
     log::shutdown();

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/network_checks.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <optional>
-
 #include "daemon/cli/doctor/configuration_checks.hpp"
-#include "daemon/credentials.hpp"
+#include "daemon/credential_store.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
 
@@ -17,21 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 using End = signalr::ProbeResult::End;
 
-// Runs one coroutine to its end on a loop of its own.
-template <typename T>
-T run_blocking(boost::asio::io_context& context, Task<T> task) {
-    std::optional<T> result;
-    std::exception_ptr failure;
-    boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr exception, T value) {
-        failure = std::move(exception);
-        result = std::move(value);
-    });
-    context.restart();
-    context.run();
-    if (failure) std::rethrow_exception(failure);
-    return std::move(*result);
-}
-
 void shorten(std::chrono::milliseconds& limit) { limit = std::min(limit, kLongestStep); }
 
 signalr::StepLimits shortened(signalr::StepLimits limits) {
@@ -39,13 +21,6 @@ signalr::StepLimits shortened(signalr::StepLimits limits) {
                         &limits.upgrade, &limits.send, &limits.close})
         shorten(*limit);
     return limits;
-}
-
-VariableLookup lookup(const config::Environment& environment) {
-    return [&environment](std::string_view name) -> std::optional<std::string> {
-        const auto found = environment.find(name);
-        return found == environment.end() ? std::nullopt : std::optional(found->second);
-    };
 }
 
 std::string advice_for_step(signalr::ProbeStep step) {
@@ -85,7 +60,7 @@ std::string shown(delivery::StatusCode code, const std::string& message) {
 
 class Network {
   public:
-    Network(const config::Config& config, const config::Environment& environment)
+    Network(const config::Config& config, const Environment& environment)
         : config_(config), environment_(environment), credentials_(config.credentials, environment) {}
 
     std::vector<Finding> run() {
@@ -106,7 +81,7 @@ class Network {
         Findings findings("Hub " + settings.hub_url->redacted());
         signalr::Dependencies dependencies{.clock = clock_, .random = random_};
         dependencies.credentials = credentials_.for_hub();
-        dependencies.environment = lookup(environment_);
+        dependencies.environment = environment_;
         const auto report = run_blocking(context_, signalr::probe_hub(settings, std::move(dependencies)));
         explain_steps(findings, "hub", report, clock_.wall_now());
         if (report.clock_ahead) explain_clock(findings, *report.clock_ahead);
@@ -117,11 +92,11 @@ class Network {
         delivery::GrpcSettings settings = config_.delivery.grpc;
         shorten(settings.timeout);
         Findings findings("Result server " + settings.server_url->redacted());
-        const auto report = run_blocking(context_, signalr::probe_way(clock_, way_to(settings)));
+        const auto report = run_blocking(context_, signalr::probe_network_path(clock_, path_to(settings)));
         explain_steps(findings, "grpc", report, clock_.wall_now());
         if (report.failure() == nullptr) {
             const auto sender =
-                delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), lookup(environment_));
+                delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), environment_);
             // A length that the message does not have: no decoder takes it, so no handler sees it.
             const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
             explain_call(findings, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
@@ -129,19 +104,16 @@ class Network {
         return findings.take();
     }
 
-    signalr::Way way_to(const delivery::GrpcSettings& settings) const {
-        signalr::Way way{*settings.server_url, {}, {}, shortened({})};
-        way.tls.ca_file = settings.tls.ca_file;
-        way.tls.certificate_file = settings.tls.certificate_file;
-        way.tls.private_key_file = settings.tls.private_key_file;
-        auto proxy = proxy_for(settings.proxy, *settings.server_url, lookup(environment_));
-        if (proxy) way.proxy = std::move(*proxy);
-        return way;
+    signalr::NetworkPath path_to(const delivery::GrpcSettings& settings) const {
+        signalr::NetworkPath path{*settings.server_url, {settings.tls}, {}, shortened({})};
+        auto proxy = proxy_for(settings.proxy, *settings.server_url, environment_);
+        if (proxy) path.proxy = std::move(*proxy);
+        return path;
     }
 
     const config::Config& config_;
-    const config::Environment& environment_;
-    Credentials credentials_;
+    const Environment& environment_;
+    CredentialStore credentials_;
     SystemClock clock_;
     SystemRandom random_;
     boost::asio::io_context context_{1};
@@ -149,7 +121,7 @@ class Network {
 
 }  // namespace
 
-std::vector<Finding> check_network(const config::Config& config, const config::Environment& environment) {
+std::vector<Finding> check_network(const config::Config& config, const Environment& environment) {
     return Network(config, environment).run();
 }
 

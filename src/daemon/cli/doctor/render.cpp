@@ -10,8 +10,6 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-constexpr std::size_t kShortestSecret = 4;  // a shorter one would be found in half of all words
-
 std::string label(Verdict verdict, Colour colour) {
     std::string text(to_string(verdict));
     text.resize(9, ' ');
@@ -34,11 +32,6 @@ std::string summary(std::span<const Finding> findings) {
     if (problems == 0 && warnings == 0) return "All is well.\n";
     if (problems == 0) return "No problem, " + counted(warnings, "warning") + ".\n";
     return counted(problems, "problem") + ", " + counted(warnings, "warning") + ".\n";
-}
-
-void replace_all(std::string& text, const std::string& hidden) {
-    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + 3))
-        text.replace(at, hidden.size(), "***");
 }
 
 }  // namespace
@@ -107,11 +100,8 @@ std::string render_json(std::span<const Finding> findings) {
 
 void hide(std::vector<Finding>& findings, std::span<const Secret> secrets) {
     for (const Secret& secret : secrets) {
-        const std::string& hidden = secret.reveal();
-        if (hidden.size() < kShortestSecret) continue;
         for (auto& finding : findings) {
-            replace_all(finding.text, hidden);
-            replace_all(finding.advice, hidden);
+            for (auto* text : {&finding.text, &finding.advice}) *text = redacted(std::move(*text), secret);
         }
     }
 }

@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "daemon/cli/doctor/local_checks.hpp"
-#include "daemon/cli/outbox_location.hpp"
 #include "daemon/cli/service_user.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/probe.hpp"

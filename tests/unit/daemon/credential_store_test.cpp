@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What both channels get of tokens and keys while the daemon runs: what the files say at that moment.
-#include "daemon/credentials.hpp"
+#include "daemon/credential_store.hpp"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ config::CredentialSources token_in(const std::filesystem::path& file) {
 }
 
 // Empty: an error, which is `why`.
-std::string token_for_hub(Credentials& credentials, std::string* why = nullptr) {
+std::string token_for_hub(CredentialStore& credentials, std::string* why = nullptr) {
     const auto hub = credentials.for_hub()();
     if (!hub && why != nullptr) *why = hub.error().message;
     return hub ? hub->access_token.reveal() : "";
@@ -28,9 +28,9 @@ std::string token_for_hub(Credentials& credentials, std::string* why = nullptr) 
 
 }  // namespace
 
-TEST(DaemonCredentials, are_what_the_files_say_at_each_attempt) {
+TEST(CredentialStore, are_what_the_files_say_at_each_attempt) {
     const jiro::test::TempDir files;
-    Credentials credentials(token_in(files.write("t", "first")), {});
+    CredentialStore credentials(token_in(files.write("t", "first")), {});
     EXPECT_EQ(token_for_hub(credentials), "first");
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "first");
     files.write("t", "\xEF\xBB\xBFsecond \n");
@@ -39,11 +39,11 @@ TEST(DaemonCredentials, are_what_the_files_say_at_each_attempt) {
     EXPECT_EQ(credentials.redacted("it was second"), "it was ***");
 }
 
-TEST(DaemonCredentials, are_replaced_by_a_reload_for_the_next_attempt) {
+TEST(CredentialStore, are_replaced_by_a_reload_for_the_next_attempt) {
     const jiro::test::TempDir files;
     config::CredentialSources sources;
     sources.access_token = Secret("a-value");
-    Credentials credentials(sources, {});
+    CredentialStore credentials(sources, {});
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "a-value");
     credentials.replace(token_in(files.write("t", "of-a-file")));
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "of-a-file");
@@ -51,11 +51,11 @@ TEST(DaemonCredentials, are_replaced_by_a_reload_for_the_next_attempt) {
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "a-value");
 }
 
-TEST(DaemonCredentials, name_what_is_no_token_file) {
+TEST(CredentialStore, name_what_is_no_token_file) {
     const jiro::test::TempDir files;
     const auto path = files.path() / "pipe";
     ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-    Credentials credentials(token_in(path), {});
+    CredentialStore credentials(token_in(path), {});
     std::string why;
     EXPECT_EQ(token_for_hub(credentials, &why), "");
     EXPECT_THAT(why, HasSubstr("pipe: is a named pipe"));

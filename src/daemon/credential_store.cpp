@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/credentials.hpp"
+#include "daemon/credential_store.hpp"
 
 #include <boost/system/errc.hpp>
 #include <functional>
@@ -19,8 +19,8 @@ constexpr auto kMomentForTheFirst = 500ms;
 constexpr auto kGrpcMaxAge = 100ms;  // hundreds of calls a second need not read a file each
 constexpr std::size_t kMaxReaders = 4;
 
-OutsideFunctions<Result<config::Credentials>>& readers() {
-    static auto& functions = *new OutsideFunctions<Result<config::Credentials>>("credentials", kMaxReaders);
+OutsideFunctions<Result<Credentials>>& readers() {
+    static auto& functions = *new OutsideFunctions<Result<Credentials>>("credentials", kMaxReaders);
     return functions;
 }
 
@@ -31,20 +31,20 @@ Error not_read() {
 
 }  // namespace
 
-Credentials::Credentials(config::CredentialSources sources, config::Environment environment)
+CredentialStore::CredentialStore(config::CredentialSources sources, Environment environment)
     : sources_(std::move(sources)), environment_(std::move(environment)), current_(not_read()) {}
 
-void Credentials::replace(config::CredentialSources sources) {
+void CredentialStore::replace(config::CredentialSources sources) {
     if (sources != sources_) current_ = not_read();
     sources_ = std::move(sources);
     read_at_.reset();
     hangs_ = false;
 }
 
-const Result<config::Credentials>& Credentials::fetch(Duration max_age) {
+const Result<Credentials>& CredentialStore::fetch(Duration max_age) {
     const auto now = std::chrono::steady_clock::now();
     if (read_at_ && now - *read_at_ < max_age) return current_;
-    std::function<Result<config::Credentials>()> read = [sources = sources_, environment = environment_] {
+    std::function<Result<Credentials>()> read = [sources = sources_, environment = environment_] {
         return config::read_credentials(sources, environment);
     };
     // Values need no file; a call with files that hangs is joined, not repeated.
@@ -61,23 +61,15 @@ const Result<config::Credentials>& Credentials::fetch(Duration max_age) {
     return current_;
 }
 
-signalr::CredentialsProvider Credentials::for_hub() {
-    return [this]() -> Result<signalr::Credentials> {
-        const auto& read = fetch(0ms);
-        if (!read) return read.error();
-        return signalr::Credentials{read->access_token, read->api_key};
-    };
+signalr::CredentialsProvider CredentialStore::for_hub() {
+    return [this] { return fetch(0ms); };
 }
 
-delivery::CredentialsProvider Credentials::for_grpc() {
-    return [this](delivery::Reading reading) -> Result<delivery::Credentials> {
-        const auto& read = fetch(reading == delivery::Reading::anew ? 0ms : kGrpcMaxAge);
-        if (!read) return read.error();
-        return delivery::Credentials{read->access_token, read->api_key};
-    };
+delivery::CredentialsProvider CredentialStore::for_grpc() {
+    return [this](delivery::Reading reading) { return fetch(reading == delivery::Reading::anew ? 0ms : kGrpcMaxAge); };
 }
 
-std::string Credentials::redacted(std::string text) const {
+std::string CredentialStore::redacted(std::string text) const {
     if (!current_ || text.empty()) return text;
     text = jiro::redacted(std::move(text), current_->access_token);
     return jiro::redacted(std::move(text), current_->api_key);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "daemon/cli/ask_daemon.hpp"
+#include "daemon/cli/steps.hpp"
 
 #include <chrono>
+#include <iostream>
 
+#include "daemon/state_directory.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
@@ -12,6 +14,22 @@ namespace {
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 
 }  // namespace
+
+std::optional<config::Config> load_config_or_report(const std::string& file, const Environment& environment) {
+    auto loaded = config::load_file(file, environment);
+    for (const auto& error : loaded.errors) std::cerr << config::to_string(error) << '\n';
+    return std::move(loaded.config);
+}
+
+std::filesystem::path outbox_location(const config::Config& config) {
+    if (!config.delivery.outbox.path.empty()) return config.delivery.outbox.path;
+    const std::filesystem::path packaged = "/var/lib/jiro";
+    if (config.source.parent_path() == "/etc/jiro") {
+        const auto name = config.source.stem();
+        return name == "config" ? packaged / "outbox.db" : packaged / name / "outbox.db";
+    }
+    return find_outbox_path(config.delivery.outbox, process_environment());
+}
 
 Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
                                    std::string_view target) {

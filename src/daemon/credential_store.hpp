@@ -16,9 +16,9 @@
 
 namespace jiro::daemon {
 
-class Credentials {
+class CredentialStore {
   public:
-    Credentials(config::CredentialSources sources, config::Environment environment);
+    CredentialStore(config::CredentialSources sources, Environment environment);
 
     void replace(config::CredentialSources sources);
 
@@ -31,11 +31,11 @@ class Credentials {
 
   private:
     // What was read not longer ago than that, or now.
-    const Result<config::Credentials>& fetch(Duration max_age);
+    const Result<Credentials>& fetch(Duration max_age);
 
     config::CredentialSources sources_;
-    config::Environment environment_;
-    Result<config::Credentials> current_;
+    Environment environment_;
+    Result<Credentials> current_;
     std::optional<TimePoint> read_at_;  // nothing: before the last reload
     bool hangs_ = false;                // its files did not answer when they were asked last
 };

@@ -25,9 +25,9 @@ ProbeStep step_of(const Error& error) {
     return ProbeStep::proxy;
 }
 
-class WayReport {
+class PathReport {
   public:
-    explicit WayReport(const Way& way) : way_(way) {}
+    explicit PathReport(const NetworkPath& path) : path_(path) {}
 
     void dial_failed(Error error) {
         const ProbeStep step = step_of(error);
@@ -47,8 +47,8 @@ class WayReport {
 
     void tls_passed(SSL* connection) {
         report_.certificate = first_to_expire(connection);
-        std::string seen = std::string(SSL_get_version(connection)) + " with " + way_.url.authority();
-        if (!way_.tls.verify) seen += ", its certificate not verified";
+        std::string seen = std::string(SSL_get_version(connection)) + " with " + path_.url.authority();
+        if (!path_.tls.verify) seen += ", its certificate not verified";
         report_.steps.push_back({ProbeStep::tls, End::passed, std::move(seen), {}});
     }
 
@@ -61,7 +61,7 @@ class WayReport {
   private:
     // What passed when the first thing that can go wrong is `step`.
     void note_all_before(ProbeStep step) {
-        const Url& first_hop = way_.proxy ? *way_.proxy : way_.url;
+        const Url& first_hop = path_.proxy ? *path_.proxy : path_.url;
         boost::system::error_code not_an_address;
         static_cast<void>(asio::ip::make_address(first_hop.host(), not_an_address));
         if (!not_an_address) {
@@ -76,37 +76,37 @@ class WayReport {
                 {ProbeStep::connect, End::passed, first_hop.authority() + " takes connections", {}});
         }
         if (step <= ProbeStep::proxy) return;
-        if (way_.proxy) {
+        if (path_.proxy) {
             report_.steps.push_back({ProbeStep::proxy,
                                      End::passed,
-                                     way_.proxy->authority() + " opens a tunnel to " + way_.url.authority(),
+                                     path_.proxy->authority() + " opens a tunnel to " + path_.url.authority(),
                                      {}});
         } else {
             report_.steps.push_back({ProbeStep::proxy, End::skipped, "no proxy is used", {}});
         }
     }
 
-    const Way& way_;
+    const NetworkPath& path_;
     std::string address_;
     ProbeReport report_;
 };
 
 }  // namespace
 
-Task<ProbeReport> probe_way(Clock& clock, Way way) {
-    WayReport report(way);
-    const HttpRequest request{way.url, {}, way.tls, way.proxy, way.limits};
+Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
+    PathReport report(path);
+    const HttpRequest request{path.url, {}, path.tls, path.proxy, path.limits};
     auto socket = co_await dial(clock, request);
     if (!socket) {
         report.dial_failed(socket.error());
         co_return report.take();
     }
     report.dialled(*socket);
-    if (!way.url.is_tls()) {
+    if (!path.url.is_tls()) {
         report.without_tls();
         co_return report.take();
     }
-    const auto context = co_await make_tls_context(clock, way.tls, way.limits);
+    const auto context = co_await make_tls_context(clock, path.tls, path.limits);
     if (!context) {
         report.tls_failed(context.error());
         co_return report.take();

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// What several subcommands do: read the configuration, find the outbox, ask the running daemon.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jiro/base/error.hpp"
+#include "jiro/config/load.hpp"
+#include "jiro/monitor/settings.hpp"
+#include "jiro/monitor/status_client.hpp"
+
+namespace jiro::daemon::cli {
+
+// The configuration, or nothing after every error was printed, one a line: the exit code is then bad_configuration.
+[[nodiscard]] std::optional<config::Config> load_config_or_report(const std::string& file,
+                                                                  const Environment& environment);
+
+// Where the daemon of a configuration file keeps its outbox, seen from a terminal, without the variables that systemd
+// gives to its unit: Outbox.Path; else what the packaged unit uses for a file in /etc/jiro; else the default of
+// state_directory.hpp. Makes no folder. Empty when there is no default.
+[[nodiscard]] std::filesystem::path outbox_location(const config::Config& config);
+
+// One request to the running daemon over its control socket (control_socket.hpp): at the first of `sockets` where
+// somebody answers. Errors are monitor::errc; not_running when nobody does.
+enum class Method { get, post };
+[[nodiscard]] Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
+                                                 std::string_view target);
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/signalr/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "jiro/base/text.hpp"
+
+namespace jiro::signalr {
+
+bool is_header_of_the_client(std::string_view name) {
+    static constexpr std::array<std::string_view, 5> kNames{"host", "connection", "upgrade", "content-length",
+                                                            "transfer-encoding"};
+    const std::string word = lower_case(name);
+    return std::ranges::find(kNames, word) != kNames.end() || word.starts_with("sec-websocket-");
+}
+
+bool can_be_sent(std::string_view name, std::string_view value) {
+    static constexpr std::size_t kMaxValue = 16 * 1024;
+    const auto is_token = [](char c) {  // RFC 9110, 5.6.2
+        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    };
+    const auto is_control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; };
+    return !name.empty() && std::ranges::all_of(name, is_token) && value.size() <= kMaxValue &&
+           std::ranges::none_of(value, is_control);
+}
+
+bool requires_reconnect(const Settings& before, Settings after) {
+    after.reconnection_delay = before.reconnection_delay;
+    after.max_reconnection_delay = before.max_reconnection_delay;
+    after.max_reconnection_attempts = before.max_reconnection_attempts;
+    after.failed_retry_delay = before.failed_retry_delay;
+    after.handshake_timeout = before.handshake_timeout;
+    return after != before;
+}
+
+}  // namespace jiro::signalr
