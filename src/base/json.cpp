@@ -22,7 +22,7 @@ using JsonPart = boost::json::string_view;
 
 std::string_view view_of(JsonPart part) { return {part.data(), part.size()}; }
 
-constexpr const char* kJsonFaultTexts[] = {
+constexpr std::array kJsonFaultTexts = std::to_array<std::string_view>({
     "it is not JSON",
     "it is not valid UTF-8",
     "it begins with a byte order mark (U+FEFF), which is not JSON",
@@ -33,7 +33,7 @@ constexpr const char* kJsonFaultTexts[] = {
     "it has too many values",
     "it has an object of too many members",
     "it has a number that is out of range",
-};
+});
 
 // What Boost.JSON's parser calls, in the order of the text: counts, and passes on. A text in pieces is put together.
 struct Events {

@@ -7,7 +7,7 @@
 //       window are counted and then told in one line, "... (repeated 7 times in 40 s)". The window grows from one
 //       minute to one hour. A repeat is the same sentence with the same reason, numbers aside; a new reason is news,
 //       but only so many for one sentence, so that a peer that invents reasons cannot fill the log.
-//   everything else below error   So many in a minute, then a count, "... (5994 more were left out in 60 s)". Lines of
+//   everything else below error   So many in a minute, then a count, "... (5994 more were left out in 1 min)". Lines of
 //       commands have room for ordinary traffic; those of one command only for its life, not for a hub that repeats it.
 //   errors of a command, and what an operator asked for (a reload)   Always shown.
 

@@ -7,7 +7,7 @@ namespace jiro::commands {
 
 namespace {
 
-constexpr const char* kCommandsErrorTexts[] = {
+constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "the command message is not a JSON object",
     "the command message is not valid JSON",
     "the command message has no commandSyncId",
@@ -28,7 +28,7 @@ constexpr const char* kCommandsErrorTexts[] = {
     "an argument is not allowed",
     "the program cannot be started",
     "the program had not started when its time limit passed",
-};
+});
 
 }  // namespace
 

@@ -11,17 +11,8 @@ std::string to_string(const Place& place) {
 }
 
 std::string_view kind_name(const Node& node) {
-    switch (node.kind) {
-        case Node::Kind::null:
-            return "nothing";
-        case Node::Kind::scalar:
-            return "text";
-        case Node::Kind::sequence:
-            return "a list";
-        case Node::Kind::map:
-            return "a map";
-    }
-    return "";
+    static constexpr std::string_view kNames[] = {"nothing", "text", "a list", "a map"};
+    return kNames[static_cast<std::size_t>(node.kind)];
 }
 
 void Problems::add(const Place& place, std::string_view key_path, std::string message) {

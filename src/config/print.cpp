@@ -77,17 +77,9 @@ std::string print_effective(const Config& config) {
 }
 
 std::string_view to_string(Effect effect) {
-    switch (effect) {
-        case Effect::in_place:
-            return "at once";
-        case Effect::reconnects_hub:
-            return "the hub connection is opened anew";
-        case Effect::reconnects_grpc:
-            return "the gRPC channel is opened anew";
-        case Effect::restart:
-            return "needs a restart";
-    }
-    return "";
+    static constexpr std::string_view kTexts[] = {"at once", "the hub connection is opened anew",
+                                                  "the gRPC channel is opened anew", "needs a restart"};
+    return kTexts[static_cast<std::size_t>(effect)];
 }
 
 std::vector<KeyEffect> changes(const Config& before, const Config& after) {

@@ -12,6 +12,7 @@
 
 #include "daemon/recent_errors.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/enum_names.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/result_sender.hpp"
@@ -34,9 +35,7 @@ enum class LossCause {
     settings_changed,  // a reload
     other,
 };
-inline constexpr std::array<std::string_view, 7> kLossCauseNames{
-    "connection_lost",  "server_timeout", "closed_by_server", "websocket_closed", "protocol_error",
-    "settings_changed", "other"};
+inline constexpr auto kLossCauseNames = enum_names<LossCause::connection_lost, LossCause::other>;
 [[nodiscard]] LossCause loss_cause_of(const Error& error);
 
 class StatusSource {

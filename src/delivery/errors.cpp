@@ -7,7 +7,7 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr const char* kDeliveryErrorTexts[] = {
+constexpr std::array kDeliveryErrorTexts = std::to_array<std::string_view>({
     "the outbox is open in another jiro-client",
     "another program holds the outbox",
     "a statement failed",
@@ -28,7 +28,7 @@ constexpr const char* kDeliveryErrorTexts[] = {
     "the proxy cannot be used",
     "too few descriptors are left",
     "the credentials cannot be read",
-};
+});
 
 }  // namespace
 

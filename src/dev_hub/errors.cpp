@@ -6,7 +6,7 @@
 namespace jiro::dev_hub {
 namespace {
 
-constexpr const char* kDevHubErrorTexts[] = {
+constexpr std::array kDevHubErrorTexts = std::to_array<std::string_view>({
     "not a record of the hub protocol",
     "record over the size limit",
     "handshake refused",
@@ -18,7 +18,7 @@ constexpr const char* kDevHubErrorTexts[] = {
     "control request failed",
     "misbehaviour not understood",
     "not a ClientMessage",
-};
+});
 
 }  // namespace
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "dev_hub/misbehaviour.hpp"
 
+#include <algorithm>
 #include <array>
-#include <map>
 
 #include "dev_hub/errors.hpp"
+#include "jiro/base/enum_names.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
@@ -18,25 +19,17 @@ constexpr std::array<std::string_view, 17> kStatusNames{
     "ABORTED",   "OUT_OF_RANGE",   "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
     "DATA_LOSS", "UNAUTHENTICATED"};
 
-const std::map<std::string_view, What> kWhats{
-    {"none", What::none},
-    {"drop", What::drop},
-    {"stall", What::stall},
-    {"resume", What::resume},
-    {"bad-frame", What::bad_frame},
-    {"close", What::close},
-    {"ws-close", What::ws_close},
-    {"refuse", What::refuse},
-    {"html", What::html},
-    {"hub-down", What::hub_down},
-    {"hub-up", What::hub_up},
-    {"grpc-down", What::grpc_down},
-    {"grpc-up", What::grpc_up},
-    {"grpc-fail", What::grpc_fail},
-    {"grpc-delay", What::grpc_delay},
-    {"grpc-success-false", What::grpc_success_false},
-    {"grpc-reply-lost", What::grpc_reply_lost},
-};
+// As a person writes them, in the order of the enumerators: "bad-frame".
+const std::vector<std::string>& names() {
+    static const auto all = [] {
+        std::vector<std::string> written;
+        for (const auto name : enum_names<What::none, What::grpc_delay>) {
+            std::ranges::replace(written.emplace_back(name), '_', '-');
+        }
+        return written;
+    }();
+    return all;
+}
 
 Error bad_misbehaviour(std::string text) { return Error(errc::bad_misbehaviour, std::move(text)); }
 
@@ -132,14 +125,12 @@ std::string_view grpc_status_name(int number) {
 
 Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words) {
     if (words.empty()) return bad_misbehaviour("a misbehaviour needs a name");
-    const auto what = kWhats.find(words.front());
-    if (what == kWhats.end()) {
-        std::string names;
-        for (const auto& [name, value] : kWhats) names += (names.empty() ? "" : ", ") + std::string(name);
-        return bad_misbehaviour("'" + words.front() + "' is not a misbehaviour: " + names);
+    const auto name = std::ranges::find(names(), words.front());
+    if (name == names().end()) {
+        return bad_misbehaviour("'" + words.front() + "' is not a misbehaviour: " + join_with_commas(names()));
     }
     Misbehaviour out;
-    out.what = what->second;
+    out.what = static_cast<What>(name - names().begin());
     std::size_t next_word = 1;
     if (has_operand(out.what)) {
         if (words.size() < 2) return bad_misbehaviour(words.front() + " needs a value");

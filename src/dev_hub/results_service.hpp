@@ -47,7 +47,7 @@ class ResultsService {
 
     // Binds and serves. The returned port is the bound one; a later start() uses it again.
     [[nodiscard]] Result<std::uint16_t> start();
-    // Ends the calls in hand and the connections; blocks for the milliseconds that takes.
+    // Ends the open calls and the connections; blocks for the milliseconds that takes.
     void stop();
     [[nodiscard]] bool running() const noexcept;
 

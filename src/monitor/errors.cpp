@@ -6,7 +6,7 @@
 namespace jiro::monitor {
 namespace {
 
-constexpr const char* kMonitorErrorTexts[] = {
+constexpr std::array kMonitorErrorTexts = std::to_array<std::string_view>({
     "not an address to listen on",
     "the socket's path is too long",
     "the address is in use",
@@ -19,7 +19,7 @@ constexpr const char* kMonitorErrorTexts[] = {
     "the status endpoint refused the request",
     "the connection to the status endpoint broke",
     "the status endpoint is switched off",
-};
+});
 
 }  // namespace
 

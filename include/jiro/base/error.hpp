@@ -6,6 +6,7 @@
 // Exceptions are for "cannot start" and broken invariants only.
 
 #include <algorithm>
+#include <array>
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
 #include <source_location>
@@ -40,18 +41,19 @@ struct Error {
 template <auto Last>
 class ErrorCategory final : public boost::system::error_category {
   public:
-    ErrorCategory(const char* name, const char* const (&texts)[static_cast<std::size_t>(Last)])
-        : name_(name), texts_(texts) {}
+    using Texts = std::array<std::string_view, static_cast<std::size_t>(Last)>;
+    ErrorCategory(const char* name, const Texts& texts) : name_(name), texts_(texts) {}
     [[nodiscard]] const char* name() const noexcept override { return name_; }
     [[nodiscard]] std::string message(int value) const override {
-        std::string text = value > 0 && value <= static_cast<int>(Last) ? texts_[value - 1] : "unknown error";
+        const auto index = static_cast<std::size_t>(value) - 1;
+        std::string text(index < texts_.size() ? texts_[index] : "unknown error");
         std::ranges::replace(text, '_', ' ');
         return text;
     }
 
   private:
     const char* name_;
-    const char* const* texts_;
+    Texts texts_;
 };
 
 template <typename T = void>

@@ -13,7 +13,7 @@
 // Levels: info = rare and interesting, or one line per command; warn = the operator should look; error = something was
 // lost or stopped; debug and trace = for the developer. A warn or error line without `command_sync_id` that repeats is
 // demoted and then summarised ("... repeated 7 times in 40 s"); of all others but errors, each sentence has a number a
-// minute ("... 5,994 more were left out in 60 s"). See base/log_budget.hpp.
+// minute ("... 5994 more were left out in 1 min"). See base/log_budget.hpp.
 
 #include <array>
 #include <charconv>

@@ -6,7 +6,7 @@
 //
 //     group.spawn(executor, run_command(std::move(message)));
 //     ...
-//     group.request_stop();                           // phase 1 (total): finish what is in hand
+//     group.request_stop();                           // phase 1 (total): children may finish
 //     if (!co_await group.wait_until(clock, limit))   // phase 2 (terminal): abort the rest
 //         group.abort();
 //     co_await group.wait();

@@ -36,7 +36,7 @@ enum class Fruit { apple = 1, pear };
 
 // A category has a name, and a sentence for each code; a number that is none of them does no harm.
 TEST(ErrorCategory, gives_each_code_its_text) {
-    static constexpr const char* kTexts[] = {"it is an apple", "it is_a pear"};
+    static constexpr std::array<std::string_view, 2> kTexts{"it is an apple", "it is_a pear"};
     const ErrorCategory<Fruit::pear> category("fruit", kTexts);
     EXPECT_STREQ(category.name(), "fruit");
     EXPECT_EQ(category.message(2), "it is a pear");
