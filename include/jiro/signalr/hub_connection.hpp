@@ -2,8 +2,11 @@
 #pragma once
 // A SignalR connection that stays: it connects, keeps alive, reconnects under the policy of docs/signalr-client.md,
 // hands invocations to handlers, and calls the hub. The daemon owns one; any C++ program can. All members are called on
-// the event loop (the executor's one thread). Network trouble is never an exception: it is a state, last_error() and a
-// log line.
+// the event loop (the executor's one thread). A network failure is never an exception: it is a state, last_error() and
+// a log line.
+//
+// Destroying a HubConnection does not end its run(), which keeps what it needs and goes on: await stop() before that,
+// or cancel run(). Handlers and streams may outlive the object; their calls then fail with not_active.
 //
 //     HubConnection hub(executor, settings, {.clock = clock, .random = random, .credentials = read_credentials});
 //     auto greet = hub.on("Greet", bind<std::string>(greet_user));   // handlers outlive reconnects

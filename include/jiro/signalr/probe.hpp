@@ -42,6 +42,16 @@ struct ProbeReport {
     std::optional<Duration> clock_ahead;     // our clock minus the server's, to about a second
 
     [[nodiscard]] const ProbeResult* failure() const noexcept;  // the first that failed; null: none
+
+    void passed(ProbeStep step, std::string seen) {
+        steps.push_back({step, ProbeResult::End::passed, std::move(seen), {}});
+    }
+    void skipped(ProbeStep step, std::string why) {
+        steps.push_back({step, ProbeResult::End::skipped, std::move(why), {}});
+    }
+    void failed(ProbeStep step, Error error) {
+        steps.push_back({step, ProbeResult::End::failed, {}, std::move(error)});
+    }
 };
 
 // resolve, connect, proxy and tls, to any server: Grpc.ServerUrl is looked at by it, too. `proxy`: as from

@@ -29,7 +29,7 @@ Duration not_before(const Failure& failure, Duration delay, const Settings& sett
 Transition ConnectionFsm::start(TimePoint now) {
     attempts_ = 0;
     retries_ = -1;  // the first attempt of a start is no retry
-    trouble_since_ = now;
+    failing_since_ = now;
     return go(State::connecting, Duration::zero());
 }
 
@@ -48,7 +48,7 @@ Transition ConnectionFsm::opened(TimePoint now) {
 Transition ConnectionFsm::lost(const Settings& settings, const Failure& failure, TimePoint now) {
     if (now - connected_since_ >= kStableAfter) attempts_ = 0;
     retries_ = 0;
-    trouble_since_ = now;
+    failing_since_ = now;
     if (failure.rejected) return fail(settings, failure);
     const auto delay = next_delay(settings, failure, now);
     return delay ? go(State::reconnecting, delay) : fail(settings, failure);
@@ -57,7 +57,7 @@ Transition ConnectionFsm::lost(const Settings& settings, const Failure& failure,
 Transition ConnectionFsm::restarted(TimePoint now) {
     attempts_ = 0;
     retries_ = -1;  // tried at once: no retry either
-    trouble_since_ = now;
+    failing_since_ = now;
     return go(State::reconnecting, Duration::zero());
 }
 
@@ -79,7 +79,7 @@ Transition ConnectionFsm::fail(const Settings& settings, const Failure& failure)
 std::optional<Duration> ConnectionFsm::next_delay(const Settings& settings, const Failure& failure, TimePoint now) {
     if (policy_) {
         try {
-            return policy_(RetryContext{retries_, now - trouble_since_, &failure.error});
+            return policy_(RetryContext{retries_, now - failing_since_, &failure.error});
         } catch (...) {
             return std::nullopt;
         }

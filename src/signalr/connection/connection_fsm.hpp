@@ -58,7 +58,7 @@ class ConnectionFsm {
     State state_ = State::disconnected;
     int attempts_ = 0;           // begun since the connection last was stable
     int retries_ = 0;            // failed since the start or the loss, for the policy
-    TimePoint trouble_since_{};  // the start or the loss
+    TimePoint failing_since_{};  // the start or the loss
     TimePoint connected_since_{};
 };
 

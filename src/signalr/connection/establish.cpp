@@ -11,6 +11,7 @@
 #include "jiro/base/with_timeout.hpp"
 #include "signalr/log.hpp"
 #include "signalr/protocol/handshake.hpp"
+#include "signalr/protocol/http_date.hpp"
 
 namespace jiro::signalr {
 
@@ -55,8 +56,9 @@ Establish::Establish(Clock& clock, Connector& connector, Settings settings, Cred
       credentials_provider_(std::move(credentials)),
       environment_(std::move(environment)) {}
 
-Task<Attempt> Establish::run() {
+Task<Attempt> Establish::run(std::string_view handshake) {
     Attempt attempt;
+    handshake_ = handshake;
     try {
         attempt.failure = read_credentials();
         if (!attempt.failure && !settings_.skip_negotiation) attempt.failure = co_await negotiate();
@@ -96,8 +98,10 @@ Task<std::optional<Failure>> Establish::negotiate() {
         if (!request) co_return failure_of(request.error());
         const Url target = request->url;
         signalr_log.debug("Negotiating", {{"url", target.redacted()}});
+        ++progress_.negotiations;
         auto response = co_await connector_.post(std::move(*request));
         if (!response) co_return failure_of(response.error());
+        note_date(*response);
         keep_cookies(target, *response);
         if (response->status != 200) co_return status_failure(HttpStep::negotiate, *response, target);
 
@@ -148,11 +152,14 @@ Task<std::optional<Failure>> Establish::open_websocket() {
     established_.websocket_request = *request;
     established_.hub_url = url_;
     signalr_log.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
+    progress_.upgrade_asked = true;
     auto upgrade = co_await connector_.open(std::move(*request));
     if (!upgrade) co_return failure_of(upgrade.error());
+    note_date(upgrade->response);
     if (!upgrade->transport) {
         co_return status_failure(HttpStep::upgrade, upgrade->response, established_.websocket_request.url);
     }
+    progress_.upgraded = true;
     established_.transport = std::move(upgrade->transport);
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     established_.stateful = accepted_ && accepted_->stateful_reconnect;
@@ -172,7 +179,7 @@ Task<std::optional<Failure>> Establish::open_websocket() {
 Task<Result<void>> Establish::handshake() {
     Transport& transport = *established_.transport;
     RecordSplitter& splitter = established_.splitter;
-    const auto request = handshake_request(established_.stateful);
+    const auto request = handshake_.empty() ? handshake_request(established_.stateful) : handshake_;
     const auto sent = co_await transport.send(request);
     if (!sent) co_return sent.error().with_prefix("the handshake");
     for (;;) {
@@ -181,6 +188,7 @@ Task<Result<void>> Establish::handshake() {
             co_return Error(errc::handshake_failed,
                             "the server disconnected before sending a handshake response: " + chunk.error().message);
         }
+        progress_.handshake_answer += *chunk;
         splitter.feed(*chunk);
         if (const auto record = splitter.next()) co_return parse_handshake_response(*record);
         if (splitter.overflowed())
@@ -225,6 +233,12 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
     for (const auto& [name, value] : response.headers) {
         if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value, clock_.wall_now());
     }
+}
+
+void Establish::note_date(const HttpResponse& response) {
+    const std::string* const text = find_header(response.headers, "Date");
+    const auto date = text == nullptr ? std::nullopt : parse_http_date(*text);
+    if (date) progress_.clock_ahead = clock_.wall_now() - *date;
 }
 
 Failure Establish::failure_of(Error error) const {

@@ -21,12 +21,23 @@ struct Attempt {
     std::optional<Failure> failure;
 };
 
+// How far an attempt came, for the doctor's probe.
+struct AttemptProgress {
+    int negotiations = 0;
+    bool upgrade_asked = false;
+    bool upgraded = false;
+    std::string handshake_answer;         // the bytes
+    std::optional<Duration> clock_ahead;  // our clock minus the server's, by the Date of its last answer
+};
+
 class Establish {
   public:
     Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
               Environment environment);
 
-    [[nodiscard]] Task<Attempt> run();
+    // `handshake` takes the place of the real one (the probe's).
+    [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
+    [[nodiscard]] const AttemptProgress& progress() const noexcept { return progress_; }
 
   private:
     [[nodiscard]] std::optional<Failure> read_credentials();
@@ -38,6 +49,7 @@ class Establish {
     [[nodiscard]] std::optional<Error> follow(NegotiateRedirect redirect);  // why it is not followed
     [[nodiscard]] Secret token_for(const Url& url) const;
     void keep_cookies(const Url& from, const HttpResponse& response);
+    void note_date(const HttpResponse& response);
     [[nodiscard]] Failure failure_of(Error error) const;
     [[nodiscard]] Failure status_failure(HttpStep step, const HttpResponse& response, const Url& url) const;
 
@@ -54,6 +66,8 @@ class Establish {
     CookieJar cookies_;
     std::optional<NegotiateAccepted> accepted_;
     Established established_;
+    std::string handshake_;  // instead of the real one
+    AttemptProgress progress_;
 };
 
 }  // namespace jiro::signalr

@@ -54,6 +54,12 @@ Task<> wait_for_end(std::shared_ptr<PendingCall> call) {
     while (!call->end) co_await call->changed.wait();
 }
 
+Subscription subscription(const std::shared_ptr<InvocationDispatcher>& to, std::string target, std::uint64_t id) {
+    return Subscription([weak = std::weak_ptr(to), target = std::move(target), id] {
+        if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
+    });
+}
+
 Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
 
 }  // namespace
@@ -242,17 +248,13 @@ void HubConnection::retry_now() { impl_->retry_now(); }
 void HubConnection::update(Settings settings) { impl_->update(std::move(settings)); }
 
 Subscription HubConnection::on(std::string target, Handler handler) {
-    const auto id = impl_->dispatcher().add(target, std::move(handler));
-    return Subscription([weak = std::weak_ptr(impl_->shared_dispatcher()), target = std::move(target), id] {
-        if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
-    });
+    const auto id = impl_->dispatcher()->add(target, std::move(handler));
+    return subscription(impl_->dispatcher(), std::move(target), id);
 }
 
 Subscription HubConnection::on_result(std::string target, ResultHandler handler, OverLimit over_limit) {
-    const auto id = impl_->dispatcher().add_result(target, std::move(handler), over_limit);
-    return Subscription([weak = std::weak_ptr(impl_->shared_dispatcher()), target = std::move(target), id] {
-        if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
-    });
+    const auto id = impl_->dispatcher()->add_result(target, std::move(handler), over_limit);
+    return subscription(impl_->dispatcher(), std::move(target), id);
 }
 
 void HubConnection::on_state_changed(std::function<void(const StateChange&)> observer) {

@@ -24,8 +24,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
                                                        CallOptions options);
     Task<Result<StreamReader>> stream(std::string target, nlohmann::json arguments, CallOptions options);
 
-    InvocationDispatcher& dispatcher() { return *dispatcher_; }
-    const std::shared_ptr<InvocationDispatcher>& shared_dispatcher() { return dispatcher_; }
+    const std::shared_ptr<InvocationDispatcher>& dispatcher() { return dispatcher_; }
 
     std::vector<std::function<void(const StateChange&)>> observers;
 

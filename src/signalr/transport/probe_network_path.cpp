@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
+#include <ctime>
+#include <limits>
+#include <memory>
 
 #include "jiro/signalr/errors.hpp"
 #include "jiro/signalr/probe.hpp"
-#include "signalr/transport/certificate.hpp"
 #include "signalr/transport/dialer.hpp"
 #include "signalr/transport/tls.hpp"
 
@@ -14,9 +22,45 @@ namespace jiro::signalr {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 using TlsStream = asio::ssl::stream<tcp::socket>;
-using End = ProbeResult::End;
 
 namespace {
+
+using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
+using Owned = std::unique_ptr<X509, decltype(&X509_free)>;
+
+std::optional<WallTime> to_time(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+    return std::chrono::system_clock::from_time_t(timegm(&parts));
+}
+
+std::string subject_of(const X509* certificate) {
+    const Bio out(BIO_new(BIO_s_mem()), BIO_free);
+    X509_NAME_print_ex(out.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(out.get(), &data);
+    return {data, static_cast<std::size_t>(size)};
+}
+
+void keep_earlier(std::optional<Certificate>& kept, std::optional<Certificate> other) {
+    if (other && (!kept || other->not_after < kept->not_after)) kept = std::move(other);
+}
+
+// nullopt when its dates cannot be read.
+std::optional<Certificate> describe(const X509* certificate) {
+    const auto not_before = to_time(X509_get0_notBefore(certificate));
+    const auto not_after = to_time(X509_get0_notAfter(certificate));
+    if (!not_before || !not_after) return std::nullopt;
+    return Certificate{subject_of(certificate), *not_before, *not_after};
+}
+
+// Of what the server showed in its handshake, the one that expires first.
+std::optional<Certificate> first_to_expire(SSL* connection) {
+    std::optional<Certificate> first;
+    STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(connection);
+    for (int i = 0; i < sk_X509_num(chain); ++i) keep_earlier(first, describe(sk_X509_value(chain, i)));
+    return first;
+}
 
 // The step of dial() that this error ends.
 ProbeStep step_of(const Error& error) {
@@ -32,9 +76,9 @@ class PathReport {
     void dial_failed(Error error) {
         const ProbeStep step = step_of(error);
         note_all_before(step);
-        report_.steps.push_back({step, End::failed, {}, std::move(error)});
+        report_.failed(step, std::move(error));
         for (const auto later : {ProbeStep::connect, ProbeStep::proxy, ProbeStep::tls}) {
-            if (later > step) report_.steps.push_back({later, End::skipped, "not reached", {}});
+            if (later > step) report_.skipped(later, "not reached");
         }
     }
 
@@ -49,12 +93,12 @@ class PathReport {
         report_.certificate = first_to_expire(connection);
         std::string seen = std::string(SSL_get_version(connection)) + " with " + path_.url.authority();
         if (!path_.tls.verify) seen += ", its certificate not verified";
-        report_.steps.push_back({ProbeStep::tls, End::passed, std::move(seen), {}});
+        report_.passed(ProbeStep::tls, std::move(seen));
     }
 
-    void tls_failed(Error error) { report_.steps.push_back({ProbeStep::tls, End::failed, {}, std::move(error)}); }
+    void tls_failed(Error error) { report_.failed(ProbeStep::tls, std::move(error)); }
 
-    void without_tls() { report_.steps.push_back({ProbeStep::tls, End::skipped, "the URL is not https", {}}); }
+    void without_tls() { report_.skipped(ProbeStep::tls, "the URL is not https"); }
 
     ProbeReport take() { return std::move(report_); }
 
@@ -65,24 +109,17 @@ class PathReport {
         boost::system::error_code not_an_address;
         static_cast<void>(asio::ip::make_address(first_hop.host(), not_an_address));
         if (!not_an_address) {
-            report_.steps.push_back({ProbeStep::resolve, End::skipped, "the URL has an address instead of a name", {}});
+            report_.skipped(ProbeStep::resolve, "the URL has an address instead of a name");
         } else if (step > ProbeStep::resolve) {
             const std::string to = address_.empty() ? "" : " to " + address_;
-            report_.steps.push_back(
-                {ProbeStep::resolve, End::passed, std::string(first_hop.host()) + " resolves" + to, {}});
+            report_.passed(ProbeStep::resolve, std::string(first_hop.host()) + " resolves" + to);
         }
-        if (step > ProbeStep::connect) {
-            report_.steps.push_back(
-                {ProbeStep::connect, End::passed, first_hop.authority() + " takes connections", {}});
-        }
+        if (step > ProbeStep::connect) report_.passed(ProbeStep::connect, first_hop.authority() + " takes connections");
         if (step <= ProbeStep::proxy) return;
         if (path_.proxy) {
-            report_.steps.push_back({ProbeStep::proxy,
-                                     End::passed,
-                                     path_.proxy->authority() + " opens a tunnel to " + path_.url.authority(),
-                                     {}});
+            report_.passed(ProbeStep::proxy, path_.proxy->authority() + " opens a tunnel to " + path_.url.authority());
         } else {
-            report_.steps.push_back({ProbeStep::proxy, End::skipped, "no proxy is used", {}});
+            report_.skipped(ProbeStep::proxy, "no proxy is used");
         }
     }
 
@@ -119,6 +156,20 @@ Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
         report.tls_failed(secured.error());
     }
     co_return report.take();
+}
+
+Result<Certificate> first_to_expire(std::string_view pem) {
+    if (pem.size() > std::numeric_limits<int>::max()) return Error(errc::tls_settings_invalid, "is too large");
+    const Bio in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    std::optional<Certificate> first;
+    for (;;) {
+        const Owned certificate(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), X509_free);
+        if (!certificate) break;
+        keep_earlier(first, describe(certificate.get()));
+    }
+    ERR_clear_error();  // the end of the text is an error to OpenSSL
+    if (!first) return Error(errc::tls_settings_invalid, "holds no certificate in PEM form");
+    return std::move(*first);
 }
 
 }  // namespace jiro::signalr

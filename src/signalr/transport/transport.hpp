@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The connection's view of the network: one HTTP POST (negotiate) and one WebSocket. The real one is beast_connector;
-// tests use tests/support/scripted_transport. Every function is called on the event loop.
+// The connection's view of the network: one HTTP POST (negotiate) and one WebSocket. The real one is in
+// websocket_transport.cpp; tests use tests/support/scripted_transport. Every function is called on the event loop.
 
 #include <cstdint>
 #include <memory>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "signalr/transport/websocket_transport.hpp"
-
+// The WebSocket, by Beast: text messages out, bytes in, no pings of its own (SignalR has them), no compression; and the
+// Connector that opens it.
 #include <array>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/websocket/stream.hpp>
@@ -8,6 +8,7 @@
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/client_stream.hpp"
+#include "signalr/transport/http_client.hpp"
 
 namespace jiro::signalr {
 
@@ -153,12 +154,25 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, ClientStream stream, const Http
     co_return std::move(*upgrade);
 }
 
-}  // namespace
-
 Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
     auto stream = co_await open_stream(clock, request);
     if (!stream) co_return stream.error();
     co_return co_await upgrade_over(clock, std::move(*stream), request);
 }
+
+class BeastConnector final : public Connector {
+  public:
+    explicit BeastConnector(Clock& clock) : clock_(clock) {}
+
+    Task<Result<HttpResponse>> post(HttpRequest request) override { return http_post(clock_, std::move(request)); }
+    Task<Result<Upgrade>> open(HttpRequest request) override { return open_websocket(clock_, std::move(request)); }
+
+  private:
+    Clock& clock_;
+};
+
+}  // namespace
+
+std::shared_ptr<Connector> make_beast_connector(Clock& clock) { return std::make_shared<BeastConnector>(clock); }
 
 }  // namespace jiro::signalr
