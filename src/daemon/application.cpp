@@ -344,7 +344,7 @@ Task<> Application::Parts::feed_watchdog() {
 
 Task<> Application::Parts::stop_on_signal() {
     co_await shutdown.wait();
-    daemon_log.info("Stopping: finishing what is in hand; a second signal stops at once");
+    daemon_log.info("Stopping: commands that run may finish; a second signal stops at once");
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now

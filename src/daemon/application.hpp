@@ -17,7 +17,7 @@ class Application {
     [[nodiscard]] static Result<std::unique_ptr<Application>> make(config::Config config, Environment environment);
     ~Application();
 
-    // Returns after SIGTERM or SIGINT, when everything in hand was finished, or at once after a second signal.
+    // Returns after SIGTERM or SIGINT, when the commands that ran have ended, or at once after a second signal.
     void run();
 
   private:

@@ -64,7 +64,7 @@ TEST(Doctor, tells_grpc_answers_apart) {
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.name);
-        Findings findings("Result server");
+        Findings findings;
         explain_call(findings, {row.code, false, row.message, {}});
         ASSERT_EQ(findings.all().size(), 1U);
         EXPECT_EQ(findings.all()[0].verdict, row.verdict);
@@ -83,7 +83,7 @@ TEST(Doctor, explains_the_steps_to_the_hub) {
                     {ProbeStep::negotiate, End::failed, "", Error(signalr::errc::forbidden, "403; ask somebody")},
                     {ProbeStep::upgrade, End::failed, "", Error(signalr::errc::upgrade_failed, "it broke")}};
     report.certificate = signalr::Certificate{"CN=hub.example", kNow - 24h, kNow + 5 * 24h};
-    Findings findings("Hub");
+    Findings findings;
 
     explain_steps(findings, "hub", report, kNow);
 
@@ -110,56 +110,62 @@ TEST(Doctor, judges_the_clock_by_the_hubs) {
     for (const auto& [ahead, verdict, text] :
          {Row{0s, Verdict::ok, "agrees"}, Row{-29s, Verdict::ok, "agrees"}, Row{30s, Verdict::warning, "30 s ahead of"},
           Row{-299s, Verdict::warning, "4 min behind"}, Row{300s, Verdict::problem, "5 min ahead of"}}) {
-        Findings findings("Hub");
+        Findings findings;
         explain_clock(findings, ahead);
         EXPECT_EQ(findings.all()[0].verdict, verdict) << text;
         EXPECT_THAT(findings.all()[0].text, HasSubstr(text));
     }
-    EXPECT_EQ(check_clock(std::chrono::sys_days(std::chrono::year(1970) / 1 / 2)).at(0).verdict, Verdict::problem);
-    EXPECT_TRUE(check_clock(kNow).empty());
+    Findings findings;
+    check_clock(findings, kNow);
+    EXPECT_TRUE(findings.all().empty());
+    check_clock(findings, std::chrono::sys_days(std::chrono::year(1970) / 1 / 2));
+    EXPECT_EQ(findings.all().at(0).verdict, Verdict::problem);
 }
 
 // What a running daemon says of itself, and what may answer in its place.
 TEST(Doctor, explains_a_daemons_status) {
     const auto config = config_of("WebSocket: {HubUrl: 'https://hub.example/hub'}");
     const std::string version = kVersion;
-    const auto good = explain_status(R"({"version":")" + version + R"(","state":"Connected","uptimeSeconds":7300,)" +
-                                         R"("hubUrl":"https://hub.example/hub","notReady":[],"degraded":[]})",
-                                     config);
-    ASSERT_EQ(good.findings.size(), 1U);
-    EXPECT_TRUE(good.is_running);
-    EXPECT_EQ(good.findings[0].text, "a daemon runs: version " + version + ", up 2 h, its hub connection is Connected");
+    Findings good;
+    EXPECT_TRUE(explain_status(good,
+                               R"({"version":")" + version + R"(","state":"Connected","uptimeSeconds":7300,)" +
+                                   R"("hubUrl":"https://hub.example/hub","notReady":[],"degraded":[]})",
+                               config));
+    ASSERT_EQ(good.all().size(), 1U);
+    EXPECT_EQ(good.all()[0].text, "a daemon runs: version " + version + ", up 2 h, its hub connection is Connected");
 
-    const auto other = explain_status(
-        Result<std::string>(R"({"version":"0.0.1","hubUrl":"x","degraded":["2 dead letters in the outbox",7]})"),
-        config);
-    ASSERT_EQ(other.findings.size(), 4U);
-    EXPECT_EQ(other.findings[1].check, "daemon.version");
-    EXPECT_EQ(other.findings[2].check, "daemon.configuration");
-    EXPECT_EQ(other.findings[3].text, "the daemon says: 2 dead letters in the outbox");
+    Findings other;
+    EXPECT_TRUE(explain_status(
+        other, Result<std::string>(R"({"version":"0.0.1","hubUrl":"x","degraded":["2 dead letters in the outbox",7]})"),
+        config));
+    ASSERT_EQ(other.all().size(), 4U);
+    EXPECT_EQ(other.all()[1].check, "daemon.version");
+    EXPECT_EQ(other.all()[2].check, "daemon.configuration");
+    EXPECT_EQ(other.all()[3].text, "the daemon says: 2 dead letters in the outbox");
 
     using monitor::errc;
     for (const auto& [code, verdict] :
          {std::pair{errc::not_running, Verdict::warning}, std::pair{errc::no_permission, Verdict::warning},
           std::pair{errc::switched_off, Verdict::ok}, std::pair{errc::timeout, Verdict::problem},
           std::pair{errc::answer_malformed, Verdict::problem}, std::pair{errc::refused, Verdict::problem}}) {
-        const auto absent = explain_status(Error(code), config);
-        EXPECT_FALSE(absent.is_running);
-        EXPECT_EQ(absent.findings.at(0).verdict, verdict) << Error(code).message;
+        Findings absent;
+        EXPECT_FALSE(explain_status(absent, Error(code), config));
+        EXPECT_EQ(absent.all().at(0).verdict, verdict) << Error(code).message;
     }
-    EXPECT_FALSE(explain_status(Result<std::string>("[1]"), config).is_running);
+    EXPECT_FALSE(explain_status(other, Result<std::string>("[1]"), config));
 }
 
 // Results in memory only, and a folder that cannot be known, are said to be so.
 TEST(Doctor, explains_an_outbox_without_a_folder) {
     const auto config = config_of("{}");
-    EXPECT_EQ(check_state(config, ":memory:", {}).at(0).check, "state.memory");
-    EXPECT_EQ(check_state(config, "", {}).at(0).verdict, Verdict::problem);
+    Findings findings;
+    check_state(findings, config, ":memory:", false);
+    EXPECT_EQ(findings.all().back().check, "state.memory");
+    check_state(findings, config, "", false);
+    EXPECT_EQ(findings.all().back().verdict, Verdict::problem);
     const test::TempDir folder;
-    DaemonFindings running;
-    running.is_running = true;
-    const auto findings = check_state(config, folder.path() / "outbox.db", running);
-    EXPECT_EQ(findings.back().text, "the running daemon has the outbox open");
+    check_state(findings, config, folder.path() / "outbox.db", true);
+    EXPECT_EQ(findings.all().back().text, "the running daemon has the outbox open");
 }
 
 TEST(Doctor, reads_the_expiry_of_a_token) {
@@ -173,17 +179,19 @@ TEST(Doctor, reads_the_expiry_of_a_token) {
     }
 }
 
-std::vector<Finding> some_findings() {
-    Findings findings("Hub \x1b[31m");
+Findings some_findings() {
+    Findings findings;
+    findings.begin_section("Hub \x1b[31m");
     findings.ok("hub.tls", "well");
     findings.warning("hub.certificate", "soon", "renew");
     findings.problem("hub.connect", "bad\x1b[2J with token-4711", "use token-4711");
-    return findings.take();
+    return findings;
 }
 
 // For people: aligned, with advice, and nothing that a terminal would obey; colour only when asked for.
 TEST(Doctor, prints_for_people) {
-    const auto findings = some_findings();
+    const auto some = some_findings();
+    const auto& findings = some.all();
     EXPECT_EQ(render_text(findings, Colour::off),
               "Hub \\x1b[31m\n"
               "  ok       well\n"
@@ -201,7 +209,7 @@ TEST(Doctor, prints_for_people) {
 }
 
 TEST(Doctor, prints_for_machines) {
-    const auto report = nlohmann::json::parse(render_json(some_findings()));
+    const auto report = nlohmann::json::parse(render_json(some_findings().all()));
     EXPECT_EQ(report["result"], "problem");
     EXPECT_EQ(report["problems"], 1);
     EXPECT_EQ(report["warnings"], 1);
@@ -212,11 +220,10 @@ TEST(Doctor, prints_for_machines) {
 // Whatever repeats a credential: it is not printed.
 TEST(Doctor, hides_secrets) {
     auto findings = some_findings();
-    const std::vector<Secret> secrets{Secret("token-4711"), Secret(""), Secret("e")};
-    hide(findings, secrets);
-    EXPECT_THAT(render_text(findings, Colour::off), Not(HasSubstr("4711")));
-    EXPECT_THAT(findings[2].advice, "use ***");
-    EXPECT_EQ(findings[0].text, "well");
+    for (const char* secret : {"token-4711", "", "e"}) findings.hide(Secret(secret));
+    EXPECT_THAT(render_text(findings.all(), Colour::off), Not(HasSubstr("4711")));
+    EXPECT_THAT(findings.all()[2].advice, "use ***");
+    EXPECT_EQ(findings.all()[0].text, "well");
 }
 
 }  // namespace

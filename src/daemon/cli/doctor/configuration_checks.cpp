@@ -185,17 +185,17 @@ std::optional<WallTime> expiry_of(const Secret& access_token) {
     return WallTime(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
 }
 
-std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors) {
-    Findings findings("Configuration");
+void report_errors(Findings& findings, const std::vector<config::ConfigError>& errors) {
+    findings.begin_section("Configuration");
     for (const auto& error : errors) {
         findings.problem("config.invalid", config::to_string(error),
                          "correct it; `jiro-client check-config` looks again");
     }
-    return findings.take();
 }
 
-std::vector<Finding> check_configuration(const config::Config& config, const Environment& environment, WallTime now) {
-    Findings findings("Configuration");
+void check_configuration(Findings& findings, const config::Config& config, const Environment& environment,
+                         WallTime now) {
+    findings.begin_section("Configuration");
     findings.ok("config.valid", config.source.string() + " is valid");
     if (!config.websocket.hub_url && !config.delivery.grpc.server_url) {
         findings.problem("config.hub", "no hub is configured: the daemon runs and waits",
@@ -210,7 +210,6 @@ std::vector<Finding> check_configuration(const config::Config& config, const Env
     check_credentials(findings, config, environment, now);
     check_tls_files(findings, "WebSocket.Tls", config.websocket.tls, now);
     check_tls_files(findings, "Grpc.Tls", config.delivery.grpc.tls, now);
-    return findings.take();
 }
 
 void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,

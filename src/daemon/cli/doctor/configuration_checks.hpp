@@ -14,7 +14,7 @@
 namespace jiro::daemon::cli {
 
 // Every error as a problem: the daemon would not start.
-[[nodiscard]] std::vector<Finding> report_errors(const std::vector<config::ConfigError>& errors);
+void report_errors(Findings& findings, const std::vector<config::ConfigError>& errors);
 
 [[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config, const Environment& environment,
                                                        WallTime now);

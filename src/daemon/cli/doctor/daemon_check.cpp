@@ -61,17 +61,17 @@ void explain_absence(Findings& findings, const Error& error) {
 
 }  // namespace
 
-DaemonFindings check_daemon(const config::Config& config) {
-    return explain_status(monitor::fetch_status(config.monitoring.listen, kDaemonAnswerLimit), config);
+bool check_daemon(Findings& findings, const config::Config& config) {
+    return explain_status(findings, monitor::fetch_status(config.monitoring.listen, kDaemonAnswerLimit), config);
 }
 
-DaemonFindings explain_status(const Result<std::string>& status, const config::Config& config) {
-    Findings findings("Daemon");
+bool explain_status(Findings& findings, const Result<std::string>& status, const config::Config& config) {
+    findings.begin_section("Daemon");
     const auto body = status ? json_or_null(*status) : json();
     if (!status || !body.is_object()) {
         explain_absence(findings, status ? Error(monitor::errc::answer_malformed, "the status is not a JSON object")
                                          : status.error());
-        return {findings.take(), false};
+        return false;
     }
     const auto version = status_text(body, "version");
     findings.ok("daemon.running", "a daemon runs: version " + version + ", up " + about(uptime_of(body)) +
@@ -87,7 +87,7 @@ DaemonFindings explain_status(const Result<std::string>& status, const config::C
     }
     add_reasons(findings, body, "notReady");
     add_reasons(findings, body, "degraded");
-    return {findings.take(), true};
+    return true;
 }
 
 }  // namespace jiro::daemon::cli

@@ -29,28 +29,13 @@ void adopt_credentials_directory(Environment& environment, const std::filesystem
     if (std::filesystem::is_directory(folder, error)) environment["CREDENTIALS_DIRECTORY"] = folder.string();
 }
 
-void append(std::vector<Finding>& all, std::vector<Finding> more) {
-    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
-std::vector<Finding> check_everything(const config::Config& config, const Environment& environment, bool offline) {
-    const auto now = std::chrono::system_clock::now();
-    auto all = check_configuration(config, environment, now);
-    append(all, check_clock(now));
-    if (!offline) append(all, check_network(config, environment));
-    auto daemon = check_daemon(config);
-    append(all, daemon.findings);
-    append(all, check_state(config, outbox_location(config), daemon));  // the last: it may take on another user
-    return all;
-}
-
-void print_findings(const std::vector<Finding>& findings, bool as_json) {
+void print(const Findings& findings, bool as_json) {
     if (as_json) {
-        std::cout << render_json(findings);
+        std::cout << render_json(findings.all());
         return;
     }
     const bool coloured = isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
-    std::cout << render_text(findings, coloured ? Colour::on : Colour::off);
+    std::cout << render_text(findings.all(), coloured ? Colour::on : Colour::off);
 }
 
 }  // namespace
@@ -62,20 +47,28 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     auto environment = process_environment();
     adopt_credentials_directory(environment, config_file);
 
+    Findings findings;
     const auto loaded = config::load_file(config_file, environment);
     if (!loaded) {
-        print_findings(report_errors(loaded.errors), options.json);
+        report_errors(findings, loaded.errors);
+        print(findings, options.json);
         return ExitCode::bad_configuration;
     }
     const auto& config = *loaded.config;
-    std::vector<Secret> secrets;
-    if (const auto credentials = config::read_credentials(config.credentials, environment))
-        secrets = {credentials->access_token, credentials->api_key};
-    auto findings = check_everything(config, environment, options.offline);
-    hide(findings, secrets);
-    print_findings(findings, options.json);
+    const auto credentials = config::read_credentials(config.credentials, environment);
+    const auto now = std::chrono::system_clock::now();
+    check_configuration(findings, config, environment, now);
+    check_clock(findings, now);
+    if (!options.offline) check_network(findings, config, environment);
+    const bool daemon_runs = check_daemon(findings, config);
+    check_state(findings, config, outbox_location(config), daemon_runs);  // the last: it may take on another user
+    if (credentials) {
+        findings.hide(credentials->access_token);
+        findings.hide(credentials->api_key);
+    }
+    print(findings, options.json);
     log::shutdown();
-    return worst(findings) == Verdict::problem ? ExitCode::failed : ExitCode::good;
+    return worst(findings.all()) == Verdict::problem ? ExitCode::failed : ExitCode::good;
 }
 
 }  // namespace jiro::daemon::cli

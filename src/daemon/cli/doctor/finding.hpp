@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "jiro/base/secret.hpp"
+
 namespace jiro::daemon::cli {
 
 enum class Verdict { ok, warning, problem };
@@ -32,10 +34,10 @@ struct Finding {
     return {message.substr(0, semicolon), message.substr(semicolon + 2)};
 }
 
-// The findings of one section, in order.
+// All findings in order; each belongs to the section that was begun last.
 class Findings {
   public:
-    explicit Findings(std::string section) : section_(std::move(section)) {}
+    void begin_section(std::string section) { section_ = std::move(section); }
 
     void ok(std::string check, std::string text) { add(Verdict::ok, std::move(check), std::move(text), {}); }
     void warning(std::string check, std::string text, std::string advice) {
@@ -46,7 +48,12 @@ class Findings {
     }
 
     [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
-    [[nodiscard]] std::vector<Finding> take() { return std::move(all_); }
+    // Credentials that a server's or a file's name may repeat become ***: a last line of defence.
+    void hide(const Secret& secret) {
+        for (auto& finding : all_) {
+            for (auto* text : {&finding.text, &finding.advice}) *text = redacted(std::move(*text), secret);
+        }
+    }
 
   private:
     void add(Verdict verdict, std::string check, std::string text, std::string advice) {

@@ -14,22 +14,18 @@
 
 namespace jiro::daemon::cli {
 
-struct DaemonFindings {
-    std::vector<Finding> findings;
-    bool is_running = false;  // and answers
-};
+// Asks Monitoring.Listen. True: a daemon runs and answers.
+bool check_daemon(Findings& findings, const config::Config& config);
 
-// Asks Monitoring.Listen.
-[[nodiscard]] DaemonFindings check_daemon(const config::Config& config);
 // The pure part: what the daemon's /status says, or why there is none.
-[[nodiscard]] DaemonFindings explain_status(const Result<std::string>& status, const config::Config& config);
+bool explain_status(Findings& findings, const Result<std::string>& status, const config::Config& config);
 
 // The folder of `database` and, when no daemon has it, what is in it. Root becomes the folder's owner for the latter:
 // call it last.
-[[nodiscard]] std::vector<Finding> check_state(const config::Config& config, const std::filesystem::path& database,
-                                               const DaemonFindings& daemon);
+void check_state(Findings& findings, const config::Config& config, const std::filesystem::path& database,
+                 bool daemon_runs);
 
 // Nothing when the clock is after this program was written.
-[[nodiscard]] std::vector<Finding> check_clock(WallTime now);
+void check_clock(Findings& findings, WallTime now);
 
 }  // namespace jiro::daemon::cli

@@ -24,25 +24,17 @@ signalr::StepLimits shortened(signalr::StepLimits limits) {
 }
 
 std::string advice_for_step(signalr::ProbeStep step) {
-    switch (step) {
-        case signalr::ProbeStep::resolve:
-            return "check the name in the URL and the DNS servers of this machine";
-        case signalr::ProbeStep::connect:
-            return "check that the server runs, its port, and the firewalls in between";
-        case signalr::ProbeStep::proxy:
-            return "check WebSocket.Proxy, HTTPS_PROXY and NO_PROXY, and the proxy's own log";
-        case signalr::ProbeStep::tls:
-            return "check the certificate's name, date and authority (Tls.CaFile), and this machine's clock";
-        case signalr::ProbeStep::credentials:
-            return "check the token's or key's file";
-        case signalr::ProbeStep::negotiate:
-            return "check the path in WebSocket.HubUrl: the server must answer there as a SignalR hub";
-        case signalr::ProbeStep::upgrade:
-            return "check that every proxy in between passes WebSockets on (the headers Upgrade and Connection)";
-        case signalr::ProbeStep::handshake:
-            return "check that WebSocket.HubUrl is the address of a SignalR hub";
-    }
-    return {};
+    static constexpr const char* kAdvice[] = {
+        "check the name in the URL and the DNS servers of this machine",
+        "check that the server runs, its port, and the firewalls in between",
+        "check WebSocket.Proxy, HTTPS_PROXY and NO_PROXY, and the proxy's own log",
+        "check the certificate's name, date and authority (Tls.CaFile), and this machine's clock",
+        "check the token's or key's file",
+        "check the path in WebSocket.HubUrl: the server must answer there as a SignalR hub",
+        "check that every proxy in between passes WebSockets on (the headers Upgrade and Connection)",
+        "check that WebSocket.HubUrl is the address of a SignalR hub",
+    };
+    return kAdvice[static_cast<std::size_t>(step)];
 }
 
 // gRPC's own words, in its library, for an answer that is HTTP/2 but not gRPC: a page, or a status that it has no name
@@ -60,50 +52,39 @@ std::string shown(delivery::StatusCode code, const std::string& message) {
 
 class Network {
   public:
-    Network(const config::Config& config, const Environment& environment)
-        : config_(config), environment_(environment), credentials_(config.credentials, environment) {}
+    Network(Findings& findings, const config::Config& config, const Environment& environment)
+        : findings_(findings),
+          config_(config),
+          environment_(environment),
+          credentials_(config.credentials, environment) {}
 
-    std::vector<Finding> run() {
-        std::vector<Finding> all;
-        const auto append = [&all](std::vector<Finding> more) {
-            all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-        };
-        if (config_.websocket.hub_url) append(hub());
-        if (config_.delivery.grpc.server_url) append(result_server());
-        return all;
-    }
-
-  private:
-    std::vector<Finding> hub() {
+    void hub() {
         signalr::Settings settings = config_.websocket;
         settings.limits = shortened(settings.limits);
         shorten(settings.handshake_timeout);
-        Findings findings("Hub " + settings.hub_url->redacted());
+        findings_.begin_section("Hub " + settings.hub_url->redacted());
         signalr::Dependencies dependencies{.clock = clock_, .random = random_};
         dependencies.credentials = credentials_.for_hub();
         dependencies.environment = environment_;
         const auto report = run_blocking(context_, signalr::probe_hub(settings, std::move(dependencies)));
-        explain_steps(findings, "hub", report, clock_.wall_now());
-        if (report.clock_ahead) explain_clock(findings, *report.clock_ahead);
-        return findings.take();
+        explain_steps(findings_, "hub", report, clock_.wall_now());
+        if (report.clock_ahead) explain_clock(findings_, *report.clock_ahead);
     }
 
-    std::vector<Finding> result_server() {
+    void result_server() {
         delivery::GrpcSettings settings = config_.delivery.grpc;
         shorten(settings.timeout);
-        Findings findings("Result server " + settings.server_url->redacted());
+        findings_.begin_section("Result server " + settings.server_url->redacted());
         const auto report = run_blocking(context_, signalr::probe_network_path(clock_, path_to(settings)));
-        explain_steps(findings, "grpc", report, clock_.wall_now());
-        if (report.failure() == nullptr) {
-            const auto sender =
-                delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), environment_);
-            // A length that the message does not have: no decoder takes it, so no handler sees it.
-            const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
-            explain_call(findings, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
-        }
-        return findings.take();
+        explain_steps(findings_, "grpc", report, clock_.wall_now());
+        if (report.failure() != nullptr) return;
+        const auto sender = delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), environment_);
+        // A length that the message does not have: no decoder takes it, so no handler sees it.
+        const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
+        explain_call(findings_, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
     }
 
+  private:
     signalr::NetworkPath path_to(const delivery::GrpcSettings& settings) const {
         signalr::NetworkPath path{*settings.server_url, {settings.tls}, {}, shortened({})};
         auto proxy = proxy_for(settings.proxy, *settings.server_url, environment_);
@@ -111,6 +92,7 @@ class Network {
         return path;
     }
 
+    Findings& findings_;
     const config::Config& config_;
     const Environment& environment_;
     CredentialStore credentials_;
@@ -121,8 +103,10 @@ class Network {
 
 }  // namespace
 
-std::vector<Finding> check_network(const config::Config& config, const Environment& environment) {
-    return Network(config, environment).run();
+void check_network(Findings& findings, const config::Config& config, const Environment& environment) {
+    Network network(findings, config, environment);
+    if (config.websocket.hub_url) network.hub();
+    if (config.delivery.grpc.server_url) network.result_server();
 }
 
 void explain_steps(Findings& findings, const std::string& check, const signalr::ProbeReport& report, WallTime now) {

@@ -18,7 +18,7 @@ namespace jiro::daemon::cli {
 inline constexpr std::chrono::milliseconds kLongestStep{10'000};
 
 // Both sections, and that of the clock. Nothing for what is not configured.
-[[nodiscard]] std::vector<Finding> check_network(const config::Config& config, const Environment& environment);
+void check_network(Findings& findings, const config::Config& config, const Environment& environment);
 
 // The pure parts. `check` is the prefix of the findings' names: "hub", "grpc".
 void explain_steps(Findings& findings, const std::string& check, const signalr::ProbeReport& report, WallTime now);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "jiro/base/enum_names.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/text.hpp"
 
@@ -45,15 +46,7 @@ std::string about(std::chrono::seconds duration) {
 }
 
 std::string_view to_string(Verdict verdict) {
-    switch (verdict) {
-        case Verdict::ok:
-            return "ok";
-        case Verdict::warning:
-            return "warning";
-        case Verdict::problem:
-            return "problem";
-    }
-    return "unknown";
+    return enum_names<Verdict::ok, Verdict::problem>[static_cast<std::size_t>(verdict)];
 }
 
 Verdict worst(std::span<const Finding> findings) {
@@ -96,14 +89,6 @@ std::string render_json(std::span<const Finding> findings) {
     json.end_array();
     json.end_object();
     return std::move(json).take() + '\n';
-}
-
-void hide(std::vector<Finding>& findings, std::span<const Secret> secrets) {
-    for (const Secret& secret : secrets) {
-        for (auto& finding : findings) {
-            for (auto* text : {&finding.text, &finding.advice}) *text = redacted(std::move(*text), secret);
-        }
-    }
 }
 
 }  // namespace jiro::daemon::cli

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "daemon/cli/doctor/finding.hpp"
-#include "jiro/base/secret.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -18,8 +17,5 @@ enum class Colour { off, on };
 [[nodiscard]] std::string render_text(std::span<const Finding> findings, Colour colour);
 // {"result": "ok", "problems": 0, "warnings": 0, "findings": [{verdict, section, check, text, advice}]}
 [[nodiscard]] std::string render_json(std::span<const Finding> findings);
-
-// A last line of defence: what a server or a file name says may repeat a credential; it becomes ***.
-void hide(std::vector<Finding>& findings, std::span<const Secret> secrets);
 
 }  // namespace jiro::daemon::cli

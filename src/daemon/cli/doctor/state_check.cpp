@@ -190,40 +190,31 @@ class StateCheck {
 
 }  // namespace
 
-std::vector<Finding> check_state(const config::Config& config, const fs::path& database, const DaemonFindings& daemon) {
-    Findings findings("State directory");
+void check_state(Findings& findings, const config::Config& config, const fs::path& database, bool daemon_runs) {
+    findings.begin_section("State directory");
     if (database == kInMemory) {
-        findings.warning("state.memory", "results are kept in memory only: they are lost with the daemon",
-                         "remove Outbox.Path: \":memory:\" unless that is meant");
-        return findings.take();
+        return findings.warning("state.memory", "results are kept in memory only: they are lost with the daemon",
+                                "remove Outbox.Path: \":memory:\" unless that is meant");
     }
     if (database.empty()) {
-        findings.problem("state.folder", "there is no folder for the outbox",
-                         "set Outbox.Path, or STATE_DIRECTORY or HOME in the environment");
-        return findings.take();
+        return findings.problem("state.folder", "there is no folder for the outbox",
+                                "set Outbox.Path, or STATE_DIRECTORY or HOME in the environment");
     }
     StateCheck check(findings, config, database);
-    if (!check.folder()) return findings.take();
+    if (!check.folder()) return;
     check.space();
-    if (daemon.is_running) {
-        findings.ok("state.lock", "the running daemon has the outbox open");
-        return findings.take();
-    }
+    if (daemon_runs) return findings.ok("state.lock", "the running daemon has the outbox open");
     if (const auto became = become_owner_of(database.parent_path()); !became) {
-        findings.problem("state.owner", became.error().message, "run this as root or as the daemon's user");
-        return findings.take();
+        return findings.problem("state.owner", became.error().message, "run this as root or as the daemon's user");
     }
     check.database();
-    return findings.take();
 }
 
-std::vector<Finding> check_clock(WallTime now) {
-    Findings findings("Clock");
-    if (now < kNotBefore) {
-        findings.problem("clock.date", "this machine's clock is before the day on which this program was written",
-                         "set it, and have it synchronised (`timedatectl`): certificates are valid by the clock");
-    }
-    return findings.take();
+void check_clock(Findings& findings, WallTime now) {
+    findings.begin_section("Clock");
+    if (now >= kNotBefore) return;
+    findings.problem("clock.date", "this machine's clock is before the day on which this program was written",
+                     "set it, and have it synchronised (`timedatectl`): certificates are valid by the clock");
 }
 
 }  // namespace jiro::daemon::cli
