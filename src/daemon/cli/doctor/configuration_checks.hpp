@@ -16,8 +16,8 @@ namespace jiro::daemon::cli {
 // Every error as a problem: the daemon would not start.
 void report_errors(Findings& findings, const std::vector<config::ConfigError>& errors);
 
-[[nodiscard]] std::vector<Finding> check_configuration(const config::Config& config, const Environment& environment,
-                                                       WallTime now);
+void check_configuration(Findings& findings, const config::Config& config, const Environment& environment,
+                         WallTime now);
 
 // When an access token expires, if it is a JSON Web Token (RFC 7519) that says so: the claim `exp`, for which no key is
 // needed.
