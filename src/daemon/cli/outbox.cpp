@@ -33,6 +33,7 @@ class StoppedOutbox {
     StoppedOutbox(std::unique_ptr<delivery::Outbox> outbox)
         : outbox_(std::move(outbox)), routes_(outbox_routes(*outbox_, [] {})) {}
 
+    boost::asio::io_context context_{1};  // outlives the storage thread, which posts to it
     std::unique_ptr<delivery::Outbox> outbox_;
     monitor::Routes routes_;
 };
@@ -73,8 +74,7 @@ Result<monitor::Answer> StoppedOutbox::ask(Method method, const std::string& tar
     if (route == routes_.end()) return cannot_open("there is no such verb");
     monitor::RouteRequest request;
     if (question != std::string::npos) request.query = target.substr(question + 1);
-    boost::asio::io_context context(1);
-    auto reply = run_blocking(context, route->second(std::move(request)));
+    auto reply = run_blocking(context_, route->second(std::move(request)));
     return monitor::Answer{reply.status, std::move(reply.json)};
 }
 
