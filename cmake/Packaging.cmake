@@ -36,7 +36,8 @@ endforeach()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/config/config.yaml)
 
 install(TARGETS jiro-client RUNTIME DESTINATION bin COMPONENT client)
-install(FILES systemd/jiro-client.service systemd/jiro-client@.service DESTINATION lib/systemd/system COMPONENT client)
+install(FILES systemd/jiro-client.service systemd/jiro-client@.service systemd/jiro-command.socket
+              systemd/jiro-command@.service DESTINATION lib/systemd/system COMPONENT client)
 install(FILES systemd/jiro-client.sysusers DESTINATION lib/sysusers.d RENAME jiro-client.conf COMPONENT client)
 install(FILES systemd/jiro-client.catalog DESTINATION lib/systemd/catalog COMPONENT client)
 install(FILES systemd/relaxed-commands.conf.example DESTINATION share/doc/jiro-client/examples COMPONENT client)

@@ -28,12 +28,14 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "an argument is not allowed",
     "the program cannot be started",
     "the program had not started when its time limit passed",
+    "what came is no request for a program",
+    "the connection to the program's unit is lost",
 });
 
 }  // namespace
 
 const boost::system::error_category& commands_category() noexcept {
-    static const ErrorCategory<errc::start_too_slow> category("commands", kCommandsErrorTexts);
+    static const ErrorCategory<errc::connection_lost> category("commands", kCommandsErrorTexts);
     return category;
 }
 

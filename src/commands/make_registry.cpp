@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The commands of this machine: built-ins, and the exec commands of the configuration.
 
+#include <sys/stat.h>
+
 #include <algorithm>
 
 #include "commands/exec/exec_command.hpp"
@@ -22,9 +24,9 @@ Problem problem_of(const ExecCommand& command, const std::string& what) {
 }
 
 // Adds the exec commands that can work, and what is wrong with the others.
-void add_exec_commands(const std::vector<ExecCommand>& commands, CommandRegistry::Handlers& handlers,
-                       std::vector<Problem>& problems) {
-    for (const auto& command : commands) {
+void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {
+    const auto socket = socket_for_programs(settings);
+    for (const auto& command : settings.exec) {
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });
         if (same != handlers.end()) {
@@ -33,7 +35,7 @@ void add_exec_commands(const std::vector<ExecCommand>& commands, CommandRegistry
             continue;
         }
         std::vector<std::string> own;
-        if (auto handler = make_exec_command(command, own)) handlers.push_back(std::move(handler));
+        if (auto handler = make_exec_command(command, socket, own)) handlers.push_back(std::move(handler));
         for (const auto& what : own) problems.push_back(problem_of(command, what));
     }
 }
@@ -54,12 +56,18 @@ void check_default(const Settings& settings, const CommandRegistry::Handlers& ha
 CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,
                                         std::vector<Problem>& problems) {
     auto handlers = make_builtin_commands(services);
-    add_exec_commands(settings.exec, handlers, problems);
+    add_exec_commands(settings, handlers, problems);
     check_default(settings, handlers, problems);
     return handlers;
 }
 
 }  // namespace
+
+std::optional<std::string> socket_for_programs(const Settings& settings) {
+    struct stat status {};
+    if (settings.run_as == RunAs::daemon || lstat(settings.unit_socket.c_str(), &status) != 0) return std::nullopt;
+    return settings.unit_socket;
+}
 
 std::vector<Problem> check(const Settings& settings) {
     std::vector<Problem> problems;

@@ -70,6 +70,14 @@ struct Checker {
         }
     }
 
+    void programs() const {
+        if (config.commands.exec.empty() || commands::socket_for_programs(config.commands)) return;
+        const bool is_meant = config.commands.run_as == commands::RunAs::daemon;
+        warn("Commands.RunAs", (is_meant ? std::string("is daemon") : "there is no " + config.commands.unit_socket) +
+                                   ": the programs of Commands.Exec run as the daemon's user, and can read its tokens, "
+                                   "its outbox and this file");
+    }
+
     void timing() const {
         const signalr::Settings& hub = config.websocket;
         if (hub.server_timeout < 2 * hub.keep_alive_interval) {
@@ -116,6 +124,7 @@ void check_together(const Config& config, const std::function<Place(std::string_
     check.certificate("Grpc.Tls", config.delivery.grpc.tls);
     check.addresses();
     check.plain_text();
+    check.programs();
     check.timing();
     check.completeness();
     check.exposure();

@@ -16,6 +16,7 @@ constexpr std::array<std::string_view, 2> kWebSchemes{"http", "https"};
 constexpr std::array<std::string_view, 1> kProxySchemes{"http"};
 constexpr std::array<std::string_view, 2> kOnConnectionLost{"continue", "cancel"};
 constexpr std::array<std::string_view, 2> kAcknowledge{"finished", "received"};
+constexpr std::array<std::string_view, 2> kRunAs{"unit", "daemon"};
 constexpr std::array<std::string_view, 2> kDurability{"process", "power"};
 constexpr std::array<std::string_view, 5> kLevels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 4> kTargets{"auto", "journald", "console", "json"};
@@ -108,6 +109,12 @@ bool read_listen(const Node& node, monitor::Listen& target, const Context& conte
 
 std::string show_listen(const monitor::Listen& listen, Reveal) { return yaml_text(monitor::to_string(listen)); }
 
+bool read_hosts(const Node& node, std::vector<std::string>& target, const Context& context) {
+    return assign(read_texts(node, context), target);
+}
+
+std::string show_hosts(const std::vector<std::string>& hosts, Reveal) { return yaml_list(hosts); }
+
 // Shorthand for the members, which are given as functions of Config or const Config.
 #define MEMBER(expression) \
     [](auto& config) -> auto& { return config.expression; }
@@ -195,6 +202,12 @@ std::vector<Key<Config>> make_schema() {
         key("Grpc.Tls.PrivateKeyFile", PathText(), MEMBER(delivery.grpc.tls.key), reconnects_grpc,
             "PEM file of the client certificate's key, without a passphrase."),
 
+        key("Commands.RunAs", Choice(kRunAs), MEMBER(commands.run_as), in_place,
+            "As whom the programs of Exec run. unit: as the user jiro-cmd, each in a unit of its own that systemd "
+            "starts; "
+            "without that socket as with daemon: as the daemon's user, which can read its secrets."),
+        key("Commands.UnitSocket", PathText(), MEMBER(commands.unit_socket), in_place,
+            "Where systemd starts such a unit: ListenStream= of jiro-command.socket."),
         key("Commands.MaxConcurrent", Number("whole number", {1, 10'000}), MEMBER(commands.max_concurrent), in_place,
             "Commands that run at the same time."),
         key("Commands.MaxQueued", Number("whole number", {0, 1'000'000}), MEMBER(commands.max_queued), in_place,
@@ -243,6 +256,11 @@ std::vector<Key<Config>> make_schema() {
             MEMBER(monitoring.listen), restart,
             "Where /status, /metrics, /healthz and /readyz answer. There is no password: keep it on the loopback "
             "interface or on a Unix socket."),
+        key("Monitoring.Hosts",
+            Special<std::vector<std::string>>({"list", {}, true, false, true}, read_hosts, show_hosts),
+            MEMBER(monitoring.hosts), restart,
+            "Names besides the machine's own by which the endpoint may be asked over TCP, as monitor.example.com: a "
+            "request for any other is refused, so that no page of a browser reads it."),
 
         key("Logging.Level", Choice(kLevels), MEMBER(logging.level), in_place,
             "The least important lines that are written."),

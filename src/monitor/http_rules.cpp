@@ -55,13 +55,14 @@ std::string sha256_source(std::string_view text) {
 
 }  // namespace
 
-bool is_allowed_host(std::string_view host, const Listen& listen, std::string_view machine_name) {
+bool is_allowed_host(std::string_view host, const Listen& listen, std::span<const std::string> names) {
     if (std::holds_alternative<ListenUnix>(listen)) return true;
     auto name = host_part(host);
     if (name.empty()) return false;
     if (is_ip_literal(name)) return true;  // the listen address is one
     if (name.ends_with('.')) name.remove_suffix(1);
-    return boost::algorithm::iequals(name, "localhost") || boost::algorithm::iequals(name, machine_name);
+    const auto is_it = [name](std::string_view known) { return boost::algorithm::iequals(name, known); };
+    return is_it("localhost") || std::ranges::any_of(names, is_it);
 }
 
 Target split_target(std::string_view target) {

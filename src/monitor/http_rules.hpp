@@ -3,6 +3,7 @@
 // What the status server decides without a socket: whom it talks to, what a target means, what a browser may do with
 // the page. Pure.
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -13,7 +14,7 @@ namespace jiro::monitor {
 // Whether a Host header names us and not a domain that somebody points at us (DNS rebinding): an IP literal, localhost,
 // this machine's name or the listen address, with or without a port. On a Unix socket no browser can be the sender:
 // anything goes.
-[[nodiscard]] bool is_allowed_host(std::string_view host, const Listen& listen, std::string_view machine_name);
+[[nodiscard]] bool is_allowed_host(std::string_view host, const Listen& listen, std::span<const std::string> names);
 
 struct Target {
     std::string path;

@@ -179,9 +179,10 @@ class Session {
         const Target target = split_target(request.target());
         if (target.path.empty()) co_return text_response(http::status::bad_request, "the target must be a path");
         const std::string_view host = target.host.empty() ? std::string_view(request[http::field::host]) : target.host;
-        if (!host.empty() && !is_allowed_host(host, context_.local, context_.machine_name)) {
+        if (!host.empty() && !is_allowed_host(host, context_.local, context_.names)) {
             co_return text_response(http::status::misdirected_request,
-                                    "this Host is not served: use an IP address, localhost or the machine's name");
+                                    "this Host is not served: use an IP address, localhost, the machine's name, or "
+                                    "one of Monitoring.Hosts");
         }
 
         if (is_own_path(target.path)) {
@@ -228,13 +229,16 @@ class Session {
     }
 
     Task<Response> act(const Route& route, RouteRequest request) {
-        const auto user = peer_user(socket_);
-        if (!user) {
+        const auto peer = peer_of(socket_);
+        if (!peer) {
             co_return text_response(http::status::forbidden,
                                     "allowed on the Unix socket only (Monitoring.Listen: unix:/...)");
         }
-        if (*user != 0 && *user != geteuid()) {
+        if (peer->user != 0 && peer->user != geteuid()) {
             co_return text_response(http::status::forbidden, "allowed for root and the daemon's own user only");
+        }
+        if (peer->user == geteuid() && is_descendant(peer->process)) {
+            co_return text_response(http::status::forbidden, "not allowed for programs that the daemon runs");
         }
         RouteReply reply;
         try {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "jiro/monitor/status_server.hpp"
 #include "monitor/listening_socket.hpp"
@@ -17,7 +18,7 @@ struct ServerContext {
     Routes routes;
     ServerLimits limits;
     Listen local;
-    std::string machine_name;
+    std::vector<std::string> names;  // the machine's, and those of the settings
 };
 
 // Serves `socket` until the peer leaves, a limit is exceeded or it is cancelled. Errors of the peer's are answered or

@@ -8,7 +8,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 
 #include "jiro/monitor/errors.hpp"
 
@@ -48,6 +51,19 @@ Error listen_error(const Listen& listen, const error_code& error) {
         return Error(errc::cannot_listen, where + "the folder does not exist");
     }
     return Error(errc::cannot_listen, where + error.message());
+}
+
+std::optional<int> parent_of(int process) {
+    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
+    std::string text;
+    std::getline(file, text);
+    const auto name_end = text.rfind(')');  // the name may hold anything
+    if (name_end == std::string::npos) return std::nullopt;
+    std::istringstream rest(text.substr(name_end + 1));
+    char state = 0;
+    int parent = 0;
+    if (!(rest >> state >> parent)) return std::nullopt;
+    return parent;
 }
 
 Result<ListeningSocket> open_tcp(const Executor& executor, const ListenTcp& listen) {
@@ -140,14 +156,28 @@ Result<ListeningSocket> open_listening_socket(const Executor& executor, const Li
     return Error(errc::switched_off);
 }
 
-std::optional<unsigned> peer_user(Socket& socket) {
+std::optional<Peer> peer_of(Socket& socket) {
     error_code error;
     const auto local = socket.local_endpoint(error);
     if (error || local.protocol().family() != AF_UNIX) return std::nullopt;
     ucred credentials{};
     socklen_t size = sizeof credentials;
     if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
-    return credentials.uid;
+    return Peer{credentials.uid, credentials.pid};
+}
+
+// Descendants are of the daemon's user, since nothing here gains privileges; so a process that another user's stands
+// above is none.
+bool is_descendant(int process) {
+    if (process == getpid()) return false;
+    while (process > 1) {
+        if (process == getpid()) return true;
+        if (kill(process, 0) != 0 && errno == EPERM) return false;
+        const auto parent = parent_of(process);
+        if (!parent) return true;
+        process = *parent;
+    }
+    return false;
 }
 
 }  // namespace jiro::monitor

@@ -37,7 +37,17 @@ struct ListeningSocket {
 // `listen` is not off. A Unix socket gets mode 0660; a socket file on which nobody listens is replaced.
 [[nodiscard]] Result<ListeningSocket> open_listening_socket(const Executor& executor, const Listen& listen);
 
-// The user at the other end of a Unix socket; nothing for TCP.
-[[nodiscard]] std::optional<unsigned> peer_user(Socket& socket);
+// Who connected to a Unix socket.
+struct Peer {
+    unsigned user = 0;
+    int process = 0;
+};
+
+// Nothing for TCP.
+[[nodiscard]] std::optional<Peer> peer_of(Socket& socket);
+
+// Whether this process started that one, or one that did: a program of a command. Also true for a process of the same
+// user that has gone or hides its ancestors.
+[[nodiscard]] bool is_descendant(int process);
 
 }  // namespace jiro::monitor

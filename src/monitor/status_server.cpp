@@ -19,10 +19,11 @@ namespace asio = boost::asio;
 
 namespace {
 
-std::string machine_name() {
+std::vector<std::string> with_machine_name(std::vector<std::string> names) {
     std::array<char, 256> name{};
     gethostname(name.data(), name.size() - 1);
-    return name.data();
+    names.emplace_back(name.data());
+    return names;
 }
 
 void report(const std::exception_ptr& exception) {
@@ -69,7 +70,8 @@ struct StatusServer::Impl {
 StatusServer::StatusServer(Executor executor, Clock& clock, Settings settings, std::function<Status()> source,
                            Routes routes, ServerLimits limits)
     : impl_(new Impl{std::move(executor),
-                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen), machine_name()},
+                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen),
+                      with_machine_name(std::move(settings.hosts))},
                      std::nullopt}) {}
 
 StatusServer::~StatusServer() = default;

@@ -10,6 +10,7 @@ import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
 from harness.outside import Promptness, slow_to_start
+from harness.units import Units
 
 
 def shell(script, **members):
@@ -241,6 +242,34 @@ class ProgramTest(DaemonTest):
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.client.pid}/fd"))
+
+
+class ProgramInUnitTest(ProgramTest):
+    """The same with Commands.RunAs: unit, and something in systemd's place."""
+
+    def start_with(self, commands, **sections):
+        self.units = Units(self.directory / "units")
+        self.addCleanup(self.units.stop)
+        commands_section = {"UnitSocket": self.units.path, **sections.pop("Commands", {})}
+        super().start_with(commands, Commands=commands_section, **sections)
+
+    def test_200_at_once_leave_nothing_behind(self):
+        super().test_200_at_once_leave_nothing_behind()
+        wait_until(lambda: self.units.alive() == [], "the units have ended")
+
+    def test_a_socket_that_goes_is_named_and_one_that_comes_back_is_used(self):
+        """While nobody serves it no program runs, least of all as the daemon."""
+        self.start_with({"who": {"Program": ["/bin/echo", "here"]}})
+        self.assertEqual(self.run_command("who", "before").response.strip(), "here")
+        self.units.stop()
+        message = self.run_command("who", "while")
+        self.assertFalse(message.is_success)
+        self.assertIn("jiro-command.socket", message.response)
+        os.unlink(self.units.path)
+        self.assertFalse(self.run_command("who", "without").is_success)
+        self.units = Units(self.units.path)
+        self.addCleanup(self.units.stop)
+        self.assertEqual(self.run_command("who", "after").response.strip(), "here")
 
 
 def alive(pid):

@@ -29,7 +29,7 @@ TOOLS = {
 }
 SKIPPED = 77
 # In this order on one machine: first as it is after the installation, last what takes the package away.
-MODULES = ("test_install", "test_service", "test_sandbox", "test_instances", "test_secrets", "test_packages")
+MODULES = ("test_install", "test_service", "test_sandbox", "test_hostile", "test_instances", "test_secrets", "test_packages")
 
 
 class TimedResult(unittest.TextTestResult):

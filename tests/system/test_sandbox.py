@@ -33,7 +33,7 @@ FORBIDDEN = {
     "make a network namespace": "unshare --net true",
     "change the host's name": "hostname \"$(hostname)\"",
     "set the clock": "date -s @1",
-    "make a set-user-id program": "cp /bin/true /var/lib/jiro/suid && chmod u+s /var/lib/jiro/suid",
+    "make a set-user-id program": "cp /bin/true /tmp/suid && chmod u+s /tmp/suid",
     "a packet socket": "perl -MSocket -e 'socket(S, 17, SOCK_RAW, 0) or die $!'",
     "a netlink socket": "perl -MSocket -e 'socket(S, 16, SOCK_RAW, 0) or die $!'",
     "another personality": "setarch --32bit true || setarch i686 true",
@@ -44,13 +44,13 @@ FORBIDDEN = {
 ALLOWED = {
     "read what everybody may": "cat /etc/os-release /usr/bin/true > /dev/null",
     "its own temporary files": "echo x > /tmp/probe && cat /tmp/probe",
-    "the state folder": "echo x > /var/lib/jiro/probe && rm /var/lib/jiro/probe",
     "/dev/null and random": "head -c 1 /dev/urandom > /dev/null",
     "the load and the memory": "cat /proc/loadavg /proc/meminfo /proc/stat > /dev/null",
     "a TCP connection": "exec 3<> /dev/tcp/127.0.0.1/5001",
     "ask systemd": "systemctl is-active dbus.service",
     "a pipe of programs": "seq 100 | sort -n | tail -1",
 }
+STATE_FOLDER = {"the state folder": "echo x > /var/lib/jiro/probe && rm /var/lib/jiro/probe"}  # with RunAs: daemon only
 PROBE = """#!/bin/bash
 # Runs each line of shell in a process of its own and prints the numbers of those that succeeded.
 export DAEMON=${DAEMON:-$PPID}
@@ -62,14 +62,17 @@ exit 0
 
 class SandboxTest(SystemTest):
     def test_commands(self):
-        """Nothing of the list is possible from a command; what commands are for is."""
-        lines = {**FORBIDDEN, **ALLOWED}
-        self.prepare(lines.values())
-        result = self.hub.send("probe")["result"]
-        self.assertTrue(result["isSuccess"], result)
-        possible = [list(lines)[int(number)] for number in result["textResult"]["response"].split()]
-        self.assertEqual([name for name in possible if name in FORBIDDEN], [], "a command can do this")
-        self.assertEqual([name for name in ALLOWED if name not in possible], [], "a command cannot do this")
+        """Nothing of the list is possible from a command, in a unit of its own or in the daemon's; what commands are for is."""
+        lines = {**FORBIDDEN, **ALLOWED, **STATE_FOLDER}
+        for run_as in ("unit", "daemon"):
+            with self.subTest(run_as):
+                allowed = {**ALLOWED, **(STATE_FOLDER if run_as == "daemon" else {})}
+                self.prepare(lines.values(), run_as)
+                result = self.hub.send("probe", within=60)["result"]
+                self.assertTrue(result["isSuccess"], result)
+                possible = [list(lines)[int(number)] for number in result["textResult"]["response"].split()]
+                self.assertEqual([name for name in possible if name not in allowed], [], "a command can do this")
+                self.assertEqual([name for name in allowed if name not in possible], [], "a command cannot do this")
 
         # By root with no unit around, nearly all of it is possible: so it is the unit that refuses.
         control = ["systemd-run", "-q", "--wait", "--pipe", "-E", f"DAEMON={self.service.pid}", "/opt/probe"]
@@ -78,14 +81,14 @@ class SandboxTest(SystemTest):
         print(f"\n  refused by the machine itself, so it proves nothing of the unit: {', '.join(refused) or 'nothing'}")
         self.assertLess(len(refused), 6)
 
-    def prepare(self, lines):
+    def prepare(self, lines, run_as):
         self.machine.write("/opt/probe", PROBE, 0o755)
         for number, line in enumerate(lines):
             self.machine.write(f"/opt/probes/{number}", line + "\n")
         self.file("/home/someone/private", "x")
         self.machine.run("touch", "/tmp/of-the-machine")
         self.file("/etc/jiro/credentials/api-key", "x", 0o600)
-        self.start_service({"Commands": {"Exec": {"probe": {"Program": ["/opt/probe"]}}}})
+        self.start_service({"Commands": {"RunAs": run_as, "Exec": {"probe": {"Program": ["/opt/probe"]}}}})
 
     def test_process(self):
         """What the kernel knows of the daemon itself: its user, no privilege, a filter, no core."""

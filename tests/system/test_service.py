@@ -204,7 +204,7 @@ class StopTest(SystemTest):
         """After kill -9 it is back in RestartSec=; what ran is told as interrupted, what was done is delivered, nothing is run twice."""
         self.start_service()
         self.machine.write("/usr/local/bin/once", "#!/bin/sh\necho x >> /var/lib/jiro/once; exec sleep 60\n", 0o755)
-        self.service.configure({"Commands": {"Exec": {"once": {"Program": ["/usr/local/bin/once"]}}}})
+        self.service.configure({"Commands": {"RunAs": "daemon", "Exec": {"once": {"Program": ["/usr/local/bin/once"]}}}})
         self.service("reload")
         self.hub.ask("misbehave", "grpc-down")
         self.hub.post("echo done before", "done-before")

@@ -32,6 +32,9 @@ enum class errc {
     bad_argument,    // a value that the command's definition does not allow
     spawn_failed,    // the program could not be started
     start_too_slow,  // the program had not started when its time limit passed
+    // between the daemon and the unit of a command
+    bad_request,      // what came is no request for a program
+    connection_lost,  // the other side has gone, or sent what is no record
 };
 
 [[nodiscard]] const boost::system::error_category& commands_category() noexcept;

@@ -74,7 +74,17 @@ enum class OnConnectionLost { keep_running, cancel };  // in the configuration: 
 // When a hub that waits for an answer gets it: at the command's end, or when the command is in the journal.
 enum class Acknowledge { finished, received };
 
+// As whom the programs of Commands.Exec run.
+enum class RunAs {
+    unit,    // as the user of jiro-command@.service, in a control group each: systemd starts them
+    daemon,  // as this process's user, as its children
+};
+
+inline constexpr const char* kUnitSocket = "/run/jiro-command.sock";  // jiro-command.socket's
+
 struct Settings {
+    RunAs run_as = RunAs::unit;
+    std::string unit_socket = kUnitSocket;
     int max_concurrent = 16;
     int max_queued = 1024;
     std::chrono::milliseconds timeout{60'000};
@@ -86,6 +96,10 @@ struct Settings {
     bool command_text = false;  // whether command texts may be logged (Logging.CommandText)
     std::vector<ExecCommand> exec;
 };
+
+// Where programs run: the socket of the units, or nothing when they are children of this process, as RunAs says, or
+// because there is no such socket (no systemd). Looks at the file system.
+[[nodiscard]] std::optional<std::string> socket_for_programs(const Settings& settings);
 
 // Something that cannot work.
 struct Problem {

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Where the status endpoint listens: the key `Monitoring.Listen`. Filled by config, read by StatusServer and by the
-// `jiro-client status` command. Off the loopback interface anybody on the network can read what the daemon does, so
-// config warns when `is_local` says no.
+// Where the status endpoint listens: the keys `Monitoring.Listen` and `Monitoring.Hosts`. Filled by config, read by
+// StatusServer and by the `jiro-client status` command. Off the loopback interface anybody on the network can read what
+// the daemon does, so config warns when `is_local` says no.
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "jiro/base/error.hpp"
 
@@ -35,6 +36,7 @@ inline constexpr std::size_t kMaxUnixPathBytes = 107;
 
 struct Settings {
     Listen listen = ListenTcp{};
+    std::vector<std::string> hosts;  // names besides the machine's own by which it may be asked
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 

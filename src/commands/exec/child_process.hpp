@@ -8,70 +8,35 @@
 
 #include <sys/types.h>
 
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-#include "jiro/base/task.hpp"
 
 #include "commands/exec/orphans.hpp"
-#include "jiro/base/clock.hpp"
-#include "jiro/base/error.hpp"
-#include "jiro/commands/settings.hpp"
+#include "commands/exec/running_program.hpp"
 
 namespace jiro::commands {
 
-struct ChildSpec {
-    std::vector<std::string> argv;  // argv[0] is the absolute path
-    std::vector<std::pair<std::string, std::string>> environment;
-    std::string working_directory = "/";
-    bool with_input = false;  // otherwise standard input is /dev/null
-    ExecLimits limits;
-};
-
-struct ExitStatus {
-    std::optional<int> code;    // exited
-    std::optional<int> signal;  // killed
-};
-
-class ChildProcess {
+class ChildProcess final : public RunningProgram {
   public:
-    using Descriptor = boost::asio::posix::stream_descriptor;
-
     // errc::spawn_failed says which step failed and why, in words; errc::start_too_slow: not started by `deadline`. A
     // cancellation is the error operation_aborted, not thrown.
-    [[nodiscard]] static Task<Result<std::unique_ptr<ChildProcess>>> spawn(ChildSpec spec, Clock& clock,
-                                                                           TimePoint deadline);
-    // A program that still runs is killed; the next sweep reaps it.
-    ~ChildProcess();
-    ChildProcess(const ChildProcess&) = delete;
-    ChildProcess& operator=(const ChildProcess&) = delete;
+    [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> spawn(ChildSpec spec,
+                                                                             std::array<FileDescriptor, 3> descriptors,
+                                                                             Clock& clock, TimePoint deadline);
+    // The next sweep reaps it.
+    ~ChildProcess() override;
 
-    [[nodiscard]] Descriptor& input() noexcept { return input_; }
-    [[nodiscard]] Descriptor& output() noexcept { return output_; }
-    [[nodiscard]] Descriptor& error_output() noexcept { return error_output_; }
-
-    // Returns when the program has ended. Cancellable.
-    [[nodiscard]] Task<ExitStatus> wait();
-
-    void signal_group(int signal) const noexcept;
-
-    // Kills and reaps what the program left behind. Returns how many processes were still there; call again, a little
-    // later, until none is. Nothing: not known within `limit`.
-    [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) const;
+    [[nodiscard]] Task<ExitStatus> wait() override;
+    void signal_group(int signal) override { send_signal(signal); }
+    [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) override;
 
   private:
     ChildProcess(const Executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);
+    void send_signal(int signal) const noexcept;
 
     pid_t pid_;
     std::shared_ptr<orphans::Run> run_;
     bool reaped_ = false;
-    Descriptor exit_;  // a pidfd: readable when the program has ended
-    Descriptor input_;
-    Descriptor output_;
-    Descriptor error_output_;
+    boost::asio::posix::stream_descriptor exit_;  // a pidfd: readable when the program has ended
 };
 
 }  // namespace jiro::commands

@@ -77,8 +77,11 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
 
 }  // namespace
 
-ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding)
-    : CommandHandler(describe(command, binding)), command_(std::move(command)), binding_(std::move(binding)) {}
+ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::optional<std::string> socket)
+    : CommandHandler(describe(command, binding)),
+      command_(std::move(command)),
+      binding_(std::move(binding)),
+      socket_(std::move(socket)) {}
 
 Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     auto bound = binding_.bind(context.arguments(), context.parameters());
@@ -89,14 +92,14 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     for (auto& variable : bound->environment) request.spec.environment.push_back(std::move(variable));
     request.spec.working_directory = command_.working_directory;
     request.spec.limits = command_.limits;
-    request.spec.with_input = command_.standard_input == ExecStandardInput::message;
-    if (request.spec.with_input) request.input = to_json(context.message()) + '\n';
+    if (command_.standard_input == ExecStandardInput::message) request.input = to_json(context.message()) + '\n';
+    request.socket = socket_;
     request.deadline = context.deadline();
     request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.clock().now());
     co_return co_await run_program(command_, std::move(request), context);
 }
 
-std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,
+std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::optional<std::string> socket,
                                                         std::vector<std::string>& problems) {
     const auto before = problems.size();
     if (!is_name(command.name)) {
@@ -110,7 +113,7 @@ std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& comma
     if (command.success_exit_codes.empty())
         problems.emplace_back("SuccessExitCodes: is empty, so it could never succeed");
     if (problems.size() != before) return nullptr;
-    return std::make_unique<ExecCommandHandler>(command, std::move(binding));
+    return std::make_unique<ExecCommandHandler>(command, std::move(binding), std::move(socket));
 }
 
 }  // namespace jiro::commands

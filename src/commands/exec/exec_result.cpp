@@ -23,7 +23,7 @@ std::string signal_name(int signal) {
 
 std::string end_text(const ExecRun& run) {
     if (run.status.code) return "exit code " + std::to_string(*run.status.code);
-    if (!run.status.signal) return "its exit status is unknown";
+    if (!run.status.signal) return run.status.unknown;
     std::string text = "killed by signal " + signal_name(*run.status.signal);
     if (*run.status.signal == SIGKILL) text += ", not by this client: out of memory?";
     if (*run.status.signal == SIGXCPU) text += ": its CPU limit";

@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "commands/exec/child_process.hpp"
 #include "commands/exec/output_capture.hpp"
+#include "commands/exec/running_program.hpp"
 #include "jiro/commands/settings.hpp"
 #include "jiro/model/command_result.hpp"
 

@@ -11,6 +11,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "commands/exec/child_process.hpp"
+#include "commands/exec/unit_process.hpp"
 #include "commands/log.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
@@ -19,7 +21,7 @@
 namespace jiro::commands {
 
 namespace asio = boost::asio;
-using Descriptor = ChildProcess::Descriptor;
+using Descriptor = ProgramStreams::Descriptor;
 
 namespace {
 
@@ -66,12 +68,12 @@ Task<> write_all(Descriptor& target, std::string_view bytes) {
 }
 
 // Waits for the end within a time; nullopt when the time was over first.
-Task<std::optional<ExitStatus>> wait_for(ChildProcess& child, Clock& clock, Duration limit) {
+Task<std::optional<ExitStatus>> wait_for(RunningProgram& child, Clock& clock, Duration limit) {
     co_return co_await with_timeout(clock, limit, child.wait());
 }
 
 // TERM to the group, a grace, then KILL.
-Task<std::optional<ExitStatus>> stop(ChildProcess& child, Clock& clock, Duration grace) {
+Task<std::optional<ExitStatus>> stop(RunningProgram& child, Clock& clock, Duration grace) {
     child.signal_group(SIGTERM);
     child.signal_group(SIGCONT);  // one that was stopped hears it too
     auto status = co_await wait_for(child, clock, grace);
@@ -81,7 +83,7 @@ Task<std::optional<ExitStatus>> stop(ChildProcess& child, Clock& clock, Duration
 }
 
 // Whatever is still there of the program's offspring goes.
-Task<> kill_descendants(const ChildProcess& child, Clock& clock, const std::string& name) {
+Task<> kill_descendants(RunningProgram& child, Clock& clock, const std::string& name) {
     const TimePoint limit = clock.now() + kKillLimit;
     Duration pause = std::chrono::milliseconds(1);
     int seen = 0;
@@ -102,6 +104,12 @@ Task<> kill_descendants(const ChildProcess& child, Clock& clock, const std::stri
     }
 }
 
+Task<Result<std::unique_ptr<RunningProgram>>> start_running(const ExecRequest& request,
+                                                            std::array<FileDescriptor, 3> descriptors, Clock& clock) {
+    if (!request.socket) return ChildProcess::spawn(request.spec, std::move(descriptors), clock, request.deadline);
+    return UnitProcess::spawn(*request.socket, request.spec, std::move(descriptors), clock, request.deadline);
+}
+
 // Not in time, or not at all.
 CommandResult not_started(const Error& error, const ExecRequest& request) {
     if (error.code == asio::error::operation_aborted)
@@ -117,16 +125,19 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     Clock& clock = context.clock();
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::this_coro::throw_if_cancelled(false);
-    auto spawned = co_await ChildProcess::spawn(request.spec, clock, request.deadline);
+    auto pipes = ProgramStreams::make(executor, request.input.has_value(), request.spec.argv.front());
+    if (!pipes) co_return CommandResult::failed(pipes.error().message);
+    auto spawning = start_running(request, std::move(pipes->theirs), clock);
+    auto spawned = co_await std::move(spawning);
     if (!spawned) co_return not_started(spawned.error(), request);
     const auto child = std::move(*spawned);
     OutputCapture output(command.max_output_bytes);
     OutputCapture error_output(kErrorBytes);
     TaskGroup streams([](const std::exception_ptr&) {});
-    streams.spawn(executor, read_all(child->output(), output));
-    streams.spawn(executor, read_all(child->error_output(), error_output));
+    streams.spawn(executor, read_all(pipes->output, output));
+    streams.spawn(executor, read_all(pipes->error_output, error_output));
     TaskGroup feeding([](const std::exception_ptr&) {});
-    if (request.spec.with_input) feeding.spawn(executor, write_all(child->input(), request.input));
+    if (request.input) feeding.spawn(executor, write_all(pipes->input, *request.input));
 
     ExecRun run;
     run.limit = request.limit;
@@ -147,6 +158,9 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     } else {
         run.end = ExecRun::End::stuck;
     }
+    exec_log.debug("A program has ended", {{"command", command.name},
+                                           {"cpu_ms", run.status.cpu.count()},
+                                           {"max_resident_kib", run.status.max_resident_bytes / 1024}});
     feeding.abort();
     co_await feeding.wait();
     // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still

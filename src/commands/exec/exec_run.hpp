@@ -2,7 +2,6 @@
 #pragma once
 // One run of a program from start to sweep: feeds it, drains it, ends it in time, leaves nothing behind.
 
-#include "commands/exec/child_process.hpp"
 #include "commands/exec/exec_result.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/commands/command_context.hpp"
@@ -17,7 +16,9 @@ inline constexpr std::chrono::milliseconds kKillLimit{2000};
 
 struct ExecRequest {
     ChildSpec spec;
-    std::string input;  // for standard input, when spec.with_input
+    std::optional<std::string> input;  // for standard input; without it /dev/null
+    std::optional<std::string>
+        socket;  // of the units for programs (Commands.RunAs); without it a child of this process
     TimePoint deadline;
     std::chrono::milliseconds limit{};  // for the text only
 };

@@ -8,7 +8,7 @@
 #include <atomic>
 #include <string>
 
-#include "commands/exec/child_process.hpp"
+#include "commands/exec/running_program.hpp"
 
 namespace jiro::commands {
 

@@ -11,7 +11,8 @@
 #include <memory>
 #include <string>
 
-#include "commands/exec/child_process.hpp"
+#include "commands/exec/orphans.hpp"
+#include "commands/exec/running_program.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
 

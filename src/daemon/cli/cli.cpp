@@ -41,6 +41,10 @@ class CommandLine {
         define_doctor();
         define_commands();
         define_exec();
+        // For jiro-command@.service, so not in the help.
+        on_choice(app_.add_subcommand("run-command", "Run the program that standard input, a socket, asks for"), [] {
+            return run_command();
+        })->group("");
         add("reload", "Have the running daemon read its configuration again", [this] {
             return reload(config_file_);
         })->add_flag("--wait", reload_wait_, "Wait for its verdict, as is always done; for unit files");

@@ -35,8 +35,12 @@ void print_result(const FinishedCommand& finished, bool as_json) {
     }
 }
 
-// As the service would run it: as the owner of its state, and not with all of root's powers. Says so to root.
-Result<> take_service_user(const config::Config& config, bool as_root) {
+// As the service would run it: programs by the socket of their units, all else as the owner of the service's state, and
+// not with all of root's powers. Says so to root.
+Result<> take_service_user(config::Config& config, bool as_root) {
+    const auto socket = jiro::commands::socket_for_programs(config.commands);
+    const bool by_socket = socket && !as_root && access(socket->c_str(), W_OK) == 0;
+    if (!by_socket) config.commands.run_as = jiro::commands::RunAs::daemon;
     if (geteuid() != 0) return {};
     std::optional<std::string> user;
     if (!as_root) {
@@ -44,14 +48,15 @@ Result<> take_service_user(const config::Config& config, bool as_root) {
         if (!became) return became.error().with_prefix("--as-root runs it as root");
         user = std::move(*became);
     }
-    std::cerr << "Running as " << user.value_or("root") << '\n';
+    std::cerr << "Running as " << user.value_or("root") << (by_socket ? "; programs in units of their own" : "")
+              << '\n';
     return {};
 }
 
 }  // namespace
 
 int exec(const std::string& config_file, const ExecOptions& options) {
-    const auto config = load_config_or_report(config_file, process_environment());
+    auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     if (const auto taken = take_service_user(*config, options.as_root); !taken) {
         std::cerr << taken.error().message << '\n';

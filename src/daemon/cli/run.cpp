@@ -4,6 +4,7 @@
 #include "daemon/application.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/container_init.hpp"
 #include "daemon/events.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process_hardening.hpp"
@@ -30,6 +31,7 @@ int run_application(config::Config config, Environment environment) {
 }  // namespace
 
 int run(const std::string& config_file) {
+    if (const auto code = serve_as_init()) return *code;
     harden_process();
     auto environment = process_environment();
     auto config = load_config_or_report(config_file, environment);

@@ -53,6 +53,9 @@ struct ExecOptions {
 };
 int exec(const std::string& config_file, const ExecOptions& options);
 
+// The unit's side of a command: what jiro-command@.service starts, on the connection that is standard input.
+int run_command();
+
 int reload(const std::string& config_file);
 
 struct DoctorOptions {

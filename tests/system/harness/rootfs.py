@@ -10,7 +10,8 @@ import subprocess
 from .machine import CannotBoot
 
 # What a small server has beyond Debian's `minbase`. No procps, no curl: a dependency that the packages forget shows here.
-BASE = ("systemd", "systemd-sysv", "dbus")
+# Python is for the hostile program only (hostile.py).
+BASE = ("systemd", "systemd-sysv", "dbus", "python3")
 SUITE = os.environ.get("JIRO_SYSTEM_SUITE", "bookworm")
 
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Exec commands with real programs. Time passes really here, but no test waits for a fixed time.
+// Exec commands with real programs, as children of this process and in units (support/command_unit stands for systemd).
+// Time passes really here, but no test waits for a fixed time.
 #include <dirent.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -18,6 +21,7 @@
 #include <functional>
 #include <list>
 #include <sstream>
+#include <thread>
 
 #include "commands/exec/output_capture.hpp"
 #include "jiro/commands/dispatcher.hpp"
@@ -41,16 +45,40 @@ std::size_t entries(const char* path) {
     return count;
 }
 
-// Of all threads: the one that started a program is its parent.
-std::string own_children() {
+std::string children_of(const std::string& process) {
     std::ostringstream text;
-    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + process + "/task")) {
         std::ifstream file(thread.path() / "children");
         std::string children;
         if (std::getline(file, children)) text << children;
     }
     return text.str();
 }
+
+// Starts a process for each connection to its socket, as systemd does.
+class UnitStarter {
+  public:
+    explicit UnitStarter(const std::filesystem::path& socket) {
+        std::string program = JIRO_COMMAND_UNIT;
+        std::string path = socket.string();
+        char* arguments[] = {program.data(), path.data(), nullptr};
+        EXPECT_EQ(posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environ), 0);
+        struct stat status {};
+        while (lstat(path.c_str(), &status) != 0) std::this_thread::yield();
+    }
+    ~UnitStarter() {
+        kill(pid_, SIGKILL);
+        while (waitpid(-1, nullptr, 0) > 0) {  // its units, too: this process is a subreaper
+        }
+    }
+    UnitStarter(const UnitStarter&) = delete;
+    UnitStarter& operator=(const UnitStarter&) = delete;
+
+    [[nodiscard]] std::string pid() const { return std::to_string(pid_); }
+
+  private:
+    pid_t pid_ = -1;
+};
 
 // While it lives, execve of the file waits: the kernel asks the holder of a write lease to give it up, and waits for
 // that. As a mount that hangs or a scanner does, without the rights that those need.
@@ -83,8 +111,33 @@ int processes_with(const std::string& word) {
     return count;
 }
 
-class ExecCommandTest : public ::testing::Test {
+class ExecCommandTest : public ::testing::TestWithParam<RunAs> {
   protected:
+    void SetUp() override {
+        if (GetParam() == RunAs::unit) units.emplace(files.path() / "socket");
+    }
+
+    Settings settings_for(std::vector<ExecCommand> commands) {
+        Settings settings;
+        settings.run_as = GetParam();
+        settings.unit_socket = (files.path() / "socket").string();
+        settings.exec = std::move(commands);
+        return settings;
+    }
+
+    // What this process, or the one that stands for systemd, has started and not reaped.
+    std::string own_children() {
+        const std::string ours = children_of("self");
+        if (!units) return ours;
+        return (ours == units->pid() + ' ' ? "" : ours) + children_of(units->pid());
+    }
+
+    // A unit ends when its connection does, a little after the command.
+    void expect_nothing_left() {
+        if (units) jiro::test::run_task(context, until(context, [this] { return own_children().empty(); }));
+        EXPECT_EQ(own_children(), "");
+    }
+
     static ExecCommand script(std::string text) {
         ExecCommand command;
         command.name = "it";
@@ -103,8 +156,7 @@ class ExecCommandTest : public ::testing::Test {
     }
 
     FinishedCommand run_full(ExecCommand command, std::string arguments = {}, Parameters parameters = {}) {
-        Settings settings;
-        settings.exec = {std::move(command)};
+        auto settings = settings_for({std::move(command)});
         auto registry = make_registry(settings, {});
         if (!registry) {
             ADD_FAILURE() << registry.error().message;
@@ -155,12 +207,16 @@ class ExecCommandTest : public ::testing::Test {
     boost::asio::thread_pool workers{1};
     SystemClock clock;
     SystemRandom random;
+    std::optional<UnitStarter> units;
 };
+
+INSTANTIATE_TEST_SUITE_P(run_as, ExecCommandTest, ::testing::Values(RunAs::daemon, RunAs::unit),
+                         [](const auto& row) { return row.param == RunAs::unit ? "unit" : "daemon"; });
 
 }  // namespace
 
 // The plain case: argv, output, exit code.
-TEST_F(ExecCommandTest, runs_a_program) {
+TEST_P(ExecCommandTest, runs_a_program) {
     ExecParameter path;
     path.name = "path";
     path.default_value = "/";
@@ -171,7 +227,7 @@ TEST_F(ExecCommandTest, runs_a_program) {
 }
 
 // What the program really saw, after the whole way through the command line.
-TEST_F(ExecCommandTest, passes_injection_attempts_as_plain_arguments) {
+TEST_P(ExecCommandTest, passes_injection_attempts_as_plain_arguments) {
     ExecParameter value;
     value.name = "value";
     value.max_length = 100000;
@@ -189,7 +245,7 @@ TEST_F(ExecCommandTest, passes_injection_attempts_as_plain_arguments) {
 }
 
 // An argument over the system's limit has a name, too.
-TEST_F(ExecCommandTest, names_an_argument_that_is_too_long_for_the_system) {
+TEST_P(ExecCommandTest, names_an_argument_that_is_too_long_for_the_system) {
     ExecParameter value;
     value.name = "value";
     value.max_length = 10000000;
@@ -200,7 +256,7 @@ TEST_F(ExecCommandTest, names_an_argument_that_is_too_long_for_the_system) {
 }
 
 // Each way of not starting has a name.
-TEST_F(ExecCommandTest, names_why_a_program_does_not_start) {
+TEST_P(ExecCommandTest, names_why_a_program_does_not_start) {
     const auto plain = files.write("plain", "#!/bin/sh\n");
     const auto no_interpreter = files.write("lost", "#!/no/such/interpreter\n");
     const auto no_line = files.write("noline", "echo hello\n");
@@ -225,7 +281,7 @@ TEST_F(ExecCommandTest, names_why_a_program_does_not_start) {
 }
 
 // Each way of ending has an outcome of its own; standard error's tail says why.
-TEST_F(ExecCommandTest, tells_the_ends_apart) {
+TEST_P(ExecCommandTest, tells_the_ends_apart) {
     auto limited = script("sleep 60");
     limited.timeout = 100ms;
     auto stubborn = script("trap '' TERM; echo before; while :; do sleep 1; done");
@@ -262,7 +318,7 @@ TEST_F(ExecCommandTest, tells_the_ends_apart) {
 }
 
 // Output becomes what the definition promises; `automatic` looks at it.
-TEST_F(ExecCommandTest, makes_results_of_output) {
+TEST_P(ExecCommandTest, makes_results_of_output) {
     const char* graph =
         R"(printf '{"message":"m","data":{"t":[1,2],"v":[3,4]},"xAxis":"t","yAxis":"v","units":{"v":"W"}}')";
     const struct {
@@ -301,7 +357,7 @@ TEST_F(ExecCommandTest, makes_results_of_output) {
 }
 
 // Standard input is the message as JSON; a program that does not read it is no problem.
-TEST_F(ExecCommandTest, feeds_the_message_to_standard_input) {
+TEST_P(ExecCommandTest, feeds_the_message_to_standard_input) {
     auto command = program({"/bin/cat"});
     command.standard_input = ExecStandardInput::message;
     const auto finished = run_full(command, "", {{"k", "v"}});
@@ -313,7 +369,7 @@ TEST_F(ExecCommandTest, feeds_the_message_to_standard_input) {
 }
 
 // The environment is empty but for the documented and the listed; nothing of ours leaks, no descriptor either.
-TEST_F(ExecCommandTest, gives_a_clean_environment) {
+TEST_P(ExecCommandTest, gives_a_clean_environment) {
     setenv("JIRO_APIKEY", "very-secret", 1);
     auto command = script("env; ls /proc/self/fd | wc -l; umask; pwd; cat /proc/self/status | grep -E 'Sig(Blk|Ign)'");
     command.environment = {{"LISTED", "yes"}, {"LANG", "de_DE"}};
@@ -325,7 +381,7 @@ TEST_F(ExecCommandTest, gives_a_clean_environment) {
 }
 
 // With the protection that the daemon switches on at its start, a program of the same user cannot read its environment.
-TEST_F(ExecCommandTest, cannot_read_the_environment_of_a_protected_daemon) {
+TEST_P(ExecCommandTest, cannot_read_the_environment_of_a_protected_daemon) {
     if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
     prctl(PR_SET_DUMPABLE, 0);
     const auto result = run(program({"/bin/cat", "/proc/" + std::to_string(getpid()) + "/environ"}));
@@ -334,7 +390,7 @@ TEST_F(ExecCommandTest, cannot_read_the_environment_of_a_protected_daemon) {
 }
 
 // However much is printed, memory is bounded, the program never blocks, and head, tail and total are there.
-TEST_F(ExecCommandTest, cuts_long_output) {
+TEST_P(ExecCommandTest, cuts_long_output) {
     auto command = script("echo first; head -c 100000000 /dev/zero | tr '\\0' x; echo last");
     command.max_output_bytes = 1000;
     const auto text = run(command).message();
@@ -364,7 +420,7 @@ TEST(OutputCaptureTest, keeps_head_and_tail) {
 
 // What a program leaves behind is ended: in the background, in a session of its own, as a daemon, with its traces
 // removed.
-TEST_F(ExecCommandTest, ends_what_a_program_leaves_behind) {
+TEST_P(ExecCommandTest, ends_what_a_program_leaves_behind) {
     const std::string mark = "31" + std::to_string(getpid());
     const char* rows[] = {"sleep MARK >/dev/null 2>&1 & echo done", "setsid sleep MARK >/dev/null 2>&1 & echo done",
                           "(setsid sh -c 'sleep MARK & sleep MARK' >/dev/null 2>&1 &) ; echo done",
@@ -374,33 +430,32 @@ TEST_F(ExecCommandTest, ends_what_a_program_leaves_behind) {
         EXPECT_EQ(run(script(row)), CommandResult::text("done\n")) << row;
         EXPECT_EQ(processes_with(mark), 0) << row;
     }
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
 }
 
 // A program that is stopped takes its whole family along, whatever sessions they made.
-TEST_F(ExecCommandTest, ends_the_family_of_a_program_that_times_out) {
+TEST_P(ExecCommandTest, ends_the_family_of_a_program_that_times_out) {
     auto command =
         script("setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' & trap '' TERM; while :; do sleep 1; done");
     command.timeout = 300ms;
     const auto before = clock.now();
     EXPECT_EQ(run(command).outcome, Outcome::timed_out);
     EXPECT_LT(clock.now() - before, 10s);
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
 }
 
 // A leaked pipe holds the result up for two seconds, not for ever.
-TEST_F(ExecCommandTest, does_not_wait_for_a_leaked_pipe) {
+TEST_P(ExecCommandTest, does_not_wait_for_a_leaked_pipe) {
     const auto before = clock.now();
     const auto result = run(script("echo done; sleep 300 &"));
     EXPECT_THAT(result.message(), HasSubstr("done"));
     EXPECT_LT(clock.now() - before, 8s);
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
 }
 
 // Cancelling ends the program and still yields an outcome, with what it said.
-TEST_F(ExecCommandTest, is_cancelled) {
-    Settings settings;
-    settings.exec = {script("echo started >&2; sleep 60")};
+TEST_P(ExecCommandTest, is_cancelled) {
+    const auto settings = settings_for({script("echo started >&2; sleep 60")});
     auto registry = make_registry(settings, {}).value();
     CommandMessage message;
     message.command = "it";
@@ -416,11 +471,11 @@ TEST_F(ExecCommandTest, is_cancelled) {
     ASSERT_TRUE(finished);
     EXPECT_EQ(finished->result.outcome, Outcome::cancelled);
     EXPECT_THAT(finished->result.message(), HasSubstr("cancelled"));
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
 }
 
 // A start that hangs ends at the command's time limit, not at the file's.
-TEST_F(ExecCommandTest, ends_a_start_that_hangs_at_the_time_limit) {
+TEST_P(ExecCommandTest, ends_a_start_that_hangs_at_the_time_limit) {
     const auto path = named("slow");
     const SlowToStart lease(path);
     ASSERT_TRUE(lease.holds()) << std::strerror(errno);
@@ -431,15 +486,15 @@ TEST_F(ExecCommandTest, ends_a_start_that_hangs_at_the_time_limit) {
     EXPECT_LT(clock.now() - before, 5s);
     EXPECT_EQ(result.outcome, Outcome::timed_out);
     EXPECT_THAT(result.message(), AllOf(HasSubstr("timed out after 300 ms"), HasSubstr(path.string())));
-    jiro::test::run_task(context, until(context, [] { return own_children().empty(); }));
+    jiro::test::run_task(context, until(context, [this] { return own_children().empty(); }));
 }
 
 // However many starts hang, other programs are started, and the event loop goes on meanwhile.
-TEST_F(ExecCommandTest, starts_programs_while_the_starts_of_others_hang) {
+TEST_P(ExecCommandTest, starts_programs_while_the_starts_of_others_hang) {
     constexpr int kHanging = 5;
     std::list<SlowToStart> leases;
     int ended = 0;
-    Settings settings;
+    auto settings = settings_for({});
     for (int i = 0; i < kHanging; ++i) {
         const auto path = named("slow" + std::to_string(i));
         ASSERT_TRUE(leases.emplace_back(path).holds());
@@ -462,16 +517,15 @@ TEST_F(ExecCommandTest, starts_programs_while_the_starts_of_others_hang) {
     EXPECT_EQ(ended, 0);
     leases.clear();  // whoever held the files up lets them go
     jiro::test::run_task(context, until(context, [&] { return ended == kHanging; }));
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
 }
 
 // A cancelled start is over at once; the file that held it up is not waited for.
-TEST_F(ExecCommandTest, cancels_a_start_that_hangs) {
+TEST_P(ExecCommandTest, cancels_a_start_that_hangs) {
     const auto path = named("slow");
     const SlowToStart lease(path);
     ASSERT_TRUE(lease.holds());
-    Settings settings;
-    settings.exec = {program({path.string()})};
+    const auto settings = settings_for({program({path.string()})});
     const auto registry = make_registry(settings, {}).value();
     CommandMessage message;
     message.command = "it";
@@ -481,21 +535,20 @@ TEST_F(ExecCommandTest, cancels_a_start_that_hangs) {
         context, run_locally(message, settings, registry, clock, random, workers),
         boost::asio::bind_cancellation_slot(
             signal.slot(), [&](std::exception_ptr, FinishedCommand result) { finished = std::move(result); }));
-    jiro::test::run_task(context, until(context, [] { return !own_children().empty(); }));
+    jiro::test::run_task(context, until(context, [this] { return !own_children().empty(); }));
     signal.emit(boost::asio::cancellation_type::terminal);
     jiro::test::run_task(context, until(context, [&] { return finished.has_value(); }));
     EXPECT_EQ(finished->result.outcome, Outcome::cancelled);
-    jiro::test::run_task(context, until(context, [] { return own_children().empty(); }));
+    jiro::test::run_task(context, until(context, [this] { return own_children().empty(); }));
 }
 
 // An event loop that ends with a start under way is not called by the starter afterwards.
-TEST_F(ExecCommandTest, outlives_an_event_loop_that_ends_during_a_start) {
+TEST_P(ExecCommandTest, outlives_an_event_loop_that_ends_during_a_start) {
     const auto path = named("slow");
     {
         const SlowToStart lease(path);
         ASSERT_TRUE(lease.holds());
-        Settings settings;
-        settings.exec = {program({path.string()})};
+        const auto settings = settings_for({program({path.string()})});
         const auto registry = make_registry(settings, {}).value();
         CommandMessage message;
         message.command = "it";
@@ -504,18 +557,39 @@ TEST_F(ExecCommandTest, outlives_an_event_loop_that_ends_during_a_start) {
                               [](std::exception_ptr, const FinishedCommand&) {});
         while (own_children().empty()) short_lived.run_one_for(5ms);
     }
-    jiro::test::run_task(context, until(context, [] { return own_children().empty(); }));
+    jiro::test::run_task(context, until(context, [this] { return own_children().empty(); }));
+}
+
+// A program that ends or stops the unit's own process harms its own result only.
+TEST_P(ExecCommandTest, tells_that_a_program_ended_its_unit) {
+    if (!units) GTEST_SKIP() << "without units there is nothing to end";
+    const auto before = clock.now();
+    const auto ended = run(script("kill -KILL $PPID; exec sleep 60"));
+    EXPECT_EQ(ended.outcome, Outcome::failed);
+    EXPECT_THAT(ended.message(), ::testing::AnyOf(HasSubstr("its unit was ended"), HasSubstr("its unit has ended")));
+    EXPECT_LT(clock.now() - before, 10s);
+    EXPECT_EQ(run(program({"/bin/echo", "still here"})), CommandResult::text("still here\n"));
+}
+
+// A socket that nobody serves is an error result that names it: no program falls back to the daemon's user.
+TEST_P(ExecCommandTest, names_a_socket_that_nobody_serves) {
+    if (!units) GTEST_SKIP() << "without units there is no socket";
+    units.reset();
+    const auto result = run(program({"/bin/true"}));
+    EXPECT_EQ(result.outcome, Outcome::failed);
+    EXPECT_THAT(result.message(), AllOf(HasSubstr("cannot start /bin/true"), HasSubstr("socket: Connection refused"),
+                                        HasSubstr("jiro-command.socket")));
 }
 
 // Two hundred runs leave no zombie, no descriptor and no thread behind. (scripts run this with 1,000.)
-TEST_F(ExecCommandTest, leaves_nothing_behind_after_many_runs) {
+TEST_P(ExecCommandTest, leaves_nothing_behind_after_many_runs) {
     const char* wanted = getenv("JIRO_TEST_RUNS");
     const int runs = wanted != nullptr ? atoi(wanted) : 200;
     run(program({"/bin/true"}));
     const auto descriptors = entries("/proc/self/fd");
     const auto threads = entries("/proc/self/task");
     for (int i = 0; i < runs; ++i) ASSERT_TRUE(run(program({"/bin/true"})).is_success()) << i;
-    EXPECT_EQ(own_children(), "");
+    expect_nothing_left();
     EXPECT_EQ(entries("/proc/self/fd"), descriptors);
     EXPECT_LE(entries("/proc/self/task"), threads + 2) << "a busy machine may ask for one more starter";
 }

@@ -442,6 +442,9 @@ TEST(HostRule, keeps_rebinding_out) {
         {"evil.example", false},
         {"evil.example:9470", false},
         {"127.0.0.1.evil.example", false},
+        {"machine.example.com:9470", true},
+        {"machine.example.com.", true},
+        {"other.example.com", false},
         {"localhost.evil", false},
         {"machine.evil", false},
         {"[::1", false},
@@ -451,11 +454,12 @@ TEST(HostRule, keeps_rebinding_out) {
         {"::1", false},
         {"[127.0.0.1]", false},
     };
+    const std::vector<std::string> names{"machine", "machine.example.com"};
     for (const auto& row : rows) {
-        EXPECT_EQ(is_allowed_host(row.host, ListenTcp{}, "machine"), row.allowed) << row.host;
+        EXPECT_EQ(is_allowed_host(row.host, ListenTcp{}, names), row.allowed) << row.host;
     }
-    EXPECT_TRUE(is_allowed_host("whatever", ListenUnix{"/x"}, "machine"));
-    EXPECT_FALSE(is_allowed_host("", ListenTcp{}, ""));
+    EXPECT_TRUE(is_allowed_host("whatever", ListenUnix{"/x"}, names));
+    EXPECT_FALSE(is_allowed_host("", ListenTcp{}, {}));
 }
 
 // The page needs nothing from outside, has one script and one style sheet, and its policy names their hashes.

@@ -30,6 +30,9 @@ std::chrono::seconds between(WallTime from, WallTime to) {
 std::string advice_for_key(const std::string& key_path) {
     if (key_path == "WebSocket.Tls.Verify")
         return "remove Verify: false, and name the authority that signed the hub's certificate in WebSocket.Tls.CaFile";
+    if (key_path == "Commands.RunAs")
+        return "`systemctl enable --now jiro-command.socket`, and RunAs: unit; without systemd leave Exec empty where "
+               "that matters";
     if (key_path == "Monitoring.Listen") return "listen on 127.0.0.1, or on unix:/run/jiro-client/status.sock";
     if (key_path == "Grpc.ServerUrl" || key_path == "WebSocket.HubUrl")
         return "set it to the server's https:// address";
@@ -204,6 +207,9 @@ void check_configuration(Findings& findings, const config::Config& config, const
     for (const auto& warning : config.warnings) {
         auto [text, advice] = split_advice(warning.text, advice_for_key(warning.key_path));
         findings.warning("config.warning." + warning.key_path, std::move(text), std::move(advice));
+    }
+    if (const auto socket = commands::socket_for_programs(config.commands); socket && !config.commands.exec.empty()) {
+        findings.ok("config.programs", "the programs of Commands.Exec run in units of their own, by " + *socket);
     }
     check_shells(findings, config);
     check_paths(findings, config);

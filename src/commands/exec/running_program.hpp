@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// A program of Commands.Exec from its start to its end, wherever it runs: as a child of this process (ChildProcess) or
+// in a unit of systemd's (UnitProcess). Event loop only; nothing here blocks.
+
+#include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/base/file_descriptor.hpp"
+#include "jiro/commands/settings.hpp"
+
+namespace jiro::commands {
+
+struct ChildSpec {
+    std::vector<std::string> argv;  // argv[0] is the absolute path
+    std::vector<std::pair<std::string, std::string>> environment;
+    std::string working_directory = "/";
+    ExecLimits limits;
+};
+
+struct ExitStatus {
+    std::optional<int> code;                             // exited
+    std::optional<int> signal;                           // killed
+    std::string unknown = "its exit status is unknown";  // what to say without both
+    std::chrono::milliseconds cpu{};                     // used by it and the children that it waited for
+    std::uint64_t max_resident_bytes = 0;                // of the largest of them
+};
+
+// Standard input, output and error.
+struct ProgramStreams {
+    using Descriptor = boost::asio::posix::stream_descriptor;
+
+    // The ends that stay here; they do not block. `input` is closed when there is nothing to feed.
+    Descriptor input;
+    Descriptor output;
+    Descriptor error_output;
+    // The program's: none of them is 0, 1 or 2.
+    std::array<FileDescriptor, 3> theirs;
+
+    // Without input, the program's is /dev/null. errc::spawn_failed.
+    [[nodiscard]] static Result<ProgramStreams> make(const Executor& executor, bool with_input,
+                                                     const std::string& program);
+};
+
+class RunningProgram {
+  public:
+    RunningProgram() = default;
+    // A program that still runs is killed.
+    virtual ~RunningProgram() = default;
+    RunningProgram(const RunningProgram&) = delete;
+    RunningProgram& operator=(const RunningProgram&) = delete;
+
+    // Returns when the program has ended. Cancellable.
+    [[nodiscard]] virtual Task<ExitStatus> wait() = 0;
+
+    virtual void signal_group(int signal) = 0;
+
+    // Kills and reaps what the program left behind. Returns how many processes were still there; call again, a little
+    // later, until none is. Nothing: not known within `limit`.
+    [[nodiscard]] virtual Task<std::optional<int>> sweep(Clock& clock, Duration limit) = 0;
+};
+
+[[nodiscard]] Error spawn_error(const std::string& program, const std::string& problem);
+
+}  // namespace jiro::commands

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// One program in a unit of its own, which systemd starts for the connection to its socket (jiro-command.socket): as
+// another user, in a control group and a sandbox of its own. It gets the request and the program's descriptors, and
+// tells how the program starts and ends (unit_protocol.hpp; the other side is unit_side.hpp). When this object goes,
+// the connection ends, and with it everything in the unit, whatever sessions and families it made. Event loop only.
+
+#include <memory>
+#include <string>
+
+#include "commands/exec/running_program.hpp"
+#include "commands/exec/unit_protocol.hpp"
+
+namespace jiro::commands {
+
+class UnitProcess final : public RunningProgram {
+  public:
+    // As ChildProcess::spawn; errc::spawn_failed also when `socket` cannot be reached.
+    [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> spawn(std::string socket, ChildSpec spec,
+                                                                             std::array<FileDescriptor, 3> descriptors,
+                                                                             Clock& clock, TimePoint deadline);
+
+    [[nodiscard]] Task<ExitStatus> wait() override;
+    void signal_group(int signal) override;
+    [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) override;
+
+  private:
+    explicit UnitProcess(const Executor& executor) : connection_(executor) {}
+
+    [[nodiscard]] Task<Result<>> start(std::string socket, ChildSpec spec, std::array<FileDescriptor, 3> descriptors,
+                                       Clock& clock);
+    [[nodiscard]] Task<Result<>> connect(std::string socket, std::string program, Clock& clock);
+    [[nodiscard]] Task<> read_one();
+    [[nodiscard]] Task<> until_swept();
+
+    UnitConnection connection_;
+    bool has_begun_ = false;  // the unit has the request
+    bool has_started_ = false;
+    bool is_lost_ = false;  // the unit has ended: so has everything in it
+    std::optional<std::string> problem_;
+    std::optional<ExitStatus> status_;
+    std::optional<int> left_;  // the answer to the last sweep
+};
+
+}  // namespace jiro::commands

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "commands/exec/unit_protocol.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/system/system_error.hpp>
+#include <cerrno>
+#include <cstring>
+
+#include "jiro/base/json_writer.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+namespace asio = boost::asio;
+using nlohmann::json;
+
+namespace {
+
+constexpr JsonLimits kRequestLimits{.bytes = kMaxRequestBytes, .depth = 4, .nodes = 1024 * 1024, .members = 16};
+constexpr JsonLimits kRecordLimits{.bytes = 64 * 1024, .depth = 4, .nodes = 64, .members = 16};
+
+std::string record_of(JsonWriter writer) { return std::move(writer).take() + '\n'; }
+
+// The limits by name, for both directions.
+template <typename Limits, typename Visit>
+void for_each_limit(Limits& limits, Visit visit) {
+    visit("memoryBytes", limits.memory_bytes);
+    visit("openFiles", limits.open_files);
+    visit("processes", limits.processes);
+    visit("fileBytes", limits.file_bytes);
+}
+
+void write_limits(JsonWriter& writer, const ExecLimits& limits) {
+    writer.key("limits");
+    writer.begin_object();
+    if (limits.cpu) writer.member("cpuSeconds", limits.cpu->count());
+    for_each_limit(limits, [&](const char* name, const auto& limit) {
+        if (limit) writer.member(name, *limit);
+    });
+    writer.end_object();
+}
+
+ExecLimits read_limits(const json& object) {
+    ExecLimits limits;
+    if (object.contains("cpuSeconds")) limits.cpu = std::chrono::seconds(object.at("cpuSeconds").get<std::int64_t>());
+    for_each_limit(limits, [&](const char* name, auto& limit) {
+        if (object.contains(name)) limit = object.at(name).template get<std::uint64_t>();
+    });
+    return limits;
+}
+
+Error bad_request(const std::string& why) { return Error(errc::bad_request, "the request is not one: " + why); }
+
+// The descriptors of a message, all of them: what nobody asked for is closed.
+std::vector<FileDescriptor> descriptors_of(msghdr& message) {
+    std::vector<FileDescriptor> descriptors;
+    for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int number = -1;
+            std::memcpy(&number, CMSG_DATA(part) + i * sizeof(int), sizeof number);
+            descriptors.emplace_back(number);
+        }
+    }
+    return descriptors;
+}
+
+using ControlBuffer = std::array<char, CMSG_SPACE(3 * sizeof(int))>;
+
+}  // namespace
+
+std::string to_record(const ChildSpec& spec) {
+    JsonWriter writer;
+    writer.begin_object();
+    writer.member("argv", spec.argv);
+    writer.key("environment");
+    writer.begin_array();
+    for (const auto& [name, value] : spec.environment) writer.value(std::array<std::string_view, 2>{name, value});
+    writer.end_array();
+    writer.member("workingDirectory", spec.working_directory);
+    write_limits(writer, spec.limits);
+    writer.end_object();
+    return record_of(std::move(writer));
+}
+
+std::string to_record(const ExitStatus& status) {
+    JsonWriter writer;
+    writer.begin_object();
+    if (status.code) writer.member("code", *status.code);
+    if (status.signal) writer.member("signal", *status.signal);
+    writer.member("cpuMs", status.cpu.count());
+    writer.member("maxResidentBytes", status.max_resident_bytes);
+    writer.end_object();
+    return record_of(std::move(writer));
+}
+
+Result<ChildSpec> read_request(std::string_view record) {
+    auto read = read_json(record, kRequestLimits);
+    if (!read) return bad_request(read.error().message);
+    try {
+        ChildSpec spec;
+        spec.argv = read->at("argv").get<std::vector<std::string>>();
+        spec.environment = read->at("environment").get<std::vector<std::pair<std::string, std::string>>>();
+        spec.working_directory = read->at("workingDirectory").get<std::string>();
+        spec.limits = read_limits(read->at("limits"));
+        if (spec.argv.empty() || !spec.argv.front().starts_with('/')) return bad_request("no program");
+        return spec;
+    } catch (const json::exception&) {
+        return bad_request("a member is missing, or of another type");
+    }
+}
+
+ExitStatus read_exit_status(const json& record) {
+    ExitStatus status;
+    const auto number = [&record](const char* name) -> std::optional<std::int64_t> {
+        const auto found = record.find(name);
+        if (found == record.end() || !found->is_number_integer()) return std::nullopt;
+        return found->get<std::int64_t>();
+    };
+    if (const auto code = number("code")) status.code = static_cast<int>(*code & 0xFF);
+    if (const auto signal = number("signal")) status.signal = static_cast<int>(*signal & 0x7F);
+    status.cpu = std::chrono::milliseconds(number("cpuMs").value_or(0));
+    status.max_resident_bytes = static_cast<std::uint64_t>(number("maxResidentBytes").value_or(0));
+    return status;
+}
+
+Result<UnitRequest> receive_request(int connection) {
+    std::string record;
+    std::vector<FileDescriptor> descriptors;
+    while (!record.ends_with('\n')) {
+        std::array<char, 65536> buffer;
+        alignas(cmsghdr) ControlBuffer control;
+        iovec part{buffer.data(), buffer.size()};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        const auto length = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
+        if (length < 0 && errno == EINTR) continue;
+        if (length < 0) return bad_request(std::strerror(errno));
+        if (length == 0) return bad_request("the connection has ended");
+        for (auto& descriptor : descriptors_of(message)) descriptors.push_back(std::move(descriptor));
+        record.append(buffer.data(), static_cast<std::size_t>(length));
+        if (record.size() > kMaxRequestBytes) return bad_request("it is too long");
+    }
+    auto spec = read_request(record);
+    if (!spec) return spec.error();
+    if (descriptors.size() != 3) return bad_request("three descriptors belong to it");
+    return UnitRequest{std::move(*spec),
+                       {std::move(descriptors[0]), std::move(descriptors[1]), std::move(descriptors[2])}};
+}
+
+bool UnitConnection::assign(FileDescriptor connected) {
+    boost::system::error_code error;
+    socket_.assign(asio::local::stream_protocol(), connected.get(), error);
+    if (!error) static_cast<void>(connected.release());
+    if (!error) socket_.non_blocking(true, error);
+    return !error;
+}
+
+Task<bool> UnitConnection::send_request(std::string record, std::array<FileDescriptor, 3> descriptors) {
+    alignas(cmsghdr) ControlBuffer control{};
+    iovec part{record.data(), record.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(3 * sizeof(int));
+    for (std::size_t i = 0; i < descriptors.size(); ++i) {
+        const int number = descriptors[i].get();
+        std::memcpy(CMSG_DATA(rights) + i * sizeof(int), &number, sizeof number);
+    }
+    const auto sent = sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL);  // the buffer of a new socket is empty
+    if (sent <= 0) co_return false;
+    const auto rest = asio::buffer(record) + static_cast<std::size_t>(sent);
+    const auto [error, length] = co_await asio::async_write(socket_, rest, kNoThrow);
+    co_return !error;
+}
+
+void UnitConnection::send(const std::string& record) {
+    const auto sent = ::send(socket_.native_handle(), record.data(), record.size(), MSG_NOSIGNAL);
+    boost::system::error_code ignored;
+    if (sent != static_cast<ssize_t>(record.size())) socket_.shutdown(socket_.shutdown_both, ignored);
+}
+
+Task<Result<json>> UnitConnection::read() {
+    for (;;) {
+        if (const auto end = received_.find('\n'); end != std::string::npos) {
+            auto record = read_json(std::string_view(received_).substr(0, end), kRecordLimits);
+            received_.erase(0, end + 1);
+            if (record && record->is_object()) co_return std::move(*record);
+            co_return Error(errc::connection_lost, "the other side sent what is no record");
+        }
+        if (received_.size() > kRecordLimits.bytes) {
+            co_return Error(errc::connection_lost, "the other side sent a record that is too long");
+        }
+        std::array<char, 4096> buffer;
+        const auto [error, length] = co_await socket_.async_read_some(asio::buffer(buffer), kNoThrow);
+        if (error == asio::error::operation_aborted) throw boost::system::system_error(error);
+        if (error) co_return Error(errc::connection_lost, "the connection has ended");
+        received_.append(buffer.data(), length);
+    }
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <iostream>
+
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/process_hardening.hpp"
+#include "daemon/service_notifier.hpp"
+#include "jiro/base/race.hpp"
+#include "jiro/commands/unit_side.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+// A program of the same user may stop this process and live on: then systemd misses this, and ends the unit.
+Task<> feed_unit_watchdog(Clock& clock) {
+    const auto interval = ServiceNotifier::watchdog_interval();
+    ServiceNotifier notifier;
+    for (;;) {
+        if (interval) notifier.watchdog();
+        co_await clock.sleep_for(interval.value_or(std::chrono::hours(1)));
+    }
+}
+
+Task<> serve(FileDescriptor connection, Clock& clock, Result<>& result) {
+    auto serving = jiro::commands::serve_command(std::move(connection), clock);
+    result = co_await std::move(serving);
+}
+
+Task<> serve_fed(FileDescriptor connection, Clock& clock, Result<>& result) {
+    auto serving = serve(std::move(connection), clock, result);
+    auto feeding = feed_unit_watchdog(clock);
+    static_cast<void>(co_await race(std::move(serving), std::move(feeding)));
+}
+
+}  // namespace
+
+int run_command() {
+    harden_process();
+    FileDescriptor connection(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+    close(STDIN_FILENO);  // the connection has one owner
+    if (open("/dev/null", O_RDONLY | O_CLOEXEC) != STDIN_FILENO) return ExitCode::failed;
+
+    boost::asio::io_context context(1);
+    SystemClock clock;
+    Result<> result;
+    std::exception_ptr failure;
+    boost::asio::co_spawn(context, serve_fed(std::move(connection), clock, result),
+                          [&](std::exception_ptr exception) { failure = exception; });
+    context.run();
+    if (failure) std::rethrow_exception(failure);
+    if (result) return ExitCode::good;
+    std::cerr << "jiro-client run-command is started by systemd, for jiro-command.socket: " << result.error().message
+              << '\n';
+    return ExitCode::usage;
+}
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""Programs of Commands.Exec that mean harm, in the units that the package gives them (Commands.RunAs: unit)."""
+
+import pathlib
+import time
+import unittest
+
+from harness.case import SystemTest
+
+MARK = "86397"  # seconds that nobody else sleeps
+PROGRAM = "/opt/hostile.py"
+
+
+def command(*program, **more):
+    return {"Commands": {"Exec": {"hostile": {"Program": list(program), "TimeoutMs": 120000, **more}}}}
+
+
+class HostileTest(SystemTest):
+    def setUp(self):
+        self.machine.write(PROGRAM, (pathlib.Path(__file__).parent / "hostile.py").read_text(), 0o755)
+
+    def alive(self):
+        """The processes that were to live on, by their arguments."""
+        show = "for f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f; echo; done 2> /dev/null | grep '^sleep ' | grep $0"
+        return self.machine.run("bash", "-c", show, MARK, check=False).stdout.splitlines()
+
+    def units(self):
+        return self.machine.out("systemctl", "list-units", "--plain", "--no-legend", "--all", "jiro-command@*.service")
+
+    def test_1_reaches_nothing(self):
+        """Each way to the daemon is refused, nothing outlives the command, and the daemon is as it was."""
+        self.file("/etc/jiro/credentials/api-key", "key-of-the-test\n", 0o600)
+        self.drop_in("[Service]\nLoadCredential=api-key:/etc/jiro/credentials/api-key\n")
+        user = self.machine.out("id", "-u", "jiro")
+        program = command("/usr/bin/python3", PROGRAM, user, "/var/lib/jiro", "/run/credentials/jiro-client.service", MARK)
+        self.start_service(program, {"ApiKeyFile": "${CREDENTIALS_DIRECTORY}/api-key"}, hub_flags=("--api-key", "key-of-the-test"))
+        before = (self.service.pid, self.service.show("NRestarts"), self.service.show("Nice"))
+        result = self.hub.send("hostile", within=90)["result"]
+        self.assertTrue(result["isSuccess"], result)
+        transcript = result["textResult"]["response"]
+        print("\n" + transcript)
+        lines = transcript.splitlines()
+        self.assertGreaterEqual(len(lines), 20)
+        self.assertEqual([line for line in lines if ": refused" not in line], [])
+        self.assertEqual(self.alive(), [])
+        self.assertEqual((self.service.pid, self.service.show("NRestarts"), self.service.show("Nice")), before)
+        self.assertNotIn("hostile", self.service.status_text)
+        self.wait_until(lambda: self.units() == "", "the units have gone")
+
+    def test_2_who_it_is(self):
+        """Its own user, no privilege, in a control group of its own with limits of its own."""
+        self.start_service(command("/bin/sh", "-c", "id -un; cat /proc/self/cgroup; grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status; pwd; echo to stderr > /dev/stderr"))
+        text = self.hub.send("hostile")["result"]["textResult"]["response"]
+        self.assertIn("jiro-cmd\n", text)
+        self.assertIn("jiro-command@", text)
+        self.assertRegex(text, r"CapEff:\s+0{16}\nNoNewPrivs:\s+1\nSeccomp:\s+2")
+
+    def test_3_a_program_that_stops_its_unit(self):
+        """It stops or ends the process that watches over it, and lives no longer for it."""
+        for script in (f"kill -STOP $PPID; setsid sleep {MARK} & exec sleep {MARK}", f"kill -KILL $PPID; setsid sleep {MARK} & exec sleep {MARK}"):
+            self.start_service(command("/bin/sh", "-c", script, TimeoutMs=1000, KillGraceMs=100))
+            self.assertFalse(self.hub.send("hostile", within=30)["result"]["isSuccess"])
+            self.wait_until(lambda: self.alive() == [], "nothing of it is alive", 30)
+            self.assertTrue(self.hub.send("echo still here")["ok"])
+
+    def test_4_the_daemons_end_is_the_programs(self):
+        """After kill -9 of the daemon nothing that it ran goes on."""
+        self.start_service(command("/bin/sh", "-c", f"setsid sleep {MARK} & exec sleep {MARK}"))
+        self.hub.post("hostile", "killed-with-the-daemon")
+        self.wait_until(lambda: len(self.alive()) == 2, "it runs")
+        self.machine.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "jiro-client")
+        self.wait_until(lambda: self.alive() == [], "nothing of it is alive")
+        self.service.wait_active()
+
+    def test_5_memory_and_processes(self):
+        """What eats the memory or forks without end is stopped at its own group's limit; the daemon does not notice."""
+        eat = "a = []\nwhile True: a.append(bytearray(16 * 1024 * 1024))"
+        self.drop_in("[Service]\nMemoryMax=64M\nMemorySwapMax=0\nTasksMax=20\n", unit="jiro-command@.service")
+        self.start_service(command("/usr/bin/python3", "-c", eat))
+        pid = self.service.pid
+        self.assertIn("killed by signal 9", self.hub.send("hostile", within=60)["result"]["textResult"]["response"])
+        self.service.configure(command("/bin/sh", "-c", f"for i in $(seq 100); do sleep {MARK} & done; wait", TimeoutMs=2000, KillGraceMs=100))
+        self.service("reload")
+        self.assertFalse(self.hub.send("hostile", within=30)["result"]["isSuccess"])
+        self.assertEqual(self.alive(), [])
+        self.assertEqual(self.service.pid, pid)
+
+    def test_6_as_the_daemon(self):
+        """RunAs: daemon says what it is, and even so the control socket takes no order from a program."""
+        order = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/jiro-client/control.sock'); s.sendall(b'POST /reload HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n'); print(s.recv(100).split()[1].decode())"
+        self.start_service(command("/usr/bin/python3", "-c", order), {"Commands": {"RunAs": "daemon"}})
+        self.assertEqual(self.hub.send("hostile")["result"]["textResult"]["response"].strip(), "403")
+        self.assertIn("run as the daemon's user", self.machine.run("jiro-client", "check-config").stderr)
+        self.machine.run("jiro-client", "reload")  # root may
+
+
+class CostTest(SystemTest):
+    def test_cost_of_a_unit(self):
+        """Latency one after the other, and commands a second sixteen at a time, beside a child of the daemon."""
+        for run_as in ("daemon", "unit"):
+            self.start_service({"Commands": {"RunAs": run_as, "Exec": {"true": {"Program": ["/bin/true"]}}}})
+            self.hub.send("true")
+            started = time.monotonic()
+            self.hub.ask("send", "true", "--count", "20", timeout=120)
+            one = (time.monotonic() - started) / 20
+            started = time.monotonic()
+            self.hub.ask("send", "true", "--count", "200", "--parallel", timeout=120)
+            rate = 200 / (time.monotonic() - started)
+            took = [int(entry["JIRO_DURATION_MS"]) for entry in self.service.journal("JIRO_COMMAND=true") if "JIRO_DURATION_MS" in entry]
+            print(f"\n  RunAs {run_as}: {1000 * one:.1f} ms one after the other (daemon's own first: {sorted(took[:21])[10]} ms), {rate:.0f}/s at 16 in parallel")
+
+
+if __name__ == "__main__":
+    unittest.main()
