@@ -157,6 +157,23 @@ std::optional<Refused> find_binary(std::string_view text, const std::string& nam
                    "a control character (code " + std::to_string(text[at]) + "): this is not a text file"};
 }
 
+// The first line whose indentation holds `blank`, which is no space although it looks like one.
+std::optional<Place> indented_with(std::string_view blank, std::string_view text, const std::string& name) {
+    Place place{name, 0, 1};
+    for (std::size_t at = 0; at < text.size();) {
+        ++place.line;
+        const auto end = std::min(text.find('\n', at), text.size());
+        const auto line = text.substr(at, end - at);
+        const auto first = std::min(line.find_first_not_of(' '), line.size());
+        if (line.substr(first).starts_with(blank)) {
+            place.column = static_cast<int>(first) + 1;
+            return place;
+        }
+        at = end + 1;
+    }
+    return std::nullopt;
+}
+
 std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {
     if (text.size() > kMaxFileBytes) {
         problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
@@ -171,6 +188,10 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(place_of(fault->at, text, name), "", fault->message);
         return {};
     }
+    if (const auto place = is_json ? std::nullopt : indented_with("\xC2\xA0", text, name)) {
+        problems.add(*place, "", "a no-break space (U+00A0) is used to indent: use plain spaces");
+        return {};
+    }
     TreeBuilder builder(name);
     try {
         std::istringstream stream(is_json ? with_pairs_joined(text) : std::string(text));
@@ -181,6 +202,10 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(refused.place, "", refused.message);
         return {};
     } catch (const YAML::Exception& error) {
+        if (const auto place = indented_with("\t", text, name)) {
+            problems.add(*place, "", "a tab is used to indent: YAML takes spaces only");
+            return {};
+        }
         problems.add({name, error.mark.line + 1, error.mark.column + 1}, "", "not valid YAML: " + error.msg);
         return {};
     }

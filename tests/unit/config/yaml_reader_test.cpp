@@ -37,6 +37,25 @@ TEST(YamlReader, refuses_tags) {
     }
 }
 
+// What looks like a space and is none is named, with its place: editors do not show it.
+TEST(YamlReader, names_blanks_that_are_no_spaces) {
+    for (const auto& [text, what] : {std::pair{"a:\n\tb: 1\n", "a tab"},
+                                     {"a:\n  b: 1\n  \tc: 2\n", "a tab"},
+                                     {"a:\n \xC2\xA0"
+                                      "b: 1\n",
+                                      "a no-break space (U+00A0)"}}) {
+        Problems problems;
+        static_cast<void>(read_yaml(text, "f", problems));
+        const auto errors = std::move(problems).sorted("f");
+        ASSERT_EQ(errors.size(), 1U) << text;
+        EXPECT_TRUE(errors[0].message.starts_with(what)) << errors[0].message;
+        EXPECT_GT(errors[0].line, 1);
+    }
+    Problems none;
+    static_cast<void>(read_yaml("{\n\t\"a\": 1\n}\n", "f", none));
+    EXPECT_TRUE(none.empty()) << "JSON may be indented by tabs";
+}
+
 // Random pieces of YAML never crash or hang the reader.
 TEST(YamlReader, survives_random_text) {
     static constexpr std::string_view kPieces[] = {
