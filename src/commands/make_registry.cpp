@@ -25,7 +25,8 @@ Problem problem_of(const ExecCommand& command, const std::string& what) {
 
 // Adds the exec commands that can work, and what is wrong with the others.
 void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {
-    const auto socket = socket_for_programs(settings);
+    const auto path = socket_for_programs(settings);
+    const auto socket = path ? std::make_shared<UnitSocket>(*path) : nullptr;
     for (const auto& command : settings.exec) {
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });

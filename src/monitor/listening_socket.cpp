@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
@@ -166,16 +167,14 @@ std::optional<Peer> peer_of(Socket& socket) {
     return Peer{credentials.uid, credentials.pid};
 }
 
-// Descendants are of the daemon's user, since nothing here gains privileges; so a process that another user's stands
-// above is none.
 bool is_descendant(int process) {
     if (process == getpid()) return false;
+    if (kill(process, 0) != 0 && errno == ESRCH) return true;
     while (process > 1) {
-        if (process == getpid()) return true;
-        if (kill(process, 0) != 0 && errno == EPERM) return false;
-        const auto parent = parent_of(process);
-        if (!parent) return true;
-        process = *parent;
+        siginfo_t info{};
+        const bool is_child = waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+        if (is_child) return true;
+        process = parent_of(process).value_or(0);
     }
     return false;
 }

@@ -297,13 +297,6 @@ def _():
     raise last
 
 
-@way("fill the machine's memory")
-def _():
-    # The group's limit, not the machine's.
-    limit = pathlib.Path("/sys/fs/cgroup" + pathlib.Path("/proc/self/cgroup").read_text().strip().split("::")[-1] + "/memory.max")
-    return limit.read_text().strip() == "max"
-
-
 def live_on():
     """Families that a test looks for afterwards: none may be alive."""
     for prefix in ([], ["setsid"], ["setsid", "-f"], ["env", "-i", "setsid", "-f"], ["nohup", "setsid", "-f"]):

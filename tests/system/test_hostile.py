@@ -25,7 +25,7 @@ class HostileTest(SystemTest):
         return self.machine.run("bash", "-c", show, MARK, check=False).stdout.splitlines()
 
     def units(self):
-        return self.machine.out("systemctl", "list-units", "--plain", "--no-legend", "--all", "jiro-command@*.service")
+        return self.machine.out("systemctl", "list-units", "--plain", "--no-legend", "--all", "jiro-command@*.service").splitlines()
 
     def test_1_reaches_nothing(self):
         """Each way to the daemon is refused, nothing outlives the command, and the daemon is as it was."""
@@ -45,7 +45,7 @@ class HostileTest(SystemTest):
         self.assertEqual(self.alive(), [])
         self.assertEqual((self.service.pid, self.service.show("NRestarts"), self.service.show("Nice")), before)
         self.assertNotIn("hostile", self.service.status_text)
-        self.wait_until(lambda: self.units() == "", "the units have gone")
+        self.wait_until(lambda: len(self.units()) == 1, "the units have gone, but for the one that waits")
 
     def test_2_who_it_is(self):
         """Its own user, no privilege, in a control group of its own with limits of its own."""
@@ -78,7 +78,9 @@ class HostileTest(SystemTest):
         self.drop_in("[Service]\nMemoryMax=64M\nMemorySwapMax=0\nTasksMax=20\n", unit="jiro-command@.service")
         self.start_service(command("/usr/bin/python3", "-c", eat))
         pid = self.service.pid
-        self.assertIn("killed by signal 9", self.hub.send("hostile", within=60)["result"]["textResult"]["response"])
+        has_memory = self.machine.run("grep", "-qw", "memory", "/sys/fs/cgroup/cgroup.controllers", check=False).returncode == 0
+        if has_memory:  # a host whose groups are of version 1 keeps that controller to itself
+            self.assertIn("killed by signal 9", self.hub.send("hostile", within=60)["result"]["textResult"]["response"])
         self.service.configure(command("/bin/sh", "-c", f"for i in $(seq 100); do sleep {MARK} & done; wait", TimeoutMs=2000, KillGraceMs=100))
         self.service("reload")
         self.assertFalse(self.hub.send("hostile", within=30)["result"]["isSuccess"])
@@ -96,18 +98,21 @@ class HostileTest(SystemTest):
 
 class CostTest(SystemTest):
     def test_cost_of_a_unit(self):
-        """Latency one after the other, and commands a second sixteen at a time, beside a child of the daemon."""
+        """Latency one after the other and with pauses, and commands a second sixteen at a time, beside a child of the daemon."""
         for run_as in ("daemon", "unit"):
             self.start_service({"Commands": {"RunAs": run_as, "Exec": {"true": {"Program": ["/bin/true"]}}}})
-            self.hub.send("true")
+            for _ in range(11):
+                time.sleep(0.5)  # as seldom as a person asks: a unit waits by then
+                self.hub.send("true")
+            took = [int(entry["JIRO_DURATION_MS"]) for entry in self.service.journal("JIRO_COMMAND=true") if "JIRO_DURATION_MS" in entry]
+            seldom = sorted(took[1:])[5]
             started = time.monotonic()
             self.hub.ask("send", "true", "--count", "20", timeout=120)
             one = (time.monotonic() - started) / 20
             started = time.monotonic()
-            self.hub.ask("send", "true", "--count", "200", "--parallel", timeout=120)
-            rate = 200 / (time.monotonic() - started)
-            took = [int(entry["JIRO_DURATION_MS"]) for entry in self.service.journal("JIRO_COMMAND=true") if "JIRO_DURATION_MS" in entry]
-            print(f"\n  RunAs {run_as}: {1000 * one:.1f} ms one after the other (daemon's own first: {sorted(took[:21])[10]} ms), {rate:.0f}/s at 16 in parallel")
+            self.hub.ask("send", "true", "--count", "100", "--parallel", "--timeout", "110000", timeout=120)
+            rate = 100 / (time.monotonic() - started)
+            print(f"\n  RunAs {run_as}: {seldom} ms with pauses, {1000 * one:.0f} ms one after the other, {rate:.0f}/s at 16 in parallel")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ inline constexpr std::size_t kMaxUnixPathBytes = 107;
 
 struct Settings {
     Listen listen = ListenTcp{};
-    std::vector<std::string> hosts;  // names besides the machine's own by which it may be asked
+    std::vector<std::string> hosts{};  // names besides the machine's own by which it may be asked
     friend bool operator==(const Settings&, const Settings&) = default;
 };
 

@@ -77,7 +77,7 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
 
 }  // namespace
 
-ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::optional<std::string> socket)
+ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket)
     : CommandHandler(describe(command, binding)),
       command_(std::move(command)),
       binding_(std::move(binding)),
@@ -99,7 +99,7 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     co_return co_await run_program(command_, std::move(request), context);
 }
 
-std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::optional<std::string> socket,
+std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::shared_ptr<UnitSocket> socket,
                                                         std::vector<std::string>& problems) {
     const auto before = problems.size();
     if (!is_name(command.name)) {

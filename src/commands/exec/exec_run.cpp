@@ -107,7 +107,7 @@ Task<> kill_descendants(RunningProgram& child, Clock& clock, const std::string& 
 Task<Result<std::unique_ptr<RunningProgram>>> start_running(const ExecRequest& request,
                                                             std::array<FileDescriptor, 3> descriptors, Clock& clock) {
     if (!request.socket) return ChildProcess::spawn(request.spec, std::move(descriptors), clock, request.deadline);
-    return UnitProcess::spawn(*request.socket, request.spec, std::move(descriptors), clock, request.deadline);
+    return UnitProcess::spawn(request.socket, request.spec, std::move(descriptors), clock, request.deadline);
 }
 
 // Not in time, or not at all.

@@ -3,6 +3,7 @@
 // One run of a program from start to sweep: feeds it, drains it, ends it in time, leaves nothing behind.
 
 #include "commands/exec/exec_result.hpp"
+#include "commands/exec/unit_socket.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/commands/command_context.hpp"
 #include "jiro/commands/settings.hpp"
@@ -16,9 +17,8 @@ inline constexpr std::chrono::milliseconds kKillLimit{2000};
 
 struct ExecRequest {
     ChildSpec spec;
-    std::optional<std::string> input;  // for standard input; without it /dev/null
-    std::optional<std::string>
-        socket;  // of the units for programs (Commands.RunAs); without it a child of this process
+    std::optional<std::string> input;    // for standard input; without it /dev/null
+    std::shared_ptr<UnitSocket> socket;  // of the units (Commands.RunAs); without it a child of this process
     TimePoint deadline;
     std::chrono::milliseconds limit{};  // for the text only
 };

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "commands/exec/unit_process.hpp"
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -22,15 +18,6 @@ namespace {
 constexpr auto kConnectPause = std::chrono::milliseconds(5);
 constexpr const char* kLookThere = "; see `systemctl status jiro-command.socket` and `journalctl -u 'jiro-command@*'`";
 
-// EAGAIN: the queue of the socket is full; whoever listens is slow.
-int connect_to(int descriptor, const std::string& path) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
-    path.copy(address.sun_path, path.size());
-    return ::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
-}
-
 Error start_hangs(const std::string& program, bool has_begun) {
     const char* why = has_begun ? " hangs: its file, its interpreter or its working directory is on a mount that does "
                                   "not answer, or is held by a scanner"
@@ -40,50 +27,67 @@ Error start_hangs(const std::string& program, bool has_begun) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::spawn(std::string socket, ChildSpec spec,
+Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::spawn(std::shared_ptr<UnitSocket> socket, ChildSpec spec,
                                                                  std::array<FileDescriptor, 3> descriptors,
                                                                  Clock& clock, TimePoint deadline) {
-    const auto executor = co_await boost::asio::this_coro::executor;
     const std::string program = spec.argv.front();
-    std::unique_ptr<UnitProcess> unit(new UnitProcess(executor));
+    bool has_begun = false;
     try {
-        auto starting = unit->start(std::move(socket), std::move(spec), std::move(descriptors), clock);
-        const auto started = co_await with_timeout(clock, deadline - clock.now(), std::move(starting));
-        if (!started) co_return start_hangs(program, unit->has_begun_);
-        if (!*started) co_return started->error();
+        auto finding = find_unit(std::move(socket), std::move(spec), std::move(descriptors), clock, has_begun);
+        auto found = co_await with_timeout(clock, deadline - clock.now(), std::move(finding));
+        if (!found) co_return start_hangs(program, has_begun);
+        co_return std::move(*found);
     } catch (const std::exception&) {
         co_return Error(boost::asio::error::operation_aborted);
     }
-    std::unique_ptr<RunningProgram> running = std::move(unit);
-    co_return running;
 }
 
-Task<Result<>> UnitProcess::start(std::string socket, ChildSpec spec, std::array<FileDescriptor, 3> descriptors,
-                                  Clock& clock) {
+// A unit that waited may end before it has the request: then another one gets it.
+Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::find_unit(std::shared_ptr<UnitSocket> socket, ChildSpec spec,
+                                                                     std::array<FileDescriptor, 3> descriptors,
+                                                                     Clock& clock, bool& began) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    for (;;) {
+        FileDescriptor connected = socket->take_spare();
+        const bool is_spare = static_cast<bool>(connected);
+        while (!connected) {
+            connected = socket->connect();
+            if (connected) break;
+            if (errno != EAGAIN) {
+                co_return spawn_error(spec.argv.front(), socket->path() + ": " + std::strerror(errno) + kLookThere);
+            }
+            co_await clock.sleep_for(kConnectPause);
+        }
+        socket->prepare();
+        std::unique_ptr<UnitProcess> unit(new UnitProcess(executor));
+        auto starting = unit->start(std::move(connected), spec, descriptors, began);
+        const auto started = co_await std::move(starting);
+        if (started) {
+            std::unique_ptr<RunningProgram> running = std::move(unit);
+            co_return running;
+        }
+        if (!is_spare || began) co_return started.error();
+    }
+}
+
+Task<Result<>> UnitProcess::start(FileDescriptor connected, ChildSpec spec,
+                                  const std::array<FileDescriptor, 3>& descriptors, bool& began) {
     const std::string program = spec.argv.front();
-    auto connected = co_await connect(std::move(socket), program, clock);
-    if (!connected) co_return connected.error();
     std::string record = to_record(spec);
     if (record.size() > kMaxRequestBytes) co_return spawn_error(program, "its arguments are too long for the system");
-    const bool is_sent = co_await connection_.send_request(std::move(record), std::move(descriptors));
-    is_lost_ = !is_sent;
-    while (!is_lost_ && !has_started_ && !problem_) co_await read_one();
+    is_lost_ = !connection_.assign(std::move(connected));
+    if (!is_lost_) {
+        const bool is_sent = co_await connection_.send_request(std::move(record), descriptors);
+        is_lost_ = !is_sent;
+    }
+    while (!is_lost_ && !has_started_ && !problem_) {
+        co_await read_one();
+        began = began || has_begun_;
+    }
     if (problem_) co_return Error(errc::spawn_failed, *problem_);
     if (!is_lost_) co_return Result<>();
     co_return spawn_error(program,
-                          (has_begun_ ? "its unit has ended" : "its unit was not started") + std::string(kLookThere));
-}
-
-Task<Result<>> UnitProcess::connect(std::string socket, std::string program, Clock& clock) {
-    FileDescriptor descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    int error = descriptor ? connect_to(descriptor.get(), socket) : errno;
-    while (error == EAGAIN) {
-        co_await clock.sleep_for(kConnectPause);
-        error = connect_to(descriptor.get(), socket);
-    }
-    if (error != 0) co_return spawn_error(program, socket + ": " + std::strerror(error) + kLookThere);
-    is_lost_ = !connection_.assign(std::move(descriptor));
-    co_return Result<>();
+                          (began ? "its unit has ended" : "its unit was not started") + std::string(kLookThere));
 }
 
 // Takes what the unit says. What it does not know is left aside.

@@ -10,13 +10,15 @@
 
 #include "commands/exec/running_program.hpp"
 #include "commands/exec/unit_protocol.hpp"
+#include "commands/exec/unit_socket.hpp"
 
 namespace jiro::commands {
 
 class UnitProcess final : public RunningProgram {
   public:
     // As ChildProcess::spawn; errc::spawn_failed also when `socket` cannot be reached.
-    [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> spawn(std::string socket, ChildSpec spec,
+    [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> spawn(std::shared_ptr<UnitSocket> socket,
+                                                                             ChildSpec spec,
                                                                              std::array<FileDescriptor, 3> descriptors,
                                                                              Clock& clock, TimePoint deadline);
 
@@ -27,9 +29,13 @@ class UnitProcess final : public RunningProgram {
   private:
     explicit UnitProcess(const Executor& executor) : connection_(executor) {}
 
-    [[nodiscard]] Task<Result<>> start(std::string socket, ChildSpec spec, std::array<FileDescriptor, 3> descriptors,
-                                       Clock& clock);
-    [[nodiscard]] Task<Result<>> connect(std::string socket, std::string program, Clock& clock);
+    // `began`: set when a unit has the request.
+    [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> find_unit(
+        std::shared_ptr<UnitSocket> socket, ChildSpec spec, std::array<FileDescriptor, 3> descriptors, Clock& clock,
+        bool& began);
+
+    [[nodiscard]] Task<Result<>> start(FileDescriptor connected, ChildSpec spec,
+                                       const std::array<FileDescriptor, 3>& descriptors, bool& began);
     [[nodiscard]] Task<> read_one();
     [[nodiscard]] Task<> until_swept();
 

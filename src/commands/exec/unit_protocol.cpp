@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands/exec/unit_protocol.hpp"
 
-#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
@@ -144,6 +144,11 @@ Result<UnitRequest> receive_request(int connection) {
         message.msg_controllen = control.size();
         const auto length = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
         if (length < 0 && errno == EINTR) continue;
+        if (length < 0 && errno == EAGAIN) {
+            pollfd more{connection, POLLIN, 0};
+            poll(&more, 1, -1);
+            continue;
+        }
         if (length < 0) return bad_request(std::strerror(errno));
         if (length == 0) return bad_request("the connection has ended");
         for (auto& descriptor : descriptors_of(message)) descriptors.push_back(std::move(descriptor));
@@ -165,7 +170,7 @@ bool UnitConnection::assign(FileDescriptor connected) {
     return !error;
 }
 
-Task<bool> UnitConnection::send_request(std::string record, std::array<FileDescriptor, 3> descriptors) {
+Task<bool> UnitConnection::send_request(std::string record, const std::array<FileDescriptor, 3>& descriptors) {
     alignas(cmsghdr) ControlBuffer control{};
     iovec part{record.data(), record.size()};
     msghdr message{};
@@ -187,6 +192,8 @@ Task<bool> UnitConnection::send_request(std::string record, std::array<FileDescr
     const auto [error, length] = co_await asio::async_write(socket_, rest, kNoThrow);
     co_return !error;
 }
+
+Task<> UnitConnection::until_readable() { co_await socket_.async_wait(socket_.wait_read, kAwait); }
 
 void UnitConnection::send(const std::string& record) {
     const auto sent = ::send(socket_.native_handle(), record.data(), record.size(), MSG_NOSIGNAL);

@@ -38,7 +38,7 @@ struct UnitRequest {
     std::array<FileDescriptor, 3> descriptors;
 };
 
-// For the unit's side, which has nothing else to do: waits for the request on a connection.
+// For the unit's side, which has nothing else to do: waits until the whole request is there.
 [[nodiscard]] Result<UnitRequest> receive_request(int connection);
 
 // Either end of the connection once the request is there.
@@ -50,7 +50,11 @@ class UnitConnection {
     [[nodiscard]] bool assign(FileDescriptor connected);
 
     // The request with its descriptors. Cancellable. False: the other side has gone.
-    [[nodiscard]] Task<bool> send_request(std::string record, std::array<FileDescriptor, 3> descriptors);
+    [[nodiscard]] Task<bool> send_request(std::string record, const std::array<FileDescriptor, 3>& descriptors);
+
+    // Waits until there is something to read, or the end.
+    [[nodiscard]] Task<> until_readable();
+    [[nodiscard]] int descriptor() { return socket_.native_handle(); }
 
     // Short records only, which find room in the socket's buffer: nothing waits. What cannot be sent ends the
     // connection, which the next read tells.

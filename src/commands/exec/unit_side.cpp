@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/commands/unit_side.hpp"
 
+#include <sys/socket.h>
+
 #include <boost/asio/this_coro.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -70,11 +72,14 @@ class UnitSide {
 }  // namespace
 
 Task<Result<>> serve_command(FileDescriptor connection, Clock& clock) {
-    auto request = receive_request(connection.get());
-    if (!request) co_return request.error();
     const auto executor = co_await boost::asio::this_coro::executor;
     UnitConnection peer(executor);
     if (!peer.assign(std::move(connection))) co_return Error(errc::bad_request, "it came on no socket");
+    co_await peer.until_readable();
+    char byte = 0;
+    if (recv(peer.descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) co_return Result<>();  // it was not needed
+    auto request = receive_request(peer.descriptor());
+    if (!request) co_return request.error();
     UnitSide side(peer, clock);
     TaskGroup running([](const std::exception_ptr&) {});
     running.spawn(executor, side.run(std::move(*request)));

@@ -33,8 +33,9 @@ class Units:
         return [process for process in self._processes if process.poll() is None]
 
     def stop(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        if self._listener.fileno() >= 0:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
         for process in self.alive():
             process.kill()
             process.wait()

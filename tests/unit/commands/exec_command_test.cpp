@@ -471,6 +471,7 @@ TEST_P(ExecCommandTest, is_cancelled) {
     ASSERT_TRUE(finished);
     EXPECT_EQ(finished->result.outcome, Outcome::cancelled);
     EXPECT_THAT(finished->result.message(), HasSubstr("cancelled"));
+    registry.reset();  // with the unit that waits for a next program
     expect_nothing_left();
 }
 
@@ -503,7 +504,7 @@ TEST_P(ExecCommandTest, starts_programs_while_the_starts_of_others_hang) {
         command.timeout = 90s;
         settings.exec.push_back(command);
     }
-    const auto registry = make_registry(settings, {}).value();
+    auto registry = make_registry(settings, {}).value();
     for (int i = 0; i < kHanging; ++i) {
         CommandMessage message;
         message.command = "slow" + std::to_string(i);
@@ -517,6 +518,7 @@ TEST_P(ExecCommandTest, starts_programs_while_the_starts_of_others_hang) {
     EXPECT_EQ(ended, 0);
     leases.clear();  // whoever held the files up lets them go
     jiro::test::run_task(context, until(context, [&] { return ended == kHanging; }));
+    registry.reset();
     expect_nothing_left();
 }
 
@@ -526,7 +528,7 @@ TEST_P(ExecCommandTest, cancels_a_start_that_hangs) {
     const SlowToStart lease(path);
     ASSERT_TRUE(lease.holds());
     const auto settings = settings_for({program({path.string()})});
-    const auto registry = make_registry(settings, {}).value();
+    auto registry = make_registry(settings, {}).value();
     CommandMessage message;
     message.command = "it";
     std::optional<FinishedCommand> finished;
@@ -539,6 +541,7 @@ TEST_P(ExecCommandTest, cancels_a_start_that_hangs) {
     signal.emit(boost::asio::cancellation_type::terminal);
     jiro::test::run_task(context, until(context, [&] { return finished.has_value(); }));
     EXPECT_EQ(finished->result.outcome, Outcome::cancelled);
+    registry.reset();
     jiro::test::run_task(context, until(context, [this] { return own_children().empty(); }));
 }
 
@@ -569,6 +572,33 @@ TEST_P(ExecCommandTest, tells_that_a_program_ended_its_unit) {
     EXPECT_THAT(ended.message(), ::testing::AnyOf(HasSubstr("its unit was ended"), HasSubstr("its unit has ended")));
     EXPECT_LT(clock.now() - before, 10s);
     EXPECT_EQ(run(program({"/bin/echo", "still here"})), CommandResult::text("still here\n"));
+}
+
+// The unit that waits for the next program takes it; one that has gone meanwhile costs nothing but the wait for
+// another.
+TEST_P(ExecCommandTest, starts_programs_in_the_unit_that_waits) {
+    if (!units) GTEST_SKIP() << "without units none waits";
+    const auto settings = settings_for({script("echo $PPID")});
+    const auto registry = make_registry(settings, {}).value();
+    const auto unit_of_next = [&] {
+        CommandMessage message;
+        message.command = "it";
+        return jiro::test::run_task(context, run_locally(message, settings, registry, clock, random, workers))
+            .result.message();
+    };
+    const auto waiting = [this] {
+        std::istringstream list(children_of(units->pid()));
+        pid_t pid = 0;
+        list >> pid;
+        return list.eof() || (list >> std::ws).eof() ? pid : 0;
+    };
+    EXPECT_NE(unit_of_next(), "");
+    jiro::test::run_task(context, until(context, [&] { return waiting() > 0; }));
+    const pid_t first = waiting();
+    EXPECT_EQ(unit_of_next(), std::to_string(first) + '\n');
+    jiro::test::run_task(context, until(context, [&] { return waiting() > 0 && waiting() != first; }));
+    kill(waiting(), SIGKILL);
+    EXPECT_NE(unit_of_next(), "");
 }
 
 // A socket that nobody serves is an error result that names it: no program falls back to the daemon's user.
