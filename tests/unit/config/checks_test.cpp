@@ -99,7 +99,8 @@ TEST(ConfigChecks, warns_of_a_secret_in_a_readable_file) {
     EXPECT_EQ(load_file(file, {}).config->warnings.size(), 0U);
     for (const char* text :
          {"WebSocket: { Proxy: \"http://user:pass@p\" }", "WebSocket: { Headers: { X-Functions-Key: abc } }",
-          "Commands: { Exec: { a: { Program: [/a], Environment: { PGPASSWORD: abc } } } }"}) {
+          "Commands: { RunAs: unit, UnitSocket: /dev/null,\n"
+          "            Exec: { a: { Program: [/a], Environment: { PGPASSWORD: abc } } } }"}) {
         const auto other = directory.write("other.yaml", text);
         std::filesystem::permissions(other, std::filesystem::perms(0644));
         EXPECT_EQ(load_file(other, {}).config->warnings.size(), 1U) << text;

@@ -234,7 +234,7 @@ TEST(ConfigLoad, refuses_hostile_text) {
         {"half a pair", "{\"InstanceId\":\n\"\\ud83d\"}",
          "test.yaml:2:8: not valid YAML: invalid unicode: one half of a surrogate pair"},
         {"other half", "{\"InstanceId\": \"\\ude80\"}", "one half of a surrogate pair"},
-        {"tab indentation", "Grpc:\n\tTimeoutMs: 5\n", "test.yaml:2:11: not valid YAML"},
+        {"tab indentation", "Grpc:\n\tTimeoutMs: 5\n", "test.yaml:2:1: a tab is used to indent"},
         {"a list", "- a\n- b\n", "expected keys with values, such as 'WebSocket:', not a list"},
         {"a word", "hello", "not text"},
         {"alias bomb", aliases, "aliases (*name) are not supported"},
