@@ -289,9 +289,6 @@ class MemoryOutbox final : public Outbox {
         row.is_leased = false;
         row.settled_at = now();
         if (state == RowState::delivered) row.whole = nullptr;
-        if (state == RowState::delivered && row.message && !is_kept_after_delivery(row.message->size())) {
-            row.message = nullptr;
-        }
         if (state == RowState::delivered) tombstones_.emplace(row.settled_at, row.sequence);
     }
 

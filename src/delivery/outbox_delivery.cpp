@@ -80,13 +80,13 @@ void OutboxStore::delivered(const std::string& id, WallTime at) {
     const auto found = find(id);
     if (!found || found->state == "delivered" || found->state == "forgotten") return;
     // Also from `running`: an outcome that could not be stored was sent from memory.
-    const bool has_message = is_kept_after_delivery(found->message_bytes);
-    const char* change =
-        has_message ? "UPDATE commands SET state = 'delivered', settled_at = ?, payload = NULL, last_error = NULL,"
-                      " whole = NULL, whole_sum = NULL, boot = ? WHERE sequence = ?"
-                    : "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, last_error = NULL,"
-                      " whole = NULL, whole_sum = NULL, message = NULL, boot = ? WHERE sequence = ?";
-    database_.use(change).bind(to_stored(at), clock_.boot(), found->sequence).run();
+    const bool has_message = found->message_bytes > 0;
+    database_
+        .use(
+            "UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL, whole = NULL,"
+            " whole_sum = NULL, boot = ? WHERE sequence = ?")
+        .bind(has_message ? "delivered" : "forgotten", to_stored(at), clock_.boot(), found->sequence)
+        .run();
     known_.remove(id);
     counts_.bytes -= found->bytes() + kRowOverhead;
     --(found->state == "done" ? counts_.pending : found->state == "dead" ? counts_.dead : counts_.unfinished);

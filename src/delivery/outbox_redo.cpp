@@ -14,9 +14,7 @@ bool is_running(const RowChange& change) {
 }
 
 std::string_view state_of(const RowChange& change) {
-    if (change.delivered && change.finished) {
-        return is_kept_after_delivery(change.finished->message.size()) ? "delivered" : "forgotten";
-    }
+    if (change.delivered && change.finished) return change.finished->message.empty() ? "forgotten" : "delivered";
     if (change.finished) return "done";
     return is_running(change) ? "running" : "received";
 }
@@ -73,7 +71,7 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     const auto kind = to_string(outcome.kind);
     const auto at = to_stored(outcome.at);
     const auto payload = is_done ? std::string_view() : receipt.payload;
-    const auto message = state == "forgotten" ? std::string_view() : outcome.message;
+    const std::string_view message = outcome.message;
     Statement& row = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot)"

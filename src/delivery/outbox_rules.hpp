@@ -22,12 +22,4 @@ inline constexpr int kMaxStarts = 3;
 // Added to a row's size for what SQLite keeps beside its blobs.
 inline constexpr std::size_t kRowOverhead = 200;
 
-// A delivered message is kept, to be sent again when its command comes again. A long one is not: to write it costs more
-// than all else about its command, and the server has confirmed it.
-inline constexpr std::size_t kLongestKeptMessage = 64 * 1024;
-
-[[nodiscard]] inline constexpr bool is_kept_after_delivery(std::size_t message_bytes) {
-    return message_bytes > 0 && message_bytes <= kLongestKeptMessage;
-}
-
 }  // namespace jiro::delivery

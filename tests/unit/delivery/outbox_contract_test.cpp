@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "delivery/outbox_rules.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
@@ -108,22 +107,6 @@ TYPED_TEST(OutboxContract, recognises_what_it_has_seen) {
     ASSERT_EQ(rows.size(), 1U);
     EXPECT_EQ(*rows[0].message, "message of a");
     this->deliver("a");
-}
-
-// Of a long one only the id is remembered, once the server has confirmed it.
-TYPED_TEST(OutboxContract, keeps_no_long_message_that_was_delivered) {
-    for (const std::size_t bytes : {kLongestKeptMessage, kLongestKeptMessage + 1}) {
-        const std::string id = std::to_string(bytes);
-        EXPECT_EQ(this->admit(id), Admission::accepted);
-        const auto message = std::make_shared<const std::string>(bytes, 'x');
-        EXPECT_TRUE(this->run(this->outbox_->finished(id, Outcome::succeeded, message, Lease::no)));
-        ASSERT_EQ(this->due().size(), 1U);
-        this->deliver(id);
-        const auto again = bytes > kLongestKeptMessage ? Admission::already_forgotten : Admission::already_settled;
-        EXPECT_EQ(this->admit(id), again);
-        this->deliver(id);
-        EXPECT_EQ(this->figures().remembered, bytes - kLongestKeptMessage + 1);
-    }
 }
 
 // After the de-duplication window the id is free again; within it never.
