@@ -14,6 +14,7 @@ from harness.certificates import Authority
 from harness.grpc_server import Reply
 from harness.hub_server import http_response
 from harness.listener import Listener
+from harness.units import Units
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONG = 86_400_000
@@ -360,6 +361,32 @@ class ReloadEffectsTest(DaemonTest):
         self.reload(Commands={"Exec": {"new": {"Program": ["/bin/echo", "it is there"]}}})
         link.command("new", "a")
         self.assertIn("it is there", self.result("a").response)
+
+    def ask_for_the_starter(self, link, sync_id):
+        """Who starts the programs: the daemon, `jiro-client run`, or a unit, `jiro-client run-command`."""
+        link.command("starter", sync_id)
+        return self.result(sync_id).response
+
+    def starter(self, **more):
+        return {"Exec": {"starter": {"Program": ["/bin/sh", "-c", "tr '\\0' ' ' </proc/$PPID/cmdline"]}}, **more}
+
+    def units_at(self, name):
+        units = Units(self.directory / name)
+        self.addCleanup(units.stop)
+        return units
+
+    def test_Commands_RunAs(self):
+        units = self.units_at("units")
+        link = self.start_all(config={"Commands": self.starter(UnitSocket=units.path, RunAs="daemon")})
+        self.assertNotIn("run-command", self.ask_for_the_starter(link, "a"))
+        self.reload(Commands=self.starter(UnitSocket=units.path, RunAs="unit"))
+        self.assertIn("run-command", self.ask_for_the_starter(link, "b"))
+
+    def test_Commands_UnitSocket(self):
+        link = self.start_all(config={"Commands": self.starter(UnitSocket=str(self.directory / "nowhere"))})
+        self.assertNotIn("run-command", self.ask_for_the_starter(link, "a"))
+        self.reload(Commands=self.starter(UnitSocket=self.units_at("units").path))
+        self.assertIn("run-command", self.ask_for_the_starter(link, "b"))
 
     # The rest
 
