@@ -307,11 +307,13 @@ bool RedoLog::append(const RedoRecord& record) noexcept {
     const std::size_t left = left_before_wrap(position);
     const std::size_t padding = needed > left ? left : 0;
     if (position + padding + needed > limit()) return false;
-    if (padding > 0) {
-        if (!provide(position + sizeof(RecordHeader))) return false;
-        provided_ = std::max(provided_, position + padding);
+    if (padding > 0 && !provide(position + sizeof(RecordHeader))) return false;
+    const Position before = provided_;
+    if (padding > 0) provided_ = std::max(provided_, position + padding);  // nothing is written in the padding
+    if (!provide(position + padding + needed)) {
+        provided_ = before;  // a shorter record may lie where the padding would have been
+        return false;
     }
-    if (!provide(position + padding + needed)) return false;
     if (padding > 0) {
         const auto rest = static_cast<std::uint32_t>(padding - sizeof(RecordHeader));
         commit(position, rest | kPadding, RecordHeader::sum(position, {}));
