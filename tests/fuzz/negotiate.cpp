@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "check.hpp"
+#include "jiro/http/date.hpp"
 
 using namespace jiro;
 using jiro::fuzz::check;
@@ -33,8 +34,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             check(is_one_line(url.target()) && is_one_line(url.host_port()), "a redirect cannot inject headers");
         }
     }
-    const auto wait =
-        signalr::parse_retry_after(body, std::chrono::system_clock::time_point(std::chrono::hours(400'000)));
+    const auto wait = http::parse_retry_after(body, std::chrono::system_clock::time_point(std::chrono::hours(400'000)));
     check(!wait || (*wait >= Duration::zero() && *wait <= std::chrono::hours(1)),
           "Retry-After is between nothing and an hour");
     return 0;

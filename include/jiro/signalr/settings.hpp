@@ -18,17 +18,13 @@
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
-#include "jiro/base/tls_files.hpp"
 #include "jiro/base/url.hpp"
+#include "jiro/http/settings.hpp"
 
 namespace jiro::signalr {
 
-// Applies to negotiate, redirect targets and the WebSocket upgrade alike. The files are read anew at each attempt.
-struct TlsSettings : TlsFiles {
-    bool verify = true;  // false: any certificate is accepted; warned about at each start
-
-    friend bool operator==(const TlsSettings&, const TlsSettings&) = default;
-};
+// Applies to negotiate, redirect targets and the WebSocket upgrade alike.
+using http::TlsSettings;
 
 // The time limit of each step of one attempt, and of sending and closing. Each has its own named error (errors.hpp).
 struct StepLimits {

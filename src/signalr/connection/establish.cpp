@@ -9,9 +9,9 @@
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "jiro/http/date.hpp"
 #include "signalr/log.hpp"
 #include "signalr/protocol/handshake.hpp"
-#include "signalr/protocol/http_date.hpp"
 
 namespace jiro::signalr {
 
@@ -237,7 +237,7 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
 
 void Establish::note_date(const HttpResponse& response) {
     const std::string* const text = find_header(response.headers, "Date");
-    const auto date = text == nullptr ? std::nullopt : parse_http_date(*text);
+    const auto date = text == nullptr ? std::nullopt : http::parse_http_date(*text);
     if (date) progress_.clock_ahead = clock_.wall_now() - *date;
 }
 
@@ -251,7 +251,7 @@ Failure Establish::failure_of(Error error) const {
 Failure Establish::status_failure(HttpStep step, const HttpResponse& response, const Url& url) const {
     Failure failure = failure_of(status_error(step, response, url));
     if (const auto* value = find_header(response.headers, "Retry-After")) {
-        if (const auto wait = parse_retry_after(*value, clock_.wall_now())) failure.retry_after = *wait;
+        if (const auto wait = http::parse_retry_after(*value, clock_.wall_now())) failure.retry_after = *wait;
     }
     return failure;
 }

@@ -5,7 +5,7 @@
 #include <cctype>
 
 #include "jiro/base/text.hpp"
-#include "signalr/protocol/http_date.hpp"
+#include "jiro/http/date.hpp"
 
 namespace jiro::signalr {
 
@@ -65,7 +65,7 @@ void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now
             has_max_age = true;
         }
         if (name == "expires" && !has_max_age) {
-            const auto at = parse_http_date(value);
+            const auto at = http::parse_http_date(value);
             expired = at && *at <= now;
         }
         if (name == "domain" && !value.empty()) {

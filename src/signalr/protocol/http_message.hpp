@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What an HTTP answer holds, as far as it matters here. Plain data, any thread.
+// The words of HTTP that negotiate and upgrade speak of.
 
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
+#include "jiro/http/message.hpp"
 
 namespace jiro::signalr {
 
-using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
-
-struct HttpResponse {
-    unsigned status = 0;
-    HttpHeaders headers;
-    std::string body;
-};
-
-// The first header of that name, in whatever case; nullptr: none.
-[[nodiscard]] const std::string* find_header(const HttpHeaders& headers, std::string_view name);
+using HttpHeaders = http::Headers;
+using HttpResponse = http::Response;
+using http::find_header;
 
 }  // namespace jiro::signalr

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
-#include "signalr/protocol/http_date.hpp"
 #include "signalr/protocol/negotiate.hpp"
 
 namespace jiro::signalr {
@@ -73,14 +72,6 @@ Error status_error(HttpStep step, const HttpResponse& response, const Url& url) 
     text +=
         status >= 300 && status < 400 ? redirection(response) : std::string(advice(step, status, is_page(response)));
     return Error(code_for(step, status), std::move(text));
-}
-
-std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now) {
-    using std::chrono::seconds;
-    if (const auto delay = BoundedDuration::parse<seconds>(value)) return delay;
-    const auto date = parse_http_date(value);
-    if (!date) return std::nullopt;
-    return BoundedDuration(*date - std::chrono::floor<seconds>(now));
 }
 
 }  // namespace jiro::signalr

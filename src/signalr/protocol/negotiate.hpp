@@ -49,7 +49,4 @@ enum class HttpStep { negotiate, upgrade };
 // What any other status than 200 (negotiate) or 101 (upgrade) means, and what to do about it.
 [[nodiscard]] Error status_error(HttpStep step, const HttpResponse& response, const Url& url);
 
-// Delay-seconds or an HTTP date, seen at `now`; nullopt when neither.
-[[nodiscard]] std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now);
-
 }  // namespace jiro::signalr

@@ -12,10 +12,11 @@
 #include <limits>
 #include <memory>
 
+#include "jiro/http/dialer.hpp"
+#include "jiro/http/tls.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "jiro/signalr/probe.hpp"
-#include "signalr/transport/dialer.hpp"
-#include "signalr/transport/tls.hpp"
+#include "signalr/transport/network_error.hpp"
 
 namespace jiro::signalr {
 
@@ -133,9 +134,10 @@ class PathReport {
 Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
     PathReport report(path);
     const HttpRequest request{path.url, {}, path.tls, path.proxy, path.limits};
-    auto socket = co_await dial(clock, request);
+    const auto endpoint = endpoint_of(request);
+    auto socket = co_await http::dial(clock, endpoint);
     if (!socket) {
-        report.dial_failed(socket.error());
+        report.dial_failed(named_for_hub(socket.error(), errc::internal));
         co_return report.take();
     }
     report.dialled(*socket);
@@ -143,17 +145,17 @@ Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
         report.without_tls();
         co_return report.take();
     }
-    const auto context = co_await make_tls_context(clock, path.tls, path.limits);
+    const auto context = co_await http::make_tls_context(clock, endpoint.tls, endpoint.limits);
     if (!context) {
-        report.tls_failed(context.error());
+        report.tls_failed(named_for_hub(context.error(), errc::internal));
         co_return report.take();
     }
     TlsStream stream(std::move(*socket), **context);
-    const auto secured = co_await tls_handshake(clock, stream, request);
+    const auto secured = co_await http::tls_handshake(clock, stream, endpoint);
     if (secured) {
         report.tls_passed(stream.native_handle());
     } else {
-        report.tls_failed(secured.error());
+        report.tls_failed(named_for_hub(secured.error(), errc::internal));
     }
     co_return report.take();
 }

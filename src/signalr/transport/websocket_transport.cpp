@@ -6,20 +6,21 @@
 #include <boost/beast/websocket/stream.hpp>
 
 #include "jiro/base/with_timeout.hpp"
+#include "jiro/http/client.hpp"
+#include "jiro/http/client_stream.hpp"
 #include "jiro/signalr/errors.hpp"
-#include "signalr/transport/client_stream.hpp"
-#include "signalr/transport/http_client.hpp"
+#include "signalr/transport/network_error.hpp"
 
 namespace jiro::signalr {
 
 namespace asio = boost::asio;
 namespace websocket = boost::beast::websocket;
-namespace http = boost::beast::http;
 using boost::system::error_code;
 
 namespace {
 
-constexpr bool kNoCompression = false;  // SignalR does not use it; without it Beast is a third smaller
+constexpr bool kNoCompression = false;          // SignalR does not use it; without it Beast is a third smaller
+constexpr std::size_t kMaxBodyBytes = 262'144;  // of an answer to negotiate
 constexpr std::size_t kReceiveBytes = 32'768;
 constexpr std::size_t kWriteBufferBytes = 16'384;
 // Messages are streamed and the record splitter limits records, so memory is not at stake; but a frame that announces
@@ -54,7 +55,7 @@ Error receive_error(const error_code& error, const websocket::close_reason& reas
 
 class BeastTransport final : public Transport {
   public:
-    BeastTransport(ClientStream stream, std::chrono::milliseconds close_limit)
+    BeastTransport(http::ClientStream stream, std::chrono::milliseconds close_limit)
         : websocket_(std::move(stream)), close_limit_(close_limit), closing_(websocket_.get_executor()) {
         websocket::stream_base::timeout none{};
         none.handshake_timeout = websocket::stream_base::none();
@@ -128,7 +129,7 @@ class BeastTransport final : public Transport {
         });
     }
 
-    websocket::stream<ClientStream, kNoCompression> websocket_;
+    websocket::stream<http::ClientStream, kNoCompression> websocket_;
     std::chrono::milliseconds close_limit_;
     asio::steady_timer closing_;
     std::shared_ptr<BeastTransport*> alive_ = std::make_shared<BeastTransport*>(this);  // for what outlives this
@@ -137,14 +138,14 @@ class BeastTransport final : public Transport {
     std::optional<std::uint16_t> close_code_;
 };
 
-Task<Result<Upgrade>> upgrade_over(Clock& clock, ClientStream stream, const HttpRequest& request) {
+Task<Result<Upgrade>> upgrade_over(Clock& clock, http::ClientStream stream, const HttpRequest& request) {
     auto transport = std::make_unique<BeastTransport>(std::move(stream), request.limits.close);
     const auto limit = request.limits.upgrade;
     error_code error;
     auto upgrade = co_await with_timeout(clock, limit, transport->upgrade(request, error));
     if (!upgrade) {
         co_return Error(errc::upgrade_timeout, "the WebSocket upgrade at " + request.url.redacted() +
-                                                   " took longer than " + limit_text(limit));
+                                                   " took longer than " + http::limit_text(limit));
     }
     if (error && error != websocket::error::upgrade_declined) {
         co_return Error(errc::upgrade_failed,
@@ -155,16 +156,41 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, ClientStream stream, const Http
 }
 
 Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
-    auto stream = co_await open_stream(clock, request);
-    if (!stream) co_return stream.error();
+    const auto endpoint = endpoint_of(request);
+    auto stream = co_await http::open_stream(clock, endpoint);
+    if (!stream) co_return named_for_hub(stream.error(), errc::upgrade_failed);
     co_return co_await upgrade_over(clock, std::move(*stream), request);
+}
+
+Task<Result<HttpResponse>> exchange(http::Connection& connection, HttpRequest request) {
+    http::Request post{request.url, std::move(request.headers), {}};
+    auto answer = co_await connection.ask(std::move(post));
+    if (!answer) co_return answer;
+    auto body = co_await connection.read_all(kMaxBodyBytes);
+    if (!body) co_return body.error();
+    answer->body = std::move(*body);
+    co_return answer;
+}
+
+// An empty body: negotiate.
+Task<Result<HttpResponse>> post(Clock& clock, HttpRequest request) {
+    auto endpoint = endpoint_of(request);
+    auto connection = co_await http::Connection::open(clock, std::move(endpoint));
+    if (!connection) co_return named_for_hub(connection.error(), errc::negotiate_failed);
+    const std::string what = "negotiate with " + request.url.redacted() + ' ';
+    const auto limit = request.limits.negotiate;
+    auto exchanging = exchange(*connection, std::move(request));
+    auto response = co_await with_timeout(clock, limit, std::move(exchanging));
+    if (!response) co_return Error(errc::negotiate_timeout, what + "took longer than " + http::limit_text(limit));
+    if (!*response) co_return Error(errc::negotiate_failed, what + response->error().message);
+    co_return std::move(*response);
 }
 
 class BeastConnector final : public Connector {
   public:
     explicit BeastConnector(Clock& clock) : clock_(clock) {}
 
-    Task<Result<HttpResponse>> post(HttpRequest request) override { return http_post(clock_, std::move(request)); }
+    Task<Result<HttpResponse>> post(HttpRequest request) override { return signalr::post(clock_, std::move(request)); }
     Task<Result<Upgrade>> open(HttpRequest request) override { return open_websocket(clock_, std::move(request)); }
 
   private:

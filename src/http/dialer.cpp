@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "signalr/transport/dialer.hpp"
+#include "jiro/http/dialer.hpp"
 
 #include <algorithm>
 #include <boost/asio/connect.hpp>
@@ -12,9 +12,9 @@
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
-#include "jiro/signalr/errors.hpp"
+#include "jiro/http/errors.hpp"
 
-namespace jiro::signalr {
+namespace jiro::http {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -125,7 +125,7 @@ constexpr int kMaxInterimHeads = 16;  // of the 1xx class, ahead of the answer t
 Error tunnel_refused(const Url& proxy, const std::string& authority, unsigned status) {
     std::string text = "the proxy " + proxy.authority() + " refused the tunnel to " + authority + " with status " +
                        std::to_string(status);
-    text += status == 407 ? ": it wants credentials; put them into WebSocket.Proxy as http://user:password@host:port"
+    text += status == 407 ? ": it wants credentials; put them into its URL, http://user:password@host:port"
                           : "; check the proxy's rules";
     return Error(errc::proxy_refused, std::move(text));
 }
@@ -184,20 +184,20 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
 
 std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
 
-Task<Result<tcp::socket>> dial(Clock& clock, const HttpRequest& request) {
-    const Url& first_hop = request.proxy ? *request.proxy : request.url;
+Task<Result<tcp::socket>> dial(Clock& clock, const Endpoint& endpoint) {
+    const Url& first_hop = endpoint.proxy ? *endpoint.proxy : endpoint.url;
     std::string host(first_hop.host());
-    auto endpoints = co_await resolve(clock, std::move(host), first_hop.port(), request.limits.resolve);
+    auto endpoints = co_await resolve(clock, std::move(host), first_hop.port(), endpoint.limits.resolve);
     if (!endpoints) co_return endpoints.error();
-    auto socket = co_await connect(clock, first_hop.authority(), std::move(*endpoints), request.limits.connect);
+    auto socket = co_await connect(clock, first_hop.authority(), std::move(*endpoints), endpoint.limits.connect);
     if (!socket) co_return socket.error();
-    if (request.proxy) {
-        const auto limit = request.limits.proxy;
+    if (endpoint.proxy) {
+        const auto limit = endpoint.limits.proxy;
         auto tunnel =
-            co_await with_timeout(clock, limit, open_tunnel(*socket, *request.proxy, request.url.authority()));
+            co_await with_timeout(clock, limit, open_tunnel(*socket, *endpoint.proxy, endpoint.url.authority()));
         if (!tunnel) {
-            co_return Error(errc::proxy_timeout, "the proxy " + request.proxy->authority() +
-                                                     " did not open a tunnel to " + request.url.authority() +
+            co_return Error(errc::proxy_timeout, "the proxy " + endpoint.proxy->authority() +
+                                                     " did not open a tunnel to " + endpoint.url.authority() +
                                                      " within " + limit_text(limit));
         }
         if (!*tunnel) co_return tunnel->error();
@@ -205,4 +205,4 @@ Task<Result<tcp::socket>> dial(Clock& clock, const HttpRequest& request) {
     co_return std::move(*socket);
 }
 
-}  // namespace jiro::signalr
+}  // namespace jiro::http

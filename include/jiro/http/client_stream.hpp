@@ -11,10 +11,10 @@
 #include <utility>
 #include <variant>
 
-#include "signalr/transport/dialer.hpp"
-#include "signalr/transport/tls.hpp"
+#include "jiro/http/dialer.hpp"
+#include "jiro/http/tls.hpp"
 
-namespace jiro::signalr {
+namespace jiro::http {
 
 class ClientStream {
   public:
@@ -66,6 +66,6 @@ class ClientStream {
 };
 
 // Dials, and secures what is https, each step under its own limit.
-[[nodiscard]] Task<Result<ClientStream>> open_stream(Clock& clock, const HttpRequest& request);
+[[nodiscard]] Task<Result<ClientStream>> open_stream(Clock& clock, const Endpoint& endpoint);
 
-}  // namespace jiro::signalr
+}  // namespace jiro::http

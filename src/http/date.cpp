@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "signalr/protocol/http_date.hpp"
+#include "jiro/http/date.hpp"
 
 #include <ctime>
 #include <string>
 
-namespace jiro::signalr {
+namespace jiro::http {
 
 std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
     const std::string copy(text);
@@ -16,4 +16,12 @@ std::optional<std::chrono::sys_seconds> parse_http_date(std::string_view text) {
     return std::nullopt;
 }
 
-}  // namespace jiro::signalr
+std::optional<BoundedDuration> parse_retry_after(std::string_view value, WallTime now) {
+    using std::chrono::seconds;
+    if (const auto delay = BoundedDuration::parse<seconds>(value)) return delay;
+    const auto date = parse_http_date(value);
+    if (!date) return std::nullopt;
+    return BoundedDuration(*date - std::chrono::floor<seconds>(now));
+}
+
+}  // namespace jiro::http

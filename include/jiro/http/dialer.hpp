@@ -6,14 +6,15 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include "jiro/base/clock.hpp"
-#include "signalr/transport/transport.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/http/settings.hpp"
 
-namespace jiro::signalr {
+namespace jiro::http {
 
-// The socket speaks to request.url's host, directly or through request.proxy's tunnel; TCP_NODELAY is set.
-[[nodiscard]] Task<Result<boost::asio::ip::tcp::socket>> dial(Clock& clock, const HttpRequest& request);
+// The socket speaks to endpoint.url's host, directly or through endpoint.proxy's tunnel; TCP_NODELAY is set.
+[[nodiscard]] Task<Result<boost::asio::ip::tcp::socket>> dial(Clock& clock, const Endpoint& endpoint);
 
 // Limits are printed in milliseconds, as they are configured.
 [[nodiscard]] std::string limit_text(std::chrono::milliseconds limit);
 
-}  // namespace jiro::signalr
+}  // namespace jiro::http

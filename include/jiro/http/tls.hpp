@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// TLS for negotiate and upgrade alike: 1.2 or newer, the system's CAs or CaFile, host name verification, SNI, client
+// TLS for every connection: 1.2 or newer, the system's CAs or CaFile, host name verification, SNI, client
 // certificate. Verification is off only where TlsSettings::verify is false.
 
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
+#include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
-#include "signalr/transport/transport.hpp"
+#include "jiro/http/settings.hpp"
 
 namespace boost::asio::ssl {
 class context;
@@ -15,7 +16,7 @@ template <typename Stream>
 class stream;
 }  // namespace boost::asio::ssl
 
-namespace jiro::signalr {
+namespace jiro::http {
 
 // Reads the files off the event loop, within limits.tls. errc::tls_settings_invalid names the file and the reason.
 [[nodiscard]] Task<Result<std::shared_ptr<boost::asio::ssl::context>>> make_tls_context(Clock& clock,
@@ -25,6 +26,6 @@ namespace jiro::signalr {
 // Names the host (SNI, verification) and performs the handshake within its limit.
 [[nodiscard]] Task<Result<void>> tls_handshake(Clock& clock,
                                                boost::asio::ssl::stream<boost::asio::ip::tcp::socket>& stream,
-                                               const HttpRequest& request);
+                                               const Endpoint& endpoint);
 
-}  // namespace jiro::signalr
+}  // namespace jiro::http

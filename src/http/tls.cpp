@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "signalr/transport/tls.hpp"
+#include "jiro/http/tls.hpp"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -9,10 +9,10 @@
 
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/with_timeout.hpp"
-#include "jiro/signalr/errors.hpp"
-#include "signalr/transport/dialer.hpp"
+#include "jiro/http/dialer.hpp"
+#include "jiro/http/errors.hpp"
 
-namespace jiro::signalr {
+namespace jiro::http {
 
 namespace asio = boost::asio;
 namespace ssl = asio::ssl;
@@ -49,7 +49,7 @@ Result<ContextPtr> build_context(const TlsSettings& settings) {
     }
     if (!error) context->set_verify_mode(settings.verify ? ssl::verify_peer : ssl::verify_none, error);
     if (!error) return context;
-    return Error(errc::tls_settings_invalid, "the files of WebSocket.Tls cannot be used: " + error.message());
+    return Error(errc::tls_settings_invalid, "the files of the Tls section cannot be used: " + error.message());
 }
 
 bool is_address(const std::string& host) {
@@ -89,10 +89,10 @@ Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSe
                         limit_text(limits.tls) + "; is one of them on a mount that does not answer?");
 }
 
-Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const HttpRequest& request) {
-    const std::string host(request.url.host());
+Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const Endpoint& endpoint) {
+    const std::string host(endpoint.url.host());
     SSL* const handle = stream.native_handle();
-    if (request.tls.verify) {
+    if (endpoint.tls.verify) {
         // OpenSSL's own check, so that its verify result names a mismatch.
         X509_VERIFY_PARAM* const parameters = SSL_get0_param(handle);
         if (is_address(host)) {
@@ -103,17 +103,17 @@ Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const HttpRequ
     }
     if (!is_address(host)) SSL_set_tlsext_host_name(handle, host.c_str());
 
-    const auto limit = request.limits.tls;
+    const auto limit = endpoint.limits.tls;
     const auto error = co_await with_timeout(clock, limit, handshake(stream));
     if (!error) {
-        co_return Error(errc::tls_timeout,
-                        "the TLS handshake with " + request.url.authority() + " took longer than " + limit_text(limit));
+        co_return Error(errc::tls_timeout, "the TLS handshake with " + endpoint.url.authority() + " took longer than " +
+                                               limit_text(limit));
     }
     if (*error) {
         co_return Error(errc::tls_failed,
-                        "the TLS handshake with " + request.url.authority() + " failed: " + reason_of(stream, *error));
+                        "the TLS handshake with " + endpoint.url.authority() + " failed: " + reason_of(stream, *error));
     }
     co_return Result<void>();
 }
 
-}  // namespace jiro::signalr
+}  // namespace jiro::http

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The way to the hub is http's; what fails on it has the hub connection's names.
+
+#include "jiro/base/error.hpp"
+#include "jiro/http/settings.hpp"
+#include "jiro/signalr/errors.hpp"
+#include "signalr/transport/transport.hpp"
+
+namespace jiro::signalr {
+
+[[nodiscard]] http::Endpoint endpoint_of(const HttpRequest& request);
+
+// `otherwise`: for a request that failed when the connection stood.
+[[nodiscard]] Error named_for_hub(Error error, errc otherwise);
+
+}  // namespace jiro::signalr
