@@ -91,7 +91,7 @@ class ResultsAreWholeTest(DaemonTest):
             return Reply.ok() if limit[0] > BIG else Reply.status("INVALID_ARGUMENT", "not like this")
 
         self.start_with_a_big_result(behaviour)
-        wait_until(lambda: self.grpc.attempts["a"] >= 2, "the short form", 30, context=self.client.tail)
+        self.client.wait_log("not like this", 30)
         limit[0] = 3_000_000
 
         def retried():
