@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // FinishedCommand -> ClientMessage, once. See proto/jiro_hub.proto for what the fields mean.
 #include <google/protobuf/arena.h>
-#include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "jiro/base/base64.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/delivery/client_message.hpp"
 #include "jiro_hub.pb.h"
@@ -125,6 +126,31 @@ Bytes to_bytes(const proto::ClientMessage& message) {
     return std::make_shared<const std::string>(message.SerializeAsString());
 }
 
+void write(JsonWriter& out, const proto::TextResult& text) {
+    out.key("textResult");
+    out.begin_object();
+    out.member("response", text.response());
+    out.member("textType", proto::TextType_Name(text.texttype()));
+    out.end_object();
+}
+
+void write(JsonWriter& out, const proto::GraphResult& graph) {
+    out.key("graphResult");
+    out.begin_object();
+    out.member("message", graph.message());
+    out.member("graphData", to_base64(graph.graphdata()));
+    out.member("note", graph.note());
+    out.member("xAxis", graph.xaxis());
+    out.member("yAxis", graph.yaxis());
+    out.key("units");
+    out.begin_object();
+    for (const auto& [member, unit] : std::map<std::string, std::string>(graph.units().begin(), graph.units().end())) {
+        out.member(member, unit);
+    }
+    out.end_object();
+    out.end_object();
+}
+
 }  // namespace
 
 Bytes serialise(FinishedCommand command, std::size_t max_bytes) {
@@ -175,12 +201,26 @@ std::string describe(std::string_view bytes) {
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
         return "(not a ClientMessage: " + std::to_string(bytes.size()) + " bytes)";
     }
-    google::protobuf::util::JsonPrintOptions options;
-    options.add_whitespace = true;
-    options.always_print_primitive_fields = true;
-    std::string json;
-    if (!google::protobuf::util::MessageToJsonString(message, &json, options).ok()) return "(cannot be printed)";
-    return json;
+    JsonWriter out(JsonWriter::Layout::indented);
+    out.begin_object();
+    out.member("commandName", message.commandname());
+    out.member("commandType", proto::CommandType_Name(message.commandtype()));
+    if (message.has_textresult()) write(out, message.textresult());
+    if (message.has_graphresult()) write(out, message.graphresult());
+    out.member("isSuccess", message.issuccess());
+    out.member("commandSyncId", message.commandsyncid());
+    out.key("parameters");
+    out.begin_array();
+    for (const auto& pair : message.parameters()) {
+        out.begin_object();
+        out.member("key", pair.key());
+        out.member("value", pair.value());
+        out.end_object();
+    }
+    out.end_array();
+    out.member("sessionId", message.sessionid());
+    out.end_object();
+    return std::move(out).take();
 }
 
 }  // namespace jiro::delivery

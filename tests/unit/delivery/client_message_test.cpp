@@ -6,6 +6,7 @@
 #include "delivery/crc32c.hpp"
 #include "delivery/retry_info.hpp"
 #include "jiro/base/base64.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/delivery/client_message.hpp"
 #include "jiro_hub.pb.h"
@@ -153,7 +154,17 @@ TEST(ClientMessage, is_cut_whatever_it_holds) {
 
 // For `outbox show`.
 TEST(ClientMessage, describes_itself_as_json) {
-    EXPECT_NE(describe(*serialise(finished_text("hello"))).find("\"response\": \"hello\""), std::string::npos);
+    const auto text = json_or_null(describe(*serialise(finished_text("hello"))));
+    EXPECT_EQ(text.at("commandType"), "TEXT");
+    EXPECT_EQ(text.at("textResult"), nlohmann::json({{"response", "hello"}, {"textType", "PLAIN"}}));
+    EXPECT_EQ(text.at("isSuccess"), true);
+    EXPECT_TRUE(text.contains("commandName") && text.contains("commandSyncId") && text.contains("sessionId"));
+
+    FinishedCommand finished = finished_text("");
+    finished.result.content = GraphResult{"Load", "{}", "note", "t", "cpu", {{"cpu", "%"}, {"a", "b"}}};
+    EXPECT_EQ(json_or_null(describe(*serialise(finished))).at("graphResult"), nlohmann::json::parse(R"({
+        "message": "Load", "graphData": "e30=", "note": "note", "xAxis": "t", "yAxis": "cpu",
+        "units": {"a": "b", "cpu": "%"}})"));
     EXPECT_NE(describe("\xFF\xFF").find("not a ClientMessage"), std::string::npos);
 }
 
