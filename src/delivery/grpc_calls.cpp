@@ -24,6 +24,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kBatchDelay{1};  // nobody waits for the mark "delivered"
+constexpr std::size_t kFewCalls = 12;                // as many, ended ones included, are there with one at a time
 
 }  // namespace
 
@@ -58,12 +59,11 @@ GrpcCall::~GrpcCall() = default;
 GrpcCalls::~GrpcCalls() {
     if (!queue_) return;
     {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(ended_mutex_);
         is_loop_woken_ = true;
     }
     cancel_all();
-    queue_->Shutdown();
-    thread_.join();
+    end_threads();
     for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
 }
 
@@ -89,19 +89,71 @@ void GrpcCalls::make_queue(const Executor& executor) {
     executor_ = executor;
     queue_ = std::make_unique<grpc::CompletionQueue>();
     try {
-        thread_ = std::thread([this] { collect(); });
+        collector_ = std::thread([this] { collect(); });
     } catch (const std::system_error&) {
         queue_.reset();
         throw;
     }
-    pthread_setname_np(thread_.native_handle(), "grpc");
+    pthread_setname_np(collector_.native_handle(), "grpc");
+}
+
+// Made when there is work for it. False: no thread can be made now.
+bool GrpcCalls::has_starter() {
+    if (starter_.joinable()) return true;
+    try {
+        starter_ = std::thread([this] { start_given(); });
+    } catch (const std::system_error&) {
+        return false;
+    }
+    pthread_setname_np(starter_.native_handle(), "grpc start");
+    return true;
+}
+
+// The starter first: nothing may be started on a queue that is shut down.
+void GrpcCalls::end_threads() {
+    {
+        const std::lock_guard lock(given_mutex_);
+        is_ending_ = true;
+    }
+    given_changed_.notify_one();
+    if (starter_.joinable()) starter_.join();
+    queue_->Shutdown();
+    collector_.join();
 }
 
 void GrpcCalls::start(GrpcCall& call) {
     under_way_.insert(call.shared_from_this());
+    if (under_way_.size() <= kFewCalls || !has_starter()) {
+        start_here(call);
+    } else {
+        bool was_idle = false;
+        {
+            const std::lock_guard lock(given_mutex_);
+            was_idle = given_.empty();
+            given_.push_back(call.shared_from_this());
+        }
+        if (was_idle) given_changed_.notify_one();
+    }
+    wake_loop();
+}
+
+void GrpcCalls::start_here(GrpcCall& call) {
     call.start(*queue_, &call);
     JIRO_FAILPOINT("c7_rpc_started");
-    wake_loop();
+}
+
+void GrpcCalls::start_given() {
+    std::vector<std::shared_ptr<GrpcCall>> calls;
+    std::unique_lock lock(given_mutex_);
+    while (true) {
+        given_changed_.wait(lock, [this] { return is_ending_ || !given_.empty(); });
+        if (is_ending_) return;
+        calls.swap(given_);
+        lock.unlock();
+        for (const auto& call : calls) start_here(*call);
+        calls.clear();
+        lock.lock();
+    }
 }
 
 void GrpcCalls::collect() {
@@ -120,13 +172,13 @@ void GrpcCalls::collect() {
 }
 
 void GrpcCalls::add_ended(GrpcCall& call) {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(ended_mutex_);
     ended_.push_back(&call);
 }
 
 // Either thread. Posted also by the loop itself, which is in the middle of something.
 void GrpcCalls::wake_loop() {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(ended_mutex_);
     if (ended_.empty() || std::exchange(is_loop_woken_, true)) return;
     asio::post(*executor_, [this] { resume_ended(); });
 }
@@ -134,7 +186,7 @@ void GrpcCalls::wake_loop() {
 void GrpcCalls::resume_ended() {
     std::vector<GrpcCall*> calls;
     {
-        const std::lock_guard lock(mutex_);
+        const std::lock_guard lock(ended_mutex_);
         calls.swap(ended_);
         is_loop_woken_ = false;
     }

@@ -138,13 +138,29 @@ TEST_F(GrpcCallsTest, cancels) {
     EXPECT_EQ(codes_, std::vector{grpc::StatusCode::CANCELLED});
 }
 
-// A call that nobody waits for any more does not keep its owner from ending.
+// Whether they were started on the loop or are still to be started on the thread for it.
+TEST_F(GrpcCallsTest, cancels_many_at_once) {
+    const Server server(false);
+    const auto channel = server.channel();
+    for (int i = 0; i < 100; ++i) asio::co_spawn(context_, one(channel), asio::detached);
+    context_.poll();
+    calls_.cancel_all();
+    context_.run();
+    EXPECT_EQ(codes_, std::vector<grpc::StatusCode>(100, grpc::StatusCode::CANCELLED));
+}
+
+// Calls that nobody waits for any more do not keep their owner from ending; neither do those that were not started yet.
 TEST(GrpcCalls, ends_with_calls_under_way) {
     const Server server(false);
-    asio::io_context context;
-    GrpcCalls calls;
-    asio::co_spawn(context, calls.perform(std::make_shared<Call>(server.channel())), asio::detached);
-    context.run_for(50ms);
+    const auto channel = server.channel();
+    for (const auto time : {0ms, 50ms}) {
+        asio::io_context context;
+        GrpcCalls calls;
+        for (int i = 0; i < 100; ++i) {
+            asio::co_spawn(context, calls.perform(std::make_shared<Call>(channel)), asio::detached);
+        }
+        context.run_for(time);
+    }
 }
 
 }  // namespace
