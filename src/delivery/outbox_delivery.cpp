@@ -173,16 +173,18 @@ bool OutboxStore::sweep(const Moment& now) {
     // 1. Too old: the row goes.
     struct Old {
         std::int64_t sequence;
-        std::uint64_t bytes;
+        std::uint64_t bytes;       // of its message here
+        std::uint64_t kept_until;  // its message among the kept ones ends there
         bool has_message;
     };
     std::vector<Old> old;
     for (const bool has_message : {false, true}) {
         Statement& aged = database_.use(
-            has_message ? "SELECT sequence, length(message) FROM commands WHERE state = 'delivered' AND " JIRO_OLDER(
-                              "settled_at") " ORDER BY settled_at"
-                        : "SELECT sequence, 0 FROM commands WHERE state = 'forgotten' AND " JIRO_OLDER(
-                              "settled_at") " ORDER BY settled_at");
+            has_message
+                ? "SELECT sequence, length(message), 0 FROM commands WHERE state = 'delivered' AND " JIRO_OLDER(
+                      "settled_at") " ORDER BY settled_at"
+                : "SELECT sequence, 0, kept_at + kept_bytes FROM commands WHERE state = 'forgotten' AND " JIRO_OLDER(
+                      "settled_at") " ORDER BY settled_at");
         const bool are_too_many = counts_.remembered > settings_.max_tombstones + old.size();
         const Cursor cursor(aged);
         const auto here = are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window);
@@ -192,14 +194,18 @@ bool OutboxStore::sweep(const Moment& now) {
                                       ? std::min<std::size_t>(kSweepRows, counts_.remembered - settings_.max_tombstones)
                                       : kSweepRows;
         while (old.size() < limit && aged.step()) {
-            old.push_back({aged.integer(0), static_cast<std::uint64_t>(aged.integer(1)), has_message});
+            old.push_back({aged.integer(0), static_cast<std::uint64_t>(aged.integer(1)),
+                           static_cast<std::uint64_t>(aged.integer(2)), has_message});
         }
     }
+    std::uint64_t kept_until = 0;
     for (const Old& row : old) {
         database_.use("DELETE FROM commands WHERE sequence = ?").bind(row.sequence).run();
         --counts_.remembered;
         if (row.has_message) counts_.remembered_bytes -= row.bytes + kRowOverhead;
+        kept_until = std::max(kept_until, row.kept_until);
     }
+    kept_.forget(kept_until);
     // 2. Too big: messages of remembered rows may take a quarter of what the outbox may; the id stays.
     std::size_t stripped = 0;
     while (counts_.remembered_bytes > settings_.max_bytes / 4 && stripped < kSweepRows) {
@@ -221,6 +227,30 @@ bool OutboxStore::sweep(const Moment& now) {
     }
     JIRO_FAILPOINT("c9_before_sweep_commit");
     return old.size() >= kSweepRows || stripped >= kSweepRows;
+}
+
+// The message of a row that has only its place; nullptr: another one took it since, or it cannot be read.
+Bytes OutboxStore::kept_message(std::int64_t sequence) {
+    Statement& row =
+        database_.use("SELECT id, kind, message_sum, kept_at, kept_bytes FROM commands WHERE sequence = ?");
+    const Cursor cursor(row);
+    if (!row.bind(sequence).step() || row.is_null(3)) return nullptr;
+    auto message =
+        kept_.read(static_cast<KeptMessages::Position>(row.integer(3)), static_cast<std::size_t>(row.integer(4)));
+    if (!message || row.integer(2) != message_sum(row.bytes(0), row.bytes(1), *message)) return nullptr;
+    return std::make_shared<const std::string>(std::move(*message));
+}
+
+void OutboxStore::put_message_back(Found& row, const std::string& message) {
+    database_
+        .use(
+            "UPDATE commands SET state = 'delivered', message = ?, kept_at = NULL, kept_bytes = NULL WHERE sequence = "
+            "?")
+        .bind(Blob{message}, row.sequence)
+        .run();
+    row.state = "delivered";
+    row.message_bytes = message.size();
+    counts_.remembered_bytes += message.size() + kRowOverhead;
 }
 
 void OutboxStore::make_due_again(const Found& row, const Moment& now) {

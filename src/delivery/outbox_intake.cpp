@@ -71,7 +71,7 @@ void OutboxStore::insert(Statement& statement, const Receipt& receipt, FirstStat
 
 std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
     Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL, boot FROM commands WHERE id = ?");
-    const auto found = find(receipt.id);
+    auto found = find(receipt.id);
     if (!found) return std::nullopt;
     bool is_same = true;
     bool has_message = false;
@@ -94,7 +94,11 @@ std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, cons
     if (!is_same) return Admission::conflicting_content;
     if (found->state == "received" || found->state == "running") return Admission::already_in_progress;
     if (found->state == "done") return Admission::already_settled;
-    if (!has_message) return Admission::already_forgotten;
+    if (!has_message) {
+        const auto kept = kept_message(found->sequence);
+        if (!kept) return Admission::already_forgotten;
+        put_message_back(*found, *kept);
+    }
     make_due_again(*found, now);
     return Admission::already_settled;
 }

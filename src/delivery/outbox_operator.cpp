@@ -12,7 +12,7 @@ namespace {
 
 #define JIRO_SUMMARY_COLUMNS                                                 \
     "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
-    " coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0), last_error, boot"
+    " coalesce(length(payload), 0) + coalesce(length(message), kept_bytes, 0) + coalesce(length(whole), 0), last_error, boot"
 
 RowState state_from(std::string_view name) {
     if (name == "received") return RowState::received;
@@ -83,7 +83,8 @@ Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {
     const Cursor cursor(row);
     if (!row.bind(id).step()) return Error(errc::unknown_id);
     RowDetails details{summary_of(row, clock_.boot(), now), nullptr, whole_of(row, 12, id, row.bytes(3))};
-    if (!row.is_null(11)) details.message = std::make_shared<const std::string>(row.bytes(11));
+    details.message =
+        row.is_null(11) ? kept_message(details.summary.sequence) : std::make_shared<const std::string>(row.bytes(11));
     return details;
 }
 

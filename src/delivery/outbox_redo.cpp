@@ -13,8 +13,13 @@ bool is_running(const RowChange& change) {
     return change.is_started || (change.received && change.received->state == FirstState::running);
 }
 
-std::string_view state_of(const RowChange& change) {
-    if (change.delivered && change.finished) return change.finished->message.empty() ? "forgotten" : "delivered";
+// Came and went: nothing of it is waited for.
+bool is_settled(const RowChange& change) { return change.received && change.finished && change.delivered; }
+
+std::string_view state_of(const RowChange& change, bool is_kept) {
+    if (change.delivered && change.finished) {
+        return is_kept || change.finished->message.empty() ? "forgotten" : "delivered";
+    }
     if (change.finished) return "done";
     return is_running(change) ? "running" : "received";
 }
@@ -44,8 +49,31 @@ void OutboxStore::note_redone(RedoLog::Position until) {
         .run();
 }
 
-void OutboxStore::redo(const RowChange& change) {
-    if (change.received && insert_whole(change)) return;
+void OutboxStore::redo(const RowChanges& changes) {
+    const auto& all = changes.all();
+    const auto kept_at = keep_messages(all);
+    for (std::size_t i = 0; i < all.size(); ++i) redo(all[i], kept_at[i]);
+}
+
+// Before the rows: a row without its message is worse than a message without its row.
+std::vector<std::optional<KeptMessages::Position>> OutboxStore::keep_messages(const std::vector<RowChange>& changes) {
+    std::vector<std::optional<KeptMessages::Position>> kept_at(changes.size());
+    std::vector<std::string_view> messages;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        if (!is_settled(changes[i]) || !kept_.has_room_for(changes[i].finished->message.size())) continue;
+        messages.push_back(changes[i].finished->message);
+        places.push_back(i);
+    }
+    if (messages.empty()) return kept_at;
+    const auto positions = kept_.keep(messages);
+    for (std::size_t i = 0; i < positions.size(); ++i) kept_at[places[i]] = positions[i];
+    note_fact("kept_until", static_cast<std::int64_t>(kept_.end()));
+    return kept_at;
+}
+
+void OutboxStore::redo(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
+    if (change.received && insert_whole(change, kept_at)) return;
     const std::string id(change.id);
     if (is_running(change)) (void)started(id);
     if (change.finished) {
@@ -62,27 +90,28 @@ void OutboxStore::redo(const RowChange& change) {
 }
 
 // The row as it is after all of its changes. False: there is one already.
-bool OutboxStore::insert_whole(const RowChange& change) {
+bool OutboxStore::insert_whole(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
     const ReceivedChange& receipt = *change.received;
     const bool is_done = change.finished.has_value();
     const bool is_delivered = is_done && change.delivered;
     const FinishedChange outcome = change.finished.value_or(FinishedChange{});
-    const auto state = state_of(change);
+    const auto state = state_of(change, kept_at.has_value());
     const auto kind = to_string(outcome.kind);
     const auto at = to_stored(outcome.at);
     const auto payload = is_done ? std::string_view() : receipt.payload;
     const std::string_view message = outcome.message;
     Statement& row = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot, kept_at, kept_bytes)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
              receipt_sum(change.id, view(receipt.fingerprint), payload), kind, at, at,
              to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, message),
-             Blob{payload}, Blob{message}, clock_.boot());
+             Blob{payload}, Blob{message}, clock_.boot(), static_cast<std::int64_t>(kept_at.value_or(0)),
+             static_cast<std::int64_t>(message.size()));
     constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
-    constexpr int kMessage = 15;
+    constexpr int kMessage = 15, kKeptAt = 17, kKeptBytes = 18;
     if (is_done) {
         row.bind_null(kPayload);
     } else {
@@ -90,6 +119,10 @@ bool OutboxStore::insert_whole(const RowChange& change) {
     }
     if (!is_delivered) row.bind_null(kSettledAt);
     if (state == "forgotten") row.bind_null(kMessage);
+    if (!kept_at) {
+        row.bind_null(kKeptAt);
+        row.bind_null(kKeptBytes);
+    }
     row.run();
     if (database_.changes() == 0) return false;
 

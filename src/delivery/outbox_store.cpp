@@ -20,7 +20,7 @@ constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 // Times are milliseconds since 1970 on the OutboxClock. States are words: a flipped bit makes no other state.
 // receipt_sum is CRC-32C over id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise:
 // SQLite would not notice a flipped bit in them. `delivered` rows keep their message, to send it again when the command
-// comes again; `forgotten` ones only their id.
+// comes again; `forgotten` ones only their id, and perhaps a place among the kept messages (delivery/kept_messages.hpp).
 constexpr const char* kSchema = R"(
 CREATE TABLE commands (
     sequence    INTEGER PRIMARY KEY,
@@ -45,7 +45,9 @@ CREATE TABLE commands (
     message     BLOB,                        -- serialised ClientMessage; NULL until done, and once forgotten
     boot        INTEGER NOT NULL DEFAULT 0,  -- by whose clock the latest of its times is; 0: not known
     whole_sum   INTEGER,
-    whole       BLOB                         -- what `message` is a short form of; NULL: it is none, or was confirmed
+    whole       BLOB,                        -- what `message` is a short form of; NULL: it is none, or was confirmed
+    kept_at     INTEGER,                     -- among the kept messages; NULL: never was there
+    kept_bytes  INTEGER
 );
 CREATE INDEX unfinished  ON commands(sequence)         WHERE state IN ('received', 'running');
 CREATE INDEX due         ON commands(due_at, sequence) WHERE state = 'done';
@@ -60,6 +62,7 @@ CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID
 constexpr std::array kMigrations{
     "ALTER TABLE commands ADD COLUMN whole_sum INTEGER; ALTER TABLE commands ADD COLUMN whole BLOB",
     "ALTER TABLE commands ADD COLUMN boot INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE commands ADD COLUMN kept_at INTEGER; ALTER TABLE commands ADD COLUMN kept_bytes INTEGER",
 };
 static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
@@ -69,9 +72,11 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
     : settings_(settings),
       leased_(held),
       clock_(clock),
-      database_(settings.path.string(), Connection::Mode::read_write) {
+      database_(settings.path.string(), Connection::Mode::read_write),
+      kept_(settings.path.string() + ".kept", settings.max_bytes / 4) {
     prepare_file();
     check_schema();
+    kept_.start_at(static_cast<KeptMessages::Position>(fact("kept_until")));
     adopt_time();
     count_rows();
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "delivery/kept_messages.hpp"
 #include "delivery/outbox_clock.hpp"
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/row_changes.hpp"
@@ -22,7 +23,7 @@
 namespace jiro::delivery {
 
 inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
-inline constexpr std::int64_t kSchemaVersion = 3;
+inline constexpr std::int64_t kSchemaVersion = 4;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
 struct OutboxCounts {
@@ -113,7 +114,7 @@ class OutboxStore {
     [[nodiscard]] RedoLog::Position redone_until();
     void note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until);
     void note_redone(RedoLog::Position until);
-    void redo(const RowChange& change);
+    void redo(const RowChanges& changes);
     // Every id from behind `after` on, at most `limit` of them; moves `after`. True: there is more.
     bool each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit);
 
@@ -182,7 +183,12 @@ class OutboxStore {
     [[nodiscard]] Bytes whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const;
     void set_dead(const Found& row, const std::string& reason, const Moment& now);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
-    bool insert_whole(const RowChange& change);
+    void redo(const RowChange& change, std::optional<KeptMessages::Position> kept_at);
+    bool insert_whole(const RowChange& change, std::optional<KeptMessages::Position> kept_at);
+    [[nodiscard]] std::vector<std::optional<KeptMessages::Position>> keep_messages(
+        const std::vector<RowChange>& changes);
+    [[nodiscard]] Bytes kept_message(std::int64_t sequence);
+    void put_message_back(Found& row, const std::string& message);
     struct Unfinished {
         RecoveredCommand command;
         bool is_late = false;
@@ -197,6 +203,7 @@ class OutboxStore {
     LeasedIds& leased_;
     OutboxClock& clock_;
     Connection database_;
+    KeptMessages kept_;
     std::chrono::milliseconds wall_set_by_{};
     std::unique_ptr<Transaction> transaction_;
     KnownRows known_;

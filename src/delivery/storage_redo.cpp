@@ -196,7 +196,7 @@ void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Pos
         changes.add(*change);
     }
     store_->begin();
-    for (const auto& change : changes.all()) store_->redo(change);
+    store_->redo(changes);
     if (store_->redo_log_id() == log.id()) {
         store_->note_redone(end);
     } else {

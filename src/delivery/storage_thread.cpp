@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto kGroupCommitDelay = 20ms;
-constexpr auto kRedoLaziness = 50ms;  // what is in the redo log is safe: the more come together, the less each costs
+constexpr auto kRedoLaziness = 200ms;  // what is in the redo log is safe: the more come together, the less each costs
 constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kLookAgain = 1s;

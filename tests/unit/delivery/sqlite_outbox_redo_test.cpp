@@ -2,6 +2,7 @@
 // The outbox with a redo log: what is appended is promised, and the database gets it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <map>
@@ -77,6 +78,14 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
     FinishedChange finished(std::string_view id, Lease lease = Lease::no) const {
         return {id, Outcome::succeeded, "message", lease, clock_.wall_now()};
     }
+    std::vector<RedoRecord> settled(std::string_view id) const {
+        return {received(id), finished(id), DeliveredChange{id, clock_.wall_now()}};
+    }
+    fs::path kept_file() const { return settings_.path.string() + ".kept"; }
+    static blkcnt_t blocks_of(const fs::path& path) {
+        struct stat status {};
+        return stat(path.c_str(), &status) == 0 ? status.st_blocks : -1;
+    }
     Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
 
     test::TmpfsDir tmpfs_;
@@ -132,6 +141,66 @@ TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
     // Also the one that the killed process had in its hands.
     EXPECT_THAT(due_ids(10), testing::UnorderedElementsAre("ran", "began", "done"));
     EXPECT_EQ(admit("sent"), Admission::already_settled);
+}
+
+// A command that came and went in the log leaves its message beside the database. When it comes again it is sent again.
+TEST_F(SqliteOutboxRedoTest, keeps_delivered_messages_beside_the_database) {
+    leave_behind(settled("a"));
+    open();
+    EXPECT_EQ(run(outbox_->show("a"))->message ? *run(outbox_->show("a"))->message : "", "message");
+    outbox_.reset();
+    {
+        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        EXPECT_EQ(database.integer("SELECT count(*) FROM commands WHERE message IS NULL AND kept_bytes = 7"), 1);
+    }
+    leave_behind(settled("b"));
+    open();
+    EXPECT_EQ(admit("a"), Admission::already_settled);
+    EXPECT_EQ(figures().pending, 1U);
+    const auto rows = due();
+    ASSERT_EQ(rows.size(), 1U);
+    EXPECT_EQ(*rows[0].message, "message");
+    deliver("a");
+    EXPECT_EQ(figures().pending, 0U);
+    EXPECT_EQ(admit("a"), Admission::already_settled) << "and once more, from the database";
+    EXPECT_EQ(admit("b"), Admission::already_settled);
+}
+
+// One whose place was taken, or that was damaged, is forgotten: its id is not.
+TEST_F(SqliteOutboxRedoTest, forgets_a_kept_message_that_is_not_whole) {
+    leave_behind(settled("a"));
+    open();
+    ASSERT_EQ(state("a"), RowState::delivered);  // it is redone
+    std::ofstream(kept_file(), std::ios::binary | std::ios::in) << "M";
+    EXPECT_EQ(admit("a"), Admission::already_forgotten);
+    EXPECT_EQ(run(outbox_->show("a"))->message, nullptr);
+    fs::remove(kept_file());
+    open();
+    EXPECT_EQ(admit("a"), Admission::already_forgotten);
+}
+
+TEST_F(SqliteOutboxRedoTest, keeps_messages_in_the_database_when_it_cannot_beside_it) {
+    fs::create_directory(kept_file());
+    leave_behind(settled("a"));
+    open();
+    EXPECT_EQ(admit("a"), Admission::already_settled);
+    ASSERT_EQ(due().size(), 1U);
+}
+
+// With its row, when that is too old to be remembered.
+TEST_F(SqliteOutboxRedoTest, gives_the_space_of_kept_messages_back) {
+    settings_.path = tmpfs_.path() / "outbox.db";  // whose file system can
+    const std::string text(256 * 1024, 'x');
+    auto changes = settled("a");
+    std::get<FinishedChange>(changes[1]).message = text;
+    leave_behind(changes);
+    open();
+    ASSERT_EQ(run(outbox_->show("a"))->message->size(), text.size());
+    EXPECT_GT(blocks_of(kept_file()), 0);
+    clock_.advance(settings_.dedupe_window + 1h);
+    open();  // which sweeps
+    EXPECT_FALSE(run(outbox_->show("a")));
+    EXPECT_EQ(blocks_of(kept_file()), 0);
 }
 
 // Killed between the database's commit and the log's forgetting: nothing is done twice.

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "delivery/kept_messages.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <system_error>
+#include <utility>
+
+#include "delivery/log.hpp"
+
+namespace jiro::delivery {
+
+KeptMessages::~KeptMessages() {
+    if (descriptor_ >= 0) close(descriptor_);
+}
+
+std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::string_view>& messages) {
+    std::vector<Position> positions;
+    positions.reserve(messages.size());
+    std::vector<std::string_view> stretch;  // of them, without a gap
+    Position stretch_begin = end_;
+    Position end = end_;
+    bool is_written = open();
+    const auto write_stretch = [&] {
+        is_written = is_written && (stretch.empty() || write(stretch_begin, stretch));
+        stretch.clear();
+    };
+    for (const auto message : messages) {
+        const auto left = bytes_ - end % bytes_;
+        if (message.size() > left) {  // not across the end of the file
+            write_stretch();
+            stretch_begin = end += left;
+        }
+        positions.push_back(end);
+        stretch.push_back(message);
+        end += message.size();
+    }
+    write_stretch();
+    if (is_written) {
+        end_ = end;
+        has_failed_ = false;
+        return positions;
+    }
+    if (!std::exchange(has_failed_, true)) {
+        outbox_log.warn("Delivered messages cannot be kept beside the outbox; they are kept in it",
+                        {{"path", path_.string()}, {"reason", std::generic_category().message(errno)}});
+    }
+    return {};
+}
+
+std::optional<std::string> KeptMessages::read(Position position, std::size_t bytes) const {
+    if (!has_room_for(bytes) || position >= end_ || end_ - position > bytes_ || !open()) return std::nullopt;
+    std::string message(bytes, '\0');
+    const auto got = pread(descriptor_, message.data(), bytes, static_cast<off_t>(position % bytes_));
+    if (got != static_cast<ssize_t>(bytes)) return std::nullopt;
+    return message;
+}
+
+void KeptMessages::forget(Position until) noexcept {
+    until = std::min(until, end_);
+    // What is older than a whole round was overwritten since.
+    auto from = std::max(forgotten_until_, end_ > bytes_ ? end_ - bytes_ : 0);
+    if (from >= until || !open()) return;
+    forgotten_until_ = until;
+    while (from < until) {
+        const auto length = std::min(until - from, bytes_ - from % bytes_);
+        (void)fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from % bytes_),
+                        static_cast<off_t>(length));  // some file systems cannot: then it stays until it is overwritten
+        from += length;
+    }
+}
+
+bool KeptMessages::open() const noexcept {
+    if (descriptor_ >= 0) return true;
+    const int opened = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (opened < 0) return false;
+    struct stat status {};
+    if (fstat(opened, &status) != 0 || !S_ISREG(status.st_mode)) {
+        close(opened);
+        errno = EINVAL;
+        return false;
+    }
+    descriptor_ = opened;
+    return true;
+}
+
+bool KeptMessages::write(Position position, const std::vector<std::string_view>& messages) const {
+    std::vector<iovec> parts;
+    parts.reserve(messages.size());
+    for (const auto message : messages) parts.push_back({const_cast<char*>(message.data()), message.size()});
+    for (std::size_t first = 0; first < parts.size();) {
+        const auto count = static_cast<int>(std::min<std::size_t>(parts.size() - first, IOV_MAX));
+        const auto written = pwritev(descriptor_, &parts[first], count, static_cast<off_t>(position % bytes_));
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        position += static_cast<Position>(written);
+        for (auto left = static_cast<std::size_t>(written); left > 0;) {
+            iovec& part = parts[first];
+            const auto taken = std::min(left, part.iov_len);
+            part.iov_base = static_cast<char*>(part.iov_base) + taken;
+            part.iov_len -= taken;
+            left -= taken;
+            if (part.iov_len == 0) ++first;
+        }
+    }
+    return true;
+}
+
+}  // namespace jiro::delivery
