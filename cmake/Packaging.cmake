@@ -42,6 +42,8 @@ install(FILES systemd/jiro-client.sysusers DESTINATION lib/sysusers.d RENAME jir
 install(FILES systemd/jiro-client.catalog DESTINATION lib/systemd/catalog COMPONENT client)
 install(FILES systemd/relaxed-commands.conf.example DESTINATION share/doc/jiro-client/examples COMPONENT client)
 install(FILES config/config.yaml DESTINATION /etc/jiro COMPONENT client)
+install(DIRECTORY DESTINATION /etc/jiro/config.d COMPONENT client)
+install(DIRECTORY DESTINATION /etc/jiro/commands.d COMPONENT client)
 install(FILES systemd/completions/jiro-client.bash DESTINATION share/bash-completion/completions RENAME jiro-client
         COMPONENT client)
 install(FILES systemd/completions/_jiro-client DESTINATION share/zsh/vendor-completions COMPONENT client)

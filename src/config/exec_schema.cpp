@@ -221,6 +221,7 @@ std::string show_exec_commands(const std::vector<ExecCommand>& commands, Reveal 
     std::string out;
     for (const ExecCommand& command : commands) {
         out += "\n    " + yaml_text(command.name) + ":";
+        if (reveal == Reveal::masked && !command.source.empty()) out += "  # " + command.source;
         std::string section;
         for (const auto& key : exec_schema()) {
             const std::string value = key.show(command, reveal);

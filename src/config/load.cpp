@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/config/load.hpp"
 
+#include <algorithm>
+#include <set>
+
 #include "config/checks.hpp"
 #include "config/environment.hpp"
+#include "config/pieces.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -13,16 +18,55 @@ Config::Config() { websocket.headers = {{"User-Agent", "Jiro-Bot/1.0"}}; }
 
 namespace {
 
-// Fills a Config from the file's nodes with the environment's on top.
+constexpr std::string_view kExec = "Commands.Exec";
+
+// The texts that make up one configuration.
+struct Texts {
+    Piece file;
+    std::vector<Piece> keys;      // of config.d: sections and keys, as in the file
+    std::vector<Piece> commands;  // of commands.d: names and definitions, as in Commands.Exec
+};
+
+// The members of all texts in one map.
+Node read_all(std::span<const Piece> pieces, Problems& problems) {
+    Node all;
+    all.kind = Node::Kind::map;
+    for (const Piece& piece : pieces) {
+        Node node = read_yaml(piece.text, piece.path, problems);
+        if (all.members.empty()) all.place = node.place;
+        std::ranges::move(node.members, std::back_inserter(all.members));
+    }
+    return all;
+}
+
+// Somebody may have copied a whole section there.
+void refuse_sections(Node& commands, Problems& problems) {
+    std::erase_if(commands.members, [&](const Member& member) {
+        const auto is_exec = [](const Member& inner) { return equal_ignoring_case(inner.key, "Exec"); };
+        const bool is_section =
+            equal_ignoring_case(member.key, "Commands") && std::ranges::any_of(member.value.members, is_exec);
+        if (is_section) {
+            problems.add(member.place, kExec,
+                         "a file of commands.d holds names and definitions, without Commands and Exec around them");
+        }
+        return is_section;
+    });
+}
+
+// Fills a Config from the files' nodes with the environment's on top.
 class Loader {
   public:
     Loader(const std::string& name, const Environment& environment, Problems& problems)
         : name_(name), environment_(environment), problems_(problems) {}
 
-    Config load(const Node& root) {
+    // `more`: keys of config.d; `commands`: more definitions for Commands.Exec.
+    Config load(const Node& root, const Node& more, const Node& commands) {
         Config config;
         const auto overrides = read_environment(environment_, problems_, config.warnings);
         auto assigned = match_keys(root, paths_of(schema()), "", problems_);
+        add_keys(match_keys(more, paths_of(schema()), "", problems_), assigned);
+        Node exec;
+        add_commands(commands, assigned, exec);
         for (const Override& entry : overrides) assigned[entry.key] = {&entry.value, entry.value.place};
         Context context{problems_, config.warnings, environment_, places_, {}};
         for (const auto& [index, value] : assigned) {
@@ -46,6 +90,48 @@ class Loader {
     }
 
   private:
+    using Keys = std::map<std::size_t, Assigned>;
+
+    // The file that is installed has all keys with their defaults: what says nothing new there is not given twice.
+    void add_keys(const Keys& more, Keys& assigned) {
+        for (const auto& [index, value] : more) {
+            const auto [given, is_new] = assigned.try_emplace(index, value);
+            if (is_new) continue;
+            if (is_default(schema()[index], *given->second.node)) {
+                given->second = value;
+            } else {
+                problems_.add(value.place, schema()[index].path,
+                              "is given twice, first in " + to_string(given->second.place));
+            }
+        }
+    }
+
+    [[nodiscard]] bool is_default(const Key<Config>& key, const Node& node) const {
+        Problems problems;
+        std::vector<Warning> warnings;
+        std::map<std::string, Place, std::less<>> places;
+        const Config defaults;
+        Config read;
+        key.read(node, read, {problems, warnings, environment_, places, std::string(key.path)});
+        return problems.empty() && key.show(read, Reveal::plain) == key.show(defaults, Reveal::plain);
+    }
+
+    // Puts into `exec`, for Commands.Exec, its own definitions and those of commands.d. A name that is there twice is
+    // found later, with the names that the built-in commands have taken.
+    static void add_commands(const Node& commands, Keys& assigned, Node& exec) {
+        if (commands.members.empty()) return;
+        const auto key = std::ranges::find(schema(), kExec, &Key<Config>::path);
+        const auto index = static_cast<std::size_t>(key - schema().begin());
+        Assigned& value = assigned.try_emplace(index, Assigned{&commands, commands.members.front().place}).first->second;
+        if (value.node->kind != Node::Kind::map && value.node->kind != Node::Kind::null) return;  // has its own problem
+        if (value.node != &commands) {
+            exec = *value.node;
+            exec.kind = Node::Kind::map;
+            std::ranges::copy(commands.members, std::back_inserter(exec.members));
+            value.node = &exec;
+        }
+    }
+
     // The key's, or that of the nearest one around it.
     [[nodiscard]] Place place(std::string_view path) const {
         for (;; path = path.substr(0, path.rfind('.'))) {
@@ -61,33 +147,70 @@ class Loader {
     std::map<std::string, Place, std::less<>> places_;
 };
 
-}  // namespace
-
-LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment) {
-    Problems problems;
-    const Node root = read_yaml(text, name, problems);
-    Config config = Loader(name, environment, problems).load(root);
+LoadResult load_texts(const Texts& texts, const Environment& environment, Problems problems) {
+    const std::string& name = texts.file.path;
+    const Node root = read_yaml(texts.file.text, name, problems);
+    const Node more = read_all(texts.keys, problems);
+    Node commands = read_all(texts.commands, problems);
+    refuse_sections(commands, problems);
+    Config config = Loader(name, environment, problems).load(root, more, commands);
     config.source = name;
+    for (const auto* pieces : {&texts.keys, &texts.commands}) {
+        for (const Piece& piece : *pieces) config.pieces.push_back(piece.path);
+    }
     if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
     return {std::move(config), {}};
 }
 
-LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
-    auto content = read_small_file(path, kMaxFileBytes);
-    if (!content) return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
-    LoadResult result = load_text(content->text, path.string(), environment);
-    if (!result || !content->is_world_readable) return result;
+// "config.yaml:3" -> "config.yaml"
+std::string file_of(const std::string& place) { return place.substr(0, place.rfind(':')); }
+
+void warn_of_open_secret(Config& config, std::string_view path, const std::string& place) {
+    config.warnings.push_back({std::string(path), place + ": " + std::string(path) +
+                                                      ": is in a file that every user of this machine can read; chmod "
+                                                      "o-r, or use a file of its own"});
+}
+
+// A secret is what `--print` masks.
+void warn_of_open_files(Config& config, const Texts& texts) {
+    std::set<std::string, std::less<>> open_files;
+    const auto add = [&](const Piece& piece) {
+        if (piece.is_world_readable) open_files.insert(piece.path);
+    };
+    add(texts.file);
+    std::ranges::for_each(texts.keys, add);
+    std::ranges::for_each(texts.commands, add);
     for (const Key<Config>& key : schema()) {
-        const auto given = result.config->provenance.find(key.path);
-        const bool is_here = given != result.config->provenance.end() && given->second.starts_with(path.string());
-        // A secret is what `--print` masks.
-        if (!is_here || key.show(*result.config, Reveal::masked) == key.show(*result.config, Reveal::plain)) continue;
-        result.config->warnings.push_back(
-            {std::string(key.path),
-             given->second + ": " + std::string(key.path) +
-                 ": is in a file that every user of this machine can read; chmod o-r, or use a file "
-                 "of its own"});
+        const auto given = config.provenance.find(key.path);
+        if (key.path == kExec || given == config.provenance.end() || !open_files.contains(file_of(given->second))) continue;
+        if (key.show(config, Reveal::masked) == key.show(config, Reveal::plain)) continue;
+        warn_of_open_secret(config, key.path, given->second);
     }
+    for (const commands::ExecCommand& command : config.commands.exec) {
+        if (command.environment.empty() || !open_files.contains(file_of(command.source))) continue;
+        warn_of_open_secret(config, std::string(kExec) + '.' + command.name + ".Environment", command.source);
+    }
+}
+
+}  // namespace
+
+LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment) {
+    return load_texts({{name, std::string(text)}, {}, {}}, environment, {});
+}
+
+LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
+    Problems problems;
+    Texts texts{{path.string(), {}}, {}, {}};
+    if (auto content = read_small_file(path, kMaxFileBytes)) {
+        texts.file.text = std::move(content->text);
+        texts.file.is_world_readable = content->is_world_readable;
+    } else {
+        return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
+    }
+    texts.keys = read_pieces(path.parent_path() / kKeysFolder, ".yaml", problems);
+    texts.commands = read_pieces(path.parent_path() / kCommandsFolder, ".yaml", problems);
+    LoadResult result = load_texts(texts, environment, std::move(problems));
+    if (result) warn_of_open_files(*result.config, texts);
     return result;
 }
 

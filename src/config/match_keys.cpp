@@ -15,7 +15,7 @@ struct Walk {
     const std::string& prefix;
     Problems& problems;
     std::map<std::size_t, Assigned> found;
-    std::map<std::string, Place> sections;  // seen so far, in lower case
+    std::map<std::pair<std::string, std::string>, Place> sections;  // seen so far: in lower case, and in which file
 
     [[nodiscard]] std::string shown(std::string_view path) const {
         return prefix.empty() ? std::string(path) : prefix + '.' + std::string(path);
@@ -64,7 +64,8 @@ struct Walk {
             return;
         }
         path = std::string(inside->substr(0, path.size()));  // as it is written in the documentation
-        const auto [earlier, is_new] = sections.try_emplace(lower_case(path), member.place);
+        // Each file of a configuration in pieces may have a section once.
+        const auto [earlier, is_new] = sections.try_emplace({lower_case(path), member.place.file}, member.place);
         if (!is_new) twice(member, shown(path), earlier->second);
         if (member.value.kind == Node::Kind::map) {
             members(member.value, path);
@@ -75,7 +76,10 @@ struct Walk {
     }
 
     void twice(const Member& again, const std::string& path, const Place& earlier) {
-        problems.add(again.place, path, "is given twice, first in line " + std::to_string(earlier.line));
+        const bool is_here = earlier.file == again.place.file;
+        problems.add(
+            again.place, path,
+            "is given twice, first in " + (is_here ? "line " + std::to_string(earlier.line) : to_string(earlier)));
     }
 
     void members(const Node& map, const std::string& section) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/machine.hpp"
 #include "config/suggest.hpp"
 #include "jiro/base/text.hpp"
 
@@ -39,6 +40,12 @@ struct UrlText : KindInfo {
     std::span<const std::string_view> schemes;
 };
 
+struct TextWithFacts : Text {
+    bool read(const Node& node, std::string& target, const Context& context) const {
+        return assign(read_text_with_facts(node, context), target);
+    }
+};
+
 // A token or key written into the file itself.
 struct SecretText : KindInfo {
     SecretText() : KindInfo{"text", {}, true} {}
@@ -68,7 +75,13 @@ bool is_secret_header(std::string_view name) {
 
 bool read_headers(const Node& node, Pairs& headers, const Context& context) {
     if (!assign(read_text_map(node, context), headers)) return false;
-    for (const auto& [name, value] : headers) {
+    for (auto& [name, value] : headers) {
+        const auto member = std::ranges::find(node.members, name, &Member::key);
+        if (auto complete = with_machine_facts(value)) {
+            value = std::move(*complete);
+        } else {
+            context.fail(member->place, "'" + yaml_text(name) + "' " + complete.error().message);
+        }
         if (is_secret_header(name)) log::register_secret(Secret(value));
         const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
                                     : !signalr::can_be_sent(name, {})      ? "is not the name of an HTTP header"
@@ -76,7 +89,6 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
                                         ? "has a value with control characters, or of more than 16 KiB"
                                         : "";
         if (!problem.empty()) {
-            const auto member = std::ranges::find(node.members, name, &Member::key);
             context.fail(member->place, "'" + yaml_text(name) + "' " + problem);
         }
     }
@@ -128,8 +140,9 @@ std::vector<Key<Config>> make_schema() {
     const Number limit("milliseconds", {10, kDayMs});
     const UrlText proxy(kProxySchemes);
     return {
-        key("InstanceId", Text(), MEMBER(instance_id), in_place,
-            "When set, commands that the hub addresses to another instanceId are refused."),
+        key("InstanceId", TextWithFacts(), MEMBER(instance_id), in_place,
+            "When set, commands that the hub addresses to another instanceId are refused. ${machine-id} and ${hostname} "
+            "in it are this machine's."),
         key("ApiKey", SecretText(), MEMBER(credentials.api_key), in_place,
             "Key sent as query parameter api_key to the hub and as x-api-key metadata over gRPC. Better: ApiKeyFile."),
         key("ApiKeyFile", PathText(), MEMBER(credentials.api_key_file), in_place,
@@ -164,7 +177,8 @@ std::vector<Key<Config>> make_schema() {
             "${CREDENTIALS_DIRECTORY}/access-token."),
         key("WebSocket.Headers", Special<Pairs>({"map", {}, true, false, true}, read_headers, show_headers),
             MEMBER(websocket.headers), reconnects_hub,
-            "HTTP headers added to the negotiate request and to the WebSocket upgrade."),
+            "HTTP headers added to the negotiate request and to the WebSocket upgrade. ${machine-id} and ${hostname} in "
+            "a value are this machine's."),
         key("WebSocket.SkipNegotiation", Flag(), MEMBER(websocket.skip_negotiation), reconnects_hub,
             "Connect the WebSocket without the negotiate request; for hubs that allow it."),
         key("WebSocket.StatefulReconnect", Flag(), MEMBER(websocket.stateful_reconnect), reconnects_hub,
@@ -229,8 +243,8 @@ std::vector<Key<Config>> make_schema() {
             Special<std::vector<commands::ExecCommand>>({"map", {}, true, false, true}, read_exec_commands,
                                                         show_exec_commands),
             MEMBER(commands.exec), in_place,
-            "Commands that run a program: name to definition, see below and docs/commands.md. Empty: the hub can run "
-            "nothing but the built-in commands."),
+            "Commands that run a program: name to definition, see below and docs/commands.md; those of commands.d come "
+            "on top. None: the hub can run nothing but the built-in commands."),
 
         key("Outbox.Path", PathText(":memory:"), MEMBER(delivery.outbox.path), restart,
             "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db. "

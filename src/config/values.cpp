@@ -6,6 +6,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "config/machine.hpp"
 #include "config/suggest.hpp"
 #include "jiro/base/text.hpp"
 
@@ -86,6 +87,15 @@ std::optional<bool> read_flag(const Node& node, const Context& context) {
 std::optional<std::string> read_text(const Node& node, const Context& context) {
     if (node.kind == Node::Kind::scalar) return node.text;
     context.fail(node.place, "must be text, not " + std::string(kind_name(node)));
+    return std::nullopt;
+}
+
+std::optional<std::string> read_text_with_facts(const Node& node, const Context& context) {
+    const auto text = read_text(node, context);
+    if (!text) return std::nullopt;
+    auto complete = with_machine_facts(*text);
+    if (complete) return std::move(*complete);
+    context.fail(node.place, complete.error().message);
     return std::nullopt;
 }
 

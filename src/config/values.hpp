@@ -44,6 +44,8 @@ struct WholeNumberRange {
                                                             const Context& context);
 [[nodiscard]] std::optional<bool> read_flag(const Node& node, const Context& context);
 [[nodiscard]] std::optional<std::string> read_text(const Node& node, const Context& context);
+// Text in which ${hostname} and ${machine-id} (machine.hpp) are replaced.
+[[nodiscard]] std::optional<std::string> read_text_with_facts(const Node& node, const Context& context);
 // The position in `choices`.
 [[nodiscard]] std::optional<std::size_t> read_choice(const Node& node, std::span<const std::string_view> choices,
                                                      const Context& context);

@@ -11,7 +11,7 @@ import sys
 ENTRANCES = {
     "the environment": r"\bgetenv\s*\(|\benviron\b",
     "the command line": r"\bint main\s*\(",
-    "a file": r"\bstd::ifstream\b|\bfopen\s*\(|\bopen(?:at)?\s*\([^;]*\bO_(?:RDONLY|RDWR|WRONLY|PATH)\b|\bsqlite3_open\w*\s*\(",
+    "a file": r"\bstd::ifstream\b|\bdirectory_iterator \w|\bfopen\s*\(|\bopen(?:at)?\s*\([^;]*\bO_(?:RDONLY|RDWR|WRONLY|PATH)\b|\bsqlite3_open\w*\s*\(",
     "a descriptor": r"(?<!\w)::(?:read|readv)\s*\(|[^.>\w]read\s*\(\s*\w*(?:descriptor|fd|pipe)\b|(?<![.>\w])(?:pread|recv|recvfrom|recvmsg|mmap)\s*\(",
     "a certificate or key": r"\b(?:load_verify_file|add_verify_path|use_\w+_file|set_default_verify_paths|BIO_new_\w+|PEM_read_\w+)\s*\(",
     "a socket": r"\basync_(?:read|read_some|accept|receive|receive_from|handshake|connect)\s*\(|\bsd_listen_fds\w*\s*\(|\bSO_PEERCRED\b",

@@ -49,8 +49,9 @@ struct Config {
     CredentialSources credentials;
     bool allow_insecure = false;  // Commands.Exec over a hub connection without TLS
 
-    std::filesystem::path source;   // the file it was read from; empty: none
-    std::vector<Warning> warnings;  // for the log, once
+    std::filesystem::path source;               // the file it was read from; empty: none
+    std::vector<std::filesystem::path> pieces;  // those of config.d and commands.d that belong to it
+    std::vector<Warning> warnings;              // for the log, once
     // Key path -> "file:line" or "environment JIRO_X"; a key that is not here has its default.
     std::map<std::string, std::string, std::less<>> provenance;
 };

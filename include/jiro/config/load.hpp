@@ -38,7 +38,13 @@ struct LoadResult {
 
 inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 
-// The file, with the environment's JIRO_* variables on top.
+// Beside the file: more of its keys, and definitions of commands as in Commands.Exec. All their *.yaml files count, in
+// the order of their names; all instances whose files lie in one folder have them.
+inline constexpr const char* kKeysFolder = "config.d";
+inline constexpr const char* kCommandsFolder = "commands.d";
+
+// The file and those of the two folders, with the environment's JIRO_* variables on top. A key that is given twice is
+// an error, unless the file gives it its default; one error anywhere, and there is no configuration.
 [[nodiscard]] LoadResult load_file(const std::filesystem::path& path, const Environment& environment);
 
 // The same for a text that is already here; `name` stands for the file in messages.

@@ -31,7 +31,9 @@ int check_config(const std::string& config_file, Print print) {
     if (print == Print::effective) {
         std::cout << config::print_effective(*config);
     } else {
-        std::cout << config_file << " is good\n";
+        std::cout << config_file << " is good";
+        for (const auto& piece : config->pieces) std::cout << "\n" << piece.string() << " is good";
+        std::cout << '\n';
     }
     return ExitCode::good;
 }

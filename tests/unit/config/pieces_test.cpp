@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include "jiro/config/load.hpp"
+#include "jiro/config/print.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/config/load_helpers.hpp"
+
+namespace jiro::config {
+namespace {
+
+using test::errors_of;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr std::string_view kTrue = "Program: [/bin/true]";
+
+class ConfigPieces : public testing::Test {
+  protected:
+    ConfigPieces() {
+        write("config.yaml", "InstanceId: one\n");
+        std::filesystem::create_directory(directory_.path() / "config.d");
+        std::filesystem::create_directory(directory_.path() / "commands.d");
+    }
+
+    std::string write(std::string_view name, std::string_view text) const {
+        const auto file = directory_.write(name, text);
+        chmod(file.c_str(), 0600);
+        return file.string();
+    }
+    void command(std::string_view file, std::string_view name) const {
+        write("commands.d/" + std::string(file), std::string(name) + ": { " + std::string(kTrue) + " }\n");
+    }
+    [[nodiscard]] std::string path(std::string_view name) const { return (directory_.path() / name).string(); }
+    [[nodiscard]] LoadResult load(const Environment& environment = {}) const {
+        return load_file(directory_.path() / "config.yaml", environment);
+    }
+
+    jiro::test::TempDir directory_;
+};
+
+std::vector<std::string> names_of(const Config& config) {
+    std::vector<std::string> names;
+    for (const auto& command : config.commands.exec) names.push_back(command.name);
+    return names;
+}
+
+// Keys of config.d and commands of commands.d belong to the file, each with the place that it really comes from.
+TEST_F(ConfigPieces, belong_to_the_configuration) {
+    write("config.yaml",
+          "InstanceId: one\nWebSocket: { KeepAliveIntervalMs: 1000 }\nCommands:\n  Exec:\n    mine: { Program: "
+          "[/bin/true] }\n");
+    write("config.d/10-hub.yaml", "WebSocket:\n  HubUrl: https://hub.example/h\n");
+    write("config.d/20-server.yaml", "{\"Grpc\": {\"ServerUrl\": \"https://hub.example\"}}");
+    command("b.yaml", "second");
+    command("a.yaml", "first");
+
+    const auto loaded = load();
+
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->websocket.hub_url->host(), "hub.example");
+    EXPECT_EQ(loaded.config->websocket.keep_alive_interval, std::chrono::seconds(1));
+    EXPECT_TRUE(loaded.config->delivery.grpc.server_url);
+    EXPECT_EQ(loaded.config->provenance.at("WebSocket.HubUrl"), path("config.d/10-hub.yaml") + ":2");
+    EXPECT_EQ(names_of(*loaded.config), (std::vector<std::string>{"mine", "first", "second"}));
+    EXPECT_EQ(loaded.config->commands.exec.back().source, path("commands.d/b.yaml") + ":1");
+    EXPECT_THAT(print_effective(*loaded.config), HasSubstr("second:  # " + path("commands.d/b.yaml") + ":1\n"));
+    EXPECT_EQ(loaded.config->pieces.size(), 4);
+}
+
+// Without an Exec in the file, with an empty one, and with none at all; and the variable for it replaces them all.
+TEST_F(ConfigPieces, add_commands_to_whatever_is_there) {
+    command("a.yaml", "first");
+    for (const std::string_view exec : {"", "Commands: { Exec: {} }\n", "Commands: { Exec: null }\n", "Commands:\n"}) {
+        write("config.yaml", exec);
+        const auto loaded = load();
+        ASSERT_TRUE(loaded) << errors_of(loaded);
+        EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"first"}) << exec;
+        const auto replaced = load({{"JIRO_COMMANDS__EXEC", "{}"}});
+        ASSERT_TRUE(replaced) << errors_of(replaced);
+        EXPECT_THAT(replaced.config->commands.exec, IsEmpty());
+    }
+    write("config.yaml", "Commands: { Exec: 5 }\n");
+    EXPECT_THAT(errors_of(load()), HasSubstr("Commands.Exec: must be a map"));
+}
+
+// A key given twice is an error that names both places, wherever the two stand.
+TEST_F(ConfigPieces, give_nothing_twice) {
+    write("config.d/a.yaml", "Grpc:\n  TimeoutMs: 1000\nInstanceId: two\n");
+    write("config.d/b.yaml", "grpc: { timeoutms: 2000 }\n");
+    command("a.yaml", "disk");
+    command("b.yaml", "disk");
+    command("c.yaml", "ping");
+
+    const std::string errors = errors_of(load());
+
+    EXPECT_THAT(errors, HasSubstr(path("config.d/a.yaml") + ":3:1: InstanceId: is given twice, first in " +
+                                  path("config.yaml") + ":1\n"));
+    EXPECT_THAT(errors, HasSubstr(path("config.d/b.yaml") + ":1:9: Grpc.TimeoutMs: is given twice, first in " +
+                                  path("config.d/a.yaml") + ":2\n"));
+    EXPECT_THAT(errors, HasSubstr(path("commands.d/b.yaml") + ":1: Commands.Exec.disk: the name is taken (" +
+                                  path("commands.d/a.yaml") + ":1)\n"));
+    EXPECT_THAT(errors, HasSubstr(path("commands.d/c.yaml") + ":1: Commands.Exec.ping: the name is taken (built-in)"));
+}
+
+// The installed file has every key with its default: config.d may give each of them all the same.
+TEST_F(ConfigPieces, go_with_the_installed_file) {
+    std::filesystem::copy_file(JIRO_SOURCE_DIR "/config/config.yaml", path("config.yaml"),
+                               std::filesystem::copy_options::overwrite_existing);
+    write("config.d/a.yaml",
+          "InstanceId: two\nWebSocket: { HubUrl: https://h.example/hub, Headers: { X-A: b } }\nCommands: { "
+          "MaxConcurrent: "
+          "3 }\n");
+    command("a.yaml", "first");
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->instance_id, "two");
+    EXPECT_EQ(loaded.config->commands.max_concurrent, 3);
+    EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"first"});
+}
+
+// Bad files among good ones: each is named, with what is wrong with it, and nothing of the others is applied.
+TEST_F(ConfigPieces, name_each_bad_file) {
+    struct Row {
+        std::string_view name;
+        std::string_view problem;
+        std::function<void(const std::string& file)> make;
+    };
+    const auto text = [](std::string content) {
+        return [content = std::move(content)](const std::string& file) { std::ofstream(file) << content; };
+    };
+    const std::string outside = write("outside.yaml", "x: { Program: [/bin/true] }\n");
+    const Row rows[] = {
+        {"fifo.yaml", "is a named pipe, not a file", [](const auto& file) { mkfifo(file.c_str(), 0600); }},
+        {"folder.yaml", "is a directory, not a file",
+         [](const auto& file) { std::filesystem::create_directory(file); }},
+        {"device.yaml", "is a link to /dev/null, out of this folder",
+         [](const auto& file) { std::filesystem::create_symlink("/dev/null", file); }},
+        {"out.yaml", "outside.yaml, out of this folder",
+         [&](const auto& file) { std::filesystem::create_symlink(outside, file); }},
+        {"relative.yaml", "outside.yaml, out of this folder",
+         [](const auto& file) { std::filesystem::create_symlink("../outside.yaml", file); }},
+        {"nowhere.yaml", "is a link to nowhere",
+         [](const auto& file) { std::filesystem::create_symlink("missing", file); }},
+        {"loop.yaml", "is a link to nowhere",
+         [](const auto& file) { std::filesystem::create_symlink("loop.yaml", file); }},
+        {"huge.yaml", "is larger than the limit", text("#" + std::string(kMaxFileBytes, 'x'))},
+        {"binary.yaml", "a control character", text(std::string("a: \x01"))},
+        {"list.yaml", "expected keys with values", text("- a\n- b\n")},
+        {"syntax.yaml", "", text("a: { Program: [\n")},
+        {"unknown.yaml", "unknown key", text("a: { Programm: [/bin/true] }\n")},
+        {"section.yaml", "without Commands and Exec around them",
+         text("Commands: { Exec: { a: { Program: [/bin/true] } } }\n")},
+        {"program.yaml", "Program", text("a: { Program: [relative] }\n")},
+    };
+    for (const Row& row : rows) {
+        command("a-good-one.yaml", "good");
+        command("z-good-one.yaml", "fine");
+        const std::string file = path("commands.d/" + std::string(row.name));
+        row.make(file);
+        const auto loaded = load();
+        EXPECT_FALSE(loaded) << row.name;
+        EXPECT_THAT(errors_of(loaded), AllOf(HasSubstr(file), HasSubstr(row.problem), Not(HasSubstr("good-one"))))
+            << row.name;
+        std::filesystem::remove_all(file);
+    }
+    EXPECT_TRUE(load()) << errors_of(load());
+}
+
+// Of other names nothing is read: what editors and package managers leave behind changes nothing. A link inside the
+// folder is a file like any other.
+TEST_F(ConfigPieces, are_yaml_files_only) {
+    for (const std::string_view name :
+         {".hidden.yaml", "a.yaml~", "a.yaml.dpkg-dist", "a.yaml.disabled", "README", "a.yml", ".yaml", "a.YAML"}) {
+        write("commands.d/" + std::string(name), "this is: [not YAML");
+    }
+    std::filesystem::create_symlink("target", path("commands.d/link.yaml"));
+    command("target", "linked");
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"linked"});
+}
+
+// A thousand files are a configuration; more are refused before they are read, and so is what they hold together.
+TEST_F(ConfigPieces, are_bounded) {
+    for (int i = 0; i < 1000; ++i) command(std::to_string(i) + ".yaml", "c" + std::to_string(i));
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->commands.exec.size(), 1000);
+    for (int i = 1000; i < 1025; ++i) command(std::to_string(i) + ".yaml", "c" + std::to_string(i));
+    EXPECT_EQ(errors_of(load()),
+              path("commands.d") + ": holds more than 1024 files, or than 16384 entries of any kind\n");
+
+    std::filesystem::remove_all(path("commands.d"));
+    std::filesystem::create_directory(path("commands.d"));
+    for (int i = 0; i < 5; ++i) write("commands.d/" + std::to_string(i) + ".yaml", "#" + std::string(900'000, 'x'));
+    EXPECT_EQ(errors_of(load()), path("commands.d") + ": holds files of more than 4194304 bytes together\n");
+}
+
+// A file in the folder's place is named; no folder is no piece.
+TEST_F(ConfigPieces, need_no_folder) {
+    std::filesystem::remove_all(path("config.d"));
+    EXPECT_TRUE(load()) << errors_of(load());
+    write("config.d", "");
+    EXPECT_THAT(errors_of(load()), HasSubstr(path("config.d") + ": cannot be read: Not a directory"));
+}
+
+// A secret in a piece that every user can read is warned about, at its place.
+TEST_F(ConfigPieces, with_secrets_are_for_few) {
+    chmod(write("config.d/a.yaml", "ApiKey: secret\n").c_str(), 0644);
+    chmod(write("commands.d/a.yaml", "a: { Program: [/bin/true], Environment: { PASSWORD: secret } }\n").c_str(), 0644);
+    write("commands.d/b.yaml", "b: { Program: [/bin/true], Environment: { PASSWORD: secret } }\n");
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    std::string warnings;
+    for (const auto& warning : loaded.config->warnings) warnings += warning.text + '\n';
+    EXPECT_THAT(warnings, AllOf(HasSubstr(path("config.d/a.yaml") + ":1: ApiKey: is in a file that every user"),
+                                HasSubstr("Commands.Exec.a.Environment: is in a file that every user"),
+                                Not(HasSubstr("Commands.Exec.b")), Not(HasSubstr("secret\n"))));
+}
+
+}  // namespace
+}  // namespace jiro::config
