@@ -40,7 +40,7 @@ install(FILES systemd/jiro-client.service systemd/jiro-client@.service systemd/j
               systemd/jiro-command@.service DESTINATION lib/systemd/system COMPONENT client)
 install(FILES systemd/jiro-client.sysusers DESTINATION lib/sysusers.d RENAME jiro-client.conf COMPONENT client)
 install(FILES systemd/jiro-client.catalog DESTINATION lib/systemd/catalog COMPONENT client)
-install(FILES systemd/relaxed-commands.conf.example DESTINATION share/doc/jiro-client/examples COMPONENT client)
+install(FILES systemd/relaxed-commands.conf.example systemd/undefined-commands.conf.example DESTINATION share/doc/jiro-client/examples COMPONENT client)
 install(FILES config/config.yaml DESTINATION /etc/jiro COMPONENT client)
 install(DIRECTORY DESTINATION /etc/jiro/config.d COMPONENT client)
 install(DIRECTORY DESTINATION /etc/jiro/commands.d COMPONENT client)

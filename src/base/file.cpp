@@ -44,6 +44,8 @@ Result<FileContent> read_small_file(const std::filesystem::path& path, std::size
     }
     FileContent content;
     content.is_world_readable = (status.st_mode & S_IROTH) != 0;
+    content.is_writable_by_others = (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    content.owner = status.st_uid;
     std::array<char, 16384> buffer{};
     for (;;) {
         const ssize_t count = read(file.get(), buffer.data(), buffer.size());

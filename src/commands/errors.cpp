@@ -30,12 +30,13 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "the program had not started when its time limit passed",
     "what came is no request for a program",
     "the connection to the program's unit is lost",
+    "the command is not defined where its unit looks",
 });
 
 }  // namespace
 
 const boost::system::error_category& commands_category() noexcept {
-    static const ErrorCategory<errc::connection_lost> category("commands", kCommandsErrorTexts);
+    static const ErrorCategory<errc::not_defined> category("commands", kCommandsErrorTexts);
     return category;
 }
 

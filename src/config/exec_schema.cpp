@@ -183,7 +183,19 @@ std::vector<Key<ExecParameter>> make_parameter_schema() {
 
 #undef MEMBER
 
-ExecCommand read_command(const Member& member, const Context& context) {
+}  // namespace
+
+std::span<const Key<ExecCommand>> exec_schema() {
+    static const std::vector<Key<ExecCommand>> keys = make_exec_schema();
+    return keys;
+}
+
+std::span<const Key<ExecParameter>> exec_parameter_schema() {
+    static const std::vector<Key<ExecParameter>> keys = make_parameter_schema();
+    return keys;
+}
+
+ExecCommand read_exec_command(const Member& member, const Context& context) {
     ExecCommand command;
     command.name = member.key;
     command.source = to_string(member.place);
@@ -197,22 +209,10 @@ ExecCommand read_command(const Member& member, const Context& context) {
     return command;
 }
 
-}  // namespace
-
-std::span<const Key<ExecCommand>> exec_schema() {
-    static const std::vector<Key<ExecCommand>> keys = make_exec_schema();
-    return keys;
-}
-
-std::span<const Key<ExecParameter>> exec_parameter_schema() {
-    static const std::vector<Key<ExecParameter>> keys = make_parameter_schema();
-    return keys;
-}
-
 bool read_exec_commands(const Node& node, std::vector<ExecCommand>& commands, const Context& context) {
     if (!is_map_of_definitions(node, context)) return false;
     commands.clear();
-    for (const Member& member : node.members) commands.push_back(read_command(member, context.inside(member)));
+    for (const Member& member : node.members) commands.push_back(read_exec_command(member, context.inside(member)));
     return true;
 }
 

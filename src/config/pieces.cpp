@@ -74,7 +74,8 @@ std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, 
                          "holds files of more than " + std::to_string(kMaxBytesOfPieces) + " bytes together");
             return {};
         }
-        pieces.push_back({file.string(), std::move(content->text), content->is_world_readable});
+        pieces.push_back({file.string(), std::move(content->text), content->is_world_readable,
+                          content->is_writable_by_others, content->owner});
     }
     return pieces;
 }

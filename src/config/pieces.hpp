@@ -17,6 +17,8 @@ struct Piece {
     std::string path;
     std::string text;
     bool is_world_readable = false;
+    bool is_writable_by_others = false;
+    unsigned owner = 0;
 };
 
 // What is taken of one folder. Beyond it the folder is an error, and none of its files is used.

@@ -21,6 +21,7 @@ inline constexpr std::int64_t kMiB = 1024LL * 1024;
 
 // Commands.Exec: its nodes to settings and back.
 bool read_exec_commands(const Node& node, std::vector<commands::ExecCommand>& commands, const Context& context);
+[[nodiscard]] commands::ExecCommand read_exec_command(const Member& member, const Context& context);
 [[nodiscard]] std::string show_exec_commands(const std::vector<commands::ExecCommand>& commands, Reveal reveal);
 
 struct Assigned {

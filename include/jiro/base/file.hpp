@@ -14,6 +14,8 @@ namespace jiro {
 struct FileContent {
     std::string text;
     bool is_world_readable = false;
+    bool is_writable_by_others = false;  // than its owner: by its group or by everybody
+    unsigned owner = 0;                  // user id
 };
 
 // Fails on what is missing, unreadable, no regular file (a named pipe does not hold it up), or larger than `limit`

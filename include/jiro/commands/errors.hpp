@@ -35,6 +35,7 @@ enum class errc {
     // between the daemon and the unit of a command
     bad_request,      // what came is no request for a program
     connection_lost,  // the other side has gone, or sent what is no record
+    not_defined,      // the unit's side has no definition of the command
 };
 
 [[nodiscard]] const boost::system::error_category& commands_category() noexcept;

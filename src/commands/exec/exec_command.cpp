@@ -54,16 +54,15 @@ bool is_variable(std::string_view name) {
 }
 
 // Nothing of the daemon's environment is passed on: it may hold credentials.
-std::vector<std::pair<std::string, std::string>> environment_for(const ExecCommand& command,
-                                                                 const CommandContext& context) {
+std::vector<std::pair<std::string, std::string>> environment_for(const ExecCommand& command, const CommandCall& call) {
     std::vector<std::pair<std::string, std::string>> variables{
         {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         {"LANG", "C.UTF-8"},
         {"HOME", "/"},
         {"TMPDIR", "/tmp"},
         {"JIRO_COMMAND", command.name},
-        {"JIRO_COMMAND_ID", context.message().command_sync_id},
-        {"JIRO_SESSION_ID", context.session_id()}};
+        {"JIRO_COMMAND_ID", call.command_sync_id},
+        {"JIRO_SESSION_ID", call.session_id}};
     for (const auto& [name, value] : command.environment) {
         const auto same = std::ranges::find(variables, name, [](const auto& variable) { return variable.first; });
         if (same != variables.end()) {
@@ -77,6 +76,19 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
 
 }  // namespace
 
+Result<ChildSpec> spec_for(const ExecCommand& command, const ArgumentBinding& binding, CommandCall call) {
+    auto bound = binding.bind(call.arguments, call.parameters);
+    if (!bound) return bound.error();
+    ChildSpec spec;
+    spec.argv = std::move(bound->argv);
+    spec.environment = environment_for(command, call);
+    for (auto& variable : bound->environment) spec.environment.push_back(std::move(variable));
+    spec.working_directory = command.working_directory;
+    spec.limits = command.limits;
+    spec.call = std::move(call);
+    return spec;
+}
+
 ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket)
     : CommandHandler(describe(command, binding)),
       command_(std::move(command)),
@@ -84,14 +96,15 @@ ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding bind
       socket_(std::move(socket)) {}
 
 Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
-    auto bound = binding_.bind(context.arguments(), context.parameters());
-    if (!bound) co_return CommandResult::rejected(bound.error().message);
+    auto spec = spec_for(command_, binding_,
+                         {.name = command_.name,
+                          .arguments = context.arguments(),
+                          .parameters = context.parameters(),
+                          .command_sync_id = context.message().command_sync_id,
+                          .session_id = context.session_id()});
+    if (!spec) co_return CommandResult::rejected(spec.error().message);
     ExecRequest request;
-    request.spec.argv = std::move(bound->argv);
-    request.spec.environment = environment_for(command_, context);
-    for (auto& variable : bound->environment) request.spec.environment.push_back(std::move(variable));
-    request.spec.working_directory = command_.working_directory;
-    request.spec.limits = command_.limits;
+    request.spec = std::move(*spec);
     if (command_.standard_input == ExecStandardInput::message) request.input = to_json(context.message()) + '\n';
     request.socket = socket_;
     request.deadline = context.deadline();

@@ -7,11 +7,16 @@
 #include <vector>
 
 #include "commands/exec/argument_binding.hpp"
+#include "commands/exec/running_program.hpp"
 #include "commands/exec/unit_socket.hpp"
 #include "jiro/commands/command_handler.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
+
+// What is to be started for a call of the command: the one place that makes it, for the daemon and for the unit's side
+// alike. errc::bad_argument: a value is not allowed. Pure.
+[[nodiscard]] Result<ChildSpec> spec_for(const ExecCommand& command, const ArgumentBinding& binding, CommandCall call);
 
 class ExecCommandHandler final : public CommandHandler {
   public:

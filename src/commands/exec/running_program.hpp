@@ -16,10 +16,22 @@
 #include "jiro/base/error.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/commands/settings.hpp"
+#include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
 
+// Which command a program is run for, with which values: all that the rest of a ChildSpec is made of, besides the
+// command's definition.
+struct CommandCall {
+    std::string name;
+    std::vector<std::string> arguments;
+    Parameters parameters;
+    std::string command_sync_id;
+    std::string session_id;
+};
+
 struct ChildSpec {
+    CommandCall call;
     std::vector<std::string> argv;  // argv[0] is the absolute path
     std::vector<std::pair<std::string, std::string>> environment;
     std::string working_directory = "/";

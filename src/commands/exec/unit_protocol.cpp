@@ -35,6 +35,34 @@ void for_each_limit(Limits& limits, Visit visit) {
     visit("fileBytes", limits.file_bytes);
 }
 
+void write_pairs(JsonWriter& writer, const char* name, const Parameters& pairs) {
+    writer.key(name);
+    writer.begin_array();
+    for (const auto& [key, value] : pairs) writer.value(std::array<std::string_view, 2>{key, value});
+    writer.end_array();
+}
+
+void write_call(JsonWriter& writer, const CommandCall& call) {
+    writer.key("command");
+    writer.begin_object();
+    writer.member("name", call.name);
+    writer.member("arguments", call.arguments);
+    write_pairs(writer, "parameters", call.parameters);
+    writer.member("id", call.command_sync_id);
+    writer.member("session", call.session_id);
+    writer.end_object();
+}
+
+CommandCall read_call(const json& object) {
+    CommandCall call;
+    call.name = object.at("name").get<std::string>();
+    call.arguments = object.at("arguments").get<std::vector<std::string>>();
+    call.parameters = object.at("parameters").get<Parameters>();
+    call.command_sync_id = object.at("id").get<std::string>();
+    call.session_id = object.at("session").get<std::string>();
+    return call;
+}
+
 void write_limits(JsonWriter& writer, const ExecLimits& limits) {
     writer.key("limits");
     writer.begin_object();
@@ -78,11 +106,9 @@ using ControlBuffer = std::array<char, CMSG_SPACE(3 * sizeof(int))>;
 std::string to_record(const ChildSpec& spec) {
     JsonWriter writer;
     writer.begin_object();
+    write_call(writer, spec.call);
     writer.member("argv", spec.argv);
-    writer.key("environment");
-    writer.begin_array();
-    for (const auto& [name, value] : spec.environment) writer.value(std::array<std::string_view, 2>{name, value});
-    writer.end_array();
+    write_pairs(writer, "environment", spec.environment);
     writer.member("workingDirectory", spec.working_directory);
     write_limits(writer, spec.limits);
     writer.end_object();
@@ -105,8 +131,9 @@ Result<ChildSpec> read_request(std::string_view record) {
     if (!read) return bad_request(read.error().message);
     try {
         ChildSpec spec;
+        spec.call = read_call(read->at("command"));
         spec.argv = read->at("argv").get<std::vector<std::string>>();
-        spec.environment = read->at("environment").get<std::vector<std::pair<std::string, std::string>>>();
+        spec.environment = read->at("environment").get<Parameters>();
         spec.working_directory = read->at("workingDirectory").get<std::string>();
         spec.limits = read_limits(read->at("limits"));
         if (spec.argv.empty() || !spec.argv.front().starts_with('/')) return bad_request("no program");

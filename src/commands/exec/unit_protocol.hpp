@@ -4,13 +4,15 @@
 // each ended by a line feed, every one of them bounded. The request carries the program's three descriptors. Neither
 // side believes the other: each value is checked where it is read. Event loop only.
 //
-//     daemon  {"argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
+//     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":""},
+//              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
 //     unit    {"begun":true}
 //     unit    {"started":true}, or {"problem":"cannot start ..."} and the end
 //     daemon  {"signal":15}, any number of times
 //     unit    {"code":0,"cpuMs":1,"maxResidentBytes":1}, or "signal" in place of "code"
 //     daemon  {"sweep":true}; the unit answers {"left":0}
 //
+// A unit that has the definition of the command makes everything that follows "command" anew, by that definition.
 // The end of the connection, from either side, is the end of the unit and of everything in it.
 
 #include <array>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/commands/unit_side.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/this_coro.hpp>
@@ -8,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands/exec/child_process.hpp"
+#include "commands/exec/exec_command.hpp"
 #include "commands/exec/unit_protocol.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/task_group.hpp"
@@ -21,20 +23,45 @@ constexpr auto kSweepLimit = std::chrono::seconds(1);
 // For a start that hangs: whoever asked has a limit of its own, and ends the connection.
 constexpr auto kNoLimit = std::chrono::hours(24 * 365);
 
+// The request as root's definition has it: of what the daemon says only the name and the values count. What nothing is
+// read from gets nothing to read.
+Result<> bind_by(const ExecCommand& definition, UnitRequest& request) {
+    std::vector<std::string> problems;
+    const ArgumentBinding binding(definition, problems);
+    if (!problems.empty()) return Error(errc::bad_definition, definition.name + ": " + problems.front());
+    auto spec = spec_for(definition, binding, std::move(request.spec.call));
+    if (!spec) return spec.error();
+    request.spec = std::move(*spec);
+    if (definition.standard_input == ExecStandardInput::nothing) {
+        request.descriptors.front() = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    }
+    return {};
+}
+
+Result<> bind_again(const UnitPolicy& policy, UnitRequest& request) {
+    if (!policy.definition_of) return {};
+    const auto definition = policy.definition_of(request.spec.call.name);
+    if (definition) return bind_by(*definition, request);
+    const bool may_run = policy.undefined == Undefined::run && definition.error().code == errc::not_defined;
+    return may_run ? Result<>() : definition.error();
+}
+
 class UnitSide {
   public:
-    UnitSide(UnitConnection& connection, Clock& clock) : connection_(connection), clock_(clock) {}
+    UnitSide(UnitConnection& connection, Clock& clock, UnitPolicy policy)
+        : connection_(connection), clock_(clock), policy_(std::move(policy)) {}
 
     Task<> run(UnitRequest request) {
         connection_.send("{\"begun\":true}\n");
+        const auto bound = bind_again(policy_, request);
+        if (!bound) {
+            refuse(bound.error());
+            co_return;
+        }
         auto started = co_await ChildProcess::spawn(std::move(request.spec), std::move(request.descriptors), clock_,
                                                     clock_.now() + kNoLimit);
         if (!started) {
-            JsonWriter problem;
-            problem.begin_object();
-            problem.member("problem", started.error().message);
-            problem.end_object();
-            connection_.send(std::move(problem).take() + '\n');
+            refuse(started.error());
             co_return;
         }
         program_ = std::move(*started);
@@ -59,6 +86,14 @@ class UnitSide {
     }
 
   private:
+    void refuse(const Error& why) {
+        JsonWriter problem;
+        problem.begin_object();
+        problem.member("problem", why.message);
+        problem.end_object();
+        connection_.send(std::move(problem).take() + '\n');
+    }
+
     Task<> sweep() {
         const auto left = co_await program_->sweep(clock_, kSweepLimit);
         connection_.send("{\"left\":" + std::to_string(left.value_or(1)) + "}\n");
@@ -66,12 +101,13 @@ class UnitSide {
 
     UnitConnection& connection_;
     Clock& clock_;
+    UnitPolicy policy_;
     std::unique_ptr<RunningProgram> program_;
 };
 
 }  // namespace
 
-Task<Result<>> serve_command(FileDescriptor connection, Clock& clock) {
+Task<Result<>> serve_command(FileDescriptor connection, Clock& clock, UnitPolicy policy) {
     const auto executor = co_await boost::asio::this_coro::executor;
     UnitConnection peer(executor);
     if (!peer.assign(std::move(connection))) co_return Error(errc::bad_request, "it came on no socket");
@@ -80,7 +116,7 @@ Task<Result<>> serve_command(FileDescriptor connection, Clock& clock) {
     if (recv(peer.descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0) co_return Result<>();  // it was not needed
     auto request = receive_request(peer.descriptor());
     if (!request) co_return request.error();
-    UnitSide side(peer, clock);
+    UnitSide side(peer, clock, std::move(policy));
     TaskGroup running([](const std::exception_ptr&) {});
     running.spawn(executor, side.run(std::move(*request)));
     co_await side.obey();

@@ -41,10 +41,7 @@ class CommandLine {
         define_doctor();
         define_commands();
         define_exec();
-        // For jiro-command@.service, so not in the help.
-        on_choice(app_.add_subcommand("run-command", "Run the program that standard input, a socket, asks for"), [] {
-            return run_command();
-        })->group("");
+        define_run_command();
         add("reload", "Have the running daemon read its configuration again", [this] {
             return reload(config_file_);
         })->add_flag("--wait", reload_wait_, "Wait for its verdict, as is always done; for unit files");
@@ -105,6 +102,16 @@ class CommandLine {
         sub->add_flag("--as-root", exec_.as_root, "For root: do not become the daemon's user");
     }
 
+    // For jiro-command@.service, so not in the help.
+    void define_run_command() {
+        auto* sub = app_.add_subcommand("run-command", "Run the program that standard input, a socket, asks for");
+        on_choice(sub, [this] { return run_command(run_command_); })->group("");
+        auto* definitions = sub->add_option("--definitions", run_command_.definitions,
+                                            "Folder of root's definitions, by which each value is checked once more");
+        sub->add_flag("--run-undefined", run_command_.run_undefined, "Run also what is not defined there")
+            ->needs(definitions);
+    }
+
     void define_outbox() {
         auto* sub = add("outbox", "Look into the outbox, send again, give up", {});
         sub->require_subcommand(1);
@@ -144,6 +151,7 @@ class CommandLine {
     ExecOptions exec_;
     std::vector<std::string> exec_parameters_;
     OutboxOptions outbox_;
+    RunCommandOptions run_command_;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "daemon/service_notifier.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/unit_side.hpp"
+#include "jiro/config/definitions.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -26,20 +27,29 @@ Task<> feed_unit_watchdog(Clock& clock) {
     }
 }
 
-Task<> serve(FileDescriptor connection, Clock& clock, Result<>& result) {
-    auto serving = jiro::commands::serve_command(std::move(connection), clock);
+jiro::commands::UnitPolicy policy_of(const RunCommandOptions& options) {
+    using jiro::commands::Undefined;
+    if (options.definitions.empty()) return {};
+    const auto definition_of = [folder = options.definitions](const std::string& name) {
+        return config::find_definition(folder, name, process_environment());
+    };
+    return {definition_of, options.run_undefined ? Undefined::run : Undefined::refuse};
+}
+
+Task<> serve(FileDescriptor connection, Clock& clock, const RunCommandOptions& options, Result<>& result) {
+    auto serving = jiro::commands::serve_command(std::move(connection), clock, policy_of(options));
     result = co_await std::move(serving);
 }
 
-Task<> serve_fed(FileDescriptor connection, Clock& clock, Result<>& result) {
-    auto serving = serve(std::move(connection), clock, result);
+Task<> serve_fed(FileDescriptor connection, Clock& clock, const RunCommandOptions& options, Result<>& result) {
+    auto serving = serve(std::move(connection), clock, options, result);
     auto feeding = feed_unit_watchdog(clock);
     static_cast<void>(co_await race(std::move(serving), std::move(feeding)));
 }
 
 }  // namespace
 
-int run_command() {
+int run_command(const RunCommandOptions& options) {
     harden_process();
     FileDescriptor connection(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     close(STDIN_FILENO);  // the connection has one owner
@@ -49,7 +59,7 @@ int run_command() {
     SystemClock clock;
     Result<> result;
     std::exception_ptr failure;
-    boost::asio::co_spawn(context, serve_fed(std::move(connection), clock, result),
+    boost::asio::co_spawn(context, serve_fed(std::move(connection), clock, options, result),
                           [&](std::exception_ptr exception) { failure = exception; });
     context.run();
     if (failure) std::rethrow_exception(failure);

@@ -54,7 +54,11 @@ struct ExecOptions {
 int exec(const std::string& config_file, const ExecOptions& options);
 
 // The unit's side of a command: what jiro-command@.service starts, on the connection that is standard input.
-int run_command();
+struct RunCommandOptions {
+    std::string definitions;     // a folder of root's; empty: the daemon is believed
+    bool run_undefined = false;  // the daemon is believed about commands that are not defined there
+};
+int run_command(const RunCommandOptions& options);
 
 int reload(const std::string& config_file);
 

@@ -24,13 +24,18 @@ struct Pair {
     FileDescriptor theirs;
 };
 
-constexpr const char* kGood = R"({"argv":["/bin/true"],"environment":[],"workingDirectory":"/","limits":{}})";
+std::string with_command(std::string_view rest) {
+    return R"({"command":{"name":"it","arguments":[],"parameters":[],"id":"","session":""},)" + std::string(rest) + '}';
+}
+
+const std::string kGood = with_command(R"("argv":["/bin/true"],"environment":[],"workingDirectory":"/","limits":{})");
 
 }  // namespace
 
 // What the daemon asks for arrives as it was, with every byte that a text may have.
 TEST(UnitProtocol, a_request_comes_back_as_it_was) {
     ChildSpec spec;
+    spec.call = {"echo", {"a", ""}, {{"A", "1"}, {"A", "\x01\"\n"}}, "sync-1", "session-1"};
     spec.argv = {"/bin/echo", "a \"b\"\n\x01\xC3\xA4", ""};
     spec.environment = {{"A", "1"}, {"A", "2"}, {"EMPTY", ""}};
     spec.working_directory = "/tmp";
@@ -41,6 +46,11 @@ TEST(UnitProtocol, a_request_comes_back_as_it_was) {
     EXPECT_EQ(record.find('\n'), record.size() - 1);
     const auto read = read_request(record);
     ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(read->call.name, spec.call.name);
+    EXPECT_EQ(read->call.arguments, spec.call.arguments);
+    EXPECT_EQ(read->call.parameters, spec.call.parameters);
+    EXPECT_EQ(read->call.command_sync_id, spec.call.command_sync_id);
+    EXPECT_EQ(read->call.session_id, spec.call.session_id);
     EXPECT_EQ(read->argv, spec.argv);
     EXPECT_EQ(read->environment, spec.environment);
     EXPECT_EQ(read->working_directory, spec.working_directory);
@@ -61,12 +71,19 @@ TEST(UnitProtocol, refuses_what_is_no_request) {
         {"not JSON", "run /bin/true"},
         {"a list", "[]"},
         {"no members", "{}"},
-        {"no program", R"({"argv":[],"environment":[],"workingDirectory":"/","limits":{}})"},
-        {"a relative program", R"({"argv":["true"],"environment":[],"workingDirectory":"/","limits":{}})"},
-        {"a number as argument", R"({"argv":["/a",1],"environment":[],"workingDirectory":"/","limits":{}})"},
-        {"a variable of one part", R"({"argv":["/a"],"environment":[["A"]],"workingDirectory":"/","limits":{}})"},
-        {"limits as text", R"({"argv":["/a"],"environment":[],"workingDirectory":"/","limits":{"cpuSeconds":"1"}})"},
-        {"no folder", R"({"argv":["/a"],"environment":[],"limits":{}})"},
+        {"no command", R"({"argv":["/a"],"environment":[],"workingDirectory":"/","limits":{}})"},
+        {"a command as text", R"({"command":"it","argv":["/a"],"environment":[],"workingDirectory":"/","limits":{}})"},
+        {"a command without a name", R"({"command":{"arguments":[],"parameters":[],"id":"","session":""},)"
+                                     R"("argv":["/a"],"environment":[],"workingDirectory":"/","limits":{}})"},
+        {"no program", with_command(R"("argv":[],"environment":[],"workingDirectory":"/","limits":{})")},
+        {"a relative program", with_command(R"("argv":["true"],"environment":[],"workingDirectory":"/","limits":{})")},
+        {"a number as argument",
+         with_command(R"("argv":["/a",1],"environment":[],"workingDirectory":"/","limits":{})")},
+        {"a variable of one part",
+         with_command(R"("argv":["/a"],"environment":[["A"]],"workingDirectory":"/","limits":{})")},
+        {"limits as text",
+         with_command(R"("argv":["/a"],"environment":[],"workingDirectory":"/","limits":{"cpuSeconds":"1"})")},
+        {"no folder", with_command(R"("argv":["/a"],"environment":[],"limits":{})")},
         {"too deep", std::string(100, '[') + std::string(100, ']')}};
     for (const auto& row : rows) {
         const auto read = read_request(row.record);
@@ -77,7 +94,7 @@ TEST(UnitProtocol, refuses_what_is_no_request) {
 
 // A request without its three descriptors, one that ends early and one that never ends are refused.
 TEST(UnitProtocol, refuses_a_request_that_is_not_whole) {
-    for (const std::string& text : {std::string(kGood) + '\n', std::string(kGood), std::string()}) {
+    for (const std::string& text : {kGood + '\n', kGood, std::string()}) {
         Pair pair;
         ASSERT_EQ(write(pair.ours.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
         pair.ours = FileDescriptor();
