@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands/command_scope.hpp"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -8,6 +9,7 @@
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "jiro/commands/signature.hpp"
 
 namespace jiro::commands {
 
@@ -17,6 +19,15 @@ namespace {
 
 std::string milliseconds_text(Duration duration) {
     return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
+}
+
+// The message as handlers and programs see it, where that is another one.
+std::optional<CommandMessage> visible(const CommandMessage& message) {
+    const auto is_hidden = [](const auto& parameter) { return is_of_signature(parameter.first); };
+    if (std::ranges::none_of(message.parameters, is_hidden)) return std::nullopt;
+    CommandMessage copy = message;
+    copy.parameters = without_signature(message.parameters);
+    return copy;
 }
 
 }  // namespace
@@ -35,7 +46,8 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
       registry_(command_->resolved_with),
       handler_(*command_->resolution->handler),
       limit_(handler_.description().time_limit.value_or(settings.timeout)),
-      context_({.message = command_->message,
+      without_signature_(visible(command_->message)),
+      context_({.message = without_signature_ ? *without_signature_ : command_->message,
                 .session_id = command_->message.session_id,
                 .name = command_->name,
                 .arguments = std::move(command_->resolution->arguments),

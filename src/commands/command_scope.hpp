@@ -38,6 +38,7 @@ class CommandScope {
     std::shared_ptr<const CommandRegistry> registry_;  // keeps the handler across a reload
     const CommandHandler& handler_;
     Duration limit_;
+    std::optional<CommandMessage> without_signature_;  // where it has one: for the context
     CommandContext context_;
 };
 

@@ -14,6 +14,7 @@
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
+#include "jiro/commands/signature.hpp"
 
 namespace jiro::commands {
 
@@ -100,6 +101,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
           settings(std::move(options)),
           registry(std::move(commands)),
           queue(settings),
+          latest_time(time),
           stop_requested(executor),
           changed(executor),
           group([](const std::exception_ptr& exception) {
@@ -132,6 +134,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] std::optional<std::string> why_rejected(const PendingCommand& command,
                                                           const Result<Resolution>& resolution,
                                                           const std::optional<Error>& problem) const;
+    [[nodiscard]] std::optional<std::string> why_not_trusted(PendingCommand& command, const Resolution& resolution);
     [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
                                               Duration limit);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
@@ -165,6 +168,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
     std::unordered_map<std::string, PendingPtr> by_id;  // everything that has not ended
     RunQueue queue;
+    LatestTime latest_time;
     std::uint64_t next_sequence = 0;
     bool started = false;
     bool stopping = false;
@@ -191,15 +195,17 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
     if (known != state_->by_id.end()) return state_->known_already(known->second, content);
 
     const auto command = state_->add(std::move(message), content);
+    auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
+    auto why_rejected = state_->why_rejected(*command, resolution, problem);
+    if (!why_rejected) why_rejected = state_->why_not_trusted(*command, *resolution);
     if (log::Logger::enabled(log::Level::info)) {
         const auto& text = command->message.command;
         commands_log.info("Command received", {{"command_sync_id", command->message.command_sync_id},
                                                {"session_id", command->message.session_id},
                                                {"text", state_->settings.command_text ? text : std::string()},
-                                               {"text_bytes", text.size()}});
+                                               {"text_bytes", text.size()},
+                                               {"signed_by", command->signed_by}});
     }
-    auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
-    auto why_rejected = state_->why_rejected(*command, resolution, problem);
     Duration limit = state_->settings.timeout;
     bool idempotent = false;
     if (resolution) {
@@ -300,6 +306,8 @@ void Dispatcher::connection_lost() {
     }
 }
 
+void Dispatcher::not_before(WallTime time) { state_->latest_time.not_before(time); }
+
 void Dispatcher::reload(Settings settings, std::shared_ptr<const CommandRegistry> registry) {
     state_->settings = std::move(settings);
     state_->registry = std::move(registry);
@@ -343,6 +351,15 @@ std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand&
     if (!resolution) return resolution.error().message;
     if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
     return queue.busy(command);
+}
+
+// When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
+std::optional<std::string> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
+    const bool runs_program = !resolution.handler->description().runs.empty();
+    auto signer = check_signature(command.message, settings, runs_program, latest_time.now());
+    if (!signer) return signer.error().message;
+    command.signed_by = std::move(*signer).value_or("");
+    return std::nullopt;
 }
 
 Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
@@ -451,6 +468,9 @@ void Dispatcher::State::start(const PendingPtr& command) {
     if (command->place == Place::queued) {
         auto resolution = resolve(command->message.command, settings, *registry);
         if (!resolution) return refuse(command, CommandResult::rejected(resolution.error().message));  // after a reload
+        if (auto why = why_not_trusted(*command, *resolution)) {
+            return refuse(command, CommandResult::rejected(std::move(*why)));
+        }
         const auto& description = resolution->handler->description();
         command->name = description.name;
         if (!queue.start(command, description.max_concurrent)) return;

@@ -23,6 +23,7 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "a backslash ends the text",
     "unknown command",
     "the journal cannot take the command",
+    "the command is not signed by somebody who is trusted",
     "two commands have the same name",
     "a command is not defined correctly",
     "an argument is not allowed",

@@ -42,6 +42,7 @@ Task<FinishedCommand> run_locally(CommandMessage message, Settings settings,
                                   std::shared_ptr<const CommandRegistry> registry, Clock& clock, RandomSource& random,
                                   asio::thread_pool& workers) {
     settings.instance_id.clear();
+    settings.trust = {};  // whoever runs it here could run the program, too
     if (message.command_sync_id.empty()) message.command_sync_id = "local-" + random.uuid();
     LocalSink sink;
     CommandObserver nobody;

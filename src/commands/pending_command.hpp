@@ -46,6 +46,7 @@ class PendingCommand {
     std::size_t bytes;  // of the message
     Fingerprint fingerprint;
     std::string name;                      // as dispatched
+    std::string signed_by;                 // the id of the key; empty: it is not signed, or that was not looked at
     std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it is queued: none
     std::shared_ptr<const CommandRegistry> resolved_with;
     TimePoint received_at;

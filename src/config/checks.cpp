@@ -78,6 +78,24 @@ struct Checker {
                                    "its outbox and this file");
     }
 
+    // What would let a signed command run elsewhere, or once more.
+    void trust() const {
+        const commands::Trust& trust = config.commands.trust;
+        const std::string require = "Commands.Trust.Require";
+        if (trust.require == commands::RequireSignature::none) return;
+        if (trust.keys_folder.empty()) fail(require, "there is no Commands.Trust.Keys: nobody could sign a command");
+        if (config.instance_id.empty()) {
+            fail(require,
+                 "InstanceId is not set: what was signed for another machine would run here, too; ${machine-id} will do");
+        }
+        if (config.delivery.outbox.path == ":memory:") {
+            fail(require, "Outbox.Path is \":memory:\": after a restart a signed command would run once more");
+        }
+        if (config.delivery.outbox.dedupe_window.count() == 0) {
+            fail(require, "Outbox.DedupeWindowHours is 0: no id would be remembered, and no signature be good");
+        }
+    }
+
     void timing() const {
         const signalr::Settings& hub = config.websocket;
         if (hub.server_timeout < 2 * hub.keep_alive_interval) {
@@ -125,6 +143,7 @@ void check_together(const Config& config, const std::function<Place(std::string_
     check.addresses();
     check.plain_text();
     check.programs();
+    check.trust();
     check.timing();
     check.completeness();
     check.exposure();

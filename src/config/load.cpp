@@ -8,6 +8,7 @@
 #include "config/environment.hpp"
 #include "config/pieces.hpp"
 #include "config/schema.hpp"
+#include "config/trusted_keys.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/text.hpp"
@@ -77,6 +78,8 @@ class Loader {
             key.read(*value.node, config, context);
         }
         config.commands.instance_id = config.instance_id;
+        config.commands.dedupe_window = config.delivery.outbox.dedupe_window;
+        read_trusted_keys(config.commands.trust, place("Commands.Trust.Keys"), problems_);
         const auto place_of = [this](std::string_view path) { return place(path); };
         check_together(config, place_of, problems_, config.warnings);
         // What is said of a key that could not be read would be said of its default.

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 1> kProxySchemes{"http"};
 constexpr std::array<std::string_view, 2> kOnConnectionLost{"continue", "cancel"};
 constexpr std::array<std::string_view, 2> kAcknowledge{"finished", "received"};
 constexpr std::array<std::string_view, 2> kRunAs{"unit", "daemon"};
+constexpr std::array<std::string_view, 3> kRequire{"none", "exec", "all"};
 constexpr std::array<std::string_view, 2> kDurability{"process", "power"};
 constexpr std::array<std::string_view, 5> kLevels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 4> kTargets{"auto", "journald", "console", "json"};
@@ -245,6 +246,13 @@ std::vector<Key<Config>> make_schema() {
             MEMBER(commands.exec), in_place,
             "Commands that run a program: name to definition, see below and docs/commands.md; those of commands.d come "
             "on top. None: the hub can run nothing but the built-in commands."),
+
+        key("Commands.Trust.Keys", PathText(), MEMBER(commands.trust.keys_folder), in_place,
+            "Folder of public keys, a NAME.pem each: whose signatures on commands are believed (docs/signing.md). Read "
+            "anew at each reload. null: signatures are not looked at."),
+        key("Commands.Trust.Require", Choice(kRequire), MEMBER(commands.trust.require), in_place,
+            "Which commands must be signed: none, exec (those that run a program) or all. A signature that is there must "
+            "be right in any case."),
 
         key("Outbox.Path", PathText(":memory:"), MEMBER(delivery.outbox.path), restart,
             "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db. "

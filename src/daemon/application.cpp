@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/application.hpp"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -50,6 +51,12 @@ constexpr std::size_t kWorkerThreads = 2;
 Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
     if (settings.path == kInMemory) return delivery::make_memory_outbox(clock, settings);
     return delivery::open_sqlite_outbox(clock, settings);
+}
+
+// When the file was last written: it is later now, whatever the wall clock says.
+WallTime written_at(const std::filesystem::path& file) {
+    struct stat status {};
+    return stat(file.c_str(), &status) == 0 ? std::chrono::system_clock::from_time_t(status.st_mtime) : WallTime();
 }
 
 std::string redacted_hub_url(const config::Config& config) {
@@ -178,12 +185,14 @@ Result<std::unique_ptr<Application>> Application::make(config::Config config, En
     auto outbox_settings = config.delivery.outbox;
     outbox_settings.path = *path;
 
+    const WallTime was_at_least = written_at(*path);
     static const SystemClock storage_clock;  // the storage thread's: it outlives every outbox
     auto outbox = open_outbox(storage_clock, outbox_settings);
     if (!outbox) return outbox.error();
 
     auto parts =
         std::make_unique<Parts>(std::move(config), std::move(environment), std::move(*path), std::move(*outbox));
+    parts->dispatcher.not_before(was_at_least);
     parts->start_timeout = std::move(start_timeout);
     parts->grpc_descriptors = std::move(grpc_descriptors);
     if (const auto built = parts->build_registry(parts->config); !built) return built.error();
@@ -229,6 +238,7 @@ Task<> Application::Parts::run() {
         daemon_log.error("The outbox could not be recovered; starting degraded",
                          {{"reason", recovered.error().message}});
     }
+    dispatcher.not_before(outbox->now());
     listen();
     start_timeout.reset();
     notifier.ready();

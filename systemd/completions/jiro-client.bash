@@ -3,23 +3,24 @@ _jiro_client() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            run | check-config | reload | status | doctor | outbox | commands | exec) [ -n "$sub" ] || sub=$word ;;
+            run | check-config | reload | status | doctor | outbox | commands | exec | sign) [ -n "$sub" ] || sub=$word ;;
             list | show | retry | drop) [ "$sub" = outbox ] && verb=$word ;;
         esac
     done
     local words="--help --config"
     case $prev in
-        --config) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config | --key | --new-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config reload status doctor outbox commands exec --help --config --version" ;;
+        "") words="run check-config reload status doctor outbox commands exec sign --help --config --version" ;;
         check-config) words+=" --print" ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch" ;;
         doctor) words+=" --offline --json" ;;
         commands) words+=" --json" ;;
         exec) words+=" --param --session --json" ;;
+        sign) words="--help --key --key-id --instance --id --param --valid-for --not-after --signed-form --new-key" ;;
         outbox)
             case $verb in
                 "") words="list show retry drop --help --config" ;;

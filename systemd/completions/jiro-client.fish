@@ -1,5 +1,5 @@
 # fish completion for jiro-client
-set -l subcommands run check-config reload status doctor outbox commands exec
+set -l subcommands run check-config reload status doctor outbox commands exec sign
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
@@ -11,6 +11,7 @@ complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a doc
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a outbox -d 'Look into the outbox'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a commands -d 'List the commands'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a exec -d 'Run one command here'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a sign -d 'Sign a command for a machine'
 complete -c jiro-client -n "__fish_seen_subcommand_from check-config" -l print -d 'Print the effective values'
 complete -c jiro-client -n "__fish_seen_subcommand_from reload" -l wait -d 'Wait for the verdict'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l ready -d 'Exit 0 when ready'
@@ -19,6 +20,12 @@ complete -c jiro-client -n "__fish_seen_subcommand_from doctor" -l offline -d 'A
 complete -c jiro-client -n "__fish_seen_subcommand_from status doctor commands exec outbox" -l json -d 'As JSON'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l param -x -d 'key=value'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l session -x -d 'Session id'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l key -r -F -d 'Private key'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l new-key -r -F -d 'Make a key'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l instance -x -d 'InstanceId of the machine'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l id -x -d 'commandSyncId'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l valid-for -x -d '600, 10m, 2h'
+complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l param -x -d 'key=value'
 complete -c jiro-client -n "__fish_seen_subcommand_from outbox; and not __fish_seen_subcommand_from list show retry drop" -a 'list show retry drop'
 complete -c jiro-client -n "__fish_seen_subcommand_from list" -l state -x -a 'received running done delivered dead'
 complete -c jiro-client -n "__fish_seen_subcommand_from retry" -l dead -d 'All dead letters'

@@ -14,6 +14,7 @@ from harness.certificates import Authority
 from harness.grpc_server import Reply
 from harness.hub_server import http_response
 from harness.listener import Listener
+from harness.signing import Signer
 from harness.units import Units
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -361,6 +362,33 @@ class ReloadEffectsTest(DaemonTest):
         self.reload(Commands={"Exec": {"new": {"Program": ["/bin/echo", "it is there"]}}})
         link.command("new", "a")
         self.assertIn("it is there", self.result("a").response)
+
+    def signing_machine(self, **trust):
+        """A daemon that knows the folder of one signer's key, and the signer."""
+        signer = Signer(self.directory.path)
+        signer.trust_in(self.directory / "trusted.d")
+        trust = {"Keys": str(self.directory / "trusted.d"), **trust}
+        return signer, self.start_all(config={"InstanceId": "web1", "Commands": {"Trust": trust, "Exec": {"hi": {"Program": ["/bin/echo", "hi"]}}}})
+
+    def test_Commands_Trust_Require(self):
+        signer, link = self.signing_machine()
+        link.command("hi", "a")
+        self.assertTrue(self.result("a").is_success)
+        self.reload(Commands={"Trust": {"Require": "exec"}})
+        link.command("hi", "b")
+        self.assertIn("it is not signed", self.result("b").response)
+        link.command("hi", "c", parameters=signer.parameters("hi", "c"))
+        self.assertTrue(self.result("c").is_success)
+
+    def test_Commands_Trust_Keys(self):
+        signer, link = self.signing_machine(Require="exec")
+        other = Signer(self.directory.path, "other")
+        other.trust_in(self.directory / "others.d")
+        self.reload(Commands={"Trust": {"Keys": str(self.directory / "others.d")}})
+        link.command("hi", "a", parameters=signer.parameters("hi", "a"))
+        self.assertIn("is not one of Commands.Trust.Keys", self.result("a").response)
+        link.command("hi", "b", parameters=other.parameters("hi", "b"))
+        self.assertTrue(self.result("b").is_success)
 
     def ask_for_the_starter(self, link, sync_id):
         """Who starts the programs: the daemon, `jiro-client run`, or a unit, `jiro-client run-command`."""

@@ -103,6 +103,9 @@ class Dispatcher {
     // Running commands become detached, or everything is cancelled, as OnConnectionLost says.
     void connection_lost();
 
+    // For signatures: it is at least so late, whatever the wall clock says.
+    void not_before(WallTime time);
+
     // For what starts from now on; nothing that runs is touched.
     void reload(Settings settings, std::shared_ptr<const CommandRegistry> registry);
 

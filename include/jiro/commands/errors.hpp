@@ -26,6 +26,7 @@ enum class errc {
     // dispatching
     unknown_command,  // no such name and no Commands.Default
     storage_refused,  // the journal cannot take it
+    not_trusted,      // it is not signed, or not well, and must be (signature.hpp)
     // registry and exec commands
     duplicate_name,  // two commands of one name
     bad_definition,  // an entry of Commands.Exec cannot work as written

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "jiro/base/ed25519.hpp"
+
 namespace jiro::commands {
 
 // One parameter of an exec command: `{name}` in its Program, `parameters.name` in the message.
@@ -80,6 +82,21 @@ enum class RunAs {
     daemon,  // as this process's user, as its children
 };
 
+// Which commands run only when they are signed (signature.hpp).
+enum class RequireSignature { none, exec, all };  // exec: those that run a program
+
+// One file of Commands.Trust.Keys.
+struct TrustedKey {
+    std::string id;  // the file's name without .pem
+    Ed25519PublicKey key;
+};
+
+struct Trust {
+    std::string keys_folder;  // empty: signatures are not looked at
+    RequireSignature require = RequireSignature::none;
+    std::vector<TrustedKey> keys;  // of the folder
+};
+
 inline constexpr const char* kUnitSocket = "/run/jiro-command.sock";  // jiro-command.socket's
 
 struct Settings {
@@ -95,6 +112,8 @@ struct Settings {
     std::string instance_id;    // when set, commands for another instance are refused (top-level key InstanceId)
     bool command_text = false;  // whether command texts may be logged (Logging.CommandText)
     std::vector<ExecCommand> exec;
+    Trust trust;
+    std::chrono::hours dedupe_window{24};  // no signature is good for longer (Outbox.DedupeWindowHours)
 };
 
 // Where programs run: the socket of the units, or nothing when they are children of this process, as RunAs says, or

@@ -41,6 +41,7 @@ class CommandLine {
         define_doctor();
         define_commands();
         define_exec();
+        define_sign();
         define_run_command();
         add("reload", "Have the running daemon read its configuration again", [this] {
             return reload(config_file_);
@@ -102,6 +103,31 @@ class CommandLine {
         sub->add_flag("--as-root", exec_.as_root, "For root: do not become the daemon's user");
     }
 
+    void define_sign() {
+        auto* sub = app_.add_subcommand("sign", "Sign a command for a machine that trusts the key (docs/signing.md)");
+        on_choice(sub, [this] {
+            if (!new_key_.empty()) return make_key(new_key_);
+            if (sign_.key_file.empty()) throw CLI::RequiredError("--key");
+            if (sign_.text.empty()) throw CLI::RequiredError("text");
+            sign_.parameters = split_parameters(sign_parameters_);
+            return sign(sign_);
+        });
+        sub->add_option("text", sign_.text, "The command's text, as the hub is to send it");
+        sub->add_option("--key", sign_.key_file, "File with the private key (PEM, Ed25519)");
+        sub->add_option("--key-id", sign_.key_id, "The key's name at the machine; else that of the file");
+        sub->add_option("--instance", sign_.instance, "InstanceId of the machine that is to run it");
+        sub->add_option("--id", sign_.id, "commandSyncId; else a new one");
+        sub->add_option("--param", sign_parameters_, "A parameter, key=value; may be repeated");
+        auto* limit = sub->add_option("--valid-for", sign_.valid_for, "How long it may be run: 600, 10m, 2h")
+                          ->transform(CLI::AsNumberWithUnit(
+                              std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}},
+                              CLI::AsNumberWithUnit::CASE_SENSITIVE, "DURATION"))
+                          ->capture_default_str();
+        sub->add_option("--not-after", sign_.not_after, "Until when, in seconds since 1970")->excludes(limit);
+        sub->add_flag("--signed-form", sign_.show_signed_form, "Print the bytes that are signed, and sign nothing");
+        sub->add_option("--new-key", new_key_, "Make a private key in this file, and its public one beside it (.pem)");
+    }
+
     // For jiro-command@.service, so not in the help.
     void define_run_command() {
         auto* sub = app_.add_subcommand("run-command", "Run the program that standard input, a socket, asks for");
@@ -152,6 +178,9 @@ class CommandLine {
     std::vector<std::string> exec_parameters_;
     OutboxOptions outbox_;
     RunCommandOptions run_command_;
+    SignOptions sign_;
+    std::vector<std::string> sign_parameters_;
+    std::string new_key_;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 // Each returns the process's exit code and prints for people on standard output, errors on standard
 // error.
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -59,6 +60,22 @@ struct RunCommandOptions {
     bool run_undefined = false;  // the daemon is believed about commands that are not defined there
 };
 int run_command(const RunCommandOptions& options);
+
+struct SignOptions {
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> parameters;
+    std::string key_file;
+    std::string key_id;    // empty: the key file's name without its ending
+    std::string instance;  // instanceId of the machine that is to run it
+    std::string id;        // commandSyncId; empty: a new one
+    std::uint64_t valid_for = 600;            // seconds
+    std::optional<std::int64_t> not_after{};  // in place of valid_for
+    bool show_signed_form = false;            // print the bytes that are signed instead
+};
+// Prints the command message with its signature as JSON, for the hub to pass on. Reads no configuration.
+int sign(const SignOptions& options);
+// Makes a private key, and its public one beside it in a file that ends in .pem.
+int make_key(const std::string& file);
 
 int reload(const std::string& config_file);
 
