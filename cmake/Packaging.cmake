@@ -107,7 +107,7 @@ set(CPACK_DEBIAN_CLIENT_PACKAGE_NAME jiro-client)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_DEPENDS "systemd, init-system-helpers (>= 1.52), ca-certificates")
 set(CPACK_DEBIAN_CLIENT_PACKAGE_CONTROL_EXTRA
-    "${debian_dir}/conffiles;${debian_dir}/postinst;${debian_dir}/prerm;${debian_dir}/postrm")
+    "${debian_dir}/conffiles;${debian_dir}/preinst;${debian_dir}/postinst;${debian_dir}/prerm;${debian_dir}/postrm")
 set(CPACK_DEBIAN_CLIENT_DESCRIPTION
     "commands from a SignalR hub, results over gRPC
 jiro-client keeps a connection to a SignalR hub, runs the commands that the

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "config/checks.hpp"
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::config {
 
 namespace {
@@ -78,6 +80,21 @@ struct Checker {
                                    "its outbox and this file");
     }
 
+    // The packaged unit runs what root defined where it can read it: this file may hold secrets, and is closed to it.
+    void definitions() const {
+        constexpr std::string_view kReadByUnits = "/etc/jiro/commands.d/";
+        const commands::Settings& settings = config.commands;
+        if (settings.unit_socket != commands::kUnitSocket || !commands::socket_for_programs(settings)) return;
+        std::vector<std::string> elsewhere;
+        for (const auto& command : settings.exec) {
+            if (!command.source.starts_with(kReadByUnits)) elsewhere.push_back(command.name);
+        }
+        if (elsewhere.empty()) return;
+        warn("Commands.Exec", "not in " + std::string(kReadByUnits) + ": " + join_with_commas(elsewhere) +
+                                  "; their units refuse them, unless root lets those run what is not defined there "
+                                  "(docs/commands.md)");
+    }
+
     // What would let a signed command run elsewhere, or once more.
     void trust() const {
         const commands::Trust& trust = config.commands.trust;
@@ -86,7 +103,8 @@ struct Checker {
         if (trust.keys_folder.empty()) fail(require, "there is no Commands.Trust.Keys: nobody could sign a command");
         if (config.instance_id.empty()) {
             fail(require,
-                 "InstanceId is not set: what was signed for another machine would run here, too; ${machine-id} will do");
+                 "InstanceId is not set: what was signed for another machine would run here, too; ${machine-id} will "
+                 "do");
         }
         if (config.delivery.outbox.path == ":memory:") {
             fail(require, "Outbox.Path is \":memory:\": after a restart a signed command would run once more");
@@ -143,6 +161,7 @@ void check_together(const Config& config, const std::function<Place(std::string_
     check.addresses();
     check.plain_text();
     check.programs();
+    check.definitions();
     check.trust();
     check.timing();
     check.completeness();

@@ -7,12 +7,10 @@
 #include "config/schema.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/commands/errors.hpp"
 #include "jiro/config/load.hpp"
 
 namespace jiro::config {
 
-using commands::errc;
 using commands::ExecCommand;
 
 namespace {
@@ -23,14 +21,14 @@ bool is_owners_alone(const std::filesystem::path& folder, unsigned owner) {
            (status.st_uid == owner && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0);
 }
 
-Error not_defined(const std::filesystem::path& folder, const std::string& name, const std::string& why) {
-    return Error(errc::not_defined, "the command " + excerpt(name, 64) + " is not defined in " + folder.string() +
-                                        (why.empty() ? "" : " (" + why + ')') +
-                                        ", and its unit runs nothing else: docs/commands.md");
+FoundDefinition not_defined(const std::filesystem::path& folder, const std::string& name, const std::string& why) {
+    return {std::nullopt, false,
+            "the command " + excerpt(name, 64) + " is not defined in " + folder.string() +
+                (why.empty() ? "" : " (" + why + ')') + ", and its unit runs nothing else: docs/commands.md"};
 }
 
-Error bad_definition(const std::string& name, const std::string& why) {
-    return Error(errc::bad_definition, "the command " + excerpt(name, 64) + " is not defined well: " + why);
+FoundDefinition bad_definition(const std::string& name, const std::string& why) {
+    return {std::nullopt, true, "the command " + excerpt(name, 64) + " is not defined well: " + why};
 }
 
 // What is wrong, in one line: its first mistake.
@@ -39,20 +37,20 @@ std::string first_of(Problems problems) {
     return errors.empty() ? std::string() : to_string(errors.front());
 }
 
-Result<ExecCommand> read_definition(const Member& member, const Environment& environment) {
+FoundDefinition read_definition(const Member& member, const Environment& environment) {
     Problems problems;
     std::vector<Warning> warnings;
     std::map<std::string, Place, std::less<>> places;
     const Context context{problems, warnings, environment, places, "Commands.Exec"};
     ExecCommand command = read_exec_command(member, context.inside(member));
     if (!problems.empty()) return bad_definition(member.key, first_of(std::move(problems)));
-    return command;
+    return {std::move(command), true, {}};
 }
 
 }  // namespace
 
-Result<ExecCommand> find_definition(const std::filesystem::path& folder, const std::string& name,
-                                    const Environment& environment, unsigned owner) {
+FoundDefinition find_definition(const std::filesystem::path& folder, const std::string& name,
+                                const Environment& environment, unsigned owner) {
     if (!is_owners_alone(folder, owner)) return not_defined(folder, name, "others may write there");
     Problems problems;
     std::vector<Node> roots;  // each holds what is found in it

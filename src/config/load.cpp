@@ -21,14 +21,14 @@ namespace {
 
 constexpr std::string_view kExec = "Commands.Exec";
 
-// The texts that make up one configuration.
-struct Texts {
+// The sources that make up one configuration.
+struct Sources {
     Piece file;
     std::vector<Piece> keys;      // of config.d: sections and keys, as in the file
     std::vector<Piece> commands;  // of commands.d: names and definitions, as in Commands.Exec
 };
 
-// The members of all texts in one map.
+// The members of all sources in one map.
 Node read_all(std::span<const Piece> pieces, Problems& problems) {
     Node all;
     all.kind = Node::Kind::map;
@@ -125,7 +125,8 @@ class Loader {
         if (commands.members.empty()) return;
         const auto key = std::ranges::find(schema(), kExec, &Key<Config>::path);
         const auto index = static_cast<std::size_t>(key - schema().begin());
-        Assigned& value = assigned.try_emplace(index, Assigned{&commands, commands.members.front().place}).first->second;
+        Assigned& value =
+            assigned.try_emplace(index, Assigned{&commands, commands.members.front().place}).first->second;
         if (value.node->kind != Node::Kind::map && value.node->kind != Node::Kind::null) return;  // has its own problem
         if (value.node != &commands) {
             exec = *value.node;
@@ -150,15 +151,15 @@ class Loader {
     std::map<std::string, Place, std::less<>> places_;
 };
 
-LoadResult load_texts(const Texts& texts, const Environment& environment, Problems problems) {
-    const std::string& name = texts.file.path;
-    const Node root = read_yaml(texts.file.text, name, problems);
-    const Node more = read_all(texts.keys, problems);
-    Node commands = read_all(texts.commands, problems);
+LoadResult load_sources(const Sources& sources, const Environment& environment, Problems problems) {
+    const std::string& name = sources.file.path;
+    const Node root = read_yaml(sources.file.text, name, problems);
+    const Node more = read_all(sources.keys, problems);
+    Node commands = read_all(sources.commands, problems);
     refuse_sections(commands, problems);
     Config config = Loader(name, environment, problems).load(root, more, commands);
     config.source = name;
-    for (const auto* pieces : {&texts.keys, &texts.commands}) {
+    for (const auto* pieces : {&sources.keys, &sources.commands}) {
         for (const Piece& piece : *pieces) config.pieces.push_back(piece.path);
     }
     if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
@@ -175,17 +176,18 @@ void warn_of_open_secret(Config& config, std::string_view path, const std::strin
 }
 
 // A secret is what `--print` masks.
-void warn_of_open_files(Config& config, const Texts& texts) {
+void warn_of_open_files(Config& config, const Sources& sources) {
     std::set<std::string, std::less<>> open_files;
     const auto add = [&](const Piece& piece) {
         if (piece.is_world_readable) open_files.insert(piece.path);
     };
-    add(texts.file);
-    std::ranges::for_each(texts.keys, add);
-    std::ranges::for_each(texts.commands, add);
+    add(sources.file);
+    std::ranges::for_each(sources.keys, add);
+    std::ranges::for_each(sources.commands, add);
     for (const Key<Config>& key : schema()) {
         const auto given = config.provenance.find(key.path);
-        if (key.path == kExec || given == config.provenance.end() || !open_files.contains(file_of(given->second))) continue;
+        if (key.path == kExec || given == config.provenance.end() || !open_files.contains(file_of(given->second)))
+            continue;
         if (key.show(config, Reveal::masked) == key.show(config, Reveal::plain)) continue;
         warn_of_open_secret(config, key.path, given->second);
     }
@@ -198,22 +200,22 @@ void warn_of_open_files(Config& config, const Texts& texts) {
 }  // namespace
 
 LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment) {
-    return load_texts({{name, std::string(text)}, {}, {}}, environment, {});
+    return load_sources({{name, std::string(text)}, {}, {}}, environment, {});
 }
 
 LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
     Problems problems;
-    Texts texts{{path.string(), {}}, {}, {}};
+    Sources sources{{path.string(), {}}, {}, {}};
     if (auto content = read_small_file(path, kMaxFileBytes)) {
-        texts.file.text = std::move(content->text);
-        texts.file.is_world_readable = content->is_world_readable;
+        sources.file.text = std::move(content->text);
+        sources.file.is_world_readable = content->is_world_readable;
     } else {
         return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
     }
-    texts.keys = read_pieces(path.parent_path() / kKeysFolder, ".yaml", problems);
-    texts.commands = read_pieces(path.parent_path() / kCommandsFolder, ".yaml", problems);
-    LoadResult result = load_texts(texts, environment, std::move(problems));
-    if (result) warn_of_open_files(*result.config, texts);
+    sources.keys = read_pieces(path.parent_path() / kKeysFolder, ".yaml", problems);
+    sources.commands = read_pieces(path.parent_path() / kCommandsFolder, ".yaml", problems);
+    LoadResult result = load_sources(sources, environment, std::move(problems));
+    if (result) warn_of_open_files(*result.config, sources);
     return result;
 }
 

@@ -142,7 +142,8 @@ std::vector<Key<Config>> make_schema() {
     const UrlText proxy(kProxySchemes);
     return {
         key("InstanceId", TextWithFacts(), MEMBER(instance_id), in_place,
-            "When set, commands that the hub addresses to another instanceId are refused. ${machine-id} and ${hostname} "
+            "When set, commands that the hub addresses to another instanceId are refused. ${machine-id} and "
+            "${hostname} "
             "in it are this machine's."),
         key("ApiKey", SecretText(), MEMBER(credentials.api_key), in_place,
             "Key sent as query parameter api_key to the hub and as x-api-key metadata over gRPC. Better: ApiKeyFile."),
@@ -178,7 +179,8 @@ std::vector<Key<Config>> make_schema() {
             "${CREDENTIALS_DIRECTORY}/access-token."),
         key("WebSocket.Headers", Special<Pairs>({"map", {}, true, false, true}, read_headers, show_headers),
             MEMBER(websocket.headers), reconnects_hub,
-            "HTTP headers added to the negotiate request and to the WebSocket upgrade. ${machine-id} and ${hostname} in "
+            "HTTP headers added to the negotiate request and to the WebSocket upgrade. ${machine-id} and ${hostname} "
+            "in "
             "a value are this machine's."),
         key("WebSocket.SkipNegotiation", Flag(), MEMBER(websocket.skip_negotiation), reconnects_hub,
             "Connect the WebSocket without the negotiate request; for hubs that allow it."),
@@ -251,7 +253,8 @@ std::vector<Key<Config>> make_schema() {
             "Folder of public keys, a NAME.pem each: whose signatures on commands are believed (docs/signing.md). Read "
             "anew at each reload. null: signatures are not looked at."),
         key("Commands.Trust.Require", Choice(kRequire), MEMBER(commands.trust.require), in_place,
-            "Which commands must be signed: none, exec (those that run a program) or all. A signature that is there must "
+            "Which commands must be signed: none, exec (those that run a program) or all. A signature that is there "
+            "must "
             "be right in any case."),
 
         key("Outbox.Path", PathText(":memory:"), MEMBER(delivery.outbox.path), restart,

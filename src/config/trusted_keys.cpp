@@ -5,7 +5,6 @@
 #include <filesystem>
 
 #include "config/pieces.hpp"
-#include "jiro/commands/signature.hpp"
 
 namespace jiro::config {
 

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/task.hpp"
 #include "jiro/monitor/settings.hpp"
 
 namespace jiro::monitor {

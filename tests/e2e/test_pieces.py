@@ -29,7 +29,7 @@ class PiecesTest(DaemonTest):
         first = self.piece("commands.d/first.yaml", "first:\n" + TRUE.format(word="one"))
         link = self.start_all()
         link.command("first", "a", instanceId="site-" + socket.gethostname())
-        self.assertEqual(self.result("a").response, "one")
+        self.assertEqual(self.result("a").response, "one\n")
         link.command("first", "b", instanceId="site-elsewhere")
         self.assertIn("not the instance", self.result("b").response)
 
@@ -37,7 +37,7 @@ class PiecesTest(DaemonTest):
         self.piece("commands.d/second.yaml", "second:\n" + TRUE.format(word="two"))
         self.reload("Configuration reloaded.*Commands.Exec")
         link.command("second", "c")
-        self.assertEqual(self.result("c").response, "two")
+        self.assertEqual(self.result("c").response, "two\n")
         link.command("first", "d")
         self.assertIn("unknown command", self.result("d").response)
 
@@ -54,7 +54,7 @@ class PiecesTest(DaemonTest):
         bad.unlink()
         self.reload("Configuration reloaded")
         link.command("good", "b")
-        self.assertEqual(self.result("b").response, "good")
+        self.assertEqual(self.result("b").response, "good\n")
 
     def test_check_config(self):
         """Every mistake of every piece at once, a key that is given twice with both places; and what is good is named, too."""
@@ -71,5 +71,5 @@ class PiecesTest(DaemonTest):
         self.assertEqual((checked.returncode, checked.stdout.splitlines()[:2]), (0, [f"{config} is good", f"{piece} is good"]), checked)
         printed = run_client("check-config", "--print", "--config", config).stdout
         self.assertIn(f"MaxRetries: 7  # {piece}:1\n", printed)
-        listed = run_client("commands", "--config", config).stdout
+        listed = run_client("commands", "--json", "--config", config).stdout
         self.assertIn(str(self.directory / "commands.d" / "a.yaml"), listed)

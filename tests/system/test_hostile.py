@@ -95,6 +95,34 @@ class HostileTest(SystemTest):
         self.assertIn("run as the daemon's user", self.machine.run("jiro-client", "check-config").stderr)
         self.machine.run("jiro-client", "reload")  # root may
 
+    def test_7_a_daemon_that_was_taken_over(self):
+        """Whoever has the daemon's user can ask the units for what root defined, and for nothing else."""
+        show = {"Program": ["/bin/sh", "-c", "echo \"root's $1\"; id -un", "sh", "{word}"], "Parameters": {"word": {"Pattern": "[a-z]+"}}}
+        self.start_service({"Commands": {"Exec": {"show": show}}})
+        self.machine.write("/opt/taken_over.py", (pathlib.Path(__file__).parent / "taken_over.py").read_text(), 0o755)
+
+        def ask(name, *values):
+            done = self.machine.run("setpriv", "--reuid=jiro", "--regid=jiro", "--clear-groups", "/opt/taken_over.py", name, *values, check=False)
+            return done.stdout + done.stderr
+
+        self.assertEqual(ask("show", "abc"), "root's abc\njiro-cmd\n")
+        self.assertIn("word \"a;id\"", ask("show", "a;id"))
+        self.assertIn("the command other is not defined in", ask("other"))
+        self.file("/etc/jiro/commands.d/theirs.yaml", "theirs: { Program: [/bin/echo, theirs] }\n", 0o644, "jiro:jiro")
+        self.assertIn("others may write it", ask("theirs"))
+        self.assertIn("not defined in", ask("../../../tmp/x"))
+        # A command of config.yaml, which units cannot read: refused by its name, and check-config warns.
+        self.machine.run("bash", "-c", "sed -i 's/\"Commands\": {/\"Commands\": {\"Exec\": {\"elsewhere\": {\"Program\": [\"\\/bin\\/true\"]}},/' /etc/jiro/config.yaml")
+        self.machine.run("rm", "/etc/jiro/commands.d/theirs.yaml")
+        self.service("reload")
+        result = self.hub.send("elsewhere")["result"]
+        self.assertFalse(result["isSuccess"])
+        self.assertIn("the command elsewhere is not defined in", result["textResult"]["response"])
+        self.assertIn("not in /etc/jiro/commands.d/: elsewhere", self.machine.run("jiro-client", "check-config").stderr)
+        self.drop_in("[Service]\nExecStart=\nExecStart=/usr/bin/jiro-client run-command --definitions /run/jiro-commands.d --known-as /etc/jiro/commands.d --run-undefined\n", "undefined", "jiro-command@.service")
+        self.service("reload")
+        self.assertTrue(self.hub.send("elsewhere")["result"]["isSuccess"])
+
 
 class CostTest(SystemTest):
     def test_cost_of_a_unit(self):

@@ -38,6 +38,8 @@ class InstallTest(SystemTest):
         wanted = {
             CONFIG: "root:jiro 640",
             "/etc/jiro": "root:jiro 750",
+            "/etc/jiro/config.d": "root:root 755",
+            "/etc/jiro/commands.d": "root:root 755",
             "/var/lib/jiro": "jiro:jiro 700",
             "/var/lib/jiro/outbox.db": "jiro:jiro 600",
             "/run/jiro-command.sock": "jiro:jiro 600",

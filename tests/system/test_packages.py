@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness.case import CONFIG, SystemTest
+from harness.case import COMMANDS, CONFIG, SystemTest
 
 
 class UpgradeTest(SystemTest):
@@ -73,6 +73,23 @@ class UpgradeTest(SystemTest):
         self.assertEqual((self.service.show("UnitFileState"), self.service.show("ActiveState")), ("masked", "inactive"))
 
 
+    def test_4_commands_of_the_configuration_go_on(self):
+        """From a version without commands.d: commands that config.yaml defines still run, until the operator moves them."""
+        self.start_service()
+        self.machine.run("rm", "-rf", "/etc/jiro/commands.d")
+        drop_in = "/etc/systemd/system/jiro-command@.service.d/undefined.conf"
+        self.install(self.newer("99.6"))  # nothing is defined
+        self.assertEqual(self.machine.run("test", "-e", drop_in, check=False).returncode, 1)
+        self.machine.run("rm", "-rf", "/etc/jiro/commands.d")
+        self.machine.run("bash", "-c", "sed -i 's/\"Commands\": {/\"Commands\": {\"Exec\": {\"hi\": {\"Program\": [\"\\/bin\\/echo\", \"hi\"]}},/' $0", CONFIG)
+        self.install(self.newer("99.7"))
+        self.addCleanup(self.machine.run, "rm", "-f", drop_in)
+        self.machine.run("test", "-e", drop_in)
+        self.service.wait_active()
+        self.hub.wait_client()
+        self.assertEqual(self.hub.send("hi")["result"]["textResult"]["response"], "hi\n")
+
+
 class RemovalTest(SystemTest):
     def test_1_remove_and_install_again(self):
         """Removed, it is stopped and gone but for its configuration and state; installed again it goes on with both."""
@@ -94,7 +111,7 @@ class RemovalTest(SystemTest):
 
     def test_2_purge(self):
         """Purged while it runs, nothing of it is left but its user; the development hub is not touched."""
-        self.machine.run("rm", "-rf", "/etc/jiro/credentials")  # the operator's own
+        self.machine.run("rm", "-rf", "/etc/jiro/credentials", COMMANDS)  # the operator's own
         self.machine.run("systemctl", "enable", "jiro-client@left")
         self.machine.run("apt-get", "purge", "-y", "jiro-client")
         for path in (CONFIG, "/etc/jiro", "/var/lib/jiro", "/run/jiro-client", "/etc/systemd/system/multi-user.target.wants/jiro-client.service"):

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -90,6 +91,9 @@ struct TrustedKey {
     std::string id;  // the file's name without .pem
     Ed25519PublicKey key;
 };
+
+// 1 to 64 letters, digits and - _ .
+[[nodiscard]] bool is_key_id(std::string_view text) noexcept;
 
 struct Trust {
     std::string keys_folder;  // empty: signatures are not looked at

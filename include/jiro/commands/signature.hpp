@@ -28,9 +28,6 @@ inline constexpr std::string_view kNotAfterParameter = "jiro.notAfter";
 // What a handler or a program sees of the parameters.
 [[nodiscard]] Parameters without_signature(const Parameters& parameters);
 
-// 1 to 64 letters, digits and - _ .
-[[nodiscard]] bool is_key_id(std::string_view text) noexcept;
-
 // The bytes that are signed, of a message with or without the three parameters. `instance_id`: of the machine that is
 // to run it.
 [[nodiscard]] std::string signed_form(const CommandMessage& message, std::string_view instance_id,

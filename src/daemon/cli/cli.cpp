@@ -117,7 +117,8 @@ class CommandLine {
         sub->add_option("--key-id", sign_.key_id, "The key's name at the machine; else that of the file");
         sub->add_option("--instance", sign_.instance, "InstanceId of the machine that is to run it");
         sub->add_option("--id", sign_.id, "commandSyncId; else a new one");
-        sub->add_option("--param", sign_parameters_, "A parameter, key=value; may be repeated");
+        sub->add_option("--param", sign_parameters_, "A parameter, key=value; may be repeated")
+            ->allow_extra_args(false);
         auto* limit = sub->add_option("--valid-for", sign_.valid_for, "How long it may be run: 600, 10m, 2h")
                           ->transform(CLI::AsNumberWithUnit(
                               std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}},
@@ -134,6 +135,7 @@ class CommandLine {
         on_choice(sub, [this] { return run_command(run_command_); })->group("");
         auto* definitions = sub->add_option("--definitions", run_command_.definitions,
                                             "Folder of root's definitions, by which each value is checked once more");
+        sub->add_option("--known-as", run_command_.known_as, "Where people know that folder")->needs(definitions);
         sub->add_flag("--run-undefined", run_command_.run_undefined, "Run also what is not defined there")
             ->needs(definitions);
     }

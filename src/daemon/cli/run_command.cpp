@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <boost/algorithm/string/replace.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <iostream>
@@ -10,6 +11,7 @@
 #include "daemon/process_hardening.hpp"
 #include "daemon/service_notifier.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/commands/errors.hpp"
 #include "jiro/commands/unit_side.hpp"
 #include "jiro/config/definitions.hpp"
 
@@ -30,8 +32,14 @@ Task<> feed_unit_watchdog(Clock& clock) {
 jiro::commands::UnitPolicy policy_of(const RunCommandOptions& options) {
     using jiro::commands::Undefined;
     if (options.definitions.empty()) return {};
-    const auto definition_of = [folder = options.definitions](const std::string& name) {
-        return config::find_definition(folder, name, process_environment());
+    const auto definition_of = [options](const std::string& name) -> Result<jiro::commands::ExecCommand> {
+        auto found = config::find_definition(options.definitions, name, process_environment());
+        if (found.command) return std::move(*found.command);
+        if (!options.known_as.empty()) {
+            boost::algorithm::replace_all(found.problem, options.definitions, options.known_as);
+        }
+        using jiro::commands::errc;
+        return Error(found.is_defined ? errc::bad_definition : errc::not_defined, std::move(found.problem));
     };
     return {definition_of, options.run_undefined ? Undefined::run : Undefined::refuse};
 }

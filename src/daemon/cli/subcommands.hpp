@@ -57,6 +57,7 @@ int exec(const std::string& config_file, const ExecOptions& options);
 // The unit's side of a command: what jiro-command@.service starts, on the connection that is standard input.
 struct RunCommandOptions {
     std::string definitions;     // a folder of root's; empty: the daemon is believed
+    std::string known_as;        // where people know that folder, which is mounted elsewhere in the unit
     bool run_undefined = false;  // the daemon is believed about commands that are not defined there
 };
 int run_command(const RunCommandOptions& options);
@@ -65,9 +66,9 @@ struct SignOptions {
     std::string text;
     std::vector<std::pair<std::string, std::string>> parameters;
     std::string key_file;
-    std::string key_id;    // empty: the key file's name without its ending
-    std::string instance;  // instanceId of the machine that is to run it
-    std::string id;        // commandSyncId; empty: a new one
+    std::string key_id;                       // empty: the key file's name without its ending
+    std::string instance;                     // instanceId of the machine that is to run it
+    std::string id;                           // commandSyncId; empty: a new one
     std::uint64_t valid_for = 600;            // seconds
     std::optional<std::int64_t> not_after{};  // in place of valid_for
     bool show_signed_form = false;            // print the bytes that are signed instead

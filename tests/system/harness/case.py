@@ -4,6 +4,7 @@
 `self.service` is the daemon's unit as an operator sees it, `self.hub` the development hub beside it, in the same machine.
 """
 
+import copy
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ from .machine import CannotBoot, Failed, Machine
 from .waiting import wait_until
 
 CONFIG = "/etc/jiro/config.yaml"
+COMMANDS = "/etc/jiro/commands.d/test.yaml"
 HUB_PORT, GRPC_PORT = 5001, 5002
 # Short delays: the policy itself is tested elsewhere, on a clock moved by hand.
 BASE = {
@@ -69,10 +71,13 @@ class Service:
         wait_until(lambda: self.show("ActiveState") == "active", f"{self.unit} is active", within, self.context)
 
     def configure(self, *changes):
-        """Writes the base configuration with the changes, as an editor does: owner and mode stay."""
+        """Writes the base configuration with the changes, as an editor does: owner and mode stay. Commands are root's, in
+        a file that their units can read."""
         value = BASE
         for change in changes:
             value = merged(value, change)
+        value = copy.deepcopy(value)
+        self.machine.write(COMMANDS, json.dumps(value["Commands"].pop("Exec"), indent=1), 0o644)
         self.machine.run("bash", "-c", 'cat > "$0"', self.config, stdin=json.dumps(value, indent=1))  # JSON is YAML
 
     def journal(self, *matches, fresh=True):

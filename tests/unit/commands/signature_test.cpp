@@ -50,7 +50,7 @@ Settings trusting(RequireSignature require = RequireSignature::exec) {
     return settings;
 }
 
-CommandMessage message() {
+CommandMessage plain_message() {
     CommandMessage message;
     message.instance_id = "web1";
     message.command_sync_id = "id-1";
@@ -60,7 +60,7 @@ CommandMessage message() {
 }
 
 CommandMessage signed_message() {
-    CommandMessage signed_one = message();
+    CommandMessage signed_one = plain_message();
     sign(signed_one, private_key(), "ci-2026", kNotAfter);
     return signed_one;
 }
@@ -209,7 +209,7 @@ TEST(Signature, is_for_one_machine) {
 
 // Two texts that look the same are two.
 TEST(Signature, is_of_bytes_not_of_letters) {
-    CommandMessage composed = message();
+    CommandMessage composed = plain_message();
     composed.command = "say \xC3\xA9";
     sign(composed, private_key(), "ci-2026", kNotAfter);
     EXPECT_EQ(verdict(composed, trusting()), "ci-2026");
@@ -270,7 +270,7 @@ TEST(Signature, is_not_good_again_when_the_clock_is_set_back) {
 
 // Which commands need one, and when one that is there counts.
 TEST(Signature, is_required_as_configured) {
-    const CommandMessage unsigned_one = message();
+    const CommandMessage unsigned_one = plain_message();
     CommandMessage bad = signed_message();
     bad.command_sync_id = "id-2";
     const struct {

@@ -5,13 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "jiro/commands/errors.hpp"
 #include "support/temp_dir.hpp"
 
 namespace jiro::config {
 namespace {
 
-using commands::errc;
 using testing::HasSubstr;
 
 class Definitions : public testing::Test {
@@ -21,7 +19,7 @@ class Definitions : public testing::Test {
         chmod(file.c_str(), mode);
         return file.string();
     }
-    [[nodiscard]] Result<commands::ExecCommand> find(const std::string& name, unsigned owner = geteuid()) const {
+    [[nodiscard]] FoundDefinition find(const std::string& name, unsigned owner = geteuid()) const {
         return find_definition(folder_.path(), name, {}, owner);
     }
 
@@ -39,63 +37,63 @@ TEST_F(Definitions, are_found_by_name) {
                             "  Environment: { A: b }\n"
                             "  Limits: { OpenFiles: 9 }\n");
     const auto found = find("disk");
-    ASSERT_TRUE(found) << found.error().message;
-    EXPECT_EQ(found->program, (std::vector<std::string>{"/usr/bin/df", "-h", "{path}"}));
-    EXPECT_EQ(found->parameters.front().pattern, "/.*");
-    EXPECT_EQ(found->environment.front().second, "b");
-    EXPECT_EQ(found->limits.open_files, 9);
-    EXPECT_EQ(found->source, file + ":2");
+    ASSERT_TRUE(found.command) << found.problem;
+    EXPECT_EQ(found.command->program, (std::vector<std::string>{"/usr/bin/df", "-h", "{path}"}));
+    EXPECT_EQ(found.command->parameters.front().pattern, "/.*");
+    EXPECT_EQ(found.command->environment.front().second, "b");
+    EXPECT_EQ(found.command->limits.open_files, 9);
+    EXPECT_EQ(found.command->source, file + ":2");
     write("c.yaml", "disk2: [this is no definition\n");  // what else is broken concerns nobody
-    EXPECT_TRUE(find("first"));
+    EXPECT_TRUE(find("first").command);
 }
 
 // What is not there, or cannot be believed, is named with the reason.
 TEST_F(Definitions, count_only_where_nobody_else_may_write) {
-    const auto expect = [&](errc code, std::string_view text, const std::string& name = "disk",
+    const auto expect = [&](bool is_defined, std::string_view text, const std::string& name = "disk",
                             unsigned owner = geteuid()) {
         const auto found = find(name, owner);
-        ASSERT_FALSE(found) << text;
-        EXPECT_EQ(found.error().code, code) << text;
-        EXPECT_THAT(found.error().message, HasSubstr(text));
-        EXPECT_THAT(found.error().message, HasSubstr("the command " + name));
+        ASSERT_FALSE(found.command) << text;
+        EXPECT_EQ(found.is_defined, is_defined) << text;
+        EXPECT_THAT(found.problem, HasSubstr(text));
+        EXPECT_THAT(found.problem, HasSubstr("the command " + name));
     };
     constexpr std::string_view kDisk = "disk: { Program: [/bin/true] }\n";
-    expect(errc::not_defined, "is not defined in " + folder_.path().string() + ", and");
+    expect(false, "is not defined in " + folder_.path().string() + ", and");
     const auto file = write("a.yaml", kDisk);
-    ASSERT_TRUE(find("disk"));
-    expect(errc::not_defined, "is not defined", "dis");
-    expect(errc::not_defined, "is not defined", "Disk");
-    expect(errc::not_defined, "others may write there", "disk", geteuid() + 1);
+    ASSERT_TRUE(find("disk").command);
+    expect(false, "is not defined", "dis");
+    expect(false, "is not defined", "Disk");
+    expect(false, "others may write there", "disk", geteuid() + 1);
 
     for (const mode_t mode : {0664, 0646, 0666}) {
         chmod(file.c_str(), mode);
-        expect(errc::not_defined, "a.yaml: others may write it");
+        expect(false, "a.yaml: others may write it");
     }
     chmod(file.c_str(), 0644);
     for (const mode_t mode : {0775, 0757, 01777}) {
         chmod(folder_.path().c_str(), mode);
-        expect(errc::not_defined, "others may write there");
+        expect(false, "others may write there");
     }
     chmod(folder_.path().c_str(), 0755);
-    ASSERT_TRUE(find("disk"));
+    ASSERT_TRUE(find("disk").command);
 
     const auto second = write("b.yaml", kDisk);
-    expect(errc::bad_definition, "it is given twice, in " + file + ":1 and " + second + ":1");
+    expect(true, "it is given twice, in " + file + ":1 and " + second + ":1");
     write("b.yaml", "disk: { Programm: [/bin/true] }\n");
     unlink(file.c_str());
-    expect(errc::bad_definition, "unknown key");
+    expect(true, "unknown key");
     write("b.yaml", "disk: [\n");
-    expect(errc::not_defined, "b.yaml");
+    expect(false, "b.yaml");
     unlink(second.c_str());
     mkfifo(file.c_str(), 0644);
-    expect(errc::not_defined, "a.yaml: is a named pipe");
+    expect(false, "a.yaml: is a named pipe");
 }
 
 // A folder that is not there defines nothing.
 TEST_F(Definitions, need_a_folder) {
     const auto found = find_definition(folder_.path() / "missing", "disk", {}, geteuid());
-    ASSERT_FALSE(found);
-    EXPECT_EQ(found.error().code, errc::not_defined);
+    EXPECT_FALSE(found.command);
+    EXPECT_FALSE(found.is_defined);
 }
 
 }  // namespace
