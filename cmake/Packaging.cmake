@@ -44,6 +44,8 @@ install(FILES systemd/relaxed-commands.conf.example systemd/undefined-commands.c
 install(FILES config/config.yaml DESTINATION /etc/jiro COMPONENT client)
 install(DIRECTORY DESTINATION /etc/jiro/config.d COMPONENT client)
 install(DIRECTORY DESTINATION /etc/jiro/commands.d COMPONENT client)
+install(FILES monitoring/jiro-client.rules.yml monitoring/jiro-client.dashboard.json
+        DESTINATION share/jiro-client/monitoring COMPONENT client)
 install(FILES systemd/completions/jiro-client.bash DESTINATION share/bash-completion/completions RENAME jiro-client
         COMPONENT client)
 install(FILES systemd/completions/_jiro-client DESTINATION share/zsh/vendor-completions COMPONENT client)
