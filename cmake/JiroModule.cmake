@@ -4,8 +4,9 @@
 function(jiro_module name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   add_library(jiro_${name} STATIC ${ARG_SOURCES})
-  target_include_directories(jiro_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
-  target_link_libraries(jiro_${name} PUBLIC ${ARG_LINK} PRIVATE jiro_warnings ${ARG_PRIVATE_LINK})
+  target_include_directories(jiro_${name} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>
+                             PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(jiro_${name} PUBLIC ${ARG_LINK} PRIVATE $<BUILD_INTERFACE:jiro_warnings> ${ARG_PRIVATE_LINK})
 endfunction()
 
 # jiro_test(<name> SOURCES ... [LINK ...] [LABELS ...]): one GoogleTest program, one ctest entry for each of its cases.
