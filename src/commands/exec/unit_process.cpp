@@ -48,7 +48,8 @@ Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::find_unit(std::shared
                                                                      Clock& clock, bool& began) {
     const auto executor = co_await boost::asio::this_coro::executor;
     for (;;) {
-        FileDescriptor connected = socket->take_spare();
+        std::unique_ptr<UnitProcess> unit(new UnitProcess(executor, socket));
+        FileDescriptor connected = socket->take_spare(clock.now());
         const bool is_spare = static_cast<bool>(connected);
         while (!connected) {
             connected = socket->connect();
@@ -59,7 +60,6 @@ Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::find_unit(std::shared
             co_await clock.sleep_for(kConnectPause);
         }
         socket->prepare();
-        std::unique_ptr<UnitProcess> unit(new UnitProcess(executor));
         auto starting = unit->start(std::move(connected), spec, descriptors, began);
         const auto started = co_await std::move(starting);
         if (started) {

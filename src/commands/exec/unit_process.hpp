@@ -27,7 +27,8 @@ class UnitProcess final : public RunningProgram {
     [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) override;
 
   private:
-    explicit UnitProcess(const Executor& executor) : connection_(executor) {}
+    UnitProcess(const Executor& executor, std::shared_ptr<UnitSocket> socket)
+        : use_(std::move(socket)), connection_(executor) {}
 
     // `began`: set when a unit has the request.
     [[nodiscard]] static Task<Result<std::unique_ptr<RunningProgram>>> find_unit(
@@ -39,6 +40,7 @@ class UnitProcess final : public RunningProgram {
     [[nodiscard]] Task<> read_one();
     [[nodiscard]] Task<> until_swept();
 
+    UnitSocket::Use use_;
     UnitConnection connection_;
     bool has_begun_ = false;  // the unit has the request
     bool has_started_ = false;

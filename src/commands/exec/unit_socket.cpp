@@ -4,17 +4,35 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
 namespace jiro::commands {
 
-FileDescriptor UnitSocket::take_spare() {
-    FileDescriptor spare = std::exchange(spare_, FileDescriptor());
+namespace {
+
+constexpr auto kBusyFor = std::chrono::seconds(30);  // after a program: as many may follow
+
+// It has nothing to say before it is asked: only its end can be read.
+bool still_waits(const FileDescriptor& spare) {
     char byte = 0;
-    // It has nothing to say before it is asked: only its end can be read.
-    const bool waits = spare && recv(spare.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
-    return waits ? std::move(spare) : FileDescriptor();
+    return recv(spare.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+}  // namespace
+
+FileDescriptor UnitSocket::take_spare(TimePoint now) {
+    if (now - std::exchange(taken_at_, now) > kBusyFor) {
+        wanted_ = std::clamp<std::size_t>(in_use_, 1, kMostWaiting);
+        while (spares_.size() > wanted_) spares_.pop_back();
+    }
+    while (!spares_.empty()) {
+        FileDescriptor spare = std::move(spares_.front());
+        spares_.pop_front();
+        if (still_waits(spare)) return spare;
+    }
+    return {};
 }
 
 FileDescriptor UnitSocket::connect() const {
@@ -32,7 +50,19 @@ FileDescriptor UnitSocket::connect() const {
 }
 
 void UnitSocket::prepare() {
-    if (!spare_) spare_ = connect();
+    while (spares_.size() < wanted_) {
+        FileDescriptor spare = connect();
+        if (!spare) return;
+        spares_.push_back(std::move(spare));
+    }
+}
+
+UnitSocket::Use::Use(std::shared_ptr<UnitSocket> socket) : socket_(std::move(socket)) {
+    socket_->wanted_ = std::clamp(++socket_->in_use_, socket_->wanted_, kMostWaiting);
+}
+
+UnitSocket::Use::~Use() {
+    if (socket_) --socket_->in_use_;
 }
 
 }  // namespace jiro::commands
