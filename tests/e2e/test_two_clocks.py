@@ -9,6 +9,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
+from harness.signing import OPENSSL, Signer
 
 DAY = 24 * 3600
 COMPILER = shutil.which("cc") or shutil.which("gcc")
@@ -42,6 +43,18 @@ class TwoClocksTest(DaemonTest):
         for command_id in ids:
             self.result(command_id, 30)
         self.assertEqual(self.client.status()["outbox"]["deadLetters"], 0)
+
+    @unittest.skipUnless(OPENSSL, "needs OpenSSL's command line")
+    def test_what_ran_out_does_not_come_back_with_the_clock(self):
+        """A signature that is too late stays so when the clock is set back."""
+        signer = Signer(self.directory.path)
+        signer.trust_in(self.directory / "trusted.d")
+        trust = {"Keys": str(self.directory / "trusted.d"), "Require": "all"}
+        link = self.start_with_a_clock(config={"InstanceId": "web1", "Commands": {"Trust": trust}})
+        for ahead, sync_id, expected in ((0, "a", "a"), (2 * 3600, "b", "is too late"), (0, "c", "is too late")):
+            self.set_clock(ahead)
+            link.command(f"echo {sync_id}", sync_id, parameters=signer.parameters(f"echo {sync_id}", sync_id))
+            self.assertIn(expected, self.result(sync_id).response)
 
     def set_while_results_wait(self, ahead):
         link = self.start_with_a_clock(self.away())
