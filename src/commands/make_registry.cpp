@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "commands/exec/exec_command.hpp"
 #include "commands/log.hpp"
@@ -30,9 +31,10 @@ void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& hand
     for (const auto& command : settings.exec) {
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });
-        if (same != handlers.end()) {
-            problems.push_back(
-                {"Commands.Exec." + command.name, "the name is taken (" + (*same)->description().source + ')'});
+        const bool is_other = std::ranges::find(settings.other_names, command.name) != settings.other_names.end();
+        if (same != handlers.end() || is_other) {
+            const std::string by = same != handlers.end() ? (*same)->description().source : "of the assistant";
+            problems.push_back({"Commands.Exec." + command.name, "the name is taken (" + by + ')'});
             continue;
         }
         std::vector<std::string> own;
@@ -41,24 +43,29 @@ void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& hand
     }
 }
 
-void check_default(const Settings& settings, const CommandRegistry::Handlers& handlers,
-                   std::vector<Problem>& problems) {
-    if (!settings.default_command) return;
+void check_name(const std::string& key_path, const std::string& name, const std::vector<std::string_view>& names,
+                std::vector<Problem>& problems) {
+    if (std::ranges::find(names, name) != names.end()) return;
+    const auto nearest = nearest_word(name, names);
+    problems.push_back({key_path, "there is no command \"" + name + '"' +
+                                      (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
+}
+
+void check_names(const Settings& settings, const CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {
     std::vector<std::string_view> names;
     for (const auto& handler : handlers) names.push_back(handler->description().name);
     for (const auto& command : settings.exec) names.push_back(command.name);  // a broken one has its own problem
-    if (std::ranges::find(names, *settings.default_command) != names.end()) return;
-    const auto nearest = nearest_word(*settings.default_command, names);
-    problems.push_back(
-        {"Commands.Default", "there is no command \"" + *settings.default_command + '"' +
-                                 (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
+    for (const auto& tool : settings.tools) check_name("Chat.Tools", tool, names, problems);
+    names.insert(names.end(), settings.other_names.begin(), settings.other_names.end());
+    if (settings.default_command) check_name("Commands.Default", *settings.default_command, names, problems);
 }
 
 CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,
                                         std::vector<Problem>& problems) {
     auto handlers = make_builtin_commands(services);
+    if (services.others) std::ranges::move(services.others(), std::back_inserter(handlers));
     add_exec_commands(settings, handlers, problems);
-    check_default(settings, handlers, problems);
+    check_names(settings, handlers, problems);
     return handlers;
 }
 

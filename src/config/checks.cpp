@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "config/checks.hpp"
 
+#include <algorithm>
+
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -31,6 +33,9 @@ struct Checker {
         if (!sources.api_key.empty() && !sources.api_key_file.empty()) {
             fail("ApiKeyFile", "ApiKey is given too; give one of them");
         }
+        if (!config.chat_credentials.api_key.empty() && !config.chat_credentials.api_key_file.empty()) {
+            fail("Chat.ApiKeyFile", "ApiKey is given too; give one of them");
+        }
     }
 
     void certificate(const std::string& section, const TlsFiles& files) const {
@@ -57,6 +62,9 @@ struct Checker {
         if (is_open(config.delivery.grpc.server_url)) {
             warn("Grpc.ServerUrl", "is not encrypted: others can read the results and the token; use https");
         }
+        if (config.chat.is_configured() && is_open(config.chat.endpoint)) {
+            warn("Chat.Endpoint", "is not encrypted: others can read the conversations and the key; use https");
+        }
     }
 
     void address(std::string_view path, const std::optional<Url>& url) const {
@@ -66,6 +74,7 @@ struct Checker {
     void addresses() const {
         address("WebSocket.HubUrl", config.websocket.hub_url);
         address("Grpc.ServerUrl", config.delivery.grpc.server_url);
+        address("Chat.Endpoint", config.chat.endpoint);
         const auto& server = config.delivery.grpc.server_url;
         if (server && (server->path() != "/" || !server->query().empty())) {
             warn("Grpc.ServerUrl", "has a path or query, which is not sent: gRPC has paths of its own");
@@ -114,6 +123,25 @@ struct Checker {
         }
     }
 
+    void chat() const {
+        const assistant::Settings& chat = config.chat;
+        if (!chat.system_prompt.empty() && !chat.system_prompt_file.empty()) {
+            fail("Chat.SystemPromptFile", "SystemPrompt is given too; give one of them");
+        }
+        for (const auto& tool : chat.tools) {
+            if (std::ranges::find(assistant::kCommandNames, tool) != assistant::kCommandNames.end()) {
+                fail("Chat.Tools", '"' + tool + "\" is the assistant's own");
+            }
+        }
+        if (!chat.is_configured()) return;
+        if (chat.max_tokens && *chat.max_tokens >= chat.context_tokens) {
+            warn("Chat.MaxTokens", "is not less than ContextTokens: no room is left for the conversation");
+        }
+        if (chat.timeout >= std::chrono::seconds(300)) {
+            warn("Chat.TimeoutMs", "is 300 s or more: the production server waits no longer");
+        }
+    }
+
     void timing() const {
         const signalr::Settings& hub = config.websocket;
         if (hub.server_timeout < 2 * hub.keep_alive_interval) {
@@ -141,6 +169,9 @@ struct Checker {
         if (!config.websocket.tls.verify) {
             warn("WebSocket.Tls.Verify", "is false: any server is believed to be the hub");
         }
+        if (!config.chat.tls.verify && config.chat.is_configured()) {
+            warn("Chat.Tls.Verify", "is false: any server is believed to be the endpoint, and is given the key");
+        }
         if (!monitor::is_local(config.monitoring.listen)) {
             warn("Monitoring.Listen", "is reachable from other machines, without a password");
         }
@@ -158,12 +189,14 @@ void check_together(const Config& config, const std::function<Place(std::string_
     check.credentials();
     check.certificate("WebSocket.Tls", config.websocket.tls);
     check.certificate("Grpc.Tls", config.delivery.grpc.tls);
+    check.certificate("Chat.Tls", config.chat.tls);
     check.addresses();
     check.plain_text();
     check.programs();
     check.definitions();
     check.trust();
     check.timing();
+    check.chat();
     check.completeness();
     check.exposure();
 }

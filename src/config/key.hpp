@@ -108,6 +108,18 @@ struct Number : KindInfo {
     WholeNumberRange range;
 };
 
+struct Decimal : KindInfo {
+    explicit Decimal(DecimalRange allowed_range)
+        : KindInfo{"number", allowed_text(allowed_range)}, range(allowed_range) {}
+
+    bool read(const Node& node, double& target, const Context& context) const {
+        return assign(read_decimal(node, range, context), target);
+    }
+    std::string show(double value, Reveal) const { return decimal_text(value); }
+
+    DecimalRange range;
+};
+
 struct Flag : KindInfo {
     Flag() : KindInfo{"true or false"} {}
     bool read(const Node& node, bool& target, const Context& context) const {

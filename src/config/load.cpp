@@ -80,6 +80,11 @@ class Loader {
         config.commands.instance_id = config.instance_id;
         config.commands.dedupe_window = config.delivery.outbox.dedupe_window;
         read_trusted_keys(config.commands.trust, place("Commands.Trust.Keys"), problems_);
+        config.commands.tools = config.chat.tools;
+        config.chat.log_texts = config.commands.command_text;
+        if (config.chat.is_configured()) {
+            config.commands.other_names.assign(assistant::kCommandNames.begin(), assistant::kCommandNames.end());
+        }
         const auto place_of = [this](std::string_view path) { return place(path); };
         check_together(config, place_of, problems_, config.warnings);
         // What is said of a key that could not be read would be said of its default.

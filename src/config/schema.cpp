@@ -122,11 +122,16 @@ bool read_listen(const Node& node, monitor::Listen& target, const Context& conte
 
 std::string show_listen(const monitor::Listen& listen, Reveal) { return yaml_text(monitor::to_string(listen)); }
 
-bool read_hosts(const Node& node, std::vector<std::string>& target, const Context& context) {
+bool read_names(const Node& node, std::vector<std::string>& target, const Context& context) {
     return assign(read_texts(node, context), target);
 }
 
-std::string show_hosts(const std::vector<std::string>& hosts, Reveal) { return yaml_list(hosts); }
+std::string show_names(const std::vector<std::string>& texts, Reveal) { return yaml_list(texts); }
+
+const Special<std::vector<std::string>>& text_list() {
+    static const Special<std::vector<std::string>> kind({"list", {}, true, false, true}, read_names, show_names);
+    return kind;
+}
 
 // Shorthand for the members, which are given as functions of Config or const Config.
 #define MEMBER(expression) \
@@ -276,14 +281,67 @@ std::vector<Key<Config>> make_schema() {
             "How long a delivered command's id is remembered: a command that comes again within it is not run twice. "
             "Elapsed time."),
 
+        key("Chat.Enabled", Flag(), MEMBER(chat.enabled), in_place,
+            "false switches the assistant off although it has a Model."),
+        key("Chat.Model", Text(), MEMBER(chat.model), in_place,
+            "Name of the model that answers chat, as the endpoint has it. null: no assistant. See docs/chat.md."),
+        key("Chat.Endpoint", UrlText(kWebSchemes), MEMBER(chat.endpoint), in_place,
+            "Address of an OpenAI-compatible API, without chat/completions: OpenAI's, or that of llama.cpp, Ollama, "
+            "vLLM "
+            "and others, such as http://127.0.0.1:11434/v1."),
+        key("Chat.ApiKey", SecretText(), MEMBER(chat_credentials.api_key), in_place,
+            "The endpoint's key, sent to it as a bearer token and to nobody else. Better: ApiKeyFile."),
+        key("Chat.ApiKeyFile", PathText(), MEMBER(chat_credentials.api_key_file), in_place,
+            "File that holds the key; read at each request. With systemd: ${CREDENTIALS_DIRECTORY}/chat-key."),
+        key("Chat.SystemPrompt", Text(), MEMBER(chat.system_prompt), in_place,
+            "What the model is told ahead of each conversation. null: nothing."),
+        key("Chat.SystemPromptFile", PathText(), MEMBER(chat.system_prompt_file), in_place,
+            "File that holds it, up to 64 KiB; read at each request."),
+        key("Chat.MaxTokens", Number("whole number", {1, 1'000'000}), MEMBER(chat.max_tokens), in_place,
+            "Tokens of one answer, at most. null: the endpoint decides."),
+        key("Chat.Temperature", Decimal({0, 2}), MEMBER(chat.temperature), in_place,
+            "How freely the model chooses its words. null: the endpoint decides."),
+        key("Chat.Stream", Flag(), MEMBER(chat.stream), in_place,
+            "Ask for answers word by word, so that one that is cut off is kept as far as it came."),
+        key("Chat.TimeoutMs", Number("milliseconds", {100, kDayMs}), MEMBER(chat.timeout), in_place,
+            "Time limit of one question with everything that it needs. The production server waits for 300 s."),
+        key("Chat.ConnectTimeoutMs", limit, MEMBER(chat.connect_timeout), in_place,
+            "Time limit of each step to the endpoint: name, TCP, proxy, TLS."),
+        key("Chat.IdleTimeoutMs", limit, MEMBER(chat.idle_timeout), in_place,
+            "Longest silence in the middle of an answer. Until its beginning only TimeoutMs counts."),
+        key("Chat.ContextTokens", Number("whole number", {512, 100'000'000}), MEMBER(chat.context_tokens), in_place,
+            "Tokens that the model can take, answer included. Older exchanges are summarized when they do not fit."),
+        key("Chat.Tools", text_list(), MEMBER(chat.tools), in_place,
+            "Commands of this machine that the model may call. What it is told can make it call them: nothing that "
+            "changes "
+            "anything belongs here. See docs/chat.md."),
+        key("Chat.MaxToolCalls", Number("whole number", {1, 100}), MEMBER(chat.max_tool_calls), in_place,
+            "Calls of tools for one question, at most."),
+        key("Chat.Proxy", proxy, MEMBER(chat.proxy), in_place,
+            "HTTP proxy to the endpoint. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide, as for the hub."),
+        key("Chat.Tls.CaFile", PathText(), MEMBER(chat.tls.ca), in_place,
+            "PEM file of the authorities to trust. null: SSL_CERT_FILE and SSL_CERT_DIR, else the system's."),
+        key("Chat.Tls.CertificateFile", PathText(), MEMBER(chat.tls.certificate), in_place,
+            "PEM file of the client certificate. null: none."),
+        key("Chat.Tls.PrivateKeyFile", PathText(), MEMBER(chat.tls.key), in_place,
+            "PEM file of the client certificate's key, without a passphrase."),
+        key("Chat.Tls.Verify", Flag(), MEMBER(chat.tls.verify), in_place,
+            "false accepts any server certificate: for a first try only, everybody on the way can then read along."),
+        key("Chat.Path", PathText(), MEMBER(chat.path), restart,
+            "File that holds the conversations. null: sessions.db beside the outbox."),
+        key("Chat.MaxSessions", Number("whole number", {1, 1'000'000}), MEMBER(chat.max_sessions), in_place,
+            "Conversations that are kept; beyond that the least recently used one is removed."),
+        key("Chat.MaxAgeDays", Number("days", {0, 36'500}), MEMBER(chat.max_age), in_place,
+            "A conversation that was not used for so long is removed. 0: none is."),
+        key("Chat.MaxBytes", Number("bytes", {kMiB, 1024 * 1024 * kMiB}), MEMBER(chat.max_bytes), in_place,
+            "Size of all conversations; beyond that the least recently used one is removed."),
+
         key("Monitoring.Listen",
             Special<monitor::Listen>({"address", "IP:PORT, unix:/PATH or off"}, read_listen, show_listen),
             MEMBER(monitoring.listen), restart,
             "Where /status, /metrics, /healthz and /readyz answer. There is no password: keep it on the loopback "
             "interface or on a Unix socket."),
-        key("Monitoring.Hosts",
-            Special<std::vector<std::string>>({"list", {}, true, false, true}, read_hosts, show_hosts),
-            MEMBER(monitoring.hosts), restart,
+        key("Monitoring.Hosts", text_list(), MEMBER(monitoring.hosts), restart,
             "Names besides the machine's own by which the endpoint may be asked over TCP, as monitor.example.com: a "
             "request for any other is refused, so that no page of a browser reads it."),
 

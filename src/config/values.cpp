@@ -72,6 +72,21 @@ std::optional<std::int64_t> read_whole_number(const Node& node, WholeNumberRange
     return value;
 }
 
+std::string decimal_text(double value) {
+    char text[32];
+    const auto end = std::to_chars(std::begin(text), std::end(text), value).ptr;
+    return {std::begin(text), end};
+}
+
+std::string allowed_text(DecimalRange range) { return decimal_text(range.low) + " to " + decimal_text(range.high); }
+
+std::optional<double> read_decimal(const Node& node, DecimalRange range, const Context& context) {
+    const auto value = is_plain_scalar(node) ? parse_number<double>(node.text) : std::nullopt;
+    if (value && *value >= range.low && *value <= range.high) return value;
+    context.fail(node.place, "must be a number from " + allowed_text(range) + ", not " + not_this(node));
+    return std::nullopt;
+}
+
 std::optional<bool> read_flag(const Node& node, const Context& context) {
     static constexpr std::array<std::string_view, 3> kTrue{"true", "yes", "on"};
     static constexpr std::array<std::string_view, 3> kFalse{"false", "no", "off"};

@@ -37,11 +37,18 @@ struct WholeNumberRange {
     std::int64_t low;
     std::int64_t high;
 };
+struct DecimalRange {
+    double low;
+    double high;
+};
+[[nodiscard]] std::string decimal_text(double value);
+[[nodiscard]] std::string allowed_text(DecimalRange range);                         // "0 to 1.5"
 [[nodiscard]] std::string allowed_text(WholeNumberRange range);                     // "1 to 10"
 [[nodiscard]] std::string allowed_text(std::span<const std::string_view> choices);  // "a, b or c"
 
 [[nodiscard]] std::optional<std::int64_t> read_whole_number(const Node& node, WholeNumberRange range,
                                                             const Context& context);
+[[nodiscard]] std::optional<double> read_decimal(const Node& node, DecimalRange range, const Context& context);
 [[nodiscard]] std::optional<bool> read_flag(const Node& node, const Context& context);
 [[nodiscard]] std::optional<std::string> read_text(const Node& node, const Context& context);
 // Text in which ${hostname} and ${machine-id} (machine.hpp) are replaced.

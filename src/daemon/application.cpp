@@ -8,6 +8,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "daemon/chat.hpp"
+#include "daemon/chat_commands.hpp"
+#include "daemon/chat_routes.hpp"
 #include "daemon/clock_watch.hpp"
 #include "daemon/command_metrics.hpp"
 #include "daemon/control_socket.hpp"
@@ -87,6 +90,7 @@ struct Application::Parts {
     [[nodiscard]] std::chrono::seconds deliver_limit() const;
     Task<> drain();
     void connection_changed(const signalr::StateChange& change);
+    [[nodiscard]] bool has_chat() const { return chat && config.chat.is_configured(); }
 
     // Never destroyed: what hangs on a worker may still refer to it when the process ends, and is not waited for.
     struct Loop {
@@ -111,6 +115,7 @@ struct Application::Parts {
     ServiceNotifier notifier;
 
     // What the configuration says; a reload replaces it.
+    Environment environment;
     config::Config config;
     std::filesystem::path outbox_file;  // Outbox.Path, or what stands for it when it is not set
     CredentialStore credentials;
@@ -126,6 +131,7 @@ struct Application::Parts {
     Journal journal;
     CommandMetrics metrics;
     commands::LoadSampler load;
+    std::unique_ptr<Chat> chat;  // once the configuration had a model
     std::shared_ptr<const commands::CommandRegistry> registry;
     commands::Dispatcher dispatcher;
 
@@ -142,7 +148,8 @@ struct Application::Parts {
 
 Application::Parts::Parts(config::Config loaded, Environment environment, std::filesystem::path outbox_path,
                           std::unique_ptr<delivery::Outbox> opened_outbox)
-    : config(std::move(loaded)),
+    : environment(environment),
+      config(std::move(loaded)),
       outbox_file(std::move(outbox_path)),
       credentials(config.credentials, environment),
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
@@ -172,6 +179,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
           routes()) {
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
+    status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
     intake.attach(hub);
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
 }
@@ -252,6 +260,7 @@ Task<> Application::Parts::run() {
 monitor::Routes Application::Parts::routes() {
     auto all = outbox_routes(*outbox, [this] { courier.notify(); });
     all.merge(reload_route(reloader));
+    all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
     return all;
 }
 
@@ -382,6 +391,7 @@ Task<> Application::Parts::drain() {
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kCancelLimit);
     }
+    if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kCancelLimit));  // the terminal's
     const auto give_up_at = clock.now() + deliver_limit();
     const bool are_delivered = co_await courier.drain(give_up_at);
     if (!are_delivered) {
@@ -402,12 +412,19 @@ void Application::Parts::connection_changed(const signalr::StateChange& change) 
 }
 
 Result<> Application::Parts::build_registry(const config::Config& next) {
-    const commands::BuiltinServices services{
+    if (next.chat.is_configured() && !chat) {
+        chat = std::make_unique<Chat>(executor, clock, random, workers, environment, next,
+                                      sessions_location(next, outbox_file, environment));
+    }
+    if (next.chat.is_configured()) chat->update(next);  // the handlers take their time limit from it
+    commands::BuiltinServices services{
         .version = kVersion, .status = [this] { return monitor::status_json(status.current()); }, .load = &load};
+    if (next.chat.is_configured()) services.others = [this] { return make_chat_commands(chat->assistant()); };
     auto built = commands::make_registry(next.commands, services);
     if (!built) return built.error();
     registry = std::move(*built);
     dispatcher.reload(next.commands, registry);
+    if (chat) chat->use(next.commands, registry);
     return {};
 }
 

@@ -78,6 +78,7 @@ monitor::Status StatusSource::current() const {
     monitor::fill_from(status, parts_.commands, parts_.clock.now());
     status.outbox = outbox();
     status.delivery = delivery();
+    if (chat_) status.chat = chat_();
     status.recent_errors = errors_.newest_first();
     status.log_lines_dropped = log::lost_lines();
     status.last_reload_succeeded = parts_.reloader.last_succeeded();

@@ -5,6 +5,7 @@
 // errors. Event loop only.
 
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -57,6 +58,8 @@ class StatusSource {
     void set_hub_url(std::string redacted_url) { hub_url_ = std::move(redacted_url); }
     void set_instance_id(std::string id) { instance_id_ = std::move(id); }
     void set_stopping() { stopping_ = true; }
+    // What the assistant says of itself; nothing when there is none.
+    void set_chat(std::function<std::optional<monitor::ChatStatus>()> chat) { chat_ = std::move(chat); }
     // To be called for every change of the connection's state, and for every answer to a result.
     void note(const signalr::StateChange& change);
     void note(const delivery::SendResult& answer);
@@ -74,6 +77,7 @@ class StatusSource {
     TimePoint started_;
     std::optional<TimePoint> connected_since_;
     bool stopping_ = false;
+    std::function<std::optional<monitor::ChatStatus>()> chat_;
 
     RecentErrors errors_;
     std::array<std::uint64_t, kLossCauseNames.size()> losses_{};

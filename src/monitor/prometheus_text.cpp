@@ -170,6 +170,24 @@ void write_delivery(Writer& out, const Status& status) {
     out.histogram("jiro_delivery_seconds", "From a command's end to the server's confirmation.", status.delivery_time);
 }
 
+void write_chat(Writer& out, const ChatStatus& chat) {
+    out.family("jiro_chat_questions_total", "counter", "Questions to the assistant that ended, by how.");
+    out.sample(chat.answered, {{"error", "none"}});
+    for (const auto& [error, count] : chat.failed_by_error) out.sample(count, {{"error", error}});
+    out.gauge("jiro_chat_running", "Questions that are being answered.", chat.running);
+    out.family("jiro_chat_tokens_total", "counter", "Tokens of the model, by direction.");
+    out.sample(chat.prompt_tokens, {{"direction", "in"}});
+    out.sample(chat.completion_tokens, {{"direction", "out"}});
+    out.counter("jiro_chat_tool_calls_total", "Commands that the model called.", chat.tool_calls);
+    if (chat.last_first_token_seconds) {
+        out.gauge("jiro_chat_last_first_token_seconds", "Time to the first token of the latest answer.",
+                  *chat.last_first_token_seconds);
+    }
+    if (chat.last_seconds) {
+        out.gauge("jiro_chat_last_answer_seconds", "Time of the latest question with its answer.", *chat.last_seconds);
+    }
+}
+
 }  // namespace
 
 std::string prometheus_text(const Status& status) {
@@ -179,6 +197,7 @@ std::string prometheus_text(const Status& status) {
     write_commands(out, status);
     write_outbox(out, status.outbox);
     write_delivery(out, status);
+    if (status.chat) write_chat(out, *status.chat);
     return out.take();
 }
 

@@ -82,6 +82,9 @@ Readiness readiness(const Status& status) {
     if (status.outbox.ballast_present == false) {
         result.degraded.push_back("the outbox's reserve for a full disk is not there");
     }
+    if (status.chat && !status.chat->storage_problem.empty()) {
+        result.degraded.push_back("the assistant's conversations: " + status.chat->storage_problem);
+    }
     if (status.last_reload_succeeded == false) result.degraded.push_back("the last reload was refused");
     result.degraded.insert(result.degraded.end(), status.extra_degraded.begin(), status.extra_degraded.end());
     return result;

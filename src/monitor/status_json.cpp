@@ -113,6 +113,25 @@ void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const Delivery
     json.end_object();
 }
 
+void write_chat(JsonWriter& json, const std::optional<ChatStatus>& chat) {
+    json.key("chat");
+    if (!chat) return json.null();
+    json.begin_object();
+    json.member("model", chat->model);
+    json.member("running", chat->running);
+    json.member("answered", chat->answered);
+    json.member("failed", chat->failed());
+    write_counts(json, "failedByError", chat->failed_by_error);
+    json.member("promptTokens", chat->prompt_tokens);
+    json.member("completionTokens", chat->completion_tokens);
+    json.member("toolCalls", chat->tool_calls);
+    json.member("lastFirstTokenSeconds", seconds_or_null(chat->last_first_token_seconds));
+    json.member("lastSeconds", seconds_or_null(chat->last_seconds));
+    json.member("lastError", text_or_null(chat->last_error));
+    json.member("storageProblem", text_or_null(chat->storage_problem));
+    json.end_object();
+}
+
 void write_health(JsonWriter& json, const Status& status) {
     const auto health = readiness(status);
     json.member("stopping", status.stopping);
@@ -143,6 +162,7 @@ std::string status_json(const Status& status) {
     write_hub(json, status.hub);
     write_commands(json, status);
     write_delivery(json, status.outbox, status.delivery);
+    write_chat(json, status.chat);
     write_health(json, status);
     json.end_object();
     return std::move(json).take();

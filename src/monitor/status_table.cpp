@@ -125,6 +125,19 @@ std::string delivery_lines(const Reader& status) {
     return lines;
 }
 
+std::string chat_lines(const Reader& status) {
+    if (!status.child("chat").is_object()) return {};
+    const Reader chat(status.child("chat"));
+    std::string lines = "Chat       " + chat.text("model") + ": " + chat.count("answered") + " answered, " +
+                        chat.count("failed") + " failed, " + chat.count("running") + " running, " +
+                        chat.count("promptTokens") + " tokens in, " + chat.count("completionTokens") + " out";
+    if (const auto first = chat.number("lastFirstTokenSeconds")) lines += ", first token " + short_duration(*first);
+    lines += "\n";
+    if (const auto error = chat.text("lastError"); !error.empty()) lines += "           last error: " + error + "\n";
+    if (const auto problem = chat.text("storageProblem"); !problem.empty()) lines += "           " + problem + "\n";
+    return lines;
+}
+
 std::string health_lines(const Reader& status) {
     std::string lines = std::string("Health     ") + (status.flag("ready", false) ? "ready\n" : "not ready\n");
     for (const char* member : {"notReady", "degraded"}) {
@@ -208,7 +221,7 @@ Result<std::string> status_table(std::string_view json) {
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) + running_lines(status) + delivery_lines(status) +
-           health_lines(status) + error_lines(status);
+           chat_lines(status) + health_lines(status) + error_lines(status);
 }
 
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
@@ -218,8 +231,8 @@ Result<std::string> status_view(std::string_view json, const std::optional<Earli
     const Reader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
            rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +
-           running_lines(status) + delivery_lines(status) + call_line(status) + health_lines(status) +
-           error_lines(status);
+           running_lines(status) + delivery_lines(status) + call_line(status) + chat_lines(status) +
+           health_lines(status) + error_lines(status);
 }
 
 }  // namespace jiro::monitor

@@ -1,5 +1,5 @@
 # fish completion for jiro-client
-set -l subcommands run check-config reload status doctor outbox commands exec sign
+set -l subcommands run check-config reload status doctor outbox commands exec sign chat sessions
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
@@ -12,6 +12,10 @@ complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a out
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a commands -d 'List the commands'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a exec -d 'Run one command here'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a sign -d 'Sign a command for a machine'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a chat -d 'Talk with the assistant'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a sessions -d 'The conversations of the assistant'
+complete -c jiro-client -n "__fish_seen_subcommand_from chat" -l session -x -d 'Session id'
+complete -c jiro-client -n "__fish_seen_subcommand_from sessions; and not __fish_seen_subcommand_from list show rename reset remove import export" -a 'list show rename reset remove import export'
 complete -c jiro-client -n "__fish_seen_subcommand_from check-config" -l print -d 'Print the effective values'
 complete -c jiro-client -n "__fish_seen_subcommand_from reload" -l wait -d 'Wait for the verdict'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l ready -d 'Exit 0 when ready'

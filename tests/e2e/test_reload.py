@@ -20,9 +20,18 @@ from harness.units import Units
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LONG = 86_400_000
 
-# Hours must pass before these show; the unit test that moves the clock.
+ASSISTANT = ("tests/unit/assistant/assistant_test.cpp", "an_update_is_in_force_with_the_next_question")
+ASSISTANT_RELOADED = ("tests/e2e/test_chat.py", "test_a_reload_switches_it_on_and_changes_it")
+
+# Hours must pass before these show, the unit test moves the clock; or another test does it: the assistant is given its section
+# whole, and one of its own shows each key of it.
 SHOWN_BY_UNIT_TEST = {
     "Outbox.MaxAgeHours": ("tests/unit/delivery/courier_test.cpp", "takes_new_settings_while_it_runs"),
+    **{f"Chat.{key}": ASSISTANT_RELOADED for key in ("Enabled", "Model", "Endpoint", "ApiKey", "ApiKeyFile", "Tools")},
+    **{f"Chat.{key}": ASSISTANT for key in (
+        "SystemPrompt", "SystemPromptFile", "MaxTokens", "Temperature", "Stream", "TimeoutMs", "ConnectTimeoutMs", "IdleTimeoutMs",
+        "ContextTokens", "MaxToolCalls", "Proxy", "Tls.CaFile", "Tls.CertificateFile", "Tls.PrivateKeyFile", "Tls.Verify",
+        "MaxSessions", "MaxAgeDays", "MaxBytes")},
 }
 
 

@@ -32,6 +32,7 @@ struct CommandDescription {
     std::string runs{};               // exec commands: the program as written; empty for built-ins
     bool uses_shell = false;          // an exec command with Shell: true
     bool idempotent = false;          // may run again after a crash of the daemon
+    bool takes_text = false;          // what follows the name is text as it came: no words, no quotes
     int max_concurrent = 0;           // runs at a time; 0: no limit of its own
     std::optional<std::chrono::milliseconds> time_limit{};  // unset: Settings::timeout
     // Watches CommandContext::deadline itself and then needs this long to clean up (an exec command kills its program

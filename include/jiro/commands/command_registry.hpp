@@ -43,6 +43,7 @@ struct BuiltinServices {
     std::string version;                  // for `version`
     std::function<std::string()> status;  // for `status`: the JSON of /status; called on the event loop
     const LoadSampler* load = nullptr;    // for `load`; must outlive the registry
+    std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
 };
 
 // All built-in commands (src/commands/handlers/builtin_commands.cpp is the table).

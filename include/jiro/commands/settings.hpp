@@ -113,8 +113,10 @@ struct Settings {
     OnConnectionLost on_connection_lost = OnConnectionLost::keep_running;
     std::optional<std::string> default_command;  // gets texts whose first word is no known command
     Acknowledge acknowledge = Acknowledge::finished;
-    std::string instance_id;    // when set, commands for another instance are refused (top-level key InstanceId)
-    bool command_text = false;  // whether command texts may be logged (Logging.CommandText)
+    std::string instance_id;  // when set, commands for another instance are refused (top-level key InstanceId)
+    std::vector<std::string> other_names;  // of commands that the daemon adds: the assistant's
+    std::vector<std::string> tools;        // Chat.Tools: commands that the model may call
+    bool command_text = false;             // whether command texts may be logged (Logging.CommandText)
     std::vector<ExecCommand> exec;
     Trust trust;
     std::chrono::hours dedupe_window{24};  // no signature is good for longer (Outbox.DedupeWindowHours)

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/assistant/settings.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/commands/settings.hpp"
@@ -44,10 +45,12 @@ struct Config {
     signalr::Settings websocket;
     delivery::Settings delivery;
     commands::Settings commands;
+    assistant::Settings chat;
     monitor::Settings monitoring;
     log::Settings logging;
     CredentialSources credentials;
-    bool allow_insecure = false;  // Commands.Exec over a hub connection without TLS
+    CredentialSources chat_credentials;  // its api_key only
+    bool allow_insecure = false;         // Commands.Exec over a hub connection without TLS
 
     std::filesystem::path source;               // the file it was read from; empty: none
     std::vector<std::filesystem::path> pieces;  // those of config.d and commands.d that belong to it

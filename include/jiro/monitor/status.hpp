@@ -49,6 +49,27 @@ struct DeliveryStatus {
     std::vector<std::pair<std::string, std::uint64_t>> attempts_by_status;  // by gRPC status name
 };
 
+// The assistant's, when there is one.
+struct ChatStatus {
+    std::string model;
+    std::uint64_t running = 0;
+    std::uint64_t answered = 0;
+    std::vector<std::pair<std::string, std::uint64_t>> failed_by_error;
+    std::uint64_t prompt_tokens = 0;
+    std::uint64_t completion_tokens = 0;
+    std::uint64_t tool_calls = 0;
+    std::optional<double> last_first_token_seconds;  // of the latest question
+    std::optional<double> last_seconds;
+    std::string last_error;
+    std::string storage_problem;  // of the conversations
+
+    [[nodiscard]] std::uint64_t failed() const {
+        std::uint64_t sum = 0;
+        for (const auto& [error, count] : failed_by_error) sum += count;
+        return sum;
+    }
+};
+
 struct RunningStatus {
     std::string id;
     std::string name;
@@ -76,6 +97,7 @@ struct Status {
     CommandQueueMonitor::OutcomesByName outcomes_by_name;
     OutboxStatus outbox;
     DeliveryStatus delivery;
+    std::optional<ChatStatus> chat;
     std::vector<ErrorEntry> recent_errors;      // newest first
     std::optional<bool> last_reload_succeeded;  // nothing: never reloaded
     std::optional<double> last_reload_unix_seconds;

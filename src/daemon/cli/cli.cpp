@@ -47,6 +47,8 @@ class CommandLine {
             return reload(config_file_);
         })->add_flag("--wait", reload_wait_, "Wait for its verdict, as is always done; for unit files");
         define_outbox();
+        define_chat();
+        define_sessions();
     }
 
     // Of the subcommand that was parsed; `run` when there was none.
@@ -168,6 +170,40 @@ class CommandLine {
         drop->add_option("id", outbox_.id, "The command's commandSyncId")->required();
     }
 
+    void define_chat() {
+        auto* sub = add("chat", "Talk with the assistant, through the running daemon or without it",
+                        [this] { return chat(config_file_, chat_); });
+        sub->add_option("text", chat_.text, "One question; without it each line of standard input is one");
+        sub->add_option("--session", chat_.session_id, "Go on in this session; else a new one");
+    }
+
+    void define_sessions() {
+        auto* sub = add("sessions", "The assistant's conversations on this machine", {});
+        sub->require_subcommand(1);
+        sub->fallthrough();
+        const auto verb = [this, sub](const char* name, SessionsVerb what, const char* text) {
+            return on_choice(sub->add_subcommand(name, text),
+                             [this, what] { return sessions(config_file_, what, sessions_); });
+        };
+        const auto with_id = [&](const char* name, SessionsVerb what, const char* text) {
+            auto* one = verb(name, what, text);
+            one->add_option("id", sessions_.id, "The session's id")->required();
+            return one;
+        };
+        verb("list", SessionsVerb::list, "All, the last used one first")
+            ->add_flag("--json", sessions_.json, "As JSON, for machines");
+        with_id("show", SessionsVerb::show, "What was said")->add_flag("--json", sessions_.json, "As JSON");
+        with_id("rename", SessionsVerb::rename, "Give it another name")
+            ->add_option("name", sessions_.name, "The name")
+            ->required();
+        with_id("reset", SessionsVerb::reset, "The model begins anew; what was said stays readable");
+        with_id("remove", SessionsVerb::remove, "Remove it, with everything that was said, for good");
+        verb("import", SessionsVerb::import_file, "Take over the C# client's jiro.db; the daemon must be stopped")
+            ->add_option("file", sessions_.file, "The file")
+            ->required();
+        verb("export", SessionsVerb::export_all, "Print all of them as JSON, one a line");
+    }
+
     CLI::App& app_;
     Action chosen_;
     std::string config_file_ = kDefaultConfigFile;
@@ -183,6 +219,8 @@ class CommandLine {
     SignOptions sign_;
     std::vector<std::string> sign_parameters_;
     std::string new_key_;
+    ChatOptions chat_;
+    SessionsOptions sessions_;
 };
 
 }  // namespace

@@ -31,12 +31,12 @@ std::filesystem::path outbox_location(const config::Config& config) {
     return find_outbox_path(config.delivery.outbox, process_environment());
 }
 
-Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
-                                   std::string_view target) {
+Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method, std::string_view target,
+                                   std::string_view body) {
     std::string tried;
     for (const auto& socket : sockets) {
         auto answer = method == Method::get ? monitor::get(socket, target, kAnswerLimit)
-                                            : monitor::post(socket, target, "", kAnswerLimit);
+                                            : monitor::post(socket, target, body, kAnswerLimit);
         if (answer || answer.error().code != monitor::errc::not_running) return answer;
         tried += (tried.empty() ? "" : ", ") + monitor::to_string(socket);
     }

@@ -28,6 +28,6 @@ namespace jiro::daemon::cli {
 // somebody answers. Errors are monitor::errc; not_running when nobody does.
 enum class Method { get, post };
 [[nodiscard]] Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
-                                                 std::string_view target);
+                                                 std::string_view target, std::string_view body = {});
 
 }  // namespace jiro::daemon::cli

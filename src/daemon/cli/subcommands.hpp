@@ -96,4 +96,19 @@ struct OutboxOptions {
 enum class OutboxVerb { list, show, retry, drop };
 int outbox(const std::string& config_file, OutboxVerb verb, const OutboxOptions& options);
 
+struct ChatOptions {
+    std::string text;  // one question; empty: lines of standard input
+    std::optional<std::string> session_id;
+};
+int chat(const std::string& config_file, const ChatOptions& options);
+
+struct SessionsOptions {
+    std::string id;
+    std::string name;
+    std::string file;
+    bool json = false;
+};
+enum class SessionsVerb { list, show, rename, reset, remove, import_file, export_all };
+int sessions(const std::string& config_file, SessionsVerb verb, const SessionsOptions& options);
+
 }  // namespace jiro::daemon::cli

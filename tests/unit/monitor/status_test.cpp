@@ -109,6 +109,12 @@ Status status_with_everything() {
     auto status = connected_status();
     status.last_reload_succeeded = true;
     status.last_reload_unix_seconds = 1.7e9;
+    ChatStatus chat;
+    chat.model = "a model";
+    chat.failed_by_error = {{"timeout", 2}};
+    chat.last_first_token_seconds = 0.5;
+    chat.last_seconds = 2;
+    status.chat = chat;
     return status;
 }
 

@@ -66,6 +66,7 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
         findings.hide(credentials->access_token);
         findings.hide(credentials->api_key);
     }
+    if (const auto key = config::read_credentials(config.chat_credentials, environment)) findings.hide(key->api_key);
     print(findings, options.json);
     log::shutdown();
     return worst(findings.all()) == Verdict::problem ? ExitCode::failed : ExitCode::good;

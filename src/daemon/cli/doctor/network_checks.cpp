@@ -3,6 +3,7 @@
 
 #include "daemon/cli/doctor/configuration_checks.hpp"
 #include "daemon/credential_store.hpp"
+#include "jiro/assistant/probe.hpp"
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
@@ -12,6 +13,7 @@ namespace jiro::daemon::cli {
 namespace {
 
 using namespace std::chrono_literals;
+constexpr auto kModelLimit = 30s;  // one that must be loaded first takes its time
 using End = signalr::ProbeResult::End;
 
 void shorten(std::chrono::milliseconds& limit) { limit = std::min(limit, kLongestStep); }
@@ -84,6 +86,24 @@ class Network {
         explain_call(findings_, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
     }
 
+    void model() {
+        assistant::Settings settings = config_.chat;
+        shorten(settings.connect_timeout);
+        settings.timeout = std::min<std::chrono::milliseconds>(settings.timeout, kModelLimit);
+        findings_.begin_section("Assistant " + settings.endpoint.redacted());
+        CredentialStore credentials(config_.chat_credentials, environment_);
+        const auto begun = clock_.now();
+        const auto answer =
+            run_blocking(context_, assistant::probe(clock_, settings, environment_, credentials.for_hub()));
+        if (answer) {
+            const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun);
+            return findings_.ok("chat.model", "the model " + settings.model + " answers, after " +
+                                                  std::to_string(time.count()) + " ms");
+        }
+        auto [text, advice] = split_advice(answer.error().message, "check Chat.Endpoint, its key and Chat.Model");
+        findings_.problem("chat.model", std::move(text), std::move(advice));
+    }
+
   private:
     signalr::NetworkPath path_to(const delivery::GrpcSettings& settings) const {
         signalr::NetworkPath path{*settings.server_url, {settings.tls}, {}, shortened({})};
@@ -107,6 +127,7 @@ void check_network(Findings& findings, const config::Config& config, const Envir
     Network network(findings, config, environment);
     if (config.websocket.hub_url) network.hub();
     if (config.delivery.grpc.server_url) network.result_server();
+    if (config.chat.is_configured()) network.model();
 }
 
 void explain_steps(Findings& findings, const std::string& check, const signalr::ProbeReport& report, WallTime now) {

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/assistant/assistant.hpp"
+
+#include <algorithm>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <cmath>
+#include <list>
+
+#include "assistant/context.hpp"
+#include "assistant/exchange.hpp"
+#include "assistant/log.hpp"
+#include "jiro/assistant/errors.hpp"
+#include "jiro/base/file.hpp"
+#include "jiro/base/outside_calls.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::assistant {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kSaveEvery = 1s;
+constexpr auto kPromptFileLimit = 2s;
+constexpr std::size_t kPromptFileBytes = 64 * 1024;
+constexpr std::size_t kMaxSessionIdBytes = 256;
+constexpr std::size_t kMaxWaiting = 16;  // for one session
+constexpr std::size_t kMaxToolTextBytes = 32 * 1024;
+
+using ExchangePtr = std::shared_ptr<Exchange>;
+
+std::optional<Error> fault_in(const Ask& ask) {
+    if (trimmed(ask.text).empty()) return Error(errc::empty_text, "there is nothing to answer: the text is empty");
+    if (ask.text.size() > kMaxTextBytes) {
+        return Error(errc::text_too_long, "the text is " + std::to_string(ask.text.size()) +
+                                              " bytes long, over the limit of " + std::to_string(kMaxTextBytes) +
+                                              " bytes");
+    }
+    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    if (ask.session_id.size() > kMaxSessionIdBytes || std::ranges::any_of(ask.session_id, is_control)) {
+        return Error(errc::bad_session_id, "the session's id is longer than 256 bytes, or has control characters");
+    }
+    return std::nullopt;
+}
+
+std::string name_of(const Error& error) {
+    std::string name = error.code.category() == assistant_category() ? error.code.message() : "internal";
+    std::ranges::replace(name, ' ', '_');
+    return name;
+}
+
+std::chrono::milliseconds milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+}
+
+// What the model or its endpoint says about a question may repeat it.
+std::string without_foreign_words(const std::string& message) {
+    if (message.starts_with(kModelRefuses)) return "the model refuses";
+    return message.substr(0, message.find(kEndpointSays));
+}
+
+OutsideFunctions<Result<FileContent>>& prompt_readers() {
+    static auto& functions = *new OutsideFunctions<Result<FileContent>>("prompt", 2);
+    return functions;
+}
+
+}  // namespace
+
+// Who has a session, and who waits for it, in their order.
+struct Lane {
+    std::size_t waiting = 0;
+    bool is_taken = false;
+};
+
+struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
+    Impl(Parts given, Settings first)
+        : parts(std::move(given)),
+          settings(std::make_shared<const Settings>(std::move(first))),
+          model(parts.clock, parts.environment, parts.credentials),
+          lane_freed(parts.executor),
+          group([](const std::exception_ptr&) {}) {}
+
+    Task<> run(ExchangePtr exchange);
+    Task<Result<>> answer(Exchange::Impl& exchange, ExchangeEnd& end);
+    Task<Result<>> take_lane(Exchange::Impl& exchange);
+    void free_lane(const std::string& session_id);
+    Task<Result<std::string>> system_prompt(const Settings& with);
+    Task<> summarize(Exchange::Impl& exchange, History& history, std::size_t max_bytes);
+    Task<Result<>> converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
+                            ExchangeEnd& end);
+    Task<Result<>> ask_model(Exchange::Impl& exchange, Question question, std::int64_t row, ExchangeEnd& end);
+    Task<> call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, ExchangeEnd& end);
+    Task<bool> until_ended(Exchange::Impl& exchange, Task<> task, std::int64_t row);
+    void count(const Exchange::Impl& exchange, const ExchangeEnd& end);
+
+    Parts parts;
+    SettingsPtr settings;
+    ModelClient model;
+    TokenScale scale;
+    std::map<std::string, Lane> lanes;
+    Event lane_freed;
+    TaskGroup group;
+    std::list<std::weak_ptr<Exchange>> under_way;
+    Figures figures;
+};
+
+Assistant::Assistant(Parts parts, Settings settings)
+    : impl_(std::make_shared<Impl>(std::move(parts), std::move(settings))) {}
+
+Assistant::~Assistant() = default;
+
+void Assistant::update(Settings settings) {
+    impl_->parts.sessions.update_limits(settings);
+    impl_->settings = std::make_shared<const Settings>(std::move(settings));
+}
+
+const Settings& Assistant::settings() const noexcept { return *impl_->settings; }
+Sessions& Assistant::sessions() noexcept { return impl_->parts.sessions; }
+
+Figures Assistant::figures() const {
+    Figures figures = impl_->figures;
+    figures.storage_problem = impl_->parts.sessions.problem();
+    return figures;
+}
+
+std::shared_ptr<Exchange> Assistant::ask(Ask ask) {
+    if (ask.session_id.empty()) ask.session_id = impl_->parts.random.uuid();
+    auto state = std::make_unique<Exchange::Impl>(impl_->parts.executor, std::move(ask), impl_->settings);
+    state->started = impl_->parts.clock.now();
+    if (!state->ask.deadline) state->ask.deadline = state->started + state->settings->timeout;
+    auto exchange = std::make_shared<Exchange>(std::move(state));
+    std::erase_if(impl_->under_way, [](const auto& known) { return known.expired(); });
+    impl_->under_way.push_back(exchange);
+    impl_->group.spawn(impl_->parts.executor, impl_->run(exchange));
+    return exchange;
+}
+
+Task<bool> Assistant::stop(TimePoint deadline) {
+    for (const auto& known : impl_->under_way) {
+        if (const auto exchange = known.lock()) exchange->cancel("the client is stopping");
+    }
+    return impl_->group.wait_until(impl_->parts.clock, deadline);
+}
+
+// However it ends, the one who asked hears of it.
+Task<> Assistant::Impl::run(ExchangePtr exchange) {
+    const auto self = shared_from_this();
+    Exchange::Impl& state = *exchange->impl_;
+    ++figures.running;
+    ExchangeEnd end;
+    try {
+        auto answering = answer(state, end);
+        const auto answered = co_await std::move(answering);
+        if (!answered) end.error = answered.error();
+    } catch (const std::exception& error) {
+        end.error = Error(make_error_code(errc::endpoint_failed), error.what());
+    }
+    end.answer = state.text;
+    end.time = parts.clock.now() - state.started;
+    --figures.running;
+    count(state, end);
+    state.end = std::move(end);
+    state.changed.notify();
+}
+
+Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& end) {
+    if (auto fault = fault_in(exchange.ask)) co_return std::move(*fault);
+    const auto taken = co_await take_lane(exchange);
+    if (!taken) co_return taken.error();
+    struct AtEnd {
+        Impl& assistant;
+        const std::string& session_id;
+        ~AtEnd() { assistant.free_lane(session_id); }
+    } const at_end{*this, exchange.ask.session_id};
+
+    const Settings& with = *exchange.settings;
+    auto prompt = co_await system_prompt(with);
+    if (!prompt) co_return prompt.error();
+
+    const auto room = history_bytes(with, scale, prompt->size() + exchange.ask.text.size());
+    NewExchange stored{exchange.ask.session_id,
+                       exchange.ask.instance_id,
+                       to_utf8(exchange.ask.text),
+                       parts.random.uuid(),
+                       parts.random.uuid(),
+                       {},
+                       room};
+    auto begun = co_await parts.sessions.begin(std::move(stored));
+    if (!begun) co_return begun.error().with_prefix("the question cannot be stored, so it is not asked");
+
+    History& history = begun->history;
+    fit(history, room);
+    if (history.has_unsummarized && !exchange.cancel_reason) {
+        auto summarizing = summarize(exchange, history, room);
+        co_await std::move(summarizing);
+    }
+    auto conversing =
+        converse(exchange, conversation(*prompt, history, to_utf8(exchange.ask.text)), begun->answer, end);
+    const auto answered = co_await std::move(conversing);
+
+    // A refusal is an answer, too.
+    const auto& refusal = exchange.answer.completion.refusal;
+    const bool is_refusal = exchange.text.empty() && !refusal.empty();
+    const auto state = answered || is_refusal ? AnswerState::whole : AnswerState::cut;
+    auto text = is_refusal ? refusal : exchange.text;
+    const auto written =
+        co_await parts.sessions.write_answer(begun->answer, std::move(text), state, end.completion_tokens);
+    if (!written) end.not_stored = written.error();
+    co_return answered;
+}
+
+// First come, first served.
+Task<Result<>> Assistant::Impl::take_lane(Exchange::Impl& exchange) {
+    const std::string id = exchange.ask.session_id;
+    Lane& lane = lanes[id];
+    if (lane.waiting >= kMaxWaiting) {
+        co_return Error(errc::busy, "too many questions wait for an answer in this session; wait for one");
+    }
+    ++lane.waiting;
+    exchange.wake_up = [this] { lane_freed.notify(); };
+    while (lane.is_taken && !exchange.cancel_reason && parts.clock.now() < *exchange.ask.deadline) {
+        auto waiting = lane_freed.wait();
+        const Duration left = *exchange.ask.deadline - parts.clock.now();
+        static_cast<void>(co_await with_timeout(parts.clock, left, std::move(waiting)));
+    }
+    exchange.wake_up = nullptr;
+    --lane.waiting;
+    if (exchange.cancel_reason || lane.is_taken) {
+        if (!lane.is_taken && lane.waiting == 0) lanes.erase(id);
+        lane_freed.notify();  // whoever is next may have seen that it was this one's turn
+        if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
+        co_return Error(errc::timeout, "the question before this one in the session has no answer yet");
+    }
+    lane.is_taken = true;
+    co_return Result<>();
+}
+
+void Assistant::Impl::free_lane(const std::string& session_id) {
+    const auto found = lanes.find(session_id);
+    found->second.is_taken = false;
+    if (found->second.waiting == 0) lanes.erase(found);
+    lane_freed.notify();
+}
+
+Task<Result<std::string>> Assistant::Impl::system_prompt(const Settings& with) {
+    if (with.system_prompt_file.empty()) co_return with.system_prompt;
+    const auto path = with.system_prompt_file;
+    std::function<Result<FileContent>()> read = [path] { return read_small_file(path, kPromptFileBytes); };
+    std::string key = path.string();
+    auto content = co_await prompt_readers().run(std::move(key), std::move(read), parts.clock, kPromptFileLimit);
+    if (!content) co_return Error(errc::prompt_file, path.string() + " (Chat.SystemPromptFile) does not answer");
+    if (!*content) {
+        co_return Error(errc::prompt_file, path.string() + " (Chat.SystemPromptFile) " + content->error().message);
+    }
+    co_return to_utf8(trimmed((*content)->text));
+}
+
+// The older half of what the model was told until now makes room, so that this is not needed at each question. Without
+// a summary the conversation goes on all the same.
+Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, std::size_t max_bytes) {
+    fit(history, max_bytes / 2);
+    const auto before = history.exchanges.empty() ? INT64_MAX : history.exchanges.front().sequence;
+    const std::string id = exchange.ask.session_id;
+    const auto older = co_await parts.sessions.unsummarized(id, before, max_bytes);
+    if (!older || older->empty()) co_return;
+
+    Answer summary;
+    std::optional<Result<>> asked;
+    auto asking =
+        model.complete(summary_question(history.summary, *older), exchange.settings, *exchange.ask.deadline, summary);
+    auto keeping = into(asked, std::move(asking));
+    const bool has_ended = co_await until_ended(exchange, std::move(keeping), 0);
+    if (!has_ended || !asked) co_return;
+    if (!*asked) {
+        assistant_log.warn("The earlier conversation could not be summarized; the model is told the latest part only",
+                           {{"session_id", id}, {"reason", asked->error().message}});
+        co_return;
+    }
+    history.summary = summary.completion.text;
+    const auto stored = co_await parts.sessions.set_summary(id, history.summary, older->back().sequence);
+    if (!stored) assistant_log.warn("A summary could not be stored", {{"reason", stored.error().message}});
+    if (summary.completion.usage) {
+        figures.prompt_tokens += static_cast<std::uint64_t>(summary.completion.usage->prompt_tokens);
+        figures.completion_tokens += static_cast<std::uint64_t>(summary.completion.usage->completion_tokens);
+    }
+    assistant_log.info("The earlier part of a conversation was summarized",
+                       {{"session_id", id}, {"exchanges", older->size()}, {"bytes", history.summary.size()}});
+}
+
+// The model's turns, until one of them calls no tool.
+Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
+                                         ExchangeEnd& end) {
+    const Settings& with = *exchange.settings;
+    for (;;) {
+        Question question{messages, {}, {}, with.stream};
+        const bool may_call = parts.tools != nullptr && !with.tools.empty() && end.tool_calls < with.max_tool_calls;
+        if (may_call) question.tools = parts.tools->tools(with.tools);
+        auto asking = ask_model(exchange, std::move(question), row, end);
+        const auto asked = co_await std::move(asking);
+        if (!asked || exchange.answer.completion.tool_calls.empty()) co_return asked;
+        if (!may_call) co_return Error(errc::too_many_tool_calls, "the model calls tools and gives no answer");
+        if (!exchange.text.empty()) exchange.earlier = exchange.text + "\n\n";
+        auto calling = call_tools(exchange, messages, end);
+        co_await std::move(calling);
+        if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
+    }
+}
+
+Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question question, std::int64_t row,
+                                          ExchangeEnd& end) {
+    if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
+    const auto asked_bytes = bytes_of(question.messages);
+    exchange.answer = Answer{};
+    exchange.text = exchange.earlier;
+    exchange.answer.on_progress = [&exchange] {
+        exchange.text.append(exchange.answer.completion.text, exchange.text.size() - exchange.earlier.size());
+        exchange.changed.notify();
+    };
+    std::optional<Result<>> asked;
+    auto asking = model.complete(std::move(question), exchange.settings, *exchange.ask.deadline, exchange.answer);
+    auto keeping = into(asked, std::move(asking));
+    const bool has_ended = co_await until_ended(exchange, std::move(keeping), row);
+    exchange.answer.on_progress();
+    exchange.answer.on_progress = nullptr;
+
+    const auto& completion = exchange.answer.completion;
+    if (exchange.answer.first_piece_at && !end.first_token) {
+        end.first_token = *exchange.answer.first_piece_at - exchange.started;
+    }
+    if (completion.usage && completion.usage->prompt_tokens > 0) {
+        end.prompt_tokens += completion.usage->prompt_tokens;
+        end.completion_tokens += completion.usage->completion_tokens;
+        scale.learn(asked_bytes, completion.usage->prompt_tokens);
+    } else if (exchange.answer.first_piece_at) {
+        end.prompt_tokens += scale.tokens(asked_bytes);
+        end.completion_tokens += scale.tokens(completion.text.size());
+        end.is_estimated = true;
+    }
+    if (!has_ended || !asked) co_return Error(errc::cancelled, exchange.cancel_reason.value_or("cancelled"));
+    co_return *asked;
+}
+
+Task<> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, ExchangeEnd& end) {
+    const auto calls = exchange.answer.completion.tool_calls;
+    messages.push_back({Role::assistant, exchange.answer.completion.text, calls});
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        ToolCall call = calls[i];
+        std::optional<std::string> text;
+        if (end.tool_calls >= exchange.settings->max_tool_calls) {
+            text = "not called: the limit of calls for one question is reached; answer with what you have";
+        } else if (std::ranges::find(exchange.settings->tools, call.name) == exchange.settings->tools.end()) {
+            text = "there is no such tool";
+        } else if (!exchange.cancel_reason) {
+            ++end.tool_calls;
+            assistant_log.info("The model calls a tool", {{"tool", call.name},
+                                                          {"session_id", exchange.ask.session_id},
+                                                          {"command_sync_id", exchange.ask.command_sync_id}});
+            auto calling = parts.tools->call(call.name, call.arguments, exchange.ask.session_id);
+            auto keeping = into(text, std::move(calling));
+            static_cast<void>(co_await until_ended(exchange, std::move(keeping), 0));
+        }
+        std::string answer(utf8_head(text.value_or("cancelled"), kMaxToolTextBytes));
+        if (text && text->size() > answer.size()) answer += "\n(cut)";
+        messages.push_back({Role::tool, to_utf8(std::move(answer)), {}, call.id});
+    }
+}
+
+// With a cancellation of its own, which cancel() uses; while it runs, what came of the answer is stored now and then.
+// false: it was cancelled. What it throws is thrown.
+Task<bool> Assistant::Impl::until_ended(Exchange::Impl& exchange, Task<> task, std::int64_t row) {
+    struct Run {
+        explicit Run(const Executor& executor) : ended(executor) {}
+        asio::cancellation_signal stop;
+        Event ended;
+        bool has_ended = false;
+        std::exception_ptr failure;
+    };
+    const auto run = std::make_shared<Run>(parts.executor);
+    const auto on_end = [run](std::exception_ptr failure) {
+        run->has_ended = true;
+        run->failure = std::move(failure);
+        run->ended.notify();
+    };
+    asio::co_spawn(parts.executor, std::move(task), asio::bind_cancellation_slot(run->stop.slot(), on_end));
+    exchange.running = &run->stop;
+    std::size_t saved = 0;
+    while (!run->has_ended) {
+        auto ending = run->ended.wait();
+        static_cast<void>(co_await with_timeout(parts.clock, kSaveEvery, std::move(ending)));
+        if (run->has_ended || row == 0 || exchange.text.size() == saved) continue;
+        saved = exchange.text.size();
+        std::string text = exchange.text;
+        static_cast<void>(co_await parts.sessions.write_answer(row, std::move(text), AnswerState::being_written, 0));
+    }
+    exchange.running = nullptr;
+    if (exchange.cancel_reason) co_return false;
+    if (run->failure) std::rethrow_exception(run->failure);
+    co_return true;
+}
+
+void Assistant::Impl::count(const Exchange::Impl& exchange, const ExchangeEnd& end) {
+    figures.prompt_tokens += static_cast<std::uint64_t>(end.prompt_tokens);
+    figures.completion_tokens += static_cast<std::uint64_t>(end.completion_tokens);
+    figures.tool_calls += static_cast<std::uint64_t>(end.tool_calls);
+    if (end.first_token) figures.last_first_token = end.first_token;
+    figures.last_time = end.time;
+    const auto first = milliseconds(end.first_token.value_or(Duration{}));
+    const std::string question = exchange.settings->log_texts ? exchange.ask.text : "";
+    if (!end.error) {
+        ++figures.answered;
+        assistant_log.info("A question was answered",
+                           {{"session_id", exchange.ask.session_id},
+                            {"command_sync_id", exchange.ask.command_sync_id},
+                            {"model", exchange.settings->model},
+                            {"prompt_tokens", end.prompt_tokens},
+                            {"completion_tokens", end.completion_tokens},
+                            {"first_token_ms", first},
+                            {"time_ms", milliseconds(end.time)},
+                            {"tokens_per_second", std::round(end.tokens_per_second() * 10) / 10},
+                            {"tool_calls", end.tool_calls},
+                            {"question", question}});
+        return;
+    }
+    ++figures.failed[name_of(*end.error)];
+    const std::string reason =
+        exchange.settings->log_texts ? end.error->message : without_foreign_words(end.error->message);
+    if (end.error->code != errc::cancelled) figures.last_error = reason;
+    assistant_log.warn("A question has no whole answer", {{"session_id", exchange.ask.session_id},
+                                                          {"command_sync_id", exchange.ask.command_sync_id},
+                                                          {"error", name_of(*end.error)},
+                                                          {"reason", reason},
+                                                          {"bytes", end.answer.size()},
+                                                          {"time_ms", milliseconds(end.time)},
+                                                          {"question", question}});
+}
+
+}  // namespace jiro::assistant

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// How much the model is told: tokens as bytes, and the history that fits. Pure.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "assistant/session_file.hpp"
+#include "assistant/wire.hpp"
+
+namespace jiro::assistant {
+
+// How many bytes a token is worth: a guess on the safe side, then what the endpoint's own figures say.
+class TokenScale {
+  public:
+    void learn(std::size_t bytes, std::int64_t tokens);
+    [[nodiscard]] std::int64_t tokens(std::size_t bytes) const noexcept;
+    [[nodiscard]] std::size_t bytes(std::int64_t tokens) const noexcept;
+
+  private:
+    double bytes_per_token_ = 3.0;
+};
+
+[[nodiscard]] std::size_t bytes_of(const std::vector<ChatMessage>& messages) noexcept;
+
+// What is left of Chat.ContextTokens for history and summary when the rest of the question has its place, the answer
+// too.
+[[nodiscard]] std::size_t history_bytes(const Settings& settings, const TokenScale& scale, std::size_t other_bytes);
+
+// Leaves the newest exchanges that fit together with the summary.
+void fit(History& history, std::size_t max_bytes);
+
+// System prompt with the summary, history, question.
+[[nodiscard]] std::vector<ChatMessage> conversation(const std::string& system_prompt, const History& history,
+                                                    const std::string& question);
+
+// What asks for a summary of `exchanges`, with the one before.
+[[nodiscard]] Question summary_question(const std::string& before, const std::vector<StoredExchange>& exchanges);
+
+}  // namespace jiro::assistant

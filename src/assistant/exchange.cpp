@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+#include "assistant/exchange.hpp"
+
+#include <cstdio>
+
+namespace jiro::assistant {
+
+namespace {
+
+double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string one_decimal(double value) {
+    char text[32];
+    const int length = std::snprintf(text, sizeof text, "%.1f", value);
+    return {text, static_cast<std::size_t>(length)};
+}
+
+}  // namespace
+
+// Of the time in which it wrote: the first token is when that begins.
+double ExchangeEnd::tokens_per_second() const noexcept {
+    const double writing = in_seconds(time - first_token.value_or(Duration{}));
+    return writing > 0 ? static_cast<double>(completion_tokens) / writing : 0;
+}
+
+std::string ExchangeEnd::note() const {
+    std::string text = std::to_string(prompt_tokens) + " tokens in, " + std::to_string(completion_tokens) + " out";
+    if (is_estimated) text += " (estimated)";
+    if (first_token) text += ", first after " + one_decimal(in_seconds(*first_token)) + " s";
+    text += ", " + one_decimal(in_seconds(time)) + " s";
+    if (completion_tokens > 0) text += ", " + one_decimal(tokens_per_second()) + " tokens/s";
+    if (tool_calls > 0) text += ", " + std::to_string(tool_calls) + " tool calls";
+    return text;
+}
+
+std::string ExchangeEnd::words() const {
+    std::string text = answer;
+    if (error) {
+        text = error->message;
+        if (!answer.empty()) {
+            text += "\n\nWhat came until then";
+            text += not_stored ? ":\n\n" : " (it is in the session, marked as cut off):\n\n";
+            text += answer;
+        }
+    }
+    if (not_stored) text += "\n\n(This is not in the session: " + not_stored->message + ")";
+    return text;
+}
+
+Exchange::Exchange(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Exchange::~Exchange() = default;
+
+const std::string& Exchange::session_id() const noexcept { return impl_->ask.session_id; }
+const std::string& Exchange::text() const noexcept { return impl_->text; }
+bool Exchange::has_ended() const noexcept { return impl_->end.has_value(); }
+const ExchangeEnd& Exchange::end() const noexcept { return *impl_->end; }
+
+Task<> Exchange::until_ended() {
+    while (!impl_->end) co_await impl_->changed.wait();
+}
+
+Task<> Exchange::until_more() {
+    const auto before = impl_->text.size();
+    while (!impl_->end && impl_->text.size() == before) co_await impl_->changed.wait();
+}
+
+void Exchange::cancel(std::string reason) {
+    if (impl_->end || impl_->cancel_reason) return;
+    impl_->cancel_reason = std::move(reason);
+    if (impl_->running != nullptr) impl_->running->emit(boost::asio::cancellation_type::terminal);
+    if (impl_->wake_up) impl_->wake_up();
+}
+
+}  // namespace jiro::assistant

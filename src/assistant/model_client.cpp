@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "assistant/model_client.hpp"
+
+#include "assistant/event_stream.hpp"
+#include "assistant/log.hpp"
+#include "jiro/assistant/errors.hpp"
+#include "jiro/base/proxy.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/with_timeout.hpp"
+#include "jiro/http/date.hpp"
+
+namespace jiro::assistant {
+
+namespace {
+
+constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
+constexpr std::size_t kMaxStreamBytes = 64 * 1024 * 1024;  // each word of an answer comes with 200 bytes around it
+constexpr std::size_t kMaxEventBytes = 1024 * 1024;
+constexpr std::size_t kMaxErrorBytes = 64 * 1024;
+
+std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
+
+http::Request request_to(const Url& url, const Secret& key, std::string body) {
+    http::Request request;
+    request.url = url;
+    request.headers = {{"User-Agent", "jiro-client"},
+                       {"Content-Type", "application/json"},
+                       {"Accept", "text/event-stream, application/json"}};
+    if (!key.empty()) request.headers.emplace_back("Authorization", "Bearer " + key.reveal());
+    request.body = std::move(body);
+    return request;
+}
+
+bool is_event_stream(const http::Response& head) {
+    const std::string* type = http::find_header(head.headers, "Content-Type");
+    return type != nullptr && lower_case(*type).starts_with("text/event-stream");
+}
+
+Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }
+
+}  // namespace
+
+// One question on its way.
+struct ModelClient::Asking {
+    Question question;
+    SettingsPtr settings;
+    TimePoint deadline;
+    Answer& answer;
+    Secret key{};
+    bool has_waited = false;  // as a 429 asked
+    bool is_answering = false;
+};
+
+Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, TimePoint deadline, Answer& to) {
+    Asking asking{std::move(question), std::move(settings), deadline, to};
+    auto trying = try_until_answered(asking);
+    const Duration left = deadline - clock_.now();
+    auto ended = co_await with_timeout(clock_, left, std::move(trying));
+    if (ended) co_return *ended;
+    co_return Error(errc::timeout,
+                    "the model did not finish within " + limit_text(asking.settings->timeout) + " (Chat.TimeoutMs)");
+}
+
+Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
+    const Settings& settings = *asking.settings;
+    const Url url = settings.endpoint.with_segment("chat").with_segment("completions");
+    for (int tries = 1;; ++tries) {
+        auto connection = co_await connect(asking);
+        if (!connection) co_return connection.error();
+        auto request = request_to(url, asking.key, request_body(asking.question, settings, max_tokens_name_));
+        auto head = co_await connection->ask(std::move(request));
+        if (!head) {
+            co_return Error(errc::connection_lost,
+                            "the request to the model's endpoint " + url.redacted() + ' ' + head.error().message);
+        }
+        if (head->status == 200) {
+            auto reading = read_answer(asking, *connection, std::move(*head));
+            co_return co_await std::move(reading);
+        }
+        const auto body = co_await connection->read_all(kMaxErrorBytes);
+        if (body) head->body = *body;
+        if (wants_other_max_tokens(*head) && max_tokens_name_ == MaxTokensName::max_tokens) {
+            max_tokens_name_ = MaxTokensName::max_completion_tokens;
+            continue;
+        }
+        const auto wait = wait_asked_by(*head, asking);
+        if (!wait) co_return status_error(*head, settings, asking.key);
+        asking.has_waited = true;
+        assistant_log.info(
+            "The model's endpoint asks to wait",
+            {{"status", head->status}, {"wait", std::chrono::duration_cast<std::chrono::milliseconds>(*wait)}});
+        co_await clock_.sleep_for(*wait);
+    }
+}
+
+// Once, and when the wait ends before the time limit.
+std::optional<Duration> ModelClient::wait_asked_by(const http::Response& response, const Asking& asking) const {
+    if ((response.status != 429 && response.status != 503) || asking.has_waited) return std::nullopt;
+    const std::string* value = http::find_header(response.headers, "Retry-After");
+    const auto wait = value == nullptr ? std::nullopt : http::parse_retry_after(*value, clock_.wall_now());
+    if (!wait || clock_.now() + wait->get() >= asking.deadline) return std::nullopt;
+    return wait->get();
+}
+
+Result<http::Endpoint> ModelClient::endpoint_for(const Settings& settings) const {
+    auto proxy = proxy_for(settings.proxy, settings.endpoint, environment_);
+    if (!proxy) return Error(errc::bad_proxy, proxy.error().message);
+    const auto limit = settings.connect_timeout;
+    return http::Endpoint{settings.endpoint, settings.tls, std::move(*proxy), {limit, limit, limit, limit}};
+}
+
+Task<Result<http::Connection>> ModelClient::connect(Asking& asking) {
+    Result<jiro::Credentials> credentials = jiro::Credentials{};
+    if (credentials_) credentials = credentials_();
+    if (!credentials) co_return Error(errc::credentials, "the key cannot be had: " + credentials.error().message);
+    asking.key = credentials->api_key;
+    auto endpoint = endpoint_for(*asking.settings);
+    if (!endpoint) co_return endpoint.error();
+    auto connection = co_await http::Connection::open(clock_, std::move(*endpoint));
+    if (!connection) {
+        co_return Error(errc::unreachable, "the model's endpoint cannot be reached: " + connection.error().message);
+    }
+    co_return connection;
+}
+
+Task<Result<>> ModelClient::read_answer(Asking& asking, http::Connection& connection, http::Response head) {
+    Completion& completion = asking.answer.completion;
+    if (is_event_stream(head)) {
+        const auto read = co_await read_stream(asking, connection);
+        if (!read) co_return read.error();
+    } else {
+        const auto body = co_await connection.read_all(kMaxBodyBytes);
+        if (!body) co_return cut(body.error().message);
+        auto parsed = parse_completion(*body);
+        if (!parsed) co_return parsed.error();
+        completion = std::move(*parsed);
+        asking.answer.first_piece_at = clock_.now();
+        if (asking.answer.on_progress) asking.answer.on_progress();
+    }
+    if (auto fault = fault_of(completion, *asking.settings)) co_return std::move(*fault);
+    co_return Result<>();
+}
+
+Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connection) {
+    Answer& answer = asking.answer;
+    EventStream events(kMaxEventBytes);
+    std::size_t total = 0;
+    for (bool is_end = false; !is_end;) {
+        const auto bytes = co_await read_piece(asking, connection);
+        if (!bytes) co_return bytes.error();
+        is_end = bytes->empty();
+        total += bytes->size();
+        events.feed(*bytes);
+        if (is_end) events.end();
+        for (auto data = events.next(); data; data = events.next()) {
+            const auto piece = add_piece(*data, answer.completion);
+            if (!piece) co_return piece.error();
+            if (piece->is_end) co_return Result<>();
+        }
+        if (events.overflowed() || total > kMaxStreamBytes) {
+            co_return Error(errc::too_large, "the endpoint sends more than an answer can hold");
+        }
+        const bool has_something = !answer.completion.text.empty() || !answer.completion.tool_calls.empty();
+        if (has_something && !answer.first_piece_at) answer.first_piece_at = clock_.now();
+        if (answer.on_progress) answer.on_progress();
+    }
+    // Some end without [DONE].
+    if (answer.completion.finish_reason.empty()) co_return cut("the endpoint hung up in the middle");
+    co_return Result<>();
+}
+
+// Until the first piece the model thinks, which may take as long as the whole may.
+Task<Result<std::string_view>> ModelClient::read_piece(Asking& asking, http::Connection& connection) {
+    const auto limit = asking.settings->idle_timeout;
+    std::optional<Result<std::string_view>> bytes;
+    auto reading = connection.read_some();
+    if (asking.is_answering) {
+        bytes = co_await with_timeout(clock_, limit, std::move(reading));
+    } else {
+        bytes = co_await std::move(reading);
+    }
+    if (!bytes) {
+        co_return Error(errc::idle_timeout, "the answer was cut off: nothing came from the model for " +
+                                                limit_text(limit) + " (Chat.IdleTimeoutMs)");
+    }
+    if (!*bytes) co_return cut(bytes->error().message);
+    asking.is_answering = true;
+    co_return **bytes;
+}
+
+}  // namespace jiro::assistant

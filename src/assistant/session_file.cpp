@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT
+#include "assistant/session_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "assistant/stored_time.hpp"
+#include "assistant/wire.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+
+namespace jiro::assistant {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kApplicationId = 0x4A434854;  // "JCHT"
+constexpr std::uintmax_t kCheckedBytes = 64ULL * 1024 * 1024;
+constexpr std::size_t kNameBytes = 60;
+constexpr std::string_view kCutMark = "\n\n*(The answer was cut off here.)*";
+
+// The C# client's columns first. ContextFrom: messages up to that one are told to the model no more. State:
+// AnswerState.
+constexpr const char* kSchema = R"(
+CREATE TABLE ChatSessions (
+    Id              TEXT NOT NULL PRIMARY KEY,
+    Name            TEXT NOT NULL,
+    Description     TEXT NOT NULL,
+    CreatedAt       TEXT NOT NULL,
+    LastUpdatedAt   TEXT NOT NULL,
+    ContextFrom     INTEGER NOT NULL DEFAULT 0,
+    Summary         TEXT NOT NULL DEFAULT '',
+    SummarizedUntil INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE Messages (
+    Sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+    Id         TEXT NOT NULL UNIQUE,
+    Content    TEXT NOT NULL,
+    InstanceId TEXT NOT NULL,
+    SessionId  TEXT NOT NULL REFERENCES ChatSessions(Id) ON DELETE CASCADE,
+    IsUser     INTEGER NOT NULL,
+    CreatedAt  TEXT NOT NULL,
+    Type       INTEGER NOT NULL,
+    State      INTEGER NOT NULL DEFAULT 0,
+    Tokens     INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX LastUsed ON ChatSessions(LastUpdatedAt);
+CREATE INDEX IX_Messages_SessionId ON Messages(SessionId, Sequence);
+CREATE INDEX BeingWritten ON Messages(Sequence) WHERE State = 2;
+)";
+
+// 0600, and no link to another place.
+void make_file(const fs::path& path) {
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) {
+        const int number = errno;
+        const errc code = number == ENOSPC || number == EDQUOT ? errc::storage_full
+                          : number == EROFS || number == EACCES || number == EPERM || number == ELOOP
+                              ? errc::storage_read_only
+                              : errc::storage_failed;
+        throw DatabaseError(code, "cannot open " + path.string() + ": " + std::generic_category().message(number));
+    }
+    struct stat status {};
+    if (fstat(descriptor, &status) == 0 && (status.st_mode & 077) != 0) fchmod(descriptor, 0600);
+    close(descriptor);
+}
+
+std::string as_path(const fs::path& path) {
+    make_file(path);
+    return path.string();
+}
+
+// The first words, on one line.
+std::string name_for(std::string_view question) {
+    std::string name;
+    for (const char c : trimmed(question.substr(0, 4 * kNameBytes))) {
+        const bool is_blank = is_space(c) || static_cast<unsigned char>(c) < 0x20;
+        if (!is_blank) {
+            name += c;
+        } else if (!name.ends_with(' ')) {
+            name += ' ';
+        }
+    }
+    if (name.size() <= kNameBytes) return to_utf8(std::move(name));
+    auto head = utf8_head(name, kNameBytes);
+    const auto blank = head.rfind(' ');
+    if (blank != std::string_view::npos && blank > kNameBytes / 2) head = head.substr(0, blank);
+    return to_utf8(head) + "...";
+}
+
+SessionSummary summary_of(const Statement& row) {
+    return {row.text(0),
+            row.text(1),
+            row.text(2),
+            from_stored(row.text(3)),
+            from_stored(row.text(4)),
+            static_cast<std::uint64_t>(row.integer(5))};
+}
+
+// Goes backwards from the newest message, and puts together what belongs together: a question, and an answer that is
+// not empty. A question without one is told to the model no more.
+class ExchangeReader {
+  public:
+    explicit ExchangeReader(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+    // Sequence, Content, IsUser of a row; false: there is no more room.
+    bool take(const Statement& row) {
+        if (row.integer(2) == 0) {
+            answer_ = {row.integer(0), {}, row.text(1)};
+            return true;
+        }
+        if (!answer_) return true;
+        answer_->question = row.text(1);
+        if (bytes_ + answer_->bytes() > max_bytes_) return false;
+        bytes_ += answer_->bytes();
+        exchanges_.push_back(std::move(*answer_));
+        answer_.reset();
+        return true;
+    }
+
+    std::vector<StoredExchange> take_all() {
+        std::ranges::reverse(exchanges_);
+        return std::move(exchanges_);
+    }
+
+  private:
+    std::size_t max_bytes_;
+    std::size_t bytes_ = 0;
+    std::optional<StoredExchange> answer_;  // whose question comes next
+    std::vector<StoredExchange> exchanges_;
+};
+
+}  // namespace
+
+fs::path move_damaged_aside(const fs::path& path) {
+    const auto now = std::chrono::system_clock::now();
+    std::string stamp = utc_text(now);
+    std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
+    std::error_code error;
+    for (int i = 0; i < 1000; ++i) {
+        const fs::path aside = path.string() + ".corrupt-" + stamp + (i == 0 ? "" : "-" + std::to_string(i));
+        if (fs::exists(aside, error)) continue;
+        // The log first: a database without it could be opened by mistake as if it were whole.
+        fs::rename(path.string() + "-wal", aside.string() + "-wal", error);
+        fs::rename(path, aside, error);
+        if (error)
+            throw DatabaseError(errc::storage_failed, "cannot move " + path.string() + " aside: " + error.message());
+        return aside;
+    }
+    throw DatabaseError(errc::storage_failed, "too many damaged files beside " + path.string());
+}
+
+SessionFile::SessionFile(const fs::path& path) : database_(as_path(path), Database::Mode::read_write) {
+    database_.execute(
+        "PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA "
+        "journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA "
+        "temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = "
+        "4194304");
+    check_schema();
+    std::error_code ignored;
+    if (fs::file_size(path, ignored) <= kCheckedBytes) {
+        const auto verdict = database_.text("PRAGMA quick_check(1)");
+        if (verdict != "ok") throw DatabaseError(errc::storage_corrupt, verdict);
+    }
+    database_.execute(
+        "DELETE FROM Messages WHERE State = 2 AND Content = ''; UPDATE Messages SET State = 1 WHERE State = 2");
+}
+
+void SessionFile::check_schema() {
+    const auto version = database_.integer("PRAGMA user_version");
+    const auto application = database_.integer("PRAGMA application_id");
+    if (version == 0 && application == 0 && database_.integer("SELECT count(*) FROM sqlite_schema") == 0) {
+        Transaction transaction(database_);
+        database_.execute(kSchema);
+        database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+        database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+        transaction.commit();
+        return;
+    }
+    if (application != kApplicationId) {
+        throw DatabaseError(errc::not_sessions,
+                            "the file is another program's; that of the C# client is taken over by `jiro-client "
+                            "sessions import FILE`");
+    }
+    if (version > kSchemaVersion) {
+        throw DatabaseError(errc::newer_schema, "the sessions have schema " + std::to_string(version) +
+                                                    ", this program knows " + std::to_string(kSchemaVersion) +
+                                                    ": run the newer version, or move the file away");
+    }
+}
+
+BegunExchange SessionFile::begin(const NewExchange& exchange) {
+    Transaction transaction(database_);
+    const auto now = to_stored(exchange.now);
+    database_
+        .use(
+            "INSERT INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt) VALUES (?1, ?2, '', ?3, ?3)"
+            " ON CONFLICT (Id) DO UPDATE SET LastUpdatedAt = excluded.LastUpdatedAt")
+        .bind(exchange.session_id, name_for(exchange.question), now)
+        .run();
+
+    BegunExchange begun;
+    Statement& session = database_.use("SELECT ContextFrom, Summary, SummarizedUntil FROM ChatSessions WHERE Id = ?");
+    session.bind(exchange.session_id).step();
+    const auto context_from = session.integer(0);
+    const auto summarized_until = session.integer(2);
+    begun.history.summary = session.text(1);
+    session.reset();
+
+    Statement& rows = database_.use(
+        "SELECT Sequence, Content, IsUser FROM Messages WHERE SessionId = ?1 AND Sequence > ?2 AND Content <> '' ORDER "
+        "BY Sequence DESC");
+    rows.bind(exchange.session_id, std::max(context_from, summarized_until));
+    ExchangeReader reader(exchange.history_bytes);
+    while (!begun.history.has_unsummarized && rows.step()) begun.history.has_unsummarized = !reader.take(rows);
+    rows.reset();
+    begun.history.exchanges = reader.take_all();
+
+    Statement& message = database_.use(
+        "INSERT INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, State) VALUES (?, ?, ?, ?,"
+        " ?, ?, 0, ?)");
+    message.bind(exchange.question_id, exchange.question, exchange.instance_id, exchange.session_id, 1, now, 0).run();
+    message.bind(exchange.answer_id, "", exchange.instance_id, exchange.session_id, 0, now,
+                 static_cast<int>(AnswerState::being_written));
+    message.run();
+    begun.answer = database_.last_insert();
+    transaction.commit();
+    return begun;
+}
+
+void SessionFile::write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
+                               WallTime now) {
+    if (text.empty() && state != AnswerState::being_written) {
+        database_.use("DELETE FROM Messages WHERE Sequence = ?").bind(answer).run();
+        return;
+    }
+    const auto time = to_stored(now);
+    Transaction transaction(database_);
+    database_.use("UPDATE Messages SET Content = ?2, State = ?3, Tokens = ?4, CreatedAt = ?5 WHERE Sequence = ?1")
+        .bind(answer, text, static_cast<int>(state), tokens, time)
+        .run();
+    database_
+        .use(
+            "UPDATE ChatSessions SET LastUpdatedAt = ?2 WHERE Id = (SELECT SessionId FROM Messages WHERE Sequence = "
+            "?1)")
+        .bind(answer, time)
+        .run();
+    transaction.commit();
+}
+
+std::vector<StoredExchange> SessionFile::unsummarized(const std::string& session_id, std::int64_t before,
+                                                      std::size_t max_bytes) {
+    Statement& rows = database_.use(
+        "SELECT m.Sequence, m.Content, m.IsUser FROM Messages m JOIN ChatSessions s ON s.Id = m.SessionId WHERE s.Id ="
+        " ?1 AND m.Sequence > max(s.ContextFrom, s.SummarizedUntil) AND m.Sequence < ?2 AND m.Content <> '' ORDER BY "
+        "m.Sequence DESC");
+    rows.bind(session_id, before);
+    ExchangeReader reader(max_bytes);
+    bool has_room = true;
+    while (has_room && rows.step()) has_room = reader.take(rows);
+    rows.reset();
+    return reader.take_all();
+}
+
+void SessionFile::set_summary(const std::string& session_id, std::string_view summary, std::int64_t until) {
+    database_.use("UPDATE ChatSessions SET Summary = ?2, SummarizedUntil = ?3 WHERE Id = ?1 AND ContextFrom < ?3")
+        .bind(session_id, summary, until)
+        .run();
+}
+
+bool SessionFile::reset(const std::string& session_id) {
+    database_
+        .use(
+            "UPDATE ChatSessions SET Summary = '', ContextFrom = (SELECT coalesce(max(Sequence), 0) FROM Messages "
+            "WHERE SessionId = ?1) WHERE Id = ?1")
+        .bind(session_id)
+        .run();
+    return database_.changes() > 0;
+}
+
+SessionList SessionFile::list(std::size_t limit) {
+    SessionList list;
+    list.total = sessions();
+    Statement& rows = database_.use(
+        "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
+        "ChatSessions.Id) FROM ChatSessions ORDER BY LastUpdatedAt DESC, Id LIMIT ?");
+    rows.bind(static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000)));
+    while (rows.step()) list.sessions.push_back(summary_of(rows));
+    rows.reset();
+    return list;
+}
+
+std::optional<SessionSummary> SessionFile::find(const std::string& id) {
+    Statement& row = database_.use(
+        "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
+        "ChatSessions.Id) FROM ChatSessions WHERE Id = ?");
+    std::optional<SessionSummary> found;
+    if (row.bind(id).step()) found = summary_of(row);
+    row.reset();
+    return found;
+}
+
+std::vector<SessionMessage> SessionFile::messages(const std::string& id, const MessagePage& page) {
+    Statement& rows = page.order == MessageOrder::oldest_first
+                          ? database_.use(
+                                "SELECT Sequence, Id, IsUser, Type, Content, CreatedAt, State FROM Messages "
+                                "WHERE SessionId = ? AND Sequence > ? ORDER BY Sequence LIMIT ?")
+                          : database_.use(
+                                "SELECT Sequence, Id, IsUser, Type, Content, CreatedAt, State FROM Messages "
+                                "WHERE SessionId = ? AND Sequence < ? ORDER BY Sequence DESC LIMIT ?");
+    const auto everything = page.order == MessageOrder::oldest_first ? std::int64_t{0} : INT64_MAX;
+    rows.bind(id, page.after.value_or(everything),
+              static_cast<std::int64_t>(std::min<std::size_t>(page.limit, 1'000'000)));
+    std::vector<SessionMessage> found;
+    std::size_t bytes = 0;
+    while (rows.step()) {
+        bytes += rows.size(4);
+        if (!found.empty() && bytes > page.max_bytes) break;
+        auto& message = found.emplace_back();
+        message.sequence = rows.integer(0);
+        message.id = rows.text(1);
+        message.is_user = rows.integer(2) != 0;
+        message.kind = static_cast<MessageKind>(std::clamp<std::int64_t>(rows.integer(3), 0, 2));
+        message.content = to_utf8(rows.text(4));
+        message.created_at = from_stored(rows.text(5));
+        if (rows.integer(6) == static_cast<int>(AnswerState::cut)) message.content += kCutMark;
+    }
+    rows.reset();
+    return found;
+}
+
+bool SessionFile::remove(const std::string& id) {
+    database_.use("DELETE FROM ChatSessions WHERE Id = ?").bind(id).run();
+    if (database_.changes() == 0) return false;
+    forget_deleted();
+    return true;
+}
+
+// secure_delete has overwritten the pages; what was in them is in the log until that is emptied.
+void SessionFile::forget_deleted() {
+    database_.execute("PRAGMA incremental_vacuum");
+    static_cast<void>(database_.integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+}
+
+bool SessionFile::update(const std::string& id, const SessionChange& change) {
+    Transaction transaction(database_);
+    const auto found = find(id);
+    if (found) {
+        database_.use("UPDATE ChatSessions SET Name = ?2, Description = ?3 WHERE Id = ?1")
+            .bind(id, change.name.value_or(found->name), change.description.value_or(found->description))
+            .run();
+    }
+    transaction.commit();
+    return found.has_value();
+}
+
+std::uint64_t SessionFile::sweep(const SessionLimits& limits, WallTime now) {
+    std::uint64_t removed = 0;
+    const auto count_removed = [&] {
+        removed += static_cast<std::uint64_t>(database_.changes());
+        return database_.changes() > 0;
+    };
+    if (limits.max_age.count() > 0) {
+        database_.use("DELETE FROM ChatSessions WHERE LastUpdatedAt < ?").bind(to_stored(now - limits.max_age)).run();
+        count_removed();
+    }
+    if (const auto count = static_cast<std::int64_t>(sessions()); count > limits.max_sessions) {
+        database_
+            .use("DELETE FROM ChatSessions WHERE Id IN (SELECT Id FROM ChatSessions ORDER BY LastUpdatedAt LIMIT ?)")
+            .bind(count - limits.max_sessions)
+            .run();
+        count_removed();
+    }
+    while (bytes() > limits.max_bytes && sessions() > 1) {
+        database_
+            .use("DELETE FROM ChatSessions WHERE Id = (SELECT Id FROM ChatSessions ORDER BY LastUpdatedAt LIMIT 1)")
+            .run();
+        if (!count_removed()) break;
+    }
+    if (removed > 0) forget_deleted();
+    return removed;
+}
+
+std::uint64_t SessionFile::bytes() {
+    const auto pages = database_.integer("PRAGMA page_count") - database_.integer("PRAGMA freelist_count");
+    return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(database_.integer("PRAGMA page_size"));
+}
+
+std::uint64_t SessionFile::sessions() {
+    return static_cast<std::uint64_t>(database_.integer("SELECT count(*) FROM ChatSessions"));
+}
+
+ImportCounts SessionFile::import_from(const fs::path& path, Reading reading) {
+    // Of a damaged file a row that cannot be read ends its table, and what came before it stays.
+    const auto of_source = [&](auto&& step, auto otherwise) {
+        try {
+            return step();
+        } catch (const DatabaseError& error) {
+            if (reading == Reading::strict)
+                throw DatabaseError(errc::import_failed, path.string() + ": " + error.what());
+            return otherwise;
+        }
+    };
+    std::optional<Database> source;
+    const auto open_source = [&] {
+        source.emplace(path.string(), Database::Mode::read_only);
+        return source->integer(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('ChatSessions', "
+            "'Messages')");
+    };
+    if (of_source(open_source, std::int64_t{0}) != 2) {
+        throw DatabaseError(errc::import_failed, path.string() + ": it has no tables ChatSessions and Messages");
+    }
+    const bool has_state =
+        source->integer("SELECT count(*) FROM pragma_table_info('Messages') WHERE name = 'State'") > 0;
+
+    ImportCounts counts;
+    Transaction transaction(database_);
+    const auto copy = [&](const char* query, auto&& take) {
+        Statement* rows = of_source([&] { return &source->use(query); }, static_cast<Statement*>(nullptr));
+        while (rows != nullptr && of_source([&] { return rows->step(); }, false)) take(*rows);
+    };
+    copy("SELECT Id, coalesce(Name, ''), coalesce(Description, ''), CreatedAt, LastUpdatedAt FROM ChatSessions",
+         [&](const Statement& row) {
+             database_
+                 .use(
+                     "INSERT OR IGNORE INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt) VALUES (?, "
+                     "?, ?, ?, ?)")
+                 .bind(row.text(0), row.text(1), row.text(2), to_stored(from_stored(row.text(3))),
+                       to_stored(from_stored(row.text(4))))
+                 .run();
+             counts.sessions += static_cast<std::uint64_t>(database_.changes());
+         });
+    copy(has_state
+             ? "SELECT Id, coalesce(Content, ''), coalesce(InstanceId, ''), SessionId, IsUser, CreatedAt, Type, "
+               "State FROM Messages ORDER BY Sequence"
+             : "SELECT Id, coalesce(Content, ''), coalesce(InstanceId, ''), SessionId, IsUser, CreatedAt, Type, 0 "
+               "FROM Messages ORDER BY CreatedAt, rowid",
+         [&](const Statement& row) {
+             database_
+                 .use(
+                     "INSERT OR IGNORE INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, "
+                     "State) SELECT ?, ?, ?, ?4, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM ChatSessions WHERE Id = ?4)")
+                 .bind(row.text(0), to_utf8(row.text(1)), row.text(2), row.text(3), row.integer(4),
+                       to_stored(from_stored(row.text(5))), row.integer(6), std::min<std::int64_t>(row.integer(7), 1))
+                 .run();
+             counts.messages += static_cast<std::uint64_t>(database_.changes());
+         });
+    transaction.commit();
+    return counts;
+}
+
+}  // namespace jiro::assistant

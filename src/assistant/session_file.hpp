@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// sessions.db: the conversations on disk, in the two tables of the C# client, so that its jiro.db can be taken over as
+// it is, and with some columns more. One process has it open. On the sessions' thread only; failures are thrown as
+// DatabaseError.
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "assistant/database.hpp"
+#include "jiro/assistant/settings.hpp"
+#include "jiro/model/session_store.hpp"
+
+namespace jiro::assistant {
+
+// What limits the file.
+struct SessionLimits {
+    int max_sessions = 10'000;
+    std::chrono::days max_age{0};  // 0: none
+    std::uint64_t max_bytes = 1024ULL * 1024 * 1024;
+};
+
+struct NewExchange {
+    std::string session_id;
+    std::string instance_id;
+    std::string question;
+    std::string question_id;  // of the two messages
+    std::string answer_id;
+    WallTime now{};
+    std::size_t history_bytes = 0;  // at most so much of what was said before
+};
+
+struct StoredExchange {
+    std::int64_t sequence = 0;  // of its answer
+    std::string question;
+    std::string answer;
+
+    [[nodiscard]] std::size_t bytes() const noexcept { return question.size() + answer.size(); }
+};
+
+// What the model is told of the session: whole exchanges, oldest first, the newest that fit.
+struct History {
+    std::vector<StoredExchange> exchanges;
+    std::string summary;            // of what came before them
+    bool has_unsummarized = false;  // something older is neither in `exchanges` nor in `summary`
+};
+
+struct BegunExchange {
+    std::int64_t answer = 0;  // its row, empty yet
+    History history;
+};
+
+// How much of an answer is there.
+enum class AnswerState { whole = 0, cut = 1, being_written = 2 };
+
+struct ImportCounts {
+    std::uint64_t sessions = 0;
+    std::uint64_t messages = 0;
+};
+
+class SessionFile {
+  public:
+    // Makes what is missing, 0600. Answers that a killed process left half are marked as cut.
+    explicit SessionFile(const std::filesystem::path& path);
+
+    // The question is stored, and a place for its answer.
+    BegunExchange begin(const NewExchange& exchange);
+    void write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
+                      WallTime now);  // nothing: the place for it goes
+    // What `history` left out, oldest first, and not more than that of the newest of it.
+    [[nodiscard]] std::vector<StoredExchange> unsummarized(const std::string& session_id, std::int64_t before,
+                                                           std::size_t max_bytes);
+    void set_summary(const std::string& session_id, std::string_view summary, std::int64_t until);
+    bool reset(const std::string& session_id);  // the context begins anew; false: there is no such session
+
+    [[nodiscard]] SessionList list(std::size_t limit);
+    [[nodiscard]] std::optional<SessionSummary> find(const std::string& id);
+    [[nodiscard]] std::vector<SessionMessage> messages(const std::string& id, const MessagePage& page);
+    bool remove(const std::string& id);
+    bool update(const std::string& id, const SessionChange& change);
+
+    // Removes what is over the limits, the least recently used first, never the last. How many went.
+    std::uint64_t sweep(const SessionLimits& limits, WallTime now);
+
+    // Takes over what another file of this kind, or the C# client's, holds; what is here stays. Tolerant: as much as
+    // can be read of a damaged one.
+    enum class Reading { strict, tolerant };
+    ImportCounts import_from(const std::filesystem::path& path, Reading reading);
+
+    [[nodiscard]] std::uint64_t bytes();
+    [[nodiscard]] std::uint64_t sessions();
+
+  private:
+    void check_schema();
+    void forget_deleted();
+
+    Database database_;
+};
+
+// A damaged file goes to a name beside its own, which is given back; it is evidence.
+[[nodiscard]] std::filesystem::path move_damaged_aside(const std::filesystem::path& path);
+
+}  // namespace jiro::assistant

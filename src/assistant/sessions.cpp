@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/assistant/sessions.hpp"
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <mutex>
+
+#include "assistant/log.hpp"
+#include "assistant/session_file.hpp"
+#include "jiro/base/event.hpp"
+
+namespace jiro::assistant {
+
+namespace asio = boost::asio;
+
+namespace {
+
+SessionLimits limits_of(const Settings& settings) {
+    return {settings.max_sessions, settings.max_age, settings.max_bytes};
+}
+
+Error sentence(errc code, const std::filesystem::path& path, const std::string& what) {
+    switch (code) {
+        case errc::storage_full:
+            return Error(code, "no space is left for the conversations: " + what);
+        case errc::storage_busy:
+            return Error(code, path.string() + " is in use by another process: " + what);
+        default:
+            return Error(code, "the conversations in " + path.string() + " cannot be used: " + what);
+    }
+}
+
+}  // namespace
+
+// What the thread has. Calls come one after the other.
+class Sessions::Storage {
+  public:
+    Storage(std::filesystem::path path, SessionLimits limits) : path_(std::move(path)), limits_(limits) {}
+
+    template <typename T>
+    Result<T> perform(const std::function<T(SessionFile&)>& work) {
+        for (int tries = 1;; ++tries) {
+            try {
+                open();
+                auto value = work(*file_);
+                note({});
+                return value;
+            } catch (const DatabaseError& error) {
+                if (error.code == errc::import_failed) return Error(error.code, error.what());
+                const bool is_new = note(error.what());
+                if (error.code == errc::storage_corrupt && tries == 1 && rebuild(error.what())) continue;
+                // After a failed write nobody knows what is on the disk: believe what a new handle reads.
+                if (error.code != errc::storage_full) file_.reset();
+                auto failure = sentence(error.code, path_, error.what());
+                if (is_new)
+                    assistant_log.error("The conversations cannot be stored or read", {{"reason", failure.message}});
+                return failure;
+            }
+        }
+    }
+
+    void sweep(WallTime now) {
+        const auto limits = current_limits();
+        const auto removed = perform<std::uint64_t>([&](SessionFile& file) { return file.sweep(limits, now); });
+        if (removed && *removed > 0) {
+            assistant_log.info("Old conversations were removed, over the limits of Chat", {{"count", *removed}});
+        }
+    }
+
+    void set_limits(SessionLimits limits) {
+        const std::lock_guard lock(mutex_);
+        limits_ = limits;
+    }
+
+    [[nodiscard]] std::string problem() const {
+        const std::lock_guard lock(mutex_);
+        return problem_;
+    }
+
+  private:
+    void open() {
+        if (!file_) file_ = std::make_unique<SessionFile>(path_);
+    }
+
+    // A damaged file is evidence: it is kept beside the new one, which gets what can be read of it.
+    bool rebuild(const std::string& damage) {
+        file_.reset();
+        try {
+            const auto aside = move_damaged_aside(path_);
+            open();
+            ImportCounts taken;
+            try {
+                taken = file_->import_from(aside, SessionFile::Reading::tolerant);
+            } catch (const DatabaseError&) {
+                // Nothing of it can be read.
+            }
+            assistant_log.error("The conversations are damaged: moved aside, what can be read was taken over",
+                                {{"damage", damage},
+                                 {"kept_as", aside.string()},
+                                 {"sessions", taken.sessions},
+                                 {"messages", taken.messages}});
+            return true;
+        } catch (const DatabaseError& error) {
+            assistant_log.error("The conversations are damaged and could not be made anew", {{"reason", error.what()}});
+            return false;
+        }
+    }
+
+    // Whether it is another one than before.
+    bool note(std::string problem) {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(problem_, problem) != problem;
+    }
+
+    SessionLimits current_limits() const {
+        const std::lock_guard lock(mutex_);
+        return limits_;
+    }
+
+    const std::filesystem::path path_;
+    std::unique_ptr<SessionFile> file_;
+    mutable std::mutex mutex_;
+    SessionLimits limits_;
+    std::string problem_;
+};
+
+Sessions::Sessions(Clock& clock, std::filesystem::path path, const Settings& settings)
+    : clock_(clock), path_(std::move(path)), storage_(std::make_shared<Storage>(path_, limits_of(settings))) {
+    asio::post(thread_, [storage = storage_, now = clock.wall_now()] { storage->sweep(now); });
+}
+
+Sessions::~Sessions() { thread_.join(); }
+
+void Sessions::update_limits(const Settings& settings) { storage_->set_limits(limits_of(settings)); }
+
+std::string Sessions::problem() const { return storage_->problem(); }
+
+// A call that is cancelled is made all the same; only its answer is waited for no more.
+template <typename T>
+Task<Result<T>> Sessions::run(std::function<T(SessionFile&)> work) {
+    struct Call {
+        explicit Call(const Executor& executor) : changed(executor) {}
+        Event changed;  // event loop only, as the answer
+        std::optional<Result<T>> answer;
+    };
+    const auto executor = co_await asio::this_coro::executor;
+    const auto call = std::make_shared<Call>(executor);
+    asio::post(thread_, [storage = storage_, call, executor, work = std::move(work)]() mutable {
+        auto answer = storage->perform<T>(work);
+        work = nullptr;  // what it owns ends here
+        asio::post(executor, [call = std::move(call), answer = std::move(answer)]() mutable {
+            call->answer.emplace(std::move(answer));
+            call->changed.notify();
+        });
+    });
+    while (!call->answer) co_await call->changed.wait();
+    co_return std::move(*call->answer);
+}
+
+Task<Result<SessionList>> Sessions::list(std::size_t limit) {
+    return run<SessionList>([limit](SessionFile& file) { return file.list(limit); });
+}
+
+Task<Result<std::optional<SessionSummary>>> Sessions::find(std::string id) {
+    return run<std::optional<SessionSummary>>([id = std::move(id)](SessionFile& file) { return file.find(id); });
+}
+
+Task<Result<std::vector<SessionMessage>>> Sessions::messages(std::string id, MessagePage page) {
+    return run<std::vector<SessionMessage>>(
+        [id = std::move(id), page](SessionFile& file) { return file.messages(id, page); });
+}
+
+Task<Result<bool>> Sessions::remove(std::string id) {
+    return run<bool>([id = std::move(id)](SessionFile& file) { return file.remove(id); });
+}
+
+Task<Result<bool>> Sessions::update(std::string id, SessionChange change) {
+    return run<bool>(
+        [id = std::move(id), change = std::move(change)](SessionFile& file) { return file.update(id, change); });
+}
+
+Task<Result<bool>> Sessions::reset(std::string id) {
+    return run<bool>([id = std::move(id)](SessionFile& file) { return file.reset(id); });
+}
+
+Task<Result<Sessions::Imported>> Sessions::import_from(std::filesystem::path from) {
+    return run<Imported>([from = std::move(from)](SessionFile& file) {
+        const auto counts = file.import_from(from, SessionFile::Reading::strict);
+        return Imported{counts.sessions, counts.messages};
+    });
+}
+
+Task<Result<BegunExchange>> Sessions::begin(NewExchange exchange) {
+    exchange.now = clock_.wall_now();
+    return run<BegunExchange>([exchange = std::move(exchange)](SessionFile& file) { return file.begin(exchange); });
+}
+
+Task<Result<>> Sessions::write_answer(std::int64_t answer, std::string text, AnswerState state, std::int64_t tokens) {
+    const auto now = clock_.wall_now();
+    auto writing = run<bool>([=, text = std::move(text)](SessionFile& file) {
+        file.write_answer(answer, text, state, tokens, now);
+        return true;
+    });
+    const auto written = co_await std::move(writing);
+    if (state != AnswerState::being_written) asio::post(thread_, [storage = storage_, now] { storage->sweep(now); });
+    if (!written) co_return written.error();
+    co_return Result<>();
+}
+
+Task<Result<std::vector<StoredExchange>>> Sessions::unsummarized(std::string id, std::int64_t before,
+                                                                 std::size_t max_bytes) {
+    return run<std::vector<StoredExchange>>([id = std::move(id), before, max_bytes](SessionFile& file) {
+        return file.unsummarized(id, before, max_bytes);
+    });
+}
+
+Task<Result<>> Sessions::set_summary(std::string id, std::string summary, std::int64_t until) {
+    auto setting = run<bool>([id = std::move(id), summary = std::move(summary), until](SessionFile& file) {
+        file.set_summary(id, summary, until);
+        return true;
+    });
+    const auto set = co_await std::move(setting);
+    if (!set) co_return set.error();
+    co_return Result<>();
+}
+
+}  // namespace jiro::assistant

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+#include "assistant/wire.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "jiro/assistant/errors.hpp"
+#include "jiro/base/json.hpp"
+#include "jiro/base/json_writer.hpp"
+#include "jiro/base/peer_text.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+
+namespace jiro::assistant {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kRoles{"system", "user", "assistant", "tool"};
+constexpr JsonLimits kCompletionLimits{.bytes = 8 * 1024 * 1024, .nodes = 64 * 1024};
+constexpr std::size_t kMaxToolCallsAtOnce = 64;
+constexpr std::size_t kMaxArgumentBytes = 256 * 1024;
+
+void write_tool_call(JsonWriter& writer, const ToolCall& call) {
+    writer.begin_object();
+    writer.member("id", call.id);
+    writer.member("type", "function");
+    writer.key("function");
+    writer.begin_object();
+    writer.member("name", call.name);
+    writer.member("arguments", call.arguments);
+    writer.end_object();
+    writer.end_object();
+}
+
+void write_message(JsonWriter& writer, const ChatMessage& message) {
+    writer.begin_object();
+    writer.member("role", kRoles[static_cast<std::size_t>(message.role)]);
+    writer.member("content", message.content);
+    if (!message.tool_calls.empty()) {
+        writer.key("tool_calls");
+        writer.begin_array();
+        for (const auto& call : message.tool_calls) write_tool_call(writer, call);
+        writer.end_array();
+    }
+    if (!message.tool_call_id.empty()) writer.member("tool_call_id", message.tool_call_id);
+    writer.end_object();
+}
+
+void write_tool(JsonWriter& writer, const Tool& tool) {
+    writer.begin_object();
+    writer.member("type", "function");
+    writer.key("function");
+    writer.begin_object();
+    writer.member("name", tool.name);
+    writer.member("description", tool.description);
+    writer.member("parameters", json_or_null(tool.parameters));
+    writer.end_object();
+    writer.end_object();
+}
+
+const json* member(const json& object, const char* name) {
+    if (!object.is_object()) return nullptr;
+    const auto found = object.find(name);
+    return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+std::string text_member(const json& object, const char* name) {
+    const auto* value = member(object, name);
+    return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
+}
+
+// A text, or a list of parts of which some are texts.
+std::string content_of(const json& message) {
+    const auto* content = member(message, "content");
+    if (content == nullptr) return {};
+    if (content->is_string()) return content->get<std::string>();
+    std::string text;
+    if (content->is_array()) {
+        for (const auto& part : *content) text += text_member(part, "text");
+    }
+    return text;
+}
+
+std::int64_t count_member(const json& object, const char* name) {
+    const auto* value = member(object, name);
+    return value != nullptr && value->is_number_integer() ? std::max<std::int64_t>(0, value->get<std::int64_t>()) : 0;
+}
+
+void take_usage(const json& body, Completion& to) {
+    const auto* usage = member(body, "usage");
+    if (usage == nullptr || !usage->is_object()) return;
+    to.usage = Usage{count_member(*usage, "prompt_tokens"), count_member(*usage, "completion_tokens")};
+}
+
+// What an endpoint says of an error: OpenAI's object, a text (Ollama), or `detail` (FastAPI).
+struct Complaint {
+    std::string message;
+    std::string code;  // or its type
+};
+
+std::optional<Complaint> complaint_in(const json& body) {
+    const auto* error = member(body, "error");
+    if (error == nullptr) {
+        const auto* other = member(body, "detail");
+        if (other == nullptr) other = member(body, "message");
+        if (other == nullptr) return std::nullopt;
+        return Complaint{other->is_string() ? other->get<std::string>() : other->dump(), {}};
+    }
+    if (error->is_string()) return Complaint{error->get<std::string>(), {}};
+    Complaint complaint{text_member(*error, "message"), text_member(*error, "code")};
+    if (complaint.code.empty()) complaint.code = text_member(*error, "type");
+    return complaint;
+}
+
+bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+bool is_too_long(const Complaint& complaint) {
+    const auto message = lower_case(complaint.message);
+    return has(complaint.code, "context_length") || complaint.code == "exceed_context_size_error" ||
+           has(message, "maximum context length") || has(message, "context size") || has(message, "context window");
+}
+
+bool is_unknown_model(const Complaint& complaint) {
+    const auto message = lower_case(complaint.message);
+    return complaint.code == "model_not_found" || (has(message, "model") && has(message, "not found")) ||
+           (has(message, "model") && has(message, "does not exist"));
+}
+
+std::string redirection(const http::Response& response) {
+    const std::string* location = http::find_header(response.headers, "Location");
+    const auto url = location == nullptr ? Result<Url>(Error(errc::redirected)) : Url::parse(*location);
+    return url ? " to " + url->redacted().substr(0, 200) : std::string();
+}
+
+struct Meaning {
+    errc code;
+    std::string text;
+};
+
+Meaning meaning_of(unsigned status, const Complaint& complaint, const http::Response& response,
+                   const Settings& settings) {
+    if (status >= 300 && status < 400) {
+        return {errc::redirected, "it redirects" + redirection(response) +
+                                      ", which is not followed; if the API is there, put that address into "
+                                      "Chat.Endpoint"};
+    }
+    if (status == 413 || is_too_long(complaint)) {
+        return {errc::context_too_long,
+                "the question and its history are longer than the model takes; \"reset\" begins anew, and the operator "
+                "can lower Chat.ContextTokens (now " +
+                    std::to_string(settings.context_tokens) + ")"};
+    }
+    if (status == 402 || complaint.code == "insufficient_quota") {
+        return {errc::payment_required, "the account's quota is used up; the operator must check plan and billing"};
+    }
+    switch (status) {
+        case 401:
+            return {errc::unauthorized,
+                    "the key was not accepted; the operator must check Chat.ApiKey or Chat.ApiKeyFile"};
+        case 403:
+            return {errc::forbidden, "the key is valid but may not use this; the operator must check its permissions"};
+        case 404:
+            if (is_unknown_model(complaint)) break;
+            return {errc::not_an_api,
+                    "there is no chat API at this address; the operator must check Chat.Endpoint, "
+                    "which usually ends with /v1"};
+        case 407:
+            return {errc::bad_proxy, "a proxy asks for credentials; the operator must put them into Chat.Proxy"};
+        case 429:
+            return {errc::rate_limited, "too many requests or tokens for now; try again later"};
+        default:
+            break;
+    }
+    if (is_unknown_model(complaint)) {
+        return {errc::model_not_found, "it does not know the model \"" + excerpt(settings.model, 100) +
+                                           "\"; the operator must check Chat.Model"};
+    }
+    if (status >= 500) return {errc::endpoint_failed, "the endpoint failed; try again, and see its log"};
+    return {errc::request_refused, "the endpoint does not take the request"};
+}
+
+std::string with_its_words(std::string text, const Complaint& complaint, const Secret& secret) {
+    if (complaint.message.empty()) return text;
+    return text.append(kEndpointSays) + excerpt(redacted(complaint.message, secret), kMaxPeerText) + ')';
+}
+
+Error bad_piece(const std::string& why) { return Error(errc::bad_answer, "the answer cannot be read: " + why); }
+
+// Calls come in fragments, which `index` puts together; some endpoints leave it out and send whole ones.
+std::optional<Error> add_tool_calls(const json& calls, std::vector<ToolCall>& to) {
+    if (!calls.is_array()) return bad_piece("tool_calls is no list");
+    for (const auto& fragment : calls) {
+        const auto* index = member(fragment, "index");
+        std::size_t at = to.size();
+        if (index != nullptr && index->is_number_unsigned()) at = index->get<std::size_t>();
+        if (at >= kMaxToolCallsAtOnce)
+            return Error(errc::too_many_tool_calls, "the model calls too many tools at once");
+        if (at >= to.size()) to.resize(at + 1);
+        ToolCall& call = to[at];
+        if (auto id = text_member(fragment, "id"); !id.empty()) call.id = std::move(id);
+        const auto* function = member(fragment, "function");
+        if (function == nullptr) continue;
+        call.name += text_member(*function, "name");
+        const auto* arguments = member(*function, "arguments");  // Ollama: an object
+        if (arguments != nullptr)
+            call.arguments += arguments->is_string() ? arguments->get<std::string>() : arguments->dump();
+        if (call.name.size() + call.arguments.size() > kMaxArgumentBytes)
+            return Error(errc::too_large, "the arguments of a tool call are too long");
+    }
+    return std::nullopt;
+}
+
+// `message` of a whole answer, `delta` of a piece.
+std::optional<Error> add_message(const json& message, Completion& to) {
+    to.text += content_of(message);
+    to.refusal += text_member(message, "refusal");
+    if (to.text.size() > kMaxTextBytes || to.refusal.size() > kMaxTextBytes) {
+        return Error(errc::too_large, "the answer is longer than " + std::to_string(kMaxTextBytes) + " bytes");
+    }
+    const auto* calls = member(message, "tool_calls");
+    if (calls == nullptr) return std::nullopt;
+    return add_tool_calls(*calls, to.tool_calls);
+}
+
+std::optional<Error> add_choice(const json& body, const char* name, Completion& to) {
+    const auto* choices = member(body, "choices");
+    if (choices == nullptr || !choices->is_array()) return bad_piece("it has no choices");
+    if (choices->empty()) return std::nullopt;  // the piece that carries the usage
+    const auto& choice = choices->front();
+    if (auto reason = text_member(choice, "finish_reason"); !reason.empty()) to.finish_reason = std::move(reason);
+    const auto* message = member(choice, name);
+    if (message == nullptr) return std::nullopt;
+    return add_message(*message, to);
+}
+
+std::optional<Error> reported_error(const json& body) {
+    if (member(body, "error") == nullptr) return std::nullopt;
+    const auto complaint = complaint_in(body);
+    return Error(errc::endpoint_failed,
+                 with_its_words("the endpoint broke the answer off", complaint.value_or(Complaint{}), Secret()));
+}
+
+}  // namespace
+
+std::string request_body(const Question& question, const Settings& settings, MaxTokensName name) {
+    JsonWriter writer;
+    writer.begin_object();
+    writer.member("model", settings.model);
+    writer.key("messages");
+    writer.begin_array();
+    for (const auto& message : question.messages) write_message(writer, message);
+    writer.end_array();
+    if (!question.tools.empty()) {
+        writer.key("tools");
+        writer.begin_array();
+        for (const auto& tool : question.tools) write_tool(writer, tool);
+        writer.end_array();
+    }
+    const auto max_tokens = question.max_tokens ? question.max_tokens : settings.max_tokens;
+    if (max_tokens) {
+        writer.member(name == MaxTokensName::max_tokens ? "max_tokens" : "max_completion_tokens", *max_tokens);
+    }
+    if (settings.temperature) writer.member("temperature", *settings.temperature);
+    writer.member("stream", question.stream);
+    if (question.stream) {
+        writer.key("stream_options");
+        writer.begin_object();
+        writer.member("include_usage", true);
+        writer.end_object();
+    }
+    writer.end_object();
+    return std::move(writer).take();
+}
+
+Result<Completion> parse_completion(std::string_view body) {
+    const auto read = read_json(to_utf8(body), kCompletionLimits);
+    if (!read || !read->is_object()) {
+        return Error(
+            errc::not_an_api,
+            "the answer is no JSON object; is Chat.Endpoint the address of a chat API, which usually ends with /v1?");
+    }
+    if (auto error = reported_error(*read)) return std::move(*error);
+    Completion completion;
+    if (auto error = add_choice(*read, "message", completion)) return std::move(*error);
+    take_usage(*read, completion);
+    return completion;
+}
+
+Result<Piece> add_piece(std::string_view data, Completion& to) {
+    if (trimmed(data) == "[DONE]") return Piece{true};
+    const auto read = read_json(to_utf8(data), kCompletionLimits);
+    if (!read) return bad_piece(read.error().message);
+    if (auto error = reported_error(*read)) return std::move(*error);
+    take_usage(*read, to);
+    if (auto error = add_choice(*read, "delta", to)) return std::move(*error);
+    return Piece{};
+}
+
+Error status_error(const http::Response& response, const Settings& settings, const Secret& secret) {
+    const auto body = json_or_null(response.body);
+    const auto complaint = complaint_in(body).value_or(Complaint{});
+    auto [code, text] = meaning_of(response.status, complaint, response, settings);
+    text = "the model's endpoint answered " + std::to_string(response.status) + ": " + text;
+    return Error(code, with_its_words(std::move(text), complaint, secret));
+}
+
+bool wants_other_max_tokens(const http::Response& response) {
+    return response.status == 400 && has(response.body, "max_completion_tokens");
+}
+
+std::optional<Error> fault_of(const Completion& completion, const Settings& settings) {
+    if (!completion.refusal.empty()) {
+        return Error(errc::refused, std::string(kModelRefuses) + excerpt(completion.refusal, kMaxPeerText));
+    }
+    if (completion.finish_reason == "content_filter") {
+        return Error(errc::refused, "the endpoint's content filter stopped the answer");
+    }
+    if (!completion.text.empty() || !completion.tool_calls.empty()) return std::nullopt;
+    if (completion.finish_reason == "length") {
+        return Error(
+            errc::empty_answer,
+            "the model used all its tokens without a word of an answer; the operator can raise Chat.MaxTokens" +
+                (settings.max_tokens ? " (now " + std::to_string(*settings.max_tokens) + ')' : std::string()));
+    }
+    return Error(errc::empty_answer, "the model gave an empty answer; ask again in other words");
+}
+
+}  // namespace jiro::assistant

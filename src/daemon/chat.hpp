@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The assistant in the daemon: its parts, made when the configuration names a model, and what the other parts get of
+// it. Event loop only.
+
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "daemon/chat_tools.hpp"
+#include "daemon/credential_store.hpp"
+#include "jiro/assistant/assistant.hpp"
+#include "jiro/config/config.hpp"
+#include "jiro/monitor/status.hpp"
+
+namespace jiro::daemon {
+
+// Where the conversations lie: Chat.Path, else sessions.db beside the outbox, or where that would be were it no memory.
+[[nodiscard]] std::filesystem::path sessions_location(const config::Config& config, const std::filesystem::path& outbox,
+                                                      const Environment& environment);
+
+class Chat {
+  public:
+    Chat(const Executor& executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
+         Environment environment, const config::Config& config, std::filesystem::path sessions_file);
+
+    void update(const config::Config& config);
+    // What the model's tools are from now on.
+    void use(const commands::Settings& settings, std::shared_ptr<const commands::CommandRegistry> registry) {
+        tools_.use(settings, std::move(registry));
+    }
+
+    [[nodiscard]] assistant::Assistant& assistant() noexcept { return assistant_; }
+    [[nodiscard]] assistant::Sessions& sessions() noexcept { return sessions_; }
+    [[nodiscard]] monitor::ChatStatus status() const;
+
+  private:
+    CredentialStore credentials_;
+    assistant::Sessions sessions_;
+    ChatTools tools_;
+    assistant::Assistant assistant_;
+};
+
+}  // namespace jiro::daemon

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/chat_commands.hpp"
+
+#include <boost/asio/this_coro.hpp>
+
+#include "jiro/assistant/errors.hpp"
+#include "jiro/base/race.hpp"
+#include "jiro/base/text.hpp"
+
+namespace jiro::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+using assistant::Assistant;
+using assistant::Exchange;
+using commands::CommandContext;
+using commands::CommandDescription;
+using commands::CommandHandler;
+
+constexpr std::chrono::seconds kOwnCleanUp{2};  // what came of an answer is stored
+constexpr std::size_t kShownSessions = 50;
+constexpr std::size_t kShownMessages = 10;
+constexpr std::size_t kShownMessageBytes = 500;
+
+// Cancelled, it cancels the exchange and sees it to its end: what came is stored.
+Task<> until_exchange_ended(std::shared_ptr<Exchange> exchange) {
+    bool is_cancelled = false;
+    try {
+        co_await exchange->until_ended();
+    } catch (const std::exception& error) {
+        if (!is_cancellation(error)) throw;
+        is_cancelled = true;
+    }
+    if (!is_cancelled) co_return;
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    exchange->cancel("cancelled");
+    co_await exchange->until_ended();
+}
+
+CommandResult result_of_exchange(const assistant::ExchangeEnd& end) {
+    if (!end.error) return CommandResult::text(end.words(), TextType::markdown);
+    if (end.error->code == assistant::errc::timeout) return CommandResult::timed_out(end.words());
+    if (end.error->code != assistant::errc::cancelled) return CommandResult::failed(end.words());
+    // The dispatcher says why.
+    return CommandResult::cancelled(end.answer.empty() ? ""
+                                                       : "what came until then is in the session, marked as cut off");
+}
+
+class ChatCommand final : public CommandHandler {
+  public:
+    explicit ChatCommand(Assistant& assistant)
+        : CommandHandler({.name = "chat",
+                          .summary = "Asks the model, in the conversation of this session",
+                          .usage = "chat TEXT",
+                          .takes_text = true,
+                          .time_limit = assistant.settings().timeout,
+                          .own_clean_up = kOwnCleanUp}),
+          assistant_(assistant) {}
+
+    Task<CommandResult> run(CommandContext& context) const override {
+        assistant::Ask ask;
+        ask.session_id = context.session_id();
+        ask.instance_id = context.instance_id();
+        ask.command_sync_id = context.message().command_sync_id;
+        ask.text = context.argument_text();
+        ask.deadline = context.deadline();
+        const auto* const prompt = context.parameter("prompt");
+        if (ask.text.empty() && prompt != nullptr) ask.text = *prompt;
+        const auto exchange = assistant_.ask(std::move(ask));
+        co_await until_exchange_ended(exchange);
+        co_return result_of_exchange(exchange->end());
+    }
+
+  private:
+    Assistant& assistant_;
+};
+
+// Of the commands below: the session that is named, or the one that the command came in.
+std::string session_of(const CommandContext& context) {
+    if (!context.arguments().empty()) return context.arguments().front();
+    const auto* const given = context.parameter("sessionId");
+    return given != nullptr && !given->empty() ? *given : context.session_id();
+}
+
+CommandResult no_such_session(const std::string& id) {
+    return CommandResult::failed("there is no session " + excerpt(id) + " on this machine; \"sessions\" lists them");
+}
+
+class ResetCommand final : public CommandHandler {
+  public:
+    explicit ResetCommand(Assistant& assistant)
+        : CommandHandler({.name = "reset",
+                          .summary = "Begins this session's conversation anew; what was said stays readable",
+                          .usage = "reset [SESSION]",
+                          .idempotent = true}),
+          assistant_(assistant) {}
+
+    Task<CommandResult> run(CommandContext& context) const override {
+        const auto id = session_of(context);
+        const auto reset = co_await assistant_.sessions().reset(id);
+        if (!reset) co_return CommandResult::failed(reset.error().message);
+        if (!*reset) co_return CommandResult::text("there is nothing to forget in this session yet");
+        co_return CommandResult::text("the model begins anew in this session; what was said stays readable");
+    }
+
+  private:
+    Assistant& assistant_;
+};
+
+std::string line_of(const SessionSummary& session) {
+    return "- **" + escaped(session.name) + "**, " + std::to_string(session.messages) + " messages, last used " +
+           utc_text(session.last_used_at) + ", `" + escaped(session.id) + "`\n";
+}
+
+class SessionCommand final : public CommandHandler {
+  public:
+    SessionCommand(std::string name, Assistant& assistant)
+        : CommandHandler({.name = name,
+                          .summary = "Shows a conversation of this machine: what it is, and its latest messages",
+                          .usage = name + " [SESSION]",
+                          .idempotent = true}),
+          assistant_(assistant) {}
+
+    Task<CommandResult> run(CommandContext& context) const override {
+        const auto id = session_of(context);
+        const auto session = co_await assistant_.sessions().find(id);
+        if (!session) co_return CommandResult::failed(session.error().message);
+        if (!*session) co_return no_such_session(id);
+        MessagePage page;
+        page.order = MessageOrder::newest_first;
+        page.limit = kShownMessages;
+        const auto messages = co_await assistant_.sessions().messages(id, page);
+        if (!messages) co_return CommandResult::failed(messages.error().message);
+        std::string text = line_of(**session);
+        for (auto message = messages->rbegin(); message != messages->rend(); ++message) {
+            text += message->is_user ? "\n> " : "\n";
+            text += excerpt(message->content, kShownMessageBytes) + '\n';
+        }
+        co_return CommandResult::text(std::move(text), TextType::markdown);
+    }
+
+  private:
+    Assistant& assistant_;
+};
+
+class SessionsCommand final : public CommandHandler {
+  public:
+    explicit SessionsCommand(Assistant& assistant)
+        : CommandHandler({.name = "sessions",
+                          .summary = "Lists the conversations of this machine, the last used one first",
+                          .usage = "sessions",
+                          .idempotent = true}),
+          assistant_(assistant) {}
+
+    Task<CommandResult> run(CommandContext&) const override {
+        const auto list = co_await assistant_.sessions().list(kShownSessions);
+        if (!list) co_return CommandResult::failed(list.error().message);
+        if (list->sessions.empty()) co_return CommandResult::text("there is no conversation on this machine yet");
+        std::string text;
+        for (const auto& session : list->sessions) text += line_of(session);
+        if (list->total > list->sessions.size()) {
+            text += "- and " + std::to_string(list->total - list->sessions.size()) + " more\n";
+        }
+        co_return CommandResult::text(std::move(text), TextType::markdown);
+    }
+
+  private:
+    Assistant& assistant_;
+};
+
+}  // namespace
+
+commands::CommandRegistry::Handlers make_chat_commands(Assistant& assistant) {
+    commands::CommandRegistry::Handlers handlers;
+    handlers.push_back(std::make_unique<ChatCommand>(assistant));
+    handlers.push_back(std::make_unique<ResetCommand>(assistant));
+    handlers.push_back(std::make_unique<SessionCommand>("session", assistant));
+    handlers.push_back(std::make_unique<SessionCommand>("sessionInfo", assistant));
+    handlers.push_back(std::make_unique<SessionsCommand>(assistant));
+    return handlers;
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/chat_routes.hpp"
+
+#include <list>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/url.hpp"
+#include "jiro/base/utf8.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+using nlohmann::json;
+using ExchangePtr = std::shared_ptr<assistant::Exchange>;
+
+constexpr std::chrono::milliseconds kLongPoll{250};  // the asker looks for Ctrl-C in between
+constexpr std::size_t kMaxTalks = 64;
+constexpr std::size_t kMaxListed = 1000;
+constexpr std::size_t kMaxShown = 200;
+
+monitor::RouteReply answer(int status, const json& body) {
+    return {status, body.dump(-1, ' ', false, json::error_handler_t::replace)};
+}
+
+monitor::RouteReply refusal(int status, const std::string& why) { return answer(status, {{"error", why}}); }
+
+monitor::RouteReply not_configured() {
+    return refusal(409, "no assistant is configured: name a model by Chat.Model, see docs/chat.md");
+}
+
+// Of the query.
+std::string argument(const monitor::RouteRequest& request, std::string_view name) {
+    const auto query = parse_query(request.query);
+    const auto found = query.find(name);
+    return found == query.end() ? std::string() : found->second;
+}
+
+std::string text_in(const json& object, const char* name) {
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+json unix_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
+
+json to_json(const SessionSummary& session) {
+    return {{"id", session.id},
+            {"name", session.name},
+            {"description", session.description},
+            {"createdAt", unix_seconds(session.created_at)},
+            {"lastUsedAt", unix_seconds(session.last_used_at)},
+            {"messages", session.messages}};
+}
+
+json to_json(const SessionMessage& message) {
+    return {{"sequence", message.sequence},
+            {"id", message.id},
+            {"isUser", message.is_user},
+            {"content", message.content},
+            {"createdAt", unix_seconds(message.created_at)}};
+}
+
+// The terminals' exchanges. One whose terminal has gone is forgotten when it has ended and others come.
+class Talks {
+  public:
+    explicit Talks(AssistantSource source) : source_(std::move(source)) {}
+
+    Task<monitor::RouteReply> begin(monitor::RouteRequest request) {
+        auto* const assistant = source_();
+        if (assistant == nullptr) co_return not_configured();
+        const auto body = json_or_null(request.body, {});
+        if (!body.is_object()) co_return refusal(400, "a JSON object with text is wanted");
+        if (talks_.size() >= kMaxTalks)
+            std::erase_if(talks_, [](const auto& talk) { return talk.second->has_ended(); });
+        if (talks_.size() >= kMaxTalks) co_return refusal(503, "too many conversations are under way");
+        assistant::Ask ask;
+        ask.session_id = text_in(body, "sessionId");
+        ask.text = text_in(body, "text");
+        const auto exchange = assistant->ask(std::move(ask));
+        const auto id = std::to_string(++last_id_);
+        talks_.emplace(id, exchange);
+        co_return answer(200, {{"id", id}, {"sessionId", exchange->session_id()}});
+    }
+
+    // What came after byte `from`; waits a moment for something.
+    Task<monitor::RouteReply> more(Clock& clock, monitor::RouteRequest request) {
+        const auto id = argument(request, "id");
+        const auto talk = talks_.find(id);
+        if (talk == talks_.end()) co_return refusal(404, "there is no such exchange");
+        const ExchangePtr exchange = talk->second;
+        const auto from = parse_number<std::size_t>(argument(request, "from")).value_or(0);
+        if (!exchange->has_ended() && exchange->text().size() <= from) {
+            auto waiting = exchange->until_more();
+            static_cast<void>(co_await with_timeout(clock, kLongPoll, std::move(waiting)));
+        }
+        const std::string_view text = exchange->text();
+        const auto rest = utf8_head(text.substr(std::min(from, text.size())), text.size());
+        json body{{"text", rest}, {"next", from + rest.size()}, {"ended", exchange->has_ended()}};
+        if (exchange->has_ended()) {
+            const auto& end = exchange->end();
+            body["error"] = nullptr;
+            if (end.error) body["error"] = end.error->message;
+            if (end.not_stored) body["notStored"] = end.not_stored->message;
+            body["note"] = end.note();
+            talks_.erase(id);
+        }
+        co_return answer(200, body);
+    }
+
+    Task<monitor::RouteReply> cancel(monitor::RouteRequest request) {
+        const auto talk = talks_.find(argument(request, "id"));
+        if (talk == talks_.end()) co_return refusal(404, "there is no such exchange");
+        talk->second->cancel("cancelled at the terminal");
+        co_return answer(200, json::object());
+    }
+
+  private:
+    AssistantSource source_;
+    std::map<std::string, ExchangePtr> talks_;
+    std::uint64_t last_id_ = 0;
+};
+
+using SessionsSource = std::function<assistant::Sessions*()>;
+
+Task<monitor::RouteReply> list_sessions(SessionsSource source, monitor::RouteRequest request) {
+    auto* const sessions = source();
+    if (sessions == nullptr) co_return not_configured();
+    const auto limit = parse_number<std::size_t>(argument(request, "limit")).value_or(kMaxListed);
+    const auto list = co_await sessions->list(std::min(limit, kMaxListed));
+    if (!list) co_return refusal(500, list.error().message);
+    json listed = json::array();
+    for (const auto& session : list->sessions) listed.push_back(to_json(session));
+    co_return answer(200, {{"total", list->total}, {"sessions", std::move(listed)}});
+}
+
+Task<monitor::RouteReply> show_session(SessionsSource source, monitor::RouteRequest request) {
+    auto* const sessions = source();
+    if (sessions == nullptr) co_return not_configured();
+    const auto id = argument(request, "id");
+    const auto session = co_await sessions->find(id);
+    if (!session) co_return refusal(500, session.error().message);
+    if (!*session) co_return refusal(404, "there is no session " + excerpt(id));
+    MessagePage page;
+    page.after = parse_number<std::int64_t>(argument(request, "after"));
+    page.limit = kMaxShown;
+    const auto messages = co_await sessions->messages(id, page);
+    if (!messages) co_return refusal(500, messages.error().message);
+    json body{{"session", to_json(**session)}, {"messages", json::array()}};
+    for (const auto& message : *messages) body["messages"].push_back(to_json(message));
+    co_return answer(200, body);
+}
+
+enum class SessionDeed { rename, remove, reset };
+
+Task<monitor::RouteReply> change_session(SessionsSource source, SessionDeed deed, monitor::RouteRequest request) {
+    auto* const sessions = source();
+    if (sessions == nullptr) co_return not_configured();
+    const auto id = argument(request, "id");
+    Result<bool> done = false;
+    if (deed == SessionDeed::rename) {
+        SessionChange change;
+        change.name = argument(request, "name");
+        if (change.name->empty()) co_return refusal(400, "name is missing");
+        done = co_await sessions->update(id, std::move(change));
+    } else if (deed == SessionDeed::remove) {
+        done = co_await sessions->remove(id);
+    } else {
+        done = co_await sessions->reset(id);
+    }
+    if (!done) co_return refusal(500, done.error().message);
+    if (!*done) co_return refusal(404, "there is no session " + excerpt(id));
+    co_return answer(200, json::object());
+}
+
+}  // namespace
+
+monitor::Routes session_routes(std::function<assistant::Sessions*()> source) {
+    const auto deed = [source](SessionDeed what) {
+        return
+            [source, what](monitor::RouteRequest request) { return change_session(source, what, std::move(request)); };
+    };
+    return {
+        {"GET /sessions",
+         [source](monitor::RouteRequest request) { return list_sessions(source, std::move(request)); }},
+        {"GET /sessions/show",
+         [source](monitor::RouteRequest request) { return show_session(source, std::move(request)); }},
+        {"POST /sessions/rename", deed(SessionDeed::rename)},
+        {"POST /sessions/remove", deed(SessionDeed::remove)},
+        {"POST /sessions/reset", deed(SessionDeed::reset)},
+    };
+}
+
+monitor::Routes chat_routes(AssistantSource source) {
+    static SystemClock clock;
+    const auto talks = std::make_shared<Talks>(source);
+    auto routes = session_routes([source = std::move(source)]() -> assistant::Sessions* {
+        auto* const assistant = source();
+        return assistant == nullptr ? nullptr : &assistant->sessions();
+    });
+    routes["POST /chat"] = [talks](monitor::RouteRequest request) { return talks->begin(std::move(request)); };
+    routes["GET /chat/more"] = [talks](monitor::RouteRequest request) {
+        return talks->more(clock, std::move(request));
+    };
+    routes["POST /chat/cancel"] = [talks](monitor::RouteRequest request) { return talks->cancel(std::move(request)); };
+    return routes;
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/chat_tools.hpp"
+
+#include "jiro/base/json.hpp"
+#include "jiro/base/json_writer.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/commands/dispatcher.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+std::string schema_of(const commands::CommandDescription& description) {
+    JsonWriter json;
+    json.begin_object();
+    json.member("type", "object");
+    json.key("properties");
+    json.begin_object();
+    for (const auto& parameter : description.parameters) {
+        json.key(parameter.name);
+        json.begin_object();
+        json.member("type", "string");
+        std::string what = parameter.description;
+        if (!parameter.allowed.empty()) what += (what.empty() ? "" : "; ") + parameter.allowed;
+        if (parameter.default_value) what += "; default " + *parameter.default_value;
+        json.member("description", what);
+        json.end_object();
+    }
+    json.end_object();
+    json.key("required");
+    json.begin_array();
+    for (const auto& parameter : description.parameters) {
+        if (parameter.required && !parameter.default_value) json.value(parameter.name);
+    }
+    json.end_array();
+    json.end_object();
+    return std::move(json).take();
+}
+
+// nullopt: it is no object.
+std::optional<Parameters> parameters_of(const std::string& arguments) {
+    if (trimmed(arguments).empty()) return Parameters{};
+    const auto object = json_or_null(arguments, {});
+    if (!object.is_object()) return std::nullopt;
+    Parameters parameters;
+    for (const auto& [name, value] : object.items()) {
+        if (!value.is_null())
+            parameters.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+    return parameters;
+}
+
+}  // namespace
+
+void ChatTools::use(commands::Settings settings, std::shared_ptr<const commands::CommandRegistry> registry) {
+    settings_ = std::move(settings);
+    settings_.default_command.reset();  // only what is named
+    registry_ = std::move(registry);
+}
+
+// A program that wants a signature is no tool where the question did not need one: whoever may ask could run it.
+const commands::CommandHandler* ChatTools::find(const std::string& name) const {
+    const auto* handler = registry_ ? registry_->find(name) : nullptr;
+    const bool wants_signature = settings_.trust.require == commands::RequireSignature::exec;
+    const bool is_program = handler != nullptr && !handler->description().runs.empty();
+    return wants_signature && is_program ? nullptr : handler;
+}
+
+std::vector<assistant::Tool> ChatTools::tools(const std::vector<std::string>& names) const {
+    std::vector<assistant::Tool> tools;
+    for (const auto& name : names) {
+        const auto* handler = find(name);
+        if (handler == nullptr) continue;
+        const auto& description = handler->description();
+        tools.push_back({name, description.summary, schema_of(description)});
+    }
+    return tools;
+}
+
+Task<std::string> ChatTools::call(std::string name, std::string arguments, std::string session_id) {
+    if (find(name) == nullptr) co_return "error: there is no such tool";
+    auto parameters = parameters_of(arguments);
+    if (!parameters) co_return "error: the arguments are no JSON object";
+    CommandMessage message;
+    message.command = std::move(name);
+    message.command_sync_id = "tool-" + random_.uuid();
+    message.session_id = std::move(session_id);
+    message.parameters = std::move(*parameters);
+    auto running = commands::run_locally(std::move(message), settings_, registry_, clock_, random_, workers_);
+    const auto finished = co_await std::move(running);
+    const auto& result = finished.result;
+    if (const auto* graph = std::get_if<GraphResult>(&result.content)) {
+        co_return graph->message + '\n' + graph->graph_data;
+    }
+    co_return (result.is_success() ? "" : "error: ") + result.message();
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// `jiro-client chat`: through the running daemon, which has the sessions, or without one in this process. Ctrl-C while
+// an answer comes cancels that; at the prompt it ends the program.
+#include <signal.h>
+#include <unistd.h>
+
+#include <boost/asio/thread_pool.hpp>
+#include <iostream>
+
+#include "daemon/chat.hpp"
+#include "daemon/chat_commands.hpp"
+#include "daemon/cli/service_user.hpp"
+#include "daemon/cli/steps.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/cli/terminal_screen.hpp"
+#include "daemon/control_socket.hpp"
+#include "daemon/shutdown.hpp"
+#include "daemon/version.hpp"
+#include "jiro/base/json.hpp"
+#include "jiro/base/race.hpp"
+#include "jiro/base/run_blocking.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/monitor/errors.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using nlohmann::json;
+
+void print_piece(std::string_view text) { std::cout << escaped_lines(text) << std::flush; }
+
+// How it ended; true: with a whole answer.
+bool print_end(const std::optional<std::string>& error, const std::string& note) {
+    std::cout << std::endl;
+    if (error) std::cerr << "jiro-client: " << escaped_lines(*error) << '\n';
+    if (isatty(STDERR_FILENO) != 0) std::cerr << '[' << escaped(note) << "]\n";
+    return !error;
+}
+
+std::string text_member(const json& body, const char* name) {
+    const auto found = body.find(name);
+    return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// One side of the conversation that the user has.
+class Partner {
+  public:
+    virtual ~Partner() = default;
+    // Prints the answer as it comes; false: there is none, or not all of it, and the reason was printed.
+    virtual bool answer(const std::string& text) = 0;
+};
+
+class DaemonPartner final : public Partner {
+  public:
+    DaemonPartner(std::vector<monitor::Listen> sockets, std::string session_id)
+        : sockets_(std::move(sockets)), session_id_(std::move(session_id)) {}
+
+    // Whether there is a daemon to talk with.
+    bool is_there() { return ask_daemon(sockets_, Method::get, "/sessions?limit=1").has_value(); }
+
+    bool answer(const std::string& text) override {
+        const HeldSignals signals;
+        const json question{{"sessionId", session_id_}, {"text", text}};
+        const auto begun = ask(Method::post, "/chat", question.dump(-1, ' ', false, json::error_handler_t::replace));
+        if (!begun) return false;
+        const auto id = text_member(*begun, "id");
+        session_id_ = text_member(*begun, "sessionId");
+        for (std::uint64_t from = 0;;) {
+            const auto more = ask(Method::get, "/chat/more?id=" + id + "&from=" + std::to_string(from));
+            if (!more) return false;
+            print_piece(text_member(*more, "text"));
+            from = more->value("next", from);
+            if (more->value("ended", true)) {
+                const auto error = text_member(*more, "error");
+                return print_end(error.empty() ? std::nullopt : std::optional(error), text_member(*more, "note"));
+            }
+            const auto signal = signals.wait(std::chrono::milliseconds(0));
+            if (signal && *signal != SIGWINCH) static_cast<void>(ask(Method::post, "/chat/cancel?id=" + id));
+        }
+    }
+
+  private:
+    std::optional<json> ask(Method method, const std::string& target, const std::string& body = {}) {
+        const auto answer = ask_daemon(sockets_, method, target, body);
+        if (!answer) {
+            std::cerr << "jiro-client: " << answer.error().message << '\n';
+            return std::nullopt;
+        }
+        auto object = json_or_null(answer->body);
+        if (answer->status == 200 && object.is_object()) return object;
+        std::cerr << "jiro-client: " << escaped(object.is_object() ? text_member(object, "error") : answer->body)
+                  << '\n';
+        return std::nullopt;
+    }
+
+    std::vector<monitor::Listen> sockets_;
+    std::string session_id_;
+};
+
+class OwnPartner final : public Partner {
+  public:
+    OwnPartner(const config::Config& config, const std::filesystem::path& file, std::string session_id)
+        : chat_(context_.get_executor(), clock_, random_, workers_, process_environment(), config, file),
+          session_id_(session_id.empty() ? random_.uuid() : std::move(session_id)) {
+        const auto registry = commands::make_registry(config.commands, {.version = kVersion, .status = {}});
+        if (registry) chat_.use(config.commands, *registry);
+    }
+
+    bool answer(const std::string& text) override {
+        assistant::Ask question;
+        question.session_id = session_id_;
+        question.text = text;
+        const auto exchange = chat_.assistant().ask(std::move(question));
+        const bool has_ended = run_blocking(context_, print(exchange));
+        const auto& end = exchange->end();
+        return print_end(end.error ? std::optional(end.error->message) : std::nullopt, end.note()) && has_ended;
+    }
+
+  private:
+    static Task<> print_as_it_comes(std::shared_ptr<assistant::Exchange> exchange) {
+        for (std::size_t printed = 0;;) {
+            print_piece(std::string_view(exchange->text()).substr(printed));
+            printed = exchange->text().size();
+            if (exchange->has_ended()) co_return;
+            co_await exchange->until_more();
+        }
+    }
+
+    Task<bool> print(std::shared_ptr<assistant::Exchange> exchange) {
+        ShutdownSignal signal(context_.get_executor());
+        auto printing = print_as_it_comes(exchange);
+        auto interrupt = signal.wait();
+        const auto first = co_await race(std::move(printing), std::move(interrupt));
+        if (first == 0) co_return true;
+        exchange->cancel("cancelled at the terminal");
+        co_await exchange->until_ended();
+        co_return false;
+    }
+
+    boost::asio::io_context context_{1};
+    SystemClock clock_;
+    SystemRandom random_;
+    boost::asio::thread_pool workers_{1};
+    Chat chat_;
+    std::string session_id_;
+};
+
+int fail(const std::string& why) {
+    std::cerr << "jiro-client: " << why << '\n';
+    return ExitCode::failed;
+}
+
+int converse(Partner& partner, const ChatOptions& options) {
+    if (!options.text.empty()) return partner.answer(options.text) ? ExitCode::good : ExitCode::failed;
+    const bool is_terminal = isatty(STDIN_FILENO) != 0;
+    bool is_good = true;
+    for (std::string line;;) {
+        if (is_terminal) std::cout << "> " << std::flush;
+        if (!std::getline(std::cin, line)) break;
+        if (!trimmed(line).empty()) is_good = partner.answer(line);
+    }
+    if (is_terminal) std::cout << std::endl;
+    return is_good ? ExitCode::good : ExitCode::failed;
+}
+
+}  // namespace
+
+int chat(const std::string& config_file, const ChatOptions& options) {
+    DaemonPartner daemon(control_candidates(config_file, process_environment()), options.session_id.value_or(""));
+    if (daemon.is_there()) return converse(daemon, options);
+
+    const auto config = load_config_or_report(config_file, process_environment());
+    if (!config) return ExitCode::bad_configuration;
+    if (!config->chat.is_configured()) {
+        return fail("no assistant is configured: name a model by Chat.Model in " + config_file + ", see docs/chat.md");
+    }
+    const auto file = sessions_location(*config, outbox_location(*config), process_environment());
+    if (const auto became = become_owner_of(file.parent_path()); !became) return fail(became.error().message);
+    OwnPartner own(*config, file, options.session_id.value_or(""));
+    return converse(own, options);
+}
+
+}  // namespace jiro::daemon::cli

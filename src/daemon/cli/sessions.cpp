@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// `jiro-client sessions`: asks the running daemon, or the file itself when there is none.
+#include <filesystem>
+#include <iomanip>
+#include <iostream>
+
+#include "daemon/chat.hpp"
+#include "daemon/chat_routes.hpp"
+#include "daemon/cli/service_user.hpp"
+#include "daemon/cli/steps.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "daemon/control_socket.hpp"
+#include "jiro/base/json.hpp"
+#include "jiro/base/run_blocking.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/url.hpp"
+#include "jiro/monitor/errors.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using nlohmann::json;
+
+std::nullopt_t say(const std::string& text) {
+    std::cerr << "jiro-client: " << text << '\n';
+    return std::nullopt;
+}
+
+// The file of a daemon that does not run, and the routes that it would serve, called in place.
+struct StoppedSessions {
+    explicit StoppedSessions(const std::filesystem::path& file, const assistant::Settings& settings)
+        : sessions(clock, file, settings), routes(session_routes([this] { return &sessions; })) {}
+
+    boost::asio::io_context context{1};
+    SystemClock clock;
+    assistant::Sessions sessions;
+    monitor::Routes routes;
+};
+
+class SessionsClient {
+  public:
+    explicit SessionsClient(const std::string& config_file)
+        : config_file_(config_file), sockets_(control_candidates(config_file, process_environment())) {}
+
+    // The answer's JSON; nothing after the reason was printed.
+    std::optional<json> ask(Method method, const std::string& target) {
+        Result<monitor::Answer> answer = Error(monitor::errc::not_running);
+        if (!stopped_) answer = ask_daemon(sockets_, method, target);
+        if (!answer && answer.error().code == monitor::errc::not_running) {
+            if (!open()) return std::nullopt;
+            answer = ask_here(method, target);
+        }
+        if (!answer) return say(answer.error().message);
+        auto body = json_or_null(answer->body);
+        if (answer->status == 200 && body.is_object()) return body;
+        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
+        return say(escaped(has_reason ? body["error"].get<std::string>() : answer->body));
+    }
+
+    // Opens the file itself: nothing after the reason was printed.
+    StoppedSessions* open() {
+        if (stopped_) return stopped_.get();
+        const auto config = load_config_or_report(config_file_, process_environment());
+        if (!config) return nullptr;
+        const auto file = sessions_location(*config, outbox_location(*config), process_environment());
+        if (const auto became = become_owner_of(file.parent_path()); !became) {
+            say(became.error().message);
+            return nullptr;
+        }
+        std::error_code error;
+        if (!std::filesystem::is_directory(file.parent_path(), error)) {
+            say("there is no folder " + file.parent_path().string() + " for the conversations");
+            return nullptr;
+        }
+        stopped_ = std::make_unique<StoppedSessions>(file, config->chat);
+        return stopped_.get();
+    }
+
+  private:
+    Result<monitor::Answer> ask_here(Method method, const std::string& target) {
+        const auto question = target.find('?');
+        const auto route =
+            stopped_->routes.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
+        monitor::RouteRequest request;
+        if (question != std::string::npos) request.query = target.substr(question + 1);
+        auto reply = run_blocking(stopped_->context, route->second(std::move(request)));
+        return monitor::Answer{reply.status, std::move(reply.json)};
+    }
+
+    const std::string& config_file_;
+    std::vector<monitor::Listen> sockets_;
+    std::unique_ptr<StoppedSessions> stopped_;
+};
+
+std::string text_of(const json& object, const char* member) {
+    const auto found = object.find(member);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+std::string time_of_session(const json& object, const char* member) {
+    const auto found = object.find(member);
+    if (found == object.end() || !found->is_number()) return "-";
+    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
+}
+
+json list_in(const json& body, const char* member) {
+    const auto found = body.find(member);
+    return found != body.end() && found->is_array() ? *found : json::array();
+}
+
+std::string target_for(const char* route, const SessionsOptions& options) {
+    std::string target = std::string("/sessions/") + route + "?id=" + percent_encode(options.id);
+    if (!options.name.empty()) target += "&name=" + percent_encode(options.name);
+    return target;
+}
+
+int list_all(SessionsClient& client, const SessionsOptions& options) {
+    const auto body = client.ask(Method::get, "/sessions");
+    if (!body) return ExitCode::failed;
+    if (options.json) {
+        std::cout << body->dump(2) << '\n';
+        return ExitCode::good;
+    }
+    std::cout << std::left << std::setw(38) << "ID" << std::setw(21) << "LAST USED" << std::right << std::setw(8)
+              << "MESSAGES"
+              << "  NAME\n";
+    for (const auto& session : list_in(*body, "sessions")) {
+        std::cout << std::left << std::setw(38) << escaped(text_of(session, "id")) << std::setw(21)
+                  << time_of_session(session, "lastUsedAt") << std::right << std::setw(8)
+                  << session.value("messages", std::uint64_t{0}) << "  " << escaped(text_of(session, "name")) << '\n';
+    }
+    return ExitCode::good;
+}
+
+// All messages, page by page; nothing after the reason was printed.
+std::optional<json> read_session(SessionsClient& client, const std::string& id) {
+    std::optional<json> whole;
+    for (std::int64_t after = 0;;) {
+        const auto page =
+            client.ask(Method::get, "/sessions/show?id=" + percent_encode(id) + "&after=" + std::to_string(after));
+        if (!page) return std::nullopt;
+        const auto messages = list_in(*page, "messages");
+        if (!whole) {
+            whole = *page;
+        } else {
+            for (const auto& message : messages) (*whole)["messages"].push_back(message);
+        }
+        if (messages.empty()) return whole;
+        after = messages.back().value("sequence", std::int64_t{0});
+        if (after == 0) return whole;
+    }
+}
+
+int show_one(SessionsClient& client, const SessionsOptions& options) {
+    const auto whole = read_session(client, options.id);
+    if (!whole) return ExitCode::failed;
+    if (options.json) {
+        std::cout << whole->dump(2) << '\n';
+        return ExitCode::good;
+    }
+    for (const auto& message : list_in(*whole, "messages")) {
+        const bool is_user = message.value("isUser", false);
+        std::cout << (is_user ? "> " : "") << escaped_lines(text_of(message, "content")) << "\n\n";
+    }
+    return ExitCode::good;
+}
+
+int import_file(SessionsClient& client, const SessionsOptions& options) {
+    std::error_code error;
+    const auto file = std::filesystem::absolute(options.file, error);
+    auto* const stopped = client.open();
+    if (stopped == nullptr) return ExitCode::failed;
+    const auto imported = run_blocking(stopped->context, stopped->sessions.import_from(file));
+    if (!imported) {
+        say(imported.error().message + "; is the daemon stopped, and may its user read the file?");
+        return ExitCode::failed;
+    }
+    std::cout << imported->sessions << " sessions and " << imported->messages << " messages were taken over\n";
+    return ExitCode::good;
+}
+
+int export_all(SessionsClient& client) {
+    const auto body = client.ask(Method::get, "/sessions");
+    if (!body) return ExitCode::failed;
+    for (const auto& session : list_in(*body, "sessions")) {
+        const auto whole = read_session(client, text_of(session, "id"));
+        if (!whole) return ExitCode::failed;
+        std::cout << whole->dump() << '\n';
+    }
+    return ExitCode::good;
+}
+
+}  // namespace
+
+int sessions(const std::string& config_file, SessionsVerb verb, const SessionsOptions& options) {
+    SessionsClient client(config_file);
+    const auto change = [&](const char* route) {
+        return client.ask(Method::post, target_for(route, options)) ? ExitCode::good : ExitCode::failed;
+    };
+    switch (verb) {
+        case SessionsVerb::list:
+            return list_all(client, options);
+        case SessionsVerb::show:
+            return show_one(client, options);
+        case SessionsVerb::rename:
+            return change("rename");
+        case SessionsVerb::reset:
+            return change("reset");
+        case SessionsVerb::remove:
+            return change("remove");
+        case SessionsVerb::import_file:
+            return import_file(client, options);
+        case SessionsVerb::export_all:
+            return export_all(client);
+    }
+    return ExitCode::usage;
+}
+
+}  // namespace jiro::daemon::cli

@@ -1,0 +1,272 @@
+# SPDX-License-Identifier: MIT
+"""The assistant in the real daemon: a question from the hub, the answer over gRPC, the conversation on disk and at the terminal."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+import unittest
+
+from harness.case import DaemonTest, wait_until
+from harness.endpoint import Endpoint, Reply
+from harness.programs import CLIENT, Client, clean_environment, run_client
+
+
+class ChatCase(DaemonTest):
+    copies = 0
+
+    def start_endpoint(self, *answer):
+        self.endpoint = Endpoint(*answer)
+        self.addCleanup(self.endpoint.stop)
+        return self.endpoint
+
+    def chat_config(self, **more):
+        return {"Chat": {"Model": "test-model", "Endpoint": self.endpoint.url, "ApiKey": "canary-chat-key", **more}}
+
+    def ask(self, connection, text, sync_id, session="s1", within=10.0):
+        connection.command(text, sync_id, sessionId=session)
+        return self.result(sync_id, within)
+
+    def sessions_file(self):
+        return self.directory / "state" / "sessions.db"
+
+    def stored(self):
+        """(is_user, content, state) of all messages, read from a copy: the daemon has the file locked."""
+        self.copies += 1
+        copy = self.directory / f"copy{self.copies}.db"
+        for suffix in ("", "-wal"):
+            source = self.directory / "state" / ("sessions.db" + suffix)
+            if source.exists():
+                pathlib.Path(str(copy) + suffix).write_bytes(source.read_bytes())
+        try:
+            with contextlib.closing(sqlite3.connect(copy)) as database:
+                return database.execute("SELECT IsUser, Content, State FROM Messages ORDER BY Sequence").fetchall()
+        except sqlite3.Error:
+            return []  # not made yet, or copied in the middle of a change
+
+    def command(self, *arguments, stdin=None):
+        return run_client(*arguments, "--config", self.client.config_file, stdin=stdin)
+
+
+class ChatTest(ChatCase):
+    def test_the_seeds_own_example(self):
+        self.start_endpoint()
+        hub = self.start_all(config=self.chat_config(SystemPrompt="You are Jiro."))
+        answer = self.ask(hub, "chat Hello \"Jiro\", what's\nup?", "c1")
+        self.assertTrue(answer.is_success, answer)
+        self.assertEqual(answer.response, "Hello from the model")
+        self.assertEqual(answer.text_type, "MARKDOWN")
+        self.assertEqual(answer.session_id, "s1")
+        headers, request = self.endpoint.requests[0]
+        self.assertEqual(headers["Authorization"], "Bearer canary-chat-key")
+        self.assertEqual(request["messages"][1], {"role": "user", "content": "Hello \"Jiro\", what's\nup?"})
+        self.assertEqual(self.stored(), [(1, "Hello \"Jiro\", what's\nup?", 0), (0, "Hello from the model", 0)])
+
+        self.ask(hub, "chat again", "c2")
+        self.assertEqual(len(self.endpoint.requests[1][1]["messages"]), 4)
+        self.assertIn("forget", self.ask(hub, "reset", "c3", session="other").response)
+        self.ask(hub, "reset", "c4")
+        self.ask(hub, "chat anew", "c5")
+        self.assertEqual(len(self.endpoint.requests[2][1]["messages"]), 2)
+        self.assertIn("6 messages", self.ask(hub, "sessions", "c6").response)
+        self.assertIn("> again", self.ask(hub, "session", "c7").response)
+
+        status = self.client.status()["chat"]
+        self.assertEqual((status["answered"], status["failed"], status["promptTokens"]), (3, 0, 33))
+        self.assertIn('jiro_chat_tokens_total{direction="out"} 21', self.client.get("/metrics")[1])
+        log = self.client.log.text()
+        for secret in ("canary", "Hello from", "what's"):
+            self.assertNotIn(secret, log)
+        self.assertRegex(log, r"A question was answered.*prompt_tokens=11")
+
+    def test_without_a_model_nothing_is_made_and_chat_says_how(self):
+        hub = self.start_all()
+        answer = self.ask(hub, "chat hello", "c1")
+        self.assertFalse(answer.is_success)
+        self.assertIn("Chat.Model", answer.response)
+        self.assertFalse(self.sessions_file().exists())
+        self.assertIsNone(self.client.status()["chat"])
+        answer = self.command("chat", "hello")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("Chat.Model", answer.stderr)
+
+    def test_an_error_says_what_to_do(self):
+        def refuse(request):
+            raise Reply(401, '{"error":{"message":"Incorrect API key provided: canary-chat-key"}}')
+            yield
+
+        self.start_endpoint(refuse)
+        hub = self.start_all(config=self.chat_config())
+        answer = self.ask(hub, "chat hello", "c1")
+        self.assertFalse(answer.is_success)
+        self.assertIn("the key was not accepted; the operator must check Chat.ApiKey", answer.response)
+        self.assertNotIn("canary", answer.response)
+        self.assertEqual(self.stored(), [(1, "hello", 0)])
+        self.assert_serves()
+
+    def test_kill_in_the_middle_of_an_answer(self):
+        more = threading.Event()
+
+        def slow(request):
+            yield "The first half"
+            more.wait(30)
+
+        self.start_endpoint(slow)
+        self.addCleanup(more.set)
+        hub = self.start_all(config=self.chat_config())
+        hub.command("chat tell me all", "c1", sessionId="s1")
+        wait_until(lambda: (0, "The first half", 2) in self.stored(), "the half answer in the file", 15)
+        self.client.kill()
+        self.client.start()
+        answer = self.result("c1", 20)
+        self.assertFalse(answer.is_success)
+        self.assertIn("interrupted", answer.response)
+        self.client.wait_connected()
+        hub = self.connection()
+        shown = self.ask(hub, "session", "c2").response
+        self.assertIn("> tell me all", shown)
+        self.assertIn("The first half", shown)
+        self.assertIn("cut off here", shown)
+
+    def test_the_hub_cancels(self):
+        more = threading.Event()
+
+        def slow(request):
+            yield "The first half"
+            while not more.wait(0.05):
+                yield " ."
+
+        self.start_endpoint(slow)
+        self.addCleanup(more.set)
+        hub = self.start_all(config={**self.chat_config(), "Commands": {"OnConnectionLost": "cancel"}})
+        hub.command("chat tell me all", "c1", sessionId="s1")
+        wait_until(lambda: any(content.startswith("The first half") for _, content, _ in self.stored()), "half an answer", 15)
+        begun = time.monotonic()
+        hub.abort()
+        self.assertTrue(self.endpoint.closed.wait(5))
+        self.assertLess(time.monotonic() - begun, 3)
+        answer = self.result("c1")
+        self.assertFalse(answer.is_success)
+        self.assertIn("cancelled: connection lost", answer.response)
+        self.assertEqual(self.stored()[1][2], 1)
+
+    def test_tools_are_commands_of_this_machine(self):
+        def call_then_answer(request):
+            if request["messages"][-1]["role"] == "tool":
+                yield "It says: " + request["messages"][-1]["content"]
+                return
+            raise Reply(200, '{"choices":[{"message":{"tool_calls":[{"id":"t1","type":"function","function":'
+                             '{"name":"greet","arguments":"{\\"who\\":\\"Jiro\\"}"}}]},"finish_reason":"tool_calls"}]}')
+
+        self.start_endpoint(call_then_answer)
+        exec_ = {"greet": {"Program": ["/bin/echo", "hello", "{who}"], "Parameters": {"who": {"Pattern": "[A-Za-z]+"}}}}
+        hub = self.start_all(config={**self.chat_config(Tools=["greet"]), "Commands": {"RunAs": "daemon", "Exec": exec_}})
+        self.assertEqual(self.ask(hub, "chat greet me", "c1").response, "It says: hello Jiro\n")
+        tool = self.endpoint.requests[0][1]["tools"][0]["function"]
+        self.assertEqual((tool["name"], tool["parameters"]["required"]), ("greet", ["who"]))
+
+    def test_a_reload_switches_it_on_and_changes_it(self):
+        self.start_endpoint()
+        hub = self.start_all()
+        self.assertFalse(self.ask(hub, "chat hello", "c1").is_success)
+        for number, model in enumerate(("one", "two")):
+            since = len(self.client.log.lines)
+            self.client.write_config(**self.chat_config(Model=model))
+            self.client.signal(signal.SIGHUP)
+            self.client.wait_log("Configuration reloaded", since=since)
+            self.assertTrue(self.ask(hub, "chat hello", f"r{number}").is_success)
+            self.assertEqual(self.endpoint.requests[-1][1]["model"], model)
+        key_file = self.directory / "chat-key"
+        key_file.write_text("canary-key-of-a-file\n")
+        other = Endpoint()
+        self.addCleanup(other.stop)
+        since = len(self.client.log.lines)
+        self.client.write_config(Chat={"Endpoint": other.url, "ApiKey": None, "ApiKeyFile": str(key_file), "Tools": ["load"]})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("Configuration reloaded", since=since)
+        self.assertTrue(self.ask(hub, "chat hello", "r5").is_success)
+        headers, request = other.requests[0]
+        self.assertEqual(headers["Authorization"], "Bearer canary-key-of-a-file")
+        self.assertEqual(request["tools"][0]["function"]["name"], "load")
+        self.client.write_config(Chat={"Enabled": False})
+        self.client.signal(signal.SIGHUP)
+        wait_until(lambda: self.client.status()["chat"] is None, "the assistant to be gone", 10)
+        self.assertIn("Chat.Model", self.ask(hub, "chat hello", "r9").response)
+
+
+class TerminalTest(ChatCase):
+    def test_through_the_daemon(self):
+        self.start_endpoint()
+        self.start_all(config=self.chat_config())
+        self.client.wait_connected()
+        answer = self.command("chat", "Hello", "--session", "t1")
+        self.assertEqual((answer.returncode, answer.stdout), (0, "Hello from the model\n"), answer.stderr)
+        answer = self.command("chat", "--session", "t1", stdin="one\ntwo\n")
+        self.assertEqual(answer.stdout, "Hello from the model\nHello from the model\n", answer.stderr)
+        self.assertEqual(len(self.endpoint.requests[-1][1]["messages"]), 5)
+        self.assertRegex(self.command("sessions", "list").stdout, r"t1 .* 6 +Hello\n")
+        self.assertIn("> two", self.command("sessions", "show", "t1").stdout)
+        self.assertEqual(self.command("sessions", "rename", "t1", "another name").returncode, 0)
+        self.assertIn("another name", self.command("sessions", "list").stdout)
+        self.assertEqual(self.command("sessions", "remove", "t1").returncode, 0)
+        answer = self.command("sessions", "show", "t1")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("there is no session t1", answer.stderr)
+        self.assertNotIn(b"Hello from the model", self.sessions_file().read_bytes())
+
+    def test_without_a_daemon(self):
+        self.start_endpoint()
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        answer = self.command("chat", "Hello", "--session", "t1")
+        self.assertEqual((answer.returncode, answer.stdout), (0, "Hello from the model\n"), answer.stderr)
+        self.assertIn("> Hello", self.command("sessions", "show", "t1").stdout)
+        self.assertIn('"content":"Hello from the model"', self.command("sessions", "export").stdout)
+
+    def test_import_of_the_other_clients_file(self):
+        self.start_endpoint()
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        other = self.directory / "jiro.db"
+        with sqlite3.connect(other) as database:
+            database.executescript(
+                "CREATE TABLE ChatSessions (Id TEXT PRIMARY KEY, Name TEXT, Description TEXT, CreatedAt TEXT, LastUpdatedAt TEXT);"
+                "CREATE TABLE Messages (Id TEXT PRIMARY KEY, Content TEXT, InstanceId TEXT, SessionId TEXT, IsUser INTEGER,"
+                " CreatedAt TEXT, Type INTEGER);"
+                "INSERT INTO ChatSessions VALUES ('9a0e', 'Session-9a0e', '', '2025-08-06 13:53:19.12', '2025-08-06 13:55:00');"
+                "INSERT INTO Messages VALUES ('m1', 'Hello', 'i', '9a0e', 1, '2025-08-06 13:53:19.12', 0);"
+                "INSERT INTO Messages VALUES ('m2', 'Hi!', 'i', '9a0e', 0, '2025-08-06 13:53:21', 0);")
+        answer = self.command("sessions", "import", other)
+        self.assertEqual(answer.stdout, "1 sessions and 2 messages were taken over\n", answer.stderr)
+        self.assertIn("Hi!", self.command("sessions", "show", "9a0e").stdout)
+        answer = self.command("sessions", "import", self.client.config_file)
+        self.assertEqual(answer.returncode, 1, answer)
+        self.assertIn("Hi!", self.command("sessions", "show", "9a0e").stdout)
+
+    def test_ctrl_c_cancels_the_answer(self):
+        more = threading.Event()
+
+        def slow(request):
+            yield "The first half"
+            while not more.wait(0.05):
+                yield " ."
+
+        self.start_endpoint(slow)
+        self.addCleanup(more.set)
+        self.start_all(config=self.chat_config())
+        self.client.wait_connected()
+        process = subprocess.Popen([CLIENT, "chat", "tell me", "--session", "t1", "--config", str(self.client.config_file)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment())
+        self.assertEqual(os.read(process.stdout.fileno(), 9), b"The first")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn(b"cancelled at the terminal", errors)
+        self.assertTrue(self.endpoint.closed.wait(5))
+        self.assertIn("cut off here", self.command("sessions", "show", "t1").stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

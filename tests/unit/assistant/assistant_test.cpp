@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: MIT
+// Questions and answers through the real client, store and sockets of loopback, against an endpoint that behaves as it
+// is told.
+#include "jiro/assistant/assistant.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "assistant/session_file.hpp"
+#include "assistant/wire.hpp"
+#include "jiro/assistant/errors.hpp"
+#include "jiro/base/json.hpp"
+#include "support/log_capture.hpp"
+#include "support/run_task.hpp"
+#include "support/temp_dir.hpp"
+#include "unit/assistant/fake_endpoint.hpp"
+
+namespace jiro::assistant {
+namespace {
+
+using namespace std::chrono_literals;
+using namespace test;
+using nlohmann::json;
+using testing::HasSubstr;
+
+class FakeTools final : public ToolBox {
+  public:
+    std::vector<Tool> tools(const std::vector<std::string>& names) const override {
+        std::vector<Tool> all;
+        for (const auto& name : names) all.push_back({name, "what it does", R"({"type":"object","properties":{}})"});
+        return all;
+    }
+    Task<std::string> call(std::string name, std::string arguments, std::string) override {
+        calls.push_back(name + arguments);
+        co_return "result of " + name;
+    }
+    std::vector<std::string> calls;
+};
+
+struct Chatting : testing::Test {
+    Chatting() {
+        settings.model = "test-model";
+        settings.endpoint = *Url::parse(endpoint.url());
+        settings.timeout = 5s;
+        settings.idle_timeout = 2s;
+    }
+
+    Assistant& assistant() {
+        if (!made) {
+            Assistant::Parts parts{executor, clock, random, {}, [this] { return Result<Credentials>(credentials); },
+                                   sessions, &tools};
+            made = std::make_unique<Assistant>(std::move(parts), settings);
+        }
+        return *made;
+    }
+
+    ExchangeEnd ask(const std::string& text, const std::string& session = "s") {
+        Ask question;
+        question.session_id = session;
+        question.text = text;
+        const auto exchange = assistant().ask(std::move(question));
+        jiro::test::run_task(context, exchange->until_ended());
+        return exchange->end();
+    }
+
+    std::vector<SessionMessage> messages(const std::string& session = "s") {
+        MessagePage page;
+        page.max_bytes = 10'000'000;
+        return *jiro::test::run_task(context, sessions.messages(session, page));
+    }
+
+    jiro::test::TempDir folder;
+    boost::asio::io_context context{1};
+    Executor executor = context.get_executor();
+    SystemClock clock;
+    SystemRandom random;
+    Credentials credentials{{}, Secret("canary-key")};
+    Settings settings;
+    FakeEndpoint endpoint{executor};
+    Sessions sessions{clock, folder.path() / "sessions.db", settings};
+    FakeTools tools;
+    std::unique_ptr<Assistant> made;
+};
+
+// The main path: the question in the endpoint's words, the answer word by word, both in the session.
+TEST_F(Chatting, answers_and_remembers) {
+    endpoint.answer(stream_head() + word("Hel") + word("lo") + the_end(20, 2));
+    settings.system_prompt = "Be brief.";
+    settings.temperature = 0.5;
+    auto end = ask("Hi \"there\"\nJiro");
+    ASSERT_FALSE(end.error) << end.error->message;
+    EXPECT_EQ(end.answer, "Hello");
+    EXPECT_EQ(end.prompt_tokens, 20);
+    EXPECT_EQ(end.completion_tokens, 2);
+    EXPECT_THAT(endpoint.heads[0], HasSubstr("POST /v1/chat/completions HTTP/1.1"));
+    EXPECT_THAT(endpoint.heads[0], HasSubstr("Authorization: Bearer canary-key"));
+    const auto body = json_or_null(endpoint.bodies[0]);
+    EXPECT_EQ(body["model"], "test-model");
+    EXPECT_EQ(body["messages"], json::parse(R"([{"role":"system","content":"Be brief."},
+        {"role":"user","content":"Hi \"there\"\nJiro"}])"));
+    ask("again");
+    EXPECT_EQ(json_or_null(endpoint.bodies[1])["messages"].size(), 4U);
+    const auto kept = messages();
+    ASSERT_EQ(kept.size(), 4U);
+    EXPECT_EQ(kept[0].content, "Hi \"there\"\nJiro");
+    EXPECT_EQ(kept[1].content, "Hello");
+    EXPECT_EQ(assistant().figures().answered, 2U);
+}
+
+struct Misbehaviour {
+    const char* name;
+    FakeEndpoint::Script script;
+    errc expected;
+    std::string says;
+    std::string kept;  // of the answer, in the session; empty: none
+};
+
+std::vector<Misbehaviour> misbehaviours() {
+    const std::string json_type = "application/json";
+    const auto complaint = [&](int status, const char* code, const char* message) {
+        return response(status, json_type,
+                        std::string(R"({"error":{"message":")") + message + R"(","code":")" + code + "\"}}");
+    };
+    return {
+        {"401",
+         {{complaint(401, "invalid_api_key", "Incorrect API key: canary-key")}},
+         errc::unauthorized,
+         "the key was not accepted",
+         ""},
+        {"402", {{complaint(402, "", "no money")}}, errc::payment_required, "quota", ""},
+        {"quota",
+         {{complaint(429, "insufficient_quota", "You exceeded your quota")}},
+         errc::payment_required,
+         "quota is used up",
+         ""},
+        {"403", {{complaint(403, "", "no")}}, errc::forbidden, "may not use this", ""},
+        {"model",
+         {{complaint(404, "model_not_found", "no such model")}},
+         errc::model_not_found,
+         "does not know the model \"test-model\"",
+         ""},
+        {"ollama's words",
+         {{response(404, json_type, R"({"error":"model \"x\" not found, try pulling it"})")}},
+         errc::model_not_found,
+         "Chat.Model",
+         ""},
+        {"no API", {{response(404, "text/html", "<html>")}}, errc::not_an_api, "ends with /v1", ""},
+        {"too long",
+         {{complaint(400, "context_length_exceeded", "maximum context length is 4096")}},
+         errc::context_too_long,
+         "\"reset\" begins anew",
+         ""},
+        {"429", {{complaint(429, "rate_limit", "slow down")}}, errc::rate_limited, "too many requests", ""},
+        {"500", {{response(500, "text/plain", "boom")}}, errc::endpoint_failed, "the endpoint failed", ""},
+        {"redirect",
+         {{response(302, "text/plain", "", "Location: http://127.0.0.1:1/v2\r\n")}},
+         errc::redirected,
+         "http://127.0.0.1:1/v2",
+         ""},
+        {"a web page", {{response(200, "text/html", "<html>hello</html>")}}, errc::not_an_api, "no JSON object", ""},
+        {"other JSON", {{response(200, json_type, "{\"ok\":true}")}}, errc::bad_answer, "no choices", ""},
+        {"no HTTP", {{"SSH-2.0-OpenSSH\r\n"}}, errc::connection_lost, "no usable HTTP answer", ""},
+        {"silence and an end", {{"", 10ms}}, errc::connection_lost, "no usable HTTP answer", ""},
+        {"cut", {{stream_head() + word("half an")}}, errc::connection_lost, "hung up in the middle", "half an"},
+        {"stall",
+         {{stream_head() + word("some")}, {"", FakeEndpoint::kForEver}},
+         errc::idle_timeout,
+         "Chat.IdleTimeoutMs",
+         "some"},
+        {"no first token", {{stream_head()}, {"", FakeEndpoint::kForEver}}, errc::timeout, "Chat.TimeoutMs", ""},
+        {"endless",
+         {{stream_head() + word("a"), 0ms},
+          {word("b"), 100ms},
+          {word("c"), 100ms},
+          {word("d"), 100ms},
+          {word("e"), 100ms},
+          {word("f"), 100ms},
+          {word("g"), 100ms},
+          {"", FakeEndpoint::kForEver}},
+         errc::timeout,
+         "Chat.TimeoutMs",
+         "abcd"},
+        {"broken JSON",
+         {{stream_head() + word("so") + event("{\"choices\":[{")}},
+         errc::bad_answer,
+         "cannot be read",
+         "so"},
+        {"error in the stream",
+         {{stream_head() + word("so") + event(R"({"error":{"message":"out of memory"}})")}},
+         errc::endpoint_failed,
+         "out of memory",
+         "so"},
+        {"huge line",
+         {{stream_head() + "data: " + std::string(2 * 1024 * 1024, 'x')}},
+         errc::too_large,
+         "more than an answer",
+         ""},
+        {"huge text",
+         {{stream_head() + word(std::string(700'000, 'x')) + word(std::string(700'000, 'y'))}},
+         errc::too_large,
+         "longer than 1048576",
+         "x"},
+        {"empty", {{stream_head() + the_end()}}, errc::empty_answer, "empty answer", ""},
+        {"length",
+         {{stream_head() + event(R"({"choices":[{"delta":{},"finish_reason":"length"}]})") + the_end()}},
+         errc::empty_answer,
+         "",
+         ""},
+        {"refusal",
+         {{response(200, json_type,
+                    R"({"choices":[{"message":{"content":null,"refusal":"I can't help with that."},)"
+                    R"("finish_reason":"stop"}]})")}},
+         errc::refused,
+         "the model refuses: I can't help with that.",
+         "I can't help with that."},
+        {"filter",
+         {{stream_head() + event(R"({"choices":[{"delta":{},"finish_reason":"content_filter"}]})")}},
+         errc::refused,
+         "content filter",
+         ""},
+    };
+}
+
+// Whatever an endpoint does, the user gets a sentence that says what, the question is kept, and so is what came.
+TEST_F(Chatting, names_every_misbehaviour) {
+    settings.idle_timeout = 150ms;
+    int number = 0;
+    for (auto& row : misbehaviours()) {
+        FakeEndpoint bad(executor);
+        bad.answer(std::move(row.script));
+        settings.endpoint = *Url::parse(bad.url());
+        settings.timeout = row.expected == errc::timeout ? 400ms : 20'000ms;
+        assistant().update(settings);
+        const auto session = std::to_string(++number);
+        const auto end = ask("question", session);
+        ASSERT_TRUE(end.error) << row.name;
+        EXPECT_EQ(end.error->code, row.expected) << row.name << ": " << end.error->message;
+        EXPECT_THAT(end.words(), HasSubstr(row.says)) << row.name;
+        EXPECT_EQ(end.words().find("canary"), std::string::npos) << row.name;
+        const auto kept = messages(session);
+        ASSERT_EQ(kept.size(), row.kept.empty() ? 1U : 2U) << row.name;
+        EXPECT_EQ(kept[0].content, "question");
+        EXPECT_THAT(row.kept.empty() ? "" : kept[1].content, testing::StartsWith(row.kept)) << row.name;
+    }
+}
+
+TEST_F(Chatting, an_endpoint_that_is_away_is_named) {
+    settings.endpoint = *Url::parse("http://127.0.0.1:1/v1");
+    const auto end = ask("hello");
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, errc::unreachable);
+    EXPECT_THAT(end.error->message, HasSubstr("the model's endpoint cannot be reached: connecting to 127.0.0.1:1"));
+}
+
+// A wait that the endpoint asks for is kept, once.
+TEST_F(Chatting, waits_once_as_asked) {
+    endpoint.answer(response(429, "application/json", "{}", "Retry-After: 1\r\n"));
+    endpoint.answer(stream_head() + word("ok") + the_end());
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(ask("hello").answer, "ok");
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, 1s);
+
+    FakeEndpoint busy(executor);
+    busy.answer(response(429, "application/json", "{}", "Retry-After: 3600\r\n"));
+    settings.endpoint = *Url::parse(busy.url());
+    assistant().update(settings);
+    EXPECT_EQ(ask("hello").error->code, errc::rate_limited);
+    EXPECT_EQ(busy.bodies.size(), 1U);
+}
+
+// Characters cut between pieces and events come whole; usage that is missing is estimated; a server that does not
+// stream is understood; newer models' name for max_tokens is learned.
+TEST_F(Chatting, lives_with_what_endpoints_do) {
+    const std::string text = stream_head() + word("\xF0\x9F\x9A\x80 gr\xC3\xBC\xC3\x9F") +
+                             event(R"({"choices":[{"delta":{},"finish_reason":"stop"}]})");
+    FakeEndpoint::Script script;
+    for (const char c : text) script.push_back({std::string(1, c)});
+    endpoint.answer(std::move(script));
+    auto end = ask("hello");
+    ASSERT_FALSE(end.error) << end.error->message;
+    EXPECT_EQ(end.answer, "\xF0\x9F\x9A\x80 gr\xC3\xBC\xC3\x9F");
+    EXPECT_TRUE(end.is_estimated);
+    EXPECT_GT(end.prompt_tokens, 0);
+
+    FakeEndpoint plain(executor);
+    plain.answer(response(400, "application/json",
+                          R"({"error":{"message":"Use 'max_completion_tokens' instead of 'max_tokens'."}})"));
+    plain.answer(response(200, "application/json; charset=utf-8",
+                          R"({"choices":[{"message":{"role":"assistant","content":"whole )"
+                          "\xFF"
+                          R"("},)"
+                          R"("finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":1}})"));
+    settings.endpoint = *Url::parse(plain.url());
+    settings.max_tokens = 77;
+    assistant().update(settings);
+    end = ask("hello");
+    ASSERT_FALSE(end.error) << end.error->message;
+    EXPECT_EQ(end.answer, "whole \xEF\xBF\xBD");
+    EXPECT_EQ(json_or_null(plain.bodies[0])["max_tokens"], 77);
+    EXPECT_EQ(json_or_null(plain.bodies[1])["max_completion_tokens"], 77);
+}
+
+// Cancelling stops the model within a second; what came is kept and marked.
+TEST_F(Chatting, cancelling_keeps_what_came) {
+    endpoint.answer({{stream_head() + word("first part")}, {"", FakeEndpoint::kForEver}});
+    Ask question;
+    question.session_id = "s";
+    question.text = "tell me all";
+    const auto exchange = assistant().ask(std::move(question));
+    jiro::test::run_task(context, exchange->until_more());
+    EXPECT_EQ(exchange->text(), "first part");
+    const auto begun = std::chrono::steady_clock::now();
+    exchange->cancel("cancelled by the hub");
+    jiro::test::run_task(context, exchange->until_ended());
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 1s);
+    EXPECT_EQ(exchange->end().error->code, errc::cancelled);
+    const auto kept = messages();
+    ASSERT_EQ(kept.size(), 2U);
+    EXPECT_THAT(kept[1].content, HasSubstr("first part\n\n*(The answer was cut off here.)*"));
+    endpoint.answer(stream_head() + word("ok") + the_end());
+}
+
+// While an answer comes, what has come is in the file: kill -9 loses no more than a second of it.
+TEST_F(Chatting, a_half_answer_is_in_the_file) {
+    endpoint.answer({{stream_head() + word("half")}, {word(" more") + the_end(), 1500ms}});
+    Ask question;
+    question.session_id = "s";
+    question.text = "tell me";
+    const auto exchange = assistant().ask(std::move(question));
+    const auto look = [&]() -> Task<std::string> {
+        for (;;) {
+            auto found = co_await sessions.messages("s", {});
+            if (found && found->size() == 2 && !exchange->has_ended()) co_return found->back().content;
+            if (exchange->has_ended()) co_return "too late";
+            co_await clock.sleep_for(20ms);
+        }
+    };
+    auto looking = look();
+    std::string seen;
+    for (seen = jiro::test::run_task(context, std::move(looking)); seen.empty();) {
+        auto again = look();
+        seen = jiro::test::run_task(context, std::move(again));
+    }
+    EXPECT_EQ(seen, "half");
+    jiro::test::run_task(context, exchange->until_ended());
+    EXPECT_EQ(messages().back().content, "half more");
+}
+
+// One exchange at a time in a session, in their order; another session does not wait.
+TEST_F(Chatting, one_at_a_time_in_a_session) {
+    endpoint.answer({{stream_head() + word("a"), 200ms}, {the_end(), 200ms}});
+    std::vector<std::shared_ptr<Exchange>> exchanges;
+    for (const char* session : {"s", "s", "t"}) {
+        Ask question;
+        question.session_id = session;
+        question.text = "hello";
+        exchanges.push_back(assistant().ask(std::move(question)));
+    }
+    jiro::test::run_task(context, exchanges[2]->until_ended());
+    EXPECT_FALSE(exchanges[1]->has_ended());
+    jiro::test::run_task(context, exchanges[1]->until_ended());
+    ASSERT_TRUE(exchanges[0]->has_ended());
+    EXPECT_FALSE(exchanges[1]->end().error);
+    EXPECT_EQ(messages("s").size(), 4U);
+    EXPECT_EQ(json_or_null(endpoint.bodies.back())["messages"].size(), 3U);  // it knew the one before
+}
+
+// What does not fit is summarized once, and the summary is told from then on.
+TEST_F(Chatting, older_exchanges_are_summarized) {
+    settings.context_tokens = 1000;
+    settings.max_tokens = 100;
+    endpoint.answer(stream_head() + word(std::string(500, 'x')) + the_end(0, 0));
+    for (int i = 0; i < 4; ++i) ask("question " + std::to_string(i));
+    FakeEndpoint later(executor);
+    later.answer(response(200, "application/json", R"({"choices":[{"message":{"content":"They spoke of x."}}]})"));
+    later.answer(stream_head() + word("yes") + the_end(0, 0));
+    settings.endpoint = *Url::parse(later.url());
+    settings.context_tokens = 600;
+    assistant().update(settings);
+    ASSERT_FALSE(ask("do you remember?").error);
+    ASSERT_EQ(later.bodies.size(), 2U);
+    EXPECT_THAT(later.bodies[0], HasSubstr("question 1"));
+    EXPECT_THAT(later.bodies[1], HasSubstr("They spoke of x."));
+    ask("and now?");
+    EXPECT_EQ(later.bodies.size(), 3U);
+    EXPECT_THAT(later.bodies[2], HasSubstr("They spoke of x."));
+}
+
+// The model calls what the operator listed, in fragments, and no more often than it may.
+TEST_F(Chatting, tools_are_called_as_allowed) {
+    settings.tools = {"load"};
+    settings.max_tool_calls = 1;
+    const auto fragment = [](const std::string& call) {
+        return event(R"({"choices":[{"delta":{"tool_calls":[{"index":0,)" + call + R"(}]}}]})");
+    };
+    endpoint.answer(stream_head() + fragment(R"("id":"c1","function":{"name":"load","arguments":""})") +
+                    fragment(R"("function":{"arguments":"{\"a\""})") + fragment(R"("function":{"arguments":":1}"})") +
+                    event(R"({"choices":[{"delta":{},"finish_reason":"tool_calls"}]})") + event("[DONE]"));
+    endpoint.answer(stream_head() + word("The load is low.") + the_end());
+    const auto end = ask("how busy is it?");
+    ASSERT_FALSE(end.error) << end.error->message;
+    EXPECT_EQ(end.answer, "The load is low.");
+    EXPECT_EQ(end.tool_calls, 1);
+    EXPECT_THAT(tools.calls, testing::ElementsAre(R"(load{"a":1})"));
+    const auto second = json_or_null(endpoint.bodies[1]);
+    EXPECT_FALSE(second.contains("tools"));
+    EXPECT_EQ(second["messages"][2]["content"], "result of load");
+    EXPECT_EQ(second["messages"][2]["tool_call_id"], "c1");
+    EXPECT_EQ(json_or_null(endpoint.bodies[0])["tools"][0]["function"]["name"], "load");
+}
+
+// Whatever a reload changes is in force with the next question.
+TEST_F(Chatting, an_update_is_in_force_with_the_next_question) {
+    endpoint.answer(response(200, "application/json", R"({"choices":[{"message":{"content":"ok"}}]})"));
+    ASSERT_FALSE(ask("first", "one").error);
+    const auto changed = [&](auto change, const std::string& session = "new") {
+        change();
+        assistant().update(settings);
+        return ask("next", session);
+    };
+    const auto request = [&] { return json_or_null(endpoint.bodies.back()); };
+    changed([&] { settings.system_prompt = "Be brief."; });
+    EXPECT_EQ(request()["messages"][0]["content"], "Be brief.");
+    changed([&] { settings.system_prompt_file = folder.write("prompt", "From a file.\n"); });
+    EXPECT_EQ(request()["messages"][0]["content"], "From a file.");
+    const auto end = changed([&] { settings.system_prompt_file = folder.path() / "none"; });
+    EXPECT_EQ(end.error->code, errc::prompt_file);
+    settings.system_prompt_file.clear();
+    changed([&] { settings.max_tokens = 5; });
+    EXPECT_EQ(request()["max_tokens"], 5);
+    changed([&] { settings.temperature = 1.5; });
+    EXPECT_EQ(request()["temperature"], 1.5);
+    changed([&] { settings.stream = false; });
+    EXPECT_EQ(request()["stream"], false);
+    EXPECT_GT(request()["messages"].size(), 4U);
+    changed([&] { settings.context_tokens = 20; });
+    EXPECT_EQ(request()["messages"].size(), 2U);
+
+    // The other way to the endpoint: through a proxy, by TLS.
+    FakeEndpoint proxy(executor);
+    proxy.answer("HTTP/1.1 407 no\r\n\r\n");
+    EXPECT_EQ(changed([&] { settings.proxy = *Url::parse(proxy.url()); }).error->code, errc::unreachable);
+    settings.proxy.reset();
+    const auto by_tls = "https" + endpoint.url().substr(4);
+    settings.connect_timeout = 100ms;
+    EXPECT_THAT(changed([&] {
+                    settings.endpoint = *Url::parse(by_tls);
+                    settings.tls.ca = folder.path() / "no-ca";
+                }).error->message,
+                HasSubstr("no-ca"));
+    settings.tls.ca.clear();
+    const auto begun = clock.now();
+    EXPECT_EQ(changed([&] { settings.tls.verify = false; }).error->code, errc::unreachable);
+    EXPECT_LT(clock.now() - begun, 2s);  // connect_timeout: the endpoint speaks no TLS
+    settings.endpoint = *Url::parse(endpoint.url());
+    changed([&] { settings.max_sessions = 1; });
+    EXPECT_EQ(jiro::test::run_task(context, sessions.list(10))->total, 1U);
+    EXPECT_EQ(changed([&] { settings.timeout = 1ms; }).error->code, errc::timeout);
+}
+
+// A conversation of 10,000 exchanges costs no more memory than what the model is told of it.
+TEST_F(Chatting, a_long_conversation_costs_little) {
+    {
+        SessionFile file(folder.path() / "sessions.db");
+        const auto first = file.begin({"long", "i", "question", "q", "a", clock.wall_now(), 0});
+        file.write_answer(first.answer, std::string(500, 'a'), AnswerState::whole, 1, clock.wall_now());
+    }
+    {
+        Database database((folder.path() / "sessions.db").string(), Database::Mode::read_write);
+        database.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000), k(is_user) AS (VALUES "
+            "(1), "
+            "(0)) INSERT INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type) SELECT i || '-' "
+            "|| "
+            "is_user, hex(zeroblob(250)), 'i', 'long', is_user, '2026-01-01 00:00:00', 0 FROM n, k ORDER BY i, is_user "
+            "DESC");
+    }
+    const auto resident = [] {
+        std::ifstream file("/proc/self/statm");
+        long pages = 0;
+        file >> pages >> pages;
+        return pages * sysconf(_SC_PAGESIZE);
+    };
+    endpoint.answer(stream_head() + word("ok") + the_end());
+    ASSERT_FALSE(ask("warm up", "short").error);
+    const auto before = resident();
+    EXPECT_EQ(ask("and now?", "long").answer, "ok");
+    EXPECT_EQ(messages("long").size(), 100U);  // a page
+    EXPECT_LT(resident() - before, 10L * 1024 * 1024);
+}
+
+// Neither texts nor the key are in the log unless the operator wants it.
+TEST_F(Chatting, texts_stay_out_of_the_log) {
+    jiro::test::LogCapture log;
+    endpoint.answer(stream_head() + word("canary-answer") + the_end());
+    ask("canary-question");
+    FakeEndpoint bad(executor);
+    bad.answer(response(400, "application/json", R"({"error":{"message":"bad: canary-question"}})"));
+    settings.endpoint = *Url::parse(bad.url());
+    assistant().update(settings);
+    EXPECT_THAT(ask("canary-question").error->message, HasSubstr("canary-question"));
+    EXPECT_EQ(log.text().find("canary"), std::string::npos) << log.text();
+}
+
+// A damaged file is kept beside, and the conversation goes on; a newer one is left alone, and nothing is asked.
+TEST_F(Chatting, storage_that_cannot_be_used_is_told) {
+    folder.write("sessions.db", std::string(8192, '#'));
+    endpoint.answer(stream_head() + word("ok") + the_end());
+    EXPECT_EQ(ask("hello").answer, "ok");
+    int kept = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+        kept += entry.path().filename().string().starts_with("sessions.db.corrupt-") ? 1 : 0;
+    EXPECT_EQ(kept, 1);
+
+    jiro::test::TempDir other;
+    Sessions elsewhere(clock, other.path() / "no" / "folder" / "sessions.db", settings);
+    Assistant lost({executor, clock, random, {}, {}, elsewhere, nullptr}, settings);
+    Ask question;
+    question.text = "hello";
+    const auto exchange = lost.ask(std::move(question));
+    jiro::test::run_task(context, exchange->until_ended());
+    EXPECT_THAT(exchange->end().words(), HasSubstr("cannot be stored, so it is not asked"));
+    EXPECT_EQ(endpoint.bodies.size(), 1U);
+}
+
+TEST_F(Chatting, limits_of_a_question) {
+    EXPECT_EQ(ask("  \n").error->code, errc::empty_text);
+    EXPECT_THAT(ask(std::string(kMaxTextBytes + 1, 'x')).words(), HasSubstr("over the limit of 1048576 bytes"));
+    EXPECT_EQ(ask("x", "a\nb").error->code, errc::bad_session_id);
+    EXPECT_TRUE(endpoint.bodies.empty());
+}
+
+}  // namespace
+}  // namespace jiro::assistant

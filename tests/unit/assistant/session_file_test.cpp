@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+#include "assistant/session_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "assistant/stored_time.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::assistant {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+constexpr WallTime kNow{std::chrono::sys_days(std::chrono::year(2026) / 11 / 29)};
+
+std::string bytes_of(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+struct SessionFileTest : testing::Test {
+    test::TempDir folder;
+    std::filesystem::path path = folder.path() / "sessions.db";
+    int ids = 0;
+
+    BegunExchange begin(SessionFile& file, const std::string& session, const std::string& question,
+                        std::size_t room = 1'000'000, WallTime now = kNow) {
+        const auto id = std::to_string(++ids);
+        return file.begin({session, "instance", question, "q" + id, "a" + id, now, room});
+    }
+    void exchange(SessionFile& file, const std::string& session, const std::string& question, const std::string& answer,
+                  WallTime now = kNow) {
+        const auto begun = begin(file, session, question, 1000, now);
+        file.write_answer(begun.answer, answer, AnswerState::whole, 1, now);
+    }
+};
+
+// Texts are kept as they are, sessions are named by their first words and listed by their last use.
+TEST_F(SessionFileTest, keeps_texts_exactly) {
+    SessionFile file(path);
+    const std::string question = "  Write \"it\" down:\n\n\tline two 'x' \xF0\x9F\x9A\x80  ";
+    exchange(file, "s1", question, "```\ncode\n```\n");
+    exchange(file, "s2", std::string(300, 'w') + " more", "b", kNow + 1s);
+    const auto messages = file.messages("s1", {});
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].content, question);
+    EXPECT_TRUE(messages[0].is_user);
+    EXPECT_EQ(messages[1].content, "```\ncode\n```\n");
+    const auto list = file.list(10);
+    ASSERT_EQ(list.total, 2U);
+    EXPECT_EQ(list.sessions[0].id, "s2");
+    EXPECT_EQ(list.sessions[1].name, "Write \"it\" down: line two 'x' \xF0\x9F\x9A\x80");
+    EXPECT_LE(list.sessions[0].name.size(), 64U);
+    struct stat status {};
+    ASSERT_EQ(stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600U);
+}
+
+// The model is told whole exchanges, the newest that fit; what is cut, or has no answer, stays readable.
+TEST_F(SessionFileTest, history_is_whole_exchanges_that_fit) {
+    SessionFile file(path);
+    for (int i = 0; i < 10; ++i) exchange(file, "s", "question " + std::to_string(i), std::string(90, 'a'));
+    static_cast<void>(begin(file, "s", "never answered"));
+    auto begun = begin(file, "s", "now", 250);
+    ASSERT_EQ(begun.history.exchanges.size(), 2U);
+    EXPECT_EQ(begun.history.exchanges[0].question, "question 8");
+    EXPECT_EQ(begun.history.exchanges[1].question, "question 9");
+    EXPECT_TRUE(begun.history.has_unsummarized);
+
+    const auto older = file.unsummarized("s", begun.history.exchanges[0].sequence, 100'000);
+    ASSERT_EQ(older.size(), 8U);
+    EXPECT_EQ(older.front().question, "question 0");
+    file.set_summary("s", "what was said", older.back().sequence);
+    begun = begin(file, "s", "again", 250);
+    EXPECT_EQ(begun.history.summary, "what was said");
+    EXPECT_EQ(begun.history.exchanges.size(), 2U);
+    EXPECT_FALSE(begun.history.has_unsummarized);
+
+    EXPECT_TRUE(file.reset("s"));
+    EXPECT_FALSE(file.reset("other"));
+    begun = begin(file, "s", "anew", 100'000);
+    EXPECT_TRUE(begun.history.exchanges.empty());
+    EXPECT_TRUE(begun.history.summary.empty());
+    EXPECT_GT(file.find("s")->messages, 20U);
+}
+
+// A process that died in the middle of an answer leaves what had come, marked.
+TEST_F(SessionFileTest, half_answers_are_marked_at_the_next_opening) {
+    {
+        SessionFile file(path);
+        const auto begun = begin(file, "s", "long question");
+        file.write_answer(begun.answer, "half an ans", AnswerState::being_written, 0, kNow);
+        static_cast<void>(begin(file, "t", "no word came"));
+    }
+    SessionFile file(path);
+    const auto messages = file.messages("s", {});
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_THAT(messages[1].content, HasSubstr("half an ans\n\n*(The answer was cut off here.)*"));
+    EXPECT_EQ(file.messages("t", {}).size(), 1U);
+}
+
+// Removed means gone: from the file and from its log.
+TEST_F(SessionFileTest, removed_texts_are_gone) {
+    SessionFile file(path);
+    for (int i = 0; i < 50; ++i) exchange(file, "s", "canary-secret " + std::to_string(i), "canary-answer");
+    exchange(file, "t", "other", "stays");
+    EXPECT_TRUE(file.remove("s"));
+    EXPECT_FALSE(file.remove("s"));
+    const auto everything = bytes_of(path) + bytes_of(path.string() + "-wal");
+    EXPECT_EQ(everything.find("canary"), std::string::npos);
+    EXPECT_NE(everything.find("stays"), std::string::npos);
+}
+
+TEST_F(SessionFileTest, pages_go_on_where_the_last_one_ended) {
+    SessionFile file(path);
+    for (int i = 0; i < 5; ++i) exchange(file, "s", std::to_string(i), std::string(100, 'a'));
+    MessagePage page{MessageOrder::newest_first, std::nullopt, 3, 1'000'000};
+    auto messages = file.messages("s", page);
+    ASSERT_EQ(messages.size(), 3U);
+    page.after = messages.back().sequence;
+    messages = file.messages("s", page);
+    ASSERT_EQ(messages.size(), 3U);
+    EXPECT_EQ(messages[0].content, "3");
+    page = {MessageOrder::oldest_first, std::nullopt, 100, 150};
+    EXPECT_EQ(file.messages("s", page).size(), 3U);
+    page.max_bytes = 0;
+    EXPECT_EQ(file.messages("s", page).size(), 1U);
+    EXPECT_TRUE(file.update("s", {"a new name", std::nullopt}));
+    EXPECT_EQ(file.find("s")->name, "a new name");
+    EXPECT_FALSE(file.update("t", {"x", std::nullopt}));
+}
+
+// The least recently used go first, by age, number and size.
+TEST_F(SessionFileTest, limits_remove_the_least_recently_used) {
+    SessionFile file(path);
+    for (int i = 0; i < 20; ++i)
+        exchange(file, std::to_string(i), "q", std::string(20'000, 'a'), kNow + std::chrono::hours(24 * i));
+    const auto now = kNow + std::chrono::hours(24 * 20);
+    EXPECT_EQ(file.sweep({100, std::chrono::days(15), UINT64_MAX}, now), 5U);
+    EXPECT_EQ(file.sweep({10, std::chrono::days(0), UINT64_MAX}, now), 5U);
+    EXPECT_GT(file.sweep({10, std::chrono::days(0), 100'000}, now), 4U);
+    EXPECT_LT(file.bytes(), 100'000U);
+    EXPECT_EQ(file.list(1).sessions[0].id, "19");
+}
+
+// jiro.db of the C# client, as Entity Framework makes it.
+TEST_F(SessionFileTest, takes_over_the_other_clients_file) {
+    const auto other = folder.path() / "jiro.db";
+    std::ofstream(other).close();
+    {
+        Database database(other.string(), Database::Mode::read_write);
+        database.execute(R"(
+            CREATE TABLE ChatSessions (Id TEXT NOT NULL CONSTRAINT PK PRIMARY KEY, Name TEXT NOT NULL, Description TEXT
+                NOT NULL, CreatedAt TEXT NOT NULL, LastUpdatedAt TEXT NOT NULL);
+            CREATE TABLE Messages (Id TEXT NOT NULL CONSTRAINT PK PRIMARY KEY, Content TEXT NOT NULL, InstanceId TEXT
+                NOT NULL, SessionId TEXT NOT NULL, IsUser INTEGER NOT NULL, CreatedAt TEXT NOT NULL, Type INTEGER NOT
+                NULL, FOREIGN KEY (SessionId) REFERENCES ChatSessions (Id) ON DELETE CASCADE);
+            INSERT INTO ChatSessions VALUES ('9a0e', 'Session-9a0e', '', '2025-08-06 13:53:19.1234567',
+                '2025-08-06 13:55:00');
+            INSERT INTO Messages VALUES ('m2', 'Hi!', 'i', '9a0e', 0, '2025-08-06 13:53:21', 0),
+                ('m1', 'Hello', 'i', '9a0e', 1, '2025-08-06 13:53:19.1234567', 0);
+        )");
+    }
+    SessionFile file(path);
+    for (const std::uint64_t expected : {2U, 0U}) {  // a second time nothing is added
+        const auto counts = file.import_from(other, SessionFile::Reading::strict);
+        EXPECT_EQ(counts.messages, expected);
+    }
+    const auto messages = file.messages("9a0e", {});
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].content, "Hello");
+    EXPECT_EQ(to_stored(messages[0].created_at), "2025-08-06 13:53:19.1234567");
+    EXPECT_EQ(file.find("9a0e")->name, "Session-9a0e");
+    EXPECT_EQ(begin(file, "9a0e", "and now").history.exchanges.size(), 1U);
+    const auto no_database = folder.write("notes.txt", "these are notes, and no database of any kind at all");
+    EXPECT_THROW(file.import_from(no_database, SessionFile::Reading::strict), DatabaseError);
+}
+
+// A newer version's file is left alone; another program's is not taken for ours.
+TEST_F(SessionFileTest, refuses_what_it_does_not_know) {
+    { SessionFile file(path); }
+    {
+        Database database(path.string(), Database::Mode::read_write);
+        database.execute("PRAGMA user_version = 99");
+    }
+    const auto before = bytes_of(path);
+    try {
+        SessionFile file(path);
+        ADD_FAILURE();
+    } catch (const DatabaseError& error) {
+        EXPECT_EQ(error.code, errc::newer_schema);
+    }
+    EXPECT_EQ(bytes_of(path).size(), before.size());
+}
+
+}  // namespace
+}  // namespace jiro::assistant
