@@ -135,7 +135,8 @@ class HubConnection {
     Subscription on_result(std::string target, ResultHandler handler, OverLimit over_limit = OverLimit::refuse);
     void on_state_changed(std::function<void(const StateChange&)> observer);
 
-    // All fail at once with not_active unless connected; all are cancelled with the awaiting coroutine (the hub is
+    // All fail at once with not_active unless connected, but wait for the end of the very first attempt while that is
+    // under way; all are cancelled with the awaiting coroutine (the hub is
     // told). `arguments` is an array. Each message is queued when the call returns or waits; the order of calls is the
     // order sent.
     [[nodiscard]] Task<Result<void>> send(std::string target, nlohmann::json arguments, CallOptions options = {});

@@ -46,6 +46,11 @@ bool is_rejection(const Error& error) {
            error.code == errc::not_configured;
 }
 
+// The steps have their own limits; this one holds whatever a connector does.
+Duration longest_negotiate(const StepLimits& limits) {
+    return limits.resolve + limits.connect + limits.proxy + limits.tls + limits.negotiate;
+}
+
 }  // namespace
 
 Establish::Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
@@ -93,13 +98,19 @@ std::optional<Failure> Establish::read_credentials() {
 }
 
 Task<std::optional<Failure>> Establish::negotiate() {
-    for (int redirects = 0; redirects <= kMaxRedirects; ++redirects) {
+    for (int requests = 0; requests < kMaxNegotiations; ++requests) {
         auto request = request_to(negotiate_url(url_, settings_.stateful_reconnect));
         if (!request) co_return failure_of(request.error());
         const Url target = request->url;
         signalr_log.debug("Negotiating", {{"url", target.redacted()}});
         ++progress_.negotiations;
-        auto response = co_await connector_.post(std::move(*request));
+        auto asking = connector_.post(std::move(*request));
+        auto response_in_time = co_await with_timeout(clock_, longest_negotiate(settings_.limits), std::move(asking));
+        if (!response_in_time) {
+            co_return failure_of(
+                Error(errc::negotiate_timeout, "negotiate with " + target.redacted() + ": no answer in time"));
+        }
+        auto& response = *response_in_time;
         if (!response) co_return failure_of(response.error());
         note_date(*response);
         keep_cookies(target, *response);
@@ -116,9 +127,8 @@ Task<std::optional<Failure>> Establish::negotiate() {
             co_return failure_of(refused->with_prefix("negotiate with " + target.redacted()));
         }
     }
-    co_return failure_of(Error(errc::too_many_redirects, "negotiate with " + origin_.redacted() +
-                                                             " was redirected more than " +
-                                                             std::to_string(kMaxRedirects) + " times"));
+    co_return failure_of(Error(errc::too_many_redirects, "negotiate with " + origin_.redacted() + " was redirected " +
+                                                             std::to_string(kMaxNegotiations) + " times"));
 }
 
 // What the settings protect stays protected: a hub behind TLS does not lead out of it, and none that is elsewhere makes

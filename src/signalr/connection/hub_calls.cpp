@@ -67,11 +67,19 @@ Error call_timeout() { return Error(errc::call_timeout, "the hub did not complet
 Task<Result<HubConnection::Impl::PreparedCall>> HubConnection::Impl::prepare(std::size_t uploads,
                                                                              std::optional<Duration> deadline) {
     PreparedCall prepared;
-    prepared.session = session_;
     if (deadline) prepared.deadline = clock_.now() + *deadline;
+    if (is_first_attempt_ && deadline) {
+        auto start = until_first_attempt_ended();
+        const bool in_time = co_await with_timeout(clock_, *deadline, std::move(start));
+        if (!in_time) co_return call_timeout();
+    } else if (is_first_attempt_) {
+        co_await until_first_attempt_ended();
+    }
+    prepared.session = session_;
     if (!prepared.session || !prepared.session->is_open() || fsm_.state() != State::connected) co_return not_active();
     const auto session = prepared.session;
     if (prepared.deadline) {
+        if (clock_.now() >= *prepared.deadline) co_return call_timeout();
         auto room = session->wait_until_writable();
         const auto has_room = co_await with_timeout(clock_, *prepared.deadline - clock_.now(), std::move(room));
         if (!has_room) co_return call_timeout();

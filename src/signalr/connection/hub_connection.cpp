@@ -27,7 +27,8 @@ HubConnection::Impl::Impl(Executor executor, Settings settings, Dependencies dep
                                                          })),
       uploads_([](const std::exception_ptr&) { signalr_log.error("An upload's coroutine failed"); }),
       wake_(executor),
-      ended_(executor) {}
+      ended_(executor),
+      first_attempt_ended_(executor) {}
 
 Task<> HubConnection::Impl::run() {
     const auto self = shared_from_this();
@@ -52,6 +53,7 @@ Task<> HubConnection::Impl::run() {
         if (fsm_.state() != State::disconnecting) announce(fsm_.stopping(), nullptr);
         announce(fsm_.stopped(), nullptr);
     }
+    end_first_attempt();
     running_ = false;
     stopping_ = true;
     ended_.notify();
@@ -68,16 +70,22 @@ Task<> HubConnection::Impl::stay_connected() {
             announce(fsm_.start(clock_.now()), nullptr);
         }
         interrupted_ = false;
+        is_first_attempt_ = !had_attempt_;
+        had_attempt_ = true;
         fsm_.attempt_started();
         std::optional<Attempt> outcome;
         auto making = into(outcome, attempt());
         auto interruption = until_interrupted();
         co_await race(std::move(making), std::move(interruption));
         if (stopping_) break;
-        if (interrupted_ || !outcome) continue;  // new settings, perhaps in the turn in which the attempt ended
+        if (interrupted_ || !outcome) {
+            end_first_attempt();
+            continue;  // new settings, perhaps in the turn in which the attempt ended
+        }
         if (outcome->failure) {
             const auto transition = fsm_.attempt_failed(settings_, *outcome->failure, clock_.now());
             record_transition(transition, &*outcome->failure);
+            end_first_attempt();
             co_await wait_until_due(*transition.delay);
             continue;
         }
@@ -85,8 +93,19 @@ Task<> HubConnection::Impl::stay_connected() {
             std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome->connection), *dispatcher_);
         *current_session_ = session_;
         record_transition(fsm_.opened(clock_.now()), nullptr);
+        end_first_attempt();
         co_await serve();
     }
+}
+
+void HubConnection::Impl::end_first_attempt() {
+    is_first_attempt_ = false;
+    first_attempt_ended_.notify();
+}
+
+Task<> HubConnection::Impl::until_first_attempt_ended() {
+    const auto self = shared_from_this();
+    while (is_first_attempt_) co_await first_attempt_ended_.wait();
 }
 
 Task<Attempt> HubConnection::Impl::attempt() {

@@ -54,6 +54,8 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     void log_failure(const Transition& transition, const Failure& failure) const;
 
     Task<Result<PreparedCall>> prepare(std::size_t uploads, std::optional<Duration> deadline);
+    Task<> until_first_attempt_ended();
+    void end_first_attempt();
     void start_uploads(const PreparedCall& prepared, std::shared_ptr<PendingCall> call,
                        std::vector<UploadSource> sources);
     static Task<> run_upload(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call, std::string stream_id,
@@ -76,6 +78,9 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Event ended_;  // run() is over
     bool running_ = false;
     bool stopping_ = false;
+    bool had_attempt_ = false;
+    bool is_first_attempt_ = false;  // under way; calls wait for its end
+    Event first_attempt_ended_;
     bool interrupted_ = false;  // leave what is waited for: new settings or retry_now()
     std::optional<Error> last_error_;
     std::optional<TimePoint> last_frame_at_;

@@ -74,6 +74,7 @@ struct Call {
 Result<Call> read_call(json& object) {
     json* target = member(object, "target");
     if (target == nullptr || !target->is_string()) return breach("'target' is missing or not a string");
+    if (target->get_ref<const std::string&>().empty()) return breach("'target' is empty");
     json* arguments = member(object, "arguments");
     if (arguments == nullptr || !arguments->is_array()) return breach("'arguments' is missing or not an array");
     if (!stream_ids_are_fine(object)) return breach("'streamIds' is not an array of strings");

@@ -17,7 +17,7 @@
 
 namespace jiro::signalr {
 
-inline constexpr int kMaxRedirects = 100;
+inline constexpr int kMaxNegotiations = 100;  // of one attempt: each but the last was answered by a redirect
 
 // "Negotiate again over there", with this token instead of ours until the attempt is over.
 struct NegotiateRedirect {

@@ -48,6 +48,9 @@ struct World {
             if (result) ++sends_done;
         });
     }
+    void send_with(const std::string& target, signalr::CallOptions options) {
+        bench.spawn<Result<void>>(bench.hub->send(target, json::array(), std::move(options)), [](auto) {});
+    }
     void invoke(const std::string& target, json arguments = json::array(), signalr::CallOptions options = {}) {
         invoke_signals.push_back(std::make_unique<boost::asio::cancellation_signal>());
         auto& signal = *invoke_signals.back();
@@ -78,7 +81,10 @@ struct World {
 
 json parse_argument(std::string text) {
     text = std::regex_replace(text, std::regex("^\\s+|\\s+$"), "");
-    if (text.starts_with('\'')) return text.substr(1, text.size() - 2);
+    if (text.starts_with('\'')) {  // with the escapes of JavaScript, which are JSON's
+        const std::string inner = text.substr(1, text.size() - 2);
+        return inner.find('\\') == std::string::npos ? json(inner) : json::parse('"' + inner + '"');
+    }
     if (text.starts_with("bytes")) {
         json::binary_t bytes;
         std::istringstream words(text.substr(5));
@@ -123,7 +129,7 @@ bool perform_calls(World& world, const std::string& text) {
     for (std::string part; std::getline(stream, part, ';');) parts.push_back(part);
     for (const auto& part : parts) {
         if (!std::regex_match(part, call) && !std::regex_match(part, cancel)) return false;
-        if (part.find(",stream)") != std::string::npos) return false;
+        if (part.find(",stream)") != std::string::npos || part.find(",s1,s2)") != std::string::npos) return false;
     }
     world.start();
     std::string last;
@@ -208,6 +214,8 @@ signalr::CallOptions with_upload(signalr::UploadSource source) {
     return options;
 }
 
+Task<CallResult> first_item() { co_return std::optional<json>(2); }
+
 void sent_check(World& world) { check_sent(world, world.bench.socket()); }
 
 void idle(World& world) {
@@ -229,19 +237,102 @@ void resume_after_loss(World& world) {
     world.findings.expect(world.bench.connector->posts() == 1, "it negotiated");
 }
 
+// A source without items and without an end.
+struct Never {
+    explicit Never(World& world) : event(world.bench.context.get_executor()) {}
+    signalr::UploadSource source() {
+        return [this] { return next(&event); };
+    }
+    static Task<CallResult> next(Event* event) {
+        for (;;) co_await event->wait();
+    }
+    Event event;
+};
+
 void upload_stops(World& world) {
     world.start();
-    struct Never {
-        static Task<CallResult> next(Event* event) {
-            for (;;) co_await event->wait();
-        }
-    };
-    Event never(world.bench.context.get_executor());
-    world.invoke("Up", json::array(), with_upload([&never] { return Never::next(&never); }));
+    Never never(world);
+    world.invoke("Up", json::array(), with_upload(never.source()));
     world.bench.deliver("{\"type\":3,\"invocationId\":\"" +
                         json::parse(world.bench.socket().sent.at(0)).at("invocationId").get<std::string>() + "\"}\x1e");
     world.bench.pass(1s);
     world.findings.expect(world.bench.socket().sent.size() == 1, "the upload went on");
+}
+
+// The stream's own end; the cancelled call has a CancelInvocation besides.
+void upload_cancelled(World& world) {
+    world.start();
+    Never never(world);
+    world.invoke("Up", json::array(), with_upload(never.source()));
+    const json call = json::parse(world.bench.socket().sent.at(0));
+    world.invoke_signals.back()->emit(boost::asio::cancellation_type::terminal);
+    settle(world.bench.context);
+    const auto completions = world.bench.socket().records('3');
+    std::map<std::string, std::string> bound{{"<sid>", call.at("streamIds").at(0)}};
+    world.findings.expect(completions.size() == 1 &&
+                              matches(world.vector.expect.at("messages").at(0), json::parse(completions.at(0)), bound),
+                          "the Completion differs");
+    world.findings.expect(world.bench.socket().records('2').empty(), "items were sent");
+}
+
+void two_uploads(World& world) {
+    world.start();
+    Never never(world);
+    signalr::CallOptions options;
+    options.uploads.push_back(never.source());
+    options.uploads.push_back(never.source());
+    world.send_with("Up", std::move(options));
+    sent_check(world);
+    world.bench.shut_down();  // while the source is there
+}
+
+// An item that is followed by others: what is checked is the call and the first one.
+void upload_by_send(World& world) {
+    world.start();
+    Never never(world);
+    auto is_first = std::make_shared<bool>(true);
+    world.send_with("Up", with_upload([&never, is_first]() -> Task<CallResult> {
+                        if (std::exchange(*is_first, false)) return first_item();
+                        return Never::next(&never.event);
+                    }));
+    sent_check(world);
+    world.bench.shut_down();
+}
+
+void invoke_during_first_start(World& world) {
+    world.bench.connector->answers_handshake = false;
+    world.bench.start();
+    world.invoke("Foo");
+    world.findings.expect(world.invokes_ended == 0, "the call did not wait");
+    world.findings.expect(world.bench.socket().sent.empty(), "it was sent before the handshake");
+    world.bench.deliver("{}\x1e");
+    const auto& sent = world.bench.socket().sent;
+    world.findings.expect(sent.size() == 2 && json::parse(sent.at(0)) == json({{"type", 6}}) &&
+                              json::parse(sent.at(1)).value("target", "") == "Foo",
+                          "it was not sent behind the ping");
+}
+
+void resume_nothing_buffered(World& world) {
+    world.start();
+    world.send("A");
+    world.bench.deliver("{\"type\":8,\"sequenceId\":1}\x1e");
+    world.bench.socket().cut();
+    settle(world.bench.context);
+    sent_check(world);
+}
+
+void policy_throws(World& world) {
+    world.bench.policy = [](const signalr::RetryContext&) -> std::optional<Duration> {
+        throw std::runtime_error("the policy is broken");
+    };
+    world.start();
+    world.invoke("T");
+    world.bench.socket().cut();
+    settle(world.bench.context);
+    world.findings.expect(world.bench.state() == State::failed, "it went on");
+    world.findings.expect(std::ranges::count(world.bench.states(), State::reconnecting) == 0,
+                          "Reconnecting was announced");
+    world.findings.expect(world.invokes_ended == 1, "the call did not end");
 }
 
 void server_timeout(World& world) {
@@ -356,6 +447,12 @@ const std::map<std::string, std::function<void(World&)>>& scenes() {
                  "no Completion with the error");
          }},
         {"upload.server_completes_first", upload_stops},
+        {"upload.send", upload_by_send},
+        {"upload.two_streams", two_uploads},
+        {"upload.canceled", upload_cancelled},
+        {"invoke.during_first_start", invoke_during_first_start},
+        {"stateful.resume_nothing_buffered", resume_nothing_buffered},
+        {"reconnect.policy_throws", policy_throws},
         {"ping.shape", idle},
         {"ping.idle_15s", idle},
         {"ping.right_after_handshake",

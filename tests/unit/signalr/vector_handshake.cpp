@@ -14,7 +14,8 @@ Findings run_handshake_vector(const Vector& vector) {
     Bench bench;
     bench.policy = fixed_policy({});
     bench.connector->answers_handshake = false;
-    bench.connector->stateful = vector.given().value("stateful_reconnect", false);
+    bench.connector->stateful = vector.given().value("stateful_reconnect", false) ||
+                                vector.given().value("negotiate_response_useStatefulReconnect", false);
     bench.settings.stateful_reconnect = bench.connector->stateful;
     std::vector<json> echoed;
     auto echo = bench.make().on("Echo", [&](signalr::Invocation invocation) -> Task<> {

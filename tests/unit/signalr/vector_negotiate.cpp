@@ -36,9 +36,12 @@ void script(Bench& bench, const json& responses) {
         } else if (response.contains("delay_s")) {
             bench.connector->answers.push_back(HttpResponse{});
         } else {
+            const int times = response.value("repeat", 1);
             const auto body = response.contains("body") ? response.at("body").dump() : response.value("body_text", "");
-            bench.connector->answers.push_back(HttpResponse{
-                response.value("status", 200U), headers_of(response.value("headers", json::object())), body});
+            for (int i = 0; i < times; ++i) {
+                bench.connector->answers.push_back(HttpResponse{
+                    response.value("status", 200U), headers_of(response.value("headers", json::object())), body});
+            }
         }
     }
 }
@@ -110,6 +113,11 @@ Findings run_negotiate_vector(const Vector& vector) {
     if (vector.outcome() == "connect") {
         check_connected(bench, vector.expect, findings);
     } else if (vector.outcome() == "fail") {
+        if (bench.state() == State::connecting) bench.advance(120s);  // for an answer that does not come
+        if (vector.expect.contains("requests")) {
+            findings.expect(vector.expect.at("requests") == bench.connector->posts(),
+                            std::to_string(bench.connector->posts()) + " requests");
+        }
         const auto error = bench.hub->last_error();
         const std::string text = error ? error->message : "";
         findings.expect(bench.state() == State::failed, "the attempt did not fail");
