@@ -20,10 +20,11 @@ class Switch final : public spdlog::sinks::dist_sink_mt {
     void set_formatter_(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
 };
 
-// loggers -> Switch -> [QueueSink -> BudgetSink ->] ScrubSink -> output. The one global of the project.
+// loggers -> Switch -> [QueueSink -> BudgetSink ->] ScrubSink -> output and Tail. The one global of the project.
 struct Core {
     std::shared_ptr<Switch> front = std::make_shared<Switch>();
     std::shared_ptr<ScrubSink> scrub = std::make_shared<ScrubSink>();
+    Tail tail;
 
     std::mutex mutex;  // guards what follows
     Settings settings;
@@ -37,7 +38,7 @@ struct Core {
     void use_level() { spdlog::set_level(for_test ? spdlog::level::trace : of_spdlog(settings.level)); }
 
     void connect() {
-        scrub->set_sinks({for_test ? for_test : output});
+        scrub->set_sinks({for_test ? for_test : output, std::make_shared<TailSink>(tail)});
         front->set_sinks({queue && !for_test ? spdlog::sink_ptr(queue) : scrub});
         use_level();
         spdlog::flush_on(queue ? spdlog::level::warn : spdlog::level::trace);
@@ -100,6 +101,8 @@ std::uint64_t lost_lines() {
     const std::scoped_lock lock(shared.mutex);
     return shared.queue ? shared.queue->lost() : 0;
 }
+
+Tail& tail() { return core().tail; }
 
 void register_secret(const Secret& secret) { core().scrub->add(secret.reveal()); }
 

@@ -105,6 +105,12 @@ void ScrubSink::sink_it_(const spdlog::details::log_msg& message) {
     dist_sink::sink_it_({message.time, {}, message.logger_name, message.level, payload.text()});
 }
 
+void TailSink::log(const spdlog::details::log_msg& message) {
+    if (!tail_.is_kept()) return;
+    const Record record = unpack(message);
+    tail_.add({0, record.time, static_cast<Level>(record.level), std::string(record.component), sentence(record)});
+}
+
 spdlog::sink_ptr make_journal_sink(std::string socket) { return std::make_shared<JournalSink>(std::move(socket)); }
 
 spdlog::sink_ptr make_output(Target target) {

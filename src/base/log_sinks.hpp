@@ -10,6 +10,7 @@
 
 #include "base/redactor.hpp"
 #include "jiro/base/log.hpp"
+#include "jiro/base/log_tail.hpp"
 
 namespace jiro::log {
 
@@ -23,6 +24,20 @@ class ScrubSink final : public spdlog::sinks::dist_sink_mt {
     void sink_it_(const spdlog::details::log_msg& message) override;
 
     Redactor redactor_;
+};
+
+// Keeps the last lines, while somebody wants them.
+class TailSink final : public spdlog::sinks::sink {
+  public:
+    explicit TailSink(Tail& tail) : tail_(tail) {}
+
+    void log(const spdlog::details::log_msg& message) override;
+    void flush() override {}
+    void set_pattern(const std::string& /*pattern*/) override {}
+    void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+
+  private:
+    Tail& tail_;
 };
 
 // `Target::automatic` is resolved here, by looking at standard error.
