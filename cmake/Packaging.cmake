@@ -28,7 +28,12 @@ gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-client.8 jiro-client.8)
 gzipped(${PROJECT_SOURCE_DIR}/docs/man/jiro-dev-hub.1 jiro-dev-hub.1)
 gzipped(${PROJECT_SOURCE_DIR}/CHANGELOG.md CHANGELOG.md)
 # Debian wants a changelog of its own form; ours is beside it. Its date is that of the last change.
-file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CHANGELOG.md CHANGELOG_DATE "%a, %d %b %Y %H:%M:%S +0000" UTC)
+set(date_form "%a, %d %b %Y %H:%M:%S +0000")
+if(DEFINED ENV{SOURCE_DATE_EPOCH})
+  string(TIMESTAMP CHANGELOG_DATE ${date_form} UTC)  # that moment
+else()
+  file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CHANGELOG.md CHANGELOG_DATE ${date_form} UTC)
+endif()
 foreach(PACKAGE jiro-client jiro-dev-hub)
   configure_file(${debian_dir}/changelog.in ${packaging_dir}/${PACKAGE}/changelog @ONLY)
   gzipped(${packaging_dir}/${PACKAGE}/changelog ${PACKAGE}/changelog)
@@ -55,6 +60,9 @@ install(FILES ${packaging_dir}/jiro-client.yaml.5.gz DESTINATION share/man/man5 
 install(FILES ${packaging_dir}/jiro-client/changelog.gz ${packaging_dir}/CHANGELOG.md.gz
         DESTINATION share/doc/jiro-client COMPONENT client)
 install(FILES ${debian_dir}/copyright DESTINATION share/doc/jiro-client COMPONENT client)
+# scripts/package makes them, after the programs.
+install(FILES ${packaging_dir}/jiro-client.spdx.json DESTINATION share/doc/jiro-client COMPONENT client OPTIONAL)
+install(FILES ${packaging_dir}/jiro-dev-hub.spdx.json DESTINATION share/doc/jiro-dev-hub COMPONENT dev-hub OPTIONAL)
 
 install(TARGETS jiro-dev-hub RUNTIME DESTINATION bin COMPONENT dev-hub)
 install(FILES ${packaging_dir}/jiro-dev-hub.1.gz DESTINATION share/man/man1 COMPONENT dev-hub)
@@ -104,6 +112,8 @@ if(CMAKE_CROSSCOMPILING)
   set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${JIRO_DEBIAN_ARCHITECTURE})  # cmake/cross
 endif()
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+
+set(CPACK_DEBIAN_DEBUGINFO_PACKAGE ON)
 
 set(CPACK_DEBIAN_CLIENT_PACKAGE_NAME jiro-client)
 set(CPACK_DEBIAN_CLIENT_PACKAGE_SECTION net)
