@@ -146,7 +146,7 @@ class OwnPartner final : public Partner {
     std::string session_id_;
 };
 
-int fail(const std::string& why) {
+int report_failure(const std::string& why) {
     std::cerr << "jiro-client: " << why << '\n';
     return ExitCode::failed;
 }
@@ -173,10 +173,11 @@ int chat(const std::string& config_file, const ChatOptions& options) {
     const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     if (!config->chat.is_configured()) {
-        return fail("no assistant is configured: name a model by Chat.Model in " + config_file + ", see docs/chat.md");
+        return report_failure("no assistant is configured: name a model by Chat.Model in " + config_file +
+                              ", see docs/chat.md");
     }
     const auto file = sessions_location(*config, outbox_location(*config), process_environment());
-    if (const auto became = become_owner_of(file.parent_path()); !became) return fail(became.error().message);
+    if (const auto became = become_owner_of(file.parent_path()); !became) return report_failure(became.error().message);
     OwnPartner own(*config, file, options.session_id.value_or(""));
     return converse(own, options);
 }
