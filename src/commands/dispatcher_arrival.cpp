@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT
+// From a message to its place in the order and in the journal.
+#include "commands/dispatcher_state.hpp"
+#include "jiro/base/text.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+using Phase = PendingCommand::Phase;
+using Place = PendingCommand::Place;
+
+constexpr std::size_t kRejectedBytes = 16 * 1024;
+constexpr std::string_view kConflictLine = "Another command came under the commandSyncId of a known one; it is not run";
+constexpr std::string_view kConflict = "another command has the same commandSyncId; this one was not run";
+
+Completion rejection(std::string message) { return {Outcome::rejected, std::move(message), false}; }
+
+}  // namespace
+
+void drop_large_parameters(CommandMessage& message) {
+    if (size_of(message) > kRejectedBytes) message.parameters.clear();
+}
+
+// Not a coroutine: the command takes its place now, the returned task only waits for the journal.
+Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<Error> problem) {
+    const Fingerprint content = fingerprint(message);
+    const auto known = state_->by_id.find(message.command_sync_id);
+    if (known != state_->by_id.end()) return state_->known_already(known->second, content);
+
+    const auto command = state_->add(std::move(message), content);
+    auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
+    auto why_rejected = state_->why_rejected(*command, resolution, problem);
+    if (!why_rejected) why_rejected = state_->why_not_trusted(*command, *resolution);
+    if (log::Logger::enabled(log::Level::info)) {
+        const auto& text = command->message.command;
+        commands_log.info("Command received", {{"command_sync_id", command->message.command_sync_id},
+                                               {"session_id", command->message.session_id},
+                                               {"text", state_->settings.command_text ? text : std::string()},
+                                               {"text_bytes", text.size()},
+                                               {"signed_by", command->signed_by}});
+    }
+    Duration limit = state_->settings.timeout;
+    bool idempotent = false;
+    if (resolution) {
+        const auto& description = resolution->handler->description();
+        command->name = description.name;
+        limit = description.time_limit.value_or(state_->settings.timeout);
+        idempotent = description.idempotent;
+        const bool may_start = !why_rejected && state_->started && !state_->stopping;
+        if (may_start && state_->queue.reserve(command, description)) {
+            command->resolution = std::move(*resolution);
+            command->resolved_with = state_->registry;
+        } else if (!why_rejected) {
+            state_->queue.enqueue(command);
+        }
+    }
+    return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent, limit);
+}
+
+Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
+    const auto state = state_;
+    // The hub may have sent it again, and the journal, which is being asked about that copy, says that it has it.
+    for (auto copy = state->by_id.find(message.command_sync_id); copy != state->by_id.end();
+         copy = state->by_id.find(message.command_sync_id)) {
+        const auto command = copy->second;
+        if (command->phase != Phase::journalling) co_return;
+        static_cast<void>(co_await command->completed());
+    }
+    const Fingerprint content = fingerprint(message);
+    const auto command = state->add(std::move(message), content);
+    state->observer.received(command->message.command_sync_id);
+
+    const auto resolution = resolve(command->message.command, state->settings, *state->registry);
+    if (resolution) command->name = resolution->handler->description().name;
+    commands_log.info("Command from before the restart is taken up",
+                      {{"command_sync_id", command->message.command_sync_id}, {"waited_ms", to_milliseconds(waited)}});
+    state->queue.enqueue(command);
+    state->on_journalled(command);
+}
+
+PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
+    if (message.session_id.empty()) message.session_id = random.uuid();
+    auto command = std::make_shared<PendingCommand>(std::move(message), content, clock.now(), next_sequence++);
+    by_id.emplace(command->message.command_sync_id, command);
+    return command;
+}
+
+Task<ReceivedCommand> Dispatcher::State::known_already(PendingPtr command, Fingerprint content) {
+    const auto& id = command->message.command_sync_id;
+    if (command->fingerprint == content) {
+        count_rejected(id, Rejection::duplicate, "Command is already waiting or running; the repetition is ignored");
+        co_return ReceivedCommand(ReceivedCommand::Kind::duplicate, std::move(command));
+    }
+    count_rejected(id, Rejection::conflicting_content, kConflictLine);
+    co_return ReceivedCommand(ReceivedCommand::Kind::refused, rejection(std::string(kConflict)));
+}
+
+void Dispatcher::State::count_rejected(const std::string& id, Rejection why, std::string_view sentence) {
+    observer.rejected(why);
+    const auto write = why == Rejection::duplicate ? &log::Logger::info : &log::Logger::warn;
+    (commands_log.*write)(sentence, {{"command_sync_id", id}});
+}
+
+std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand& command,
+                                                           const Result<Resolution>& resolution,
+                                                           const std::optional<Error>& problem) const {
+    if (problem) return problem->message;
+    const auto& wanted = command.message.instance_id;
+    if (!settings.instance_id.empty() && !wanted.empty() && !equal_ignoring_case(wanted, settings.instance_id)) {
+        return "this is not the instance \"" + excerpt(wanted) + '"';
+    }
+    if (!resolution) return resolution.error().message;
+    if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
+    return queue.busy(command);
+}
+
+// When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
+std::optional<std::string> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
+    const bool runs_program = !resolution.handler->description().runs.empty();
+    auto signer = check_signature(command.message, settings, runs_program, latest_time.now());
+    if (!signer) return signer.error().message;
+    command.signed_by = std::move(*signer).value_or("");
+    return std::nullopt;
+}
+
+Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
+                                               Duration limit) {
+    // Cancelled at the daemon's stop while the journal is asked: it may have the command; a restart will see.
+    Guard guard = std::move(arrival);
+    const auto command = guard.command();
+    const bool is_reserved = command->place == Place::reserved;
+    Receipt receipt{.id = command->message.command_sync_id,
+                    .fingerprint = command->fingerprint,
+                    .payload = to_json(command->message),
+                    .idempotent = idempotent};
+    const FirstState state = is_reserved ? FirstState::running : FirstState::received;
+    auto receiving = sink.received(std::move(receipt), limit, state);
+    const AdmissionResult answer = co_await std::move(receiving);
+    guard.release();
+    if (answer.admission != Admission::accepted) co_return not_admitted(command, answer);
+
+    observer.received(command->message.command_sync_id);
+    commands_log.debug("Command is in the journal", {{"command_sync_id", command->message.command_sync_id},
+                                                     {"session_id", command->message.session_id}});
+    if (why_rejected) {
+        refuse(command, CommandResult::rejected(std::move(*why_rejected)));
+        // The message is in memory until then: whoever brings more of them waits, as for the journal.
+        static_cast<void>(co_await command->completed());
+    } else {
+        command->is_marked_running = is_reserved;
+        on_journalled(command);
+    }
+    co_return ReceivedCommand(ReceivedCommand::Kind::accepted, command);
+}
+
+// Not a coroutine: whoever waits for the answer may have been cancelled, and a refused command gets its result all the
+// same.
+ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const AdmissionResult& answer) {
+    const std::string id = command->message.command_sync_id;
+    auto kind = ReceivedCommand::Kind::refused;
+    Completion completion;
+    switch (answer.admission) {
+        case Admission::accepted:
+            break;  // not here
+        case Admission::already_in_progress:
+            kind = ReceivedCommand::Kind::duplicate;
+            completion = {Outcome::interrupted, "already in the journal", true};
+            count_rejected(id, Rejection::duplicate, "Command is already in the journal; the repetition is ignored");
+            break;
+        case Admission::already_settled:
+            sink.send_again();
+            [[fallthrough]];
+        case Admission::already_forgotten:
+            kind = ReceivedCommand::Kind::duplicate;
+            completion = {Outcome::succeeded, "ended before; its outcome is being sent again", false};
+            count_rejected(id, Rejection::duplicate, "Command ended before; its outcome is sent again");
+            break;
+        case Admission::conflicting_content:
+            completion = rejection(std::string(kConflict));
+            count_rejected(id, Rejection::conflicting_content, kConflictLine);
+            break;
+        case Admission::refused: {
+            const auto reason = answer.reason ? answer.reason->message : "the journal cannot store it";
+            completion = rejection("not taken: " + reason);
+            observer.rejected(Rejection::storage);
+            commands_log.error("The journal cannot take a command; it is refused",
+                               {{"command_sync_id", id}, {"reason", reason}});
+            break;
+        }
+    }
+    FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
+    drop_large_parameters(unstored.message);
+    ReceivedCommand received(kind, completion);
+    forget(command, std::move(completion));  // its phase is still `journalling`: it was never counted as received
+    if (answer.admission == Admission::refused) {
+        group.spawn(executor, sink.answer_unstored(std::move(unstored)));
+    }
+    return received;
+}
+
+// It is in the journal. Committed as running, a reserved command counts as started: it runs also when a stop or a
+// reload came meanwhile.
+void Dispatcher::State::on_journalled(const PendingPtr& command) {
+    command->phase = Phase::waiting;
+    if (command->cancel_reason) {
+        refuse(command, cancelled_result(*command->cancel_reason));
+    } else if (!stopping || command->place == Place::reserved) {
+        start_next();
+    } else if (sink.durable()) {
+        defer(command);
+    } else {
+        refuse(command, cancelled_result(CancelReason::shutting_down));
+    }
+}
+
+}  // namespace jiro::commands

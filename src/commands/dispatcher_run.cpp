@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// A command's start and its end.
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "commands/command_scope.hpp"
+#include "commands/dispatcher_state.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+using Phase = PendingCommand::Phase;
+using Place = PendingCommand::Place;
+
+constexpr std::size_t kCompletionBytes = 4096;
+
+Stage stage_of(const PendingCommand& command) {
+    if (command.phase != Phase::running) return Stage::queued;
+    return command.detached ? Stage::detached : Stage::active;
+}
+
+void log_finished(const PendingCommand& command, const CommandResult& result, Duration queue_time, Duration run_time,
+                  bool with_text) {
+    const bool notable = result.outcome == Outcome::timed_out || result.outcome == Outcome::rejected;
+    if (!log::Logger::enabled(notable ? log::Level::warn : log::Level::info)) return;
+    // An error's text says what went wrong but may quote what the command printed.
+    const std::string detail =
+        with_text || result.outcome == Outcome::rejected ? excerpt(result.message(), 200) : std::string();
+    const auto write = notable ? &log::Logger::warn : &log::Logger::info;
+    (commands_log.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
+                                            {"command", command.name},
+                                            {"outcome", to_string(result.outcome)},
+                                            {"queue_ms", to_milliseconds(queue_time)},
+                                            {"duration_ms", to_milliseconds(run_time)},
+                                            {"bytes", result.size_bytes()},
+                                            {"detail", detail}});
+}
+
+}  // namespace
+
+CommandResult cancelled_result(CancelReason reason) { return CommandResult::cancelled(std::string(to_string(reason))); }
+
+void Dispatcher::State::start_next() {
+    if (std::exchange(starting, true)) return;
+    for (;;) {
+        auto command = queue.next_reserved();
+        if (!command && started && !stopping) command = queue.next_queued();
+        if (!command) break;
+        start(command);
+    }
+    starting = false;
+    changed.notify();
+}
+
+void Dispatcher::State::start(const PendingPtr& command) {
+    if (command->place == Place::queued) {
+        auto resolution = resolve(command->message.command, settings, *registry);
+        if (!resolution) return refuse(command, CommandResult::rejected(resolution.error().message));  // after a reload
+        if (auto why = why_not_trusted(*command, *resolution)) {
+            return refuse(command, CommandResult::rejected(std::move(*why)));
+        }
+        const auto& description = resolution->handler->description();
+        command->name = description.name;
+        if (!queue.start(command, description.max_concurrent)) return;
+        command->resolution = std::move(*resolution);
+        command->resolved_with = registry;
+    }
+    command->phase = Phase::running;
+    command->started_at = clock.now();
+    observer.started(command->message.command_sync_id, command->name);
+    group.spawn(executor, finish(Guard(shared_from_this(), command), std::nullopt));
+}
+
+Task<> Dispatcher::State::until_none_is_reserved() {
+    const auto self = shared_from_this();
+    while (queue.has_reserved()) co_await changed.wait();
+}
+
+// A command's own coroutine: runs it, unless `result` says that it never ran, and has its outcome stored.
+Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> result) {
+    const Guard held = std::move(guard);
+    const auto command = held.command();
+    if (!result) {
+        CommandScope scope(command, settings, sink, clock, workers);
+        result = co_await scope.run();
+        command->message.session_id = scope.session_id();
+        // The next command need not wait until this one's outcome is stored. Posted, so that the outcome is on its way
+        // to the journal first.
+        boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });
+    }
+    FinishedCommand finished = finished_command(*command, std::move(*result));
+    Completion completion{finished.result.outcome, std::string(utf8_head(finished.result.message(), kCompletionBytes))};
+    const Duration queue_time = finished.queue_time;
+    const Duration run_time = finished.run_time;
+    std::string problem;
+    try {
+        const auto stored = co_await sink.finished(std::move(finished));
+        if (!stored) problem = stored.error().message;
+    } catch (const std::exception& error) {
+        problem = error.what();
+    }
+    if (abandoned) co_return;
+    if (!problem.empty()) {
+        commands_log.error("The journal did not take a command's outcome; it is kept in memory",
+                           {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});
+    }
+    observer.finished({command->message.command_sync_id, command->name, stage_of(*command), completion.outcome,
+                       queue_time, run_time});
+    by_id.erase(command->message.command_sync_id);
+    command->complete(std::move(completion));
+}
+
+// Takes the message out of `command`, but for its id.
+FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, CommandResult result) const {
+    const bool ran = command.phase == Phase::running;
+    const TimePoint now = clock.now();
+    const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
+    const Duration run_time = ran ? now - command.started_at : Duration::zero();
+    if (command.name.empty()) command.name = command_name(command.message);
+    log_finished(command, result, queue_time, run_time, settings.command_text);
+    CommandMessage message = std::move(command.message);
+    command.message.command_sync_id = message.command_sync_id;
+    if (result.outcome == Outcome::rejected) drop_large_parameters(message);
+    return {std::move(message), command.name, std::move(result), queue_time, run_time};
+}
+
+void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) {
+    command->phase = Phase::refused;
+    queue.leave(*command);
+    group.spawn(executor, finish(Guard(shared_from_this(), command), std::move(result)));
+    start_next();
+}
+
+// Its slot, or its place in the queue, is free.
+void Dispatcher::State::leave(const PendingPtr& command) {
+    if (abandoned) return;
+    queue.leave(*command);
+    start_next();
+}
+
+void Dispatcher::State::defer(const PendingPtr& command) {
+    queue.leave(*command);
+    by_id.erase(command->message.command_sync_id);
+    commands_log.info("Command waits in the journal for the next start",
+                      {{"command_sync_id", command->message.command_sync_id}});
+    observer.deferred(command->message.command_sync_id);
+    command->complete({Outcome::interrupted, "waits in the journal for the next start", true});
+}
+
+// It ends without an outcome that the journal knows.
+void Dispatcher::State::forget(const PendingPtr& command, Completion completion) {
+    if (command->phase != Phase::journalling) {
+        observer.finished(
+            {command->message.command_sync_id, command->name, stage_of(*command), completion.outcome, {}, {}});
+    }
+    by_id.erase(command->message.command_sync_id);
+    command->complete(std::move(completion));
+    leave(command);
+}
+
+void Dispatcher::State::on_dropped(const PendingPtr& command) {
+    if (command->phase == Phase::journalling) {
+        forget(command, {Outcome::interrupted, "the receipt was dropped", true});
+    } else if (command->phase == Phase::running) {
+        forget(command, {Outcome::failed, "the command's run was dropped"});
+    }
+}
+
+void Dispatcher::State::cancel(const PendingPtr& command, CancelReason reason) {
+    command->request_cancel(reason);
+    if (command->phase == Phase::waiting) refuse(command, cancelled_result(reason));
+}
+
+std::vector<PendingPtr> Dispatcher::State::all_in_order() const {
+    std::vector<PendingPtr> commands;
+    commands.reserve(by_id.size());
+    for (const auto& [id, command] : by_id) commands.push_back(command);
+    std::ranges::sort(commands, {}, &PendingCommand::sequence);
+    return commands;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// What the dispatcher and the coroutines of its commands share. Its functions stand by concept: dispatcher_arrival.cpp
+// (from the message to the journal), dispatcher_run.cpp (start and end), dispatcher.cpp (the rest). Event loop only.
+
+#include <exception>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "commands/log.hpp"
+#include "commands/run_queue.hpp"
+#include "jiro/base/event.hpp"
+#include "jiro/base/task_group.hpp"
+#include "jiro/commands/dispatcher.hpp"
+#include "jiro/commands/signature.hpp"
+
+namespace jiro::commands {
+
+[[nodiscard]] std::string what_of(const std::exception_ptr& exception);
+
+// A result repeats its command's parameters; that of a rejected command only when they are few, so that a flood of them
+// does not fill memory and disk.
+void drop_large_parameters(CommandMessage& message);
+
+[[nodiscard]] CommandResult cancelled_result(CancelReason reason);
+
+[[nodiscard]] inline std::chrono::milliseconds to_milliseconds(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
+}
+
+// Held by the coroutines too, which may outlive the dispatcher.
+struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
+    State(Executor on, Clock& time, RandomSource& randomness, boost::asio::thread_pool& pool, ResultSink& journal,
+          CommandObserver& counters, Settings options, std::shared_ptr<const CommandRegistry> commands)
+        : executor(std::move(on)),
+          clock(time),
+          random(randomness),
+          workers(pool),
+          sink(journal),
+          observer(counters),
+          settings(std::move(options)),
+          registry(std::move(commands)),
+          queue(settings),
+          latest_time(time),
+          stop_requested(executor),
+          changed(executor),
+          group([](const std::exception_ptr& exception) {
+              commands_log.error("The run of a command broke", {{"reason", what_of(exception)}});
+          }) {}
+
+    // Held by the coroutine that has a command in hand. Should that be dropped, the command still ends: it is counted,
+    // its slot is free, and whoever waits for it is told.
+    class Guard {
+      public:
+        Guard(std::shared_ptr<State> state, PendingPtr command)
+            : state_(std::move(state)), command_(std::move(command)) {}
+        Guard(Guard&&) noexcept = default;
+        Guard& operator=(Guard&&) = delete;
+        ~Guard() {
+            if (command_ && !state_->abandoned) state_->on_dropped(command_);
+        }
+        [[nodiscard]] const PendingPtr& command() const noexcept { return command_; }
+        void release() noexcept { command_ = nullptr; }
+
+      private:
+        std::shared_ptr<State> state_;
+        PendingPtr command_;
+    };
+
+    // Arrival.
+    PendingPtr add(CommandMessage message, Fingerprint content);
+    [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
+    void count_rejected(const std::string& id, Rejection why, std::string_view sentence);
+    [[nodiscard]] std::optional<std::string> why_rejected(const PendingCommand& command,
+                                                          const Result<Resolution>& resolution,
+                                                          const std::optional<Error>& problem) const;
+    [[nodiscard]] std::optional<std::string> why_not_trusted(PendingCommand& command, const Resolution& resolution);
+    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
+                                              Duration limit);
+    [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
+    void on_journalled(const PendingPtr& command);
+
+    // Start. Re-entrant: a command may end while another is being started.
+    void start_next();
+    void start(const PendingPtr& command);
+    [[nodiscard]] Task<> until_none_is_reserved();
+
+    // End. Every accepted command comes through exactly one of these.
+    [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);
+    void refuse(const PendingPtr& command, CommandResult result);  // in the background
+    void defer(const PendingPtr& command);
+    void forget(const PendingPtr& command, Completion completion);
+    void on_dropped(const PendingPtr& command);
+    void leave(const PendingPtr& command);
+    [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult result) const;
+
+    void cancel(const PendingPtr& command, CancelReason reason);
+    [[nodiscard]] std::vector<PendingPtr> all_in_order() const;
+
+    Executor executor;
+    Clock& clock;
+    RandomSource& random;
+    boost::asio::thread_pool& workers;
+    ResultSink& sink;
+    CommandObserver& observer;
+    Settings settings;
+    std::shared_ptr<const CommandRegistry> registry;
+
+    std::unordered_map<std::string, PendingPtr> by_id;  // everything that has not ended
+    RunQueue queue;
+    LatestTime latest_time;
+    std::uint64_t next_sequence = 0;
+    bool started = false;
+    bool stopping = false;
+    bool starting = false;  // start_next is on the stack
+    bool are_older_in_journal = false;
+    bool abandoned = false;  // ~Dispatcher: sink and observer may be gone
+    Event stop_requested;
+    Event changed;  // the queue
+    TaskGroup group;
+};
+
+}  // namespace jiro::commands
