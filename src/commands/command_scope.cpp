@@ -54,7 +54,8 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
                 .argument_text = std::move(command_->resolution->argument_text),
                 .deadline = clock.now() + limit_,
                 .max_result_bytes = settings.max_result_bytes,
-                .registry = registry_},
+                .registry = registry_,
+                .shown_output = &command_->output},
                clock, workers) {}
 
 // The handler has a coroutine and a cancellation slot of its own: cancelling it does not cancel what follows its end.

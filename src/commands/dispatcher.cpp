@@ -81,15 +81,6 @@ void Dispatcher::cancel_all(CancelReason reason) {
     for (const auto& command : state_->all_in_order()) state_->cancel(command, reason);
 }
 
-bool Dispatcher::cancel(const std::string& command_sync_id) {
-    const auto found = state_->by_id.find(command_sync_id);
-    if (found == state_->by_id.end()) return false;
-    const auto command = found->second;
-    commands_log.info("The hub cancels a command", {{"command_sync_id", command_sync_id}});
-    state_->cancel(command, CancelReason::by_hub);
-    return true;
-}
-
 void Dispatcher::connection_lost() {
     if (state_->settings.on_connection_lost == OnConnectionLost::cancel) {
         cancel_all(CancelReason::connection_lost);

@@ -47,13 +47,7 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
         command->name = description.name;
         limit = description.time_limit.value_or(state_->settings.timeout);
         idempotent = description.idempotent;
-        const bool may_start = !why_rejected && state_->started && !state_->stopping;
-        if (may_start && state_->queue.reserve(command, description)) {
-            command->resolution = std::move(*resolution);
-            command->resolved_with = state_->registry;
-        } else if (!why_rejected) {
-            state_->queue.enqueue(command);
-        }
+        if (!why_rejected) why_rejected = state_->take_place(command, *resolution);
     }
     return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent, limit);
 }
@@ -111,8 +105,25 @@ std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand&
         return "this is not the instance \"" + excerpt(wanted) + '"';
     }
     if (!resolution) return resolution.error().message;
-    if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
-    return queue.busy(command);
+    return std::nullopt;
+}
+
+// A slot when one is free, else a place in the queue. Gives why it gets neither.
+std::optional<std::string> Dispatcher::State::take_place(const PendingPtr& command, Resolution& resolution) {
+    const auto& description = resolution.handler->description();
+    const bool may_start = started && !stopping;
+    const bool is_control = may_start && description.control && queue.reserve_control(*command);
+    if (!is_control) {
+        if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
+        if (auto busy = queue.busy(*command)) return busy;
+    }
+    if (is_control || (may_start && queue.reserve(command, description))) {
+        command->resolution = std::move(resolution);
+        command->resolved_with = registry;
+    } else {
+        queue.enqueue(command);
+    }
+    return std::nullopt;
 }
 
 // When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
@@ -129,7 +140,7 @@ Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std:
     // Cancelled at the daemon's stop while the journal is asked: it may have the command; a restart will see.
     Guard guard = std::move(arrival);
     const auto command = guard.command();
-    const bool is_reserved = command->place == Place::reserved;
+    const bool is_reserved = command->place == Place::reserved || command->place == Place::control_reserved;
     Receipt receipt{.id = command->message.command_sync_id,
                     .fingerprint = command->fingerprint,
                     .payload = to_json(command->message),
@@ -205,6 +216,8 @@ void Dispatcher::State::on_journalled(const PendingPtr& command) {
     command->phase = Phase::waiting;
     if (command->cancel_reason) {
         refuse(command, cancelled_result(*command->cancel_reason));
+    } else if (command->place == Place::control_reserved) {
+        start_control(command);
     } else if (!stopping || command->place == Place::reserved) {
         start_next();
     } else if (sink.durable()) {

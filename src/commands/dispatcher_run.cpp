@@ -68,6 +68,17 @@ void Dispatcher::State::start(const PendingPtr& command) {
         command->resolution = std::move(*resolution);
         command->resolved_with = registry;
     }
+    spawn_run(command);
+}
+
+// No other command waits for it, nor it for any.
+void Dispatcher::State::start_control(const PendingPtr& command) {
+    queue.start_control(*command);
+    spawn_run(command);
+    changed.notify();
+}
+
+void Dispatcher::State::spawn_run(const PendingPtr& command) {
     command->phase = Phase::running;
     command->started_at = clock.now();
     observer.started(command->message.command_sync_id, command->name);
@@ -91,6 +102,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         // to the journal first.
         boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });
     }
+    command->outcome = result->outcome;
     FinishedCommand finished = finished_command(*command, std::move(*result));
     Completion completion{finished.result.outcome, std::string(utf8_head(finished.result.message(), kCompletionBytes))};
     const Duration queue_time = finished.queue_time;
@@ -109,6 +121,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     }
     observer.finished({command->message.command_sync_id, command->name, stage_of(*command), completion.outcome,
                        queue_time, run_time});
+    remember(*command);
     by_id.erase(command->message.command_sync_id);
     command->complete(std::move(completion));
 }
@@ -132,6 +145,15 @@ void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) 
     queue.leave(*command);
     group.spawn(executor, finish(Guard(shared_from_this(), command), std::move(result)));
     start_next();
+}
+
+void Dispatcher::State::remember(PendingCommand& command) {
+    if (command.resolution && command.resolution->handler->description().control) return;
+    ended.add({.id = command.message.command_sync_id,
+               .name = command.name,
+               .outcome = *command.outcome,
+               .at = clock.now(),
+               .output = std::move(command.output)});
 }
 
 // Its slot, or its place in the queue, is free.

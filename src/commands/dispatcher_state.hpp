@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "commands/ended_runs.hpp"
 #include "commands/log.hpp"
 #include "commands/run_queue.hpp"
 #include "jiro/base/event.hpp"
@@ -79,6 +80,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
                                                           const Result<Resolution>& resolution,
                                                           const std::optional<Error>& problem) const;
     [[nodiscard]] std::optional<std::string> why_not_trusted(PendingCommand& command, const Resolution& resolution);
+    [[nodiscard]] std::optional<std::string> take_place(const PendingPtr& command, Resolution& resolution);
     [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
                                               Duration limit);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
@@ -87,6 +89,8 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     // Start. Re-entrant: a command may end while another is being started.
     void start_next();
     void start(const PendingPtr& command);
+    void start_control(const PendingPtr& command);
+    void spawn_run(const PendingPtr& command);
     [[nodiscard]] Task<> until_none_is_reserved();
 
     // End. Every accepted command comes through exactly one of these.
@@ -96,6 +100,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void forget(const PendingPtr& command, Completion completion);
     void on_dropped(const PendingPtr& command);
     void leave(const PendingPtr& command);
+    void remember(PendingCommand& command);  // among `ended`
     [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult result) const;
 
     void cancel(const PendingPtr& command, CancelReason reason);
@@ -114,6 +119,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     RunQueue queue;
     LatestTime latest_time;
     std::uint64_t next_sequence = 0;
+    EndedRuns ended;
     bool started = false;
     bool stopping = false;
     bool starting = false;  // start_next is on the stack

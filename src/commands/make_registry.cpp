@@ -32,7 +32,9 @@ void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& hand
         const auto same =
             std::ranges::find(handlers, command.name, [](const auto& handler) { return handler->description().name; });
         const bool is_other = std::ranges::find(settings.other_names, command.name) != settings.other_names.end();
-        if (same != handlers.end() || is_other) {
+        if (same != handlers.end() && (*same)->description().may_be_replaced && !is_other) {
+            handlers.erase(same);
+        } else if (same != handlers.end() || is_other) {
             const std::string by = same != handlers.end() ? (*same)->description().source : "of the assistant";
             problems.push_back({"Commands.Exec." + command.name, "the name is taken (" + by + ')'});
             continue;

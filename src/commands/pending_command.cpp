@@ -33,6 +33,8 @@ std::string_view to_string(CancelReason reason) {
     switch (reason) {
         case CancelReason::by_hub:
             return "cancelled: by the hub";
+        case CancelReason::by_operator:
+            return "cancelled: by an operator of this machine";
         case CancelReason::connection_lost:
             return "cancelled: connection lost";
         case CancelReason::shutting_down:

@@ -14,6 +14,8 @@
 
 namespace jiro::commands {
 
+struct RunOutput;
+
 // What a message takes in memory, but for a little.
 [[nodiscard]] std::size_t size_of(const CommandMessage& message);
 
@@ -26,7 +28,14 @@ class PendingCommand {
         refused,      // never ran; its outcome is being stored
         ended,        // has a completion
     };
-    enum class Place { none, queued, reserved, running };  // the RunQueue's; it counts towards MaxQueued, or has a slot
+    enum class Place {  // the RunQueue's
+        none,
+        queued,            // counts towards MaxQueued
+        reserved,          // its slot is kept
+        running,           // has a slot
+        control_reserved,  // the same two in the lane of control commands
+        control,
+    };
 
     PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
         : message(std::move(command_message)),
@@ -57,7 +66,9 @@ class PendingCommand {
     bool is_marked_running = false;  // in the journal, by its receipt
     bool detached = false;
     std::optional<CancelReason> cancel_reason;
-    boost::asio::cancellation_signal stop;  // of the handler
+    std::shared_ptr<const RunOutput> output;  // of its program, while and after it runs
+    std::optional<Outcome> outcome;           // known, and being stored
+    boost::asio::cancellation_signal stop;    // of the handler
 
   private:
     std::optional<Completion> completion_;

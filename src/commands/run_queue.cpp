@@ -84,6 +84,19 @@ void RunQueue::enqueue(const PendingPtr& command) {
     queue_.push_back(command);
 }
 
+bool RunQueue::reserve_control(PendingCommand& command) {
+    if (control_ >= kControlCommands) return false;
+    command.place = Place::control_reserved;
+    ++control_;
+    ++reserved_control_;
+    return true;
+}
+
+void RunQueue::start_control(PendingCommand& command) {
+    command.place = Place::control;
+    --reserved_control_;
+}
+
 PendingPtr RunQueue::next_reserved() {
     while (!reserved_.empty()) {
         const PendingCommand& front = *reserved_.front();
@@ -123,6 +136,9 @@ void RunQueue::leave(PendingCommand& command) {
         --queued_;
         queued_bytes_ -= command.bytes;
         sweep(queue_, queued_);
+    } else if (place == Place::control || place == Place::control_reserved) {
+        --control_;
+        if (place == Place::control_reserved) --reserved_control_;
     } else if (place != Place::none) {
         --running_;
         PerCommandLimit& limit = limits_[command.name];

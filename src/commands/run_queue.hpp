@@ -2,7 +2,8 @@
 #pragma once
 // Which command runs next: order of arrival, a number of slots, and the limits of single commands. Pure: it starts
 // nothing; the dispatcher asks it after each change. A command is in one Place at a time, and `leave` takes it out of
-// whichever that is. Event loop only.
+// whichever that is. Control commands have a lane beside the slots and the queue, so that commands which hang do not
+// keep anybody from looking; beyond the lane's bound they are as any other. Event loop only.
 
 #include <deque>
 #include <memory>
@@ -14,6 +15,8 @@
 #include "jiro/commands/command_handler.hpp"
 
 namespace jiro::commands {
+
+inline constexpr int kControlCommands = 16;  // at a time
 
 using PendingPtr = std::shared_ptr<PendingCommand>;
 
@@ -32,6 +35,11 @@ class RunQueue {
     [[nodiscard]] bool reserve(const PendingPtr& command, const CommandDescription& description);
     void enqueue(const PendingPtr& command);
 
+    // For a control command, in place of those two: it starts when its receipt is in the journal. False: so many run
+    // that it has to wait with the others.
+    [[nodiscard]] bool reserve_control(PendingCommand& command);
+    void start_control(PendingCommand& command);
+
     // The oldest reserved command, once it is committed: it has its slot, and runs.
     [[nodiscard]] PendingPtr next_reserved();
     // The oldest queued command, when a slot is free and it is in the journal. `start` says whether it may have the
@@ -43,7 +51,7 @@ class RunQueue {
     // It has run, or never will.
     void leave(PendingCommand& command);
 
-    [[nodiscard]] bool has_reserved() const noexcept { return !reserved_.empty(); }
+    [[nodiscard]] bool has_reserved() const noexcept { return !reserved_.empty() || reserved_control_ > 0; }
 
   private:
     struct PerCommandLimit {
@@ -57,6 +65,8 @@ class RunQueue {
     std::deque<PendingPtr> reserved_;  // arrival order
     std::unordered_map<std::string, PerCommandLimit> limits_;  // by command name
     int running_ = 0;                                          // slots that are taken, reserved ones too
+    int control_ = 0;                                          // control commands, reserved ones too
+    int reserved_control_ = 0;
     std::size_t queued_ = 0;
     std::size_t queued_bytes_ = 0;  // of their messages
 };

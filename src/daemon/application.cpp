@@ -13,6 +13,7 @@
 #include "daemon/chat_routes.hpp"
 #include "daemon/clock_watch.hpp"
 #include "daemon/command_metrics.hpp"
+#include "daemon/command_routes.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/credential_store.hpp"
 #include "daemon/events.hpp"
@@ -261,6 +262,7 @@ monitor::Routes Application::Parts::routes() {
     auto all = outbox_routes(*outbox, [this] { courier.notify(); });
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
+    all.merge(command_routes(dispatcher));
     return all;
 }
 
@@ -417,8 +419,10 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
                                       sessions_location(next, outbox_file, environment));
     }
     if (next.chat.is_configured()) chat->update(next);  // the handlers take their time limit from it
-    commands::BuiltinServices services{
-        .version = kVersion, .status = [this] { return monitor::status_json(status.current()); }, .load = &load};
+    commands::BuiltinServices services{.version = kVersion,
+                                             .status = [this] { return monitor::status_json(status.current()); },
+                                             .load = &load,
+                                             .runs = &dispatcher};
     if (next.chat.is_configured()) services.others = [this] { return make_chat_commands(chat->assistant()); };
     auto built = commands::make_registry(next.commands, services);
     if (!built) return built.error();

@@ -59,7 +59,7 @@ Task<Result<nlohmann::json>> Intake::receive(signalr::Invocation invocation) {
         co_return answer(id, completion);
     } catch (const std::exception& error) {
         // The hub no longer wants the command (CancelInvocation). At the daemon's stop nothing is left to cancel here.
-        if (is_cancellation(error)) dispatcher_.cancel(id);
+        if (is_cancellation(error)) dispatcher_.cancel(id, commands::CancelReason::by_hub);
         throw;
     }
 }

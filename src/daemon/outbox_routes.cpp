@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "daemon/log.hpp"
+#include "daemon/route_reply.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -22,24 +23,14 @@ constexpr std::size_t kMaxPage = 500;
 constexpr std::array kStates = {delivery::RowState::received, delivery::RowState::running, delivery::RowState::done,
                                 delivery::RowState::delivered, delivery::RowState::dead};
 
-monitor::RouteReply reply(int status, const json& body) {
-    // Ids and error texts come from outside: whatever is not UTF-8 in them is replaced.
-    return {status, body.dump(-1, ' ', false, json::error_handler_t::replace)};
-}
-
 monitor::RouteReply failure(const Error& error) {
     int status = 500;
     if (error.code == delivery::errc::unknown_id) status = 404;
     if (error.code == delivery::errc::wrong_state) status = 409;
-    return reply(status, {{"error", error.message}});
+    return reply_with_error(status, error.message);
 }
 
-monitor::RouteReply bad_request(const std::string& text) { return reply(400, {{"error", text}}); }
-
-std::string parameter(const Query& query, std::string_view name) {
-    const auto found = query.find(name);
-    return found == query.end() ? std::string() : found->second;
-}
+monitor::RouteReply bad_request(const std::string& text) { return reply_with_error(400, text); }
 
 json to_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
@@ -67,7 +58,7 @@ std::optional<delivery::RowState> state_named(std::string_view name) {
 
 // False: there is another text than a number.
 bool read_number(const Query& query, std::string_view name, auto& number) {
-    const auto text = parameter(query, name);
+    const auto text = query_value(query, name);
     const auto read = parse_number<std::remove_cvref_t<decltype(number)>>(text);
     if (read) number = *read;
     return text.empty() || read;
@@ -76,7 +67,7 @@ bool read_number(const Query& query, std::string_view name, auto& number) {
 Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
     delivery::ListPage page;
-    if (const auto name = parameter(query, "state"); !name.empty()) {
+    if (const auto name = query_value(query, "state"); !name.empty()) {
         page.state = state_named(name);
         if (!page.state) co_return bad_request("state must be received, running, done, delivered or dead");
     }
@@ -90,11 +81,11 @@ Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteReq
     for (const auto& row : *rows) listed.push_back(to_json(row));
     json body{{"rows", std::move(listed)}, {"next", nullptr}};
     if (rows->size() == page.limit) body["next"] = rows->back().sequence;
-    co_return reply(200, body);
+    co_return reply_with(200, body);
 }
 
 Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
-    const auto id = parameter(parse_query(request.query), "id");
+    const auto id = query_value(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto row = co_await outbox.show(id);
     if (!row) co_return failure(row.error());
@@ -103,15 +94,15 @@ Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteReq
     body["whole"] = nullptr;
     if (row->message) body["message"] = delivery::describe(*row->message);
     if (row->whole) body["whole"] = delivery::describe(*row->whole);
-    co_return reply(200, body);
+    co_return reply_with(200, body);
 }
 
 Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<void()> changed,
                                       monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
-    const auto id = parameter(query, "id");
-    const bool all_dead = parameter(query, "dead") == "all";
-    const auto what = parameter(query, "whole") == "yes" ? delivery::Resend::whole : delivery::Resend::as_it_is;
+    const auto id = query_value(query, "id");
+    const bool all_dead = query_value(query, "dead") == "all";
+    const auto what = query_value(query, "whole") == "yes" ? delivery::Resend::whole : delivery::Resend::as_it_is;
     if (id.empty() != all_dead) co_return bad_request("either id or dead=all is needed");
     std::uint64_t count = 1;
     if (all_dead) {
@@ -125,16 +116,16 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<vo
         outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }
     changed();
-    co_return reply(200, {{"retried", count}});
+    co_return reply_with(200, {{"retried", count}});
 }
 
 Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
-    const auto id = parameter(parse_query(request.query), "id");
+    const auto id = query_value(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto dropped = co_await outbox.drop(id);
     if (!dropped) co_return failure(dropped.error());
     outbox_log.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
-    co_return reply(200, {{"dropped", 1}});
+    co_return reply_with(200, {{"dropped", 1}});
 }
 
 }  // namespace

@@ -39,6 +39,16 @@ bool is_ip_literal(std::string_view host) {
     return !error && address.is_v6() == bracketed;
 }
 
+// An IP literal (the listen address is one), localhost, or one of `names`; with or without a port.
+bool is_known_host(std::string_view host, std::span<const std::string> names) {
+    auto name = host_part(host);
+    if (name.empty()) return false;
+    if (is_ip_literal(name)) return true;
+    if (name.ends_with('.')) name.remove_suffix(1);
+    const auto is_it = [name](std::string_view known) { return boost::algorithm::iequals(name, known); };
+    return is_it("localhost") || std::ranges::any_of(names, is_it);
+}
+
 std::string_view between(std::string_view text, std::string_view open, std::string_view close) {
     const auto start = text.find(open);
     if (start == std::string_view::npos) return {};
@@ -56,13 +66,12 @@ std::string sha256_source(std::string_view text) {
 }  // namespace
 
 bool is_allowed_host(std::string_view host, const Listen& listen, std::span<const std::string> names) {
-    if (std::holds_alternative<ListenUnix>(listen)) return true;
-    auto name = host_part(host);
-    if (name.empty()) return false;
-    if (is_ip_literal(name)) return true;  // the listen address is one
-    if (name.ends_with('.')) name.remove_suffix(1);
-    const auto is_it = [name](std::string_view known) { return boost::algorithm::iequals(name, known); };
-    return is_it("localhost") || std::ranges::any_of(names, is_it);
+    return std::holds_alternative<ListenUnix>(listen) || is_known_host(host, names);
+}
+
+bool is_from_no_foreign_page(std::string_view host, std::string_view origin, std::span<const std::string> names) {
+    const bool is_own_origin = origin.empty() || origin == "http://" + std::string(host);
+    return is_own_origin && (host.empty() || is_known_host(host, names));
 }
 
 Target split_target(std::string_view target) {

@@ -16,6 +16,11 @@ namespace jiro::monitor {
 // anything goes.
 [[nodiscard]] bool is_allowed_host(std::string_view host, const Listen& listen, std::span<const std::string> names);
 
+// Whether a request for a privileged route is none that a foreign web page made: somebody may have forwarded our Unix
+// socket to a port of the browser's machine (ssh -L). `origin` is what a browser adds; empty: there is none.
+[[nodiscard]] bool is_from_no_foreign_page(std::string_view host, std::string_view origin,
+                                           std::span<const std::string> names);
+
 struct Target {
     std::string path;
     std::string query;

@@ -197,6 +197,10 @@ class Session {
             co_return text_response(http::status::not_found,
                                     "not found; there are /, /status, /metrics, /healthz and /readyz");
         }
+        if (!is_from_no_foreign_page(host, request[http::field::origin], context_.names)) {
+            co_return text_response(http::status::forbidden,
+                                    "not allowed for the page of another site; the Host is localhost");
+        }
         RouteRequest action;
         action.query = target.query;
         action.body = request.body();
@@ -206,7 +210,11 @@ class Session {
     Response show(std::string_view path) {
         if (path == "/") {
             static const std::string policy = page_policy(page_html());  // not at the start: it wakes OpenSSL
-            auto response = make_response(http::status::ok, "text/html; charset=utf-8", std::string(page_html()));
+            std::string html(page_html());
+            // The page then shows what only an operator may see and do.
+            static constexpr std::string_view kRoot = "<html";
+            if (why_no_operator().empty()) html.insert(html.find(kRoot) + kRoot.size(), " data-operator");
+            auto response = make_response(http::status::ok, "text/html; charset=utf-8", std::move(html));
             response.set("Content-Security-Policy", policy);
             return response;
         }
@@ -228,17 +236,18 @@ class Session {
         }
     }
 
-    Task<Response> act(const Route& route, RouteRequest request) {
+    // Why whoever is connected may use no route; empty: it may.
+    std::string_view why_no_operator() {
         const auto peer = peer_of(socket_);
-        if (!peer) {
-            co_return text_response(http::status::forbidden,
-                                    "allowed on the Unix socket only (Monitoring.Listen: unix:/...)");
-        }
-        if (peer->user != 0 && peer->user != geteuid()) {
-            co_return text_response(http::status::forbidden, "allowed for root and the daemon's own user only");
-        }
-        if (peer->user == geteuid() && is_descendant(peer->process)) {
-            co_return text_response(http::status::forbidden, "not allowed for programs that the daemon runs");
+        if (!peer) return "allowed on the Unix socket only (Monitoring.Listen: unix:/...)";
+        if (peer->user != 0 && peer->user != geteuid()) return "allowed for root and the daemon's own user only";
+        const bool is_program = peer->user == geteuid() && is_descendant(peer->process);
+        return is_program ? "not allowed for programs that the daemon runs" : "";
+    }
+
+    Task<Response> act(const Route& route, RouteRequest request) {
+        if (const auto why = why_no_operator(); !why.empty()) {
+            co_return text_response(http::status::forbidden, std::string(why));
         }
         RouteReply reply;
         try {

@@ -19,6 +19,7 @@
 namespace jiro::commands {
 
 class CommandRegistry;
+struct RunOutput;
 
 class CommandContext {
   public:
@@ -31,6 +32,7 @@ class CommandContext {
         TimePoint deadline;
         std::size_t max_result_bytes = 0;
         std::shared_ptr<const CommandRegistry> registry;
+        std::shared_ptr<const RunOutput>* shown_output = nullptr;  // outlives the context; null: nobody looks
     };
 
     CommandContext(Parts parts, Clock& clock, boost::asio::thread_pool& workers)
@@ -57,6 +59,11 @@ class CommandContext {
     [[nodiscard]] Clock& clock() const noexcept { return clock_; }
     // The commands that were in force when this one started.
     [[nodiscard]] const CommandRegistry& registry() const noexcept { return *parts_.registry; }
+
+    // From now on others may look at what the handler's program prints.
+    void show_output(std::shared_ptr<const RunOutput> output) {
+        if (parts_.shown_output != nullptr) *parts_.shown_output = std::move(output);
+    }
 
     // Runs `function` on a worker thread, for what computes or blocks, and returns its value or throws what it throws.
     // Cancellation returns at once and leaves the function running: it must own all that it touches (capture by value).

@@ -17,6 +17,7 @@
 namespace jiro::commands {
 
 class LoadSampler;
+class RunningCommands;
 
 class CommandRegistry {
   public:
@@ -42,7 +43,8 @@ class CommandRegistry {
 struct BuiltinServices {
     std::string version;                  // for `version`
     std::function<std::string()> status;  // for `status`: the JSON of /status; called on the event loop
-    const LoadSampler* load = nullptr;    // for `load`; must outlive the registry
+    const LoadSampler* load = nullptr;    // for `load`; must outlive the registry, as what follows
+    RunningCommands* runs = nullptr;      // for `running`, `output`, `cancel`
     std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
 };
 

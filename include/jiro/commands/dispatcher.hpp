@@ -24,6 +24,7 @@
 #include "jiro/commands/command_observer.hpp"
 #include "jiro/commands/command_registry.hpp"
 #include "jiro/commands/result_sink.hpp"
+#include "jiro/commands/running_commands.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
@@ -62,14 +63,12 @@ class ReceivedCommand {
     Completion completion_;
 };
 
-enum class CancelReason { by_hub, connection_lost, shutting_down };
-
-class Dispatcher {
+class Dispatcher final : public RunningCommands {
   public:
     Dispatcher(Executor executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
                ResultSink& sink, CommandObserver& observer, Settings settings,
                std::shared_ptr<const CommandRegistry> registry);
-    ~Dispatcher();
+    ~Dispatcher() override;
 
     // The command's place in the order is taken at the call, not at the co_await; the task must be awaited. Returns
     // when the journal has the command, or refused it. `problem`: the message is malformed but answerable; it gets an
@@ -98,8 +97,10 @@ class Dispatcher {
     // Phase 2: cancels what runs; each is still settled.
     void cancel_all(CancelReason reason);
 
-    // The hub's CancelInvocation. False: no such command waits or runs.
-    bool cancel(const std::string& command_sync_id);
+    [[nodiscard]] std::vector<RunInProgress> running() const override;
+    [[nodiscard]] std::size_t waiting() const override;
+    [[nodiscard]] Result<OutputPart> output(std::string_view id, std::uint64_t from, std::size_t limit) const override;
+    CancelAnswer cancel(const std::string& command_sync_id, CancelReason reason) override;
     // Running commands become detached, or everything is cancelled, as OnConnectionLost says.
     void connection_lost();
 

@@ -27,6 +27,10 @@ enum class errc {
     unknown_command,  // no such name and no Commands.Default
     storage_refused,  // the journal cannot take it
     not_trusted,      // it is not signed, or not well, and must be (signature.hpp)
+    // looking at what runs
+    no_such_run,    // no command of that id runs, or has ended lately
+    beyond_output,  // so much was not printed
+    output_gone,    // what an ended command printed is not kept any more
     // registry and exec commands
     duplicate_name,  // two commands of one name
     bad_definition,  // an entry of Commands.Exec cannot work as written

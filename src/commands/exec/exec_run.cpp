@@ -12,6 +12,7 @@
 #include <csignal>
 
 #include "commands/exec/child_process.hpp"
+#include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_process.hpp"
 #include "commands/log.hpp"
 #include "jiro/base/task_group.hpp"
@@ -25,7 +26,6 @@ using Descriptor = ProgramStreams::Descriptor;
 
 namespace {
 
-constexpr std::size_t kErrorBytes = 16384;
 constexpr std::size_t kReadAtOnce = 65536;  // more output than this is looked at on a worker thread
 
 Task<> read_all(Descriptor& source, OutputCapture& capture) {
@@ -131,11 +131,12 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     auto spawned = co_await std::move(spawning);
     if (!spawned) co_return not_started(spawned.error(), request);
     const auto child = std::move(*spawned);
-    OutputCapture output(command.max_output_bytes);
-    OutputCapture error_output(kErrorBytes);
+    const auto printed = std::make_shared<RunOutput>(command.max_output_bytes);
+    printed->user = child->user();
+    context.show_output(printed);
     TaskGroup streams([](const std::exception_ptr&) {});
-    streams.spawn(executor, read_all(pipes->output, output));
-    streams.spawn(executor, read_all(pipes->error_output, error_output));
+    streams.spawn(executor, read_all(pipes->output, printed->output));
+    streams.spawn(executor, read_all(pipes->error_output, printed->error_output));
     TaskGroup feeding([](const std::exception_ptr&) {});
     if (request.input) feeding.spawn(executor, write_all(pipes->input, *request.input));
 
@@ -170,11 +171,12 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     co_await kill_descendants(*child, clock, command.name);
     streams.abort();
     co_await streams.wait();
-    if (output.total_bytes() <= kReadAtOnce) co_return exec_result(command, run, output, error_output);
+    if (printed->output.total_bytes() <= kReadAtOnce) {
+        co_return exec_result(command, run, printed->output, printed->error_output);
+    }
     // The worker owns what it reads: this command may be given up meanwhile.
-    std::function<CommandResult()> read = [command, run, output = std::move(output),
-                                           error_output = std::move(error_output)] {
-        return exec_result(command, run, output, error_output);
+    std::function<CommandResult()> read = [command, run, printed] {
+        return exec_result(command, run, printed->output, printed->error_output);
     };
     co_return co_await context.run_on_worker(std::move(read));
 }

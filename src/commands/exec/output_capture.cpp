@@ -41,4 +41,11 @@ std::string OutputCapture::tail(std::size_t limit) const {
     return std::string(utf8_tail(kept, limit));
 }
 
+OutputCapture::Part OutputCapture::read(std::uint64_t from, std::size_t limit) const noexcept {
+    if (from < head_.size()) return {from, std::string_view(head_).substr(from, limit)};
+    const auto kept = kept_tail();
+    from = std::max(from, total_ - kept.size());
+    return {from, from < total_ ? kept.substr(from - (total_ - kept.size()), limit) : std::string_view()};
+}
+
 }  // namespace jiro::commands

@@ -22,6 +22,15 @@ class OutputCapture {
     // The last `limit` bytes that were kept.
     [[nodiscard]] std::string tail(std::size_t limit) const;
 
+    // The bytes from `from` on, at most `limit`. What stood there may be left out: then those behind the gap.
+    struct Part {
+        std::uint64_t from = 0;
+        std::string_view bytes;  // valid until the next append
+    };
+    [[nodiscard]] Part read(std::uint64_t from, std::size_t limit) const noexcept;
+
+    [[nodiscard]] std::size_t kept_bytes() const noexcept { return head_.size() + tail_.size(); }
+
   private:
     [[nodiscard]] std::string_view kept_tail() const noexcept;
 

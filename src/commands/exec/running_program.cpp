@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -37,6 +38,14 @@ bool make_pipe(Pipe& result, bool we_read) {
 }
 
 }  // namespace
+
+std::string own_user() {
+    static const std::string user = [] {
+        auto name = variable_in(process_environment(), "USER");
+        return name.empty() ? std::to_string(geteuid()) : name;
+    }();
+    return user;
+}
 
 Error spawn_error(const std::string& program, const std::string& problem) {
     return Error(errc::spawn_failed, "cannot start " + program + ": " + problem);

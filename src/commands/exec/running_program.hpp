@@ -46,6 +46,10 @@ struct ExitStatus {
     std::uint64_t max_resident_bytes = 0;                // of the largest of them
 };
 
+// As whom this process runs: the name that it was given ($USER, by systemd too), else the number. Asks no name service,
+// which may hang.
+[[nodiscard]] std::string own_user();
+
 // Standard input, output and error.
 struct ProgramStreams {
     using Descriptor = boost::asio::posix::stream_descriptor;
@@ -72,6 +76,9 @@ class RunningProgram {
 
     // Returns when the program has ended. Cancellable.
     [[nodiscard]] virtual Task<ExitStatus> wait() = 0;
+
+    // As whom it runs: a name, or a number.
+    [[nodiscard]] virtual std::string user() const { return own_user(); }
 
     virtual void signal_group(int signal) = 0;
 

@@ -8,6 +8,7 @@
 #include <climits>
 #include <cstring>
 
+#include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -97,6 +98,9 @@ Task<> UnitProcess::read_one() {
     if (!record) co_return;
     has_begun_ = has_begun_ || record->contains("begun");
     has_started_ = has_started_ || record->contains("started");
+    if (const auto user = record->find("user"); user != record->end() && user->is_string()) {
+        user_ = excerpt(user->get<std::string>(), 64);
+    }
     if (const auto problem = record->find("problem"); problem != record->end() && problem->is_string()) {
         problem_ = problem->get<std::string>();
     }

@@ -23,6 +23,7 @@ class UnitProcess final : public RunningProgram {
                                                                              Clock& clock, TimePoint deadline);
 
     [[nodiscard]] Task<ExitStatus> wait() override;
+    [[nodiscard]] std::string user() const override { return user_; }
     void signal_group(int signal) override;
     [[nodiscard]] Task<std::optional<int>> sweep(Clock& clock, Duration limit) override;
 
@@ -44,7 +45,8 @@ class UnitProcess final : public RunningProgram {
     UnitConnection connection_;
     bool has_begun_ = false;  // the unit has the request
     bool has_started_ = false;
-    bool is_lost_ = false;  // the unit has ended: so has everything in it
+    bool is_lost_ = false;       // the unit has ended: so has everything in it
+    std::string user_ = "unit";  // what it says that it runs as
     std::optional<std::string> problem_;
     std::optional<ExitStatus> status_;
     std::optional<int> left_;  // the answer to the last sweep

@@ -7,7 +7,7 @@
 //     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":""},
 //              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
 //     unit    {"begun":true}
-//     unit    {"started":true}, or {"problem":"cannot start ..."} and the end
+//     unit    {"started":true,"user":"jiro-cmd"}, or {"problem":"cannot start ..."} and the end
 //     daemon  {"signal":15}, any number of times
 //     unit    {"code":0,"cpuMs":1,"maxResidentBytes":1}, or "signal" in place of "code"
 //     daemon  {"sweep":true}; the unit answers {"left":0}

@@ -65,7 +65,12 @@ class UnitSide {
             co_return;
         }
         program_ = std::move(*started);
-        connection_.send("{\"started\":true}\n");
+        JsonWriter started_record;
+        started_record.begin_object();
+        started_record.member("started", true);
+        started_record.member("user", own_user());
+        started_record.end_object();
+        connection_.send(std::move(started_record).take() + '\n');
         const auto status = co_await program_->wait();
         connection_.send(to_record(status));
     }

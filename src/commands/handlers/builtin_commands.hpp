@@ -7,10 +7,13 @@
 #include "jiro/commands/command_registry.hpp"
 
 #define JIRO_BUILTIN_COMMANDS(COMMAND) \
+    COMMAND(cancel)                    \
     COMMAND(echo)                      \
     COMMAND(help)                      \
     COMMAND(load)                      \
+    COMMAND(output)                    \
     COMMAND(ping)                      \
+    COMMAND(running)                   \
     COMMAND(status)                    \
     COMMAND(sysinfo)                   \
     COMMAND(version)

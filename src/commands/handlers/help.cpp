@@ -28,7 +28,8 @@ std::unique_ptr<const CommandHandler> make_help(const BuiltinServices&) {
     return make_answering({.name = "help",
                            .summary = "Lists all commands, or explains one",
                            .usage = "help [NAME]",
-                           .parameters = {{.name = "NAME", .description = "the command to explain"}}},
+                           .parameters = {{.name = "NAME", .description = "the command to explain"}},
+                           .control = true},
                           help);
 }
 

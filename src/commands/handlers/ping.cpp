@@ -6,7 +6,7 @@
 namespace jiro::commands {
 
 std::unique_ptr<const CommandHandler> make_ping(const BuiltinServices&) {
-    return make_answering({.name = "ping", .summary = "Answers \"pong\"", .usage = "ping"},
+    return make_answering({.name = "ping", .summary = "Answers \"pong\"", .usage = "ping", .control = true},
                           [](const CommandContext&) { return CommandResult::text("pong"); });
 }
 

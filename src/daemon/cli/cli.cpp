@@ -46,6 +46,7 @@ class CommandLine {
         add("reload", "Have the running daemon read its configuration again", [this] {
             return reload(config_file_);
         })->add_flag("--wait", reload_wait_, "Wait for its verdict, as is always done; for unit files");
+        define_running();
         define_outbox();
         define_chat();
         define_sessions();
@@ -142,6 +143,20 @@ class CommandLine {
             ->needs(definitions);
     }
 
+    void define_running() {
+        add("running", "List the commands that the daemon runs", [this] {
+            return running(config_file_, list_as_json_ ? Form::json : Form::people);
+        })->add_flag("--json", list_as_json_, "As JSON, for machines");
+        auto* show = add("output", "Print what a running command has printed so far",
+                         [this] { return output(config_file_, output_); });
+        show->add_option("id", output_.id, "The command's commandSyncId")->required();
+        show->add_option("--from", output_.from, "The byte to begin with");
+        show->add_flag("--follow,-f", output_.follow, "Go on until the command has ended");
+        auto* end =
+            add("cancel", "End a command that waits or runs", [this] { return cancel(config_file_, cancel_id_); });
+        end->add_option("id", cancel_id_, "The command's commandSyncId")->required();
+    }
+
     void define_outbox() {
         auto* sub = add("outbox", "Look into the outbox, send again, give up", {});
         sub->require_subcommand(1);
@@ -221,6 +236,8 @@ class CommandLine {
     std::string new_key_;
     ChatOptions chat_;
     SessionsOptions sessions_;
+    OutputOptions output_;
+    std::string cancel_id_;
 };
 
 }  // namespace

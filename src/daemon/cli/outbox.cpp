@@ -89,23 +89,14 @@ class OutboxClient {
         auto answer = stopped_ ? stopped_->ask(method, target) : ask_daemon(sockets_, method, target);
         if (!answer && answer.error().code == monitor::errc::not_running) {
             auto opened = StoppedOutbox::open(config_file_);
-            if (!opened) return report(opened.error().message);
+            if (!opened) return json_or_report(opened.error());
             stopped_ = std::move(*opened);
             answer = stopped_->ask(method, target);
         }
-        if (!answer) return report(answer.error().message);
-        auto body = json_or_null(answer->body);
-        if (answer->status == 200 && body.is_object()) return body;
-        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
-        return report(has_reason ? body["error"].get<std::string>() : answer->body);
+        return json_or_report(answer);
     }
 
   private:
-    static std::nullopt_t report(const std::string& text) {
-        std::cerr << "jiro-client: " << text << '\n';
-        return std::nullopt;
-    }
-
     const std::string& config_file_;
     std::vector<monitor::Listen> sockets_;
     std::unique_ptr<StoppedOutbox> stopped_;

@@ -4,7 +4,10 @@
 #include <chrono>
 #include <iostream>
 
+#include "daemon/control_socket.hpp"
 #include "daemon/state_directory.hpp"
+#include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
@@ -47,6 +50,26 @@ Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, 
     }
     return Error(monitor::errc::not_running,
                  "no daemon answers at " + tried + "; is it running (`systemctl status jiro-client`)?");
+}
+
+std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer) {
+    std::string reason;
+    if (answer) {
+        auto body = json_or_null(answer->body);
+        if (answer->status == 200 && body.is_object()) return body;
+        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
+        reason = has_reason ? body["error"].get<std::string>() : answer->body;
+    } else {
+        reason = answer.error().message;
+    }
+    std::cerr << "jiro-client: " << escaped(reason) << '\n';
+    return std::nullopt;
+}
+
+std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_file, Method method,
+                                                   std::string_view target) {
+    const auto answer = ask_daemon(control_candidates(config_file, process_environment()), method, target);
+    return json_or_report(answer);
 }
 
 }  // namespace jiro::daemon::cli

@@ -3,6 +3,7 @@
 // What several subcommands do: read the configuration, find the outbox, ask the running daemon.
 
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -29,5 +30,12 @@ namespace jiro::daemon::cli {
 enum class Method { get, post };
 [[nodiscard]] Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
                                                  std::string_view target, std::string_view body = {});
+
+// The JSON object of an answer with status 200; else nothing, after the reason was printed.
+[[nodiscard]] std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer);
+
+// Both, at the control socket of that configuration file's daemon.
+[[nodiscard]] std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_file, Method method,
+                                                                 std::string_view target);
 
 }  // namespace jiro::daemon::cli

@@ -80,6 +80,17 @@ int make_key(const std::string& file);
 
 int reload(const std::string& config_file);
 
+int running(const std::string& config_file, Form form);
+
+struct OutputOptions {
+    std::string id;
+    std::uint64_t from = 0;
+    bool follow = false;  // until the command has ended
+};
+int output(const std::string& config_file, const OutputOptions& options);
+
+int cancel(const std::string& config_file, const std::string& id);
+
 struct DoctorOptions {
     bool offline = false;  // ask nobody over the network
     bool json = false;

@@ -198,9 +198,15 @@ class Client:
     # Its status
 
     def get(self, path, timeout=5):
+        return self._request("GET", path, timeout)
+
+    def post(self, path, timeout=5):
+        return self._request("POST", path, timeout)
+
+    def _request(self, method, path, timeout):
         connection = UnixConnection(self.socket, seconds(timeout))
         try:
-            connection.request("GET", path)
+            connection.request(method, path)
             response = connection.getresponse()
             return response.status, response.read().decode()
         finally:

@@ -6,6 +6,7 @@
 
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
+#include "jiro/commands/running_commands.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
@@ -50,6 +51,89 @@ class BuiltinCommands : public ::testing::Test {
 };
 
 }  // namespace
+
+// Stands for the dispatcher.
+class FakeRuns final : public RunningCommands {
+  public:
+    std::vector<RunInProgress> running() const override { return runs; }
+    std::size_t waiting() const override { return 2; }
+    Result<OutputPart> output(std::string_view id, std::uint64_t from, std::size_t limit) const override {
+        asked = std::string(id) + '@' + std::to_string(from);
+        EXPECT_LE(limit, 65536U);
+        return part;
+    }
+    CancelAnswer cancel(const std::string& id, CancelReason reason) override {
+        EXPECT_EQ(reason, CancelReason::by_hub);
+        return id == "runs" ? CancelAnswer::is_ending : id == "ended" ? CancelAnswer::has_ended : CancelAnswer::unknown;
+    }
+
+    std::vector<RunInProgress> runs;
+    OutputPart part;
+    mutable std::string asked;
+};
+
+// What a person reads who asks what runs.
+TEST_F(BuiltinCommands, running_lists_what_runs) {
+    EXPECT_THAT(run("running").message(), HasSubstr("inside the running service"));
+    FakeRuns runs;
+    services.runs = &runs;
+    EXPECT_EQ(run("running"), CommandResult::text("nothing runs\n2 wait for their turn"));
+    runs.runs = {{.id = "c-1\x1b[2J", .name = "backup", .age = 75s, .user = "jiro-cmd", .output_bytes = 1234},
+                 {.id = "c-2", .name = "sysinfo", .age = 1s, .user = "jiro", .is_detached = true}};
+    EXPECT_EQ(run("running").message(),
+              "c-1\\x1b[2J  backup, since 1 min 15 s, as jiro-cmd, 1234 bytes so far\n"
+              "c-2  sysinfo, since 1 s, as jiro, 0 bytes so far, without its connection\n"
+              "2 wait for their turn");
+}
+
+// The last line says where the part ends, how to go on, and whether the command has ended.
+TEST_F(BuiltinCommands, output_shows_a_part_and_where_it_ends) {
+    FakeRuns runs;
+    services.runs = &runs;
+    runs.part = {.name = "backup", .from = 0, .next = 5, .total = 9, .text = "line\n", .age = 12s};
+    EXPECT_EQ(run("output c-1").message(),
+              "line\n[bytes 0 to 5 of 9; backup has run for 12 s; go on with: output c-1 5]");
+    EXPECT_EQ(runs.asked, "c-1@0");
+    runs.part = {
+        .name = "backup", .from = 7, .next = 9, .total = 9, .text = "xy", .age = 3s, .outcome = Outcome::failed};
+    EXPECT_EQ(run("output 'c 1' 5").message(),
+              "[bytes 5 to 7 were not kept]\nxy\n[bytes 7 to 9 of 9; backup has ended, 3 s ago: failed]");
+    EXPECT_EQ(runs.asked, "c 1@5");
+    runs.part = {.name = "copy", .error_text = "50 %", .error_total = 4, .age = 1s};
+    EXPECT_EQ(run("output c-1").message(),
+              "[the end of 4 bytes on standard error]\n50 %\n"
+              "[bytes 0 to 0 of 0; copy has run for 1 s; go on with: output c-1 0]");
+}
+
+// What is no id and no number of bytes.
+TEST_F(BuiltinCommands, output_and_cancel_say_what_they_take) {
+    FakeRuns runs;
+    services.runs = &runs;
+    for (const auto* text : {"output", "output a b", "output a -1", "output a 1 2", "output a 1x",
+                             "output a 18446744073709551616", "cancel", "cancel a b"}) {
+        const auto result = run(text);
+        EXPECT_EQ(result.outcome, Outcome::rejected) << text;
+        EXPECT_THAT(result.message(), HasSubstr("usage: ")) << text;
+    }
+    EXPECT_THAT(run("cancel runs").message(), HasSubstr("cancelled: runs"));
+    EXPECT_THAT(run("cancel ended").message(), HasSubstr("has ended already"));
+    EXPECT_EQ(run("cancel other").outcome, Outcome::failed);
+}
+
+// A configuration that had the name first keeps it.
+TEST_F(BuiltinCommands, give_way_to_older_names) {
+    Settings settings;
+    settings.run_as = RunAs::daemon;
+    settings.exec.resize(2);
+    settings.exec[0].name = "output";
+    settings.exec[1].name = "ping";
+    for (auto& command : settings.exec) command.program = {"/bin/true"};
+    EXPECT_EQ(check(settings).size(), 1U) << "ping is as old as Commands.Exec";
+    settings.exec.pop_back();
+    const auto registry = make_registry(settings, services);
+    ASSERT_TRUE(registry);
+    EXPECT_EQ((*registry)->find("output")->description().runs, "/bin/true");
+}
 
 // The simple ones.
 TEST_F(BuiltinCommands, answer) {

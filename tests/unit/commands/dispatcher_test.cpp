@@ -11,6 +11,8 @@
 #include <chrono>
 #include <thread>
 
+#include "commands/exec/run_output.hpp"
+#include "commands/run_queue.hpp"
 #include "fakes.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -80,6 +82,21 @@ Task<CommandResult> clean_up_when_cancelled(CommandContext& context) {
     co_return cancelled ? CommandResult::cancelled("half done") : CommandResult::text("done");
 }
 
+// Prints as a program does: a line now, another one after a second; and goes on for a day.
+Task<CommandResult> print_and_sleep(CommandContext& context) {
+    const auto printed = std::make_shared<RunOutput>(1000);
+    printed->user = "somebody";
+    context.show_output(printed);
+    printed->output.append("first\n");
+    co_await context.clock().sleep_for(1s);
+    printed->output.append("second \xE2\x82");
+    co_await context.clock().sleep_for(1s);
+    printed->output.append("\xAC\n");
+    printed->error_output.append("a warning\n");
+    co_await context.clock().sleep_for(1s);
+    co_return CommandResult::text("done");
+}
+
 std::shared_ptr<const CommandRegistry> make_commands() {
     CommandRegistry::Handlers handlers;
     const auto add = [&](const char* name, FunctionCommand::Body body, auto... change) {
@@ -100,6 +117,9 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("worker", use_worker);
     add("worker-fails", fail_on_worker);
     add("careful", clean_up_when_cancelled);
+    add("look", answer, [](auto& d) { d.control = true; });
+    add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
+    add("print", print_and_sleep);
     return CommandRegistry::make(std::move(handlers)).value();
 }
 
@@ -313,12 +333,146 @@ TEST_F(DispatcherTest, limits_one_command_without_blocking_others) {
     receive(message("a", "answer"));
     jiro::test::settle(context);
     EXPECT_THAT(observer.started_ids, ElementsAre("s1", "a"));
-    EXPECT_TRUE(dispatcher->cancel("s2"));
+    EXPECT_EQ(dispatcher->cancel("s2", CancelReason::by_hub), CancelAnswer::is_ending);
     pass(1s);
     EXPECT_THAT(observer.started_ids, ElementsAre("s1", "a", "s3"));
     pass(1s);
     EXPECT_EQ(sink.outcome_of("s2")->result, CommandResult::cancelled("cancelled: by the hub"));
     EXPECT_EQ(sink.finished_commands.size(), 4U);
+}
+
+// Commands that hang in every slot, and a full queue, keep nobody from looking; and what looks takes no slot.
+TEST_F(DispatcherTest, runs_control_commands_beside_the_slots) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_queued = 1;
+    start(settings);
+    for (const auto* id : {"runs", "waits"}) receive(message(id, "hang"));
+    EXPECT_EQ(result_of("answer").outcome, Outcome::rejected);
+
+    EXPECT_EQ(result_of("look here"), CommandResult::text("here"));
+    EXPECT_TRUE(sink.started_with_receipt.contains("id1")) << "one commit for its receipt and its start";
+    dispatcher->set_older_in_journal(true);
+    EXPECT_EQ(result_of("look again"), CommandResult::text("again"));
+    EXPECT_EQ(observer.active, 1);
+    EXPECT_EQ(observer.queued, 1);
+}
+
+// The lane is small: what finds it full waits with the others, as before there was one.
+TEST_F(DispatcherTest, keeps_the_lane_of_control_commands_small) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_queued = 0;
+    start(settings);
+    receive(message("hangs", "hang"));
+    for (int i = 0; i < kControlCommands; ++i) receive(message("look" + std::to_string(i), "look-long"));
+    jiro::test::settle(context);
+    EXPECT_EQ(observer.active, 1 + kControlCommands);
+    EXPECT_THAT(result_of("look").message(), HasSubstr("busy"));
+
+    dispatcher->cancel("look3", CancelReason::by_hub);
+    jiro::test::settle(context);
+    EXPECT_EQ(result_of("look there"), CommandResult::text("there"));
+}
+
+// One that is being committed as running when a stop comes has begun, as any other.
+TEST_F(DispatcherTest, a_stop_waits_for_a_control_command_that_is_being_committed) {
+    std::vector<asio::steady_timer*> gate;
+    sink.gate = &gate;
+    sink.is_durable = true;
+    start();
+    asio::co_spawn(context, dispatcher->receive(message("c1", "look")), asio::detached);
+    jiro::test::settle(context);
+    dispatcher->request_stop();
+    bool has_drained = false;
+    asio::co_spawn(context, dispatcher->drain(clock.now() + 1min),
+                   [&](const std::exception_ptr&, bool drained) { has_drained = drained; });
+    jiro::test::settle(context);
+    EXPECT_FALSE(has_drained);
+    gate.at(0)->cancel();
+    jiro::test::settle(context);
+
+    EXPECT_TRUE(has_drained);
+    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::succeeded);
+}
+
+// What runs can be seen, with what it has printed so far; what only looks is not shown.
+TEST_F(DispatcherTest, shows_what_runs_and_what_it_has_printed) {
+    Settings settings;
+    settings.max_concurrent = 2;
+    start(settings);
+    receive(message("p", "print"));
+    receive(message("s", "hang"));
+    receive(message("w", "hang"));
+    receive(message("l", "look-long"));
+    pass(1s);
+
+    const auto runs = dispatcher->running();
+    ASSERT_EQ(runs.size(), 2U);
+    EXPECT_EQ(runs[0].id, "p");
+    EXPECT_EQ(runs[0].name, "print");
+    EXPECT_EQ(runs[0].user, "somebody");
+    EXPECT_EQ(runs[0].age, 1s);
+    EXPECT_EQ(runs[0].output_bytes, 15U);
+    EXPECT_THAT(runs[0].last_lines, ::testing::StartsWith("first\nsecond"));
+    EXPECT_EQ(runs[1].id, "s");
+    EXPECT_EQ(runs[1].output_bytes, 0U);
+    EXPECT_EQ(dispatcher->waiting(), 1U);
+}
+
+// Asking again from where the last part ended follows the output to its end: nothing twice, no half character.
+TEST_F(DispatcherTest, gives_the_output_part_by_part) {
+    start();
+    receive(message("p", "print"));
+    jiro::test::settle(context);
+    auto part = dispatcher->output("p", 0, 4).value();
+    EXPECT_EQ(part.text, "firs");
+    EXPECT_EQ(part.next, 4U);
+    EXPECT_EQ(part.total, 6U);
+    EXPECT_FALSE(part.outcome);
+    pass(1s);
+    part = dispatcher->output("p", part.next, 1000).value();
+    EXPECT_EQ(part.text, "t\nsecond ") << "the rest of a character may still come";
+    pass(1s);
+    part = dispatcher->output("p", part.next, 1000).value();
+    EXPECT_EQ(part.text, "\xE2\x82\xAC\n");
+    EXPECT_EQ(part.error_text, "a warning\n");
+    EXPECT_EQ(dispatcher->output("p", part.next, 1000)->text, "");
+    EXPECT_EQ(dispatcher->output("p", part.next + 1, 1000).error().code, errc::beyond_output);
+    pass(1s);
+
+    part = dispatcher->output("p", part.next, 1000).value();
+    EXPECT_EQ(part.text, "");
+    EXPECT_EQ(part.next, part.total);
+    EXPECT_EQ(part.outcome, Outcome::succeeded);
+    EXPECT_THAT(dispatcher->output("p", 1000, 10).error().message, HasSubstr("ended"));
+    EXPECT_EQ(dispatcher->output("nothing", 0, 10).error().code, errc::no_such_run);
+}
+
+// A command that waits has printed nothing; one that ended without a program has nothing but its result.
+TEST_F(DispatcherTest, says_why_there_is_no_output) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("a", "answer"));
+    jiro::test::settle(context);
+    EXPECT_EQ(dispatcher->output("a", 0, 10).error().code, errc::output_gone);
+    receive(message("s", "hang"));
+    receive(message("w", "hang"));
+    EXPECT_EQ(dispatcher->output("s", 0, 10)->total, 0U);
+    EXPECT_THAT(dispatcher->output("w", 0, 10).error().message, HasSubstr("waits"));
+}
+
+// A cancellation that comes when the end is known, and only being stored, changes nothing and says so.
+TEST_F(DispatcherTest, cancels_nothing_that_has_ended) {
+    start();
+    receive(message("c", "careful"));
+    EXPECT_EQ(dispatcher->cancel("c", CancelReason::by_operator), CancelAnswer::is_ending);
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("c")->result,
+              CommandResult::cancelled("cancelled: by an operator of this machine; half done"));
+    EXPECT_EQ(dispatcher->cancel("c", CancelReason::by_operator), CancelAnswer::has_ended);
+    EXPECT_EQ(dispatcher->cancel("other", CancelReason::by_operator), CancelAnswer::unknown);
 }
 
 // The journal's slowness never changes the order in which commands start.
@@ -471,7 +625,7 @@ TEST_F(DispatcherTest, frees_the_slot_of_a_command_that_does_not_start) {
     asio::co_spawn(context, dispatcher->receive(message("last", "answer")), asio::detached);
     jiro::test::settle(context);
     ASSERT_EQ(gate.size(), 2U);
-    dispatcher->cancel("cancelled");
+    dispatcher->cancel("cancelled", CancelReason::by_hub);
     for (auto* timer : gate) timer->cancel();
     jiro::test::settle(context);
 
@@ -529,14 +683,14 @@ TEST_F(DispatcherTest, cancels_what_the_hub_cancels) {
     start(settings);
     receive(message("runs", "careful"));
     receive(message("waits", "answer"));
-    EXPECT_FALSE(dispatcher->cancel("unknown"));
-    EXPECT_TRUE(dispatcher->cancel("waits"));
-    EXPECT_TRUE(dispatcher->cancel("runs"));
-    dispatcher->cancel("runs");
+    EXPECT_EQ(dispatcher->cancel("unknown", CancelReason::by_hub), CancelAnswer::unknown);
+    EXPECT_EQ(dispatcher->cancel("waits", CancelReason::by_hub), CancelAnswer::is_ending);
+    EXPECT_EQ(dispatcher->cancel("runs", CancelReason::by_hub), CancelAnswer::is_ending);
+    dispatcher->cancel("runs", CancelReason::by_hub);
     jiro::test::settle(context);
     EXPECT_EQ(sink.outcome_of("waits")->result, CommandResult::cancelled("cancelled: by the hub"));
     EXPECT_EQ(sink.outcome_of("runs")->result, CommandResult::cancelled("cancelled: by the hub; half done"));
-    EXPECT_FALSE(dispatcher->cancel("runs"));
+    EXPECT_EQ(dispatcher->cancel("runs", CancelReason::by_hub), CancelAnswer::has_ended);
 }
 
 // A lost connection detaches what runs; it finishes and is counted once.

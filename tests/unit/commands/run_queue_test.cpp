@@ -112,6 +112,28 @@ TEST_F(RunQueueTest, frees_the_slot_of_a_reserved_command_that_leaves) {
     EXPECT_TRUE(queue_.reserve(arrived("b"), {.name = "b"}));
 }
 
+// Control commands: no slot, no place in the queue, and a bound.
+TEST_F(RunQueueTest, has_a_lane_for_control_commands) {
+    const auto slow = queued("a", Phase::journalling);
+    std::vector<PendingPtr> lane;
+    for (int i = 0; i < kControlCommands; ++i) {
+        lane.push_back(arrived("ping", Phase::journalling));
+        EXPECT_TRUE(queue_.reserve_control(*lane.back()));
+    }
+    EXPECT_FALSE(queue_.reserve_control(*arrived("ping"))) << "the lane is full";
+    EXPECT_TRUE(queue_.has_reserved());
+    for (const auto& one : lane) queue_.start_control(*one);
+    EXPECT_FALSE(queue_.has_reserved());
+
+    slow->phase = Phase::waiting;
+    EXPECT_EQ(start_next(), slow) << "all slots are free";
+    queue_.leave(*lane[0]);
+    queue_.leave(*lane[0]);
+    EXPECT_TRUE(queue_.reserve_control(*lane[0]));
+    queue_.leave(*lane[0]);  // never started
+    EXPECT_FALSE(queue_.has_reserved());
+}
+
 TEST_F(RunQueueTest, reserves_nothing_while_an_older_command_waits) {
     queued("a", Phase::journalling);
     EXPECT_FALSE(queue_.reserve(arrived("b"), {.name = "b"}));

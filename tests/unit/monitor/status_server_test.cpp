@@ -314,13 +314,43 @@ TEST_F(StatusServerTest, acts_for_its_owner_on_the_unix_socket) {
     const test::TempDir folder;
     start(ListenUnix{folder.path() / "status.sock"});
     const auto answer =
-        ask("POST /reload?wait HTTP/1.1\r\nHost: anything\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody");
+        ask("POST /reload?wait HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody");
 
     EXPECT_THAT(answer,
                 AllOf(StartsWith("HTTP/1.1 409"), HasSubstr("application/json"), HasSubstr(R"({"errors":["x"]})")));
     EXPECT_THAT(reloads_, testing::ElementsAre("wait|body"));
-    EXPECT_THAT(ask("POST /fail HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 0\r\n\r\n"),
+    EXPECT_THAT(ask("POST /fail HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
                 StartsWith("HTTP/1.1 500"));
+}
+
+// A browser may reach the Unix socket through `ssh -L`: then the page of another site must not act, whether it names
+// itself or has its own name point here.
+TEST_F(StatusServerTest, does_not_act_for_the_page_of_another_site) {
+    const test::TempDir folder;
+    start(ListenUnix{folder.path() / "status.sock"});
+    const auto post = [this](const std::string& headers) {
+        return ask("POST /reload HTTP/1.1\r\n" + headers + "Connection: close\r\nContent-Length: 0\r\n\r\n");
+    };
+    for (const char* headers :
+         {"Host: localhost:8080\r\nOrigin: http://evil.example\r\n", "Host: localhost:8080\r\nOrigin: null\r\n",
+          "Host: evil.example:8080\r\nOrigin: http://evil.example:8080\r\n", "Host: evil.example\r\n",
+          "Host: localhost:8080\r\nOrigin: http://localhost:8081\r\n"}) {
+        EXPECT_THAT(post(headers), StartsWith("HTTP/1.1 403")) << headers;
+    }
+    EXPECT_TRUE(reloads_.empty());
+    EXPECT_THAT(post("Host: localhost:8080\r\nOrigin: http://localhost:8080\r\n"), StartsWith("HTTP/1.1 409"));
+    EXPECT_EQ(reloads_.size(), 1U);
+}
+
+// Only whoever may act is shown the buttons.
+TEST_F(StatusServerTest, gives_the_operators_page_to_an_operator_only) {
+    start();
+    EXPECT_THAT(ask(get_request("/")), Not(HasSubstr("<html data-operator")));
+    stop();
+    stopped_ = false;
+    const test::TempDir folder;
+    start(ListenUnix{folder.path() / "status.sock"});
+    EXPECT_THAT(ask(get_request("/")), HasSubstr("<html data-operator"));
 }
 
 // Requests with bytes changed, cut and repeated at random: each ends in an answer or a closed connection, and the

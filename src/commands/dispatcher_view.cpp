@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// What can be seen of running commands, and how one is ended.
+#include <algorithm>
+
+#include "commands/dispatcher_state.hpp"
+#include "commands/exec/run_output.hpp"
+#include "commands/exec/running_program.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+#include "jiro/commands/errors.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+using Phase = PendingCommand::Phase;
+using Place = PendingCommand::Place;
+
+constexpr std::size_t kLastLines = 5;
+constexpr std::size_t kLastLinesBytes = 800;
+constexpr std::size_t kErrorTailBytes = 4096;
+
+bool is_control(const PendingCommand& command) {
+    return command.place == Place::control || command.place == Place::control_reserved ||
+           (command.resolution && command.resolution->handler->description().control);
+}
+
+// In memory and its end not known yet.
+bool is_running(const PendingCommand& command) {
+    return command.phase == Phase::running && !command.outcome && !is_control(command);
+}
+
+std::string last_lines(const RunOutput& run) {
+    const auto& source = run.output.total_bytes() > 0 ? run.output : run.error_output;
+    const std::string tail = to_utf8(source.tail(kLastLinesBytes));
+    const std::string_view text = trimmed(tail);
+    std::size_t begin = text.size();
+    for (std::size_t lines = 0; begin > 0; --begin) {
+        if (text[begin - 1] == '\n' && ++lines == kLastLines) break;
+    }
+    return std::string(text.substr(begin));
+}
+
+// A half character at the end is left to the next part, when there may be one.
+std::string_view whole_characters(std::string_view bytes) {
+    constexpr std::size_t kLongest = 4;
+    const auto valid = valid_utf8(bytes);
+    const bool is_cut = valid > 0 && valid < bytes.size() && bytes.size() - valid < kLongest;
+    return is_cut ? bytes.substr(0, valid) : bytes;
+}
+
+Result<OutputPart> part_of(const RunOutput* run, std::uint64_t from, std::size_t limit, OutputPart part) {
+    if (run == nullptr && part.outcome) {
+        return Error(errc::output_gone, part.name + " has ended (" + std::string(to_string(*part.outcome)) +
+                                            "); what it printed is in its result");
+    }
+    part.total = run == nullptr ? 0 : run->output.total_bytes();
+    if (from > part.total) {
+        return Error(errc::beyond_output, "there are only " + std::to_string(part.total) + " bytes" +
+                                              (part.outcome ? "; the command has ended" : " so far"));
+    }
+    part.from = part.next = from;
+    if (run == nullptr) return part;
+    const auto read = run->output.read(from, limit);
+    const bool is_last = part.outcome && read.from + read.bytes.size() == part.total;
+    const auto bytes = is_last ? read.bytes : whole_characters(read.bytes);
+    part.from = read.from;
+    part.next = read.from + bytes.size();
+    part.text = to_utf8(bytes);
+    part.error_text = to_utf8(run->error_output.tail(kErrorTailBytes));
+    part.error_total = run->error_output.total_bytes();
+    return part;
+}
+
+}  // namespace
+
+std::vector<RunInProgress> Dispatcher::running() const {
+    std::vector<RunInProgress> runs;
+    for (const auto& command : state_->all_in_order()) {
+        if (!is_running(*command)) continue;
+        RunInProgress run{.id = command->message.command_sync_id,
+                          .name = command->name,
+                          .session_id = command->message.session_id,
+                          .age = state_->clock.now() - command->started_at,
+                          .user = own_user(),
+                          .is_detached = command->detached};
+        if (command->output) {
+            run.user = command->output->user;
+            run.output_bytes = command->output->total_bytes();
+            run.last_lines = last_lines(*command->output);
+        }
+        runs.push_back(std::move(run));
+    }
+    return runs;
+}
+
+std::size_t Dispatcher::waiting() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(state_->by_id, [](const auto& known) { return known.second->place == Place::queued; }));
+}
+
+Result<OutputPart> Dispatcher::output(std::string_view id, std::uint64_t from, std::size_t limit) const {
+    const auto known = state_->by_id.find(std::string(id));
+    if (known != state_->by_id.end() && !is_control(*known->second)) {
+        const PendingCommand& command = *known->second;
+        if (command.phase != Phase::running) return Error(errc::no_such_run, "it waits for its turn, or was refused");
+        return part_of(
+            command.output.get(), from, limit,
+            {.name = command.name, .age = state_->clock.now() - command.started_at, .outcome = command.outcome});
+    }
+    if (const auto* ended = state_->ended.find(id)) {
+        return part_of(ended->output.get(), from, limit,
+                       {.name = ended->name, .age = state_->clock.now() - ended->at, .outcome = ended->outcome});
+    }
+    return Error(errc::no_such_run, "no command of this id runs, or has ended lately: " + excerpt(id));
+}
+
+CancelAnswer Dispatcher::cancel(const std::string& command_sync_id, CancelReason reason) {
+    const auto found = state_->by_id.find(command_sync_id);
+    if (found == state_->by_id.end()) {
+        return state_->ended.find(command_sync_id) != nullptr ? CancelAnswer::has_ended : CancelAnswer::unknown;
+    }
+    const auto command = found->second;
+    if (command->outcome || command->phase == Phase::refused) return CancelAnswer::has_ended;
+    commands_log.info("A command is being cancelled",
+                      {{"command_sync_id", command_sync_id}, {"reason", to_string(reason)}});
+    state_->cancel(command, reason);
+    return CancelAnswer::is_ending;
+}
+
+}  // namespace jiro::commands

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// `cancel ID`: ends a command that waits or runs. Also one for whose answer nobody waits, which the hub's own
+// cancellation cannot reach.
+
+#include "commands/handlers/builtin_commands.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/commands/running_commands.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+CommandResult cancel(RunningCommands* runs, const CommandContext& context) {
+    if (runs == nullptr) return CommandResult::failed("there is something to cancel only inside the running service");
+    if (context.arguments().size() != 1) return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
+    const auto& id = context.arguments().front();
+    if (id == context.message().command_sync_id) return CommandResult::rejected("this is the id of this command");
+    switch (runs->cancel(id, CancelReason::by_hub)) {
+        case CancelAnswer::is_ending:
+            return CommandResult::text("cancelled: " + excerpt(id) + "; its result says how it ended");
+        case CancelAnswer::has_ended:
+            return CommandResult::failed("it has ended already: " + excerpt(id));
+        case CancelAnswer::unknown:
+            break;
+    }
+    return CommandResult::failed("no command of this id waits or runs: " + excerpt(id));
+}
+
+}  // namespace
+
+std::unique_ptr<const CommandHandler> make_cancel(const BuiltinServices& services) {
+    return make_answering({.name = "cancel",
+                           .summary = "Ends a command that waits or runs",
+                           .usage = "cancel ID",
+                           .parameters = {{.name = "ID", .description = "its commandSyncId", .required = true}},
+                           .may_be_replaced = true,
+                           .control = true},
+                          [runs = services.runs](const CommandContext& context) { return cancel(runs, context); });
+}
+
+}  // namespace jiro::commands

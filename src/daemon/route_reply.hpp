@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// What the operator's routes have in common: their answers, and the values in their queries.
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "jiro/monitor/status_server.hpp"
+
+namespace jiro::daemon {
+
+// Ids and error texts come from outside: whatever is not UTF-8 in them is replaced.
+[[nodiscard]] inline monitor::RouteReply reply_with(int status, const nlohmann::json& body) {
+    return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+[[nodiscard]] inline monitor::RouteReply reply_with_error(int status, const std::string& text) {
+    return reply_with(status, {{"error", text}});
+}
+
+// Empty: it is not there.
+[[nodiscard]] inline std::string query_value(const std::map<std::string, std::string, std::less<>>& query,
+                                             std::string_view name) {
+    const auto found = query.find(name);
+    return found == query.end() ? std::string() : found->second;
+}
+
+}  // namespace jiro::daemon
