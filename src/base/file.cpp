@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <boost/system/errc.hpp>
 #include <cerrno>
+#include <cstdio>
 
 #include "jiro/base/file_descriptor.hpp"
 
@@ -58,6 +60,47 @@ Result<FileContent> read_small_file(const std::filesystem::path& path, std::size
                          "is larger than the limit of " + std::to_string(limit) + " bytes");
         }
     }
+}
+
+namespace {
+
+Result<> sync_folder_of(const std::filesystem::path& path) {
+    const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+    const FileDescriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!opened || fsync(opened.get()) != 0) return system_failure("its folder cannot be flushed");
+    return {};
+}
+
+bool write_all(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t count = write(file, text.data(), text.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<> write_small_file(const std::filesystem::path& path, std::string_view text) {
+    const std::string made = path.string() + ".new";
+    {
+        const FileDescriptor file(
+            open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+        if (!file) return system_failure("cannot be made");
+        if (!write_all(file.get(), text) || fsync(file.get()) != 0) return system_failure("cannot be written");
+    }
+    if (rename(made.c_str(), path.c_str()) != 0) return system_failure("cannot be put in its place");
+    return sync_folder_of(path);
+}
+
+Result<> remove_file(const std::filesystem::path& path) {
+    if (unlink(path.c_str()) != 0) {
+        if (errno == ENOENT) return {};
+        return system_failure("cannot be removed");
+    }
+    return sync_folder_of(path);
 }
 
 }  // namespace jiro

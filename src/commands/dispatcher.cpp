@@ -2,6 +2,7 @@
 #include "jiro/commands/dispatcher.hpp"
 
 #include "commands/dispatcher_state.hpp"
+#include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::commands {
@@ -49,15 +50,26 @@ Task<> Dispatcher::until_room() {
     while (state->stopping || !state->queue.has_room()) co_await state->changed.wait();
 }
 
+void Dispatcher::set_gate(StartGate& gate) { state_->gate = &gate; }
+
+void Dispatcher::gate_opened() { state_->start_next(); }
+
 void Dispatcher::set_older_in_journal(bool are_there) { state_->are_older_in_journal = are_there; }
 
 Task<> Dispatcher::run() {
     const auto state = state_;
     state->started = true;
     state->start_next();
-    while (!state->stopping) co_await state->stop_requested.wait();
+    auto refusing = state->refuse_what_waits_too_long();
+    auto stopping = state->until_stop_requested();
+    co_await race(std::move(refusing), std::move(stopping));
     co_await state->until_none_is_reserved();
     co_await state->group.wait();
+}
+
+Task<> Dispatcher::State::until_stop_requested() {
+    const auto self = shared_from_this();
+    while (!stopping) co_await stop_requested.wait();
 }
 
 void Dispatcher::request_stop() {
@@ -100,6 +112,7 @@ void Dispatcher::reload(Settings settings, std::shared_ptr<const CommandRegistry
     state_->settings = std::move(settings);
     state_->registry = std::move(registry);
     state_->queue.set_limits(state_->settings);
+    state_->waits_longest.notify();
     state_->start_next();
 }
 

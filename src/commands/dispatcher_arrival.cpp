@@ -40,16 +40,14 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
                                                {"text_bytes", text.size()},
                                                {"signed_by", command->signed_by}});
     }
-    Duration limit = state_->settings.timeout;
     bool idempotent = false;
     if (resolution) {
         const auto& description = resolution->handler->description();
         command->name = description.name;
-        limit = description.time_limit.value_or(state_->settings.timeout);
         idempotent = description.idempotent;
         if (!why_rejected) why_rejected = state_->take_place(command, *resolution);
     }
-    return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent, limit);
+    return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent);
 }
 
 Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
@@ -69,6 +67,12 @@ Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
     if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id}, {"waited_ms", to_milliseconds(waited)}});
+    command->received_at -= waited;
+    if (state->is_late(*command)) {
+        state->refuse_late(command);
+        static_cast<void>(co_await command->completed());  // so much of them is in memory at a time
+        co_return;
+    }
     state->queue.enqueue(command);
     state->on_journalled(command);
 }
@@ -113,11 +117,13 @@ std::optional<std::string> Dispatcher::State::take_place(const PendingPtr& comma
     const auto& description = resolution.handler->description();
     const bool may_start = started && !stopping;
     const bool is_control = may_start && description.control && queue.reserve_control(*command);
+    const auto closed = is_control ? std::nullopt : gate_closed();
     if (!is_control) {
+        if (closed && closed->refuses) return closed->why;
         if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
         if (auto busy = queue.busy(*command)) return busy;
     }
-    if (is_control || (may_start && queue.reserve(command, description))) {
+    if (is_control || (may_start && !closed && queue.reserve(command, description))) {
         command->resolution = std::move(resolution);
         command->resolved_with = registry;
     } else {
@@ -135,8 +141,8 @@ std::optional<std::string> Dispatcher::State::why_not_trusted(PendingCommand& co
     return std::nullopt;
 }
 
-Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
-                                               Duration limit) {
+Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected,
+                                               bool idempotent) {
     // Cancelled at the daemon's stop while the journal is asked: it may have the command; a restart will see.
     Guard guard = std::move(arrival);
     const auto command = guard.command();
@@ -146,7 +152,7 @@ Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std:
                     .payload = to_json(command->message),
                     .idempotent = idempotent};
     const FirstState state = is_reserved ? FirstState::running : FirstState::received;
-    auto receiving = sink.received(std::move(receipt), limit, state);
+    auto receiving = sink.received(std::move(receipt), settings.max_wait, state);
     const AdmissionResult answer = co_await std::move(receiving);
     guard.release();
     if (answer.admission != Admission::accepted) co_return not_admitted(command, answer);
@@ -214,6 +220,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
 // reload came meanwhile.
 void Dispatcher::State::on_journalled(const PendingPtr& command) {
     command->phase = Phase::waiting;
+    if (late_from(*command) < next_late) waits_longest.notify();
     if (command->cancel_reason) {
         refuse(command, cancelled_result(*command->cancel_reason));
     } else if (command->place == Place::control_reserved) {

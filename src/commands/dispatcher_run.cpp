@@ -47,7 +47,8 @@ void Dispatcher::State::start_next() {
     if (std::exchange(starting, true)) return;
     for (;;) {
         auto command = queue.next_reserved();
-        if (!command && started && !stopping) command = queue.next_queued();
+        const bool may_start = !command && started && !stopping && queue.has_queued() && !gate_closed();
+        if (may_start) command = queue.next_queued();
         if (!command) break;
         start(command);
     }

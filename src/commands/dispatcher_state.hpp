@@ -49,6 +49,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
           latest_time(time),
           stop_requested(executor),
           changed(executor),
+          waits_longest(executor),
           group([](const std::exception_ptr& exception) {
               commands_log.error("The run of a command broke", {{"reason", what_of(exception)}});
           }) {}
@@ -81,17 +82,26 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
                                                           const std::optional<Error>& problem) const;
     [[nodiscard]] std::optional<std::string> why_not_trusted(PendingCommand& command, const Resolution& resolution);
     [[nodiscard]] std::optional<std::string> take_place(const PendingPtr& command, Resolution& resolution);
-    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent,
-                                              Duration limit);
+    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
     void on_journalled(const PendingPtr& command);
 
     // Start. Re-entrant: a command may end while another is being started.
     void start_next();
+    [[nodiscard]] std::optional<GateClosed> gate_closed() const { return gate ? gate->closed() : std::nullopt; }
     void start(const PendingPtr& command);
     void start_control(const PendingPtr& command);
     void spawn_run(const PendingPtr& command);
     [[nodiscard]] Task<> until_none_is_reserved();
+    [[nodiscard]] Task<> until_stop_requested();
+
+    // MaxWaitMs.
+    [[nodiscard]] TimePoint late_from(const PendingCommand& command) const {
+        return command.received_at + settings.max_wait;
+    }
+    [[nodiscard]] bool is_late(const PendingCommand& command) const { return late_from(command) <= clock.now(); }
+    void refuse_late(const PendingPtr& command);
+    [[nodiscard]] Task<> refuse_what_waits_too_long();  // until cancelled
 
     // End. Every accepted command comes through exactly one of these.
     [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);
@@ -114,6 +124,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     CommandObserver& observer;
     Settings settings;
     std::shared_ptr<const CommandRegistry> registry;
+    StartGate* gate = nullptr;  // always open
 
     std::unordered_map<std::string, PendingPtr> by_id;  // everything that has not ended
     RunQueue queue;
@@ -126,7 +137,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     bool are_older_in_journal = false;
     bool abandoned = false;  // ~Dispatcher: sink and observer may be gone
     Event stop_requested;
-    Event changed;  // the queue
+    Event changed;                           // the queue
+    Event waits_longest;                     // something is to be refused earlier than `next_late`
+    TimePoint next_late = TimePoint::max();  // when refuse_what_waits_too_long() looks again
     TaskGroup group;
 };
 

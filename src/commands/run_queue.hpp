@@ -51,6 +51,7 @@ class RunQueue {
     // It has run, or never will.
     void leave(PendingCommand& command);
 
+    [[nodiscard]] bool has_queued() const noexcept { return queued_ > 0; }
     [[nodiscard]] bool has_reserved() const noexcept { return !reserved_.empty() || reserved_control_ > 0; }
 
   private:

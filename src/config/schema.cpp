@@ -235,7 +235,12 @@ std::vector<Key<Config>> make_schema() {
         key("Commands.MaxQueued", Number("whole number", {0, 1'000'000}), MEMBER(commands.max_queued), in_place,
             "Commands that wait for their turn; beyond that, or 32 MiB of them, the answer is at once \"busy\"."),
         key("Commands.TimeoutMs", Number("milliseconds", {1, 30 * kDayMs}), MEMBER(commands.timeout), in_place,
-            "Time limit of one command, unless its own definition says another."),
+            "Time limit of one command's run, unless its own definition says another."),
+        key("Commands.MaxWaitMs", Number("milliseconds", {1, 30 * kDayMs}), MEMBER(commands.max_wait), in_place,
+            "How long a command may wait for its turn, restarts and pauses included; then its result is \"timed out\". "
+            "The production server forgets a request after five minutes."),
+        key("Commands.StopLimitMs", Number("milliseconds", {0, kDayMs}), MEMBER(commands.stop_limit), in_place,
+            "How long commands may go on when the daemon is told to stop; then they are cancelled."),
         key("Commands.MaxResultBytes", Number("bytes", {1024, 64 * kMiB}), MEMBER(commands.max_result_bytes), in_place,
             "Largest result; a larger one becomes an error. gRPC servers take 4 MiB unless configured otherwise."),
         key("Commands.OnConnectionLost", Choice(kOnConnectionLost), MEMBER(commands.on_connection_lost), in_place,

@@ -21,6 +21,7 @@
 #include "daemon/journal.hpp"
 #include "daemon/log.hpp"
 #include "daemon/outbox_routes.hpp"
+#include "daemon/pause.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
@@ -43,9 +44,9 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr auto kDrainLimit = 60s;  // for what runs when the daemon is told to stop
-constexpr auto kDeliverLimitOnDisk =
-    5s;                            // what is not delivered by then is in the outbox, and goes out after the restart
+// What is not delivered by then is in the outbox, and goes out after the restart.
+constexpr auto kDeliverLimitOnDisk = 5s;
+constexpr auto kDeliverLimitInMemory = 60s;
 constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
 constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
@@ -61,6 +62,14 @@ Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const 
 WallTime written_at(const std::filesystem::path& file) {
     struct stat status {};
     return stat(file.c_str(), &status) == 0 ? std::chrono::system_clock::from_time_t(status.st_mtime) : WallTime();
+}
+
+Pause::Files pause_files(const std::filesystem::path& outbox_file, const Environment& environment) {
+    Pause::Files files;
+    if (outbox_file != kInMemory) files.order = std::filesystem::path(outbox_file).replace_extension(".pause.json");
+    const std::filesystem::path runtime = systemd_folder(environment, "RUNTIME_DIRECTORY");
+    if (!runtime.empty()) files.hold = runtime / "hold";
+    return files;
 }
 
 std::string redacted_hub_url(const config::Config& config) {
@@ -134,6 +143,7 @@ struct Application::Parts {
     commands::LoadSampler load;
     std::unique_ptr<Chat> chat;  // once the configuration had a model
     std::shared_ptr<const commands::CommandRegistry> registry;
+    Pause pause;
     commands::Dispatcher dispatcher;
 
     // Commands in.
@@ -168,11 +178,12 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       journal(*outbox, courier, persistence),
       metrics(monitor, clock),
       load(clock),
+      pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_opened(); }),
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
       intake(dispatcher, metrics, config.commands.acknowledge),
       hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
       reloader(executor, config, environment, clock, notifier, [this](const auto& next) { return apply(next); }),
-      status({clock, hub, monitor, *outbox, courier, reloader}, config.instance_id),
+      status({clock, hub, monitor, *outbox, courier, reloader, &pause}, config.instance_id),
       status_server(
           executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
       control_server(
@@ -181,6 +192,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
     status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
+    dispatcher.set_gate(pause);
     intake.attach(hub);
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
 }
@@ -263,6 +275,7 @@ monitor::Routes Application::Parts::routes() {
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
     all.merge(command_routes(dispatcher));
+    all.merge(pause_routes(pause));
     return all;
 }
 
@@ -281,7 +294,7 @@ void Application::Parts::listen() {
 // What the previous process left behind is taken up before anything new comes in, as far as there is room in memory.
 Task<Result<>> Application::Parts::recover() {
     while (!is_recovered && dispatcher.has_room()) {
-        auto part = co_await outbox->recover(make_lost_outcome);
+        auto part = co_await outbox->recover(make_interrupted_outcome);
         if (!part) co_return part.error();
         log_lost(*part);
         is_recovered = part->is_all;
@@ -316,30 +329,29 @@ void Application::Parts::log_lost(const delivery::Recovery& part) {
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
                   {{"command_sync_id", id}});
     }
-    for (const auto& id : part.timed_out) {
-        daemon_log.warn("A command's time limit passed before it could begin", {{"command_sync_id", id}});
-    }
 }
 
 Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> commands) {
     for (const auto& command : commands) {
         auto message = message_of(command.receipt);
         if (message) {
-            co_await dispatcher.recover(std::move(*message), command.waited);
+            // The limit is of its waiting: what had begun waits anew for its next run.
+            const Duration waited = command.starts == 0 ? command.waited : Duration::zero();
+            co_await dispatcher.recover(std::move(*message), waited);
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
                          {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
-        auto lost = make_lost_outcome(command.receipt, Outcome::interrupted);
+        auto lost = make_interrupted_outcome(command.receipt);
         static_cast<void>(
             co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
     }
 }
 
 Task<> Application::Parts::serve() {
-    auto parts =
-        tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
-              reloader.run(), report_status(), feed_watchdog(), recover_rest(), watch_wall_clock(clock, *outbox));
+    auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
+                       control_server.run(), reloader.run(), report_status(), feed_watchdog(), recover_rest(),
+                       pause.run(), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 
@@ -369,7 +381,7 @@ Task<> Application::Parts::stop_on_signal() {
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now
-    notifier.extend_timeout(kDrainLimit + kCancelLimit + deliver_limit() + kCloseLimit);
+    notifier.extend_timeout(config.commands.stop_limit + kCancelLimit + deliver_limit() + kCloseLimit);
     dispatcher.request_stop();
 
     auto finishing = drain();
@@ -383,11 +395,11 @@ Task<> Application::Parts::stop_on_signal() {
 }
 
 std::chrono::seconds Application::Parts::deliver_limit() const {
-    return persistence == Persistence::disk ? kDeliverLimitOnDisk : kDrainLimit;
+    return persistence == Persistence::disk ? kDeliverLimitOnDisk : kDeliverLimitInMemory;
 }
 
 Task<> Application::Parts::drain() {
-    const bool have_ended = co_await dispatcher.drain(clock.now() + kDrainLimit);
+    const bool have_ended = co_await dispatcher.drain(clock.now() + config.commands.stop_limit);
     if (!have_ended) {
         daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);

@@ -13,16 +13,13 @@ Result<CommandMessage> message_of(const Receipt& receipt) {
     return std::move(parsed.message);
 }
 
-delivery::Bytes make_lost_outcome(const Receipt& receipt, Outcome outcome) {
+delivery::Bytes make_interrupted_outcome(const Receipt& receipt) {
     FinishedCommand command;
     if (auto message = message_of(receipt)) command.message = std::move(*message);
     command.message.command_sync_id = receipt.id;
     command.command_name = commands::command_name(command.message);
-    command.result =
-        outcome == Outcome::timed_out
-            ? CommandResult::timed_out("timed out: the daemon was restarted, and the command could not begin in time")
-            : CommandResult::interrupted(
-                  "interrupted: the daemon stopped unexpectedly while the command ran; its effect is unknown");
+    command.result = CommandResult::interrupted(
+        "interrupted: the daemon stopped unexpectedly while the command ran; its effect is unknown");
     return delivery::serialise(std::move(command));
 }
 

@@ -18,9 +18,9 @@ class Journal final : public commands::ResultSink {
 
     [[nodiscard]] bool durable() const noexcept override { return persistence_ == Persistence::disk; }
 
-    [[nodiscard]] Task<AdmissionResult> received(Receipt receipt, Duration limit, FirstState state) override {
+    [[nodiscard]] Task<AdmissionResult> received(Receipt receipt, Duration max_wait, FirstState state) override {
         receipt.received_at = outbox_.now();
-        receipt.run_before = receipt.received_at + std::chrono::duration_cast<WallTime::duration>(limit);
+        receipt.run_before = receipt.received_at + std::chrono::duration_cast<WallTime::duration>(max_wait);
         return outbox_.received(std::move(receipt), state);
     }
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override {
@@ -44,7 +44,7 @@ class Journal final : public commands::ResultSink {
 // The command of a receipt. Fails on a payload that this program did not write (a damaged row).
 [[nodiscard]] Result<CommandMessage> message_of(const Receipt& receipt);
 
-// The final message of a command whose handler will not run (again): `interrupted` or `timed_out`.
-[[nodiscard]] delivery::Bytes make_lost_outcome(const Receipt& receipt, Outcome outcome);
+// The final message of a command that was interrupted and will not run again.
+[[nodiscard]] delivery::Bytes make_interrupted_outcome(const Receipt& receipt);
 
 }  // namespace jiro::daemon

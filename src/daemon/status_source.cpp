@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "daemon/pause.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/log.hpp"
@@ -74,6 +75,7 @@ monitor::Status StatusSource::current() const {
     status.instance_id = instance_id_;
     status.uptime_seconds = seconds(parts_.clock.now() - started_);
     status.stopping = stopping_;
+    if (parts_.pause != nullptr) status.pause = parts_.pause->status();
     status.hub = hub();
     monitor::fill_from(status, parts_.commands, parts_.clock.now());
     status.outbox = outbox();

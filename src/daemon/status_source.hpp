@@ -23,6 +23,7 @@
 
 namespace jiro::daemon {
 
+class Pause;
 class Reloader;
 
 // Why a connection that stood was lost; the label `cause` of the metrics. A fixed set: every series is there from the
@@ -48,6 +49,7 @@ class StatusSource {
         const delivery::Outbox& outbox;
         const delivery::Courier& courier;
         const Reloader& reloader;
+        const Pause* pause = nullptr;
     };
 
     StatusSource(Parts parts, std::string instance_id)

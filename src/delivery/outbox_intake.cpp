@@ -170,31 +170,24 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
             .run();  // damage
         rest.until = database_.integer("SELECT coalesce(max(sequence), 0) FROM commands" JIRO_UNFINISHED);
         for (RowSpan running = rest; running.after < *running.until;) {
-            for (const auto& row : next_unfinished("running", running, recovery, now)) {
-                const Receipt& receipt = row.command.receipt;
-                if (!receipt.idempotent || row.command.starts >= kMaxStarts) {
-                    fail_unfinished(receipt, Outcome::interrupted, make, recovery, now);
+            for (const auto& [receipt, starts, waited] : next_unfinished("running", running, recovery, now)) {
+                if (!receipt.idempotent || starts >= kMaxStarts) {
+                    fail_interrupted(receipt, make, recovery, now);
                 } else {
                     database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
                 }
             }
         }
     }
-    for (auto& [command, is_late] : next_unfinished("received", rest, recovery, now)) {
-        if (is_late && command.starts == 0) {  // the limit is of its waiting: what had begun is begun again
-            fail_unfinished(command.receipt, Outcome::timed_out, make, recovery, now);
-        } else {
-            recovery.to_run.push_back(std::move(command));
-        }
-    }
+    recovery.to_run = next_unfinished("received", rest, recovery, now);
     recovery.is_all = rest.after >= *rest.until;
     return recovery;
 }
 
 // The readable ones of the next rows in that state, as many as fit into memory at once; `rest` begins behind them.
-std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_view state, RowSpan& rest,
-                                                                  Recovery& recovery, const Moment& now) {
-    std::vector<Unfinished> rows;
+std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view state, RowSpan& rest, Recovery& recovery,
+                                                           const Moment& now) {
+    std::vector<RecoveredCommand> rows;
     std::vector<std::pair<Found, RowProblem>> unreadable;
     {
         Statement& row = database_.use(
@@ -212,8 +205,8 @@ std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_vi
                 break;
             }
             rest.after = row.integer(0);
-            Unfinished one;
-            Receipt& receipt = one.command.receipt;
+            RecoveredCommand one;
+            Receipt& receipt = one.receipt;
             receipt.id = row.text(1);
             const auto fingerprint = row.bytes(3);
             if (fingerprint.size() != receipt.fingerprint.size() ||
@@ -227,10 +220,9 @@ std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_vi
             bytes += receipt.payload.size();
             receipt.received_at = from_stored(row.integer(5));
             receipt.run_before = from_stored(row.integer(6));
-            one.is_late = receipt.run_before < time_for(row.integer(10), clock_.boot(), now);
-            one.command.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
+            one.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
             receipt.idempotent = row.integer(7) != 0;
-            one.command.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
+            one.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
             rows.push_back(std::move(one));
         }
     }
@@ -241,26 +233,25 @@ std::vector<OutboxStore::Unfinished> OutboxStore::next_unfinished(std::string_vi
     return rows;
 }
 
-void OutboxStore::fail_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
-                                  const Moment& now) {
+void OutboxStore::fail_interrupted(const Receipt& receipt, const MakeOutcome& make, Recovery& recovery,
+                                   const Moment& now) {
     Bytes message;
     try {
-        message = make(receipt, kind);
+        message = make(receipt);
     } catch (const std::exception& failure) {
         recovery.problems.push_back({receipt.id, std::string("its payload cannot be read: ") + failure.what()});
     }
     if (!message) {
         FinishedCommand command;
         command.message.command_sync_id = receipt.id;
-        command.result = {kind,
-                          TextResult{std::string(to_string(kind)) + ": the client was restarted; effect unknown"}};
+        command.result = CommandResult::interrupted("interrupted: the client was restarted; effect unknown");
         message = serialise(std::move(command));
     }
-    const auto done = finished(receipt.id, kind, *message, Lease::no, now);
+    const auto done = finished(receipt.id, Outcome::interrupted, *message, Lease::no, now);
     if (!done) {
         recovery.problems.push_back({receipt.id, done.error().message});
     } else {
-        (kind == Outcome::interrupted ? recovery.interrupted : recovery.timed_out).push_back(receipt.id);
+        recovery.interrupted.push_back(receipt.id);
     }
 }
 

@@ -189,14 +189,9 @@ class OutboxStore {
         const std::vector<RowChange>& changes);
     [[nodiscard]] Bytes kept_message(std::int64_t sequence);
     void put_message_back(Found& row, const std::string& message);
-    struct Unfinished {
-        RecoveredCommand command;
-        bool is_late = false;
-    };
-    [[nodiscard]] std::vector<Unfinished> next_unfinished(std::string_view state, RowSpan& rest, Recovery& recovery,
-                                                          const Moment& now);
-    void fail_unfinished(const Receipt& receipt, Outcome kind, const MakeOutcome& make, Recovery& recovery,
-                         const Moment& now);
+    [[nodiscard]] std::vector<RecoveredCommand> next_unfinished(std::string_view state, RowSpan& rest,
+                                                                Recovery& recovery, const Moment& now);
+    void fail_interrupted(const Receipt& receipt, const MakeOutcome& make, Recovery& recovery, const Moment& now);
     [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);
 
     OutboxSettings settings_;

@@ -93,6 +93,8 @@ void write_process(Writer& out, const Status& status) {
     out.gauge("jiro_uptime_seconds", "Time since the daemon started.", status.uptime_seconds);
     const auto health = readiness(status);
     out.gauge("jiro_ready", "1 when connected, accepting and the outbox is writable.", health.ready());
+    out.gauge("jiro_paused", "1 while no command starts, by an operator's order or a held file.",
+              status.pause.has_value());
     out.gauge("jiro_degraded", "1 when an operator should look; the reasons are in /status.", !health.degraded.empty());
     out.counter("jiro_log_lines_dropped_total", "Log lines that did not fit into the queue.", status.log_lines_dropped);
     if (status.last_reload_succeeded) {

@@ -42,6 +42,12 @@ std::string hub_phrase(const HubStatus& hub) {
     return phrase;
 }
 
+std::string pause_phrase(const PauseStatus& pause) {
+    std::string phrase = pause.why;
+    if (pause.left_seconds) phrase += " (" + human_duration(*pause.left_seconds) + " left)";
+    return phrase + (pause.refuses ? "; commands are refused" : "; commands wait");
+}
+
 }  // namespace
 
 void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now) {
@@ -85,6 +91,7 @@ Readiness readiness(const Status& status) {
     if (status.chat && !status.chat->storage_problem.empty()) {
         result.degraded.push_back("the assistant's conversations: " + status.chat->storage_problem);
     }
+    if (status.pause) result.degraded.push_back(pause_phrase(*status.pause));
     if (status.last_reload_succeeded == false) result.degraded.push_back("the last reload was refused");
     result.degraded.insert(result.degraded.end(), status.extra_degraded.begin(), status.extra_degraded.end());
     return result;
@@ -92,6 +99,7 @@ Readiness readiness(const Status& status) {
 
 std::string status_line(const Status& status) {
     std::string line = status.stopping ? "Stopping; " : "";
+    if (status.pause) line += pause_phrase(*status.pause) + "; ";
     line += hub_phrase(status.hub) + "; " + std::to_string(status.commands.active + status.commands.detached) +
             " running, " + std::to_string(status.commands.queued) + " queued, " +
             std::to_string(status.outbox.pending) + " undelivered";

@@ -135,6 +135,16 @@ void write_chat(JsonWriter& json, const std::optional<ChatStatus>& chat) {
 void write_health(JsonWriter& json, const Status& status) {
     const auto health = readiness(status);
     json.member("stopping", status.stopping);
+    json.key("paused");
+    if (status.pause) {
+        json.begin_object();
+        json.member("why", status.pause->why);
+        json.member("refuses", status.pause->refuses);
+        json.member("leftSeconds", seconds_or_null(status.pause->left_seconds));
+        json.end_object();
+    } else {
+        json.null();
+    }
     json.member("ready", health.ready());
     json.member("notReady", health.not_ready);
     json.member("degraded", health.degraded);

@@ -3,7 +3,7 @@ _jiro_client() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            run | check-config | reload | status | doctor | outbox | commands | exec | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
+            run | check-config | reload | status | doctor | outbox | commands | exec | running | output | cancel | pause | resume | drain | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
             list | show | retry | drop | rename | reset | remove | import | export) [ -n "$sub" ] && verb=$word ;;
         esac
     done
@@ -13,14 +13,17 @@ _jiro_client() {
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config reload status doctor outbox commands exec sign chat sessions --help --config --version" ;;
+        "") words="run check-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
         check-config) words+=" --print" ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch" ;;
         doctor) words+=" --offline --json" ;;
-        commands) words+=" --json" ;;
         chat) words+=" --session" ;;
         sessions) [ -n "$verb" ] && words="--json" || words="list show rename reset remove import export --help --config" ;;
+        commands | running) words+=" --json" ;;
+        output) words+=" --from --follow" ;;
+        pause) words+=" --for --note --refuse" ;;
+        drain) words+=" --wait --note --refuse" ;;
         exec) words+=" --param --session --json" ;;
         sign) words="--help --key --key-id --instance --id --param --valid-for --not-after --signed-form --new-key" ;;
         outbox)

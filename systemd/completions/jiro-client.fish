@@ -1,5 +1,5 @@
 # fish completion for jiro-client
-set -l subcommands run check-config reload status doctor outbox commands exec sign chat sessions
+set -l subcommands run check-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
@@ -16,12 +16,18 @@ complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a cha
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a sessions -d 'The conversations of the assistant'
 complete -c jiro-client -n "__fish_seen_subcommand_from chat" -l session -x -d 'Session id'
 complete -c jiro-client -n "__fish_seen_subcommand_from sessions; and not __fish_seen_subcommand_from list show rename reset remove import export" -a 'list show rename reset remove import export'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a running -d 'List the commands that run'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a output -d 'Print what a command has printed'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a cancel -d 'End a command'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a pause -d 'Start no command'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a resume -d 'Start commands again'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a drain -d 'Start no command, so that soon nothing runs'
 complete -c jiro-client -n "__fish_seen_subcommand_from check-config" -l print -d 'Print the effective values'
 complete -c jiro-client -n "__fish_seen_subcommand_from reload" -l wait -d 'Wait for the verdict'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l ready -d 'Exit 0 when ready'
 complete -c jiro-client -n "__fish_seen_subcommand_from status" -l watch -d 'Redraw every two seconds'
 complete -c jiro-client -n "__fish_seen_subcommand_from doctor" -l offline -d 'Ask nobody over the network'
-complete -c jiro-client -n "__fish_seen_subcommand_from status doctor commands exec outbox" -l json -d 'As JSON'
+complete -c jiro-client -n "__fish_seen_subcommand_from status doctor commands exec outbox running" -l json -d 'As JSON'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l param -x -d 'key=value'
 complete -c jiro-client -n "__fish_seen_subcommand_from exec" -l session -x -d 'Session id'
 complete -c jiro-client -n "__fish_seen_subcommand_from sign" -l key -r -F -d 'Private key'
@@ -34,3 +40,9 @@ complete -c jiro-client -n "__fish_seen_subcommand_from outbox; and not __fish_s
 complete -c jiro-client -n "__fish_seen_subcommand_from list" -l state -x -a 'received running done delivered dead'
 complete -c jiro-client -n "__fish_seen_subcommand_from retry" -l dead -d 'All dead letters'
 complete -c jiro-client -n "__fish_seen_subcommand_from retry" -l whole -d 'The whole result of a short form'
+complete -c jiro-client -n "__fish_seen_subcommand_from output" -l from -x -d 'The byte to begin with'
+complete -c jiro-client -n "__fish_seen_subcommand_from output" -l follow -d 'Until it has ended'
+complete -c jiro-client -n "__fish_seen_subcommand_from pause" -l for -x -d '90s, 30min, 2h, 1d'
+complete -c jiro-client -n "__fish_seen_subcommand_from pause drain" -l note -x -d 'Why'
+complete -c jiro-client -n "__fish_seen_subcommand_from pause drain" -l refuse -d 'Refuse what arrives'
+complete -c jiro-client -n "__fish_seen_subcommand_from drain" -l wait -d 'Until nothing runs'

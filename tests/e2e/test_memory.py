@@ -123,7 +123,7 @@ class MemoryTest(DaemonTest):
         print(f"at most {peak // MEGABYTE} MB were resident ...", end=" ", flush=True)
         self.assertLess(peak, TARGET)
 
-    def fill_outbox(self, count, run_before):
+    def fill_outbox(self, count, waited=0):
         """As a build without a limit left it: `hold`, and behind it commands of 1 MB that wait."""
         self.start_daemon().wait_status(lambda status: True, "it has made its outbox")
         self.client.stop()
@@ -145,7 +145,7 @@ class MemoryTest(DaemonTest):
                 database.execute(
                     "INSERT INTO commands (id, state, fingerprint, received_at, run_before, idempotent, receipt_sum, payload)"
                     " VALUES (?, 'received', ?, ?, ?, 0, ?, ?)",
-                    (sync_id, content, int(time.time() * 1000), run_before, receipt_sum, payload))
+                    (sync_id, content, int((time.time() - waited) * 1000), int((time.time() + 3600) * 1000), receipt_sum, payload))
                 rows.append(sync_id)
         database.close()
         return rows[1:]
@@ -154,7 +154,7 @@ class MemoryTest(DaemonTest):
         self.start_hub()
         self.start_grpc()
         count = int(os.environ.get("JIRO_TEST_WAITING", "250"))
-        ids = self.fill_outbox(count, int((time.time() + 3600) * 1000))
+        ids = self.fill_outbox(count)
         began = time.monotonic()
         self.start_daemon()
         link = self.connection()
@@ -180,7 +180,7 @@ class MemoryTest(DaemonTest):
     def test_a_restart_on_an_outbox_full_of_what_waited_too_long(self):  # slow: as above
         self.start_hub()
         self.start_grpc()
-        ids = self.fill_outbox(250, int((time.time() - 1) * 1000))
+        ids = self.fill_outbox(250, waited=3600)
         self.start_daemon()
         wait_until(lambda: len(self.grpc.accepted) == len(ids) + 1, "each has its outcome", 200,
                    context=lambda: f"{len(self.grpc.accepted)} of {len(ids)}\n{self.client.tail()}")

@@ -341,6 +341,19 @@ class ReloadEffectsTest(DaemonTest):
         link.command("wait", "a")
         self.assertFalse(self.result("a").is_success)
 
+    def test_Commands_MaxWaitMs(self):
+        self.start_waiting(2, MaxConcurrent=1)
+        self.client.wait_status(lambda s: s["queuedCommands"] == 1, "one waits")
+        self.reload(Commands={"MaxWaitMs": 200})
+        self.assertIn("ms for its turn", self.result("wait-1").response)
+
+    def test_Commands_StopLimitMs(self):
+        self.start_waiting(1)
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        self.reload(Commands={"StopLimitMs": 100})
+        self.assertEqual(self.client.stop(), 0)
+        self.assertTrue(self.client.logged("they are cancelled"))
+
     def test_Commands_MaxResultBytes(self):
         link = self.start_all()
         self.reload(Commands={"MaxResultBytes": 1024})

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Small files that an operator names: configuration, tokens, keys, certificates. The one way in which they are read.
+// Small files: those that an operator names (configuration, tokens, keys, certificates), and our own beside the outbox.
+// The one way in which they are read and written.
 // Blocks for as long as the file's mount does: the daemon calls it on other threads than the event loop's
 // (outside_calls.hpp).
 
@@ -21,5 +22,11 @@ struct FileContent {
 // Fails on what is missing, unreadable, no regular file (a named pipe does not hold it up), or larger than `limit`
 // bytes. The message does not name the file.
 [[nodiscard]] Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit);
+
+// Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600.
+[[nodiscard]] Result<> write_small_file(const std::filesystem::path& path, std::string_view text);
+
+// Also when it is not there.
+[[nodiscard]] Result<> remove_file(const std::filesystem::path& path);
 
 }  // namespace jiro

@@ -26,6 +26,7 @@
 #include "jiro/commands/result_sink.hpp"
 #include "jiro/commands/running_commands.hpp"
 #include "jiro/commands/settings.hpp"
+#include "jiro/commands/start_gate.hpp"
 
 namespace jiro::commands {
 
@@ -75,8 +76,8 @@ class Dispatcher final : public RunningCommands {
     // error result.
     [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
-    // A command that the journal held as received at the start: runs without a second `received`. The journal knows the
-    // limit of its waiting and keeps back what is past it. Returns when it has its place in the order.
+    // A command that the journal held as received at the start: runs without a second `received`, unless it has waited
+    // for longer than MaxWaitMs. Returns when it has its place in the order, or its outcome is stored.
     [[nodiscard]] Task<> recover(CommandMessage message, Duration waited);
 
     // The journal may hold more of those than there is room for in memory. Older commands waiting there keep new ones
@@ -84,6 +85,10 @@ class Dispatcher final : public RunningCommands {
     [[nodiscard]] bool has_room() const;
     [[nodiscard]] Task<> until_room();
     void set_older_in_journal(bool are_there);
+
+    // Asked before each start, from now on; must outlive the dispatcher.
+    void set_gate(StartGate& gate);
+    void gate_opened();
 
     // Starts commands until request_stop() was called and the last running one is settled. Before that, commands only
     // wait.

@@ -23,9 +23,9 @@ class ResultSink {
 
     // Committed as received before it returns `accepted`. Calls may be pending side by side (group commit); they must
     // become visible in call order. The sink writes the times into the receipt: from now on the command may wait for
-    // `limit`, also for the next start of the daemon. With FirstState::running it is committed as running, too:
+    // `max_wait`. With FirstState::running it is committed as running, too:
     // `started` is not called for it.
-    [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, Duration limit, FirstState state) = 0;
+    [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, Duration max_wait, FirstState state) = 0;
 
     // Committed as running before it returns. On an error the command does not run and is settled as failed.
     [[nodiscard]] virtual Task<Result<>> started(std::string command_sync_id) = 0;

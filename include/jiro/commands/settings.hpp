@@ -108,7 +108,10 @@ struct Settings {
     std::string unit_socket = kUnitSocket;
     int max_concurrent = 16;
     int max_queued = 1024;
-    std::chrono::milliseconds timeout{60'000};
+    std::chrono::milliseconds timeout{60'000};    // of a command's run
+    std::chrono::milliseconds max_wait{300'000};  // for its turn; the server forgets a request after that
+    std::chrono::milliseconds stop_limit{
+        60'000};  // for what runs when the daemon is told to stop; then it is cancelled
     std::size_t max_result_bytes = 3145728;
     OnConnectionLost on_connection_lost = OnConnectionLost::keep_running;
     std::optional<std::string> default_command;  // gets texts whose first word is no known command

@@ -37,14 +37,12 @@ struct RowProblem {
 struct Recovery {
     std::vector<RecoveredCommand> to_run;  // oldest first; their rows are in state received
     std::vector<std::string> interrupted;  // their rows are done now, with the outcome that the caller made
-    std::vector<std::string> timed_out;    // likewise
     std::vector<RowProblem> problems;      // set aside
     bool is_all = true;                    // false: there is more, which the next call gives
 };
 
-// Makes the outcome of a command that will not run (again): interrupted or timed_out. Called on the storage thread:
-// pure.
-using MakeOutcome = std::function<Bytes(const Receipt&, Outcome)>;
+// Makes the outcome of a command that was interrupted and will not run again. Called on the storage thread: pure.
+using MakeOutcome = std::function<Bytes(const Receipt&)>;
 
 // Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
 enum class Lease { no, yes };

@@ -21,7 +21,7 @@ struct Receipt {
     Fingerprint fingerprint{};
     std::string payload;      // the message as JSON, to run the command again after a restart; opaque to the journal
     WallTime received_at{};   // Outbox::now()
-    WallTime run_before{};    // likewise: one that has not begun by then is not begun after a restart, but timed_out
+    WallTime run_before{};    // likewise, by its limit of waiting; only versions before 0.2 read it, after a step back
     bool idempotent = false;  // may run again after a crash that interrupted it
 };
 

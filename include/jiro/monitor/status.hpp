@@ -70,6 +70,13 @@ struct ChatStatus {
     }
 };
 
+// No command starts.
+struct PauseStatus {
+    std::string why;
+    bool refuses = false;  // what arrives; else it waits
+    std::optional<double> left_seconds;
+};
+
 struct RunningStatus {
     std::string id;
     std::string name;
@@ -88,6 +95,7 @@ struct Status {
     std::string instance_id;
     double uptime_seconds = 0;
     bool stopping = false;
+    std::optional<PauseStatus> pause;
     HubStatus hub;
     CommandCounts commands;
     std::vector<RunningStatus> running;

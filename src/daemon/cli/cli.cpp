@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/pause.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"
 
@@ -47,6 +48,7 @@ class CommandLine {
             return reload(config_file_);
         })->add_flag("--wait", reload_wait_, "Wait for its verdict, as is always done; for unit files");
         define_running();
+        define_pause();
         define_outbox();
         define_chat();
         define_sessions();
@@ -157,6 +159,25 @@ class CommandLine {
         end->add_option("id", cancel_id_, "The command's commandSyncId")->required();
     }
 
+    void define_pause() {
+        auto* stop = add("pause", "Start no command until `resume`; what arrives waits",
+                         [this] { return pause(config_file_, pause_); });
+        const std::map<std::string, std::int64_t> units{{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+        stop->add_option("--for", pause_.seconds, "For so long only: 90s, 30min, 2h, 1d")
+            ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED))
+            ->check(CLI::Range(std::int64_t{1}, std::int64_t{Pause::kLongest.count()}));
+        stop->add_option("--note", pause_.note, "Why, for whoever looks at the status");
+        stop->add_flag("--refuse", pause_.refuse, "Refuse what arrives, with the note, in place of having it wait");
+        add("resume", "Start commands again", [this] { return resume(config_file_); });
+        auto* empty = add("drain", "Start no command, so that soon nothing runs", [this] {
+            if (pause_.note.empty()) pause_.note = "draining";
+            return drain(config_file_, pause_);
+        });
+        empty->add_flag("--wait", pause_.wait, "Return when nothing runs any more");
+        empty->add_option("--note", pause_.note, "Why, for whoever looks at the status");
+        empty->add_flag("--refuse", pause_.refuse, "Refuse what arrives, with the note, in place of having it wait");
+    }
+
     void define_outbox() {
         auto* sub = add("outbox", "Look into the outbox, send again, give up", {});
         sub->require_subcommand(1);
@@ -238,6 +259,7 @@ class CommandLine {
     SessionsOptions sessions_;
     OutputOptions output_;
     std::string cancel_id_;
+    PauseOptions pause_;
 };
 
 }  // namespace

@@ -91,6 +91,16 @@ int output(const std::string& config_file, const OutputOptions& options);
 
 int cancel(const std::string& config_file, const std::string& id);
 
+struct PauseOptions {
+    std::int64_t seconds = 0;  // 0: until `resume`
+    std::string note;
+    bool refuse = false;  // what arrives; else it waits
+    bool wait = false;    // drain: until nothing runs
+};
+int pause(const std::string& config_file, const PauseOptions& options);
+int resume(const std::string& config_file);
+int drain(const std::string& config_file, const PauseOptions& options);
+
 struct DoctorOptions {
     bool offline = false;  // ask nobody over the network
     bool json = false;

@@ -676,6 +676,116 @@ TEST_F(DispatcherTest, ends_commands_at_their_time_limit) {
     EXPECT_EQ(sink.outcome_of("general")->result.outcome, Outcome::timed_out);
 }
 
+// Waiting has a limit of its own, which a command's run does not know of: whoever asked has given up by then.
+TEST_F(DispatcherTest, refuses_what_waits_for_too_long) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_wait = 10s;
+    settings.timeout = 60s;
+    start(settings);
+    receive(message("runs", "hang"));
+    receive(message("a", "answer"));
+    pass(4s);
+    receive(message("b", "answer"));
+    pass(5999ms);
+    EXPECT_EQ(sink.outcome_of("a"), nullptr);
+    pass(1ms);
+    ASSERT_NE(sink.outcome_of("a"), nullptr);
+    EXPECT_EQ(
+        sink.outcome_of("a")->result,
+        CommandResult::timed_out("timed out: it waited 10000 ms for its turn, and may for 10000 (Commands.MaxWaitMs)"));
+    EXPECT_EQ(sink.limits["a"], 10s);
+    EXPECT_EQ(sink.outcome_of("b"), nullptr);
+    EXPECT_EQ(sink.outcome_of("runs"), nullptr) << "it runs, and may for a minute";
+    dispatcher->cancel("runs", CancelReason::by_hub);
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("b")->result.outcome, Outcome::succeeded);
+}
+
+// A command that waits for its own limit waits, too; and a command that may run for long may not wait for longer.
+TEST_F(DispatcherTest, refuses_what_waits_for_its_own_kind) {
+    Settings settings;
+    settings.max_wait = 500ms;
+    start(settings);
+    receive(message("s1", "single"));
+    receive(message("s2", "single"));
+    pass(500ms);
+    EXPECT_EQ(sink.outcome_of("s2")->result.outcome, Outcome::timed_out);
+    pass(500ms);
+    EXPECT_EQ(sink.outcome_of("s1")->result.outcome, Outcome::succeeded);
+    EXPECT_EQ(observer.queued, 0);
+}
+
+class ManualGate final : public StartGate {
+  public:
+    std::optional<GateClosed> closed() override { return now; }
+    std::optional<GateClosed> now;
+};
+
+// While it is closed nothing starts but what only looks; what arrives waits, for as long as it may.
+TEST_F(DispatcherTest, starts_nothing_while_the_gate_is_closed) {
+    ManualGate gate;
+    Settings settings;
+    settings.max_wait = 10s;
+    start(settings);
+    dispatcher->set_gate(gate);
+    receive(message("before", "sleep"));
+    gate.now = GateClosed{"paused: why", false};
+    receive(message("waits", "answer x"));
+    recover(message("recovered", "answer y"));
+    EXPECT_EQ(result_of("look here"), CommandResult::text("here"));
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("before")->result.outcome, Outcome::succeeded) << "what runs goes on";
+    EXPECT_EQ(observer.queued, 2);
+    gate.now.reset();
+    dispatcher->gate_opened();
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("waits")->result, CommandResult::text("x"));
+    EXPECT_EQ(sink.outcome_of("recovered")->result, CommandResult::text("y"));
+
+    gate.now = GateClosed{"paused: why", false};
+    receive(message("late", "answer"));
+    pass(10s);
+    EXPECT_THAT(sink.outcome_of("late")->result.message(), HasSubstr("(Commands.MaxWaitMs); paused: why"));
+    gate.now->refuses = true;
+    EXPECT_EQ(result_of("answer"), CommandResult::rejected("paused: why"));
+}
+
+// With and without a restart the same: the time before it counts.
+TEST_F(DispatcherTest, counts_the_waiting_before_a_restart) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_wait = 10s;
+    settings.timeout = 1s;
+    start(settings);
+    receive(message("runs", "sleep"));
+    recover(message("late", "answer"), 10s);
+    recover(message("old", "answer"), 9s);
+    recover(message("young", "answer"), 8s);
+    jiro::test::settle(context);
+    ASSERT_NE(sink.outcome_of("late"), nullptr);
+    EXPECT_EQ(sink.outcome_of("late")->result.outcome, Outcome::timed_out);
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("young")->result.outcome, Outcome::succeeded);
+    EXPECT_EQ(sink.outcome_of("young")->queue_time, 9s);
+}
+
+// A limit that a reload makes shorter is in force for what waits.
+TEST_F(DispatcherTest, a_reload_changes_the_limit_of_waiting) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("runs", "hang"));
+    receive(message("waits", "answer"));
+    pass(5s);
+    settings.max_wait = 6s;
+    dispatcher->reload(settings, make_commands());
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("waits"), nullptr);
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("waits")->result.outcome, Outcome::timed_out);
+}
+
 // The hub cancels: a running command and a waiting one end as cancelled, each exactly once.
 TEST_F(DispatcherTest, cancels_what_the_hub_cancels) {
     Settings settings;
@@ -767,12 +877,11 @@ TEST_F(DispatcherTest, cancels_waiting_commands_at_stop_without_a_durable_journa
     EXPECT_EQ(sink.outcome_of("runs")->result.outcome, Outcome::succeeded);
 }
 
-// After a restart a journalled command runs without a second receipt, however long it waited: what is too old for its
-// limit the journal keeps back.
+// After a restart a journalled command runs without a second receipt.
 TEST_F(DispatcherTest, recovers_journalled_commands) {
     start();
     recover(message("fresh", "answer x"), 1s);
-    recover(message("old", "answer x"), 2h);
+    recover(message("old", "answer x"), 299s);
     jiro::test::settle(context);
     EXPECT_TRUE(sink.received_ids.empty());
     EXPECT_EQ(sink.outcome_of("fresh")->result, CommandResult::text("x"));

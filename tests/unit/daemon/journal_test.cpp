@@ -137,7 +137,7 @@ TEST(JournalPayload, interrupted_outcome_can_be_read_by_the_server) {
     const Receipt receipt{.id = "cmd-7", .payload = commands::to_json(message)};
 
     JiroHubProto::ClientMessage sent;
-    ASSERT_TRUE(sent.ParseFromString(*make_lost_outcome(receipt, Outcome::interrupted)));
+    ASSERT_TRUE(sent.ParseFromString(*make_interrupted_outcome(receipt)));
 
     EXPECT_FALSE(sent.issuccess());
     EXPECT_EQ(sent.commandsyncid(), "cmd-7");
@@ -147,12 +147,12 @@ TEST(JournalPayload, interrupted_outcome_can_be_read_by_the_server) {
 }
 
 // Even a row whose payload cannot be read any more is answered.
-TEST(JournalPayload, lost_outcome_needs_only_the_id) {
+TEST(JournalPayload, interrupted_outcome_needs_only_the_id) {
     JiroHubProto::ClientMessage sent;
-    ASSERT_TRUE(sent.ParseFromString(*make_lost_outcome({.id = "cmd-8", .payload = "garbage"}, Outcome::timed_out)));
+    ASSERT_TRUE(sent.ParseFromString(*make_interrupted_outcome({.id = "cmd-8", .payload = "garbage"})));
 
     EXPECT_EQ(sent.commandsyncid(), "cmd-8");
-    EXPECT_THAT(sent.textresult().response(), ::testing::StartsWith("timed out: "));
+    EXPECT_THAT(sent.textresult().response(), ::testing::StartsWith("interrupted: "));
 }
 
 }  // namespace

@@ -144,18 +144,15 @@ TEST_P(TwoClocks, measure_elapsed_time_across_a_restart_in_one_boot) {
         clock_.set_wall(stamped);
         open();
         leave_rows();
-        admit(make_receipt("late", 1, outbox_->now() + 60s), FirstState::received);
-        admit(make_receipt("early", 1, outbox_->now() + 70s), FirstState::received);
+        admit("waits-too", FirstState::received);
         outbox_.reset();
         clock_.advance(66s);
         clock_.set_wall(set_to);
         open();
         const auto recovery = recover();
-        EXPECT_THAT(recovery.timed_out, ElementsAre("late"));
         ASSERT_EQ(recovery.to_run.size(), 2U);
-        EXPECT_EQ(recovery.to_run[1].receipt.id, "early");
+        EXPECT_EQ(recovery.to_run[1].receipt.id, "waits-too");
         EXPECT_EQ(recovery.to_run[1].waited, 66s);
-        (void)run(outbox_->drop("late"));
         expect_fresh();
         expect_old_after_its_time();
     }

@@ -28,8 +28,8 @@ class OutboxDriver {
     }
 
     // What a recovery is to make of a row that was running.
-    static Bytes make_outcome(const Receipt& receipt, Outcome kind) {
-        return std::make_shared<const std::string>(std::string(to_string(kind)) + " " + receipt.id);
+    static Bytes make_outcome(const Receipt& receipt) {
+        return std::make_shared<const std::string>("interrupted " + receipt.id);
     }
 
     Admission admit(const std::string& id, FirstState state = FirstState::received, int content = 1) {

@@ -28,9 +28,8 @@ class OutboxProbeTest : public ::testing::Test {
     void make_outbox() {
         auto outbox = open();
         ASSERT_TRUE(outbox);
-        ASSERT_TRUE(test::run_task(context_, (*outbox)->recover([](const Receipt&, Outcome) {
-            return std::make_shared<const std::string>("lost");
-        })));
+        ASSERT_TRUE(test::run_task(
+            context_, (*outbox)->recover([](const Receipt&) { return std::make_shared<const std::string>("lost"); })));
         const auto message = std::make_shared<const std::string>("result");
         ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", Outcome::succeeded, message, Lease::no)));
         Receipt receipt{.id = "b", .payload = "{}"};

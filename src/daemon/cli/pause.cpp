@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// `pause`, `resume` and `drain`: whether the daemon starts commands.
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "daemon/cli/steps.hpp"
+#include "daemon/cli/subcommands.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/url.hpp"
+
+namespace jiro::daemon::cli {
+
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+constexpr auto kLookAgain = 500ms;
+
+bool flag_in(const json& object, const char* member) {
+    const auto found = object.find(member);
+    return found != object.end() && found->is_boolean() && found->get<bool>();
+}
+
+std::string text_of(const json& object, const char* member) {
+    const auto found = object.find(member);
+    return found != object.end() && found->is_string() ? escaped(found->get<std::string>()) : std::string();
+}
+
+// How many commands run; nothing after it was printed why that is not known.
+std::optional<std::size_t> count_running(const std::string& config_file) {
+    const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
+    if (!answer) return std::nullopt;
+    return answer->value("running", json::array()).size();
+}
+
+bool order_pause(const std::string& config_file, const PauseOptions& options) {
+    std::string target = "/pause?note=" + percent_encode(options.note);
+    if (options.seconds > 0) target += "&seconds=" + std::to_string(options.seconds);
+    if (options.refuse) target += "&refuse=yes";
+    const auto answer = ask_daemon_or_report(config_file, Method::post, target);
+    if (!answer) return false;
+    if (!flag_in(*answer, "kept")) {
+        std::cerr << "jiro-client: paused, but only until the daemon's next start: " << text_of(*answer, "reason")
+                  << '\n';
+    }
+    return true;
+}
+
+}  // namespace
+
+int pause(const std::string& config_file, const PauseOptions& options) {
+    if (!order_pause(config_file, options)) return ExitCode::failed;
+    const auto count = count_running(config_file);
+    if (!count) return ExitCode::failed;
+    std::cout << "Paused "
+              << (options.seconds > 0 ? "for " + for_people(std::chrono::seconds(options.seconds))
+                                      : std::string("until `jiro-client resume`"))
+              << "; " << *count << (*count == 1 ? " command goes on\n" : " commands go on\n");
+    return ExitCode::good;
+}
+
+int resume(const std::string& config_file) {
+    const auto answer = ask_daemon_or_report(config_file, Method::post, "/resume");
+    if (!answer) return ExitCode::failed;
+    std::cout << (flag_in(*answer, "resumed") ? "Resumed\n" : "It was not paused\n");
+    if (const auto closed = text_of(*answer, "closed"); !closed.empty()) {
+        std::cout << "No command starts yet: " << closed << '\n';
+    }
+    return ExitCode::good;
+}
+
+int drain(const std::string& config_file, const PauseOptions& options) {
+    if (!order_pause(config_file, options)) return ExitCode::failed;
+    for (;;) {
+        const auto count = count_running(config_file);
+        if (!count) return ExitCode::failed;
+        if (*count == 0) break;
+        if (!options.wait) {
+            std::cout << "Draining; " << *count << (*count == 1 ? " command goes on\n" : " commands go on\n");
+            return ExitCode::good;
+        }
+        std::this_thread::sleep_for(kLookAgain);
+    }
+    std::cout << "Drained: nothing runs, and nothing starts until `jiro-client resume`\n";
+    return ExitCode::good;
+}
+
+}  // namespace jiro::daemon::cli

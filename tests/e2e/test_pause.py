@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Commands are kept from starting: by `pause`, across restarts; while a program holds the file `hold`; for a `drain`."""
+
+import fcntl
+import json
+import unittest
+
+from harness.case import DaemonTest
+from harness.programs import run_client
+
+
+def shell(script, **members):
+    return {"Program": script, "Shell": True, **members}
+
+
+class PauseTest(DaemonTest):
+    def begin(self, commands=None, **settings):
+        self.environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
+        self.link = self.start_all(config={"Commands": {"Exec": commands or {}, **settings}}, environment=self.environment)
+
+    def cli(self, *arguments, exit_code=0):
+        done = run_client(*arguments, "--config", self.client.config_file, environment=self.environment)
+        self.assertEqual(done.returncode, exit_code, done)
+        return done.stdout + done.stderr
+
+    def metric(self, name):
+        return next(line for line in self.client.get("/metrics")[1].splitlines() if line.startswith(name + " ")).split()[1]
+
+    def test_what_arrives_waits_until_resume_across_restarts(self):
+        self.begin()
+        self.assertEqual(self.cli("pause", "--note", "kernel update"), "Paused until `jiro-client resume`; 0 commands go on\n")
+        self.link.command("echo one", "one")
+        self.client.wait_status(lambda s: s["queuedCommands"] == 1, "it waits")
+        self.link.command("ping", "ping")
+        self.assertEqual(self.result("ping").response, "pong")
+        status = self.client.status()
+        self.assertEqual(status["paused"], {"why": "paused: kernel update", "refuses": False, "leftSeconds": None})
+        self.assertIn("paused: kernel update; commands wait", status["degraded"])
+        self.assertEqual(self.metric("jiro_paused"), "1")
+        self.assertIn("paused: kernel update", self.cli("status"))
+
+        for signal in ("stop", "kill"):
+            getattr(self.client, signal)()
+            self.client.start()
+            self.client.wait_status(lambda s: s["paused"] is not None and s["queuedCommands"] == 1, "paused again, and it waits")
+        link = self.connection(3)
+        link.command("echo two", "two")
+        self.client.wait_status(lambda s: s["queuedCommands"] == 2, "both wait")
+        self.assertFalse(self.grpc.accepted.get("one"))
+
+        self.assertEqual(self.cli("resume"), "Resumed\n")
+        self.assertEqual(self.result("one").response, "one")
+        self.assertEqual(self.result("two").response, "two")
+        self.assertEqual(self.metric("jiro_paused"), "0")
+        self.assertEqual(self.cli("resume"), "It was not paused\n")
+        self.client.stop()
+        self.client.start()
+        self.client.wait_status(lambda s: s["paused"] is None, "it is not paused after a restart")
+
+    def test_refuses_with_the_note(self):
+        self.begin()
+        self.cli("pause", "--refuse", "--note", "moving house")
+        self.link.command("echo one", "one", invocation_id="i")
+        self.assertEqual(self.result("one").response, "paused: moving house")
+        self.assertFalse(self.link.completion("i")["result"]["isSuccess"])
+        self.link.command("status", "status")
+        self.assertEqual(json.loads(self.result("status").response)["paused"]["refuses"], True)
+        self.cli("resume")
+        self.assert_serves(self.link)
+
+    def test_for_a_time(self):
+        self.begin()
+        self.assertIn("Paused for 1 s", self.cli("pause", "--for", "1s"))
+        self.link.command("echo one", "one")
+        self.assertEqual(self.result("one").response, "one")
+        self.client.wait_log("its time is over")
+        self.assertIn("Paused for 1 d 12 h", self.cli("pause", "--for", "36h"))
+        self.assertGreater(self.client.status()["paused"]["leftSeconds"], 36 * 3600 - 60)
+        for wrong in ("soon", "10", "-1h", "0s", "400d", "1e99d"):
+            self.cli("pause", "--for", wrong, exit_code=2)
+
+    def test_what_waits_for_too_long_says_why(self):
+        self.begin(MaxWaitMs=500)
+        self.cli("pause", "--note", "kernel update")
+        self.link.command("echo one", "one")
+        self.assertRegex(self.result("one").response, r"^timed out: it waited \d+ ms for its turn, .*; paused: kernel update$")
+
+    def test_a_program_that_holds_the_file(self):
+        self.begin()
+        with open(self.directory / "hold") as hold:
+            fcntl.flock(hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.link.command("echo one", "one")
+            self.client.wait_status(lambda s: s["queuedCommands"] == 1, "it waits")
+            self.assertIn("another program holds", self.client.status()["paused"]["why"])
+            self.assertIn("No command starts yet: paused: another program holds", self.cli("resume"))
+        self.assertEqual(self.result("one").response, "one")
+        self.client.wait_status(lambda s: s["paused"] is None, "it is over")
+
+    def test_drain(self):
+        self.begin({"slow": shell("sleep 1.5; echo done")})
+        self.link.command("slow", "slow")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        self.assertIn("Draining; 1 command goes on", self.cli("drain"))
+        self.link.command("echo later", "later")
+        self.assertIn("Drained: nothing runs", self.cli("drain", "--wait"))
+        self.assertEqual(self.client.status()["activeCommandCount"], 0)
+        self.assertEqual(self.result("slow").response, "done\n")
+        self.client.wait_status(lambda s: s["queuedCommands"] == 1, "what came later waits")
+        self.client.stop()
+        self.client.start()
+        self.client.wait_status(lambda s: s["queuedCommands"] == 1, "still")
+        self.cli("resume")
+        self.assertEqual(self.result("later").response, "later")
+
+    def test_a_damaged_order_keeps_commands_from_starting(self):
+        self.begin()
+        self.client.stop()
+        order = self.directory / "state" / "outbox.pause.json"
+        order.write_text("{")
+        self.client.start()
+        self.client.wait_log("order to pause cannot be read")
+        self.client.wait_status(lambda s: s["paused"] is not None, "paused")
+        self.cli("resume")
+        self.assertFalse(order.exists())
+        self.assert_serves(self.connection(2))
+
+
+if __name__ == "__main__":
+    unittest.main()
