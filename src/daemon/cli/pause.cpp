@@ -18,12 +18,12 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookAgain = 500ms;
 
-bool flag_in(const json& object, const char* member) {
+bool reply_flag(const json& object, const char* member) {
     const auto found = object.find(member);
     return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
-std::string text_of(const json& object, const char* member) {
+std::string reply_text(const json& object, const char* member) {
     const auto found = object.find(member);
     return found != object.end() && found->is_string() ? escaped(found->get<std::string>()) : std::string();
 }
@@ -41,8 +41,8 @@ bool order_pause(const std::string& config_file, const PauseOptions& options) {
     if (options.refuse) target += "&refuse=yes";
     const auto answer = ask_daemon_or_report(config_file, Method::post, target);
     if (!answer) return false;
-    if (!flag_in(*answer, "kept")) {
-        std::cerr << "jiro-client: paused, but only until the daemon's next start: " << text_of(*answer, "reason")
+    if (!reply_flag(*answer, "kept")) {
+        std::cerr << "jiro-client: paused, but only until the daemon's next start: " << reply_text(*answer, "reason")
                   << '\n';
     }
     return true;
@@ -64,8 +64,8 @@ int pause(const std::string& config_file, const PauseOptions& options) {
 int resume(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::post, "/resume");
     if (!answer) return ExitCode::failed;
-    std::cout << (flag_in(*answer, "resumed") ? "Resumed\n" : "It was not paused\n");
-    if (const auto closed = text_of(*answer, "closed"); !closed.empty()) {
+    std::cout << (reply_flag(*answer, "resumed") ? "Resumed\n" : "It was not paused\n");
+    if (const auto closed = reply_text(*answer, "closed"); !closed.empty()) {
         std::cout << "No command starts yet: " << closed << '\n';
     }
     return ExitCode::good;
