@@ -27,7 +27,7 @@ std::string bytes_of(const std::filesystem::path& path) {
 }
 
 struct SessionFileTest : testing::Test {
-    test::TempDir folder;
+    jiro::test::TempDir folder;
     std::filesystem::path path = folder.path() / "sessions.db";
     int ids = 0;
 

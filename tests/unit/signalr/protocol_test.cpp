@@ -175,7 +175,7 @@ TEST(CookieJar, scopes_cookies) {
 // Seconds, dates, and neither.
 TEST(RetryAfter, reads_both_forms) {
     const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);
-    const auto wait = [&](std::string_view value) { return http::parse_retry_after(value, now); };
+    const auto wait = [&](std::string_view value) { return jiro::http::parse_retry_after(value, now); };
     EXPECT_EQ(wait("120"), BoundedDuration(120s));
     EXPECT_EQ(wait("Sun, 22 Nov 2026 00:01:00 GMT"), BoundedDuration(60s));
     EXPECT_EQ(wait("Sat, 21 Nov 2026 23:59:00 GMT"), BoundedDuration(0s));
@@ -189,11 +189,11 @@ TEST(RetryAfter, is_at_most_an_hour) {
     const auto now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);
     for (const char* value : {"86400", "31536000", "9223372036854775807", "99999999999999999999",
                               "Mon, 22 Nov 2027 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"}) {
-        EXPECT_EQ(http::parse_retry_after(value, now), BoundedDuration(1h)) << value;
-        EXPECT_EQ(http::parse_retry_after(value, WallTime{}), BoundedDuration(1h)) << value;
+        EXPECT_EQ(jiro::http::parse_retry_after(value, now), BoundedDuration(1h)) << value;
+        EXPECT_EQ(jiro::http::parse_retry_after(value, WallTime{}), BoundedDuration(1h)) << value;
     }
-    EXPECT_EQ(http::parse_retry_after("Thu, 01 Jan 1970 00:00:00 GMT", now), BoundedDuration(0s));
-    EXPECT_EQ(http::parse_retry_after("Mon, 01 Jan 0001 00:00:00 GMT", now), BoundedDuration(0s));
+    EXPECT_EQ(jiro::http::parse_retry_after("Thu, 01 Jan 1970 00:00:00 GMT", now), BoundedDuration(0s));
+    EXPECT_EQ(jiro::http::parse_retry_after("Mon, 01 Jan 0001 00:00:00 GMT", now), BoundedDuration(0s));
 }
 
 // Silence of the server counts only while we read.
