@@ -21,6 +21,8 @@ struct CommandLine {
 
 // The views point into `text`.
 [[nodiscard]] CommandLine split_name(std::string_view text) noexcept;
+// The same for a text whose prefix is taken off: it begins with the name.
+[[nodiscard]] CommandLine name_and_arguments(std::string_view text) noexcept;
 
 // Fails with errc::unclosed_quote or errc::dangling_escape.
 [[nodiscard]] inline Result<std::vector<std::string>> split_words(std::string_view text) {

@@ -133,7 +133,8 @@ FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, Com
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
     const Duration run_time = ran ? now - command.started_at : Duration::zero();
-    if (command.name.empty()) command.name = command_name(command.message);
+    // With a prefix the first word of a text that is no command may be anything, a private one, too.
+    if (command.name.empty() && settings.prefix.empty()) command.name = command_name(command.message);
     log_finished(command, result, queue_time, run_time, settings.command_text);
     CommandMessage message = std::move(command.message);
     command.message.command_sync_id = message.command_sync_id;

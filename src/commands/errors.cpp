@@ -24,6 +24,7 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "unknown command",
     "the journal cannot take the command",
     "the command is not signed by somebody who is trusted",
+    "commands are not allowed on this machine",
     "no command of this id runs, or has ended lately",
     "so much was not printed",
     "what the command printed is not kept any more",

@@ -24,20 +24,45 @@ Error unknown(std::string_view name, const CommandRegistry& registry) {
     return Error(errc::unknown_command, std::move(text));
 }
 
+// The handler that a text names; null: none. An empty line: with a prefix, the text is no command.
+const CommandHandler* find_handler(const CommandLine& line, const Settings& settings, const CommandRegistry& registry) {
+    if (line.name.empty()) return nullptr;
+    const auto* handler = registry.find(line.name);
+    if (handler != nullptr || settings.prefix.empty()) return handler;
+    for (const auto& known : registry.handlers()) {
+        if (equal_ignoring_case(known->description().name, line.name)) return known.get();
+    }
+    return nullptr;
+}
+
+CommandLine command_line(std::string_view text, const Settings& settings) {
+    if (settings.prefix.empty()) return split_name(text);
+    text = trimmed(text);
+    if (!text.starts_with(settings.prefix)) return {};
+    return name_and_arguments(text.substr(settings.prefix.size()));
+}
+
 }  // namespace
 
 Result<Resolution> resolve(std::string_view text, const Settings& settings, const CommandRegistry& registry) {
-    const CommandLine line = split_name(text);
-    if (line.name.empty()) return Error(errc::empty_command, "the command text is empty");
-    if (const auto* handler = registry.find(line.name)) {
+    if (trimmed(text).empty() || (settings.prefix.empty() && split_name(text).name.empty())) {
+        return Error(errc::empty_command, "the command text is empty");
+    }
+    const CommandLine line = command_line(text, settings);
+    if (const auto* handler = find_handler(line, settings, registry)) {
         if (handler->description().takes_text) return Resolution{handler, {}, std::string(line.arguments)};
         auto words = split_words(line.arguments);
         if (!words) return words.error().with_prefix(line.name);
         return Resolution{handler, std::move(*words), std::string(line.arguments)};
     }
     const auto* fallback = settings.default_command ? registry.find(*settings.default_command) : nullptr;
+    if (fallback == nullptr && line.name.empty()) {
+        return Error(errc::unknown_command, "commands begin with \"" + settings.prefix +
+                                                "\" (Commands.Prefix), and no command takes other texts "
+                                                "(Commands.Default)");
+    }
     if (fallback == nullptr) return unknown(line.name, registry);
-    const std::string whole(trimmed(text));
+    const std::string whole(settings.prefix.empty() ? trimmed(text) : text);
     return Resolution{fallback, {whole}, whole};
 }
 

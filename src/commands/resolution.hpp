@@ -18,8 +18,10 @@ struct Resolution {
     std::string argument_text;
 };
 
-// An unknown name goes, with the whole text as its one argument, to Settings::default_command.
-// Errors: empty_command, unknown_command (its message names the nearest known one), unclosed_quote, dangling_escape.
+// An unknown name goes, with the whole text as its one argument, to Settings::default_command. With Settings::prefix
+// only a text that begins with it names a command, in upper or lower case; any other goes to the default command as it
+// is. Errors: empty_command, unknown_command (its message names the nearest known one), unclosed_quote,
+// dangling_escape.
 [[nodiscard]] Result<Resolution> resolve(std::string_view text, const Settings& settings,
                                          const CommandRegistry& registry);
 

@@ -10,6 +10,7 @@
 
 #include "jiro/base/task.hpp"
 #include "jiro/commands/command_context.hpp"
+#include "jiro/commands/settings.hpp"
 #include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
@@ -21,6 +22,7 @@ struct ParameterDescription {
     bool required = false;
     std::optional<std::string> default_value{};
     std::string allowed{};  // for people: a pattern, a list of values, a type; empty: anything
+    ExecParameter::Type type = ExecParameter::Type::text;
 };
 
 struct CommandDescription {

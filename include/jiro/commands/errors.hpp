@@ -27,6 +27,7 @@ enum class errc {
     unknown_command,  // no such name and no Commands.Default
     storage_refused,  // the journal cannot take it
     not_trusted,      // it is not signed, or not well, and must be (signature.hpp)
+    not_allowed,      // the operator does not let the hub run commands
     // looking at what runs
     no_such_run,    // no command of that id runs, or has ended lately
     beyond_output,  // so much was not printed

@@ -74,8 +74,9 @@ struct ExecCommand {
 
 enum class OnConnectionLost { keep_running, cancel };  // in the configuration: continue, cancel
 
-// When a hub that waits for an answer gets it: at the command's end, or when the command is in the journal.
-enum class Acknowledge { finished, received };
+// When a hub that waits for an answer gets it: at the command's end, when the command is in the journal, or when the
+// server has confirmed its result.
+enum class Acknowledge { finished, received, delivered };
 
 // As whom the programs of Commands.Exec run.
 enum class RunAs {
@@ -114,6 +115,7 @@ struct Settings {
         60'000};  // for what runs when the daemon is told to stop; then it is cancelled
     std::size_t max_result_bytes = 3145728;
     OnConnectionLost on_connection_lost = OnConnectionLost::keep_running;
+    std::string prefix;  // empty: a text is a command; else only one that begins with it is, others are for the default
     std::optional<std::string> default_command;  // gets texts whose first word is no known command
     Acknowledge acknowledge = Acknowledge::finished;
     std::string instance_id;  // when set, commands for another instance are refused (top-level key InstanceId)

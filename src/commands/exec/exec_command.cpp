@@ -29,8 +29,8 @@ CommandDescription describe(const ExecCommand& command, const ArgumentBinding& b
         const auto& definition = parameter.definition();
         const bool needed = definition.required && !definition.default_value;
         description.usage += needed ? " <" + definition.name + '>' : " [" + definition.name + ']';
-        description.parameters.push_back(
-            {definition.name, definition.description, needed, definition.default_value, parameter.allowed()});
+        description.parameters.push_back({definition.name, definition.description, needed, definition.default_value,
+                                          parameter.allowed(), definition.type});
     }
     if (binding.takes_rest()) description.usage += " [args...]";
     description.source = command.source.empty() ? "configuration" : command.source;
