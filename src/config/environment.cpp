@@ -6,6 +6,7 @@
 #include <boost/regex.hpp>
 #include <optional>
 
+#include "config/appsettings.hpp"
 #include "config/suggest.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/text.hpp"
@@ -51,40 +52,94 @@ std::string variable_of(std::string_view path) {
     return name;
 }
 
-std::vector<Override> read_environment(const Environment& environment, Problems& problems,
-                                       std::vector<Warning>& warnings) {
-    std::vector<std::string> names;
-    std::vector<std::string> services;
-    for (const Key<Config>& key : schema()) names.push_back(variable_of(key.path));
-    std::vector<Override> overrides;
-    std::map<std::size_t, std::string> given;
-    for (const auto& [name, text] : environment) {
-        if (!upper_case(name).starts_with(kPrefix) || is_reserved(name)) continue;
-        const Place place{"environment " + name};
-        const auto found = std::ranges::find(names, upper_case(name));
-        if (found == names.end() && is_kubernetes_service(name, text)) {
-            services.push_back(name);
-            continue;
+namespace {
+
+// Puts the variables of one process in order.
+class EnvironmentReader {
+  public:
+    EnvironmentReader(Config& config, Problems& problems) : config_(config), problems_(problems) {
+        for (const Key<Config>& key : schema()) names_.push_back(variable_of(key.path));
+    }
+
+    std::vector<Override> read(const Environment& environment) {
+        std::vector<std::pair<std::string, std::string>> theirs;
+        for (const auto& [name, text] : environment) {
+            if (!upper_case(name).starts_with(kPrefix) || is_reserved(name)) continue;
+            const auto found = std::ranges::find(names_, upper_case(name));
+            if (found != names_.end()) {
+                add_own(static_cast<std::size_t>(found - names_.begin()), name, text);
+            } else if (is_kubernetes_service(name, text)) {
+                services_.push_back(name);
+            } else {
+                theirs.emplace_back(name, text);
+            }
         }
-        if (found == names.end()) {
-            const std::vector<std::string_view> known(names.begin(), names.end());
-            problems.add(place, "", "no key of the configuration has this name" + did_you_mean(name, known));
-            continue;
+        for (const auto& [name, text] : theirs) add_foreign(name, text);
+        if (!services_.empty()) {
+            config_.warnings.push_back({"", "environment " + join_with_commas(services_) +
+                                                ": taken for variables of a Kubernetes service and ignored"});
         }
-        const auto index = static_cast<std::size_t>(found - names.begin());
+        return std::move(overrides_);
+    }
+
+  private:
+    void add_own(std::size_t index, const std::string& name, const std::string& text) {
         const Key<Config>& key = schema()[index];
-        const auto [earlier, is_new] = given.try_emplace(index, name);
-        if (!is_new) {
-            problems.add(place, key.path, "is also given by " + earlier->second);
-            continue;
+        const Place place{"environment " + name};
+        const auto [earlier, is_new] = given_.try_emplace(index, name);
+        if (!is_new) return problems_.add(place, key.path, "is also given by " + earlier->second);
+        overrides_.push_back({index, value_of(key, text, place, problems_), {}});
+    }
+
+    void add_foreign(const std::string& name, const std::string& text) {
+        const Place place{"environment " + name};
+        const auto [key, rest] = find_foreign_variable(std::string_view(name).substr(kPrefix.size()));
+        if (key == nullptr) {
+            const std::vector<std::string_view> known(names_.begin(), names_.end());
+            problems_.add(place, "", "no key of the configuration has this name" + did_you_mean(name, known));
+            return;
         }
-        overrides.push_back({index, value_of(key, text, place, problems)});
+        config_.is_appsettings |= key->path.starts_with("JiroCloud");
+        ForeignUse use{std::string(key->path), std::string(key->ours), place.file, std::string(key->note)};
+        if (!rest.empty()) use.theirs.append(1, '.').append(rest);
+        if (!key->ours.empty()) assign(*key, std::string(rest), text, place, use);
+        config_.foreign.push_back(std::move(use));
     }
-    if (!services.empty()) {
-        warnings.push_back({"", "environment " + join_with_commas(services) +
-                                    ": taken for variables of a Kubernetes service and ignored"});
+
+    void assign(const ForeignKey& key, std::string member, const std::string& text, const Place& place,
+                ForeignUse& use) {
+        const auto own = std::ranges::find(schema(), key.ours, &Key<Config>::path);
+        const auto index = static_cast<std::size_t>(own - schema().begin());
+        if (const auto earlier = given_.find(index); earlier != given_.end() && member.empty()) {
+            use.note = "not used: " + earlier->second + " is given";
+            return;
+        }
+        if (member.empty()) given_.try_emplace(index, place.file);
+        Node value = adapted(key, member.empty() ? value_of(*own, text, place, problems_) : text_node(text, place), "");
+        overrides_.push_back({index, std::move(value), std::move(member)});
     }
-    return overrides;
+
+    static Node text_node(const std::string& text, const Place& place) {
+        Node node;
+        node.kind = Node::Kind::scalar;
+        node.place = place;
+        node.text = text;
+        node.quoted = true;
+        return node;
+    }
+
+    Config& config_;
+    Problems& problems_;
+    std::vector<std::string> names_;
+    std::vector<Override> overrides_;
+    std::map<std::size_t, std::string> given_;
+    std::vector<std::string> services_;
+};
+
+}  // namespace
+
+std::vector<Override> read_environment(const Environment& environment, Config& config, Problems& problems) {
+    return EnvironmentReader(config, problems).read(environment);
 }
 
 }  // namespace jiro::config

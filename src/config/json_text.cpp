@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "config/json_text.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 
@@ -51,6 +52,55 @@ bool looks_like_json(std::string_view text) {
     const auto at = start_of_value(text);
     return at != std::string_view::npos &&
            (text[at] == '{' || text.substr(at, 2) == "//" || text.substr(at, 2) == "/*");
+}
+
+namespace {
+
+// Where a comment may begin: not in the middle of a word, as in an address without quotes.
+bool may_begin_comment(std::string_view before) {
+    constexpr std::string_view kEnds = " \t\r\n{}[],\"";
+    return before.empty() || kEnds.find(before.back()) != std::string_view::npos ||
+           (before.back() >= '0' && before.back() <= '9');
+}
+
+// As many bytes of `text` as the string, the comment or the single character at its start has.
+std::size_t string_length(std::string_view text) {
+    for (std::size_t at = 1; at < text.size(); ++at) {
+        if (text[at] == '\\')
+            ++at;
+        else if (text[at] == '"')
+            return at + 1;
+    }
+    return text.size();
+}
+
+std::size_t comment_length(std::string_view text) {
+    const bool is_line = text.starts_with("//");
+    const auto end = is_line ? text.find('\n') : text.find("*/", 2);
+    return end == std::string_view::npos ? text.size() : end + (is_line ? 0 : 2);
+}
+
+}  // namespace
+
+std::string without_comments(std::string_view text) {
+    std::string out(text);
+    for (std::size_t at = 0; at < text.size();) {
+        const auto rest = text.substr(at);
+        if (rest.front() == '"') {
+            at += string_length(rest);
+        } else if (rest.front() == '#') {
+            at += std::min(rest.find('\n'), rest.size());  // a comment of YAML's
+        } else if ((rest.starts_with("//") || rest.starts_with("/*")) && may_begin_comment(text.substr(0, at))) {
+            const auto length = comment_length(rest);
+            for (std::size_t i = at; i < at + length; ++i) {
+                if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
+            }
+            at += length;
+        } else {
+            ++at;
+        }
+    }
+    return out;
 }
 
 std::optional<JsonFinding> find_fault_of_json(std::string_view text) {

@@ -12,6 +12,10 @@ namespace jiro::config {
 // Whether the first thing in the text, blanks and lines of # aside, is a JSON object's brace.
 [[nodiscard]] bool looks_like_json(std::string_view text);
 
+// The same text with blanks in place of comments (// and /* */), which .NET allows in its files; places stay as they
+// are.
+[[nodiscard]] std::string without_comments(std::string_view text);
+
 struct JsonFinding {
     std::size_t at = 0;  // byte of the text
     std::string message;

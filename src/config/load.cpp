@@ -2,8 +2,10 @@
 #include "jiro/config/load.hpp"
 
 #include <algorithm>
+#include <list>
 #include <set>
 
+#include "config/appsettings.hpp"
 #include "config/checks.hpp"
 #include "config/environment.hpp"
 #include "config/pieces.hpp"
@@ -12,6 +14,7 @@
 #include "config/yaml_reader.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/config/hub_keys.hpp"
 
 namespace jiro::config {
 
@@ -26,6 +29,7 @@ struct Sources {
     Piece file;
     std::vector<Piece> keys;      // of config.d: sections and keys, as in the file
     std::vector<Piece> commands;  // of commands.d: names and definitions, as in Commands.Exec
+    Overlay overlay;
 };
 
 // The members of all sources in one map.
@@ -60,15 +64,24 @@ class Loader {
     Loader(const std::string& name, const Environment& environment, Problems& problems)
         : name_(name), environment_(environment), problems_(problems) {}
 
-    // `more`: keys of config.d; `commands`: more definitions for Commands.Exec.
-    Config load(const Node& root, const Node& more, const Node& commands) {
+    // `more`: keys of config.d; `commands`: more definitions for Commands.Exec; `overlay`: keys that the hub has set.
+    Config load(const Node& root, const Node& more, const Node& commands, const Node& overlay) {
         Config config;
-        const auto overrides = read_environment(environment_, problems_, config.warnings);
-        auto assigned = match_keys(root, paths_of(schema()), "", problems_);
+        const auto overrides = read_environment(environment_, config, problems_);
+        const Keys in_file = match_own_and_foreign(root, config);
+        auto assigned = own_of(in_file);
         add_keys(match_keys(more, paths_of(schema()), "", problems_), assigned);
+        add_foreign(in_file, assigned, config);
         Node exec;
         add_commands(commands, assigned, exec);
-        for (const Override& entry : overrides) assigned[entry.key] = {&entry.value, entry.value.place};
+        for (const auto& [index, value] : match_keys(overlay, paths_of(schema()), "", problems_)) {
+            const std::string_view path = schema()[index].path;
+            if (!find_hub_key(path).may_be_set) problems_.add(value.place, path, "is not for the hub to set");
+            assigned[index] = value;
+        }
+        for (const Override& entry : overrides) assigned[entry.key] = overridden(assigned, entry);
+        warn_of_foreign(config);
+        if (config.is_appsettings) use_their_defaults(config);
         Context context{problems_, config.warnings, environment_, places_, {}};
         for (const auto& [index, value] : assigned) {
             const Key<Config>& key = schema()[index];
@@ -99,6 +112,68 @@ class Loader {
 
   private:
     using Keys = std::map<std::size_t, Assigned>;
+
+    // By position in schema(); behind it those of the C# client, in the order of foreign_keys().
+    Keys match_own_and_foreign(const Node& root, Config& config) {
+        auto paths = paths_of(schema());
+        config.is_appsettings |= is_appsettings(root);
+        if (is_appsettings(root)) {
+            for (const ForeignKey& key : foreign_keys()) paths.push_back(key.path);
+        }
+        return match_keys(root, paths, "", problems_);
+    }
+
+    static Keys own_of(const Keys& found) {
+        Keys own;
+        for (const auto& [index, value] : found) {
+            if (index < schema().size()) own.emplace(index, value);
+        }
+        return own;
+    }
+
+    // Ours win where both are given.
+    void add_foreign(const Keys& found, Keys& assigned, Config& config) {
+        for (const auto& [index, value] : found) {
+            if (index < schema().size()) continue;
+            const ForeignKey& key = foreign_keys()[index - schema().size()];
+            ForeignUse use{std::string(key.path), std::string(key.ours), to_string(value.place), std::string(key.note)};
+            if (!key.ours.empty()) {
+                const auto own = std::ranges::find(schema(), key.ours, &Key<Config>::path);
+                made_.push_back(adapted(key, *value.node, name_));
+                const auto [given, is_new] = assigned.try_emplace(static_cast<std::size_t>(own - schema().begin()),
+                                                                  Assigned{&made_.back(), value.place});
+                if (!is_new) use.note = "not used: " + std::string(key.ours) + " is given";
+            }
+            config.foreign.push_back(std::move(use));
+        }
+    }
+
+    static void warn_of_foreign(Config& config) {
+        for (const ForeignUse& use : config.foreign) {
+            if (!use.ours.empty()) continue;
+            config.warnings.push_back({"", use.place + ": " + use.theirs + ": means nothing here: " + use.note});
+        }
+    }
+
+    // Where the C# client's defaults are others than ours; the keys of the configuration come after this.
+    static void use_their_defaults(Config& config) {
+        config.commands.prefix = "$";
+        config.hub.requests = RequestKinds::all();
+    }
+
+    // What a variable says instead of the file, or beside it: one member of a map.
+    Assigned overridden(const Keys& assigned, const Override& entry) {
+        if (entry.member.empty()) return {&entry.value, entry.value.place};
+        const auto before = assigned.find(entry.key);
+        Node map;
+        map.kind = Node::Kind::map;
+        map.place = entry.value.place;
+        if (before != assigned.end() && before->second.node->kind == Node::Kind::map) map = *before->second.node;
+        std::erase_if(map.members, [&](const Member& member) { return equal_ignoring_case(member.key, entry.member); });
+        map.members.push_back({entry.member, entry.value.place, entry.value});
+        made_.push_back(std::move(map));
+        return {&made_.back(), entry.value.place};
+    }
 
     // The file that is installed has all keys with their defaults: what says nothing new there is not given twice.
     void add_keys(const Keys& more, Keys& assigned) {
@@ -154,6 +229,7 @@ class Loader {
     const Environment& environment_;
     Problems& problems_;
     std::map<std::string, Place, std::less<>> places_;
+    std::list<Node> made_;  // values that stand in no file as they are
 };
 
 LoadResult load_sources(const Sources& sources, const Environment& environment, Problems problems) {
@@ -162,7 +238,9 @@ LoadResult load_sources(const Sources& sources, const Environment& environment, 
     const Node more = read_all(sources.keys, problems);
     Node commands = read_all(sources.commands, problems);
     refuse_sections(commands, problems);
-    Config config = Loader(name, environment, problems).load(root, more, commands);
+    const Node overlay =
+        sources.overlay.name.empty() ? Node() : read_yaml(sources.overlay.text, sources.overlay.name, problems);
+    Config config = Loader(name, environment, problems).load(root, more, commands, overlay);
     config.source = name;
     for (const auto* pieces : {&sources.keys, &sources.commands}) {
         for (const Piece& piece : *pieces) config.pieces.push_back(piece.path);
@@ -204,13 +282,14 @@ void warn_of_open_files(Config& config, const Sources& sources) {
 
 }  // namespace
 
-LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment) {
-    return load_sources({{name, std::string(text)}, {}, {}}, environment, {});
+LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment,
+                     const Overlay& overlay) {
+    return load_sources({{name, std::string(text)}, {}, {}, overlay}, environment, {});
 }
 
-LoadResult load_file(const std::filesystem::path& path, const Environment& environment) {
+LoadResult load_file(const std::filesystem::path& path, const Environment& environment, const Overlay& overlay) {
     Problems problems;
-    Sources sources{{path.string(), {}}, {}, {}};
+    Sources sources{{path.string(), {}}, {}, {}, overlay};
     if (auto content = read_small_file(path, kMaxFileBytes)) {
         sources.file.text = std::move(content->text);
         sources.file.is_world_readable = content->is_world_readable;

@@ -10,22 +10,6 @@ namespace jiro::config {
 
 namespace {
 
-// Writes `A:` and `  B:` lines where the sections of `path` differ from those before.
-void open_sections(std::string_view path, std::string& current, std::string& out) {
-    const auto last_dot = path.rfind('.');
-    const std::string wanted(last_dot == std::string_view::npos ? "" : path.substr(0, last_dot));
-    if (wanted == current) return;
-    std::size_t begin = 0;
-    for (int depth = 0; begin < wanted.size(); ++depth) {
-        const std::size_t end = std::min(wanted.find('.', begin), wanted.size());
-        const bool is_open = current == wanted.substr(0, end) || current.starts_with(wanted.substr(0, end) + '.');
-        if (!is_open)
-            out += std::string(static_cast<std::size_t>(depth) * 2, ' ') + wanted.substr(begin, end - begin) + ":\n";
-        begin = end + 1;
-    }
-    current = wanted;
-}
-
 std::string cell(std::string_view text) {
     std::string out;
     for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
@@ -57,6 +41,21 @@ std::string top_level_table() {
 }
 
 }  // namespace
+
+void open_sections(std::string_view path, std::string& current, std::string& out) {
+    const auto last_dot = path.rfind('.');
+    const std::string wanted(last_dot == std::string_view::npos ? "" : path.substr(0, last_dot));
+    if (wanted == current) return;
+    std::size_t begin = 0;
+    for (int depth = 0; begin < wanted.size(); ++depth) {
+        const std::size_t end = std::min(wanted.find('.', begin), wanted.size());
+        const bool is_open = current == wanted.substr(0, end) || current.starts_with(wanted.substr(0, end) + '.');
+        if (!is_open)
+            out += std::string(static_cast<std::size_t>(depth) * 2, ' ') + wanted.substr(begin, end - begin) + ":\n";
+        begin = end + 1;
+    }
+    current = wanted;
+}
 
 std::string print_effective(const Config& config) {
     std::string out;

@@ -16,7 +16,7 @@ constexpr std::array<std::string_view, 4> kHubSchemes{"http", "https", "ws", "ws
 constexpr std::array<std::string_view, 2> kWebSchemes{"http", "https"};
 constexpr std::array<std::string_view, 1> kProxySchemes{"http"};
 constexpr std::array<std::string_view, 2> kOnConnectionLost{"continue", "cancel"};
-constexpr std::array<std::string_view, 2> kAcknowledge{"finished", "received"};
+constexpr std::array<std::string_view, 3> kAcknowledge{"finished", "received", "delivered"};
 constexpr std::array<std::string_view, 2> kRunAs{"unit", "daemon"};
 constexpr std::array<std::string_view, 3> kRequire{"none", "exec", "all"};
 constexpr std::array<std::string_view, 2> kDurability{"process", "power"};
@@ -133,6 +133,30 @@ const Special<std::vector<std::string>>& text_list() {
     return kind;
 }
 
+bool read_requests(const Node& node, RequestKinds& target, const Context& context) {
+    RequestKinds kinds;
+    for (const Node& item : node.items) {
+        const auto choice = read_choice(item, kRequestKindNames, context);
+        if (!choice) return false;
+        kinds.add(static_cast<RequestKind>(*choice));
+    }
+    if (node.kind != Node::Kind::sequence) {
+        context.fail(node.place,
+                     "expected a list of " + allowed_text(kRequestKindNames) + ", not " + std::string(kind_name(node)));
+        return false;
+    }
+    target = kinds;
+    return true;
+}
+
+std::string show_requests(const RequestKinds& kinds, Reveal) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < kRequestKindNames.size(); ++i) {
+        if (kinds.has(static_cast<RequestKind>(i))) names.emplace_back(kRequestKindNames[i]);
+    }
+    return yaml_list(names);
+}
+
 // Shorthand for the members, which are given as functions of Config or const Config.
 #define MEMBER(expression) \
     [](auto& config) -> auto& { return config.expression; }
@@ -193,6 +217,9 @@ std::vector<Key<Config>> make_schema() {
             "Ask the hub to resume a cut connection with no message lost (ASP.NET Core 8 and later)."),
         key("WebSocket.MaxMessageBytes", Number("bytes", {1024, 256 * kMiB}), MEMBER(websocket.max_message_bytes),
             reconnects_hub, "Longest message accepted from the hub; a longer one ends the connection."),
+        key("WebSocket.MaxSendBytes", Number("bytes", {4096, 256 * kMiB}), MEMBER(websocket.max_send_bytes), in_place,
+            "Longest record sent to the hub: longer answers are shortened, and say so. ASP.NET Core's default limit, "
+            "MaximumReceiveMessageSize, is 32768; it closes the connection on more."),
         key("WebSocket.Proxy", proxy, MEMBER(websocket.proxy), reconnects_hub,
             "HTTP proxy, such as http://proxy.example:3128. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide."),
         key("WebSocket.Tls.CaFile", PathText(), MEMBER(websocket.tls.ca), reconnects_hub,
@@ -224,6 +251,17 @@ std::vector<Key<Config>> make_schema() {
         key("Grpc.Tls.PrivateKeyFile", PathText(), MEMBER(delivery.grpc.tls.key), reconnects_grpc,
             "PEM file of the client certificate's key, without a passphrase."),
 
+        key("Hub.Requests",
+            Special<RequestKinds>({"list", allowed_text(kRequestKindNames), false, false, true}, read_requests,
+                                  show_requests),
+            MEMBER(hub.requests), in_place,
+            "What the hub may ask: to run and list commands, to read and manage sessions, for figures of the machine, "
+            "for the configuration (and to change a few keys of it), for the log, for themes. Everything else is "
+            "answered \"not allowed on this machine\"."),
+        key("Hub.Themes", PathText(), MEMBER(hub.themes), in_place,
+            "Folder of *.json files with colour schemes for the hub's pages: name, description, colorScheme. null: "
+            "none."),
+
         key("Commands.RunAs", Choice(kRunAs), MEMBER(commands.run_as), in_place,
             "As whom the programs of Exec run. unit: as the user jiro-cmd, each in a unit of its own that systemd "
             "starts; "
@@ -246,12 +284,15 @@ std::vector<Key<Config>> make_schema() {
         key("Commands.OnConnectionLost", Choice(kOnConnectionLost), MEMBER(commands.on_connection_lost), in_place,
             "What happens to running commands when the hub connection is lost: they continue and deliver their "
             "results, or they are cancelled."),
+        key("Commands.Prefix", Text("such as $"), MEMBER(commands.prefix), in_place,
+            "When set, only a text that begins with it is a command, its name in upper or lower case; any other text, "
+            "and one that names no command, goes to Default as it is. With the configuration of the C# client: \"$\"."),
         key("Commands.Default", Text("the name of a command"), MEMBER(commands.default_command), in_place,
             "Command that gets texts whose first word is no known command, the whole text as its argument. null: such "
             "a text is answered with an error that names the nearest command."),
         key("Commands.Acknowledge", Choice(kAcknowledge), MEMBER(commands.acknowledge), in_place,
-            "When a hub that waits for an answer gets it: when the command has finished, or when it is safely "
-            "received."),
+            "When a hub that waits for an answer gets it: when the command has finished and its result is stored, when "
+            "it is safely received, or when the server has confirmed the result."),
         key("Commands.Exec",
             Special<std::vector<commands::ExecCommand>>({"map", {}, true, false, true}, read_exec_commands,
                                                         show_exec_commands),

@@ -184,6 +184,8 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         return {};
     }
     const bool is_json = looks_like_json(text);
+    const std::string plain = is_json ? without_comments(text) : std::string();
+    if (is_json) text = plain;
     if (const auto fault = is_json ? find_fault_of_json(text) : std::nullopt) {
         problems.add(place_of(fault->at, text, name), "", fault->message);
         return {};

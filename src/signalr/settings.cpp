@@ -33,6 +33,7 @@ bool requires_reconnect(const Settings& before, Settings after) {
     after.max_reconnection_attempts = before.max_reconnection_attempts;
     after.failed_retry_delay = before.failed_retry_delay;
     after.handshake_timeout = before.handshake_timeout;
+    after.max_send_bytes = before.max_send_bytes;
     return after != before;
 }
 

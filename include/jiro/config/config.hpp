@@ -15,6 +15,7 @@
 #include "jiro/base/log.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/commands/settings.hpp"
+#include "jiro/config/hub_settings.hpp"
 #include "jiro/delivery/settings.hpp"
 #include "jiro/monitor/settings.hpp"
 #include "jiro/signalr/settings.hpp"
@@ -38,6 +39,14 @@ struct Warning {
     std::string text;  // with its place
 };
 
+// A key of the C# client's configuration (appsettings.json, JIRO_JiroCloud__*), and what became of it.
+struct ForeignUse {
+    std::string theirs;
+    std::string ours;  // empty: it means nothing here
+    std::string place;
+    std::string note;
+};
+
 struct Config {
     Config();
 
@@ -49,12 +58,15 @@ struct Config {
     monitor::Settings monitoring;
     log::Settings logging;
     CredentialSources credentials;
+    HubSettings hub;
     CredentialSources chat_credentials;  // its api_key only
     bool allow_insecure = false;         // Commands.Exec over a hub connection without TLS
 
     std::filesystem::path source;               // the file it was read from; empty: none
     std::vector<std::filesystem::path> pieces;  // those of config.d and commands.d that belong to it
     std::vector<Warning> warnings;              // for the log, once
+    std::vector<ForeignUse> foreign;
+    bool is_appsettings = false;  // the configuration of the C# client was read: its defaults where ours differ
     // Key path -> "file:line" or "environment JIRO_X"; a key that is not here has its default.
     std::map<std::string, std::string, std::less<>> provenance;
 };

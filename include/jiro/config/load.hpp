@@ -43,11 +43,20 @@ inline constexpr std::size_t kMaxFileBytes = 1024 * 1024;
 inline constexpr const char* kKeysFolder = "config.d";
 inline constexpr const char* kCommandsFolder = "commands.d";
 
+// Keys that the hub has set (hub_keys.hpp): they lie over the files' and under the environment's. Any other key in it
+// is an error.
+struct Overlay {
+    std::string text;
+    std::string name;  // of its file, for messages; empty: there is no overlay
+};
+
 // The file and those of the two folders, with the environment's JIRO_* variables on top. A key that is given twice is
 // an error, unless the file gives it its default; one error anywhere, and there is no configuration.
-[[nodiscard]] LoadResult load_file(const std::filesystem::path& path, const Environment& environment);
+[[nodiscard]] LoadResult load_file(const std::filesystem::path& path, const Environment& environment,
+                                   const Overlay& overlay = {});
 
 // The same for a text that is already here; `name` stands for the file in messages.
-[[nodiscard]] LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment);
+[[nodiscard]] LoadResult load_text(std::string_view text, const std::string& name, const Environment& environment,
+                                   const Overlay& overlay = {});
 
 }  // namespace jiro::config

@@ -13,7 +13,6 @@ namespace jiro::signalr {
 namespace {
 
 constexpr std::uint16_t kNormalClosure = 1000;
-constexpr std::size_t kServerDefaultLimit = 32'768;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
 // While calls of ours are open their Completions must be read, or handlers that await them would never make room.
 constexpr std::size_t kPendingFactorWithOpenCalls = 4;
@@ -283,11 +282,11 @@ Result<void> Session::post(const HubMessage& message) {
     auto appended = append_record(outgoing_, message);
     if (!appended) return appended;
     const auto size = outgoing_.size() - before;
-    if (size > kServerDefaultLimit) {
+    if (size > settings_.max_send_bytes) {
         signalr_log.warn(
-            "A message to the hub is over 32 KB: a server with the default MaximumReceiveMessageSize closes the "
-            "connection on it",
-            {{"bytes", size}});
+            "A message to the hub is over WebSocket.MaxSendBytes: a server whose MaximumReceiveMessageSize is that "
+            "closes the connection on it",
+            {{"bytes", size}, {"limit", settings_.max_send_bytes}});
     }
     if (established_.stateful && is_trackable(message)) {
         sent_.sent(std::string_view(outgoing_).substr(before));

@@ -40,7 +40,7 @@ TEST(ConfigEnvironment, errors_name_the_variable) {
     EXPECT_EQ(
         errors_of("Nope: 1\n", {{"JIRO_GRPC__TIMEOUT", "5"}}),
         "test.yaml:1:1: Nope: unknown key, allowed here: InstanceId, ApiKey, ApiKeyFile, AllowInsecure, WebSocket, "
-        "Grpc, Commands, Outbox, Chat, Monitoring, Logging\n"
+        "Grpc, Hub, Commands, Outbox, Chat, Monitoring, Logging\n"
         "environment JIRO_GRPC__TIMEOUT: no key of the configuration has this name, did you mean "
         "'JIRO_GRPC__TIMEOUTMS'?\n");
     EXPECT_EQ(

@@ -107,6 +107,7 @@ const std::map<std::string, std::string, std::less<>> kHubKeys{
     {"SkipNegotiation", "true"},
     {"StatefulReconnect", "true"},
     {"MaxMessageBytes", "1048575"},
+    {"MaxSendBytes", "32767"},
     {"Proxy", "'http://127.0.0.1:1'"},
     {"Tls.CaFile", "/other"},
     {"Tls.CertificateFile", "/other"},

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/config/migrate.hpp"
+
+#include <algorithm>
+
+#include "config/schema.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+const ForeignUse* origin_of(const Config& config, std::string_view path) {
+    const auto found = std::ranges::find_if(
+        config.foreign, [&](const ForeignUse& use) { return use.ours == path && !use.note.starts_with("not used"); });
+    return found == config.foreign.end() ? nullptr : &*found;
+}
+
+// Keys whose defaults are others with the C# client's configuration.
+bool is_their_default(const Config& config, std::string_view path) {
+    return config.is_appsettings && (path == "Commands.Prefix" || path == "Hub.Requests");
+}
+
+std::string value_of_key(const Config& config, const Key<Config>& key, Secrets secrets) {
+    const std::string masked = key.show(config, Reveal::masked);
+    if (masked == key.show(config, Reveal::plain)) return masked;
+    const bool is_key = key.path == "ApiKey";
+    if (secrets == Secrets::written && (is_key || key.path == "WebSocket.AccessToken")) {
+        return yaml_text((is_key ? config.credentials.api_key : config.credentials.access_token).reveal());
+    }
+    if (secrets == Secrets::written && key.path == "WebSocket.Headers") return key.show(config, Reveal::plain);
+    return masked + "  # a secret: write it here, or better into a file of its own (ApiKeyFile, AccessTokenFile)";
+}
+
+}  // namespace
+
+std::string foreign_mapping(const Config& config) {
+    std::string text;
+    for (const auto& [theirs, ours, place, note] : config.foreign) {
+        text += place + ": " + theirs;
+        text +=
+            ours.empty() ? ": means nothing here: " + note : " -> " + ours + (note.empty() ? "" : " (" + note + ')');
+        text += '\n';
+    }
+    return text;
+}
+
+std::string as_our_yaml(const Config& config, Secrets secrets) {
+    std::string text;
+    std::string section;
+    for (const Key<Config>& key : schema()) {
+        if (!config.provenance.contains(key.path) && !is_their_default(config, key.path)) continue;
+        open_sections(key.path, section, text);
+        const auto depth = static_cast<std::size_t>(std::ranges::count(key.path, '.'));
+        text += std::string(depth * 2, ' ') + std::string(key.path.substr(key.path.rfind('.') + 1)) + ": " +
+                value_of_key(config, key, secrets);
+        if (const auto* origin = origin_of(config, key.path)) text += "  # " + origin->theirs;
+        text += '\n';
+    }
+    for (const auto& use : config.foreign) {
+        if (use.ours.empty()) text += "# " + use.theirs + ": means nothing here: " + use.note + '\n';
+    }
+    return text;
+}
+
+}  // namespace jiro::config

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// The C# client's configuration, as its users have it.
+#include "config/appsettings.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "jiro/config/hub_keys.hpp"
+#include "jiro/config/migrate.hpp"
+#include "unit/config/load_helpers.hpp"
+
+namespace jiro::config {
+namespace {
+
+using namespace std::chrono_literals;
+using test::errors_of;
+using test::load;
+using test::warnings_of;
+using testing::HasSubstr;
+using testing::Not;
+
+// Every section that the client ships with, with comments, written anew from its documentation.
+constexpr std::string_view kExample = R"({
+  // The cloud
+  "JiroCloud": {
+    "ApiKey": "the-api-key-1",   /* from the web page */
+    "ApiUrl": "https://jiro.example/api/",
+    "WebSocket": {
+      "HubUrl": "https://jiro.example/hubs/instanceHub",
+      "HandshakeTimeoutMs": 16000,
+      "KeepAliveIntervalMs": 14000,
+      "ReconnectionAttempts": 7,
+      "ReconnectionDelayMs": 4000,
+      "ServerTimeoutMs": 31000,
+      "Headers": { "User-Agent": "Jiro-Bot/1.0", "X-Site": "a//b" },
+    },
+    "Grpc": { "ServerUrl": "https://jiro.example/grpc", "MaxRetries": 4, "TimeoutMs": 20000 }
+  },
+  "Chat": { "AuthToken": "sk-1", "Enabled": true, "SystemMessage": "You are // kind", "Model": "m", "TokenLimit": 2000 },
+  "ConnectionStrings": { "JiroContext": "Data Source=Data/Database/jiro.db" },
+  "DataPaths": { "Logs": "Data/Logs", "Messages": "Data/Messages", "Plugins": "Data/Plugins", "Themes": "Data/Themes" },
+  "Serilog": { "MinimumLevel": { "Default": "Information", "Override": { "Microsoft": "Warning" } }, "WriteTo": [ { "Name": "Console" } ] },
+  "Logging": { "LogLevel": { "Default": "Information" } },
+  "JiroApi": "https://localhost:18092",
+  "Whitelist": true,
+  "AllowedHosts": "*"
+})";
+
+TEST(Appsettings, example_is_taken_as_it_is) {
+    const auto loaded = load_text(kExample, "/home/app/jiro/Configuration/appsettings.json", {});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    const Config& config = *loaded.config;
+    EXPECT_TRUE(config.is_appsettings);
+    EXPECT_EQ(config.credentials.api_key.reveal(), "the-api-key-1");
+    EXPECT_EQ(config.websocket.hub_url->path(), "/hubs/instanceHub");
+    EXPECT_EQ(config.websocket.handshake_timeout, 16s);
+    EXPECT_EQ(config.websocket.keep_alive_interval, 14s);
+    EXPECT_EQ(config.websocket.server_timeout, 31s);
+    EXPECT_EQ(config.websocket.max_reconnection_attempts, 7);
+    EXPECT_EQ(config.websocket.reconnection_delay, 4s);
+    EXPECT_EQ(config.websocket.headers.at(1).second, "a//b");
+    EXPECT_EQ(config.delivery.grpc.server_url->host(), "jiro.example");
+    EXPECT_EQ(config.delivery.grpc.max_retries, 4);
+    EXPECT_EQ(config.delivery.grpc.timeout, 20s);
+    EXPECT_EQ(config.hub.themes, "/home/app/jiro/Data/Themes");
+    EXPECT_EQ(config.commands.prefix, "$");
+    EXPECT_EQ(config.hub.requests, RequestKinds::all());
+}
+
+// One warning for each key that means nothing, whatever is in it; none for the path of the gRPC address.
+TEST(Appsettings, keys_without_a_meaning_are_one_warning_each) {
+    const std::string warnings = warnings_of(kExample);
+    for (const char* key : {"JiroCloud.ApiUrl", "Chat.AuthToken", "Chat.Enabled", "Chat.SystemMessage", "Chat.Model",
+                            "Chat.TokenLimit", "ConnectionStrings", "DataPaths.Logs", "DataPaths.Messages",
+                            "DataPaths.Plugins", "Serilog", "Logging.LogLevel", "JiroApi", "Whitelist", "AllowedHosts"}) {
+        EXPECT_THAT(warnings, HasSubstr(std::string(key) + ": means nothing here: ")) << key;
+    }
+    EXPECT_EQ(std::ranges::count(warnings, '\n'), 15) << warnings;
+    EXPECT_THAT(warnings, Not(HasSubstr("sk-1")));
+}
+
+TEST(Appsettings, unknown_keys_stay_errors) {
+    EXPECT_THAT(errors_of(R"({"JiroCloud": {"ApiKeyy": "x"}})"), HasSubstr("JiroCloud.ApiKeyy: unknown key, did you mean 'ApiKey'?"));
+    EXPECT_THAT(errors_of(R"({"JiroCloud": {"WebSocket": {"HubUrll": "x"}}})"), HasSubstr("unknown key"));
+    EXPECT_THAT(errors_of(R"({"JiroCloud": {"Grpc": {"MaxRetries": "many"}}})"), HasSubstr("Grpc.MaxRetries"));
+    EXPECT_THAT(errors_of(R"({"JiroCloud": 5})"), HasSubstr("JiroCloud: is a section"));
+    EXPECT_THAT(errors_of(R"({"Chatter": {"Enabled": true}, "JiroCloud": {}})"), HasSubstr("Chatter: unknown key"));
+}
+
+// Our own keys win, in the file and in the environment; a variable wins over the file.
+TEST(Appsettings, our_own_keys_win) {
+    const auto loaded = load(R"({"JiroCloud": {"Grpc": {"TimeoutMs": 1000, "MaxRetries": 1}, "ApiKey": "theirs-1"},
+                                 "Grpc": {"TimeoutMs": 2000}, "Hub": {"Requests": ["machine"]}, "Commands": {"Prefix": ""}})",
+                             {{"JIRO_JiroCloud__Grpc__MaxRetries", "5"},
+                              {"JIRO_JiroCloud__ApiKey", "theirs-2"},
+                              {"JIRO_APIKEY", "ours-1"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);
+    EXPECT_EQ(loaded.config->delivery.grpc.max_retries, 5);
+    EXPECT_EQ(loaded.config->credentials.api_key.reveal(), "ours-1");
+    EXPECT_EQ(loaded.config->commands.prefix, "");
+    EXPECT_FALSE(loaded.config->hub.requests.has(RequestKind::logs));
+    EXPECT_THAT(foreign_mapping(*loaded.config), HasSubstr("JiroCloud.Grpc.TimeoutMs -> Grpc.TimeoutMs (not used: Grpc.TimeoutMs is given)"));
+}
+
+// What the compose file of the C# client sets.
+TEST(Appsettings, variables_are_taken_as_they_are) {
+    const auto loaded = load("", {{"JIRO_JiroCloud__ApiKey", "key-of-env"},
+                                  {"JIRO_JIROCLOUD__WEBSOCKET__HUBURL", "https://jiro.example/hubs/instanceHub"},
+                                  {"JIRO_JiroCloud__Grpc__ServerUrl", "https://jiro.example/grpc"},
+                                  {"JIRO_JiroCloud__WebSocket__Headers__User-Agent", "me/2"},
+                                  {"JIRO_Chat__AuthToken", "sk-2"},
+                                  {"JIRO_ConnectionStrings__JiroContext", "Data Source=x"},
+                                  {"JIRO_Serilog__MinimumLevel__Default", "Debug"},
+                                  {"JIRO_DataPaths__Themes", "/srv/themes"},
+                                  {"JIRO_Whitelist", "true"},
+                                  {"JIRO_TEST_MODE", "false"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_TRUE(loaded.config->is_appsettings);
+    EXPECT_EQ(loaded.config->credentials.api_key.reveal(), "key-of-env");
+    EXPECT_EQ(loaded.config->websocket.headers, (Pairs{{"User-Agent", "me/2"}}));
+    EXPECT_EQ(loaded.config->hub.themes, "/srv/themes");
+    EXPECT_EQ(loaded.config->commands.prefix, "$");
+    EXPECT_THAT(errors_of("", {{"JIRO_JiroCloud__ApiKeyy", "x"}}), HasSubstr("JIRO_JiroCloud__ApiKeyy"));
+    EXPECT_FALSE(load("", {{"JIRO_TEST_MODE", "true"}}).config->is_appsettings);
+}
+
+// One header of the environment lies beside those of the file.
+TEST(Appsettings, one_header_of_the_environment_joins_the_files) {
+    const auto loaded = load(R"({"JiroCloud": {"WebSocket": {"Headers": {"User-Agent": "a", "X-Site": "b"}}}})",
+                             {{"JIRO_JiroCloud__WebSocket__Headers__user-agent", "c"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->websocket.headers, (Pairs{{"X-Site", "b"}, {"user-agent", "c"}}));
+}
+
+// Comments of // and /* where .NET allows them; what only looks like one is left alone.
+TEST(Appsettings, comments_are_passed_over) {
+    const auto loaded = load("// ahead\n{ /* a\n b */ \"Grpc\": { // x \"TimeoutMs\": 1\n"
+                             "  \"ServerUrl\": \"https://a.example\", \"TimeoutMs\": 5000// five\n /**/ }, }\n// behind");
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->delivery.grpc.timeout, 5s);
+    EXPECT_EQ(loaded.config->delivery.grpc.server_url->host(), "a.example");
+    const auto unquoted = load("{ Grpc: { ServerUrl: https://a.example/x } }");
+    ASSERT_TRUE(unquoted) << errors_of(unquoted);
+    // Places stay what they are.
+    EXPECT_THAT(errors_of("{ // x\n /* y */ \"Grpc\": { \"TimeoutMs\": \"x\" } }"), HasSubstr("test.yaml:2:"));
+}
+
+// What migrate-config writes says the same, in our words.
+TEST(Appsettings, migrated_configuration_says_the_same) {
+    const auto before = load_text(kExample, "/srv/appsettings.json", {});
+    const std::string yaml = as_our_yaml(*before.config, Secrets::written);
+    const auto after = load(yaml);
+    ASSERT_TRUE(after) << errors_of(after) << yaml;
+    EXPECT_THAT(changes(*before.config, *after.config), testing::IsEmpty()) << yaml;
+    EXPECT_TRUE(after.config->foreign.empty());
+    EXPECT_THAT(yaml, HasSubstr("  MaxReconnectionAttempts: 7  # JiroCloud.WebSocket.ReconnectionAttempts\n"));
+    EXPECT_THAT(yaml, HasSubstr("# Serilog: means nothing here"));
+    const std::string without = as_our_yaml(*before.config, Secrets::left_out);
+    EXPECT_THAT(without, Not(HasSubstr("the-api-key-1")));
+    EXPECT_THAT(without, HasSubstr("ApiKeyFile"));
+}
+
+TEST(Appsettings, a_configuration_of_ours_has_nothing_of_it) {
+    const auto loaded = load("WebSocket: { HubUrl: https://h/hub }\nGrpc: { ServerUrl: https://h }\n");
+    ASSERT_TRUE(loaded);
+    EXPECT_FALSE(loaded.config->is_appsettings);
+    EXPECT_EQ(loaded.config->commands.prefix, "");
+    EXPECT_EQ(loaded.config->hub.requests, RequestKinds::usual());
+    EXPECT_EQ(foreign_mapping(*loaded.config), "");
+    EXPECT_THAT(errors_of("Chat: { Enabled: true }\n"), HasSubstr("unknown key"));
+}
+
+// Keys that the hub may name, by any of their names; each that it may set is a key.
+TEST(HubKeys, are_found_by_any_name) {
+    for (const char* name : {"Commands.TimeoutMs", "commands:timeoutms", "COMMANDS__TIMEOUTMS"}) {
+        EXPECT_EQ(find_hub_key(name).path, "Commands.TimeoutMs") << name;
+        EXPECT_TRUE(find_hub_key(name).may_be_set) << name;
+    }
+    EXPECT_EQ(find_hub_key("JiroCloud:Grpc:TimeoutMs").path, "Grpc.TimeoutMs");
+    EXPECT_FALSE(find_hub_key("JiroCloud.ApiKey").may_be_set);
+    EXPECT_EQ(find_hub_key("JiroCloud.ApiKey").path, "ApiKey");
+    EXPECT_EQ(find_hub_key("Commands.Exec.x.Program").path, "Commands.Exec");
+    EXPECT_FALSE(find_hub_key("Commands.TimeoutMs.x").may_be_set);
+    EXPECT_EQ(find_hub_key("").path, "");
+}
+
+}  // namespace
+}  // namespace jiro::config
