@@ -153,6 +153,8 @@ void add_send(CLI::App& app, int& exit_code) {
 
 struct PlainFlags {
     std::string control = default_control_socket().string();
+    std::string target;
+    std::string argument = "{}";
     std::vector<std::string> words;
     std::int64_t timeout_ms = 10'000;
 };
@@ -172,6 +174,14 @@ void add_client_commands(CLI::App& app, int& exit_code) {
     };
     add("clients", "Show the connected clients and the counters", [] { return json::object(); });
     add("results", "Show how often each result came", [] { return json::object(); });
+    auto* request =
+        add("request", "Call a method of the client and print its answer, as the production hub does", [flags] {
+            return json{{"target", flags->target}, {"argument", flags->argument}, {"timeoutMs", flags->timeout_ms}};
+        });
+    request->add_option("target", flags->target, "LogsRequested, MachineInfoRequested, ... (docs/production-hub.md)")
+        ->required();
+    request->add_option("json", flags->argument, "The one argument");
+    request->add_option("--timeout", flags->timeout_ms, "Milliseconds")->check(a_day_of_milliseconds());
     add("wait-client", "Wait until a client is connected",
         [flags] {
             return json{{"timeoutMs", flags->timeout_ms}};

@@ -55,4 +55,12 @@ struct SendOutcome {
     }
 };
 
+// A method of the client's with one argument, and what it answered: the production hub's requests, by hand.
+struct ClientRequest {
+    std::string target;
+    std::string argument = "{}";                        // JSON text
+    Duration timeout = std::chrono::seconds(30);        // for the answer
+    Duration client_timeout = std::chrono::seconds(3);  // for a client, when none is connected
+};
+
 }  // namespace jiro::dev_hub

@@ -233,7 +233,31 @@ Task<json> wait_client(DevHub& hub, Duration limit) {
     co_return is_connected ? ok_response() : error_response("no client connected in time");
 }
 
-constexpr std::string_view kVerbs[] = {"send", "clients", "results", "wait-client", "misbehave"};
+json request_response(const Result<ClientResult>& answer) {
+    if (!answer) return error_response(answer.error().message);
+    if (!answer->error.empty()) return error_response(answer->error);
+    json response = ok_response();
+    response["result"] = json_or_null(answer->result);
+    return response;
+}
+
+Task<json> request_one(DevHub& hub, ClientRequest request) {
+    const auto answer = co_await hub.request(std::move(request));
+    co_return request_response(answer);
+}
+
+ClientRequest read_request(Members& members) {
+    ClientRequest request;
+    members.read("target", request.target);
+    members.read("argument", request.argument);
+    members.read("timeoutMs", request.timeout);
+    members.read("clientTimeoutMs", request.client_timeout);
+    if (request.target.empty()) members.wrong("target", "given");
+    if (read_json(request.argument, kPatientJsonLimits).has_error()) members.wrong("argument", "JSON text");
+    return request;
+}
+
+constexpr std::string_view kVerbs[] = {"send", "request", "clients", "results", "wait-client", "misbehave"};
 
 Task<json> execute(DevHub& hub, std::string verb, json request) {
     if (verb == "clients") co_return clients_json(hub);
@@ -242,11 +266,14 @@ Task<json> execute(DevHub& hub, std::string verb, json request) {
     SendVerb sent;
     Duration limit = std::chrono::seconds(10);
     std::vector<std::string> words;
+    ClientRequest asked;
     if (verb == "send") sent = read_send(members);
+    if (verb == "request") asked = read_request(members);
     if (verb == "wait-client") members.read("timeoutMs", limit);
     if (verb == "misbehave") members.read("words", words);
     if (!members.error().empty()) co_return error_response(members.error());
     auto task = verb == "send"          ? send(hub, std::move(sent))
+                : verb == "request"     ? request_one(hub, std::move(asked))
                 : verb == "wait-client" ? wait_client(hub, limit)
                                         : misbehave(hub, std::move(words));
     co_return co_await std::move(task);
@@ -262,7 +289,8 @@ Task<HttpAnswer> Control::on_request(HttpRequest request) {
     auto verb = request.path.substr(1);
     if (std::ranges::find(kVerbs, verb) == std::end(kVerbs)) {
         answer.status = 404;
-        response = error_response("'" + verb + "' is not a verb: send, clients, results, wait-client, misbehave");
+        response =
+            error_response("'" + verb + "' is not a verb: send, request, clients, results, wait-client, misbehave");
     } else if (!object.is_object()) {
         answer.status = 400;
         response = error_response("the body of a request is one JSON object, or nothing");

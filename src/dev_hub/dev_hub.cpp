@@ -164,6 +164,25 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         co_return Result<>();
     }
 
+    Task<Result<ClientResult>> request(ClientRequest request) {
+        const auto self = shared_from_this();
+        const bool is_connected = co_await wait_for_client(request.client_timeout);
+        const auto sessions = hub_.ready();
+        if (!is_connected || sessions.empty()) co_return Error(errc::bad_control, "no client is connected");
+        const auto pending = std::make_shared<Pending>(executor_);
+        sessions.front()->invoke(request.target, request.argument, [pending](ClientResult result) {
+            pending->completion = std::move(result);
+            pending->timer.cancel();
+        });
+        const auto deadline = clock_.now() + request.timeout;
+        while (!pending->completion && clock_.now() < deadline) {
+            pending->timer.expires_at(deadline);
+            co_await pending->timer.async_wait(kNoThrow);
+        }
+        if (!pending->completion) co_return Error(errc::bad_control, "the client did not answer in time");
+        co_return std::move(*pending->completion);
+    }
+
     std::vector<ClientInfo> clients() const {
         std::vector<ClientInfo> out;
         for (const auto* session : hub_.ready()) {
@@ -319,6 +338,7 @@ Result<Endpoints> DevHub::start() { return impl_->start(); }
 Task<> DevHub::stop() { return impl_->stop(); }
 const Endpoints& DevHub::endpoints() const noexcept { return impl_->endpoints; }
 Task<SendOutcome> DevHub::send(SendRequest request) { return impl_->send(std::move(request)); }
+Task<Result<ClientResult>> DevHub::request(ClientRequest request) { return impl_->request(std::move(request)); }
 Task<bool> DevHub::wait_for_client(Duration limit) { return impl_->wait_for_client(limit); }
 Task<Result<>> DevHub::misbehave(Misbehaviour misbehaviour) { return impl_->misbehave(std::move(misbehaviour)); }
 std::vector<ClientInfo> DevHub::clients() const { return impl_->clients(); }

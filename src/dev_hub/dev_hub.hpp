@@ -61,6 +61,8 @@ class DevHub {
 
     // Sends one command and waits for what the request says.
     [[nodiscard]] Task<SendOutcome> send(SendRequest request);
+    // Asks the first client; an error when none is connected, or it does not answer in time.
+    [[nodiscard]] Task<Result<ClientResult>> request(ClientRequest request);
     // True when a client is ready (handshake done) before `limit` has passed.
     [[nodiscard]] Task<bool> wait_for_client(Duration limit);
 

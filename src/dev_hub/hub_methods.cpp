@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dev_hub/hub_methods.hpp"
 
+#include "dev_hub/log.hpp"
+
 namespace jiro::dev_hub {
 namespace {
 
@@ -27,17 +29,24 @@ bool HubMethods::handle(HubMessage message) {
             return true;
         case MessageType::stream_item: {
             const auto upload = uploads_.find(message.invocation_id);
-            if (upload != uploads_.end()) ++upload->second.items;
-            return true;  // late items are normal
+            if (upload == uploads_.end()) return true;  // late items are normal
+            ++upload->second.items;
+            if (const auto& request_id = upload->second.request_id; !request_id.empty()) {
+                const auto item = message.value.value_or(nlohmann::json());
+                logger.info("Stream item",
+                            {{"request_id", request_id},
+                             {"item", item.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}});
+            }
+            return true;
         }
         case MessageType::completion: {
             const auto upload = uploads_.find(message.invocation_id);
             if (upload == uploads_.end()) return false;
-            const auto [id, items] = upload->second;
+            const auto [id, items, request_id] = upload->second;
             uploads_.erase(upload);
             if (id.empty()) return true;
-            write_(message.error ? error_completion_record(id, *message.error)
-                                 : completion_record(id, std::to_string(items)));
+            const auto count = request_id.empty() ? std::optional(std::to_string(items)) : std::nullopt;
+            write_(message.error ? error_completion_record(id, *message.error) : completion_record(id, count));
             return true;
         }
         default:
@@ -69,6 +78,9 @@ void HubMethods::call(const HubMessage& message) {
         fail("HubException: " + arguments[0].get<std::string>());
     } else if (message.target == "Upload" && message.stream_ids.size() == 1) {
         uploads_[message.stream_ids.front()] = {id, 0};
+    } else if ((message.target == "ReceiveLogsStream" || message.target == "ReceiveSessionMessagesStream") &&
+               message.stream_ids.size() == 1 && arguments.size() == 1 && arguments[0].is_string()) {
+        uploads_[message.stream_ids.front()] = {id, 0, arguments[0].get<std::string>()};
     } else if (message.target == "Echo" || message.target == "Ping" || message.target == "Fail" ||
                message.target == "Upload") {
         fail("InvalidDataException: the arguments do not bind");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Hub methods that a client may call, so that its invoke, stream and upload can be tried: Echo(x) returns x, Fail(text)
-// fails, Stream(n[, delayMs]) streams 0..n-1, Upload(stream) returns how many items came, Ping() returns nothing.
+// fails, Stream(n[, delayMs]) streams 0..n-1, Upload(stream) returns how many items came, Ping() returns nothing. And
+// the two that clients of the production hub call: ReceiveLogsStream(requestId, stream) and
+// ReceiveSessionMessagesStream (requestId, stream) log each item.
 
 #include <functional>
 #include <map>
@@ -30,6 +32,7 @@ class HubMethods {
     struct Upload {
         std::string invocation_id;
         std::int64_t items = 0;
+        std::string request_id = {};  // not empty: its items are logged, and the call returns nothing
     };
     void call(const HubMessage& message);
     void start_stream(const HubMessage& message);
