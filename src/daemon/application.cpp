@@ -2,8 +2,10 @@
 #include "daemon/application.hpp"
 
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
@@ -23,12 +25,15 @@
 #include "daemon/outbox_routes.hpp"
 #include "daemon/pause.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/requests/hub_uploads.hpp"
+#include "daemon/requests/targets.hpp"
 #include "daemon/service_notifier.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/start_timeout.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
@@ -52,6 +57,7 @@ constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
+constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
 
 Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
     if (settings.path == kInMemory) return delivery::make_memory_outbox(clock, settings);
@@ -83,6 +89,9 @@ struct Application::Parts {
     Parts(config::Config loaded, Environment environment, std::filesystem::path outbox_path,
           std::unique_ptr<delivery::Outbox> opened_outbox);
 
+    RequestTargets request_targets(const Environment& environment);
+    void allow_requests(const config::Config& next);
+    [[nodiscard]] SessionStore& session_store();
     monitor::Routes routes();
     void listen();
     Result<> build_registry(const config::Config& next);
@@ -146,12 +155,18 @@ struct Application::Parts {
     Pause pause;
     commands::Dispatcher dispatcher;
 
+    // What the hub may ask beside commands.
+    Reloader reloader;
+    EmptySessionStore no_sessions;
+    HubUploads uploads;
+    RequestRouter requests;
+
     // Commands in.
+    DeliveryWatch deliveries;
     Intake intake;
     signalr::HubConnection hub;
 
-    // What can be seen and changed from outside.
-    Reloader reloader;
+    // What can be seen from outside.
     StatusSource status;
     monitor::StatusServer status_server;
     monitor::StatusServer control_server;
@@ -167,7 +182,11 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       outbox(std::move(opened_outbox)),
       courier(executor, *outbox, delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
               clock, random, config.delivery.grpc, config.delivery.outbox,
-              {.delivered = [this](const delivery::Delivery& delivery) { monitor.delivered(delivery.latency); },
+              {.delivered =
+                   [this](const delivery::Delivery& delivery) {
+                       monitor.delivered(delivery.latency);
+                       deliveries.delivered(delivery.id);
+                   },
                .answered =
                    [this](delivery::SendResult& answer) {
                        if (!answer.confirmed()) {
@@ -180,9 +199,12 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       load(clock),
       pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_opened(); }),
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
-      intake(dispatcher, metrics, config.commands.acknowledge),
-      hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
       reloader(executor, config, environment, clock, notifier, [this](const auto& next) { return apply(next); }),
+      uploads(executor, clock),
+      requests(executor, clock, request_targets(environment), config.hub, config.websocket.max_send_bytes),
+      deliveries(executor, clock),
+      intake(dispatcher, metrics, deliveries, clock, config.commands.acknowledge),
+      hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
       status({clock, hub, monitor, *outbox, courier, reloader, &pause}, config.instance_id),
       status_server(
           executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
@@ -192,8 +214,12 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
     status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
+    status.set_requests(requests, uploads);
+    allow_requests(config);
     dispatcher.set_gate(pause);
     intake.attach(hub);
+    uploads.attach(hub);
+    requests.attach(hub);
     hub.on_state_changed([this](const signalr::StateChange& change) { connection_changed(change); });
 }
 
@@ -267,6 +293,37 @@ Task<> Application::Parts::run() {
     auto serving = serve();
     auto stopping = stop_on_signal();
     co_await race(std::move(serving), std::move(stopping));
+}
+
+// The contract's thirteen targets but for commands, which are Intake's.
+RequestTargets Application::Parts::request_targets(const Environment& environment) {
+    utsname kernel{};
+    uname(&kernel);
+    const std::string user = variable_in(environment, "USER");
+    const Identity identity{kVersion, kernel.nodename, user.empty() ? std::to_string(geteuid()) : user, clock.now()};
+    const RunningConfig running = [this]() -> const config::Config& { return config; };
+    RequestTargets all;
+    const auto add = [&all](RequestTargets group) { std::ranges::move(group, std::back_inserter(all)); };
+    add(commands_targets([this] { return registry; }));
+    add(machine_targets(load, identity));
+    add(config_targets(clock, running, identity, environment, reloader));
+    add(themes_targets(clock, running));
+    add(logs_targets(clock, uploads));
+    add(sessions_targets(clock, [this]() -> SessionStore& { return session_store(); }, uploads));
+    return all;
+}
+
+SessionStore& Application::Parts::session_store() {
+    if (has_chat()) return chat->assistant().sessions();
+    return no_sessions;
+}
+
+void Application::Parts::allow_requests(const config::Config& next) {
+    const bool takes_commands = next.hub.requests.has(config::RequestKind::commands);
+    intake.update(next.commands.acknowledge, takes_commands ? CommandsAre::taken : CommandsAre::refused);
+    requests.update(next.hub, next.websocket.max_send_bytes);
+    uploads.set_max_send_bytes(next.websocket.max_send_bytes);
+    log::tail().keep(next.hub.requests.has(config::RequestKind::logs) ? kLogTailBytes : 0);
 }
 
 // What an operator may do, on the Unix sockets only.
@@ -350,7 +407,7 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
 
 Task<> Application::Parts::serve() {
     auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
-                       control_server.run(), reloader.run(), report_status(), feed_watchdog(), recover_rest(),
+                       control_server.run(), reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(),
                        pause.run(), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
@@ -451,12 +508,12 @@ Result<> Application::Parts::apply(const config::Config& next) {
     if (auto built = build_registry(next); !built) return built;  // the one part that can refuse; nothing changed yet
     log::configure(next.logging);
     credentials.replace(next.credentials);
-    intake.set_acknowledge(next.commands.acknowledge);
     outbox->set_dedupe_window(next.delivery.outbox.dedupe_window);
     if (next.delivery.grpc != config.delivery.grpc)
         courier.use(delivery::make_grpc_result_sender(clock, next.delivery.grpc, credentials.for_grpc()));
     courier.update(next.delivery.grpc, next.delivery.outbox);
     courier.retry_now();
+    allow_requests(next);
     hub.update(next.websocket);
     hub.retry_now();
     status.set_hub_url(redacted_hub_url(next));

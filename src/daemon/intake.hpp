@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Where commands enter: the hub's invocation becomes a CommandMessage, goes to the dispatcher, and, when the hub waits
-// for an answer, its receipt or its end becomes the invocation's Completion. Registered on both names that hubs use,
+// for an answer, its receipt, its end or its delivery becomes the invocation's Completion: an ActionResult whose
+// IsSuccess says that the outcome, whatever it is, is on its way. Registered on both names that hubs use,
 // ReceiveCommand and CommandReceived. Event loop only.
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "daemon/delivery_watch.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/commands/command_observer.hpp"
@@ -15,10 +17,21 @@
 
 namespace jiro::daemon {
 
+// Whether the hub may run commands here (Hub.Requests).
+enum class CommandsAre { refused, taken };
+
 class Intake {
   public:
-    Intake(commands::Dispatcher& dispatcher, commands::CommandObserver& observer, commands::Acknowledge acknowledge)
-        : dispatcher_(dispatcher), observer_(observer), acknowledge_(acknowledge) {}
+    // From the command's arrival; the server's own patience is 300 s.
+    static constexpr Duration kDeliveryLimit = std::chrono::seconds(280);
+
+    Intake(commands::Dispatcher& dispatcher, commands::CommandObserver& observer, DeliveryWatch& deliveries,
+           Clock& clock, commands::Acknowledge acknowledge)
+        : dispatcher_(dispatcher),
+          observer_(observer),
+          deliveries_(deliveries),
+          clock_(clock),
+          acknowledge_(acknowledge) {}
 
     // The handlers stay for the connection's life; the connection must not outlive this object.
     void attach(signalr::HubConnection& hub);
@@ -26,12 +39,22 @@ class Intake {
     // The handler that attach() registers.
     [[nodiscard]] Task<Result<nlohmann::json>> receive(signalr::Invocation invocation);
 
-    void set_acknowledge(commands::Acknowledge acknowledge) { acknowledge_ = acknowledge; }
+    void update(commands::Acknowledge acknowledge, CommandsAre commands) {
+        acknowledge_ = acknowledge;
+        commands_ = commands;
+    }
 
   private:
+    [[nodiscard]] commands::ParsedMessage parse(signalr::Invocation& invocation) const;
+    [[nodiscard]] Task<nlohmann::json> answer(commands::ReceivedCommand received, std::string id, std::string text,
+                                              TimePoint arrived);
+
     commands::Dispatcher& dispatcher_;
     commands::CommandObserver& observer_;
+    DeliveryWatch& deliveries_;
+    Clock& clock_;
     commands::Acknowledge acknowledge_;
+    CommandsAre commands_ = CommandsAre::taken;
 };
 
 }  // namespace jiro::daemon

@@ -7,6 +7,7 @@
 namespace jiro::daemon {
 
 inline const log::Logger daemon_log{"daemon"};
+inline const log::Logger hub_log{"hub"};
 inline const log::Logger intake_log{"intake"};
 inline const log::Logger reload_log{"reload"};
 inline const log::Logger outbox_log{"outbox"};

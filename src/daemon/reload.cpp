@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "daemon/events.hpp"
+#include "daemon/hub_overlay.hpp"
 #include "daemon/log.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
@@ -67,7 +68,7 @@ Task<config::LoadResult> Reloader::load() {
     static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
     const auto file = current_.source;
     std::function<config::LoadResult()> read = [file, environment = environment_] {
-        return config::load_file(file, environment);
+        return load_with_overlay(file, environment);
     };
     std::string key = std::to_string(++loads_);  // each reads anew: the file may have been written meanwhile
     auto loaded = co_await readers.run(std::move(key), std::move(read), clock_, kLoadLimit);

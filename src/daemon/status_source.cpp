@@ -5,6 +5,8 @@
 
 #include "daemon/pause.hpp"
 #include "daemon/reload.hpp"
+#include "daemon/requests/hub_uploads.hpp"
+#include "daemon/requests/request_router.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/log.hpp"
 
@@ -77,6 +79,7 @@ monitor::Status StatusSource::current() const {
     status.stopping = stopping_;
     if (parts_.pause != nullptr) status.pause = parts_.pause->status();
     status.hub = hub();
+    status.requests = requests();
     monitor::fill_from(status, parts_.commands, parts_.clock.now());
     status.outbox = outbox();
     status.delivery = delivery();
@@ -108,6 +111,23 @@ monitor::HubStatus StatusSource::hub() const {
     for (std::size_t i = 0; i < losses_.size(); ++i)
         hub.reconnects_by_cause.emplace_back(kLossCauseNames[i], losses_[i]);
     return hub;
+}
+
+monitor::RequestsStatus StatusSource::requests() const {
+    monitor::RequestsStatus status;
+    if (requests_ == nullptr) return status;
+    for (std::size_t i = 0; i < config::kRequestKindNames.size(); ++i) {
+        if (!requests_->allowed().has(static_cast<config::RequestKind>(i))) continue;
+        status.allowed.emplace_back(config::kRequestKindNames.at(i));
+    }
+    for (const auto& [target, counts] : requests_->counts()) {
+        for (std::size_t i = 0; i < counts.size(); ++i) {
+            if (i > 0 && counts.at(i) == 0) continue;
+            status.counts.push_back({target, std::string(kRequestEndNames.at(i)), counts.at(i)});
+        }
+    }
+    status.streams = uploads_->size();
+    return status;
 }
 
 monitor::OutboxStatus StatusSource::outbox() const {

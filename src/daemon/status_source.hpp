@@ -23,8 +23,10 @@
 
 namespace jiro::daemon {
 
+class HubUploads;
 class Pause;
 class Reloader;
+class RequestRouter;
 
 // Why a connection that stood was lost; the label `cause` of the metrics. A fixed set: every series is there from the
 // start.
@@ -59,6 +61,11 @@ class StatusSource {
 
     void set_hub_url(std::string redacted_url) { hub_url_ = std::move(redacted_url); }
     void set_instance_id(std::string id) { instance_id_ = std::move(id); }
+    // What the hub asks beside commands; both must outlive this object.
+    void set_requests(const RequestRouter& router, const HubUploads& uploads) {
+        requests_ = &router;
+        uploads_ = &uploads;
+    }
     void set_stopping() { stopping_ = true; }
     // What the assistant says of itself; nothing when there is none.
     void set_chat(std::function<std::optional<monitor::ChatStatus>()> chat) { chat_ = std::move(chat); }
@@ -70,6 +77,7 @@ class StatusSource {
 
   private:
     [[nodiscard]] monitor::HubStatus hub() const;
+    [[nodiscard]] monitor::RequestsStatus requests() const;
     [[nodiscard]] monitor::OutboxStatus outbox() const;
     [[nodiscard]] monitor::DeliveryStatus delivery() const;
 
@@ -80,6 +88,8 @@ class StatusSource {
     std::optional<TimePoint> connected_since_;
     bool stopping_ = false;
     std::function<std::optional<monitor::ChatStatus>()> chat_;
+    const RequestRouter* requests_ = nullptr;
+    const HubUploads* uploads_ = nullptr;
 
     RecentErrors errors_;
     std::array<std::uint64_t, kLossCauseNames.size()> losses_{};

@@ -121,6 +121,14 @@ void write_hub(Writer& out, const HubStatus& hub) {
     }
 }
 
+void write_requests(Writer& out, const RequestsStatus& requests) {
+    out.family("jiro_hub_requests_total", "counter", "Requests of the hub beside commands, by target and outcome.");
+    for (const auto& [target, outcome, count] : requests.counts) {
+        out.sample(count, {{"target", target}, {"outcome", outcome}});
+    }
+    out.gauge("jiro_hub_streams", "Streams to the hub that are under way.", requests.streams);
+}
+
 void write_commands(Writer& out, const Status& status) {
     const auto& counts = status.commands;
     out.counter("jiro_commands_received_total", "Commands taken into the journal.", counts.received + counts.deferred);
@@ -196,6 +204,7 @@ std::string prometheus_text(const Status& status) {
     Writer out;
     write_process(out, status);
     write_hub(out, status.hub);
+    write_requests(out, status.requests);
     write_commands(out, status);
     write_outbox(out, status.outbox);
     write_delivery(out, status);

@@ -49,6 +49,25 @@ void write_hub(JsonWriter& json, const HubStatus& hub) {
     write_counts(json, "reconnects", hub.reconnects_by_cause);
 }
 
+void write_requests(JsonWriter& json, const RequestsStatus& requests) {
+    json.key("hubRequests");
+    json.begin_object();
+    json.member("allowed", requests.allowed);
+    json.key("counts");
+    json.begin_array();
+    for (const auto& [target, outcome, count] : requests.counts) {
+        if (count == 0) continue;
+        json.begin_object();
+        json.member("target", target);
+        json.member("outcome", outcome);
+        json.member("count", count);
+        json.end_object();
+    }
+    json.end_array();
+    json.member("streams", requests.streams);
+    json.end_object();
+}
+
 void write_running(JsonWriter& json, const Status& status) {
     json.key("running");
     json.begin_array();
@@ -170,6 +189,7 @@ std::string status_json(const Status& status) {
     json.member("instanceId", text_or_null(status.instance_id));
     json.member("uptimeSeconds", rounded(status.uptime_seconds));
     write_hub(json, status.hub);
+    write_requests(json, status.requests);
     write_commands(json, status);
     write_delivery(json, status.outbox, status.delivery);
     write_chat(json, status.chat);

@@ -75,6 +75,17 @@ std::string hub_lines(const Reader& status) {
     return line;
 }
 
+std::string request_line(const Reader& status) {
+    const auto& allowed = Reader(status.child("hubRequests")).child("allowed");
+    if (!allowed.is_array()) return {};
+    std::string names;
+    for (const auto& name : allowed) {
+        if (name.is_string()) names += (names.empty() ? "" : ", ") + escaped(name.get_ref<const std::string&>());
+    }
+    return "Requests   " + (names.empty() ? std::string("the hub may ask nothing") : "the hub may ask: " + names) +
+           '\n';
+}
+
 std::string command_line(const Reader& status) {
     std::string lines = "Commands   " + status.count("activeCommandCount") + " running, " +
                         status.count("queuedCommands") + " queued, " + status.count("detachedCommands") +
@@ -220,8 +231,8 @@ Result<std::string> status_table(std::string_view json) {
     const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const Reader status(parsed);
-    return heading(status) + hub_lines(status) + command_line(status) + running_lines(status) + delivery_lines(status) +
-           chat_lines(status) + health_lines(status) + error_lines(status);
+    return heading(status) + hub_lines(status) + request_line(status) + command_line(status) + running_lines(status) +
+           delivery_lines(status) + chat_lines(status) + health_lines(status) + error_lines(status);
 }
 
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {

@@ -94,17 +94,16 @@ class ResultTest(DaemonTest):
                 completion = self.link.completion(f"i-{target}", context=self.client.tail)
                 self.assertNotIn("error", completion)
                 result = completion["result"]
-                self.assertEqual(set(result), {"isSuccess", "message", "errors", "requestId"})
-                self.assertEqual((result["isSuccess"], result["errors"], result["requestId"]), (True, [], f"id-{target}"))
-                self.assertIsInstance(result["message"], str)
+                self.assertEqual(set(result), {"IsSuccess", "Message", "Errors", "RequestId"})
+                self.assertEqual((result["IsSuccess"], result["Errors"], result["RequestId"]), (True, [], f"id-{target}"))
+                self.assertIsInstance(result["Message"], str)
                 self.assertTrue(self.result(f"id-{target}").is_success)
 
-    def test_a_failed_command_completes_with_its_errors(self):
+    def test_a_failed_command_completes_as_delivered(self):
         self.link.command("no-such-command", "c-1", invocation_id="i-1")
         result = self.link.completion("i-1", context=self.client.tail)["result"]
-        self.assertFalse(result["isSuccess"])
-        self.assertEqual(result["requestId"], "c-1")
-        self.assertTrue(result["errors"] and all(isinstance(error, str) and error for error in result["errors"]))
+        self.assertEqual((result["IsSuccess"], result["Errors"], result["RequestId"]), (True, [], "c-1"))
+        self.assertIn("failed: unknown command", result["Message"])
         self.assertFalse(self.result("c-1").is_success)
 
     def test_other_message_types_and_targets_are_passed_over(self):
@@ -216,7 +215,7 @@ class InstanceTest(DaemonTest):
         link.invoke(command_message("echo a", "theirs") | {"instanceId": "machine-b"}, invocation_id="i")
         self.assertTrue(self.result("mine").is_success)
         completion = link.completion("i", context=self.client.tail)
-        self.assertFalse(completion.get("result", {}).get("isSuccess", False))
+        self.assertIn("failed: ", completion["result"]["Message"])
         self.assertFalse(self.result("theirs").is_success)
         self.assert_equations()
 
@@ -227,7 +226,7 @@ class AcknowledgeTest(DaemonTest):
                                                    "Exec": {"slow": {"Program": ["/bin/sleep", "1.5"]}}}})
         link.command("slow", "c-1", invocation_id="i-1")
         result = link.completion("i-1", within=1.2, context=self.client.tail)["result"]
-        self.assertEqual((result["isSuccess"], result["requestId"]), (True, "c-1"))
+        self.assertEqual((result["IsSuccess"], result["RequestId"]), (True, "c-1"))
         self.assertNotIn("c-1", self.grpc.accepted)
         self.assertTrue(self.result("c-1").is_success)
         self.assertEqual(len(link.completions()), 1)

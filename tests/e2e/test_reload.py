@@ -2,6 +2,7 @@
 """A reload does what it says: for each key that the reference does not mark as needing a restart, a running daemon shows the new
 value at work."""
 
+import json
 import pathlib
 import re
 import shutil
@@ -367,6 +368,43 @@ class ReloadEffectsTest(DaemonTest):
         link.abort()
         self.assertIn("connection lost", self.result("wait-0").response)
 
+    def test_WebSocket_MaxSendBytes(self):
+        link = self.start_all()
+        self.reload(WebSocket={"MaxSendBytes": 4096})
+        link.invoke({"requestId": "r"}, target="CommandsMetadataRequested", invocation_id="1")
+        link.invoke({"requestId": "r"}, target="MachineInfoRequested", invocation_id="2")
+        link.completion("1")
+        for record in link.completions():
+            self.assertLessEqual(len(json.dumps(record)), 4096 * 1.2)  # with blanks
+        self.reload(WebSocket={"MaxSendBytes": 65536})
+
+    def test_Hub_Requests(self):
+        link = self.start_all()
+        link.invoke({"requestId": "r"}, target="LogsRequested", invocation_id="1")
+        self.assertIn("not allowed", str(link.completion("1")["result"]))
+        self.reload(Hub={"Requests": ["logs"]})
+        link.invoke({"requestId": "r"}, target="LogsRequested", invocation_id="2")
+        self.assertNotIn("not allowed", str(link.completion("2")["result"]["Logs"][:1]))
+        link.command("echo a", "refused")
+        self.assertIn("not allowed", self.result("refused").response)
+
+    def test_Hub_Themes(self):
+        link = self.start_all()
+        (self.directory / "dark.json").write_text('{"name":"Dark","colorScheme":{}}')
+        folder = (self.directory / "dark.json").parent
+        self.reload(Hub={"Themes": str(folder)})
+        link.invoke({"requestId": "r"}, target="CustomThemesRequested", invocation_id="1")
+        self.assertEqual([theme["Name"] for theme in link.completion("1")["result"]["Themes"]], ["Dark"])
+
+    def test_Commands_Prefix(self):
+        link = self.start_all(config={"Commands": {"Default": "echo"}})
+        self.reload(Commands={"Prefix": "$"})
+        text = 'help me,\n  "please"'
+        link.command(text, "a")
+        self.assertEqual(self.result("a").response, text)
+        link.command("$PING", "b")
+        self.assertEqual(self.result("b").response, "pong")
+
     def test_Commands_Default(self):
         link = self.start_all()
         self.reload(Commands={"Default": "echo"})
@@ -377,7 +415,7 @@ class ReloadEffectsTest(DaemonTest):
         link = self.start_waiting(0)
         self.reload(Commands={"Acknowledge": "received"})
         link.command("wait", "a", invocation_id="1")
-        self.assertEqual(link.completion("1")["result"]["message"], "received")
+        self.assertEqual(link.completion("1")["result"]["Message"], "Command 'wait' received")
 
     def test_Commands_Exec(self):
         link = self.start_all()

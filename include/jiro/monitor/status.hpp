@@ -77,6 +77,18 @@ struct PauseStatus {
     std::optional<double> left_seconds;
 };
 
+// What the hub asked beside commands.
+struct RequestCount {
+    std::string target;
+    std::string outcome;  // "answered", "not_allowed", ...
+    std::uint64_t count = 0;
+};
+struct RequestsStatus {
+    std::vector<std::string> allowed;  // kinds of requests, as in Hub.Requests
+    std::vector<RequestCount> counts;  // those of the usual outcome, and those that happened
+    std::uint64_t streams = 0;         // under way
+};
+
 struct RunningStatus {
     std::string id;
     std::string name;
@@ -97,6 +109,7 @@ struct Status {
     bool stopping = false;
     std::optional<PauseStatus> pause;
     HubStatus hub;
+    RequestsStatus requests;
     CommandCounts commands;
     std::vector<RunningStatus> running;
     HistogramReading run_time;

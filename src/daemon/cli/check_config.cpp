@@ -4,6 +4,7 @@
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "jiro/base/tls_files.hpp"
+#include "jiro/config/migrate.hpp"
 #include "jiro/config/print.hpp"
 
 namespace jiro::daemon::cli {
@@ -27,6 +28,7 @@ int check_config(const std::string& config_file, Print print) {
     for (const auto& problem : problems) std::cerr << problem << '\n';
     if (!problems.empty()) return ExitCode::bad_configuration;
 
+    std::cerr << config::foreign_mapping(*config);
     for (const auto& warning : config->warnings) std::cerr << "warning: " << warning.text << '\n';
     if (print == Print::effective) {
         std::cout << config::print_effective(*config);

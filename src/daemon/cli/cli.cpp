@@ -10,6 +10,8 @@
 #include "daemon/pause.hpp"
 #include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/environment.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -36,8 +38,9 @@ class CommandLine {
         app.require_subcommand(0, 1);
         app.footer(
             "Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration. Documentation: docs/, jiro-client(8).");
-        add("run", "Run the daemon in the foreground (the default)", [this] { return run(config_file_); });
+        define_run();
         define_check_config();
+        define_migrate_config();
         define_status();
         define_doctor();
         define_commands();
@@ -55,7 +58,7 @@ class CommandLine {
     }
 
     // Of the subcommand that was parsed; `run` when there was none.
-    [[nodiscard]] int act() const { return chosen_ ? chosen_() : run(config_file_); }
+    [[nodiscard]] int act() const { return chosen_ ? chosen_() : start(); }
 
   private:
     CLI::App* add(const char* name, const char* what, Action action) {
@@ -67,6 +70,31 @@ class CommandLine {
     CLI::App* on_choice(CLI::App* sub, Action action) {
         if (action) sub->callback([this, action = std::move(action)] { chosen_ = action; });
         return sub;
+    }
+
+    // The C# client's way to validate its configuration; from the environment, too.
+    [[nodiscard]] int start() const {
+        const bool is_test =
+            test_mode_ || equal_ignoring_case(variable_in(process_environment(), "JIRO_TEST_MODE"), "true");
+        if (!is_test) return run(config_file_);
+        return check_config(config_file_, Print::nothing) == ExitCode::good ? ExitCode::good : ExitCode::failed;
+    }
+
+    void define_run() {
+        const char* what =
+            "Validate the configuration and exit 0 or 1, as the C# client does; also JIRO_TEST_MODE=true";
+        app_.add_flag("--test-mode", test_mode_, what);
+        add("run", "Run the daemon in the foreground (the default)", [this] {
+            return start();
+        })->add_flag("--test-mode", test_mode_, what);
+    }
+
+    void define_migrate_config() {
+        auto* sub = app_.add_subcommand("migrate-config", "Write the C# client's appsettings.json as a file of ours");
+        on_choice(sub, [this] { return migrate_config(migrated_file_, migrated_output_); });
+        sub->add_option("file", migrated_file_, "appsettings.json")->required();
+        sub->add_option("--output", migrated_output_,
+                        "File to make, for its owner only, secrets included; else standard output, without them");
     }
 
     void define_check_config() {
@@ -243,6 +271,9 @@ class CommandLine {
     CLI::App& app_;
     Action chosen_;
     std::string config_file_ = kDefaultConfigFile;
+    bool test_mode_ = false;
+    std::string migrated_file_;
+    std::string migrated_output_;
     bool print_effective_ = false;
     bool list_as_json_ = false;
     bool reload_wait_ = false;

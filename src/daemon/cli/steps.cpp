@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "daemon/control_socket.hpp"
+#include "daemon/hub_overlay.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
@@ -19,7 +20,7 @@ constexpr auto kAnswerLimit = std::chrono::seconds(30);
 }  // namespace
 
 std::optional<config::Config> load_config_or_report(const std::string& file, const Environment& environment) {
-    auto loaded = config::load_file(file, environment);
+    auto loaded = load_with_overlay(file, environment);
     for (const auto& error : loaded.errors) std::cerr << config::to_string(error) << '\n';
     return std::move(loaded.config);
 }

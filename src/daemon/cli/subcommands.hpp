@@ -29,6 +29,9 @@ int run(const std::string& config_file);
 enum class Print { nothing, effective };
 int check_config(const std::string& config_file, Print print);
 
+// The C# client's configuration as ours: on standard output without secrets, or into `output`, which is made.
+int migrate_config(const std::string& file, const std::string& output);
+
 struct StatusOptions {
     bool json = false;
     bool ready_only = false;  // print nothing; the exit code says whether the daemon is ready

@@ -49,7 +49,7 @@ class FakeObserver final : public commands::CommandObserver {
 class IntakeTest : public ::testing::Test {
   protected:
     explicit IntakeTest(commands::Acknowledge acknowledge = commands::Acknowledge::finished)
-        : intake_(dispatcher_, observer_, acknowledge) {
+        : intake_(dispatcher_, observer_, deliveries_, clock_, acknowledge) {
         boost::asio::co_spawn(context_, dispatcher_.run(),
                               boost::asio::bind_cancellation_slot(stop_.slot(), [](std::exception_ptr) {}));
     }
@@ -81,7 +81,20 @@ class IntakeTest : public ::testing::Test {
     FakeObserver observer_;
     commands::Dispatcher dispatcher_{
         context_.get_executor(), clock_, random_, workers_, sink_, observer_, {}, registry()};
+    DeliveryWatch deliveries_{context_.get_executor(), clock_};
     Intake intake_;
+};
+
+class DeliveringIntakeTest : public IntakeTest {
+  protected:
+    DeliveringIntakeTest() : IntakeTest(commands::Acknowledge::delivered) {
+        boost::asio::co_spawn(context_,
+                              intake_.receive(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7")),
+                              [this](std::exception_ptr, Result<json> answer) { answer_ = std::move(answer); });
+        test::settle(context_);
+    }
+
+    std::optional<Result<json>> answer_;
 };
 
 class AcknowledgingIntakeTest : public IntakeTest {
@@ -89,13 +102,15 @@ class AcknowledgingIntakeTest : public IntakeTest {
     AcknowledgingIntakeTest() : IntakeTest(commands::Acknowledge::received) {}
 };
 
-// The hub's answer has the four members that hubs look for.
+// The hub's answer is the contract's ActionResult.
 TEST_F(IntakeTest, waiting_hub_gets_the_commands_end) {
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ(*answer,
-              json({{"isSuccess", true}, {"message", "hi"}, {"errors", json::array()}, {"requestId", "cmd-1"}}));
+    EXPECT_EQ(*answer, json({{"IsSuccess", true},
+                             {"Message", "Command 'echo hi' executed successfully"},
+                             {"Errors", json::array()},
+                             {"RequestId", "cmd-1"}}));
     ASSERT_EQ(sink_.finished_.size(), 1U);
 }
 
@@ -104,16 +119,17 @@ TEST_F(IntakeTest, message_may_be_a_json_string) {
     const auto answer = handle(invocation(R"({"Command":"echo hi","COMMANDSYNCID":"cmd-1"})", "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["requestId"], "cmd-1");
+    EXPECT_EQ((*answer)["RequestId"], "cmd-1");
 }
 
-TEST_F(IntakeTest, failed_command_is_told_with_its_error) {
+// IsSuccess says that there is an outcome on its way; what it is stands in the message.
+TEST_F(IntakeTest, failed_command_is_an_outcome_like_another) {
     const auto answer = handle(invocation({{"command", "ecko hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["isSuccess"], false);
-    EXPECT_EQ((*answer)["errors"].size(), 1U);
-    EXPECT_THAT((*answer)["message"].get<std::string>(), HasSubstr("echo"));
+    EXPECT_EQ((*answer)["IsSuccess"], true);
+    EXPECT_EQ((*answer)["Errors"].size(), 0U);
+    EXPECT_THAT((*answer)["Message"].get<std::string>(), HasSubstr("Command 'ecko hi' failed: unknown command"));
 }
 
 // Nothing to answer under: the invocation gets an error, the command is counted as rejected.
@@ -126,9 +142,57 @@ TEST_F(IntakeTest, message_without_an_id_is_an_error) {
     EXPECT_TRUE(sink_.finished_.empty());
 }
 
-TEST_F(IntakeTest, invocation_without_arguments_does_not_bind) {
-    EXPECT_THROW(handle({.target = "ReceiveCommand", .invocation_id = "7", .arguments = json::array()}),
-                 signalr::ArgumentMismatch);
+TEST_F(IntakeTest, invocation_without_arguments_is_an_error) {
+    const auto answer = handle({.target = "ReceiveCommand", .invocation_id = "7", .arguments = json::array()});
+    EXPECT_FALSE(answer.has_value());
+    EXPECT_THAT(observer_.rejections_, ::testing::ElementsAre(Rejection::malformed));
+}
+
+// The contract's target has a shape for that, too: an error would fail the wait of the hub's user in another way.
+TEST_F(IntakeTest, contract_gets_a_shaped_answer_to_what_is_no_command) {
+    const json rows[] = {json::array(), json::array({nullptr}), json::array({5}),
+                         json::array({json{{"command", "x"}, {"a", 1}}}), json::array({"no JSON"})};
+    for (const auto& arguments : rows) {
+        const auto answer = handle({.target = "CommandReceived", .invocation_id = "7", .arguments = arguments});
+        ASSERT_TRUE(answer.has_value()) << arguments.dump();
+        EXPECT_EQ((*answer)["IsSuccess"], false) << arguments.dump();
+        EXPECT_EQ((*answer)["Errors"].size(), 1U) << arguments.dump();
+    }
+}
+
+// Hub.Requests without `commands`: the hub is told at once, and its user by the outcome.
+TEST_F(IntakeTest, commands_may_be_not_allowed) {
+    intake_.update(commands::Acknowledge::finished, CommandsAre::refused);
+    const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
+
+    ASSERT_TRUE(answer.has_value());
+    EXPECT_EQ((*answer)["IsSuccess"], false);
+    test::settle(context_);
+    ASSERT_EQ(sink_.finished_.size(), 1U);
+    EXPECT_EQ(sink_.finished_[0].result.outcome, Outcome::rejected);
+    EXPECT_THAT(sink_.finished_[0].result.message(), HasSubstr("not allowed"));
+}
+
+// Acknowledge: delivered answers when the server has confirmed the result, and not before.
+TEST_F(DeliveringIntakeTest, hub_waits_for_the_delivery) {
+    ASSERT_EQ(sink_.finished_.size(), 1U);
+    EXPECT_FALSE(answer_);
+    deliveries_.delivered("another");
+    test::settle(context_);
+    EXPECT_FALSE(answer_);
+    deliveries_.delivered("cmd-1");
+    test::settle(context_);
+    ASSERT_TRUE(answer_ && *answer_);
+    EXPECT_EQ((**answer_)["IsSuccess"], true);
+}
+
+// A server that is away does not hold the hub up for longer than its own patience.
+TEST_F(DeliveringIntakeTest, hub_is_told_when_the_delivery_takes_too_long) {
+    clock_.advance(Intake::kDeliveryLimit);
+    test::settle(context_);
+    ASSERT_TRUE(answer_ && *answer_);
+    EXPECT_EQ((**answer_)["IsSuccess"], false);
+    EXPECT_THAT((**answer_)["Message"].get<std::string>(), HasSubstr("it is kept"));
 }
 
 // Malformed but with an id: the server is told under that id.
@@ -136,7 +200,7 @@ TEST_F(IntakeTest, malformed_message_with_an_id_gets_an_error_result) {
     const auto answer = handle(invocation({{"command", 5}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["isSuccess"], false);
+    EXPECT_EQ((*answer)["IsSuccess"], true);
     ASSERT_EQ(sink_.finished_.size(), 1U);
     EXPECT_EQ(sink_.finished_[0].result.outcome, Outcome::rejected);
 }
@@ -147,8 +211,8 @@ TEST_F(IntakeTest, full_journal_is_told_to_the_hub) {
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["isSuccess"], false);
-    EXPECT_THAT((*answer)["message"].get<std::string>(), HasSubstr("the disk is full"));
+    EXPECT_EQ((*answer)["IsSuccess"], false);
+    EXPECT_THAT((*answer)["Message"].get<std::string>(), HasSubstr("the disk is full"));
 }
 
 // Acknowledge: received answers when the journal has the command, before it runs.
@@ -156,7 +220,7 @@ TEST_F(AcknowledgingIntakeTest, hub_gets_the_receipt) {
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["message"], "received");
+    EXPECT_EQ((*answer)["Message"], "Command 'echo hi' received");
     test::settle(context_);
     EXPECT_EQ(sink_.finished_.size(), 1U);
 }
@@ -168,7 +232,7 @@ TEST_F(AcknowledgingIntakeTest, refusal_is_not_a_receipt) {
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
-    EXPECT_EQ((*answer)["isSuccess"], false);
+    EXPECT_EQ((*answer)["IsSuccess"], false);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ inline Status connected_status() {
     status.hub.url = "https://hub.example/instanceHub";
     status.hub.last_frame_age_seconds = 2.5;
     status.hub.reconnects_by_cause = {{"ping_timeout", 2}};
+    status.requests = {{"commands", "sessions"}, {{"LogsRequested", "answered", 0}, {"RemoveSession", "busy", 3}}, 1};
     status.commands.received = 10;
     status.commands.queued = 1;
     status.commands.active = 1;

@@ -60,6 +60,8 @@ TEST(StatusJson, has_the_members_of_the_design) {
     EXPECT_TRUE(status["delivery"]["lastError"].is_null());
     EXPECT_EQ(status["running"][1]["detached"], true);
     EXPECT_EQ(status["ready"], true);
+    EXPECT_EQ(status["hubRequests"], json::parse(R"({"allowed": ["commands", "sessions"], "streams": 1,
+        "counts": [{"target": "RemoveSession", "outcome": "busy", "count": 3}]})"));
 }
 
 // The success rate of nothing is null; so is everything that is not known yet.
@@ -262,6 +264,7 @@ TEST(StatusTable, shows_what_matters) {
         *table,
         "jiro-client 1.2.3, up 2 h 13 min\n"
         "Hub        Connected, https://hub.example/instanceHub, connection conn-1, last frame 2 s ago\n"
+        "Requests   the hub may ask: commands, sessions\n"
         "Commands   1 running, 1 queued, 1 detached; 7 processed: 5 succeeded, 2 failed (71.4 % success); 3 rejected\n"
         "           cmd-1  load  12 s\n"
         "           cmd-2  sysinfo  5 min  detached\n"

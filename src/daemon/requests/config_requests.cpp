@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+// ConfigRequested and ConfigUpdated. What the hub sees is masked; what it may set is a list of keys (config/hub_keys),
+// kept in a file of its own over the operator's, checked by the normal loader and put in force by a reload: all of an
+// update or nothing. Files are read and written on a thread of their own.
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "daemon/hub_overlay.hpp"
+#include "daemon/log.hpp"
+#include "daemon/reload.hpp"
+#include "daemon/requests/answers.hpp"
+#include "daemon/requests/targets.hpp"
+#include "jiro/base/outside_calls.hpp"
+#include "jiro/base/peer_text.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
+#include "jiro/config/hub_keys.hpp"
+
+namespace jiro::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t kMostChanges = 100;
+constexpr std::size_t kLongestKey = 200;
+constexpr std::size_t kLongestShownValue = 2048;
+constexpr std::chrono::seconds kFileLimit{10};
+constexpr std::string_view kMasked = "***";
+
+json system_info(const Identity& identity) {
+    utsname kernel{};
+    uname(&kernel);
+    json info;
+    info["OperatingSystem"] = std::string(kernel.sysname) + ' ' + kernel.release;
+    info["RuntimeVersion"] = identity.version;
+    info["MachineName"] = to_utf8(identity.host);
+    info["ProcessorCount"] = sysconf(_SC_NPROCESSORS_ONLN);
+    info["TotalMemory"] = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
+    return info;
+}
+
+// Values are left out from the end when they do not fit; the note says how many.
+json shown_values(const config::Config& config, std::size_t room) {
+    static constexpr const char* kNote = "Secrets are shown as ***.";
+    auto values = json::object();
+    const auto flat = config::flattened(config);
+    std::size_t bytes = 2;
+    for (const auto& [key, value] : flat) {
+        std::string text = text_within(value, kLongestShownValue);
+        const auto more = json_bytes(key) + json_bytes(text) + 2;
+        if (bytes + more + kNoteBytes > room) break;
+        bytes += more;
+        values[key] = std::move(text);
+    }
+    const std::string shown = std::to_string(values.size()) + " of " + std::to_string(flat.size());
+    const std::string left_out =
+        values.size() < flat.size() ? ' ' + shown + " keys: more does not fit into one message." : "";
+    values["_ConfigurationNote"] = kNote + left_out;
+    return values;
+}
+
+json config_answer(const Request& request, const config::Config& config, const Identity& identity, TimePoint now) {
+    json answer;
+    answer["ApplicationName"] = "Jiro";
+    answer["Version"] = identity.version;
+    answer["Environment"] = "Production";
+    answer["InstanceId"] = to_utf8(config.instance_id.empty() ? identity.host : config.instance_id);
+    answer["SystemInfo"] = system_info(identity);
+    answer["UptimeSeconds"] = std::chrono::duration<double>(now - identity.started).count();
+    answer["RequestId"] = request.id;
+    const std::size_t used = json_bytes(answer) + 64;
+    answer["Configuration"]["Values"] = shown_values(config, request.room - std::min(request.room, used));
+    return answer;
+}
+
+json refuse_config(const Request& request, const std::string& why) {
+    json info;
+    info["OperatingSystem"] = "";
+    info["RuntimeVersion"] = "";
+    info["MachineName"] = "";
+    info["ProcessorCount"] = 0;
+    info["TotalMemory"] = 0;
+    json answer;
+    answer["ApplicationName"] = "Jiro";
+    answer["Version"] = "";
+    answer["Environment"] = "";
+    answer["InstanceId"] = "";
+    answer["Configuration"]["Values"]["_ConfigurationNote"] = why;
+    answer["SystemInfo"] = std::move(info);
+    answer["UptimeSeconds"] = 0.0;
+    answer["RequestId"] = request.id;
+    answer["Note"] = why;
+    return answer;
+}
+
+// ConfigUpdateResponse's members, for a ConfigResponse: a server may read the answer as either.
+struct Verdict {
+    bool is_success = false;
+    std::string message;
+    std::vector<std::string> keys;
+    std::string note;
+};
+
+void add_verdict(json& answer, const Verdict& verdict) {
+    answer["Success"] = verdict.is_success;
+    answer["Message"] = verdict.message;
+    answer["ReceivedKeys"] = verdict.keys;
+    answer["Note"] = verdict.note;
+}
+
+json refuse_update(const Request& request, const std::string& why) {
+    json answer = refuse_config(request, why);
+    Verdict refused;
+    refused.message = why;
+    add_verdict(answer, refused);
+    return answer;
+}
+
+// Key paths with the values that they are to have; null: the operator's again.
+struct Update {
+    HubValues values;
+    std::vector<std::string> received;  // names as they came
+    std::vector<std::string> refused;   // name and reason
+};
+
+void read_change(Update& update, const std::string& name, const json& value) {
+    if (value.is_object()) {
+        for (const auto& [key, inner] : value.items())
+            read_change(update, name.empty() ? key : name + '.' + key, inner);
+        return;
+    }
+    if (update.received.size() + update.refused.size() >= kMostChanges) {
+        throw signalr::ArgumentMismatch("ConfigData: more than " + std::to_string(kMostChanges) + " keys");
+    }
+    const std::string shown = excerpt(name, kLongestKey);
+    if (value.is_string() && value.get_ref<const std::string&>() == kMasked) return;  // as it was shown: no change
+    update.received.push_back(shown);
+    const config::HubKey key = config::find_hub_key(name);
+    if (key.path.empty()) {
+        update.refused.push_back(shown + ": unknown key");
+    } else if (!key.may_be_set) {
+        update.refused.push_back(shown + ": the hub may not set it; change it on the machine");
+    } else if (value.is_array()) {
+        update.refused.push_back(shown + ": expected one value");
+    } else {
+        update.values[std::string(key.path)] = value;
+    }
+}
+
+Update read_update(const Request& request) {
+    const json* data = request.members.find("ConfigData");
+    if (data == nullptr || !data->is_object()) throw signalr::ArgumentMismatch("ConfigData: expected an object");
+    Update update;
+    read_change(update, "", *data);
+    return update;
+}
+
+// A step that blocks. Nothing: not in time.
+template <typename T>
+Task<std::optional<T>> off_the_loop(Clock& clock, std::function<T()> step) {
+    static auto& threads = *new OutsideFunctions<T>("hub settings", 2);
+    static std::uint64_t calls = 0;
+    std::string key = std::to_string(++calls);  // each is made anew
+    co_return co_await threads.run(std::move(key), std::move(step), clock, kFileLimit);
+}
+
+class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
+  public:
+    ConfigUpdater(Clock& clock, RunningConfig config, Identity identity, Environment environment, Reloader& reloader)
+        : clock_(clock),
+          config_(std::move(config)),
+          identity_(std::move(identity)),
+          environment_(std::move(environment)),
+          reloader_(reloader) {}
+
+    [[nodiscard]] json current(const Request& request) const {
+        return config_answer(request, config_(), identity_, clock_.now());
+    }
+
+    [[nodiscard]] Task<Result<json>> update(Request request) {
+        const auto self = shared_from_this();
+        const Update update = read_update(request);
+        if (!update.refused.empty()) co_return answer(request, update, update.refused);
+        const auto overlay = hub_overlay_path(config_(), environment_);
+        std::vector<std::string> problems;
+        if (overlay.empty()) problems.emplace_back("this daemon has no state directory to keep settings in");
+        if (is_updating_) problems.emplace_back("another update is under way");
+        if (!problems.empty()) co_return answer(request, update, problems);
+        struct Updating {
+            bool& flag;
+            explicit Updating(bool& of) : flag(of) { flag = true; }
+            ~Updating() { flag = false; }
+        };
+        const Updating updating(is_updating_);
+        auto changing = change(overlay, update.values);
+        problems = co_await std::move(changing);
+        co_return answer(request, update, problems);
+    }
+
+  private:
+    // Empty: in force.
+    [[nodiscard]] Task<std::vector<std::string>> change(std::filesystem::path overlay, HubValues changes) {
+        std::function<Result<std::string>()> prepare = [overlay, changes = std::move(changes), file = config_().source,
+                                                        environment = environment_] {
+            return checked_overlay(overlay, changes, file, environment);
+        };
+        auto preparing = off_the_loop<Result<std::string>>(clock_, std::move(prepare));
+        auto text = co_await std::move(preparing);
+        std::vector<std::string> problems;
+        if (!text) problems.emplace_back("the settings cannot be read in time");
+        if (text && !*text) problems.push_back(text->error().message);
+        if (!problems.empty()) co_return problems;
+
+        auto before = put(overlay, **text);
+        auto old = co_await std::move(before);
+        if (!old) co_return std::vector<std::string>(1, old.error().message);
+        auto reloading = reloader_.reload();
+        auto report = co_await std::move(reloading);
+        if (report.accepted()) co_return std::vector<std::string>();
+        auto after = put(overlay, *old);
+        static_cast<void>(co_await std::move(after));
+        co_return report.errors;
+    }
+
+    // Writes the file; its text as it was before.
+    [[nodiscard]] Task<Result<std::string>> put(std::filesystem::path overlay, std::string text) {
+        std::function<Result<std::string>()> write = [overlay, text = std::move(text)]() -> Result<std::string> {
+            auto before = read_hub_values(overlay);
+            std::string old = before ? overlay_text(*before) : overlay_text({});
+            if (const auto written = write_overlay(overlay, text); !written) return written.error();
+            return old;
+        };
+        auto writing = off_the_loop<Result<std::string>>(clock_, std::move(write));
+        auto written = co_await std::move(writing);
+        if (written) co_return std::move(*written);
+        co_return Error(make_error_code(boost::system::errc::timed_out), "the settings cannot be written in time");
+    }
+
+    // Blocks.
+    static Result<std::string> checked_overlay(const std::filesystem::path& overlay, const HubValues& changes,
+                                               const std::filesystem::path& file, const Environment& environment) {
+        auto read = read_hub_values(overlay);
+        HubValues values = read ? std::move(*read) : HubValues();  // damaged: begun anew
+        for (const auto& [path, value] : changes) {
+            if (value.is_null()) {
+                values.erase(path);
+            } else {
+                values[path] = value;
+            }
+        }
+        std::string text = overlay_text(values);
+        const auto loaded = config::load_file(file, environment, {text, overlay.string()});
+        if (loaded) return text;
+        std::string all;
+        for (const auto& error : loaded.errors) {
+            const std::string what = (error.key_path.empty() ? "" : error.key_path + ": ") + error.message;
+            all += (all.empty() ? "" : "; ") + what;
+        }
+        return Error(make_error_code(boost::system::errc::invalid_argument), shortened(all));
+    }
+
+    [[nodiscard]] json answer(const Request& request, const Update& update,
+                              const std::vector<std::string>& problems) const {
+        static constexpr std::size_t kVerdict = 8 * 1024;
+        Request within = request;
+        within.room -= std::min(within.room, kVerdict);
+        json answer = current(within);
+        const bool is_success = problems.empty();
+        std::string why;
+        for (const auto& problem : problems) why += (why.empty() ? "" : "; ") + problem;
+        const std::string message = is_success ? std::to_string(update.values.size()) + " keys are in force"
+                                               : "nothing was changed: " + shortened(why, kVerdict / 4);
+        std::vector<std::string> received;
+        std::size_t bytes = 0;
+        for (const auto& name : update.received) {
+            bytes += name.size() + 4;
+            if (bytes < kVerdict / 4) received.push_back(to_utf8(name));
+        }
+        add_verdict(answer, {is_success, to_utf8(message), received,
+                             "kept in a file of their own over the operator's; variables of the environment lie over "
+                             "both"});
+        hub_log.warn(is_success ? "The hub has changed the configuration"
+                                : "The hub wanted to change the configuration; nothing was changed",
+                     {{"keys", join_with_commas(received)}, {"reason", why}});
+        return answer;
+    }
+
+    Clock& clock_;
+    RunningConfig config_;
+    Identity identity_;
+    Environment environment_;
+    Reloader& reloader_;
+    bool is_updating_ = false;
+};
+
+}  // namespace
+
+RequestTargets config_targets(Clock& clock, RunningConfig config, Identity identity, Environment environment,
+                              Reloader& reloader) {
+    const auto updater = std::make_shared<ConfigUpdater>(clock, std::move(config), std::move(identity),
+                                                         std::move(environment), reloader);
+    RequestTarget read;
+    read.name = "ConfigRequested";
+    read.kind = config::RequestKind::config;
+    read.answer = [updater](Request request) -> Task<Result<json>> { return answer_now(updater->current(request)); };
+    read.refuse = refuse_config;
+    RequestTarget update;
+    update.name = "ConfigUpdated";
+    update.kind = config::RequestKind::config;
+    update.answer = [updater](Request request) { return updater->update(std::move(request)); };
+    update.refuse = refuse_update;
+    RequestTargets targets;
+    targets.push_back(std::move(read));
+    targets.push_back(std::move(update));
+    return targets;
+}
+
+}  // namespace jiro::daemon

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// MachineInfoRequested: this machine in figures, under the names that the contract's own client uses. Reads files of
+// /proc, which come from memory.
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+
+#include "daemon/requests/answers.hpp"
+#include "daemon/requests/targets.hpp"
+#include "jiro/base/utf8.hpp"
+
+namespace jiro::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr double kBytesAMiB = 1024 * 1024;
+
+std::string two_decimals(double value) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "%.2f", value);
+    return text.data();
+}
+
+struct Memory {
+    double total_mib = 0;
+    double available_mib = 0;
+};
+
+Memory memory_of_machine() {
+    constexpr double kKibibytesAMiB = 1024;
+    Memory memory;
+    std::ifstream lines("/proc/meminfo");
+    std::string label;
+    std::string rest;
+    for (double kibibytes = 0; lines >> label >> kibibytes;) {
+        std::getline(lines, rest);
+        if (label == "MemTotal:") memory.total_mib = kibibytes / kKibibytesAMiB;
+        if (label == "MemAvailable:") memory.available_mib = kibibytes / kKibibytesAMiB;
+    }
+    return memory;
+}
+
+long long resident_bytes() {
+    long long pages = 0;
+    long long resident = 0;
+    std::ifstream("/proc/self/statm") >> pages >> resident;
+    return resident * sysconf(_SC_PAGESIZE);
+}
+
+// Over the last interval; the very first sample is the mean since the machine started, so another one is taken.
+double cpu_percent(commands::LoadSampler& load) {
+    if (load.samples().size() < 2) load.take_sample();
+    return load.samples().back().cpu_percent;
+}
+
+json metadata(commands::LoadSampler& load, const Identity& identity, const std::string& system) {
+    const Memory memory = memory_of_machine();
+    const double used = memory.total_mib - memory.available_mib;
+    const double percent = memory.total_mib > 0 ? 100 * used / memory.total_mib : 0;
+    const char* is_64_bit = sizeof(void*) == 8 ? "True" : "False";
+    return {{"OS", system},
+            {"Platform", "Unix"},
+            {"ProcessorCount", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
+            {"RuntimeVersion", identity.version},
+            {"WorkingSet", std::to_string(resident_bytes())},
+            {"UserName", to_utf8(identity.user)},
+            {"UserDomainName", to_utf8(identity.host)},
+            {"Is64BitOS", is_64_bit},
+            {"Is64BitProcess", is_64_bit},
+            {"CpuUsagePercent", two_decimals(cpu_percent(load))},
+            {"AvailableMemoryMB", two_decimals(memory.available_mib)},
+            {"UsedMemoryMB", two_decimals(used)},
+            {"MemoryUsagePercent", two_decimals(percent)},
+            {"TotalMemoryMB", two_decimals(memory.total_mib)}};
+}
+
+json machine_answer(const Request& request, commands::LoadSampler& load, const Identity& identity) {
+    request.members.expect_object("Filters");
+    utsname kernel{};
+    uname(&kernel);
+    const std::string system = std::string(kernel.sysname) + ' ' + kernel.release;
+    return {{"MachineId", to_utf8(identity.host)},
+            {"Name", to_utf8(identity.host)},
+            {"Description", "jiro-client " + identity.version + " on " + system},
+            {"Status", "Active"},
+            {"Metadata", metadata(load, identity, system)},
+            {"RequestId", request.id}};
+}
+
+json refuse_machine(const Request& request, const std::string& why) {
+    return {{"MachineId", ""},
+            {"Name", ""},
+            {"Description", why},
+            {"Status", "Unavailable"},
+            {"Metadata", json::object()},
+            {"RequestId", request.id},
+            {"Note", why}};
+}
+
+}  // namespace
+
+RequestTargets machine_targets(commands::LoadSampler& load, Identity identity) {
+    RequestTarget target;
+    target.name = "MachineInfoRequested";
+    target.kind = config::RequestKind::machine;
+    target.answer = [&load, identity = std::move(identity)](Request request) -> Task<Result<json>> {
+        return answer_now(machine_answer(request, load, identity));
+    };
+    target.refuse = refuse_machine;
+    RequestTargets targets;
+    targets.push_back(std::move(target));
+    return targets;
+}
+
+}  // namespace jiro::daemon

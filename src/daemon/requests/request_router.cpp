@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/requests/request_router.hpp"
+
+#include <algorithm>
+
+#include "daemon/log.hpp"
+#include "daemon/requests/answers.hpp"
+#include "jiro/base/race.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::daemon {
+
+using nlohmann::json;
+
+namespace {
+
+// The members of a Completion around its result, and the record's end.
+constexpr std::size_t kCompletionBytes = 64;
+constexpr std::size_t kLeastRoom = 1024;
+
+std::size_t room_for_result(std::size_t max_send_bytes, const std::optional<std::string>& invocation_id) {
+    const std::size_t around = kCompletionBytes + json_bytes(invocation_id.value_or(""));
+    return max_send_bytes > around + kLeastRoom ? max_send_bytes - around : kLeastRoom;
+}
+
+}  // namespace
+
+// One of kMaxRunning, while it exists.
+struct RequestRouter::Slot {
+    explicit Slot(RequestRouter& of) : router(of) { ++router.running_; }
+    ~Slot() {
+        --router.running_;
+        router.slot_free_.notify();
+    }
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+
+    RequestRouter& router;
+};
+
+RequestRouter::RequestRouter(const Executor& executor, Clock& clock, RequestTargets targets,
+                             config::HubSettings settings, std::size_t max_send_bytes)
+    : clock_(clock),
+      targets_(std::move(targets)),
+      settings_(std::move(settings)),
+      max_send_bytes_(max_send_bytes),
+      slot_free_(executor) {
+    for (const auto& target : targets_) counts_.emplace(target.name, Counts());
+}
+
+void RequestRouter::attach(signalr::HubConnection& hub) {
+    for (const auto& target : targets_) {
+        const auto handler = [this](signalr::Invocation invocation) { return receive(std::move(invocation)); };
+        hub.on_result(target.name, handler, signalr::OverLimit::take).keep();
+    }
+}
+
+void RequestRouter::update(const config::HubSettings& settings, std::size_t max_send_bytes) {
+    settings_ = settings;
+    max_send_bytes_ = max_send_bytes;
+}
+
+Task<Result<json>> RequestRouter::receive(signalr::Invocation invocation) {
+    const TimePoint began = clock_.now();
+    const auto target = std::ranges::find(targets_, invocation.target, &RequestTarget::name);
+    Request request;
+    request.target = invocation.target;
+    request.room = room_for_result(max_send_bytes_, invocation.invocation_id);
+    Ended ended;
+    if (!settings_.requests.has(target->kind)) {
+        ended.end = RequestEnd::not_allowed;
+        ended.answer = target->refuse(request, "not allowed on this machine");
+    } else {
+        try {
+            request = read(invocation);
+        } catch (const signalr::ArgumentMismatch& mismatch) {
+            ended.end = RequestEnd::malformed;
+            ended.answer = target->refuse(request, mismatch.what());
+        }
+    }
+    const std::string id = request.id;
+    if (ended.answer.is_null()) {
+        auto running = run(*target, std::move(request));
+        ended = co_await std::move(running);
+    }
+    ++counts_.find(target->name)->second.at(static_cast<std::size_t>(ended.end));
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
+    hub_log.info("The hub asked", {{"target", target->name},
+                                   {"request_id", id},
+                                   {"outcome", kRequestEndNames.at(static_cast<std::size_t>(ended.end))},
+                                   {"bytes", json_bytes(ended.answer)},
+                                   {"took_ms", took}});
+    co_return std::move(ended.answer);
+}
+
+Request RequestRouter::read(signalr::Invocation& invocation) const {
+    if (invocation.over_limit) throw signalr::ArgumentMismatch(invocation.over_limit->message);
+    if (invocation.arguments.size() != 1) {
+        throw signalr::ArgumentMismatch("expected 1 argument, got " + std::to_string(invocation.arguments.size()));
+    }
+    Request request;
+    request.target = invocation.target;
+    request.room = room_for_result(max_send_bytes_, invocation.invocation_id);
+    request.members = RequestMembers(std::move(invocation.arguments[0]));
+    request.id = request.members.text("RequestId");
+    return request;
+}
+
+Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, Request request) {
+    if (running_ >= kMaxRunning && waiting_ >= kMaxWaiting) {
+        Ended busy;
+        busy.end = RequestEnd::busy;
+        busy.answer = target.refuse(request, "busy: too many requests at a time");
+        co_return busy;
+    }
+    while (running_ >= kMaxRunning) {
+        struct Waiting {
+            std::size_t& count;
+            explicit Waiting(std::size_t& of) : count(of) { ++count; }
+            ~Waiting() { --count; }
+        };
+        const Waiting waiting(waiting_);
+        co_await slot_free_.wait();
+    }
+    const Slot slot(*this);
+    const Request kept = request;
+    auto performing = perform(target, std::move(request));
+    auto ended = co_await with_timeout(clock_, kTimeLimit, std::move(performing));
+    if (ended) co_return std::move(*ended);
+    Ended late;
+    late.end = RequestEnd::timed_out;
+    late.answer = target.refuse(kept, "the answer took too long");
+    co_return late;
+}
+
+Task<RequestRouter::Ended> RequestRouter::perform(const RequestTarget& target, Request request) {
+    const Request kept = request;
+    Ended ended;
+    std::string why;
+    try {
+        auto answering = target.answer(std::move(request));
+        auto answer = co_await std::move(answering);
+        if (answer) {
+            ended.answer = std::move(*answer);
+        } else {
+            ended.end = RequestEnd::failed;
+            why = answer.error().message;
+        }
+    } catch (const signalr::ArgumentMismatch& mismatch) {
+        ended.end = RequestEnd::malformed;
+        why = mismatch.what();
+    } catch (const std::exception& error) {
+        if (is_cancellation(error)) throw;
+        ended.end = RequestEnd::failed;
+        why = "internal error";
+        hub_log.error("A request of the hub failed", {{"target", target.name}, {"reason", error.what()}});
+    }
+    if (ended.end != RequestEnd::answered) ended.answer = target.refuse(kept, why);
+    co_return ended;
+}
+
+}  // namespace jiro::daemon

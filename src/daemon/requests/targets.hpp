@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The targets of the contract (Jiro.Shared 1.4.4), each group in the file of its name. What a function is given must
+// outlive the router. Everything is called on the event loop.
+
+#include <functional>
+#include <memory>
+
+#include "daemon/requests/request_router.hpp"
+#include "jiro/base/environment.hpp"
+#include "jiro/commands/command_registry.hpp"
+#include "jiro/commands/load_sampler.hpp"
+#include "jiro/config/config.hpp"
+#include "jiro/model/session_store.hpp"
+
+namespace jiro::daemon {
+
+class HubUploads;
+class Reloader;
+
+// What this process is, for answers that name it.
+struct Identity {
+    std::string version;
+    std::string host;
+    std::string user;  // empty: not known
+    TimePoint started;
+};
+
+using RunningConfig = std::function<const config::Config&()>;
+
+// CommandsMetadataRequested.
+[[nodiscard]] RequestTargets commands_targets(
+    std::function<std::shared_ptr<const commands::CommandRegistry>()> registry);
+
+// MachineInfoRequested.
+[[nodiscard]] RequestTargets machine_targets(commands::LoadSampler& load, Identity identity);
+
+// ConfigRequested, ConfigUpdated.
+[[nodiscard]] RequestTargets config_targets(Clock& clock, RunningConfig config, Identity identity,
+                                            Environment environment, Reloader& reloader);
+
+// CustomThemesRequested. Files are read on threads of their own.
+[[nodiscard]] RequestTargets themes_targets(Clock& clock, RunningConfig config);
+
+// LogsRequested, LogsStreamRequested.
+[[nodiscard]] RequestTargets logs_targets(Clock& clock, HubUploads& uploads);
+
+// SessionsRequested, SingleSessionRequested, SessionMessagesStreamRequested, RemoveSession, UpdateSession.
+// `sessions` gives the store of the moment; each that it ever gave lives as long as the router.
+using CurrentSessions = std::function<SessionStore&()>;
+[[nodiscard]] RequestTargets sessions_targets(Clock& clock, CurrentSessions sessions, HubUploads& uploads);
+
+}  // namespace jiro::daemon
