@@ -61,6 +61,9 @@ public sealed class Bench : IAsyncDisposable
         return Track(hub);
     }
 
+    /// <summary>What a server of the scenario's own saw belongs to the evidence, too.</summary>
+    public void Show(ServerLog log) => logs_.Add(log);
+
     public async Task<HubProcess> StartHubProcess(HubSettings? settings = null)
     {
         var hub = new HubProcess(settings ?? HubSettings(), Path.Combine(Directory, "hub.json"));

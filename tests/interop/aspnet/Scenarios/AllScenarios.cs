@@ -17,5 +17,6 @@ public static class AllScenarios
         .. DeliveryScenarios.List,
         .. OutageScenarios.List,
         .. StreamScenarios.List,
+        .. ContractScenarios.List,
     ];
 }
