@@ -13,7 +13,7 @@ namespace jiro::config {
 
 namespace {
 
-constexpr std::string_view kExec = "Commands.Exec";
+constexpr std::string_view kPrograms = "Commands.Exec";
 
 // What the hub may set.
 constexpr std::array<std::string_view, 9> kForHub{
@@ -49,7 +49,7 @@ std::vector<std::pair<std::string, std::string>> flattened(const Config& config)
     for (const Key<Config>& key : schema()) {
         const std::string_view theirs = foreign_name_of(key.path);
         const std::string name = joined_with(":", theirs.empty() ? key.path : theirs);
-        if (key.path == kExec) {
+        if (key.path == kPrograms) {
             flat.emplace_back(name, names_of(config.commands.exec));
             continue;
         }

@@ -3,7 +3,7 @@ _jiro_client() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            run | check-config | reload | status | doctor | outbox | commands | exec | running | output | cancel | pause | resume | drain | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
+            run | check-config | migrate-config | reload | status | doctor | outbox | commands | exec | running | output | cancel | pause | resume | drain | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
             list | show | retry | drop | rename | reset | remove | import | export) [ -n "$sub" ] && verb=$word ;;
         esac
     done
@@ -13,8 +13,10 @@ _jiro_client() {
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
+        "") words="run check-config migrate-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
+        run) words+=" --test-mode" ;;
         check-config) words+=" --print" ;;
+        migrate-config) words="--output"; COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch" ;;
         doctor) words+=" --offline --json" ;;

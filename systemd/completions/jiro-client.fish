@@ -1,10 +1,12 @@
 # fish completion for jiro-client
-set -l subcommands run check-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions
+set -l subcommands run check-config migrate-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a run -d 'Run the daemon in the foreground'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a check-config -d 'Check the configuration'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a migrate-config -d 'Write the C# client\'s configuration as ours'
+complete -c jiro-client -n "__fish_seen_subcommand_from migrate-config" -l output -r -F -d 'File to make'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a reload -d 'Read the configuration again'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a status -d 'Show what the daemon is doing'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a doctor -d 'Look for what is wrong'

@@ -1,31 +1,14 @@
 // SPDX-License-Identifier: MIT
 // `migrate-config FILE`: the C# client's appsettings.json as a file of ours.
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <iostream>
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "jiro/base/file_descriptor.hpp"
 #include "jiro/config/migrate.hpp"
 
 namespace jiro::daemon::cli {
-
-namespace {
-
-// Never over a file that is there; for its owner only, since the key is in it.
-bool write_new_file(const std::string& path, const std::string& text) {
-    const FileDescriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-    const bool is_written = file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    if (!is_written) std::cerr << path << ": cannot be written: " << std::strerror(errno) << '\n';
-    return is_written;
-}
-
-}  // namespace
 
 int migrate_config(const std::string& file, const std::string& output) {
     // The file alone: what is in the environment stays there.
@@ -37,7 +20,11 @@ int migrate_config(const std::string& file, const std::string& output) {
         std::cout << config::as_our_yaml(*loaded.config, config::Secrets::left_out);
         return ExitCode::good;
     }
-    if (!write_new_file(output, config::as_our_yaml(*loaded.config, config::Secrets::written))) return ExitCode::failed;
+    // For its owner only, since the key is in it.
+    if (const int error = write_new_file(output, config::as_our_yaml(*loaded.config, config::Secrets::written), 0600)) {
+        std::cerr << output << ": cannot be written: " << std::strerror(error) << '\n';
+        return ExitCode::failed;
+    }
     std::cout << output << " is written; `jiro-client check-config --config " << output << "` looks at it\n";
     return ExitCode::good;
 }

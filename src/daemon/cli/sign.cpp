@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include <fcntl.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <iostream>
 
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "jiro/base/file.hpp"
-#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/commands/command_message.hpp"
 #include "jiro/commands/signature.hpp"
@@ -29,13 +26,6 @@ Result<Ed25519PrivateKey> read_key(const std::string& file) {
     auto key = Ed25519PrivateKey::from_pem(Secret(std::move(content->text)));
     if (!key) return key.error().with_prefix(file);
     return key;
-}
-
-// 0, or errno. What is there is not written over.
-int write_new_file(const std::string& file, std::string_view text, mode_t mode) {
-    const FileDescriptor out(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!out) return errno;
-    return write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : EIO;
 }
 
 int fail(const std::string& why) {

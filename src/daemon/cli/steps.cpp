@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/cli/steps.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <chrono>
 #include <iostream>
 
 #include "daemon/control_socket.hpp"
 #include "daemon/hub_overlay.hpp"
 #include "daemon/state_directory.hpp"
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
@@ -33,6 +38,12 @@ std::filesystem::path outbox_location(const config::Config& config) {
         return name == "config" ? packaged / "outbox.db" : packaged / name / "outbox.db";
     }
     return find_outbox_path(config.delivery.outbox, process_environment());
+}
+
+int write_new_file(const std::string& file, std::string_view text, mode_t mode) {
+    const FileDescriptor out(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
+    if (!out) return errno;
+    return write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : EIO;
 }
 
 Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method, std::string_view target,

@@ -2,6 +2,8 @@
 #pragma once
 // What several subcommands do: read the configuration, find the outbox, ask the running daemon.
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -24,6 +26,9 @@ namespace jiro::daemon::cli {
 // gives to its unit: Outbox.Path; else what the packaged unit uses for a file in /etc/jiro; else the default of
 // state_directory.hpp. Makes no folder. Empty when there is no default.
 [[nodiscard]] std::filesystem::path outbox_location(const config::Config& config);
+
+// Makes a file of that mode, never over one that is there. The errno of what failed; 0: it is written.
+[[nodiscard]] int write_new_file(const std::string& file, std::string_view text, mode_t mode);
 
 // One request to the running daemon over its control socket (control_socket.hpp): at the first of `sockets` where
 // somebody answers. Errors are monitor::errc; not_running when nobody does.

@@ -203,6 +203,27 @@ TEST(DevHub, asks_for_a_client_result) {
     EXPECT_EQ(second.get().completion->error, "busy");
 }
 
+// The production hub's requests, by hand: one argument, the answer as it came; and the two streams that follow some.
+TEST(DevHub, asks_what_the_production_hub_asks) {
+    RunningHub hub;
+    RawClient client(hub);
+    EXPECT_EQ(client.shake_hands(), "{}");
+    auto answer = hub.begin(hub.hub().request({.target = "LogsRequested", .argument = R"({"requestId":"r1"})"}));
+    const auto asked = json::parse(client.read());
+    EXPECT_EQ(asked.at("target"), "LogsRequested");
+    EXPECT_EQ(asked.at("arguments"), json::parse(R"([{"requestId":"r1"}])"));
+    client.write(R"({"type":3,"invocationId":)" + asked.at("invocationId").dump() +
+                 ",\"result\":{\"TotalLogs\":1}}\x1e");
+    EXPECT_EQ(answer.get()->result, R"({"TotalLogs":1})");
+    for (const char* target : {"ReceiveLogsStream", "ReceiveSessionMessagesStream"}) {
+        client.write(std::string(R"({"type":1,"invocationId":"7","target":")") + target +
+                     "\",\"arguments\":[\"r1\"],\"streamIds\":[\"8\"]}\x1e"
+                     "{\"type\":2,\"invocationId\":\"8\",\"item\":{\"Message\":\"hello\"}}\x1e"
+                     "{\"type\":3,\"invocationId\":\"8\"}\x1e");
+        EXPECT_EQ(client.read(), R"({"type":3,"invocationId":"7"})");
+    }
+}
+
 // Ids are checked as ASP.NET Core does; other paths and methods do not exist.
 TEST(DevHub, answers_wrong_requests_like_aspnet_core) {
     RunningHub hub;
