@@ -20,13 +20,18 @@ bool is_their_default(const Config& config, std::string_view path) {
     return config.is_appsettings && (path == "Commands.Prefix" || path == "Hub.Requests");
 }
 
+const Secret* secret_of(const Config& config, std::string_view path) {
+    if (path == "ApiKey") return &config.credentials.api_key;
+    if (path == "WebSocket.AccessToken") return &config.credentials.access_token;
+    if (path == "Chat.ApiKey") return &config.chat_credentials.api_key;
+    return nullptr;
+}
+
 std::string value_of_key(const Config& config, const Key<Config>& key, Secrets secrets) {
     const std::string masked = key.show(config, Reveal::masked);
     if (masked == key.show(config, Reveal::plain)) return masked;
-    const bool is_key = key.path == "ApiKey";
-    if (secrets == Secrets::written && (is_key || key.path == "WebSocket.AccessToken")) {
-        return yaml_text((is_key ? config.credentials.api_key : config.credentials.access_token).reveal());
-    }
+    const Secret* secret = secret_of(config, key.path);
+    if (secrets == Secrets::written && secret != nullptr) return yaml_text(secret->reveal());
     if (secrets == Secrets::written && key.path == "WebSocket.Headers") return key.show(config, Reveal::plain);
     return masked + "  # a secret: write it here, or better into a file of its own (ApiKeyFile, AccessTokenFile)";
 }
@@ -36,10 +41,8 @@ std::string value_of_key(const Config& config, const Key<Config>& key, Secrets s
 std::string foreign_mapping(const Config& config) {
     std::string text;
     for (const auto& [theirs, ours, place, note] : config.foreign) {
-        text += place + ": " + theirs;
-        text +=
-            ours.empty() ? ": means nothing here: " + note : " -> " + ours + (note.empty() ? "" : " (" + note + ')');
-        text += '\n';
+        if (ours.empty()) continue;  // a warning of its own
+        text += place + ": " + theirs + " -> " + ours + (note.empty() ? "" : " (" + note + ')') + '\n';
     }
     return text;
 }

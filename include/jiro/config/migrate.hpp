@@ -9,7 +9,7 @@
 
 namespace jiro::config {
 
-// One line a key of theirs: "JiroCloud.ApiKey -> ApiKey", "Serilog: means nothing here: ...". Empty: there was none.
+// One line a key of theirs that is one of ours: "JiroCloud.ApiKey -> ApiKey". Empty: there was none.
 [[nodiscard]] std::string foreign_mapping(const Config& config);
 
 enum class Secrets { left_out, written };

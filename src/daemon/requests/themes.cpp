@@ -32,7 +32,7 @@ struct Themes {
     std::string failure;                                        // of the folder
 };
 
-std::string text_member(const json& theme, std::string_view name) {
+std::string theme_text(const json& theme, std::string_view name) {
     for (const auto& [key, value] : theme.items()) {
         if (equal_ignoring_case(key, name) && value.is_string()) return value.get<std::string>();
     }
@@ -55,9 +55,9 @@ Result<json> read_theme(const std::filesystem::path& file) {
     if (scheme == nullptr || !scheme->is_object()) {
         return Error(make_error_code(boost::system::errc::invalid_argument), "has no object \"colorScheme\"");
     }
-    const std::string name = text_member(*theme, "name");
+    const std::string name = theme_text(*theme, "name");
     return json{{"Name", name.empty() ? to_utf8(file.stem().string()) : name},
-                {"Description", text_member(*theme, "description")},
+                {"Description", theme_text(*theme, "description")},
                 {"JsonColorScheme", scheme->dump(2)}};
 }
 

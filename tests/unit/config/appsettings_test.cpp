@@ -64,23 +64,28 @@ TEST(Appsettings, example_is_taken_as_it_is) {
     EXPECT_EQ(config.delivery.grpc.timeout, 20s);
     EXPECT_EQ(config.hub.themes, "/home/app/jiro/Data/Themes");
     EXPECT_EQ(config.commands.prefix, "$");
+    EXPECT_EQ(config.commands.default_command, "chat");
+    EXPECT_EQ(config.chat.model, "m");
+    EXPECT_EQ(config.chat.system_prompt, "You are // kind");
+    EXPECT_EQ(config.chat_credentials.api_key.reveal(), "sk-1");
     EXPECT_EQ(config.hub.requests, RequestKinds::all());
 }
 
 // One warning for each key that means nothing, whatever is in it; none for the path of the gRPC address.
 TEST(Appsettings, keys_without_a_meaning_are_one_warning_each) {
     const std::string warnings = warnings_of(kExample);
-    for (const char* key : {"JiroCloud.ApiUrl", "Chat.AuthToken", "Chat.Enabled", "Chat.SystemMessage", "Chat.Model",
-                            "Chat.TokenLimit", "ConnectionStrings", "DataPaths.Logs", "DataPaths.Messages",
-                            "DataPaths.Plugins", "Serilog", "Logging.LogLevel", "JiroApi", "Whitelist", "AllowedHosts"}) {
+    for (const char* key :
+         {"JiroCloud.ApiUrl", "ConnectionStrings", "DataPaths.Logs", "DataPaths.Messages", "DataPaths.Plugins",
+          "Serilog", "Logging.LogLevel", "JiroApi", "Whitelist", "AllowedHosts"}) {
         EXPECT_THAT(warnings, HasSubstr(std::string(key) + ": means nothing here: ")) << key;
     }
-    EXPECT_EQ(std::ranges::count(warnings, '\n'), 15) << warnings;
+    EXPECT_EQ(std::ranges::count(warnings, '\n'), 10) << warnings;
     EXPECT_THAT(warnings, Not(HasSubstr("sk-1")));
 }
 
 TEST(Appsettings, unknown_keys_stay_errors) {
-    EXPECT_THAT(errors_of(R"({"JiroCloud": {"ApiKeyy": "x"}})"), HasSubstr("JiroCloud.ApiKeyy: unknown key, did you mean 'ApiKey'?"));
+    EXPECT_THAT(errors_of(R"({"JiroCloud": {"ApiKeyy": "x"}})"),
+                HasSubstr("JiroCloud.ApiKeyy: unknown key, did you mean 'ApiKey'?"));
     EXPECT_THAT(errors_of(R"({"JiroCloud": {"WebSocket": {"HubUrll": "x"}}})"), HasSubstr("unknown key"));
     EXPECT_THAT(errors_of(R"({"JiroCloud": {"Grpc": {"MaxRetries": "many"}}})"), HasSubstr("Grpc.MaxRetries"));
     EXPECT_THAT(errors_of(R"({"JiroCloud": 5})"), HasSubstr("JiroCloud: is a section"));
@@ -89,18 +94,18 @@ TEST(Appsettings, unknown_keys_stay_errors) {
 
 // Our own keys win, in the file and in the environment; a variable wins over the file.
 TEST(Appsettings, our_own_keys_win) {
-    const auto loaded = load(R"({"JiroCloud": {"Grpc": {"TimeoutMs": 1000, "MaxRetries": 1}, "ApiKey": "theirs-1"},
+    const auto loaded = load(
+        R"({"JiroCloud": {"Grpc": {"TimeoutMs": 1000, "MaxRetries": 1}, "ApiKey": "theirs-1"},
                                  "Grpc": {"TimeoutMs": 2000}, "Hub": {"Requests": ["machine"]}, "Commands": {"Prefix": ""}})",
-                             {{"JIRO_JiroCloud__Grpc__MaxRetries", "5"},
-                              {"JIRO_JiroCloud__ApiKey", "theirs-2"},
-                              {"JIRO_APIKEY", "ours-1"}});
+        {{"JIRO_JiroCloud__Grpc__MaxRetries", "5"}, {"JIRO_JiroCloud__ApiKey", "theirs-2"}, {"JIRO_APIKEY", "ours-1"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
     EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);
     EXPECT_EQ(loaded.config->delivery.grpc.max_retries, 5);
     EXPECT_EQ(loaded.config->credentials.api_key.reveal(), "ours-1");
     EXPECT_EQ(loaded.config->commands.prefix, "");
     EXPECT_FALSE(loaded.config->hub.requests.has(RequestKind::logs));
-    EXPECT_THAT(foreign_mapping(*loaded.config), HasSubstr("JiroCloud.Grpc.TimeoutMs -> Grpc.TimeoutMs (not used: Grpc.TimeoutMs is given)"));
+    EXPECT_THAT(foreign_mapping(*loaded.config),
+                HasSubstr("JiroCloud.Grpc.TimeoutMs -> Grpc.TimeoutMs (not used: Grpc.TimeoutMs is given)"));
 }
 
 // What the compose file of the C# client sets.
@@ -135,8 +140,9 @@ TEST(Appsettings, one_header_of_the_environment_joins_the_files) {
 
 // Comments of // and /* where .NET allows them; what only looks like one is left alone.
 TEST(Appsettings, comments_are_passed_over) {
-    const auto loaded = load("// ahead\n{ /* a\n b */ \"Grpc\": { // x \"TimeoutMs\": 1\n"
-                             "  \"ServerUrl\": \"https://a.example\", \"TimeoutMs\": 5000// five\n /**/ }, }\n// behind");
+    const auto loaded = load(
+        "// ahead\n{ /* a\n b */ \"Grpc\": { // x \"TimeoutMs\": 1\n"
+        "  \"ServerUrl\": \"https://a.example\", \"TimeoutMs\": 5000// five\n /**/ }, }\n// behind");
     ASSERT_TRUE(loaded) << errors_of(loaded);
     EXPECT_EQ(loaded.config->delivery.grpc.timeout, 5s);
     EXPECT_EQ(loaded.config->delivery.grpc.server_url->host(), "a.example");
@@ -168,7 +174,7 @@ TEST(Appsettings, a_configuration_of_ours_has_nothing_of_it) {
     EXPECT_EQ(loaded.config->commands.prefix, "");
     EXPECT_EQ(loaded.config->hub.requests, RequestKinds::usual());
     EXPECT_EQ(foreign_mapping(*loaded.config), "");
-    EXPECT_THAT(errors_of("Chat: { Enabled: true }\n"), HasSubstr("unknown key"));
+    EXPECT_THAT(errors_of("Chat: { AuthToken: x }\n"), HasSubstr("unknown key"));
 }
 
 // Keys that the hub may name, by any of their names; each that it may set is a key.
