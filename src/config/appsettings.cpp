@@ -31,7 +31,7 @@ constexpr std::array kForeignKeys = std::to_array<ForeignKey>({
     {"DataPaths.Logs", "", kOwnLog},
     {"DataPaths.Messages", "", "personas are not read from files there"},
     {"DataPaths.Plugins", "", ".NET plugins cannot be loaded: define programs in Commands.Exec"},
-    {"ConnectionStrings", "", "the C# client's database is not used in place"},
+    {"ConnectionStrings", "", "not used in place: `jiro-client sessions import` takes it over"},
     {"Chat.AuthToken", "Chat.ApiKey", ""},
     {"Chat.SystemMessage", "Chat.SystemPrompt", ""},
     {"Chat.TokenLimit", "Chat.MaxTokens", ""},

@@ -17,7 +17,9 @@ const ForeignUse* origin_of(const Config& config, std::string_view path) {
 
 // Keys whose defaults are others with the C# client's configuration.
 bool is_their_default(const Config& config, std::string_view path) {
-    return config.is_appsettings && (path == "Commands.Prefix" || path == "Hub.Requests");
+    const bool is_there = path != "Commands.Default" || config.commands.default_command.has_value();
+    return config.is_appsettings && is_there &&
+           (path == "Commands.Prefix" || path == "Commands.Default" || path == "Hub.Requests");
 }
 
 const Secret* secret_of(const Config& config, std::string_view path) {
