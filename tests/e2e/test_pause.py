@@ -39,11 +39,11 @@ class PauseTest(DaemonTest):
         self.assertEqual(self.metric("jiro_paused"), "1")
         self.assertIn("paused: kernel update", self.cli("status"))
 
-        for signal in ("stop", "kill"):
+        for nth, signal in ((2, "stop"), (3, "kill")):
             getattr(self.client, signal)()
             self.client.start()
+            link = self.connection(nth)
             self.client.wait_status(lambda s: s["paused"] is not None and s["queuedCommands"] == 1, "paused again, and it waits")
-        link = self.connection(3)
         link.command("echo two", "two")
         self.client.wait_status(lambda s: s["queuedCommands"] == 2, "both wait")
         self.assertFalse(self.grpc.accepted.get("one"))

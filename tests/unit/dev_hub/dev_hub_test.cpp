@@ -427,7 +427,7 @@ TEST(DevHub, is_driven_through_the_control_socket) {
         const char* error;
     };
     const Row rows[] = {
-        {"dance", json::object(), "'dance' is not a verb: send, clients, results, wait-client, misbehave"},
+        {"dance", json::object(), "'dance' is not a verb: send, request, clients, results, wait-client, misbehave"},
         {"send", json::array(), "the body of a request is one JSON object, or nothing"},
         {"send", json::object(), "'command' must be given"},
         {"send", {{"command", 5}}, "'command' must be a string"},
