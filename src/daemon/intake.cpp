@@ -24,11 +24,41 @@ std::string about(const std::string& text, std::string_view what) {
     return "Command '" + shortened(text, kShownCommand) + "' " + std::string(what);
 }
 
-json not_delivered(const std::string& id, const std::string& text, const std::string& why) {
-    return action_failed(id, about(text, "failed: " + why), why);
-}
-
 }  // namespace
+
+// What a hub that waits is told of one command, in the form of its generation. Today's (CommandReceived) takes an
+// ActionResult, whose IsSuccess says that the outcome, whatever it is, is on its way: a failed one would end its user's
+// request. The seed's (ReceiveCommand) is told how the command ended.
+class Intake::Answers {
+  public:
+    Answers(bool is_contract, std::string id, std::string text)
+        : is_contract_(is_contract), id_(std::move(id)), text_(std::move(text)) {}
+
+    [[nodiscard]] json received() const {
+        return is_contract_ ? action_succeeded(id_, about(text_, "received")) : seeds(true, "received");
+    }
+    [[nodiscard]] json ended(const commands::Completion& completion) const {
+        if (!is_contract_) return seeds(completion.is_success(), completion.message);
+        const std::string failed = "failed: " + completion.message;
+        return action_succeeded(id_, about(text_, completion.is_success() ? "executed successfully" : failed));
+    }
+    // It has no outcome, or none that is on its way.
+    [[nodiscard]] json failed(const std::string& why) const {
+        return is_contract_ ? action_failed(id_, about(text_, "failed: " + why), why) : seeds(false, why);
+    }
+
+  private:
+    [[nodiscard]] json seeds(bool is_success, const std::string& message) const {
+        auto errors = json::array();
+        if (!is_success) errors.push_back(message);
+        return {
+            {"isSuccess", is_success}, {"message", message}, {"errors", std::move(errors)}, {"requestId", id_}};
+    }
+
+    bool is_contract_;
+    std::string id_;
+    std::string text_;
+};
 
 void Intake::attach(signalr::HubConnection& hub) {
     for (const char* target : {"ReceiveCommand", kContractTarget}) {
@@ -53,26 +83,27 @@ commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
 
 Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     const TimePoint arrived = clock_.now();
+    const bool is_contract = invocation.target == kContractTarget;
     auto parsed = parse(invocation);
     if (!parsed.answerable()) {
         observer_.rejected(Rejection::malformed);
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         // The seed's generation of hubs takes an error; the contract's has a shape for it.
-        if (invocation.target != kContractTarget) co_return *parsed.error;
-        co_return not_delivered("", parsed.message.command, parsed.error->message);
+        if (!is_contract) co_return *parsed.error;
+        co_return Answers(is_contract, "", parsed.message.command).failed(parsed.error->message);
     }
     const bool hub_waits = invocation.invocation_id.has_value();
     const bool is_refused = commands_ == CommandsAre::refused;
     invocation.arguments.clear();  // large, and not needed while the command runs
     const std::string id = parsed.message.command_sync_id;
-    const std::string text = shortened(parsed.message.command, 2 * kShownCommand);
+    const Answers answers(is_contract, id, shortened(parsed.message.command, 2 * kShownCommand));
 
     const auto received = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
     invocation.hold.reset();  // the journal has it
     if (!hub_waits) co_return json();
-    if (is_refused) co_return not_delivered(id, text, "commands are not allowed on this machine");
+    if (is_refused) co_return answers.failed("commands are not allowed on this machine");
     try {
-        auto answering = answer(received, id, text, arrived);
+        auto answering = answer(received, id, answers, arrived);
         auto result = co_await std::move(answering);
         co_return std::move(result);
     } catch (const std::exception& error) {
@@ -82,24 +113,21 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     }
 }
 
-Task<json> Intake::answer(commands::ReceivedCommand received, std::string id, std::string text, TimePoint arrived) {
+Task<json> Intake::answer(commands::ReceivedCommand received, std::string id, Answers answers, TimePoint arrived) {
     using Kind = commands::ReceivedCommand::Kind;
     const Acknowledge acknowledge = acknowledge_;
-    if (received.kind() != Kind::refused && acknowledge == Acknowledge::received) {
-        co_return action_succeeded(id, about(text, "received"));
-    }
+    if (received.kind() != Kind::refused && acknowledge == Acknowledge::received) co_return answers.received();
     // Before the end: it may be delivered at once.
     const auto delivery = deliveries_.expect(id);
     auto finishing = received.finished();
     const auto completion = co_await std::move(finishing);
-    if (received.kind() == Kind::refused || completion.deferred) co_return not_delivered(id, text, completion.message);
+    if (received.kind() == Kind::refused || completion.deferred) co_return answers.failed(completion.message);
     if (acknowledge == Acknowledge::delivered && received.kind() == Kind::accepted) {
         auto delivering = delivery.until(arrived + kDeliveryLimit);
         const bool is_delivered = co_await std::move(delivering);
-        if (!is_delivered) co_return not_delivered(id, text, "the server has not confirmed the result yet; it is kept");
+        if (!is_delivered) co_return answers.failed("the server has not confirmed the result yet; it is kept");
     }
-    const std::string what = completion.is_success() ? "executed successfully" : "failed: " + completion.message;
-    co_return action_succeeded(id, about(text, what));
+    co_return answers.ended(completion);
 }
 
 }  // namespace jiro::daemon

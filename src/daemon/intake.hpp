@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Where commands enter: the hub's invocation becomes a CommandMessage, goes to the dispatcher, and, when the hub waits
-// for an answer, its receipt, its end or its delivery becomes the invocation's Completion: an ActionResult whose
-// IsSuccess says that the outcome, whatever it is, is on its way. Registered on both names that hubs use,
-// ReceiveCommand and CommandReceived. Event loop only.
+// for an answer, its receipt, its end or its delivery becomes the invocation's Completion. Registered on both names that
+// hubs use, ReceiveCommand (the seed's) and CommandReceived (today's), each answered in its own form. Event loop only.
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -46,7 +45,8 @@ class Intake {
 
   private:
     [[nodiscard]] commands::ParsedMessage parse(signalr::Invocation& invocation) const;
-    [[nodiscard]] Task<nlohmann::json> answer(commands::ReceivedCommand received, std::string id, std::string text,
+    class Answers;
+    [[nodiscard]] Task<nlohmann::json> answer(commands::ReceivedCommand received, std::string id, Answers answers,
                                               TimePoint arrived);
 
     commands::Dispatcher& dispatcher_;

@@ -88,22 +88,25 @@ class ResultTest(DaemonTest):
         self.assertEqual(self.link.bad, [])
 
     def test_both_targets_and_a_completion_for_a_hub_that_asks(self):
-        for target in ("ReceiveCommand", "CommandReceived"):
+        """The seed's target in the seed's form, today's in the contract's."""
+        forms = {"ReceiveCommand": ("isSuccess", "message", "errors", "requestId"), "CommandReceived": ("IsSuccess", "Message", "Errors", "RequestId")}
+        for target, (is_success, message, errors, request_id) in forms.items():
             with self.subTest(target):
                 self.link.command("echo done", f"id-{target}", invocation_id=f"i-{target}", target=target)
                 completion = self.link.completion(f"i-{target}", context=self.client.tail)
                 self.assertNotIn("error", completion)
                 result = completion["result"]
-                self.assertEqual(set(result), {"IsSuccess", "Message", "Errors", "RequestId"})
-                self.assertEqual((result["IsSuccess"], result["Errors"], result["RequestId"]), (True, [], f"id-{target}"))
-                self.assertIsInstance(result["Message"], str)
+                self.assertEqual(set(result), {is_success, message, errors, request_id})
+                self.assertEqual((result[is_success], result[errors], result[request_id]), (True, [], f"id-{target}"))
+                self.assertIsInstance(result[message], str)
                 self.assertTrue(self.result(f"id-{target}").is_success)
 
-    def test_a_failed_command_completes_as_delivered(self):
+    def test_a_failed_command_completes_with_its_errors(self):
         self.link.command("no-such-command", "c-1", invocation_id="i-1")
         result = self.link.completion("i-1", context=self.client.tail)["result"]
-        self.assertEqual((result["IsSuccess"], result["Errors"], result["RequestId"]), (True, [], "c-1"))
-        self.assertIn("failed: unknown command", result["Message"])
+        self.assertFalse(result["isSuccess"])
+        self.assertEqual(result["requestId"], "c-1")
+        self.assertTrue(result["errors"] and all(isinstance(error, str) and error for error in result["errors"]))
         self.assertFalse(self.result("c-1").is_success)
 
     def test_other_message_types_and_targets_are_passed_over(self):
@@ -215,7 +218,7 @@ class InstanceTest(DaemonTest):
         link.invoke(command_message("echo a", "theirs") | {"instanceId": "machine-b"}, invocation_id="i")
         self.assertTrue(self.result("mine").is_success)
         completion = link.completion("i", context=self.client.tail)
-        self.assertIn("failed: ", completion["result"]["Message"])
+        self.assertFalse(completion.get("result", {}).get("isSuccess", False))
         self.assertFalse(self.result("theirs").is_success)
         self.assert_equations()
 
@@ -226,7 +229,7 @@ class AcknowledgeTest(DaemonTest):
                                                    "Exec": {"slow": {"Program": ["/bin/sleep", "1.5"]}}}})
         link.command("slow", "c-1", invocation_id="i-1")
         result = link.completion("i-1", within=1.2, context=self.client.tail)["result"]
-        self.assertEqual((result["IsSuccess"], result["RequestId"]), (True, "c-1"))
+        self.assertEqual((result["isSuccess"], result["requestId"]), (True, "c-1"))
         self.assertNotIn("c-1", self.grpc.accepted)
         self.assertTrue(self.result("c-1").is_success)
         self.assertEqual(len(link.completions()), 1)

@@ -415,7 +415,7 @@ class ReloadEffectsTest(DaemonTest):
         link = self.start_waiting(0)
         self.reload(Commands={"Acknowledge": "received"})
         link.command("wait", "a", invocation_id="1")
-        self.assertEqual(link.completion("1")["result"]["Message"], "Command 'wait' received")
+        self.assertEqual(link.completion("1")["result"]["message"], "received")
 
     def test_Commands_Exec(self):
         link = self.start_all()

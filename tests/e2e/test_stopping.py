@@ -23,7 +23,7 @@ class StopTest(DaemonTest):
         link.wait_closed()
         self.assertTrue(link.said_close(), link.records)
         self.assertEqual(link.close_code, 1000)
-        self.assertTrue(link.completion("i-1")["result"]["IsSuccess"])
+        self.assertTrue(link.completion("i-1")["result"]["isSuccess"])
         self.assertGreaterEqual(link.closed_at, self.grpc.accepted_at["running"])
 
     def test_sigterm_finishes_delivers_and_says_goodbye(self):
@@ -47,7 +47,7 @@ class StopTest(DaemonTest):
         self.client.wait_log("(?i)stopping")
         link.command("echo too late", "late", invocation_id="late")
         completion = link.completion("late", context=self.client.tail)
-        self.assertTrue("error" in completion or not completion["result"]["IsSuccess"], completion)
+        self.assertTrue("error" in completion or not completion["result"]["isSuccess"], completion)
         self.assertEqual(self.client.wait_exit(), 0)
         self.assertTrue(self.grpc.accepted["running"].is_success)
         late = self.grpc.accepted.get("late")

@@ -58,8 +58,9 @@ class IntakeTest : public ::testing::Test {
         test::settle(context_);
     }
 
-    static signalr::Invocation invocation(json argument, std::optional<std::string> id) {
-        return {.target = "ReceiveCommand",
+    static signalr::Invocation invocation(json argument, std::optional<std::string> id,
+                                          std::string target = "CommandReceived") {
+        return {.target = std::move(target),
                 .invocation_id = std::move(id),
                 .arguments = json::array({std::move(argument)})};
     }
@@ -114,6 +115,17 @@ TEST_F(IntakeTest, waiting_hub_gets_the_commands_end) {
     ASSERT_EQ(sink_.finished_.size(), 1U);
 }
 
+// The seed's hubs are told how the command ended.
+TEST_F(IntakeTest, seeds_hub_gets_the_commands_end) {
+    const auto good = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7", "ReceiveCommand"));
+    EXPECT_EQ(*good, json({{"isSuccess", true}, {"message", "hi"}, {"errors", json::array()}, {"requestId", "cmd-1"}}));
+    const auto bad = handle(invocation({{"command", "ecko hi"}, {"commandSyncId", "cmd-2"}}, "8", "ReceiveCommand"));
+    EXPECT_EQ((*bad)["isSuccess"], false);
+    EXPECT_THAT((*bad)["message"].get<std::string>(), HasSubstr("unknown command"));
+    EXPECT_EQ((*bad)["errors"], json::array({(*bad)["message"]}));
+    EXPECT_FALSE(handle(invocation({{"command", "echo hi"}}, "9", "ReceiveCommand"))) << "an error without an id";
+}
+
 // Some hubs send the message as a string that holds the object.
 TEST_F(IntakeTest, message_may_be_a_json_string) {
     const auto answer = handle(invocation(R"({"Command":"echo hi","COMMANDSYNCID":"cmd-1"})", "7"));
@@ -134,7 +146,7 @@ TEST_F(IntakeTest, failed_command_is_an_outcome_like_another) {
 
 // Nothing to answer under: the invocation gets an error, the command is counted as rejected.
 TEST_F(IntakeTest, message_without_an_id_is_an_error) {
-    const auto answer = handle(invocation({{"command", "echo hi"}}, "7"));
+    const auto answer = handle(invocation({{"command", "echo hi"}}, "7", "ReceiveCommand"));
 
     ASSERT_FALSE(answer.has_value());
     EXPECT_THAT(answer.error().message, HasSubstr("commandSyncId"));
