@@ -74,7 +74,7 @@ std::string log_time_text(WallTime time) {
     localtime_r(&seconds, &local);
     constexpr long kMinute = 60;
     const long minutes = std::abs(local.tm_gmtoff) / kMinute;
-    std::array<char, 24> rest{};
+    std::array<char, 64> rest{};  // for any numbers: the compiler does not know which there are
     std::snprintf(rest.data(), rest.size(), ".%03d %c%02ld:%02ld", static_cast<int>(milliseconds.count()),
                   local.tm_gmtoff < 0 ? '-' : '+', minutes / kMinute, minutes % kMinute);
     return local_text(time) + rest.data();
