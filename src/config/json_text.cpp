@@ -92,7 +92,8 @@ std::string without_comments(std::string_view text) {
             at += std::min(rest.find('\n'), rest.size());  // a comment of YAML's
         } else if ((rest.starts_with("//") || rest.starts_with("/*")) && may_begin_comment(text.substr(0, at))) {
             const auto length = comment_length(rest);
-            for (std::size_t i = at; i < at + length; ++i) {
+            const bool is_open = rest.starts_with("/*") && !rest.substr(2, length - 2).ends_with("*/");
+            for (std::size_t i = at; i < at + length && !is_open; ++i) {  // one without an end stays, and is an error
                 if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
             }
             at += length;
@@ -108,6 +109,7 @@ std::optional<JsonFinding> find_fault_of_json(std::string_view text) {
     limits.trailing_commas = true;
     NoHandler nothing;
     std::size_t start = start_of_value(text);
+    if (start == std::string_view::npos) return std::nullopt;  // nothing but comments
     for (int objects = 0; objects < kMaxObjects; ++objects) {
         const auto error = read_json(text.substr(start), limits, nothing);
         if (!error) return std::nullopt;

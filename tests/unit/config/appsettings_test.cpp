@@ -152,6 +152,14 @@ TEST(Appsettings, comments_are_passed_over) {
     EXPECT_THAT(errors_of("{ // x\n /* y */ \"Grpc\": { \"TimeoutMs\": \"x\" } }"), HasSubstr("test.yaml:2:"));
 }
 
+// One that never ends would hide the rest of the file.
+TEST(Appsettings, a_comment_without_an_end_is_an_error) {
+    EXPECT_FALSE(load_text("/* ${CREDENTIALS", "appsettings.json", {}).errors.empty());
+    EXPECT_FALSE(load_text("{} /*/", "appsettings.json", {}).errors.empty());
+    EXPECT_TRUE(load_text("// nothing", "appsettings.json", {}).errors.empty());
+    EXPECT_TRUE(load_text("/**/ /* nothing */", "appsettings.json", {}).errors.empty());
+}
+
 // What migrate-config writes says the same, in our words.
 TEST(Appsettings, migrated_configuration_says_the_same) {
     const auto before = load_text(kExample, "/srv/appsettings.json", {});

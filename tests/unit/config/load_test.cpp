@@ -226,7 +226,7 @@ TEST(ConfigLoad, refuses_hostile_text) {
         {"not closed", "Grpc: { TimeoutMs: 5", "not valid YAML"},
         {"closed too often", "Grpc: {}\n}", "not valid YAML"},
         {"text after JSON", "{\"Grpc\": {}} trailing", "expected keys with values"},
-        {"comment that is not closed", "{\"Grpc\": {} /* x", "not valid YAML"},
+        {"comment that is not closed", "{\"Grpc\": {} /* x", "comments (// or /*)"},
         {"comment inside a word", "{\"Grpc\": {\"TimeoutMs\": a//b}}", "must be a whole number"},
         {"half a pair", "{\"InstanceId\":\n\"\\ud83d\"}",
          "test.yaml:2:8: not valid YAML: invalid unicode: one half of a surrogate pair"},

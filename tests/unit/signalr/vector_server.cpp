@@ -290,7 +290,7 @@ Findings run_server_vector(const Vector& vector) {
             const json& arguments = scene.calls.back().second;
             if (expect.contains("arguments")) findings.expect(arguments == expect.at("arguments"), arguments.dump());
             if (expect.contains("arguments_text"))
-                findings.expect(arguments.dump() == expect.at("arguments_text"), arguments.dump());
+                findings.expect(json(arguments.dump()) == expect.at("arguments_text"), arguments.dump());
         }
         check_reply(scene, expect.value("reply", json()), findings);
     } else if (outcome == "binding_failure") {
