@@ -239,7 +239,7 @@ class StopTest(SystemTest):
         self.hub.ask("misbehave", "grpc-up")
         self.assertTrue(self.hub.wait_result("kept-in-redo-log", 20, self.service.context)["isSuccess"])
         self.service("stop")
-        self.assertEqual(self.machine.out("ls", "/run/jiro-client"), "")
+        self.assertEqual(self.machine.out("ls", "/run/jiro-client"), "hold")
 
     def test_watchdog(self):
         """A process that makes no progress is ended and started again, and goes on with what was in its outbox."""

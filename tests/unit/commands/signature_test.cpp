@@ -36,7 +36,8 @@ const json& vectors() {
 }
 
 Ed25519PrivateKey private_key() {
-    return std::move(*Ed25519PrivateKey::from_pem(Secret(vectors().at("privateKey").get<std::string>())));
+    auto key = Ed25519PrivateKey::from_pem(Secret(vectors().at("privateKey").get<std::string>()));
+    return std::move(*key);
 }
 
 Settings trusting(RequireSignature require = RequireSignature::exec) {
@@ -98,9 +99,9 @@ TEST(Signature, is_that_of_the_documentation) {
         for (const auto& [key, value] : vector.at("parameters").items()) message.parameters.emplace_back(key, value);
         const auto not_after = vector.at("notAfter").get<std::string>();
 
-        EXPECT_EQ(signed_form(message, message.instance_id, "ci-2026", not_after), vector.at("signedForm")) << name;
+        EXPECT_EQ(json(signed_form(message, message.instance_id, "ci-2026", not_after)), vector.at("signedForm")) << name;
         sign(message, private_key(), "ci-2026", std::stoll(not_after));
-        EXPECT_EQ(parameter_of(message, kSignatureParameter), vector.at("signature")) << name;
+        EXPECT_EQ(json(parameter_of(message, kSignatureParameter)), vector.at("signature")) << name;
         auto settings = trusting();
         settings.instance_id = message.instance_id;
         EXPECT_EQ(verdict(message, settings, WallTime(std::chrono::seconds(std::stoll(not_after)) - 1h)), "ci-2026")
