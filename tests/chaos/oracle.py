@@ -69,17 +69,17 @@ class Load:
         with self._lock:
             if not isinstance(result, dict):
                 return  # an error: offered again over the next connection
-            if result.get("requestId") != sync_id:
-                self.refused[sync_id] = f"answered for {result.get('requestId')!r}"
+            if result.get("RequestId") != sync_id:
+                self.refused[sync_id] = f"answered for {result.get('RequestId')!r}"
             self.unacknowledged.pop(sync_id, None)
-            if result["isSuccess"]:
+            if result["IsSuccess"]:
                 self.owed.setdefault(sync_id, time.monotonic())
                 if self._marked is not None:
                     self._recoveries.append(time.monotonic() - self._marked)
                     self._marked = None
             else:
-                self.refused.setdefault(sync_id, result["message"])
-                self.refusals[result["message"]] += 1
+                self.refused.setdefault(sync_id, result["Message"])
+                self.refusals[result["Message"]] += 1
 
     def _current(self):
         for connection in reversed(self.hub.connections):
