@@ -463,13 +463,14 @@ TEST_F(Chatting, an_update_is_in_force_with_the_next_question) {
 
 // A conversation of 10,000 exchanges costs no more memory than what the model is told of it.
 TEST_F(Chatting, a_long_conversation_costs_little) {
+    const auto elsewhere = folder.path() / "long.db";  // the sessions' thread may have its own file open already
     {
-        SessionFile file(folder.path() / "sessions.db");
+        SessionFile file(elsewhere);
         const auto first = file.begin({"long", "i", "question", "q", "a", clock.wall_now(), 0});
         file.write_answer(first.answer, std::string(500, 'a'), AnswerState::whole, 1, clock.wall_now());
     }
     {
-        Database database((folder.path() / "sessions.db").string(), Database::Mode::read_write);
+        Database database(elsewhere.string(), Database::Mode::read_write);
         database.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000), k(is_user) AS (VALUES "
             "(1), "
@@ -478,6 +479,7 @@ TEST_F(Chatting, a_long_conversation_costs_little) {
             "is_user, hex(zeroblob(250)), 'i', 'long', is_user, '2026-01-01 00:00:00', 0 FROM n, k ORDER BY i, is_user "
             "DESC");
     }
+    ASSERT_TRUE(jiro::test::run_task(context, sessions.import_from(elsewhere)));
     const auto resident = [] {
         std::ifstream file("/proc/self/statm");
         long pages = 0;
