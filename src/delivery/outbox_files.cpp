@@ -26,13 +26,10 @@ constexpr auto kRebuilding = ".rebuilding";
 constexpr auto kRebuilt = ".rebuilt";
 
 Error system_error(const std::string& what, const fs::path& path, int number) {
-    errc code = errc::storage_io;
-    if (number == ENOSPC || number == EDQUOT) code = errc::storage_full;
-    if (number == EROFS || number == EACCES || number == EPERM || number == ELOOP) code = errc::storage_read_only;
     std::string text = what + ' ' + path.string() + ": " + std::generic_category().message(number);
     // The unit makes the whole system read-only but for its own folders.
     if (number == EROFS) text += " (under systemd: name the folder by ReadWritePaths= in a drop-in of the unit)";
-    return Error(code, std::move(text));
+    return Error(storage_errc_of(number), std::move(text));
 }
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }
@@ -160,7 +157,7 @@ Result<fs::path> OutboxFiles::move_aside() const {
         }
         return aside;
     }
-    return Error(errc::storage_io, "too many damaged files beside " + path_.string());
+    return Error(storage_errc::io, "too many damaged files beside " + path_.string());
 }
 
 }  // namespace jiro::delivery

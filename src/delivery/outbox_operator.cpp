@@ -110,7 +110,7 @@ Result<> OutboxStore::make_whole_again(const Found& row, const std::string& id) 
             return Error(errc::wrong_state).with_prefix("it was not cut");
         }
         if (!whole_of(whole, 1, id, whole.bytes(0))) {
-            return Error(errc::storage_corrupt).with_prefix("its whole text is damaged on disk");
+            return Error(storage_errc::corrupt, "its whole text is damaged on disk");
         }
     }
     database_
@@ -164,7 +164,7 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
     std::int64_t after = INT64_MIN;
     std::int64_t skip = 1;
     try {
-        Connection damaged(damaged_path, Connection::Mode::evidence);
+        Database damaged(damaged_path, Database::Mode::evidence);
         damaged.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON");
         const char* const rows = rows_of_schema(damaged.integer("PRAGMA user_version"));
         while (after < (std::int64_t{1} << 56)) {
@@ -173,15 +173,15 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
                 const Cursor cursor(row);
                 row.bind(after);
                 while (row.step()) {
-                    if (row.integer(0) <= after) throw StorageError(errc::storage_corrupt, "rows out of order");
+                    if (row.integer(0) <= after) throw StorageError(storage_errc::corrupt, "rows out of order");
                     after = row.integer(0);
                     skip = 1;
                     if (insert_salvaged(row)) ++taken;
                 }
                 break;
             } catch (const StorageError& failure) {
-                const bool is_damage = failure.code == errc::storage_corrupt ||
-                                       failure.code == errc::statement_failed || failure.code == errc::storage_io;
+                const bool is_damage = failure.code == storage_errc::corrupt ||
+                                       failure.code == storage_errc::statement_failed || failure.code == storage_errc::io;
                 if (!is_damage) throw;
                 if (after == INT64_MIN) after = 0;
                 after += skip;
@@ -193,7 +193,7 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
             }
         }
     } catch (const StorageError& failure) {
-        if (failure.code == errc::storage_full) throw;
+        if (failure.code == storage_errc::full) throw;
         outbox_log.error("The damaged outbox cannot be read any further", {{"error", failure.what()}, {"rows", taken}});
     }
     count_rows();

@@ -72,7 +72,7 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
     : settings_(settings),
       leased_(held),
       clock_(clock),
-      database_(settings.path.string(), Connection::Mode::read_write),
+      database_(settings.path.string(), Database::Mode::read_write),
       kept_(settings.path.string() + ".kept", settings.max_bytes / 4) {
     prepare_file();
     check_schema();
@@ -157,7 +157,7 @@ void OutboxStore::prepare_file() {
 
 void OutboxStore::checkpoint() {
     if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
-        throw StorageError(errc::storage_io, "the log cannot be written into the database");
+        throw StorageError(storage_errc::io, "the log cannot be written into the database");
     }
 }
 
@@ -167,7 +167,7 @@ std::optional<std::string> OutboxStore::damage() {
         if (verdict == "ok") return std::nullopt;
         return verdict;
     } catch (const StorageError& error) {
-        if (error.code == errc::storage_corrupt || error.code == errc::statement_failed) return error.what();
+        if (error.code == storage_errc::corrupt || error.code == storage_errc::statement_failed) return error.what();
         throw;
     }
 }
@@ -181,12 +181,12 @@ void OutboxStore::check_schema() {
     if (version == 0 && application == 0 && tables == 0) return create_schema();
     const auto recorded = database_.integer("SELECT value FROM facts WHERE name = 'schema'");
     if (version > kSchemaVersion && recorded == version) {
-        throw StorageError(errc::newer_schema, "the outbox has schema " + std::to_string(version) +
+        throw StorageError(storage_errc::newer_version, "the outbox has schema " + std::to_string(version) +
                                                    ", this program knows " + std::to_string(kSchemaVersion) +
                                                    ": run the newer version, or move the file away");
     }
     if (application != kApplicationId || version != recorded || version < 1) {
-        throw StorageError(errc::storage_corrupt, "the file's header is not that of an outbox");
+        throw StorageError(storage_errc::corrupt, "the file's header is not that of an outbox");
     }
     // The thorough check reads everything; a big file gets the quick one, which does not compare indexes with their
     // table.
@@ -194,7 +194,7 @@ void OutboxStore::check_schema() {
     const auto size = std::filesystem::file_size(settings_.path, ignored);
     const auto verdict =
         database_.text(size <= kFullCheckBytes ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
-    if (verdict != "ok") throw StorageError(errc::storage_corrupt, verdict);
+    if (verdict != "ok") throw StorageError(storage_errc::corrupt, verdict);
     if (version == kSchemaVersion) return;
     Transaction transaction(database_);
     for (auto step = version; step < kSchemaVersion; ++step) {

@@ -15,7 +15,7 @@
 #include "delivery/outbox_clock.hpp"
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/row_changes.hpp"
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "delivery/stored_time.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -197,7 +197,7 @@ class OutboxStore {
     OutboxSettings settings_;
     LeasedIds& leased_;
     OutboxClock& clock_;
-    Connection database_;
+    Database database_;
     KeptMessages kept_;
     std::chrono::milliseconds wall_set_by_{};
     std::unique_ptr<Transaction> transaction_;

@@ -8,7 +8,7 @@
 #include <cerrno>
 
 #include "delivery/outbox_store.hpp"
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -17,15 +17,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-OutboxProbe look_into(Connection& database, bool has_wal) {
+OutboxProbe look_into(Database& database, bool has_wal) {
     OutboxProbe probe;
     probe.has_log = has_wal;
     const auto application = database.integer("PRAGMA application_id");
     const auto schema = database.integer("PRAGMA user_version");
     if (application == 0 && schema == 0 && has_wal) return probe;  // all of it is still in SQLite's log
-    if (application != kApplicationId) throw StorageError(errc::storage_corrupt, "this is not an outbox");
+    if (application != kApplicationId) throw StorageError(storage_errc::corrupt, "this is not an outbox");
     if (schema > kSchemaVersion) {
-        throw StorageError(errc::newer_schema, "it was written by a newer version of jiro-client (schema " +
+        throw StorageError(storage_errc::newer_version, "it was written by a newer version of jiro-client (schema " +
                                                    std::to_string(schema) + ", this one knows " +
                                                    std::to_string(kSchemaVersion) + ")");
     }
@@ -48,7 +48,7 @@ OutboxProbe look_into(Connection& database, bool has_wal) {
 Result<OutboxProbe> probe_outbox(const fs::path& path) {
     if (access(path.c_str(), R_OK) != 0) {
         const int reason = errno;
-        return Error(reason == EACCES ? errc::storage_read_only : errc::storage_io,
+        return Error(reason == EACCES ? storage_errc::read_only : storage_errc::io,
                      path.string() + " cannot be read: " + std::generic_category().message(reason));
     }
     std::error_code error;
@@ -56,11 +56,11 @@ Result<OutboxProbe> probe_outbox(const fs::path& path) {
     const bool has_wal = !error && log_size > 0;
     if (fs::file_size(path, error) == 0 && !error) return OutboxProbe{.has_log = has_wal};
     try {
-        Connection database(path.string(), Connection::Mode::immutable);
+        Database database(path.string(), Database::Mode::immutable);
         return look_into(database, has_wal);
     } catch (const StorageError& failure) {
         // What is asked here is in every outbox.
-        const auto code = failure.code == errc::statement_failed ? errc::storage_corrupt : failure.code;
+        const auto code = failure.code == storage_errc::statement_failed ? storage_errc::corrupt : failure.code;
         return Error(code, failure.what()).with_prefix(path.string());
     }
 }
@@ -71,7 +71,7 @@ Result<bool> is_in_use(const fs::path& path) {
     if (descriptor < 0) {
         if (errno == ENOENT || errno == ENOTDIR) return false;
         const int reason = errno;
-        return Error(errc::storage_read_only, lock + " cannot be opened: " + std::generic_category().message(reason));
+        return Error(storage_errc::read_only, lock + " cannot be opened: " + std::generic_category().message(reason));
     }
     // Shared, for a moment, and given back by closing; a daemon that starts now tries again.
     const bool is_free = flock(descriptor, LOCK_SH | LOCK_NB) == 0;

@@ -15,7 +15,7 @@ constexpr auto kOpenBusyAgain = 1s;
 constexpr auto kRebuildAgain = 60s;
 
 [[noreturn]] void give_up(const Error& error) {
-    throw StorageError(error.code == errc::storage_full ? errc::storage_full : errc::storage_io, error.message);
+    throw StorageError(error.code == storage_errc::full ? storage_errc::full : storage_errc::io, error.message);
 }
 
 }  // namespace
@@ -32,7 +32,7 @@ Result<> StorageThread::open_store() {
         return error;
     };
     if (auto prepared = files_.prepare(); !prepared) {
-        if (prepared.error().code == errc::storage_full) files_.drop_ballast();
+        if (prepared.error().code == storage_errc::full) files_.drop_ballast();
         return fail(prepared.error());
     }
     try {
@@ -41,27 +41,27 @@ Result<> StorageThread::open_store() {
         must_checkpoint_ = false;
     } catch (const StorageError& error) {
         // A statement that fails already here does not find what an outbox has.
-        if (error.code != errc::storage_corrupt && error.code != errc::statement_failed) {
+        if (error.code != storage_errc::corrupt && error.code != storage_errc::statement_failed) {
             store_.reset();
-            if (error.code == errc::storage_full) files_.drop_ballast();
-            const bool is_busy = error.code == errc::storage_busy;
+            if (error.code == storage_errc::full) files_.drop_ballast();
+            const bool is_busy = error.code == storage_errc::busy;
             if (is_busy) next_open_ = std::chrono::steady_clock::now() + kOpenBusyAgain;
             const std::string who = is_busy ? "another program has it open: " : "";
             return fail(Error(error.code, settings_.path.string() + ": " + who + error.what()));
         }
         rebuild(error.what());
-        if (!store_) return closed_because_ ? *closed_because_ : Error(errc::storage_corrupt);
+        if (!store_) return closed_because_ ? *closed_because_ : Error(storage_errc::corrupt, error.what());
     }
     auto redo_log = open_redo_log();
-    if (!redo_log && redo_log.error().code == errc::storage_corrupt) {
+    if (!redo_log && redo_log.error().code == storage_errc::corrupt) {
         rebuild(redo_log.error().message);
         if (!store_) return closed_because_ ? *closed_because_ : redo_log.error();
         redo_log = open_redo_log();
     }
     if (!redo_log) {
         store_.reset();
-        must_checkpoint_ = redo_log.error().code == errc::storage_io;
-        if (redo_log.error().code == errc::storage_full) files_.drop_ballast();
+        must_checkpoint_ = redo_log.error().code == storage_errc::io;
+        if (redo_log.error().code == storage_errc::full) files_.drop_ballast();
         return fail(redo_log.error());
     }
     closed_because_.reset();
@@ -71,14 +71,14 @@ Result<> StorageThread::open_store() {
     return {};
 }
 
-void StorageThread::recover_from(errc code, const std::string& what) {
+void StorageThread::recover_from(storage_errc code, const std::string& what) {
     ++storage_errors_;
     switch (code) {
-        case errc::storage_full:
+        case storage_errc::full:
             return note_full(what);
-        case errc::storage_corrupt:
+        case storage_errc::corrupt:
             return rebuild(what);
-        case errc::statement_failed:
+        case storage_errc::statement_failed:
             if (is_sound(what)) return;
             return rebuild(what);
         default:
@@ -121,7 +121,7 @@ void StorageThread::rebuild(const std::string& what) {
     const auto now = std::chrono::steady_clock::now();
     store_.reset();
     if (now < next_rebuild_) {
-        closed_because_ = Error(errc::storage_corrupt, "damaged again soon after it was made anew: " + what);
+        closed_because_ = Error(storage_errc::corrupt, "damaged again soon after it was made anew: " + what);
         next_open_ = next_rebuild_;
         return;
     }
@@ -138,7 +138,7 @@ void StorageThread::rebuild(const std::string& what) {
                          {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
     } catch (const StorageError& error) {
         store_.reset();
-        if (error.code == errc::storage_full) files_.drop_ballast();
+        if (error.code == storage_errc::full) files_.drop_ballast();
         closed_because_ = Error(error.code, error.what());
         next_rebuild_ = {};
         outbox_log.error("The outbox is damaged and could not be made anew: tried again",

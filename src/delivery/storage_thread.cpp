@@ -23,6 +23,9 @@ constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kLookAgain = 1s;
 constexpr auto kSweepAgain = 60s;
+constexpr auto kNoSpace = "no space left for the outbox";
+
+Error no_space() { return Error(storage_errc::full, kNoSpace); }
 
 }  // namespace
 
@@ -155,7 +158,7 @@ void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
     if (store_ && is_caught_up_) {
         for (auto& job : batch) {
-            if (must_refuse_for_space(*job)) complete_job(std::move(job), Error(errc::storage_full));
+            if (must_refuse_for_space(*job)) complete_job(std::move(job), no_space());
         }
         std::erase(batch, nullptr);
         if (!attempt(batch)) {
@@ -205,9 +208,9 @@ std::optional<Error> StorageThread::attempt(const Jobs& batch) {
 void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     std::optional<Error> failure = closed_because_;
     if (store_ && !is_caught_up_) {
-        failure = Error(is_full_ ? errc::storage_full : errc::storage_io);
+        failure = is_full_ ? no_space() : Error(storage_errc::io, "input/output error on the outbox");
     } else if (store_ && must_refuse_for_space(*job)) {
-        failure = Error(errc::storage_full);
+        failure = no_space();
     } else if (store_) {
         Jobs alone;
         alone.push_back(std::move(job));
@@ -218,7 +221,7 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     }
     // To repeat what a sound database refuses is no use.
     const bool may_be_repeated = job->is_deferred() && !(job->is_dispensable() && repeated_.size() >= kMaxBatch);
-    if (failure && may_be_repeated && failure->code != errc::statement_failed) {
+    if (failure && may_be_repeated && failure->code != storage_errc::statement_failed) {
         repeated_.push_back(std::move(job));
     } else {
         complete_job(std::move(job), failure);
@@ -302,11 +305,11 @@ void StorageThread::publish() {
         }
     }
     figures.storage_errors = storage_errors_;
-    const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == errc::storage_full);
+    const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
     if (settings_.ballast_bytes > 0 && knows_ballast) figures.has_ballast = files_.has_ballast();
     figures.writable = store_ && !is_full_ && !is_low_;
     figures.problem = closed_because_ ? closed_because_->message
-                      : is_full_      ? "no space left for the outbox"
+                      : is_full_      ? kNoSpace
                       : is_low_       ? "little space left for the outbox"
                                       : lasting_problem_;
     takes_changes_ = store_ && !is_full_ && is_caught_up_;

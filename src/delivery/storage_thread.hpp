@@ -132,7 +132,7 @@ class StorageThread {
 
     // Each leaves the store open, or closed with closed_because_ saying why.
     [[nodiscard]] Result<> open_store();
-    void recover_from(errc code, const std::string& what);
+    void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
     void rebuild(const std::string& what);
     [[nodiscard]] std::uint64_t take_over_damaged();

@@ -20,7 +20,7 @@ struct OutboxProbe {
     bool has_log = false;
 };
 
-// Errors: storage_corrupt, newer_schema, storage_read_only (no permission), storage_io.
+// Errors: storage_errc: corrupt, newer_version, read_only (no permission), io.
 [[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path);
 
 // Whether another process has this outbox open. False also when there is no outbox.

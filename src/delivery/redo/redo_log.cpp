@@ -61,14 +61,14 @@ Error cannot_be_had(const fs::path& path, const std::string& why) {
     return Error(errc::redo_log, "the redo log " + path.string() + ' ' + why);
 }
 
-Error cannot_be_read(errc code, const fs::path& path, const std::string& why) {
+Error cannot_be_read(storage_errc code, const fs::path& path, const std::string& why) {
     return Error(code, "the redo log " + path.string() + ' ' + why +
                            "; what it holds belongs into the outbox, so the outbox stays closed");
 }
 
 // For a log that is known to be ours: it cannot be done without.
 Error as_ours(Error error, const fs::path& path) {
-    return error.code == errc::redo_log ? cannot_be_read(errc::storage_io, path, "is in use by another process")
+    return error.code == errc::redo_log ? cannot_be_read(storage_errc::io, path, "is in use by another process")
                                         : error;
 }
 
@@ -113,7 +113,7 @@ class RedoLog::Mapping {
         if (address == MAP_FAILED) {
             const int number = errno;
             close(descriptor);
-            return cannot_be_read(errc::storage_io, path, "cannot be mapped: " + reason(number));
+            return cannot_be_read(storage_errc::io, path, "cannot be mapped: " + reason(number));
         }
         madvise(address, size, MADV_DONTFORK);
         madvise(address, size, MADV_DONTDUMP);
@@ -218,7 +218,7 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path&
     const int descriptor = ::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
     if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::unique_ptr<Mapping>();
     if (descriptor < 0) {
-        return cannot_be_read(errc::storage_read_only, path, "cannot be opened: " + reason(errno));
+        return cannot_be_read(storage_errc::read_only, path, "cannot be opened: " + reason(errno));
     }
     if (!(writes ? lock_patiently(descriptor) : flock(descriptor, LOCK_SH | LOCK_NB) == 0)) {
         close(descriptor);
@@ -238,7 +238,7 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {
     if (!found) return found.error();
     if (!*found) return std::unique_ptr<RedoLog>();
     if ((*found)->is_newer()) {
-        return cannot_be_read(errc::newer_schema, path,
+        return cannot_be_read(storage_errc::newer_version, path,
                               "was written by a newer version of this program: run that one once");
     }
     if ((*found)->is_whole()) return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*found)));

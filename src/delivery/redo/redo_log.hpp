@@ -35,8 +35,8 @@ class RedoLog {
     // Opens the log of this outbox, or makes an empty one. `known` is the id of the log that the database knows as its
     // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no
     // tmpfs, no room, another outbox's, in use): the outbox goes on without. Any other error: there may be changes in
-    // it that belong into the database, but they cannot be read (errc::newer_schema, errc::storage_read_only,
-    // errc::storage_io).
+    // it that belong into the database, but they cannot be read (storage_errc::newer_version, storage_errc::read_only,
+    // storage_errc::io).
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
                                                                const std::filesystem::path& outbox, std::int64_t known,
                                                                std::size_t bytes = kBytes);

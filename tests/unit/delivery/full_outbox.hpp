@@ -30,7 +30,7 @@ class FullOutbox final : public Outbox {
             [[maybe_unused]] const auto stored =
                 co_await real_->finished(std::move(id), kind, std::move(message), Lease::no);
         }
-        co_return Error(errc::storage_full);
+        co_return Error(storage_errc::full, "no space left for the outbox");
     }
 
     [[nodiscard]] WallTime now() const override { return real_->now(); }

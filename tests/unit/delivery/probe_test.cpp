@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "delivery/outbox_store.hpp"
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "support/run_task.hpp"
@@ -40,7 +40,7 @@ class OutboxProbeTest : public ::testing::Test {
     [[nodiscard]] Result<std::unique_ptr<Outbox>> open() { return open_sqlite_outbox(clock_, {.path = path_}); }
 
     void change(const std::string& sql) {
-        Connection database(path_.string(), Connection::Mode::read_write);
+        Database database(path_.string(), Database::Mode::read_write);
         database.execute(sql);
     }
 
@@ -91,21 +91,21 @@ TEST_F(OutboxProbeTest, looking_keeps_no_daemon_from_starting) {
 }
 
 TEST_F(OutboxProbeTest, names_what_is_wrong) {
-    EXPECT_EQ(probe_outbox(path_).error().code, errc::storage_io);  // not there
+    EXPECT_EQ(probe_outbox(path_).error().code, storage_errc::io);  // not there
 
     folder_.write(path_.filename().string(), "");
     EXPECT_EQ(probe_outbox(path_).value().schema, 0);  // made, and nothing written yet
 
     folder_.write(path_.filename().string(), std::string(8192, 'x'));
-    EXPECT_EQ(probe_outbox(path_).error().code, errc::storage_corrupt);
+    EXPECT_EQ(probe_outbox(path_).error().code, storage_errc::corrupt);
     std::filesystem::remove(path_);
 
     make_outbox();
     change("PRAGMA user_version = 7");
-    EXPECT_EQ(probe_outbox(path_).error().code, errc::newer_schema);
+    EXPECT_EQ(probe_outbox(path_).error().code, storage_errc::newer_version);
     EXPECT_THAT(probe_outbox(path_).error().message, HasSubstr("schema 7"));
     change("PRAGMA user_version = 1; DROP TABLE commands");
-    EXPECT_EQ(probe_outbox(path_).error().code, errc::storage_corrupt);
+    EXPECT_EQ(probe_outbox(path_).error().code, storage_errc::corrupt);
     change("PRAGMA application_id = 4711");
     EXPECT_THAT(probe_outbox(path_).error().message, HasSubstr("is not an outbox"));
 }

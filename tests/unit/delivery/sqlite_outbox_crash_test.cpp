@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
 #include "support/tmpfs_dir.hpp"
@@ -145,7 +145,7 @@ TEST(SqliteOutboxCrash, keeps_every_row_through_kills_of_a_rebuild) {
     int killed = 0;
     for (int round = 0; round < 20; ++round) {
         if (std::filesystem::exists(settings.path)) {  // else it was moved aside, and the new one has not its place yet
-            Connection(settings.path.string(), Connection::Mode::read_write).execute("PRAGMA application_id = 1");
+            Database(settings.path.string(), Database::Mode::read_write).execute("PRAGMA application_id = 1");
         }
         const pid_t child = fork();
         if (child == 0) {

@@ -8,7 +8,7 @@
 #include <map>
 
 #include "delivery/redo/redo_log.hpp"
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
@@ -67,7 +67,7 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         for (const auto& [path, bytes] : files) std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
     }
     void execute(const std::string& sql) const {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         database.execute(sql);
     }
     ReceivedChange received(std::string_view id, FirstState state = FirstState::running) const {
@@ -150,7 +150,7 @@ TEST_F(SqliteOutboxRedoTest, keeps_delivered_messages_beside_the_database) {
     EXPECT_EQ(run(outbox_->show("a"))->message ? *run(outbox_->show("a"))->message : "", "message");
     outbox_.reset();
     {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         EXPECT_EQ(database.integer("SELECT count(*) FROM commands WHERE message IS NULL AND kept_bytes = 7"), 1);
     }
     leave_behind(settled("b"));
@@ -220,7 +220,7 @@ TEST_F(SqliteOutboxRedoTest, redoes_nothing_twice) {
     outbox_.reset();
     fs::copy_file(saved, settings_.redo_log);
     {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         database.execute("INSERT OR REPLACE INTO facts VALUES ('redo_log', " + std::to_string(id) + "), ('redone', " +
                          std::to_string(end) + ")");
         database.execute("DELETE FROM commands");

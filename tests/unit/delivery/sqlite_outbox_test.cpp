@@ -13,7 +13,7 @@
 #include <random>
 #include <thread>
 
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "outbox_driver.hpp"
 
@@ -49,7 +49,7 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
         return names;
     }
     void execute(const std::string& sql) const {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         database.execute(sql);
     }
     // As the first version wrote it.
@@ -171,7 +171,7 @@ TEST_F(SqliteOutboxTest, waits_for_another_program) {
     open();
     admit("before", FirstState::received);
     outbox_.reset();
-    std::optional<Connection> other(std::in_place, settings_.path.string(), Connection::Mode::read_write);
+    std::optional<Database> other(std::in_place, settings_.path.string(), Database::Mode::read_write);
     other->execute("BEGIN IMMEDIATE");
     open();
     EXPECT_FALSE(figures().writable);
@@ -348,7 +348,7 @@ TEST_F(SqliteOutboxTest, sets_a_damaged_row_aside) {
     }
     outbox_.reset();
     {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         database.execute("UPDATE commands SET payload = 'other' WHERE id = 'bad receipt'");
         database.execute("UPDATE commands SET message = 'other' WHERE id = 'bad message'");
     }
@@ -369,7 +369,7 @@ TEST_F(SqliteOutboxTest, refuses_to_touch_a_newer_database) {
     open();
     outbox_.reset();
     {
-        Connection database(settings_.path.string(), Connection::Mode::read_write);
+        Database database(settings_.path.string(), Database::Mode::read_write);
         database.execute("PRAGMA user_version = 7; UPDATE facts SET value = 7 WHERE name = 'schema'");
     }
     const auto before = read(settings_.path);
@@ -378,8 +378,8 @@ TEST_F(SqliteOutboxTest, refuses_to_touch_a_newer_database) {
     EXPECT_THAT(figures().problem, HasSubstr("newer"));
     EXPECT_GE(figures().storage_errors, 1u);
     EXPECT_EQ(admit("a"), Admission::refused);
-    EXPECT_EQ(last_reason_->code, errc::newer_schema);
-    EXPECT_EQ(finish("a").error().code, errc::newer_schema);
+    EXPECT_EQ(last_reason_->code, storage_errc::newer_version);
+    EXPECT_EQ(finish("a").error().code, storage_errc::newer_version);
     outbox_.reset();
     EXPECT_EQ(read(settings_.path), before);
 }
@@ -540,7 +540,7 @@ TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
     EXPECT_LT(stored.size(), 30U);
     EXPECT_FALSE(figures().writable);
     EXPECT_EQ(admit("new"), Admission::refused);
-    EXPECT_EQ(last_reason_->code, errc::storage_full);
+    EXPECT_EQ(last_reason_->code, storage_errc::full);
     EXPECT_THAT(due_ids(1), ElementsAre(stored[0]));
 
     for (const auto& id : stored) (void)run(outbox_->drop(id));
@@ -608,7 +608,7 @@ TEST_F(SqliteOutboxTest, opens_late_when_inodes_ran_out) {
     }
     open();
     EXPECT_EQ(admit("a"), Admission::refused);
-    EXPECT_EQ(last_reason_->code, errc::storage_full) << last_reason_->message;
+    EXPECT_EQ(last_reason_->code, storage_errc::full) << last_reason_->message;
     for (const auto& filler : fillers) fs::remove(filler);
     const auto limit = std::chrono::steady_clock::now() + 15s;
     while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
@@ -634,7 +634,7 @@ TEST_F(SqliteOutboxTest, takes_nothing_until_recovered) {
     ASSERT_TRUE(figures().writable) << figures().problem;
 
     EXPECT_EQ(admit("early"), Admission::refused);
-    EXPECT_EQ(last_reason_->code, errc::storage_read_only) << last_reason_->message;
+    EXPECT_EQ(last_reason_->code, storage_errc::read_only) << last_reason_->message;
     const Recovery recovery = recover();
 
     ASSERT_EQ(recovery.to_run.size(), 1U);

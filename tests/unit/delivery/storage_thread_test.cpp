@@ -6,7 +6,7 @@
 #include <atomic>
 #include <thread>
 
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "support/manual_clock.hpp"
 #include "support/temp_dir.hpp"
@@ -50,7 +50,7 @@ TEST(StorageThread, keeps_a_bounded_number_of_dispensable_jobs_while_it_is_close
     settings.path = folder.path() / "outbox.db";
     settings.ballast_bytes = 0;
     { const auto created = open_sqlite_outbox(clock, settings); }
-    std::optional<Connection> other(std::in_place, settings.path.string(), Connection::Mode::read_write);
+    std::optional<Database> other(std::in_place, settings.path.string(), Database::Mode::read_write);
     other->execute("BEGIN IMMEDIATE");
 
     JobLog log;

@@ -170,10 +170,10 @@ class StateCheck {
     }
 
     void explain(const Error& error) {
-        if (error.code == delivery::errc::newer_schema) {
+        if (error.code == storage_errc::newer_version) {
             findings_.problem("state.outbox", error.message,
                               "install that version again, or move outbox.db* away once nothing in it is needed");
-        } else if (error.code == delivery::errc::storage_corrupt) {
+        } else if (error.code == storage_errc::corrupt) {
             findings_.problem(
                 "state.outbox", "the outbox is damaged: " + error.message,
                 "start the daemon: it moves the file aside and saves what can be read; then look at the disk");

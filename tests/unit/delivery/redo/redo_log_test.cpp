@@ -272,7 +272,7 @@ TEST_F(RedoLogTest, leaves_a_newer_ones_alone) {
     change(1064, "\x02");
     const auto refused = try_open();
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, errc::newer_schema);
+    EXPECT_EQ(refused.error().code, storage_errc::newer_version);
     change(8, "\x01");
     change(1064, std::string(1, '\0'));
     EXPECT_THAT(ids_in(*open()), ElementsAre("a"));
@@ -315,8 +315,8 @@ TEST_F(RedoLogTest, is_done_without_only_when_it_is_not_ours) {
     const int other = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     ASSERT_EQ(flock(other, LOCK_SH), 0);
     EXPECT_EQ(try_open().error().code, errc::redo_log);
-    EXPECT_EQ(RedoLog::open(path_, "/state/outbox.db", id).error().code, errc::storage_io);
-    EXPECT_EQ(RedoLog::find(path_, id).error().code, errc::storage_io);
+    EXPECT_EQ(RedoLog::open(path_, "/state/outbox.db", id).error().code, storage_errc::io);
+    EXPECT_EQ(RedoLog::find(path_, id).error().code, storage_errc::io);
     close(other);
     EXPECT_TRUE(RedoLog::find(path_, id).value());
     EXPECT_FALSE(RedoLog::find(path_, id + 1).value());
@@ -345,7 +345,7 @@ TEST_F(RedoLogTest, says_when_it_may_not_be_read) {
     chmod(path_.c_str(), 0);
     const auto refused = try_open();
     ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, errc::storage_read_only);
+    EXPECT_EQ(refused.error().code, storage_errc::read_only);
 }
 
 TEST_F(RedoLogTest, follows_no_link) {

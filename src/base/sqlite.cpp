@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "delivery/sqlite.hpp"
+#include "jiro/base/sqlite.hpp"
 
 #include <sqlite3.h>
 
@@ -8,7 +8,7 @@
 
 #include "jiro/base/url.hpp"
 
-namespace jiro::delivery {
+namespace jiro {
 
 namespace {
 
@@ -30,32 +30,31 @@ bool is_over_quota(sqlite3* database, int result) {
     return is_over;
 }
 
-errc code_of(sqlite3* database, int result) {
+storage_errc code_of(sqlite3* database, int result) {
     const int system = database == nullptr ? 0 : sqlite3_system_errno(database);
     switch (result & 0xFF) {
         case SQLITE_FULL:
-            return errc::storage_full;
+            return storage_errc::full;
         case SQLITE_READONLY:
         case SQLITE_PERM:
-            return errc::storage_read_only;
+            return storage_errc::read_only;
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-            return errc::storage_corrupt;
+            return storage_errc::corrupt;
         case SQLITE_CONSTRAINT:  // ours are checked before: an index and its table disagree, or we are wrong
         case SQLITE_MISMATCH:
         case SQLITE_ERROR:  // "no such table", "malformed database schema", or a mistake in a statement
-            return errc::statement_failed;
+            return storage_errc::statement_failed;
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
-            return errc::storage_busy;
+            return storage_errc::busy;
         default:
             break;
     }
     // Whatever the number is: what could not be flushed must be written again, room or not.
-    if (result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC) return errc::storage_io;
-    if (system == ENOSPC || system == EDQUOT || is_over_quota(database, result)) return errc::storage_full;
-    if (system == EROFS || system == EACCES || system == EPERM) return errc::storage_read_only;
-    return errc::storage_io;
+    if (result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC) return storage_errc::io;
+    if (is_over_quota(database, result)) return storage_errc::full;
+    return storage_errc_of(system);
 }
 
 void check(sqlite3* database, int result) {
@@ -122,7 +121,7 @@ void Statement::bind_one(int index, Blob blob) {
 
 void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_bind_null(statement_, index)); }
 
-Connection::Connection(const std::string& path, Mode mode) {
+Database::Database(const std::string& path, Mode mode) {
     // Not SQLITE_OPEN_NOFOLLOW: it also refuses links in the folders above, and systemd's DynamicUser makes one.
     const bool is_immutable = mode == Mode::immutable;
     const int access = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
@@ -131,7 +130,7 @@ Connection::Connection(const std::string& path, Mode mode) {
     const int result = sqlite3_open_v2(name.c_str(), &database_, flags, nullptr);
     if (result != SQLITE_OK) {
         std::string text = database_ == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database_);
-        const errc code = code_of(database_, result);
+        const storage_errc code = code_of(database_, result);
         sqlite3_close_v2(database_);
         throw StorageError(code, text + " (SQLite " + std::to_string(result) + ")");
     }
@@ -141,50 +140,50 @@ Connection::Connection(const std::string& path, Mode mode) {
     if (mode == Mode::evidence) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
 }
 
-Connection::~Connection() {
+Database::~Database() {
     statements_.clear();
     sqlite3_close_v2(database_);
 }
 
-void Connection::execute(const std::string& sql) {
+void Database::execute(const std::string& sql) {
     check(database_, sqlite3_exec(database_, sql.c_str(), nullptr, nullptr, nullptr));
 }
 
-Statement& Connection::use(const char* sql) {
+Statement& Database::use(const char* sql) {
     const auto found = statements_.find(sql);
     if (found != statements_.end()) return found->second;
     return statements_.try_emplace(sql, database_, sql).first->second;
 }
 
-std::int64_t Connection::integer(const std::string& sql) {
+std::int64_t Database::integer(const std::string& sql) {
     Statement statement(database_, sql.c_str());
     return statement.step() ? statement.integer(0) : 0;
 }
 
-std::string Connection::text(const std::string& sql) {
+std::string Database::text(const std::string& sql) {
     Statement statement(database_, sql.c_str());
     return statement.step() ? statement.text(0) : std::string();
 }
 
-std::int64_t Connection::changes() const { return sqlite3_changes64(database_); }
+std::int64_t Database::changes() const { return sqlite3_changes64(database_); }
 
-std::int64_t Connection::last_insert() const { return sqlite3_last_insert_rowid(database_); }
+std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(database_); }
 
-Transaction::Transaction(Connection& connection) : connection_(connection) { connection_.use("BEGIN IMMEDIATE").run(); }
+Transaction::Transaction(Database& database) : database_(database) { database_.use("BEGIN IMMEDIATE").run(); }
 
 Transaction::~Transaction() {
-    if (!is_open_ || sqlite3_get_autocommit(connection_.handle()) != 0)
+    if (!is_open_ || sqlite3_get_autocommit(database_.handle()) != 0)
         return;  // SQLite may have rolled back by itself
     try {
-        connection_.use("ROLLBACK").run();
+        database_.use("ROLLBACK").run();
     } catch (const StorageError&) {
         // The handle is about to be closed for what brought us here.
     }
 }
 
 void Transaction::commit() {
-    connection_.use("COMMIT").run();
+    database_.use("COMMIT").run();
     is_open_ = false;
 }
 
-}  // namespace jiro::delivery
+}  // namespace jiro

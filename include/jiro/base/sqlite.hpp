@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// SQLite by RAII: a connection with its statements, and a transaction; nothing more. Used on the storage thread only.
-// Every failure is thrown as StorageError, which never leaves that thread: it decides there what a full disk or a
-// damaged file means.
+// SQLite by RAII: a database with its statements, and a transaction; nothing more. Each module that keeps one has a
+// thread for it, and uses all of this there only. Every failure is thrown as StorageError, which never leaves that
+// thread: it decides there what a full disk or a damaged file means.
+//
+//     Database database(path, Database::Mode::read_write);  // the file is there
+//     Statement& row = database.use("SELECT value FROM facts WHERE name = ?");
+//     const Cursor cursor(row);
+//     if (row.bind("schema").step()) row.integer(0);
 
 #include <cstdint>
 #include <map>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
-#include "jiro/delivery/errors.hpp"
+#include "jiro/base/storage_error.hpp"
 
 struct sqlite3;
 struct sqlite3_stmt;
 
-namespace jiro::delivery {
-
-struct StorageError : std::runtime_error {
-    StorageError(errc error, const std::string& text) : std::runtime_error(text), code(error) {}
-    errc code;
-};
+namespace jiro {
 
 struct Blob {
     std::string_view bytes;
@@ -80,7 +79,7 @@ class Cursor {
     Statement& statement_;
 };
 
-class Connection {
+class Database {
   public:
     enum class Mode {
         read_write,
@@ -88,10 +87,10 @@ class Connection {
         immutable,  // reads the file alone: no lock, no log, no shared memory; nobody may write meanwhile
     };
 
-    Connection(const std::string& path, Mode mode);
-    ~Connection();
-    Connection(const Connection&) = delete;
-    Connection& operator=(const Connection&) = delete;
+    Database(const std::string& path, Mode mode);
+    ~Database();
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
 
     void execute(const std::string& sql);
     // The prepared statement for `sql`, a literal; made once.
@@ -110,15 +109,15 @@ class Connection {
 
 class Transaction {
   public:
-    explicit Transaction(Connection& connection);
+    explicit Transaction(Database& database);
     ~Transaction();  // rolls back what was not committed
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
     void commit();
 
   private:
-    Connection& connection_;
+    Database& database_;
     bool is_open_ = true;
 };
 
-}  // namespace jiro::delivery
+}  // namespace jiro
