@@ -8,7 +8,8 @@ set(signalr_cmake_dir lib/cmake/jiro-signalr)
 foreach(module base http signalr)
   set_target_properties(jiro_${module} PROPERTIES EXPORT_NAME ${module})
   install(TARGETS jiro_${module} EXPORT jiro-signalr ARCHIVE DESTINATION lib COMPONENT signalr EXCLUDE_FROM_ALL)
-  install(DIRECTORY include/jiro/${module} DESTINATION include/jiro COMPONENT signalr EXCLUDE_FROM_ALL)
+  install(DIRECTORY include/jiro/${module} DESTINATION include/jiro COMPONENT signalr EXCLUDE_FROM_ALL
+          PATTERN sqlite.hpp EXCLUDE PATTERN database_file.hpp EXCLUDE)
 endforeach()
 install(EXPORT jiro-signalr NAMESPACE jiro:: DESTINATION ${signalr_cmake_dir} COMPONENT signalr EXCLUDE_FROM_ALL)
 

@@ -13,6 +13,7 @@
 #include "jiro/assistant/errors.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/outside_calls.hpp"
+#include "jiro/base/storage_error.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
@@ -49,7 +50,9 @@ std::optional<Error> fault_in(const Ask& ask) {
 }
 
 std::string name_of(const Error& error) {
-    std::string name = error.code.category() == assistant_category() ? error.code.message() : "internal";
+    std::string name = "internal";
+    if (error.code.category() == assistant_category()) name = error.code.message();
+    if (error.code.category() == storage_category()) name = "storage_" + error.code.message();
     std::ranges::replace(name, ' ', '_');
     return name;
 }

@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "assistant/session_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <ctime>
 
 #include "assistant/stored_time.hpp"
 #include "assistant/wire.hpp"
+#include "jiro/base/database_file.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -56,24 +51,23 @@ CREATE INDEX IX_Messages_SessionId ON Messages(SessionId, Sequence);
 CREATE INDEX BeingWritten ON Messages(Sequence) WHERE State = 2;
 )";
 
-// 0600, and no link to another place.
-void make_file(const fs::path& path) {
-    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0) {
-        const int number = errno;
-        const errc code = number == ENOSPC || number == EDQUOT ? errc::storage_full
-                          : number == EROFS || number == EACCES || number == EPERM || number == ELOOP
-                              ? errc::storage_read_only
-                              : errc::storage_failed;
-        throw DatabaseError(code, "cannot open " + path.string() + ": " + std::generic_category().message(number));
-    }
-    struct stat status {};
-    if (fstat(descriptor, &status) == 0 && (status.st_mode & 077) != 0) fchmod(descriptor, 0600);
-    close(descriptor);
+template <typename T>
+T must(Result<T> step) {
+    if (!step) throw StorageError(static_cast<storage_errc>(step.error().code.value()), step.error().message);
+    if constexpr (!std::is_void_v<T>) return std::move(*step);
 }
 
-std::string as_path(const fs::path& path) {
-    make_file(path);
+fs::path finish_replacing(const DatabaseFile& file) {
+    auto aside = must(file.move_aside());
+    must(file.put_in_place());
+    return aside;
+}
+
+// The path, when there is a file.
+std::string made(const fs::path& path) {
+    const DatabaseFile file(path);
+    if (file.has_rebuilt()) finish_replacing(file);
+    must(file.make());
     return path.string();
 }
 
@@ -139,61 +133,79 @@ class ExchangeReader {
 
 }  // namespace
 
-fs::path move_damaged_aside(const fs::path& path) {
-    const auto now = std::chrono::system_clock::now();
-    std::string stamp = utc_text(now);
-    std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
-    std::error_code error;
-    for (int i = 0; i < 1000; ++i) {
-        const fs::path aside = path.string() + ".corrupt-" + stamp + (i == 0 ? "" : "-" + std::to_string(i));
-        if (fs::exists(aside, error)) continue;
-        // The log first: a database without it could be opened by mistake as if it were whole.
-        fs::rename(path.string() + "-wal", aside.string() + "-wal", error);
-        fs::rename(path, aside, error);
-        if (error)
-            throw DatabaseError(errc::storage_failed, "cannot move " + path.string() + " aside: " + error.message());
-        return aside;
+Rebuilt rebuild(const fs::path& path) {
+    const DatabaseFile file(path);
+    ImportCounts taken;
+    {
+        SessionFile fresh(must(file.begin_rebuilt()));
+        taken = fresh.import_from(path, SessionFile::Reading::tolerant);
+        fresh.checkpoint();
     }
-    throw DatabaseError(errc::storage_failed, "too many damaged files beside " + path.string());
+    must(file.end_rebuilt());
+    return {finish_replacing(file), taken};
 }
 
-SessionFile::SessionFile(const fs::path& path) : database_(as_path(path), Database::Mode::read_write) {
+// Nothing is written before it is known to be ours.
+SessionFile::SessionFile(const fs::path& path) : database_(made(path), Database::Mode::read_write) {
+    database_.execute("PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE");
+    const bool is_new = is_empty();
+    if (is_new) database_.execute("PRAGMA auto_vacuum = INCREMENTAL");
     database_.execute(
-        "PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA "
-        "journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; PRAGMA "
-        "temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = "
-        "4194304");
-    check_schema();
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; "
+        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit "
+        "= 4194304");
+    if (is_new) create_schema();
     std::error_code ignored;
     if (fs::file_size(path, ignored) <= kCheckedBytes) {
         const auto verdict = database_.text("PRAGMA quick_check(1)");
-        if (verdict != "ok") throw DatabaseError(errc::storage_corrupt, verdict);
+        if (verdict != "ok") throw StorageError(storage_errc::corrupt, verdict);
     }
     database_.execute(
         "DELETE FROM Messages WHERE State = 2 AND Content = ''; UPDATE Messages SET State = 1 WHERE State = 2");
 }
 
-void SessionFile::check_schema() {
+// Throws when it is another program's, or a newer version's.
+bool SessionFile::is_empty() {
     const auto version = database_.integer("PRAGMA user_version");
     const auto application = database_.integer("PRAGMA application_id");
-    if (version == 0 && application == 0 && database_.integer("SELECT count(*) FROM sqlite_schema") == 0) {
-        Transaction transaction(database_);
-        database_.execute(kSchema);
-        database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
-        database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-        transaction.commit();
-        return;
-    }
+    if (version == 0 && application == 0 && database_.integer("SELECT count(*) FROM sqlite_schema") == 0) return true;
     if (application != kApplicationId) {
-        throw DatabaseError(errc::not_sessions,
-                            "the file is another program's; that of the C# client is taken over by `jiro-client "
-                            "sessions import FILE`");
+        throw ForeignFile(errc::not_sessions,
+                          "the file is another program's; that of the C# client is taken over by `jiro-client "
+                          "sessions import FILE`");
     }
     if (version > kSchemaVersion) {
-        throw DatabaseError(errc::newer_schema, "the sessions have schema " + std::to_string(version) +
-                                                    ", this program knows " + std::to_string(kSchemaVersion) +
-                                                    ": run the newer version, or move the file away");
+        throw StorageError(storage_errc::newer_version, "the sessions have schema " + std::to_string(version) +
+                                                            ", this program knows " + std::to_string(kSchemaVersion) +
+                                                            ": run the newer version, or move the file away");
     }
+    return false;
+}
+
+void SessionFile::create_schema() {
+    Transaction transaction(database_);
+    database_.execute(kSchema);
+    database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
+    database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
+    transaction.commit();
+}
+
+History SessionFile::history_of(const std::string& session_id, std::size_t max_bytes) {
+    History history;
+    Statement& session = database_.use("SELECT ContextFrom, Summary, SummarizedUntil FROM ChatSessions WHERE Id = ?");
+    const Cursor its_row(session);
+    session.bind(session_id).step();
+    history.summary = session.text(1);
+
+    Statement& rows = database_.use(
+        "SELECT Sequence, Content, IsUser FROM Messages WHERE SessionId = ?1 AND Sequence > ?2 AND Content <> '' ORDER "
+        "BY Sequence DESC");
+    const Cursor cursor(rows);
+    rows.bind(session_id, std::max(session.integer(0), session.integer(2)));
+    ExchangeReader reader(max_bytes);
+    while (!history.has_unsummarized && rows.step()) history.has_unsummarized = !reader.take(rows);
+    history.exchanges = reader.take_all();
+    return history;
 }
 
 BegunExchange SessionFile::begin(const NewExchange& exchange) {
@@ -207,21 +219,7 @@ BegunExchange SessionFile::begin(const NewExchange& exchange) {
         .run();
 
     BegunExchange begun;
-    Statement& session = database_.use("SELECT ContextFrom, Summary, SummarizedUntil FROM ChatSessions WHERE Id = ?");
-    session.bind(exchange.session_id).step();
-    const auto context_from = session.integer(0);
-    const auto summarized_until = session.integer(2);
-    begun.history.summary = session.text(1);
-    session.reset();
-
-    Statement& rows = database_.use(
-        "SELECT Sequence, Content, IsUser FROM Messages WHERE SessionId = ?1 AND Sequence > ?2 AND Content <> '' ORDER "
-        "BY Sequence DESC");
-    rows.bind(exchange.session_id, std::max(context_from, summarized_until));
-    ExchangeReader reader(exchange.history_bytes);
-    while (!begun.history.has_unsummarized && rows.step()) begun.history.has_unsummarized = !reader.take(rows);
-    rows.reset();
-    begun.history.exchanges = reader.take_all();
+    begun.history = history_of(exchange.session_id, exchange.history_bytes);
 
     Statement& message = database_.use(
         "INSERT INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, State) VALUES (?, ?, ?, ?,"
@@ -261,11 +259,11 @@ std::vector<StoredExchange> SessionFile::unsummarized(const std::string& session
         "SELECT m.Sequence, m.Content, m.IsUser FROM Messages m JOIN ChatSessions s ON s.Id = m.SessionId WHERE s.Id ="
         " ?1 AND m.Sequence > max(s.ContextFrom, s.SummarizedUntil) AND m.Sequence < ?2 AND m.Content <> '' ORDER BY "
         "m.Sequence DESC");
+    const Cursor cursor(rows);
     rows.bind(session_id, before);
     ExchangeReader reader(max_bytes);
     bool has_room = true;
     while (has_room && rows.step()) has_room = reader.take(rows);
-    rows.reset();
     return reader.take_all();
 }
 
@@ -291,9 +289,9 @@ SessionList SessionFile::list(std::size_t limit) {
     Statement& rows = database_.use(
         "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
         "ChatSessions.Id) FROM ChatSessions ORDER BY LastUpdatedAt DESC, Id LIMIT ?");
+    const Cursor cursor(rows);
     rows.bind(static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000)));
     while (rows.step()) list.sessions.push_back(summary_of(rows));
-    rows.reset();
     return list;
 }
 
@@ -301,10 +299,8 @@ std::optional<SessionSummary> SessionFile::find(const std::string& id) {
     Statement& row = database_.use(
         "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
         "ChatSessions.Id) FROM ChatSessions WHERE Id = ?");
-    std::optional<SessionSummary> found;
-    if (row.bind(id).step()) found = summary_of(row);
-    row.reset();
-    return found;
+    const Cursor cursor(row);
+    return row.bind(id).step() ? std::optional(summary_of(row)) : std::nullopt;
 }
 
 std::vector<SessionMessage> SessionFile::messages(const std::string& id, const MessagePage& page) {
@@ -315,13 +311,14 @@ std::vector<SessionMessage> SessionFile::messages(const std::string& id, const M
                           : database_.use(
                                 "SELECT Sequence, Id, IsUser, Type, Content, CreatedAt, State FROM Messages "
                                 "WHERE SessionId = ? AND Sequence < ? ORDER BY Sequence DESC LIMIT ?");
+    const Cursor cursor(rows);
     const auto everything = page.order == MessageOrder::oldest_first ? std::int64_t{0} : INT64_MAX;
     rows.bind(id, page.after.value_or(everything),
               static_cast<std::int64_t>(std::min<std::size_t>(page.limit, 1'000'000)));
     std::vector<SessionMessage> found;
     std::size_t bytes = 0;
     while (rows.step()) {
-        bytes += rows.size(4);
+        bytes += rows.bytes(4).size();
         if (!found.empty() && bytes > page.max_bytes) break;
         auto& message = found.emplace_back();
         message.sequence = rows.integer(0);
@@ -332,7 +329,6 @@ std::vector<SessionMessage> SessionFile::messages(const std::string& id, const M
         message.created_at = from_stored(rows.text(5));
         if (rows.integer(6) == static_cast<int>(AnswerState::cut)) message.content += kCutMark;
     }
-    rows.reset();
     return found;
 }
 
@@ -346,7 +342,23 @@ bool SessionFile::remove(const std::string& id) {
 // secure_delete has overwritten the pages; what was in them is in the log until that is emptied.
 void SessionFile::forget_deleted() {
     database_.execute("PRAGMA incremental_vacuum");
-    static_cast<void>(database_.integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+    checkpoint();
+}
+
+void SessionFile::checkpoint() {
+    if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
+        throw StorageError(storage_errc::io, "the log cannot be written into the database");
+    }
+}
+
+std::optional<std::string> SessionFile::damage() {
+    try {
+        auto verdict = database_.text("PRAGMA integrity_check(1)");
+        return verdict == "ok" ? std::nullopt : std::optional(std::move(verdict));
+    } catch (const StorageError& error) {
+        if (error.code == storage_errc::corrupt || error.code == storage_errc::statement_failed) return error.what();
+        throw;
+    }
 }
 
 bool SessionFile::update(const std::string& id, const SessionChange& change) {
@@ -402,26 +414,29 @@ ImportCounts SessionFile::import_from(const fs::path& path, Reading reading) {
     const auto of_source = [&](auto&& step, auto otherwise) {
         try {
             return step();
-        } catch (const DatabaseError& error) {
-            if (reading == Reading::strict)
-                throw DatabaseError(errc::import_failed, path.string() + ": " + error.what());
+        } catch (const StorageError& error) {
+            if (reading == Reading::strict) throw ForeignFile(errc::import_failed, path.string() + ": " + error.what());
             return otherwise;
         }
     };
     std::optional<Database> source;
     const auto open_source = [&] {
-        source.emplace(path.string(), Database::Mode::read_only);
+        const bool is_damaged = reading == Reading::tolerant;
+        source.emplace(path.string(), is_damaged ? Database::Mode::evidence : Database::Mode::read_only);
         return source->integer(
             "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('ChatSessions', "
             "'Messages')");
     };
-    if (of_source(open_source, std::int64_t{0}) != 2) {
-        throw DatabaseError(errc::import_failed, path.string() + ": it has no tables ChatSessions and Messages");
-    }
-    const bool has_state =
-        source->integer("SELECT count(*) FROM pragma_table_info('Messages') WHERE name = 'State'") > 0;
-
     ImportCounts counts;
+    if (of_source(open_source, std::int64_t{0}) != 2) {
+        if (reading == Reading::tolerant) return counts;
+        throw ForeignFile(errc::import_failed, path.string() + ": it has no tables ChatSessions and Messages");
+    }
+    const auto find_state = [&] {
+        return source->integer("SELECT count(*) FROM pragma_table_info('Messages') WHERE name = 'State'") > 0;
+    };
+    const bool has_state = of_source(find_state, true);
+
     Transaction transaction(database_);
     const auto copy = [&](const char* query, auto&& take) {
         Statement* rows = of_source([&] { return &source->use(query); }, static_cast<Statement*>(nullptr));

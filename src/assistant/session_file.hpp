@@ -2,16 +2,18 @@
 #pragma once
 // sessions.db: the conversations on disk, in the two tables of the C# client, so that its jiro.db can be taken over as
 // it is, and with some columns more. One process has it open. On the sessions' thread only; failures are thrown as
-// DatabaseError.
+// StorageError, or as ForeignFile.
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "assistant/database.hpp"
+#include "jiro/assistant/errors.hpp"
 #include "jiro/assistant/settings.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/model/session_store.hpp"
 
 namespace jiro::assistant {
@@ -61,6 +63,13 @@ struct ImportCounts {
     std::uint64_t messages = 0;
 };
 
+// A file that holds no conversations, to be opened (errc::not_sessions) or to be taken over (errc::import_failed): the
+// disk is well.
+struct ForeignFile : std::runtime_error {
+    ForeignFile(errc error, const std::string& text) : std::runtime_error(text), code(error) {}
+    errc code;
+};
+
 class SessionFile {
   public:
     // Makes what is missing, 0600. Answers that a killed process left half are marked as cut.
@@ -90,17 +99,28 @@ class SessionFile {
     enum class Reading { strict, tolerant };
     ImportCounts import_from(const std::filesystem::path& path, Reading reading);
 
+    // What the thorough check finds; nullopt: the file is sound.
+    [[nodiscard]] std::optional<std::string> damage();
+    // What has been written is in the file alone.
+    void checkpoint();
+
     [[nodiscard]] std::uint64_t bytes();
     [[nodiscard]] std::uint64_t sessions();
 
   private:
-    void check_schema();
+    [[nodiscard]] bool is_empty();
+    void create_schema();
+    [[nodiscard]] History history_of(const std::string& session_id, std::size_t max_bytes);
     void forget_deleted();
 
     Database database_;
 };
 
-// A damaged file goes to a name beside its own, which is given back; it is evidence.
-[[nodiscard]] std::filesystem::path move_damaged_aside(const std::filesystem::path& path);
+// A damaged file is kept beside its place, which a new one takes with what can be read of it.
+struct Rebuilt {
+    std::filesystem::path kept_as;
+    ImportCounts taken;
+};
+[[nodiscard]] Rebuilt rebuild(const std::filesystem::path& path);
 
 }  // namespace jiro::assistant

@@ -19,11 +19,11 @@ SessionLimits limits_of(const Settings& settings) {
     return {settings.max_sessions, settings.max_age, settings.max_bytes};
 }
 
-Error sentence(errc code, const std::filesystem::path& path, const std::string& what) {
+Error sentence(storage_errc code, const std::filesystem::path& path, const std::string& what) {
     switch (code) {
-        case errc::storage_full:
+        case storage_errc::full:
             return Error(code, "no space is left for the conversations: " + what);
-        case errc::storage_busy:
+        case storage_errc::busy:
             return Error(code, path.string() + " is in use by another process: " + what);
         default:
             return Error(code, "the conversations in " + path.string() + " cannot be used: " + what);
@@ -45,16 +45,16 @@ class Sessions::Storage {
                 auto value = work(*file_);
                 note({});
                 return value;
-            } catch (const DatabaseError& error) {
-                if (error.code == errc::import_failed) return Error(error.code, error.what());
-                const bool is_new = note(error.what());
-                if (error.code == errc::storage_corrupt && tries == 1 && rebuild(error.what())) continue;
-                // After a failed write nobody knows what is on the disk: believe what a new handle reads.
-                if (error.code != errc::storage_full) file_.reset();
-                auto failure = sentence(error.code, path_, error.what());
-                if (is_new)
-                    assistant_log.error("The conversations cannot be stored or read", {{"reason", failure.message}});
-                return failure;
+            } catch (const ForeignFile& refused) {
+                if (refused.code == errc::import_failed) return Error(refused.code, refused.what());
+                return failed(Error(refused.code, path_.string() + ": " + refused.what()));
+            } catch (const StorageError& error) {
+                if (tries == 1 && is_damage(error) && rebuild(error.what())) continue;
+                // What could not be written or flushed must be written again by whoever opens the file next: a second
+                // flush says nothing.
+                must_checkpoint_ = must_checkpoint_ || error.code == storage_errc::io;
+                if (error.code != storage_errc::full) file_.reset();
+                return failed(sentence(error.code, path_, error.what()));
             }
         }
     }
@@ -79,29 +79,47 @@ class Sessions::Storage {
 
   private:
     void open() {
-        if (!file_) file_ = std::make_unique<SessionFile>(path_);
+        if (file_) return;
+        auto file = std::make_unique<SessionFile>(path_);
+        if (must_checkpoint_) file->checkpoint();
+        must_checkpoint_ = false;
+        file_ = std::move(file);
     }
 
-    // A damaged file is evidence: it is kept beside the new one, which gets what can be read of it.
+    Error failed(Error failure) {
+        if (note(failure.message))
+            assistant_log.error("The conversations cannot be stored or read", {{"reason", failure.message}});
+        return failure;
+    }
+
+    // To move the file aside needs more than one statement's word: the mistake may be in the statement. One that fails
+    // already at the opening does not find what such a file has.
+    bool is_damage(const StorageError& error) {
+        if (error.code != storage_errc::statement_failed) return error.code == storage_errc::corrupt;
+        if (!file_) return true;
+        try {
+            if (file_->damage()) return true;
+        } catch (const StorageError&) {
+            return false;  // it cannot be looked at now
+        }
+        assistant_log.error("A statement failed although the conversations' file is sound: please report it",
+                            {{"error", error.what()}});
+        return false;
+    }
+
     bool rebuild(const std::string& damage) {
         file_.reset();
         try {
-            const auto aside = move_damaged_aside(path_);
-            open();
-            ImportCounts taken;
-            try {
-                taken = file_->import_from(aside, SessionFile::Reading::tolerant);
-            } catch (const DatabaseError&) {
-                // Nothing of it can be read.
-            }
+            const auto [kept_as, taken] = assistant::rebuild(path_);
             assistant_log.error("The conversations are damaged: moved aside, what can be read was taken over",
                                 {{"damage", damage},
-                                 {"kept_as", aside.string()},
+                                 {"kept_as", kept_as.string()},
                                  {"sessions", taken.sessions},
                                  {"messages", taken.messages}});
             return true;
-        } catch (const DatabaseError& error) {
-            assistant_log.error("The conversations are damaged and could not be made anew", {{"reason", error.what()}});
+        } catch (const StorageError& error) {
+            assistant_log.error("The conversations are damaged and could not be made anew: tried again",
+                                {{"reason", error.what()}});
             return false;
         }
     }
@@ -119,6 +137,7 @@ class Sessions::Storage {
 
     const std::filesystem::path path_;
     std::unique_ptr<SessionFile> file_;
+    bool must_checkpoint_ = false;
     mutable std::mutex mutex_;
     SessionLimits limits_;
     std::string problem_;

@@ -15,8 +15,7 @@ namespace {
 // SQLite tells a full disk by ENOSPC alone; what a quota refuses is an error of writing to it, and its errno, which
 // sqlite3_system_errno loses while tidying up, stands with the file. It stays there after later successes, so any other
 // number beside it means another failure.
-bool is_over_quota(sqlite3* database, int result) {
-    if (result != SQLITE_IOERR_WRITE) return false;
+bool is_over_quota(sqlite3* database) {
     bool is_over = false;
     for (const int which : {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER}) {
         sqlite3_file* file = nullptr;
@@ -53,7 +52,8 @@ storage_errc code_of(sqlite3* database, int result) {
     }
     // Whatever the number is: what could not be flushed must be written again, room or not.
     if (result == SQLITE_IOERR_FSYNC || result == SQLITE_IOERR_DIR_FSYNC) return storage_errc::io;
-    if (is_over_quota(database, result)) return storage_errc::full;
+    // A COMMIT that fails leaves the number of an earlier failure in sqlite3_system_errno.
+    if (result == SQLITE_IOERR_WRITE) return is_over_quota(database) ? storage_errc::full : storage_errc::io;
     return storage_errc_of(system);
 }
 
@@ -124,8 +124,9 @@ void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_b
 Database::Database(const std::string& path, Mode mode) {
     // Not SQLITE_OPEN_NOFOLLOW: it also refuses links in the folders above, and systemd's DynamicUser makes one.
     const bool is_immutable = mode == Mode::immutable;
-    const int access = is_immutable ? SQLITE_OPEN_READONLY | SQLITE_OPEN_URI : SQLITE_OPEN_READWRITE;
-    const int flags = access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    const bool may_write = mode == Mode::read_write || mode == Mode::evidence;
+    const int access = may_write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    const int flags = access | (is_immutable ? SQLITE_OPEN_URI : 0) | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     const auto name = is_immutable ? immutable_uri(path) : path;
     const int result = sqlite3_open_v2(name.c_str(), &database_, flags, nullptr);
     if (result != SQLITE_OK) {
@@ -172,8 +173,7 @@ std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(da
 Transaction::Transaction(Database& database) : database_(database) { database_.use("BEGIN IMMEDIATE").run(); }
 
 Transaction::~Transaction() {
-    if (!is_open_ || sqlite3_get_autocommit(database_.handle()) != 0)
-        return;  // SQLite may have rolled back by itself
+    if (!is_open_ || sqlite3_get_autocommit(database_.handle()) != 0) return;  // SQLite may have rolled back by itself
     try {
         database_.use("ROLLBACK").run();
     } catch (const StorageError&) {

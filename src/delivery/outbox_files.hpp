@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "jiro/base/error.hpp"
+#include "jiro/base/database_file.hpp"
 #include "jiro/delivery/settings.hpp"
 
 namespace jiro::delivery {
@@ -16,7 +16,6 @@ namespace jiro::delivery {
 class OutboxFiles {
   public:
     explicit OutboxFiles(const OutboxSettings& settings);
-    ~OutboxFiles();
     OutboxFiles(const OutboxFiles&) = delete;
     OutboxFiles& operator=(const OutboxFiles&) = delete;
 
@@ -35,17 +34,16 @@ class OutboxFiles {
     // For a damaged database: a new file beside it, to be filled, synced and closed; then it takes the damaged one's
     // place, which is kept with its WAL as <path>.corrupt-<time>: that name is given back. What a crash left of this is
     // finished, or begun anew, by prepare().
-    [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
+    [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const { return database_.begin_rebuilt(); }
     [[nodiscard]] Result<std::filesystem::path> put_rebuilt_in_place() const;
 
   private:
-    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
     [[nodiscard]] Result<std::filesystem::path> finish_replacing() const;
-    [[nodiscard]] Result<> create(const std::filesystem::path& path, int& descriptor) const;
 
     const std::filesystem::path path_;
+    const DatabaseFile database_;
     const std::uint64_t ballast_bytes_;
-    int lock_ = -1;
+    FileDescriptor lock_;
     bool has_ballast_ = false;
 };
 

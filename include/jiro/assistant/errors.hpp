@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Why there is no answer, or no session, by name. The Error that carries one of these says what the user or the
-// operator can do about it.
+// operator can do about it. What the disk or the database refuses is named by base/storage_error.hpp.
 
 #include <boost/system/error_code.hpp>
 
@@ -38,15 +38,8 @@ enum class errc {
     empty_answer,      // it ended without a word
     too_many_tool_calls,
     // The sessions.
-    no_such_session,
-    storage_full,
-    storage_busy,  // another process has the file
-    storage_read_only,
-    storage_corrupt,
-    storage_failed,
-    newer_schema,   // written by a newer version of this program
     import_failed,  // the file to be taken over cannot be read, or is none
-    not_sessions,   // an import from what is no sessions file
+    not_sessions,   // the file of the sessions is another program's
 };
 
 [[nodiscard]] const boost::system::error_category& assistant_category() noexcept;

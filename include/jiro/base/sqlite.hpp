@@ -83,6 +83,7 @@ class Database {
   public:
     enum class Mode {
         read_write,
+        read_only,  // reads another program's file, beside it
         evidence,   // reads a damaged file and its log without changing them
         immutable,  // reads the file alone: no lock, no log, no shared memory; nobody may write meanwhile
     };

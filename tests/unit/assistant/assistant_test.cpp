@@ -7,12 +7,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <fstream>
 
 #include "assistant/session_file.hpp"
 #include "assistant/wire.hpp"
 #include "jiro/assistant/errors.hpp"
 #include "jiro/base/json.hpp"
+#include "support/disk_faults.hpp"
 #include "support/log_capture.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
@@ -80,6 +82,7 @@ struct Chatting : testing::Test {
     Credentials credentials{{}, Secret("canary-key")};
     Settings settings;
     FakeEndpoint endpoint{executor};
+    jiro::test::DiskFaults faults;  // before any thread is in SQLite
     Sessions sessions{clock, folder.path() / "sessions.db", settings};
     FakeTools tools;
     std::unique_ptr<Assistant> made;
@@ -507,25 +510,32 @@ TEST_F(Chatting, texts_stay_out_of_the_log) {
     EXPECT_EQ(log.text().find("canary"), std::string::npos) << log.text();
 }
 
-// A damaged file is kept beside, and the conversation goes on; a newer one is left alone, and nothing is asked.
-TEST_F(Chatting, storage_that_cannot_be_used_is_told) {
-    folder.write("sessions.db", std::string(8192, '#'));
+// What cannot be stored is not asked, since it would be paid for and lost.
+TEST_F(Chatting, what_cannot_be_stored_is_not_asked) {
     endpoint.answer(stream_head() + word("ok") + the_end());
-    EXPECT_EQ(ask("hello").answer, "ok");
-    int kept = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
-        kept += entry.path().filename().string().starts_with("sessions.db.corrupt-") ? 1 : 0;
-    EXPECT_EQ(kept, 1);
-
-    jiro::test::TempDir other;
-    Sessions elsewhere(clock, other.path() / "no" / "folder" / "sessions.db", settings);
-    Assistant lost({executor, clock, random, {}, {}, elsewhere, nullptr}, settings);
-    Ask question;
-    question.text = "hello";
-    const auto exchange = lost.ask(std::move(question));
-    jiro::test::run_task(context, exchange->until_ended());
-    EXPECT_THAT(exchange->end().words(), HasSubstr("cannot be stored, so it is not asked"));
+    ASSERT_FALSE(ask("before").error);
+    faults.fail_writes(ENOSPC);
+    const auto end = ask("during");
+    EXPECT_THAT(end.words(), HasSubstr("the question cannot be stored, so it is not asked: no space is left"));
     EXPECT_EQ(endpoint.bodies.size(), 1U);
+    EXPECT_EQ(assistant().figures().failed.at("storage_full"), 1U);
+    EXPECT_THAT(assistant().figures().storage_problem, HasSubstr("no space is left"));
+    faults.fail_writes(0);
+    EXPECT_EQ(ask("after").answer, "ok");
+}
+
+// The disk is full when the answer comes: it is given all the same, and says that it is not in the session.
+TEST_F(Chatting, an_answer_that_cannot_be_stored_is_given) {
+    endpoint.answer({{stream_head() + word("Hel")}, {word("lo") + the_end(), 300ms}});
+    Ask question;
+    question.session_id = "s";
+    question.text = "hello";
+    const auto exchange = assistant().ask(std::move(question));
+    jiro::test::run_task(context, exchange->until_more());
+    faults.fail_writes(EDQUOT);
+    jiro::test::run_task(context, exchange->until_ended());
+    EXPECT_FALSE(exchange->end().error);
+    EXPECT_THAT(exchange->end().words(), HasSubstr("Hello\n\n(This is not in the session: no space is left"));
 }
 
 TEST_F(Chatting, limits_of_a_question) {

@@ -181,7 +181,7 @@ TEST_F(SessionFileTest, takes_over_the_other_clients_file) {
     EXPECT_EQ(file.find("9a0e")->name, "Session-9a0e");
     EXPECT_EQ(begin(file, "9a0e", "and now").history.exchanges.size(), 1U);
     const auto no_database = folder.write("notes.txt", "these are notes, and no database of any kind at all");
-    EXPECT_THROW(file.import_from(no_database, SessionFile::Reading::strict), DatabaseError);
+    EXPECT_THROW(file.import_from(no_database, SessionFile::Reading::strict), ForeignFile);
 }
 
 // A newer version's file is left alone; another program's is not taken for ours.
@@ -195,8 +195,8 @@ TEST_F(SessionFileTest, refuses_what_it_does_not_know) {
     try {
         SessionFile file(path);
         ADD_FAILURE();
-    } catch (const DatabaseError& error) {
-        EXPECT_EQ(error.code, errc::newer_schema);
+    } catch (const StorageError& error) {
+        EXPECT_EQ(error.code, storage_errc::newer_version);
     }
     EXPECT_EQ(bytes_of(path).size(), before.size());
 }

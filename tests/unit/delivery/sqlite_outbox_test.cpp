@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "outbox_driver.hpp"
+#include "support/small_disk.hpp"
 
 namespace jiro::delivery {
 namespace {
@@ -554,22 +554,12 @@ TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
 // A really full disk (a small tmpfs): the ballast is given back, what is in hand ends, and space is noticed, without a
 // restart.
 TEST_F(SqliteOutboxTest, survives_a_full_disk) {
-    fs::create_directories(settings_.path.parent_path());
-    if (mount("tmpfs", settings_.path.parent_path().c_str(), "tmpfs", 0, "size=4m,mode=0700") != 0) {
-        GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
-    }
-    struct Unmount {
-        std::string path;
-        ~Unmount() { umount2(path.c_str(), MNT_DETACH); }
-    } const unmount{settings_.path.parent_path().string()};
+    const test::SmallDisk disk(settings_.path.parent_path(), "size=4m");
+    if (!disk.is_there()) GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
     settings_.ballast_bytes = 1024 * 1024;
     open();
     admit("in hand", FirstState::running);
-    const auto filler = settings_.path.parent_path() / "filler";
-    {
-        std::ofstream file(filler, std::ios::binary);
-        for (int i = 0; i < 64 && file.good(); ++i) file << std::string(64 * 1024, 'x') << std::flush;
-    }
+    disk.fill();
     // Refused by name sooner or later, at the latest when the look at the disk is due.
     Admission admission = Admission::accepted;
     for (int i = 0; i < 200 && admission == Admission::accepted; ++i) {
@@ -583,7 +573,7 @@ TEST_F(SqliteOutboxTest, survives_a_full_disk) {
     deliver("in hand");
     EXPECT_EQ(state("in hand"), RowState::delivered);
 
-    fs::remove(filler);
+    disk.free();
     const auto limit = std::chrono::steady_clock::now() + 10s;
     while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);
     EXPECT_TRUE(figures().writable) << figures().problem;
@@ -593,14 +583,8 @@ TEST_F(SqliteOutboxTest, survives_a_full_disk) {
 
 // No room even to open (no inode left): the daemon lives, refuses by name, and opens the outbox when there is room.
 TEST_F(SqliteOutboxTest, opens_late_when_inodes_ran_out) {
-    fs::create_directories(settings_.path.parent_path());
-    if (mount("tmpfs", settings_.path.parent_path().c_str(), "tmpfs", 0, "size=4m,nr_inodes=4,mode=0700") != 0) {
-        GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
-    }
-    struct Unmount {
-        std::string path;
-        ~Unmount() { umount2(path.c_str(), MNT_DETACH); }
-    } const unmount{settings_.path.parent_path().string()};
+    const test::SmallDisk disk(settings_.path.parent_path(), "size=4m,nr_inodes=4");
+    if (!disk.is_there()) GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
     std::vector<fs::path> fillers;
     for (int i = 0; i < 3; ++i) {
         fillers.push_back(settings_.path.parent_path() / std::to_string(i));

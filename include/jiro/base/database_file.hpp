@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The file of a database: how it is made, and how a damaged one is replaced. The damaged one is evidence: it is kept
+// beside, and what can be read of it goes into a new file, which takes its place only when it is whole; whoever is
+// killed before, or finds no room, begins anew. Everything blocks: for the thread that has the database.
+//
+//     begin_rebuilt()     an empty <path>.rebuilding, to be filled, checkpointed and closed
+//     end_rebuilt()       now it is <path>.rebuilt: the name says that it is whole
+//     move_aside()        the damaged one and its WAL are <path>.corrupt-<time>
+//     put_in_place()      <path>.rebuilt is <path>
+//
+// At the next opening has_rebuilt() tells that a process died between the second step and the last: they are done then.
+
+#include <filesystem>
+
+#include "jiro/base/error.hpp"
+#include "jiro/base/file_descriptor.hpp"
+#include "jiro/base/storage_error.hpp"
+
+namespace jiro {
+
+// Opens what must not be lost, to be read and written; makes it, 0600, where it is missing. No symbolic link is
+// followed.
+[[nodiscard]] Result<FileDescriptor> open_private_file(const std::filesystem::path& path);
+
+// "cannot open /var/lib/x: No space left on device", with the name for `number` and what the operator can do.
+[[nodiscard]] Error file_error(const std::string& what, const std::filesystem::path& path, int number);
+
+class DatabaseFile {
+  public:
+    explicit DatabaseFile(std::filesystem::path path) : path_(std::move(path)) {}
+
+    // Makes an empty one where there is none; 0600 in any case.
+    [[nodiscard]] Result<> make() const;
+
+    [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
+    [[nodiscard]] Result<> end_rebuilt() const;
+    [[nodiscard]] bool has_rebuilt() const;
+    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
+    [[nodiscard]] Result<> put_in_place() const;
+
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+}  // namespace jiro
