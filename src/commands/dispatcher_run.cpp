@@ -122,7 +122,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     }
     observer.finished({command->message.command_sync_id, command->name, stage_of(*command), completion.outcome,
                        queue_time, run_time});
-    remember(*command);
+    remember(*command, queue_time, run_time);
     by_id.erase(command->message.command_sync_id);
     command->complete(std::move(completion));
 }
@@ -149,12 +149,14 @@ void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) 
     start_next();
 }
 
-void Dispatcher::State::remember(PendingCommand& command) {
+void Dispatcher::State::remember(PendingCommand& command, Duration queue_time, Duration run_time) {
     if (command.resolution && command.resolution->handler->description().control) return;
     ended.add({.id = command.message.command_sync_id,
                .name = command.name,
                .outcome = *command.outcome,
                .at = clock.now(),
+               .queue_time = queue_time,
+               .run_time = run_time,
                .output = std::move(command.output)});
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What can be seen of running commands, and how one is ended.
 #include <algorithm>
+#include <ranges>
 
 #include "commands/dispatcher_state.hpp"
 #include "commands/exec/run_output.hpp"
@@ -98,6 +99,22 @@ std::size_t Dispatcher::waiting() const {
     return static_cast<std::size_t>(
         std::ranges::count_if(state_->by_id, [](const auto& known) { return known.second->place == Place::queued; }));
 }
+
+std::vector<EndedCommand> Dispatcher::ended(std::size_t limit) const {
+    std::vector<EndedCommand> commands;
+    for (const auto& run : state_->ended.oldest_first() | std::views::reverse | std::views::take(limit)) {
+        commands.push_back({.id = run.id,
+                            .name = run.name,
+                            .outcome = run.outcome,
+                            .age = state_->clock.now() - run.at,
+                            .queue_time = run.queue_time,
+                            .run_time = run.run_time,
+                            .delivery = run.delivery});
+    }
+    return commands;
+}
+
+void Dispatcher::set_delivery(std::string_view id, DeliveryState state) { state_->ended.set_delivery(id, state); }
 
 Result<OutputPart> Dispatcher::output(std::string_view id, std::uint64_t from, std::size_t limit) const {
     const auto known = state_->by_id.find(std::string(id));

@@ -27,4 +27,10 @@ const EndedRun* EndedRuns::find(std::string_view id) const {
     return found == newest_first.end() ? nullptr : &*found;
 }
 
+void EndedRuns::set_delivery(std::string_view id, DeliveryState state) {
+    const auto newest_first = std::views::reverse(runs_);
+    const auto found = std::ranges::find(newest_first, id, &EndedRun::id);
+    if (found != newest_first.end()) found->delivery = state;
+}
+
 }  // namespace jiro::commands

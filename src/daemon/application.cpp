@@ -186,6 +186,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                    [this](const delivery::Delivery& delivery) {
                        monitor.delivered(delivery.latency);
                        deliveries.delivered(delivery.id);
+                       dispatcher.set_delivery(delivery.id, DeliveryState::delivered);
                    },
                .answered =
                    [this](delivery::SendResult& answer) {
@@ -193,7 +194,8 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                            answer.message = shortened(credentials.redacted(std::move(answer.message)));
                        }
                        status.note(answer);
-                   }}),
+                   },
+               .given_up = [this](const std::string& id) { dispatcher.set_delivery(id, DeliveryState::dead); }}),
       journal(*outbox, courier, persistence),
       metrics(monitor, clock),
       load(clock),
@@ -205,7 +207,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       deliveries(executor, clock),
       intake(dispatcher, metrics, deliveries, clock, config.commands.acknowledge),
       hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
-      status({clock, hub, monitor, *outbox, courier, reloader, &pause}, config.instance_id),
+      status({clock, hub, monitor, *outbox, courier, reloader, &pause, &dispatcher}, config.instance_id),
       status_server(
           executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
       control_server(

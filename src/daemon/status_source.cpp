@@ -81,6 +81,7 @@ monitor::Status StatusSource::current() const {
     status.hub = hub();
     status.requests = requests();
     monitor::fill_from(status, parts_.commands, parts_.clock.now());
+    status.ended = ended();
     status.outbox = outbox();
     status.delivery = delivery();
     if (chat_) status.chat = chat_();
@@ -94,6 +95,21 @@ monitor::Status StatusSource::current() const {
         status.extra_degraded.push_back("outbox: " + problem);
     }
     return status;
+}
+
+std::vector<monitor::EndedStatus> StatusSource::ended() const {
+    std::vector<monitor::EndedStatus> shown;
+    if (parts_.runs == nullptr) return shown;
+    for (auto& command : parts_.runs->ended(monitor::kShownEnded)) {
+        shown.push_back({.id = command.id.substr(0, monitor::kShownIdBytes),
+                         .name = command.name.substr(0, monitor::kShownNameBytes),
+                         .outcome = command.outcome,
+                         .age_seconds = seconds(command.age),
+                         .queue_seconds = seconds(command.queue_time),
+                         .run_seconds = seconds(command.run_time),
+                         .delivery = command.delivery});
+    }
+    return shown;
 }
 
 monitor::HubStatus StatusSource::hub() const {

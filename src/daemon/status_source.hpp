@@ -14,6 +14,7 @@
 #include "daemon/recent_errors.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/enum_names.hpp"
+#include "jiro/commands/running_commands.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/result_sender.hpp"
@@ -52,6 +53,7 @@ class StatusSource {
         const delivery::Courier& courier;
         const Reloader& reloader;
         const Pause* pause = nullptr;
+        const commands::RunningCommands* runs = nullptr;
     };
 
     StatusSource(Parts parts, std::string instance_id)
@@ -77,6 +79,7 @@ class StatusSource {
 
   private:
     [[nodiscard]] monitor::HubStatus hub() const;
+    [[nodiscard]] std::vector<monitor::EndedStatus> ended() const;
     [[nodiscard]] monitor::RequestsStatus requests() const;
     [[nodiscard]] monitor::OutboxStatus outbox() const;
     [[nodiscard]] monitor::DeliveryStatus delivery() const;

@@ -214,6 +214,7 @@ Task<> Courier::Impl::expire_and_rescan() {
     for (const auto& id : *expired) {
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
+        if (observer_.given_up) observer_.given_up(id);
     }
     figures_.dead_letters += expired->size();
     if (expired->size() == kFetch) next_rescan_ = now + 100ms;

@@ -142,6 +142,7 @@ Task<> Courier::Impl::give_up(OutgoingResult outgoing, Decision decision) {
     const auto kept = co_await outbox_.dead(outgoing.row.id, decision.reason);
     if (kept) {
         ++figures_.dead_letters;
+        if (observer_.given_up) observer_.given_up(outgoing.row.id);
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", outgoing.row.id}, {"reason", decision.reason}});
         co_return;

@@ -44,16 +44,15 @@ void CommandQueueMonitor::finished(std::string_view id, Outcome outcome, Duratio
         queue_time_.record(waited);
         run_time_.record(ran);
     }
-    count_by_name(command && outcome != Outcome::rejected ? command.mapped().name : "none", outcome);
+    auto& figures = figures_of(command && outcome != Outcome::rejected ? command.mapped().name : "none");
+    ++figures.outcomes[static_cast<std::size_t>(outcome)];
+    if (command) figures.run_time.add(ran);
 }
 
-void CommandQueueMonitor::count_by_name(std::string_view name, Outcome outcome) {
-    auto row = outcomes_by_name_.find(name);
-    if (row == outcomes_by_name_.end()) {
-        const bool full = outcomes_by_name_.size() >= kMaxNames;
-        row = outcomes_by_name_.try_emplace(full ? "other" : std::string(name)).first;
-    }
-    ++row->second[static_cast<std::size_t>(outcome)];
+NameFigures& CommandQueueMonitor::figures_of(std::string_view name) {
+    const auto known = by_name_.find(name);
+    if (known != by_name_.end()) return known->second;
+    return by_name_[by_name_.size() >= kMaxNames ? "other" : std::string(name)];
 }
 
 void CommandQueueMonitor::rejected(Rejection why) {

@@ -6,6 +6,21 @@
 
 namespace jiro::monitor {
 
+namespace {
+
+std::size_t bucket_of(Duration duration) {
+    const auto bound = std::ranges::lower_bound(kBucketSeconds, std::chrono::duration<double>(duration).count());
+    return static_cast<std::size_t>(bound - kBucketSeconds.begin());
+}
+
+}  // namespace
+
+void HistogramReading::add(Duration duration) {
+    duration = std::max(duration, Duration::zero());
+    ++buckets[bucket_of(duration)];
+    sum_seconds += std::chrono::duration<double>(duration).count();
+}
+
 std::uint64_t HistogramReading::count() const {
     return std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0});
 }
@@ -27,10 +42,7 @@ double HistogramReading::quantile_seconds(double quantile) const {
 
 void Histogram::record(Duration duration) {
     duration = std::max(duration, Duration::zero());
-    const double seconds = std::chrono::duration<double>(duration).count();
-    const auto bound = std::ranges::lower_bound(kBucketSeconds, seconds);
-    const auto index = static_cast<std::size_t>(bound - kBucketSeconds.begin());
-    buckets_[index].fetch_add(1, std::memory_order_relaxed);
+    buckets_[bucket_of(duration)].fetch_add(1, std::memory_order_relaxed);
     sum_nanoseconds_.fetch_add(std::chrono::nanoseconds(duration).count(), std::memory_order_relaxed);
 }
 

@@ -133,7 +133,8 @@ void write_commands(Writer& out, const Status& status) {
     const auto& counts = status.commands;
     out.counter("jiro_commands_received_total", "Commands taken into the journal.", counts.received + counts.deferred);
     out.family("jiro_commands_total", "counter", "Commands that ended, by command and outcome.");
-    for (const auto& [name, outcomes] : status.outcomes_by_name) {
+    for (const auto& [name, figures] : status.by_name) {
+        const auto& outcomes = figures.outcomes;
         for (std::size_t i = 0; i < kOutcomeNames.size(); ++i) {
             if (outcomes[i] == 0) continue;
             out.sample(outcomes[i], {{"command", name}, {"outcome", kOutcomeNames[i]}});

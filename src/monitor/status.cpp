@@ -61,7 +61,7 @@ void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now
     status.run_time = monitor.run_time();
     status.queue_time = monitor.queue_time();
     status.delivery_time = monitor.delivery_time();
-    status.outcomes_by_name = monitor.outcomes_by_name();
+    status.by_name = monitor.by_name();
 }
 
 Readiness readiness(const Status& status) {

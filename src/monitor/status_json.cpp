@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
+#include <numeric>
 
 #include "jiro/base/json_writer.hpp"
 #include "jiro/monitor/status.hpp"
@@ -82,6 +83,44 @@ void write_running(JsonWriter& json, const Status& status) {
     json.end_array();
 }
 
+void write_ended(JsonWriter& json, const Status& status) {
+    json.key("ended");
+    json.begin_array();
+    for (const auto& command : status.ended) {
+        json.begin_object();
+        json.member("id", command.id);
+        json.member("name", command.name);
+        json.member("outcome", to_string(command.outcome));
+        json.member("ageSeconds", rounded(command.age_seconds));
+        json.member("queueSeconds", rounded(command.queue_seconds));
+        json.member("runSeconds", rounded(command.run_seconds));
+        json.member("delivery", to_string(command.delivery));
+        json.end_object();
+    }
+    json.end_array();
+}
+
+void write_by_name(JsonWriter& json, const Status& status) {
+    json.key("byName");
+    json.begin_array();
+    for (const auto& [name, figures] : status.by_name) {
+        const auto& outcomes = figures.outcomes;
+        const auto count = std::accumulate(outcomes.begin(), outcomes.end(), std::uint64_t{0});
+        const bool has_run = figures.run_time.count() > 0;
+        const auto quantile = [&](double share) {
+            return has_run ? std::optional(rounded(figures.run_time.quantile_seconds(share))) : std::nullopt;
+        };
+        json.begin_object();
+        json.member("name", name);
+        json.member("count", count);
+        json.member("failed", count - outcomes[static_cast<std::size_t>(Outcome::succeeded)]);
+        json.member("p50Seconds", quantile(0.5));
+        json.member("p95Seconds", quantile(0.95));
+        json.end_object();
+    }
+    json.end_array();
+}
+
 void write_commands(JsonWriter& json, const Status& status) {
     const auto& counts = status.commands;
     json.member("activeCommandCount", counts.active);
@@ -102,6 +141,8 @@ void write_commands(JsonWriter& json, const Status& status) {
     json.member("duplicateCommands", counts.duplicates);
     json.member("deferredCommands", counts.deferred);
     write_running(json, status);
+    write_ended(json, status);
+    write_by_name(json, status);
     json.key("latency");
     json.begin_object();
     write_latency(json, "run", status.run_time);

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <optional>
 
-#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
+#include "monitor/status_reader.hpp"
 #include "monitor/text.hpp"
 
 namespace jiro::monitor {
@@ -15,54 +15,14 @@ namespace {
 
 constexpr std::size_t kShownRows = 20;
 
-// Reads the JSON of /status as another process gave it: members may be missing or of another type, since the daemon may
-// be of another version.
-class Reader {
-  public:
-    using Json = nlohmann::json;
-
-    explicit Reader(const Json& json) : json_(json) {}
-
-    [[nodiscard]] std::string text(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_string() ? escaped(value->get_ref<const std::string&>()) : std::string();
-    }
-    [[nodiscard]] std::optional<double> number(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
-    }
-    [[nodiscard]] std::string count(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number_unsigned() ? std::to_string(value->get<std::uint64_t>()) : "?";
-    }
-    [[nodiscard]] bool flag(const char* name, bool otherwise) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
-    }
-    [[nodiscard]] const Json& child(const char* name) const {
-        static const Json nothing;
-        const auto* value = find(name);
-        return value != nullptr ? *value : nothing;
-    }
-
-  private:
-    [[nodiscard]] const Json* find(const char* name) const {
-        if (!json_.is_object()) return nullptr;
-        const auto member = json_.find(name);
-        return member == json_.end() ? nullptr : &*member;
-    }
-
-    const Json& json_;
-};
-
-std::string heading(const Reader& status) {
+std::string heading(const StatusReader& status) {
     std::string line = "jiro-client " + status.text("version");
     if (const auto uptime = status.number("uptimeSeconds")) line += ", up " + human_duration(*uptime);
     if (const auto instance = status.text("instanceId"); !instance.empty()) line += ", instance " + instance;
     return line + (status.flag("stopping", false) ? ", stopping\n" : "\n");
 }
 
-std::string hub_lines(const Reader& status) {
+std::string hub_lines(const StatusReader& status) {
     std::string line = "Hub        " + status.text("state");
     if (const auto url = status.text("hubUrl"); !url.empty()) line += ", " + url;
     if (const auto id = status.text("connectionId"); !id.empty()) line += ", connection " + id;
@@ -75,8 +35,8 @@ std::string hub_lines(const Reader& status) {
     return line;
 }
 
-std::string request_line(const Reader& status) {
-    const auto& allowed = Reader(status.child("hubRequests")).child("allowed");
+std::string request_line(const StatusReader& status) {
+    const auto& allowed = StatusReader(status.child("hubRequests")).child("allowed");
     if (!allowed.is_array()) return {};
     std::string names;
     for (const auto& name : allowed) {
@@ -86,7 +46,7 @@ std::string request_line(const Reader& status) {
            '\n';
 }
 
-std::string command_line(const Reader& status) {
+std::string command_line(const StatusReader& status) {
     std::string lines = "Commands   " + status.count("activeCommandCount") + " running, " +
                         status.count("queuedCommands") + " queued, " + status.count("detachedCommands") +
                         " detached; " + status.count("totalCommandsProcessed") +
@@ -100,7 +60,7 @@ std::string command_line(const Reader& status) {
     return lines;
 }
 
-std::string running_lines(const Reader& status) {
+std::string running_lines(const StatusReader& status) {
     std::string lines;
     const auto& running = status.child("running");
     if (!running.is_array()) return lines;
@@ -108,7 +68,7 @@ std::string running_lines(const Reader& status) {
     for (const auto& item : running) {
         if (++shown > kShownRows)
             return lines + "           ... " + std::to_string(running.size() - kShownRows) + " more\n";
-        const Reader command(item);
+        const StatusReader command(item);
         lines += "           " + command.text("id") + "  " + command.text("name") + "  " +
                  human_duration(command.number("ageSeconds").value_or(0)) +
                  (command.flag("detached", false) ? "  detached\n" : "\n");
@@ -116,8 +76,8 @@ std::string running_lines(const Reader& status) {
     return lines;
 }
 
-std::string delivery_lines(const Reader& status) {
-    const Reader outbox(status.child("outbox"));
+std::string delivery_lines(const StatusReader& status) {
+    const StatusReader outbox(status.child("outbox"));
     std::string lines = "Outbox     " + outbox.count("pending") + " undelivered";
     if (const auto age = outbox.number("oldestAgeSeconds")) lines += " (oldest " + human_duration(*age) + ")";
     lines += ", " + outbox.count("deadLetters") + " dead letters";
@@ -126,7 +86,7 @@ std::string delivery_lines(const Reader& status) {
     }
     lines += outbox.flag("writable", true) ? "\n" : ", NOT WRITABLE\n";
 
-    const Reader delivery(status.child("delivery"));
+    const StatusReader delivery(status.child("delivery"));
     lines += "Delivery   " + delivery.count("delivered") + " delivered, " + delivery.count("attempts") + " attempts, " +
              delivery.count("retries") + " retries";
     if (const auto channel = delivery.text("channel"); !channel.empty()) lines += ", channel " + channel;
@@ -136,9 +96,9 @@ std::string delivery_lines(const Reader& status) {
     return lines;
 }
 
-std::string chat_lines(const Reader& status) {
+std::string chat_lines(const StatusReader& status) {
     if (!status.child("chat").is_object()) return {};
-    const Reader chat(status.child("chat"));
+    const StatusReader chat(status.child("chat"));
     std::string lines = "Chat       " + chat.text("model") + ": " + chat.count("answered") + " answered, " +
                         chat.count("failed") + " failed, " + chat.count("running") + " running, " +
                         chat.count("promptTokens") + " tokens in, " + chat.count("completionTokens") + " out";
@@ -149,7 +109,7 @@ std::string chat_lines(const Reader& status) {
     return lines;
 }
 
-std::string health_lines(const Reader& status) {
+std::string health_lines(const StatusReader& status) {
     std::string lines = std::string("Health     ") + (status.flag("ready", false) ? "ready\n" : "not ready\n");
     for (const char* member : {"notReady", "degraded"}) {
         const auto& reasons = status.child(member);
@@ -163,14 +123,14 @@ std::string health_lines(const Reader& status) {
     return lines;
 }
 
-std::string error_lines(const Reader& status) {
+std::string error_lines(const StatusReader& status) {
     const auto& errors = status.child("recentErrors");
     if (!errors.is_array() || errors.empty()) return {};
     std::string lines = "Last errors\n";
     std::size_t shown = 0;
     for (const auto& item : errors) {
         if (++shown > kShownRows) break;
-        const Reader entry(item);
+        const StatusReader entry(item);
         lines += "  " + entry.text("time") + "  " + entry.text("component") + ": " + entry.text("message") + "\n";
     }
     return lines;
@@ -183,10 +143,10 @@ std::string per_second(double count, double seconds) {
 }
 
 // Nothing to compare with at first, and after the daemon was started anew.
-std::string rate_line(const Reader& now, const Reader& before, double seconds) {
+std::string rate_line(const StatusReader& now, const StatusReader& before, double seconds) {
     const bool is_same_process =
         now.number("uptimeSeconds").value_or(0) >= before.number("uptimeSeconds").value_or(1e300);
-    const auto rate = [&](const Reader& later, const Reader& earlier, const char* member) {
+    const auto rate = [&](const StatusReader& later, const StatusReader& earlier, const char* member) {
         const auto end = later.number(member);
         const auto begin = earlier.number(member);
         if (!is_same_process || !(seconds > 0) || !end || !begin) return std::string("-");
@@ -194,15 +154,15 @@ std::string rate_line(const Reader& now, const Reader& before, double seconds) {
     };
     return "Rates      " + rate(now, before, "receivedCommands") + " received, " +
            rate(now, before, "totalCommandsProcessed") + " processed, " +
-           rate(Reader(now.child("delivery")), Reader(before.child("delivery")), "delivered") + " delivered, " +
-           rate(Reader(now.child("delivery")), Reader(before.child("delivery")), "attempts") + " calls\n";
+           rate(StatusReader(now.child("delivery")), StatusReader(before.child("delivery")), "delivered") + " delivered, " +
+           rate(StatusReader(now.child("delivery")), StatusReader(before.child("delivery")), "attempts") + " calls\n";
 }
 
-std::string latency_lines(const Reader& status) {
-    const Reader latency(status.child("latency"));
+std::string latency_lines(const StatusReader& status) {
+    const StatusReader latency(status.child("latency"));
     std::string lines;
     for (const char* what : {"run", "queue", "delivery"}) {
-        const Reader times(latency.child(what));
+        const StatusReader times(latency.child(what));
         lines += lines.empty() ? "Latency    " : "           ";
         lines += std::string(what) + std::string(9 - std::string_view(what).size(), ' ');
         for (const auto& [name, member] :
@@ -215,8 +175,8 @@ std::string latency_lines(const Reader& status) {
     return lines;
 }
 
-std::string call_line(const Reader& status) {
-    const auto& calls = Reader(status.child("delivery")).child("attemptsByStatus");
+std::string call_line(const StatusReader& status) {
+    const auto& calls = StatusReader(status.child("delivery")).child("attemptsByStatus");
     if (!calls.is_object() || calls.empty()) return {};
     std::string line;
     for (const auto& [name, count] : calls.items())
@@ -230,7 +190,7 @@ std::string call_line(const Reader& status) {
 Result<std::string> status_table(std::string_view json) {
     const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const Reader status(parsed);
+    const StatusReader status(parsed);
     return heading(status) + hub_lines(status) + request_line(status) + command_line(status) + running_lines(status) +
            delivery_lines(status) + chat_lines(status) + health_lines(status) + error_lines(status);
 }
@@ -239,9 +199,9 @@ Result<std::string> status_view(std::string_view json, const std::optional<Earli
     const auto parsed = json_or_null(json);
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const auto before = earlier ? json_or_null(earlier->json) : nlohmann::json();
-    const Reader status(parsed);
+    const StatusReader status(parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
-           rate_line(status, Reader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +
+           rate_line(status, StatusReader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +
            running_lines(status) + delivery_lines(status) + call_line(status) + chat_lines(status) +
            health_lines(status) + error_lines(status);
 }

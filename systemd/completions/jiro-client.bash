@@ -18,7 +18,7 @@ _jiro_client() {
         check-config) words+=" --print" ;;
         migrate-config) words="--output"; COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         reload) words+=" --wait" ;;
-        status) words+=" --json --ready --watch" ;;
+        status) words+=" --json --ready --watch --recent --by-name --name --outcome --failed --undelivered" ;;
         doctor) words+=" --offline --json" ;;
         chat) words+=" --session" ;;
         sessions) [ -n "$verb" ] && words="--json" || words="list show rename reset remove import export --help --config" ;;

@@ -124,6 +124,44 @@ class StatusValuesTest(DaemonTest):
         self.assertGreater(status["outbox"]["oldestAgeSeconds"], 600)
 
 
+class EndedTest(DaemonTest):
+    def ask_status(self, *arguments):
+        return run_client("status", *arguments, "--config", self.client.config_file)
+
+    def test_what_ended_last_and_by_name(self):
+        commands = {"Commands": {"Exec": {"good": {"Program": ["/bin/true"]}, "bad": {"Program": ["/bin/false"]}}}}
+        link = self.start_all(config=commands)
+        self.assertIn("No command has ended", self.ask_status("--recent").stdout)
+        link.command("good", "one")
+        self.result("one")
+        link.command("bad", "two")
+        self.result("two")
+        link.command("ping", "looks")
+        self.result("looks")
+        link.command("<b>nonsense", "hostile \u202eid")
+        self.result("hostile \u202eid")
+        self.client.wait_status(lambda s: [e["delivery"] for e in s["ended"]] == ["delivered"] * 3, "all are confirmed")
+        cli = lambda *arguments: self.ask_status(*arguments).stdout
+        lines = cli("--recent").splitlines()
+        self.assertRegex(lines[0], "^ID +COMMAND +OUTCOME +ENDED +WAITED +RAN +RESULT$")
+        self.assertRegex(lines[1], r"^hostile \\xe2\\x80\\xaeid +<b>nonsense +rejected +0 s ago +\d+ ms +0 ms +delivered$")
+        self.assertRegex(lines[2], r"^two +bad +failed ")
+        self.assertRegex(lines[3], r"^one +good +succeeded ")
+        self.assertEqual([e["id"] for e in json.loads(cli("--recent", "--failed", "--name", "bad", "--json"))], ["two"])
+        self.assertEqual(cli("--recent", "--undelivered"), "None of the last 3 commands\n")
+        self.assertRegex(cli("--by-name"), r"(?m)^bad +1 +1 +\d+ ms +\d+ ms$")
+        self.assertEqual([e["count"] for e in json.loads(cli("--by-name", "--json")) if e["name"] in ("ping", "none")], [1, 1])
+        for wrong in (["--failed"], ["--recent", "--outcome", "odd"], ["--recent", "--by-name"], ["--recent", "--watch"]):
+            self.assertEqual(self.ask_status(*wrong).returncode, 2, wrong)
+
+    def test_what_is_not_delivered_is_seen(self):
+        link = self.start_all(lambda message, nth: Reply.status("UNAVAILABLE", "later"))
+        link.command("echo a", "a")
+        status = self.client.wait_status(lambda s: s["delivery"]["attempts"] > 0 and s["ended"], "an attempt")
+        self.assertEqual([(e["id"], e["delivery"]) for e in status["ended"]], [("a", "waiting")])
+        self.assertRegex(self.ask_status("--recent", "--undelivered").stdout, r"(?m)^a +echo +succeeded .* waiting$")
+
+
 class Terminal:
     """`jiro-client status --watch` on a terminal of so many lines and columns."""
 

@@ -104,8 +104,11 @@ class Dispatcher final : public RunningCommands {
 
     [[nodiscard]] std::vector<RunInProgress> running() const override;
     [[nodiscard]] std::size_t waiting() const override;
+    [[nodiscard]] std::vector<EndedCommand> ended(std::size_t limit) const override;
     [[nodiscard]] Result<OutputPart> output(std::string_view id, std::uint64_t from, std::size_t limit) const override;
     CancelAnswer cancel(const std::string& command_sync_id, CancelReason reason) override;
+    // What became of the outcome of a command that has ended, for ended().
+    void set_delivery(std::string_view command_sync_id, DeliveryState state);
     // Running commands become detached, or everything is cancelled, as OnConnectionLost says.
     void connection_lost();
 

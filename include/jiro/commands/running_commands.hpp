@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What runs, what it has printed so far, and how to end it: for the commands `running`, `output` and `cancel`, and for
-// the operator's routes of the same names. Implemented by the Dispatcher. Commands that only look or control are no
+// What runs, what it has printed so far, and how to end it: for the commands `running`, `output` and `cancel`, for the
+// operator's routes of the same names; and what ended last, for the status. Implemented by the Dispatcher. Commands that only look or control are no
 // part of it. Event loop only; nothing here waits.
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/model/command_result.hpp"
+#include "jiro/model/delivery_state.hpp"
 
 namespace jiro::commands {
 
@@ -48,6 +49,16 @@ struct OutputPart {
     std::optional<Outcome> outcome{};  // it has ended
 };
 
+struct EndedCommand {
+    std::string id{};
+    std::string name{};  // of one that is no command: the first word of its text; empty where that may be private
+    Outcome outcome = Outcome::succeeded;
+    Duration age{};         // since it ended
+    Duration queue_time{};  // until it began, or was refused
+    Duration run_time{};
+    DeliveryState delivery = DeliveryState::waiting;
+};
+
 class RunningCommands {
   public:
     virtual ~RunningCommands() = default;
@@ -55,6 +66,8 @@ class RunningCommands {
     // The oldest first.
     [[nodiscard]] virtual std::vector<RunInProgress> running() const = 0;
     [[nodiscard]] virtual std::size_t waiting() const = 0;
+    // The last ones of this process, at most `limit`, the newest first.
+    [[nodiscard]] virtual std::vector<EndedCommand> ended(std::size_t limit) const = 0;
 
     // At most `limit` bytes (and never a half character, while more may come). errc::no_such_run: neither runs nor has
     // ended lately; beyond_output: so much has not been printed; output_gone: what was kept of one that has ended was

@@ -50,9 +50,10 @@ struct Delivery {
 enum class Admitted { no, yes };
 
 struct CourierObserver {
-    // Either may be empty.
+    // Each may be empty.
     std::function<void(const Delivery&)> delivered;
     std::function<void(SendResult&)> answered;  // each attempt; may change the message, before it is logged and kept
+    std::function<void(const std::string& id)> given_up;  // it is a dead letter
 };
 
 class Courier {

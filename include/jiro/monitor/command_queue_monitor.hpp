@@ -63,6 +63,12 @@ struct RunningCommand {
 inline constexpr std::size_t kShownIdBytes = 128;
 inline constexpr std::size_t kShownNameBytes = 64;
 
+// Of the commands of one name.
+struct NameFigures {
+    OutcomeCounts outcomes{};
+    HistogramReading run_time{};  // of those that ran
+};
+
 class CommandQueueMonitor {
   public:
     // Transitions: the event loop only.
@@ -87,17 +93,17 @@ class CommandQueueMonitor {
     // What names commands: the event loop only.
     [[nodiscard]] std::vector<RunningCommand> running() const;  // active and detached, oldest first
     [[nodiscard]] std::vector<std::string> active_command_ids() const;
-    // Outcomes by command name, for the metrics; at most kMaxNames names, the rest under "other". What
-    // never ran counts under "none": its name is whatever the sender wrote.
-    using OutcomesByName = std::map<std::string, OutcomeCounts, std::less<>>;
-    [[nodiscard]] const OutcomesByName& outcomes_by_name() const { return outcomes_by_name_; }
+    // At most kMaxNames names, the rest under "other". What never ran counts under "none": its name is whatever the
+    // sender wrote.
+    using ByName = std::map<std::string, NameFigures, std::less<>>;
+    [[nodiscard]] const ByName& by_name() const { return by_name_; }
     static constexpr std::size_t kMaxNames = 100;
 
   private:
     static constexpr std::size_t kCounters = sizeof(CommandCounts) / sizeof(std::uint64_t);
 
     void publish();
-    void count_by_name(std::string_view name, Outcome outcome);
+    NameFigures& figures_of(std::string_view name);
 
     CommandCounts counts_;                                         // the event loop's own
     std::array<std::atomic<std::uint64_t>, kCounters> published_;  // the same, for readers
@@ -106,7 +112,7 @@ class CommandQueueMonitor {
     Histogram queue_time_;
     Histogram delivery_time_;
     std::unordered_map<std::string, RunningCommand> running_;  // by whole id
-    OutcomesByName outcomes_by_name_;
+    ByName by_name_;
 };
 
 }  // namespace jiro::monitor

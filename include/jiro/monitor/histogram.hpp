@@ -20,6 +20,7 @@ struct HistogramReading {
     std::array<std::uint64_t, kBucketSeconds.size() + 1> buckets{};  // not cumulative; the last is beyond every bound
     double sum_seconds = 0;
 
+    void add(Duration duration);  // what Histogram::record does, where one thread does everything
     [[nodiscard]] std::uint64_t count() const;
     // An estimate by linear interpolation within a bucket; 0 when nothing was recorded. `quantile` in [0, 1].
     [[nodiscard]] double quantile_seconds(double quantile) const;

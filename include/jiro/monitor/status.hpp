@@ -13,6 +13,7 @@
 #include "jiro/base/connection_state.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/model/channel_state.hpp"
+#include "jiro/model/delivery_state.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
 namespace jiro::monitor {
@@ -96,6 +97,17 @@ struct RunningStatus {
     bool detached = false;
 };
 
+struct EndedStatus {
+    std::string id;
+    std::string name;  // may be empty
+    Outcome outcome = Outcome::succeeded;
+    double age_seconds = 0;  // since it ended
+    double queue_seconds = 0;
+    double run_seconds = 0;
+    DeliveryState delivery = DeliveryState::waiting;
+};
+inline constexpr std::size_t kShownEnded = 50;
+
 struct ErrorEntry {
     std::string time;  // RFC 3339, UTC
     std::string component;
@@ -115,7 +127,8 @@ struct Status {
     HistogramReading run_time;
     HistogramReading queue_time;
     HistogramReading delivery_time;
-    CommandQueueMonitor::OutcomesByName outcomes_by_name;
+    CommandQueueMonitor::ByName by_name;
+    std::vector<EndedStatus> ended;  // the newest first
     OutboxStatus outbox;
     DeliveryStatus delivery;
     std::optional<ChatStatus> chat;
@@ -138,6 +151,19 @@ void fill_from(Status& status, const CommandQueueMonitor& monitor, TimePoint now
 // A short table for people. Takes the text of /status, since the command line tool reads it from another process;
 // members that are missing are left out. Escapes control characters. An error when it is not an object.
 [[nodiscard]] Result<std::string> status_table(std::string_view json);
+
+// The commands that ended last, as a table or as a JSON array; and the figures by name of a command. Of the same text,
+// with the same promises; an error also when the daemon is of a version that does not say it.
+struct EndedFilter {
+    std::string name{};     // empty: any
+    std::string outcome{};  // empty: any
+    bool failed = false;    // any outcome but `succeeded`
+    bool undelivered = false;
+};
+[[nodiscard]] Result<std::string> ended_table(std::string_view json, const EndedFilter& filter);
+[[nodiscard]] Result<std::string> ended_json(std::string_view json, const EndedFilter& filter);
+[[nodiscard]] Result<std::string> by_name_table(std::string_view json);
+[[nodiscard]] Result<std::string> by_name_json(std::string_view json);
 
 // The same with rates since an earlier answer, latencies and calls by status: what `status --watch` draws.
 struct EarlierStatus {

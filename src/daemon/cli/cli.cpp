@@ -108,7 +108,19 @@ class CommandLine {
             add("status", "Show what the running daemon is doing", [this] { return status(config_file_, status_); });
         sub->add_flag("--json", status_.json, "As JSON, for machines");
         sub->add_flag("--ready", status_.ready_only, "Print nothing; exit 0 when the daemon is ready, else 1");
-        sub->add_flag("--watch", status_.watch, "Redraw every two seconds until interrupted");
+        auto* watch = sub->add_flag("--watch", status_.watch, "Redraw every two seconds until interrupted");
+        auto* by_name = sub->add_flag("--by-name", status_.by_name, "How many commands of each name, and how long they ran");
+        auto* recent = sub->add_flag("--recent", status_.recent, "The commands that ended last, the newest first");
+        by_name->excludes(watch)->excludes(recent);
+        recent->excludes(watch);
+        sub->add_option("--name", status_.filter.name, "With --recent: only commands of this name")->needs(recent);
+        sub->add_option("--outcome", status_.filter.outcome, "With --recent: only of this outcome")
+            ->needs(recent)
+            ->check(CLI::IsMember(std::vector<std::string>(kOutcomeNames.begin(), kOutcomeNames.end())));
+        sub->add_flag("--failed", status_.filter.failed, "With --recent: only what did not succeed")->needs(recent);
+        sub->add_flag("--undelivered", status_.filter.undelivered,
+                      "With --recent: only results that the server has not confirmed")
+            ->needs(recent);
     }
 
     void define_doctor() {

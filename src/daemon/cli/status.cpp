@@ -44,22 +44,28 @@ int report_readiness(const monitor::Listen& listen) {
     return answer && answer->status == 200 ? ExitCode::good : ExitCode::failed;
 }
 
-int show_status(const monitor::Listen& listen, bool as_json) {
+// What is to be printed of the JSON of /status.
+Result<std::string> form_of(const std::string& json, const StatusOptions& options) {
+    const auto line = [](Result<std::string> text) {
+        if (text) *text += '\n';
+        return text;
+    };
+    if (options.recent) {
+        return options.json ? line(monitor::ended_json(json, options.filter))
+                            : monitor::ended_table(json, options.filter);
+    }
+    if (options.by_name) return options.json ? line(monitor::by_name_json(json)) : monitor::by_name_table(json);
+    return options.json ? line(json) : monitor::status_table(json);
+}
+
+int show_status(const monitor::Listen& listen, const StatusOptions& options) {
     const auto json = monitor::fetch_status(listen, kStatusLimit);
-    if (!json) {
-        std::cerr << "jiro-client: " << json.error().message << '\n';
+    const auto text = json ? form_of(*json, options) : Result<std::string>(json.error());
+    if (!text) {
+        std::cerr << "jiro-client: " << text.error().message << '\n';
         return ExitCode::failed;
     }
-    if (as_json) {
-        std::cout << *json << std::endl;
-        return ExitCode::good;
-    }
-    const auto table = monitor::status_table(*json);
-    if (!table) {
-        std::cerr << "jiro-client: " << table.error().message << '\n';
-        return ExitCode::failed;
-    }
-    std::cout << *table << std::flush;
+    std::cout << *text << std::flush;
     return ExitCode::good;
 }
 
@@ -70,7 +76,7 @@ int status(const std::string& config_file, const StatusOptions& options) {
     if (!listen) return ExitCode::bad_configuration;
     if (options.ready_only) return report_readiness(*listen);
     if (options.watch) return watch_status(*listen, options.json ? Form::json : Form::people);
-    return show_status(*listen, options.json);
+    return show_status(*listen, options);
 }
 
 }  // namespace jiro::daemon::cli

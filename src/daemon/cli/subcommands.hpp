@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jiro/monitor/settings.hpp"
+#include "jiro/monitor/status.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -36,6 +37,9 @@ struct StatusOptions {
     bool json = false;
     bool ready_only = false;  // print nothing; the exit code says whether the daemon is ready
     bool watch = false;
+    bool recent = false;   // only the commands that ended last, those that `filter` lets through
+    bool by_name = false;  // only the figures by name of a command
+    monitor::EndedFilter filter{};
 };
 int status(const std::string& config_file, const StatusOptions& options);
 

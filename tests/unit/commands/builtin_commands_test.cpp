@@ -57,6 +57,7 @@ class FakeRuns final : public RunningCommands {
   public:
     std::vector<RunInProgress> running() const override { return runs; }
     std::size_t waiting() const override { return 2; }
+    std::vector<EndedCommand> ended(std::size_t) const override { return {}; }
     Result<OutputPart> output(std::string_view id, std::uint64_t from, std::size_t limit) const override {
         asked = std::string(id) + '@' + std::to_string(from);
         EXPECT_LE(limit, 65536U);

@@ -247,6 +247,41 @@ TEST_F(DispatcherTest, answers_a_malformed_message) {
     EXPECT_TRUE(observer.started_ids.empty());
 }
 
+// What ended last is listed, the newest first, with its times and with what became of its result; what only looks is not.
+TEST_F(DispatcherTest, lists_what_ended) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("first", "sleep"));
+    receive(message("second", "throw"));
+    receive(message("unknown", "anser x"));
+    receive(message("looks", "look"));
+    pass(1s);
+
+    dispatcher->set_delivery("first", DeliveryState::delivered);
+    dispatcher->set_delivery("second", DeliveryState::dead);
+    dispatcher->set_delivery("nothing", DeliveryState::dead);
+    pass(2s);
+
+    const auto ended = dispatcher->ended(50);
+    ASSERT_EQ(ended.size(), 3U);
+    EXPECT_EQ(ended[0].id, "second");
+    EXPECT_EQ(ended[0].outcome, Outcome::failed);
+    EXPECT_EQ(ended[0].queue_time, 1s);
+    EXPECT_EQ(ended[0].run_time, 0s);
+    EXPECT_EQ(ended[0].delivery, DeliveryState::dead);
+    EXPECT_EQ(ended[1].id, "first");
+    EXPECT_EQ(ended[1].name, "sleep");
+    EXPECT_EQ(ended[1].age, 2s);
+    EXPECT_EQ(ended[1].queue_time, 0s);
+    EXPECT_EQ(ended[1].run_time, 1s);
+    EXPECT_EQ(ended[1].delivery, DeliveryState::delivered);
+    EXPECT_EQ(ended[2].name, "anser");
+    EXPECT_EQ(ended[2].outcome, Outcome::rejected);
+    EXPECT_EQ(ended[2].delivery, DeliveryState::waiting);
+    EXPECT_EQ(dispatcher->ended(1).size(), 1U);
+}
+
 // With InstanceId set, a command for another instance does not run here.
 TEST_F(DispatcherTest, refuses_commands_for_another_instance) {
     Settings settings;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "commands/exec/run_output.hpp"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "commands/ended_runs.hpp"
@@ -84,6 +85,13 @@ TEST(EndedRuns, are_few_and_small) {
     EXPECT_EQ(runs.find("id100")->output, nullptr);
     runs.add({.id = "id100", .name = "again"});
     EXPECT_EQ(runs.find("id100")->name, "again") << "the last one of that id";
+
+    runs.set_delivery("id100", DeliveryState::delivered);
+    runs.set_delivery("id0", DeliveryState::dead);  // it is not here any more
+    EXPECT_EQ(runs.oldest_first().back().delivery, DeliveryState::delivered);
+    EXPECT_EQ(runs.oldest_first().size(), EndedRuns::kMost);
+    EXPECT_EQ(std::ranges::count(runs.oldest_first(), DeliveryState::waiting, &EndedRun::delivery),
+              static_cast<std::ptrdiff_t>(EndedRuns::kMost) - 1);
 }
 
 }  // namespace

@@ -49,7 +49,8 @@ class CourierTest : public testing::Test {
         courier_.emplace(
             context_.get_executor(), *outbox_, fake_, clock_, random_, grpc_, outbox_settings_,
             CourierObserver{.delivered = [this](const Delivery& delivery) { deliveries_.push_back(delivery); },
-                            .answered = [this](SendResult&) { ++answers_; }});
+                            .answered = [this](SendResult&) { ++answers_; },
+                            .given_up = [this](const std::string& id) { given_up_.insert(id); }});
         asio::co_spawn(
             context_, courier_->run(),
             asio::bind_cancellation_slot(stop_.slot(), [this](const std::exception_ptr&) { has_ended_ = true; }));
@@ -117,6 +118,7 @@ class CourierTest : public testing::Test {
     asio::cancellation_signal stop_;
     bool has_ended_ = false;
     std::vector<Delivery> deliveries_;
+    std::set<std::string> given_up_;
     int answers_ = 0;
 };
 
@@ -300,6 +302,7 @@ TEST_F(CourierTest, makes_a_dead_letter_of_what_is_refused_three_times) {
     EXPECT_EQ(sender_.sent.size(), 3U);
     EXPECT_EQ(state_of("a"), RowState::dead);
     EXPECT_EQ(courier_->figures().dead_letters, 1U);
+    EXPECT_TRUE(given_up_.contains("a"));
 
     // By hand it gets another chance.
     sender_.answer = [](const std::string&, int) { return FakeSender::ok(); };
@@ -349,6 +352,7 @@ TEST_F(CourierTest, expires_what_waits_too_long_in_an_outage) {
     EXPECT_EQ(outbox_->figures().pending, 0U);
     EXPECT_EQ(outbox_->figures().dead_letters, 100U);
     EXPECT_EQ(courier_->figures().dead_letters, 100U);
+    EXPECT_EQ(given_up_.size(), 100U);
     for (const auto& [id, count] : attempts) EXPECT_GE(count, 4) << id;
 }
 

@@ -57,8 +57,8 @@ TEST(CommandQueueMonitor, counts_a_command_through_its_life) {
     EXPECT_EQ(monitor.run_time().count(), 2u);
     EXPECT_EQ(monitor.queue_time().count(), 2u);
     EXPECT_TRUE(monitor.running().empty());
-    EXPECT_EQ(monitor.outcomes_by_name().at("load")[static_cast<std::size_t>(Outcome::timed_out)], 1u);
-    EXPECT_EQ(monitor.outcomes_by_name().at("none")[static_cast<std::size_t>(Outcome::rejected)], 1u);
+    EXPECT_EQ(monitor.by_name().at("load").outcomes[static_cast<std::size_t>(Outcome::timed_out)], 1u);
+    EXPECT_EQ(monitor.by_name().at("none").outcomes[static_cast<std::size_t>(Outcome::rejected)], 1u);
 }
 
 // Refused messages are counted by reason and are no part of the equations.
@@ -139,8 +139,8 @@ TEST(CommandQueueMonitor, bounds_the_number_of_names) {
         monitor.finished(id, Outcome::succeeded, {}, {});
     }
 
-    EXPECT_LE(monitor.outcomes_by_name().size(), CommandQueueMonitor::kMaxNames + 1);
-    EXPECT_EQ(monitor.outcomes_by_name().at("other")[0], 2 * CommandQueueMonitor::kMaxNames);
+    EXPECT_LE(monitor.by_name().size(), CommandQueueMonitor::kMaxNames + 1);
+    EXPECT_EQ(monitor.by_name().at("other").outcomes[0], 2 * CommandQueueMonitor::kMaxNames);
 }
 
 // One writer and three readers at full speed: every single reading keeps both equations, and totals never go back. The

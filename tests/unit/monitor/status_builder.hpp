@@ -26,7 +26,9 @@ inline Status connected_status() {
     status.commands.duplicates = 4;
     status.commands.by_rejection = {1, 4, 0, 2};
     status.running = {{"cmd-1", "load", 12.25, false}, {"cmd-2", "sysinfo", 300, true}};
-    status.outcomes_by_name["load"] = {5, 1, 1, 0, 0, 0};
+    status.by_name["load"].outcomes = {5, 1, 1, 0, 0, 0};
+    status.by_name["load"].run_time.buckets[3] = 7;
+    status.ended = {{"cmd-0", "load", Outcome::failed, 1.5, 0.25, 12.5, DeliveryState::waiting}};
     status.run_time.buckets[3] = 7;
     status.run_time.sum_seconds = 0.05;
     status.outbox = {3, 0, 12.0, 12595, true, 0, true};

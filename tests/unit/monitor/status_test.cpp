@@ -293,6 +293,49 @@ TEST(StatusTable, tolerates_strange_answers) {
     EXPECT_THAT(*table, HasSubstr("a\\x0ab"));
 }
 
+// What ended last: all of it, or what the filter lets through.
+TEST(EndedTable, shows_what_is_wanted) {
+    auto status = connected_status();
+    status.ended.push_back({"cmd-\x1b[2J", "", Outcome::succeeded, 90, 0, 0, DeliveryState::delivered});
+    const auto json = status_json(status);
+
+    EXPECT_EQ(ended_table(json, {}).value(),
+              "ID           COMMAND  OUTCOME    ENDED           WAITED  RAN   RESULT\n"
+              "cmd-0        load     failed     1 s ago         250 ms  12 s  waiting\n"
+              "cmd-\\x1b[2J  -        succeeded  1 min 30 s ago  0 ms    0 ms  delivered\n");
+    const auto ids = [&](const EndedFilter& filter) {
+        std::string all;
+        for (const auto& command : json::parse(ended_json(json, filter).value())) all += command["id"];
+        return all;
+    };
+    EXPECT_EQ(ids({.name = "load"}), "cmd-0");
+    EXPECT_EQ(ids({.outcome = "failed"}), "cmd-0");
+    EXPECT_EQ(ids({.failed = true}), "cmd-0");
+    EXPECT_EQ(ids({.undelivered = true}), "cmd-0");
+    EXPECT_EQ(ids({.name = "load", .outcome = "succeeded"}), "");
+    EXPECT_EQ(ended_table(json, {.name = "nothing"}).value(), "None of the last 2 commands\n");
+    EXPECT_THAT(ended_table(status_json(Status{}), {}).value(), HasSubstr("No command has ended"));
+}
+
+TEST(ByNameTable, shows_counts_and_times) {
+    const auto json = status_json(connected_status());
+    EXPECT_EQ(by_name_table(json).value(),
+              "COMMAND  ENDED  FAILED  P50   P95\n"
+              "load     7      2       8 ms  10 ms\n");
+    EXPECT_EQ(json::parse(by_name_json(json).value())[0]["count"], 7);
+    EXPECT_THAT(by_name_table(status_json(Status{})).value(), HasSubstr("No command has ended"));
+}
+
+// A daemon of another version, or something else.
+TEST(CommandTables, tolerate_strange_answers) {
+    for (const char* bad : {"", "[]", "{}", R"({"ended":{},"byName":7})"}) {
+        EXPECT_EQ(ended_table(bad, {}).error().code, errc::answer_malformed) << bad;
+        EXPECT_EQ(by_name_table(bad).error().code, errc::answer_malformed) << bad;
+    }
+    EXPECT_TRUE(ended_table(R"({"ended":[1,null,[],{"id":7,"ageSeconds":"x","runSeconds":-1e300}]})", {}));
+    EXPECT_TRUE(by_name_table(R"({"byName":[1,null,[],{"name":7,"count":-1,"p50Seconds":1e300}]})"));
+}
+
 // A snapshot of the monitor: ages, counts and the rest.
 TEST(StatusView, shows_rates_latencies_and_calls) {
     auto status = connected_status();
