@@ -57,7 +57,7 @@ export class Programs {
       Grpc: { ServerUrl: this.ports.grpcUrl },
       Monitoring: { Listen: `127.0.0.1:${port}` },
       Outbox: { Path: join(this.directory, "state", "outbox.db") },
-      Commands: { Exec: { slow: { Program: ["/bin/sleep", "60"] } } },
+      Commands: { Exec: { slow: { Program: ["/bin/sleep", "60"] }, fails: { Program: ["/bin/false"] } } },
     }));
     this.client = this.spawn(process.env.JIRO_CLIENT, ["run", "--config", config]);
     for (let tries = 0; ; ++tries) {
