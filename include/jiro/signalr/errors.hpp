@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Every way in which the hub connection can fail, by name. The Error that carries one of these says in its message what
-// was being done, with which address or status, and what the operator can do about it.
+// Every way in which the hub connection can fail, by name; what fails on the way to the hub (name, TCP, proxy, TLS) has
+// the names of jiro/http/errors.hpp. The Error that carries one of these says in its message what was being done, with
+// which address or status, and what the operator can do about it.
 
 #include <boost/system/error_code.hpp>
-#include <string_view>
+
+#include "jiro/http/errors.hpp"
 
 namespace jiro::signalr {
 
 enum class errc {
     // Reaching the hub
-    not_configured = 1,    // no hub URL, or a setting that cannot be used
-    credentials_failed,    // the credentials provider failed, e.g. an unreadable token file
-    resolve_failed,        // the name does not resolve
-    resolve_timeout,       // name resolution took longer than its limit
-    connect_failed,        // every address refused or was unreachable
-    connect_timeout,       // no address answered in time
-    proxy_refused,         // the proxy answered CONNECT with an error status
-    proxy_failed,          // the proxy spoke no HTTP, or hung up
-    proxy_timeout,         // the proxy did not answer in time
-    tls_settings_invalid,  // CaFile, CertificateFile or PrivateKeyFile cannot be used
-    tls_failed,            // the TLS handshake failed; the message has OpenSSL's reason
-    tls_timeout,           // the TLS handshake took longer than its limit
+    not_configured = 1,  // no hub URL, or a setting that cannot be used
+    credentials_failed,  // the credentials provider failed, e.g. an unreadable token file
     // Negotiate and upgrade
     negotiate_failed,     // an HTTP status other than 200, or the connection broke during the request
     negotiate_timeout,    // no answer in time
@@ -69,9 +61,6 @@ enum class errc {
 [[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
     return {static_cast<int>(code), signalr_category()};
 }
-
-// The enumerator's name, for logs and status: "handshake_timeout".
-[[nodiscard]] std::string_view name_of(errc code) noexcept;
 
 }  // namespace jiro::signalr
 

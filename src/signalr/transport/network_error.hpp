@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The way to the hub is http's; what fails on it has the hub connection's names.
+// The way to the hub is http's, and what fails on it; what fails on a connection that stood has the step's name.
 
 #include "jiro/base/error.hpp"
 #include "jiro/http/settings.hpp"

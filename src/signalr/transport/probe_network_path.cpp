@@ -65,8 +65,10 @@ std::optional<Certificate> first_to_expire(SSL* connection) {
 
 // The step of dial() that this error ends.
 ProbeStep step_of(const Error& error) {
-    if (error.code == errc::resolve_failed || error.code == errc::resolve_timeout) return ProbeStep::resolve;
-    if (error.code == errc::connect_failed || error.code == errc::connect_timeout) return ProbeStep::connect;
+    if (error.code == http::errc::resolve_failed || error.code == http::errc::resolve_timeout)
+        return ProbeStep::resolve;
+    if (error.code == http::errc::connect_failed || error.code == http::errc::connect_timeout)
+        return ProbeStep::connect;
     return ProbeStep::proxy;
 }
 
@@ -161,7 +163,7 @@ Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
 }
 
 Result<Certificate> first_to_expire(std::string_view pem) {
-    if (pem.size() > std::numeric_limits<int>::max()) return Error(errc::tls_settings_invalid, "is too large");
+    if (pem.size() > std::numeric_limits<int>::max()) return Error(http::errc::tls_settings_invalid, "is too large");
     const Bio in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
     std::optional<Certificate> first;
     for (;;) {
@@ -170,7 +172,7 @@ Result<Certificate> first_to_expire(std::string_view pem) {
         keep_earlier(first, describe(certificate.get()));
     }
     ERR_clear_error();  // the end of the text is an error to OpenSSL
-    if (!first) return Error(errc::tls_settings_invalid, "holds no certificate in PEM form");
+    if (!first) return Error(http::errc::tls_settings_invalid, "holds no certificate in PEM form");
     return std::move(*first);
 }
 

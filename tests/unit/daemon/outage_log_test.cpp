@@ -84,7 +84,7 @@ class Outage {
     explicit Outage(int attempts) {
         settings_.hub_url = *Url::parse("http://hub.test/hub");
         settings_.max_reconnection_attempts = attempts;
-        connector_->answers.assign(50'000, Error(signalr::errc::connect_failed, "connecting failed"));
+        connector_->answers.assign(50'000, Error(http::errc::connect_failed, "connecting failed"));
         signalr::Dependencies dependencies{.clock = clock_, .random = random_};
         dependencies.connector = connector_;
         hub_.emplace(context_.get_executor(), settings_, std::move(dependencies));

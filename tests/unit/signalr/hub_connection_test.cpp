@@ -40,13 +40,13 @@ TEST(HubConnection, first_start_is_under_the_policy) {
     bench.settings.max_reconnection_attempts = 2;
     bench.settings.server_timeout = 10min;
     bench.random = test::FixedRandom({3'000'000'000});
-    bench.connector->answers.assign(4, Error(errc::connect_failed, "connecting failed"));
+    bench.connector->answers.assign(4, Error(http::errc::connect_failed, "connecting failed"));
     bench.start();
     EXPECT_EQ(bench.state(), State::connecting);
 
     bench.pass(10s);
     EXPECT_EQ(bench.state(), State::failed);
-    EXPECT_EQ(bench.hub->last_error()->code, errc::connect_failed);
+    EXPECT_EQ(bench.hub->last_error()->code, http::errc::connect_failed);
     ASSERT_TRUE(bench.hub->next_attempt_at());
 
     bench.pass(100s);

@@ -340,7 +340,7 @@ TEST(Loopback, refuses_an_unknown_certificate) {
         LoopbackHub server(client.context, pem);
         client.run(server);
         ASSERT_TRUE(client.error);
-        EXPECT_EQ(client.error->code, errc::tls_failed);
+        EXPECT_EQ(client.error->code, jiro::http::errc::tls_failed);
         EXPECT_THAT(client.error->message, HasSubstr("self-signed certificate"));
     }
     test::LogCapture logs;
@@ -413,7 +413,7 @@ TEST(Loopback, names_a_proxy_that_wants_credentials) {
         proxy.close();
     });
     ASSERT_TRUE(client.error);
-    EXPECT_EQ(client.error->code, errc::proxy_refused);
+    EXPECT_EQ(client.error->code, jiro::http::errc::proxy_refused);
     EXPECT_THAT(client.error->message, HasSubstr("WebSocket.Proxy"));
     EXPECT_THAT(client.error->message, testing::Not(HasSubstr("canary")));
     EXPECT_TRUE(server.targets.empty());
@@ -454,7 +454,7 @@ TEST(Loopback, names_a_refused_connection) {
     server.close();
     client.run_at(url, [] {});
     ASSERT_TRUE(client.error);
-    EXPECT_EQ(client.error->code, errc::connect_failed);
+    EXPECT_EQ(client.error->code, jiro::http::errc::connect_failed);
     EXPECT_THAT(client.error->message, HasSubstr("check that the server runs"));
 }
 

@@ -357,7 +357,7 @@ void reset_by_any_message(World& world) {
 
 void default_delays(World& world) {
     world.start();
-    world.bench.connector->answers.assign(4, Error(errc::connect_failed, "refused"));
+    world.bench.connector->answers.assign(4, Error(http::errc::connect_failed, "refused"));
     std::vector<Duration> attempts;
     const auto start = world.bench.clock.now();
     world.bench.socket().cut();
@@ -485,7 +485,7 @@ const std::map<std::string, std::function<void(World&)>>& scenes() {
          }},
         {"invoke.not_connected",
          [](World& world) {
-             world.bench.connector->answers.push_back(Error(errc::connect_failed, "refused"));
+             world.bench.connector->answers.push_back(Error(http::errc::connect_failed, "refused"));
              world.bench.policy = fixed_policy({10s});
              world.bench.start();
              world.invoke("T");
