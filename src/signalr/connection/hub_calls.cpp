@@ -146,6 +146,7 @@ Task<Result<void>> HubConnection::Impl::send(std::string target, json arguments,
     auto prepared = co_await prepare(options.uploads.size(), options.deadline);
     if (!prepared) co_return prepared.error();
     InvocationMessage message{std::move(target), std::nullopt, std::move(arguments), prepared->stream_ids};
+    message.headers = std::move(options.headers);
     auto posted = prepared->session->post(message);
     if (posted) start_uploads(*prepared, nullptr, std::move(options.uploads));
     co_return posted;
@@ -158,6 +159,7 @@ Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target
     const auto session = prepared->session;
     const auto call = session->open_call(PendingCall::Kind::invoke);
     InvocationMessage message{std::move(target), call->id, std::move(arguments), prepared->stream_ids};
+    message.headers = std::move(options.headers);
     if (const auto posted = session->post(message); !posted) {
         session->forget(*call, posted.error());
         co_return posted.error();
@@ -189,6 +191,7 @@ Task<Result<StreamReader>> HubConnection::Impl::stream(std::string target, json 
     const auto session = prepared->session;
     const auto call = session->open_call(PendingCall::Kind::stream);
     StreamInvocationMessage message{std::move(target), call->id, std::move(arguments), prepared->stream_ids};
+    message.headers = std::move(options.headers);
     if (const auto posted = session->post(message); !posted) {
         session->forget(*call, posted.error());
         co_return posted.error();

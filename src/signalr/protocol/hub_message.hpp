@@ -3,6 +3,7 @@
 // The nine hub messages, named as in the HubProtocol specification, plus what a record of an unknown type becomes.
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -31,6 +32,7 @@ struct InvocationMessage {
     nlohmann::json arguments = nlohmann::json::array();
     std::vector<std::string> stream_ids = {};  // client to server only; ignored when received
     std::optional<Error> over_limit = {};  // set: `arguments` hold what stood before the limit that the record broke
+    std::map<std::string, std::string> headers = {};  // checked and ignored when received
 };
 
 struct StreamItemMessage {
@@ -50,6 +52,7 @@ struct StreamInvocationMessage {
     std::string invocation_id;
     nlohmann::json arguments = nlohmann::json::array();
     std::vector<std::string> stream_ids;
+    std::map<std::string, std::string> headers = {};
 };
 
 struct CancelInvocationMessage {

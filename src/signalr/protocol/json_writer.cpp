@@ -41,6 +41,12 @@ void append_id(std::string& out, std::string_view id) {
     append_text(out, id);
 }
 
+void append_headers(std::string& out, const std::map<std::string, std::string>& headers) {
+    if (headers.empty()) return;
+    out += R"(,"headers":)";
+    append_value(out, json(headers));
+}
+
 void append_call(std::string& out, std::string_view target, const json& arguments,
                  const std::vector<std::string>& stream_ids) {
     out += R"(,"target":)";
@@ -63,6 +69,7 @@ struct Writer {
     }
     void operator()(const InvocationMessage& message) {
         begin(MessageType::invocation);
+        append_headers(out, message.headers);
         if (message.invocation_id) append_id(out, *message.invocation_id);
         append_call(out, message.target, message.arguments, message.stream_ids);
     }
@@ -85,6 +92,7 @@ struct Writer {
     }
     void operator()(const StreamInvocationMessage& message) {
         begin(MessageType::stream_invocation);
+        append_headers(out, message.headers);
         append_id(out, message.invocation_id);
         append_call(out, message.target, message.arguments, message.stream_ids);
     }

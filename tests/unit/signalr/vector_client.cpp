@@ -502,6 +502,18 @@ const std::map<std::string, std::function<void(World&)>>& scenes() {
                                    "the call did not fail");
              world.findings.expect(world.bench.socket().records('1').empty(), "the call was sent again");
          }},
+        {"invoke.trace_headers",
+         [](World& world) {
+             world.start();
+             signalr::CallOptions options;
+             options.headers = world.vector.expect.at("messages")
+                                   .at(0)
+                                   .at("headers")
+                                   .get<std::map<std::string, std::string>>();
+             world.invoke("Foo", json::array(), std::move(options));
+             settle(world.bench.context);
+             check_sent(world, world.bench.socket());
+         }},
         {"server_timeout", server_timeout},
         {"server_timeout.reset_by_any_message", reset_by_any_message},
         {"reconnect.default_delays", default_delays},

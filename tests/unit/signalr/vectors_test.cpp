@@ -21,7 +21,6 @@ std::string bytes_of(const std::string& text) {
 }
 
 std::optional<std::string> skip_reason(const Vector& vector) {
-    if (vector.name == "invoke.trace_headers") return "optional in the specification: no tracing is built in";
     if (vector.name.starts_with("refresh.") && vector.name != "refresh.timer_absent_lifetime") {
         return "optional in the specification: tokens are asked anew at each attempt, not refreshed on a live "
                "connection";
