@@ -86,6 +86,7 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
           settings(std::make_shared<const Settings>(std::move(first))),
           model(parts.clock, parts.environment, parts.credentials),
           lane_freed(parts.executor),
+          asked(parts.executor),
           group([](const std::exception_ptr&) {}) {}
 
     Task<> run(ExchangePtr exchange);
@@ -107,6 +108,7 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
     TokenScale scale;
     std::map<std::string, Lane> lanes;
     Event lane_freed;
+    Event asked;
     TaskGroup group;
     std::list<std::weak_ptr<Exchange>> under_way;
     Figures figures;
@@ -136,12 +138,25 @@ std::shared_ptr<Exchange> Assistant::ask(Ask ask) {
     auto state = std::make_unique<Exchange::Impl>(impl_->parts.executor, std::move(ask), impl_->settings);
     state->started = impl_->parts.clock.now();
     if (!state->ask.deadline) state->ask.deadline = state->started + state->settings->timeout;
+    state->answer_id = impl_->parts.random.uuid();
     auto exchange = std::make_shared<Exchange>(std::move(state));
     std::erase_if(impl_->under_way, [](const auto& known) { return known.expired(); });
     impl_->under_way.push_back(exchange);
+    impl_->asked.notify();
     impl_->group.spawn(impl_->parts.executor, impl_->run(exchange));
     return exchange;
 }
+
+std::shared_ptr<Exchange> Assistant::find(const std::string& session_id, const std::string& answer_id) const {
+    for (const auto& known : impl_->under_way) {
+        auto exchange = known.lock();
+        if (!exchange || exchange->has_ended() || exchange->session_id() != session_id) continue;
+        if (answer_id.empty() || exchange->answer_id() == answer_id) return exchange;
+    }
+    return nullptr;
+}
+
+Task<> Assistant::until_asked() { return impl_->asked.wait(); }
 
 Task<bool> Assistant::stop(TimePoint deadline) {
     for (const auto& known : impl_->under_way) {
@@ -190,7 +205,7 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
                        exchange.ask.instance_id,
                        to_utf8(exchange.ask.text),
                        parts.random.uuid(),
-                       parts.random.uuid(),
+                       exchange.answer_id,
                        {},
                        room};
     auto begun = co_await parts.sessions.begin(std::move(stored));
@@ -412,6 +427,7 @@ void Assistant::Impl::count(const Exchange::Impl& exchange, const ExchangeEnd& e
     figures.tool_calls += static_cast<std::uint64_t>(end.tool_calls);
     if (end.first_token) figures.last_first_token = end.first_token;
     figures.last_time = end.time;
+    if (end.completion_tokens > 0) figures.last_tokens_per_second = end.tokens_per_second();
     const auto first = milliseconds(end.first_token.value_or(Duration{}));
     const std::string question = exchange.settings->log_texts ? exchange.ask.text : "";
     if (!end.error) {

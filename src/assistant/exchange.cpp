@@ -51,6 +51,7 @@ Exchange::Exchange(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Exchange::~Exchange() = default;
 
 const std::string& Exchange::session_id() const noexcept { return impl_->ask.session_id; }
+const std::string& Exchange::answer_id() const noexcept { return impl_->answer_id; }
 const std::string& Exchange::text() const noexcept { return impl_->text; }
 bool Exchange::has_ended() const noexcept { return impl_->end.has_value(); }
 const ExchangeEnd& Exchange::end() const noexcept { return *impl_->end; }

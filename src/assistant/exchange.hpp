@@ -15,6 +15,7 @@ struct Exchange::Impl {
         : ask(std::move(question)), settings(std::move(current)), changed(executor) {}
 
     Ask ask;
+    std::string answer_id;
     SettingsPtr settings;
     TimePoint started;
     Answer answer;        // of the model's latest turn

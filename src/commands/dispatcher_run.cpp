@@ -106,6 +106,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     command->outcome = result->outcome;
     FinishedCommand finished = finished_command(*command, std::move(*result));
     Completion completion{finished.result.outcome, std::string(utf8_head(finished.result.message(), kCompletionBytes))};
+    completion.note = finished.result.note;
     const Duration queue_time = finished.queue_time;
     const Duration run_time = finished.run_time;
     std::string problem;

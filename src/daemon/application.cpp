@@ -297,7 +297,7 @@ Task<> Application::Parts::run() {
     co_await race(std::move(serving), std::move(stopping));
 }
 
-// The contract's thirteen targets but for commands, which are Intake's.
+// The contract's thirteen targets but for commands, which are Intake's, and one of those that it only declares.
 RequestTargets Application::Parts::request_targets(const Environment& environment) {
     utsname kernel{};
     uname(&kernel);
@@ -312,6 +312,7 @@ RequestTargets Application::Parts::request_targets(const Environment& environmen
     add(themes_targets(clock, running));
     add(logs_targets(clock, uploads));
     add(sessions_targets(clock, [this]() -> SessionStore& { return session_store(); }, uploads));
+    add(words_targets(clock, [this] { return has_chat() ? &chat->assistant() : nullptr; }, uploads));
     return all;
 }
 

@@ -39,6 +39,7 @@ monitor::ChatStatus Chat::status() const {
     status.tool_calls = figures.tool_calls;
     status.last_first_token_seconds = seconds(figures.last_first_token);
     status.last_seconds = seconds(figures.last_time);
+    status.last_tokens_per_second = figures.last_tokens_per_second;
     status.last_error = figures.last_error;
     status.storage_problem = figures.storage_problem;
     return status;

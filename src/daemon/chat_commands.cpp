@@ -40,7 +40,11 @@ Task<> until_exchange_ended(std::shared_ptr<Exchange> exchange) {
 }
 
 CommandResult result_of_exchange(const assistant::ExchangeEnd& end) {
-    if (!end.error) return CommandResult::text(end.words(), TextType::markdown);
+    if (!end.error) {
+        auto result = CommandResult::text(end.words(), TextType::markdown);
+        result.note = end.note();
+        return result;
+    }
     if (end.error->code == assistant::errc::timeout) return CommandResult::timed_out(end.words());
     if (end.error->code != assistant::errc::cancelled) return CommandResult::failed(end.words());
     // The dispatcher says why.

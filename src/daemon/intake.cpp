@@ -39,8 +39,9 @@ class Intake::Answers {
     }
     [[nodiscard]] json ended(const commands::Completion& completion) const {
         if (!is_contract_) return seeds(completion.is_success(), completion.message);
-        const std::string failed = "failed: " + completion.message;
-        return action_succeeded(id_, about(text_, completion.is_success() ? "executed successfully" : failed));
+        std::string how = completion.is_success() ? "executed successfully" : "failed: " + completion.message;
+        if (!completion.note.empty()) how += " (" + completion.note + ')';
+        return action_succeeded(id_, about(text_, how));
     }
     // It has no outcome, or none that is on its way.
     [[nodiscard]] json failed(const std::string& why) const {

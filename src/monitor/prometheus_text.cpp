@@ -194,6 +194,10 @@ void write_chat(Writer& out, const ChatStatus& chat) {
         out.gauge("jiro_chat_last_first_token_seconds", "Time to the first token of the latest answer.",
                   *chat.last_first_token_seconds);
     }
+    if (chat.last_tokens_per_second) {
+        out.gauge("jiro_chat_last_tokens_per_second", "Tokens a second of the latest answer, once it had begun.",
+                  *chat.last_tokens_per_second);
+    }
     if (chat.last_seconds) {
         out.gauge("jiro_chat_last_answer_seconds", "Time of the latest question with its answer.", *chat.last_seconds);
     }

@@ -187,6 +187,7 @@ void write_chat(JsonWriter& json, const std::optional<ChatStatus>& chat) {
     json.member("toolCalls", chat->tool_calls);
     json.member("lastFirstTokenSeconds", seconds_or_null(chat->last_first_token_seconds));
     json.member("lastSeconds", seconds_or_null(chat->last_seconds));
+    json.member("lastTokensPerSecond", seconds_or_null(chat->last_tokens_per_second));
     json.member("lastError", text_or_null(chat->last_error));
     json.member("storageProblem", text_or_null(chat->storage_problem));
     json.end_object();

@@ -14,6 +14,12 @@ import unittest
 from harness.case import DaemonTest, wait_until
 from harness.endpoint import Endpoint, Reply
 from harness.programs import CLIENT, Client, clean_environment, run_client
+from harness.waiting import seconds
+
+OTHER_CLIENTS_TABLES = """
+CREATE TABLE ChatSessions (Id TEXT PRIMARY KEY, Name TEXT, Description TEXT, CreatedAt TEXT, LastUpdatedAt TEXT);
+CREATE TABLE Messages (Id TEXT PRIMARY KEY, Content TEXT, InstanceId TEXT, SessionId TEXT, IsUser INTEGER, CreatedAt TEXT, Type INTEGER);
+"""
 
 
 class ChatCase(DaemonTest):
@@ -88,8 +94,14 @@ class ChatTest(ChatCase):
         answer = self.ask(hub, "chat hello", "c1")
         self.assertFalse(answer.is_success)
         self.assertIn("Chat.Model", answer.response)
-        self.assertFalse(self.sessions_file().exists())
+        self.assertEqual([path.name for path in self.sessions_file().parent.iterdir() if "session" in path.name], [])
         self.assertIsNone(self.client.status()["chat"])
+        self.assertNotIn("jiro_chat", self.client.get("/metrics")[1])
+        hub.invoke({"requestId": "r1", "sessionId": "s1"}, target="StreamWordsRequested", invocation_id="i1")
+        refused = hub.completion("i1")["result"]
+        self.assertEqual((refused["IsSuccess"], refused["Errors"]), (False, ["no assistant is configured on this machine"]))
+        hub.invoke({"requestId": "r2"}, target="SessionsRequested", invocation_id="i2")
+        self.assertEqual(hub.completion("i2")["result"]["TotalSessions"], 0)
         answer = self.command("chat", "hello")
         self.assertEqual(answer.returncode, 1)
         self.assertIn("Chat.Model", answer.stderr)
@@ -132,7 +144,8 @@ class ChatTest(ChatCase):
         self.assertIn("The first half", shown)
         self.assertIn("cut off here", shown)
 
-    def test_the_hub_cancels(self):
+    def ask_for_an_endless_answer(self, hub, **members):
+        """Waits until some of it is in the file."""
         more = threading.Event()
 
         def slow(request):
@@ -140,19 +153,91 @@ class ChatTest(ChatCase):
             while not more.wait(0.05):
                 yield " ."
 
-        self.start_endpoint(slow)
+        self.endpoint.answer = slow
         self.addCleanup(more.set)
-        hub = self.start_all(config={**self.chat_config(), "Commands": {"OnConnectionLost": "cancel"}})
-        hub.command("chat tell me all", "c1", sessionId="s1")
+        hub.command("chat tell me all", "c1", sessionId="s1", **members)
         wait_until(lambda: any(content.startswith("The first half") for _, content, _ in self.stored()), "half an answer", 15)
-        begun = time.monotonic()
-        hub.abort()
-        self.assertTrue(self.endpoint.closed.wait(5))
-        self.assertLess(time.monotonic() - begun, 3)
+
+    def assert_cut(self, begun):
+        """The model's stream is stopped within a second, and what came is in the session, marked."""
+        self.assertTrue(self.endpoint.closed.wait(seconds(5)))
+        self.assertLess(time.monotonic() - begun, seconds(1))
         answer = self.result("c1")
         self.assertFalse(answer.is_success)
-        self.assertIn("cancelled: connection lost", answer.response)
-        self.assertEqual(self.stored()[1][2], 1)
+        self.assertIn("cancelled", answer.response)
+        question, half = self.stored()
+        self.assertEqual(question, (1, "tell me all", 0))
+        self.assertTrue(half[1].startswith("The first half ."), half)
+        self.assertEqual(half[2], 1)
+        return answer
+
+    def test_a_lost_connection_cancels(self):
+        self.start_endpoint()
+        hub = self.start_all(config={**self.chat_config(), "Commands": {"OnConnectionLost": "cancel"}})
+        self.ask_for_an_endless_answer(hub)
+        begun = time.monotonic()
+        hub.abort()
+        self.assertIn("cancelled: connection lost", self.assert_cut(begun).response)
+
+    def test_the_hub_cancels_its_invocation(self):
+        self.start_endpoint()
+        hub = self.start_all(config=self.chat_config())
+        self.ask_for_an_endless_answer(hub, invocation_id="i1", target="CommandReceived")
+        begun = time.monotonic()
+        hub.send({"type": 5, "invocationId": "i1"})
+        self.assert_cut(begun)
+        shown = self.ask(hub, "session", "c2").response
+        self.assertIn("> tell me all", shown)
+        self.assertIn("cut off here", shown)
+        self.assertEqual([record for record in hub.completions() if record["invocationId"] == "i1" and "result" in record], [])
+        self.endpoint.answer = lambda request: ["yes"]
+        self.assertEqual(self.ask(hub, "chat do you remember?", "c3").response, "yes")
+        told = self.endpoint.requests[-1][1]["messages"]
+        self.assertEqual([message["role"] for message in told], ["user", "assistant", "user"])
+
+    def test_words_are_sent_to_a_hub_that_asks(self):
+        more = threading.Event()
+
+        def slow(request):
+            yield "One "
+            more.wait(30)
+            yield "two"
+
+        self.start_endpoint(slow)
+        self.addCleanup(more.set)
+        hub = self.start_all(config=self.chat_config())
+        hub.command("chat count", "c1", sessionId="s1")
+        wait_until(lambda: self.endpoint.requests, "the question at the endpoint")
+        hub.invoke({"requestId": "w1", "sessionId": "s1", "messageId": ""}, target="StreamWordsRequested", invocation_id="i1")
+        self.assertTrue(hub.completion("i1", context=self.client.tail)["result"]["IsSuccess"])
+
+        def words():
+            return [record["item"] for record in hub.records if record.get("type") == 2]
+
+        wait_until(words, "the first word", context=self.client.tail)
+        self.assertEqual("".join(word["Word"] for word in words()), "One ")
+        self.assertNotIn("c1", self.grpc.accepted)
+        more.set()
+        wait_until(lambda: words()[-1]["IsComplete"], "the last word", context=self.client.tail)
+        self.assertEqual("".join(word["Word"] for word in words()), "One two")
+        self.assertEqual([word["Position"] for word in words()], list(range(len(words()))))
+        call = [record for record in hub.records if record.get("target") == "StreamWordsToServer"]
+        self.assertEqual(call[0]["arguments"], ["w1"])
+        self.assertEqual(self.result("c1").response, "One two")
+        self.assertNotIn("One ", self.client.log.text())
+
+    def test_words_of_an_answer_that_is_cut_off(self):
+        self.start_endpoint()
+        hub = self.start_all(config=self.chat_config())
+        hub.invoke({"requestId": "w1", "sessionId": "s1"}, target="StreamWordsRequested", invocation_id="w")
+        self.assertTrue(hub.completion("w", context=self.client.tail)["result"]["IsSuccess"])
+        self.ask_for_an_endless_answer(hub, invocation_id="i1", target="CommandReceived")
+        hub.send({"type": 5, "invocationId": "i1"})
+        stream = [record for record in hub.records if record.get("target") == "StreamWordsToServer"][0]["streamIds"][0]
+        ended = wait_until(lambda: [record for record in hub.completions() if record.get("invocationId") == stream], "the stream's end",
+                           context=self.client.tail)
+        self.assertIn("the answer was cut off", ended[0]["error"])
+        self.assert_serves(hub)
 
     def test_tools_are_commands_of_this_machine(self):
         def call_then_answer(request):
@@ -226,15 +311,38 @@ class TerminalTest(ChatCase):
         self.assertIn("> Hello", self.command("sessions", "show", "t1").stdout)
         self.assertIn('"content":"Hello from the model"', self.command("sessions", "export").stdout)
 
+    def test_a_long_conversation_costs_the_daemon_little(self):
+        self.start_endpoint()
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        other = self.directory / "jiro.db"
+        with sqlite3.connect(other) as database:
+            database.executescript(OTHER_CLIENTS_TABLES)
+            database.execute("INSERT INTO ChatSessions VALUES ('long', 'long', '', '2025-08-06 13:53:19', '2025-08-06 13:55:00')")
+            database.executemany("INSERT INTO Messages VALUES (?, ?, 'i', 'long', ?, '2025-08-06 13:53:19', 0)",
+                                 ((f"m{i}", "x" * 500, 1 - i % 2) for i in range(20_000)))
+        answer = self.command("sessions", "import", other)
+        self.assertIn("20000 messages", answer.stdout, answer.stderr)
+        hub = self.start_all(config=self.chat_config())
+        self.ask(hub, "chat warm up", "c1", session="short")
+
+        def resident():
+            return int(pathlib.Path(f"/proc/{self.client.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+        before = resident()
+        hub.invoke({"requestId": "r1", "sessionId": "long"}, target="SingleSessionRequested", invocation_id="i1")
+        self.assertEqual(hub.completion("i1")["result"]["TotalMessages"], 20_000)
+        hub.invoke({"requestId": "r2", "sessionId": "long"}, target="SessionMessagesStreamRequested", invocation_id="i2")
+        wait_until(lambda: sum(record.get("type") == 2 for record in hub.records) == 20_000, "all messages in the stream", 30)
+        self.assertEqual(self.ask(hub, "chat and now?", "c2", session="long").response, "Hello from the model")
+        self.assertLess(resident() - before, 10 * 1024 * 1024)
+
     def test_import_of_the_other_clients_file(self):
         self.start_endpoint()
         self.client = Client(self.directory, config=self.chat_config(), start=False)
         other = self.directory / "jiro.db"
         with sqlite3.connect(other) as database:
             database.executescript(
-                "CREATE TABLE ChatSessions (Id TEXT PRIMARY KEY, Name TEXT, Description TEXT, CreatedAt TEXT, LastUpdatedAt TEXT);"
-                "CREATE TABLE Messages (Id TEXT PRIMARY KEY, Content TEXT, InstanceId TEXT, SessionId TEXT, IsUser INTEGER,"
-                " CreatedAt TEXT, Type INTEGER);"
+                OTHER_CLIENTS_TABLES +
                 "INSERT INTO ChatSessions VALUES ('9a0e', 'Session-9a0e', '', '2025-08-06 13:53:19.12', '2025-08-06 13:55:00');"
                 "INSERT INTO Messages VALUES ('m1', 'Hello', 'i', '9a0e', 1, '2025-08-06 13:53:19.12', 0);"
                 "INSERT INTO Messages VALUES ('m2', 'Hi!', 'i', '9a0e', 0, '2025-08-06 13:53:21', 0);")

@@ -60,7 +60,8 @@ class Exchange {
     ~Exchange();
 
     [[nodiscard]] const std::string& session_id() const noexcept;
-    [[nodiscard]] const std::string& text() const noexcept;  // of the answer, so far
+    [[nodiscard]] const std::string& answer_id() const noexcept;  // of the answer, as a message of the session
+    [[nodiscard]] const std::string& text() const noexcept;       // of the answer, so far
     [[nodiscard]] bool has_ended() const noexcept;
     [[nodiscard]] const ExchangeEnd& end() const noexcept;  // when it has
 
@@ -83,6 +84,7 @@ struct Figures {
     std::uint64_t tool_calls = 0;
     std::optional<Duration> last_first_token;
     std::optional<Duration> last_time;
+    std::optional<double> last_tokens_per_second;
     std::string last_error;
     std::string storage_problem;
 };
@@ -105,6 +107,10 @@ class Assistant {
     Assistant& operator=(const Assistant&) = delete;
 
     [[nodiscard]] std::shared_ptr<Exchange> ask(Ask ask);
+    // The exchange of this session that has not ended, with this answer; an empty id: the first there is. Null: none.
+    [[nodiscard]] std::shared_ptr<Exchange> find(const std::string& session_id, const std::string& answer_id) const;
+    [[nodiscard]] Task<> until_asked();  // until there is another exchange
+
     // For what is asked from now on.
     void update(Settings settings);
     [[nodiscard]] const Settings& settings() const noexcept;

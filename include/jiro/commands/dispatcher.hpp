@@ -35,6 +35,7 @@ struct Completion {
     Outcome outcome = Outcome::rejected;
     std::string message;    // the result's text, or the error; cut to a few KiB
     bool deferred = false;  // not ended: it stays in the journal and runs after the restart
+    std::string note{};     // the result's
 
     [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded && !deferred; }
 };

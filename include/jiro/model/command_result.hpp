@@ -57,6 +57,7 @@ struct GraphResult {
 struct CommandResult {
     Outcome outcome = Outcome::succeeded;
     std::variant<TextResult, GraphResult> content;
+    std::string note{};  // what it took, for whoever waits for the receipt; no part of the result
 
     [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded; }
 

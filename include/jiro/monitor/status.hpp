@@ -60,6 +60,7 @@ struct ChatStatus {
     std::uint64_t completion_tokens = 0;
     std::uint64_t tool_calls = 0;
     std::optional<double> last_first_token_seconds;  // of the latest question
+    std::optional<double> last_tokens_per_second;
     std::optional<double> last_seconds;
     std::string last_error;
     std::string storage_problem;  // of the conversations

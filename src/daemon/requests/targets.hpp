@@ -13,6 +13,10 @@
 #include "jiro/config/config.hpp"
 #include "jiro/model/session_store.hpp"
 
+namespace jiro::assistant {
+class Assistant;
+}
+
 namespace jiro::daemon {
 
 class HubUploads;
@@ -49,5 +53,10 @@ using RunningConfig = std::function<const config::Config&()>;
 // `sessions` gives the store of the moment; each that it ever gave lives as long as the router.
 using CurrentSessions = std::function<SessionStore&()>;
 [[nodiscard]] RequestTargets sessions_targets(Clock& clock, CurrentSessions sessions, HubUploads& uploads);
+
+// StreamWordsRequested, which the contract declares and its own client does not answer. The assistant now; null: none.
+// Each that was ever given lives as long as the router.
+[[nodiscard]] RequestTargets words_targets(Clock& clock, std::function<assistant::Assistant*()> assistant,
+                                           HubUploads& uploads);
 
 }  // namespace jiro::daemon

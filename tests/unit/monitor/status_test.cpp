@@ -116,6 +116,7 @@ Status status_with_everything() {
     chat.failed_by_error = {{"timeout", 2}};
     chat.last_first_token_seconds = 0.5;
     chat.last_seconds = 2;
+    chat.last_tokens_per_second = 31.5;
     status.chat = chat;
     return status;
 }
