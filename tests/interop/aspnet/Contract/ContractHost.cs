@@ -91,9 +91,12 @@ public sealed class ContractHost : IAsyncDisposable
         raw_.Clients.Client(connections_.Last ?? "none").SendCoreAsync(target, arguments);
 
     /// <summary>A command as a user of the hub sends it.</summary>
-    public Task<(ActionResult Receipt, JiroHubProto.ClientMessage Result)> Execute(string text, string? id = null)
+    public Task<(ActionResult Receipt, JiroHubProto.ClientMessage Result)> Execute(string text, string? id = null, string session = "")
     {
-        var request = new CommandRequest { InstanceId = "contract", Command = text, CommandSyncId = id ?? Guid.NewGuid().ToString() };
+        var request = new CommandRequest
+        {
+            InstanceId = "contract", Command = text, CommandSyncId = id ?? Guid.NewGuid().ToString(), SessionId = session,
+        };
         return Tasks.Execute(request.CommandSyncId, () => Instance.Command(request));
     }
 

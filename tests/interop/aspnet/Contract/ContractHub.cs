@@ -7,7 +7,10 @@ using Microsoft.AspNetCore.SignalR;
 
 namespace Jiro.Interop.Contract;
 
-/// <summary>The production hub's surface: an instance calls two methods, each with an upload stream.</summary>
+/// <summary>
+/// The production hub's surface: an instance calls two methods, each with an upload stream, and a third one that the contract
+/// declares and its own client never calls.
+/// </summary>
 public sealed class ContractHub(ServerLog log, Connections connections, TaskManager tasks) : Hub<IInstance>
 {
     public override Task OnConnectedAsync()
@@ -33,6 +36,12 @@ public sealed class ContractHub(ServerLog log, Connections connections, TaskMana
     public async Task ReceiveSessionMessagesStream(string requestId, ChannelReader<ChatMessage> items)
     {
         log.Add(new Seen(SeenKind.Call, nameof(ReceiveSessionMessagesStream), requestId));
+        await tasks.Receive(requestId, items);
+    }
+
+    public async Task StreamWordsToServer(string requestId, ChannelReader<WordUpdate> items)
+    {
+        log.Add(new Seen(SeenKind.Call, nameof(StreamWordsToServer), requestId));
         await tasks.Receive(requestId, items);
     }
 }

@@ -48,6 +48,15 @@ public sealed record ChatMessage
     public DateTime CreatedAt { get; set; }
 }
 
+public sealed record WordUpdate
+{
+    public string MessageId { get; set; } = "";
+    public string Word { get; set; } = "";
+    public int Position { get; set; }
+    public bool IsComplete { get; set; }
+    public DateTime Timestamp { get; set; }
+}
+
 public sealed record SessionResponse : Tracked
 {
     public string InstanceId { get; set; } = "";

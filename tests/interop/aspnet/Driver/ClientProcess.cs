@@ -91,6 +91,9 @@ public sealed class ClientProcess : IAsyncDisposable
         Check.Equal(0, process_.ExitCode, "the client's exit code after SIGTERM");
     }
 
+    /// <summary>kill -9.</summary>
+    public Task Kill() => process_.Kill();
+
     public async ValueTask DisposeAsync()
     {
         await process_.DisposeAsync();

@@ -18,5 +18,6 @@ public static class AllScenarios
         .. OutageScenarios.List,
         .. StreamScenarios.List,
         .. ContractScenarios.List,
+        .. ChatScenarios.List,
     ];
 }

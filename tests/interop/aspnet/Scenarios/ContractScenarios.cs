@@ -42,6 +42,11 @@ public static class ContractScenarios
         new("contract.limit_32_KB", "answers about much are cut to the server's 32 KB, and the connection stays", Limit),
         new("contract.not_allowed", "what Hub.Requests leaves out is refused in each target's shape", NotAllowed),
         new("contract.many", "1,000 requests at once, and a command in between", Many),
+        .. from target in Targets
+           select new Scenario($"contract.many_of.{target.Target}", $"{target.Target}: 1,000 at once, each answered under its id",
+                               bench => ManyOf(bench, target.Target)),
+        new("contract.member_of_1_MiB", "every target with a member of 1 MiB: a shaped answer, and the connection stays", HugeMember),
+        new("contract.record_over_the_limit", "a record over MaxMessageBytes costs its connection and nothing else", HugeRecord),
         new("contract.stream_cut", "a cut connection ends its stream; the next one may have the same id", StreamCut),
         new("contract.stream_unread", "a hub method that never reads costs at most its connection", StreamUnread, 120),
         new("contract.acknowledge_delivered", "Acknowledge: delivered answers after gRPC has confirmed", AcknowledgeDelivered),
@@ -58,7 +63,7 @@ public static class ContractScenarios
         Check.Equal(1, hub.Log.Count(SeenKind.Connected), "connections");
     }
 
-    private static async Task<(ContractHost Hub, ClientProcess Client)> Connected(
+    internal static async Task<(ContractHost Hub, ClientProcess Client)> Connected(
         Bench bench, Casing casing = Casing.Camel, Action<ClientConfig>? change = null, Func<ContractSettings, ContractSettings>? server = null)
     {
         bench.NotForReference("the reference client has the seed's contract");
@@ -72,14 +77,19 @@ public static class ContractScenarios
         bench.Show(hub.Log);
         var client = bench.StartClient(hub.Port, config =>
         {
-            config.Set("WebSocket.HubUrl", $"https://localhost:{hub.Port}/hubs/instanceHub");
-            config.Set("WebSocket.AccessTokenFile", null);
-            config.Set("ApiKey", Key_);
-            config.Set("Hub.Requests", new JsonArray("commands", "sessions", "machine", "config", "logs", "themes"));
+            Configure(config, hub.Port);
             change?.Invoke(config);
         });
         await hub.Log.WaitFor(SeenKind.Connected);
         return (hub, client);
+    }
+
+    internal static void Configure(ClientConfig config, int port)
+    {
+        config.Set("WebSocket.HubUrl", $"https://localhost:{port}/hubs/instanceHub");
+        config.Set("WebSocket.AccessTokenFile", null);
+        config.Set("ApiKey", Key_);
+        config.Set("Hub.Requests", new JsonArray("commands", "sessions", "machine", "config", "logs", "themes"));
     }
 
     private static async Task SaySomething(ContractHost hub)
@@ -328,6 +338,64 @@ public static class ContractScenarios
         Check.Equal(1, hub.Log.Count(SeenKind.Connected), "connections");
     }
 
+    private static object Good(string target, string id) => target switch
+    {
+        "CommandReceived" => new CommandRequest { InstanceId = "contract", Command = "echo fine", CommandSyncId = id },
+        "ConfigUpdated" => new { requestId = id, configData = new Dictionary<string, object> { ["Commands.TimeoutMs"] = 7000 } },
+        _ => new { requestId = id, sessionId = "nobody", limit = 3 },
+    };
+
+    private static async Task ManyOf(Bench bench, string target)
+    {
+        var (hub, _) = await Connected(bench);
+        var requests = Enumerable.Range(0, 1000).Select(i => hub.Raw(target, Good(target, $"r-{i}"))).ToList();
+        var answers = await Task.WhenAll(requests).WaitAsync(TimeSpan.FromSeconds(50));
+        for (var i = 0; i < answers.Length; ++i) Check.Equal($"r-{i}", answers[i].GetProperty("RequestId").GetString(), $"RequestId of {answers[i]}");
+        if (target == "CommandReceived") await hub.Log.WaitFor(SeenKind.Result, 1000, withinMs: 30_000);
+        await SaySomething(hub);
+        Check.Equal(1, hub.Log.Count(SeenKind.Connected), "connections");
+    }
+
+    private static async Task HugeMember(Bench bench)
+    {
+        var (hub, _) = await Connected(bench, Casing.Camel, config => config.Set("WebSocket.MaxMessageBytes", 4 * 1024 * 1024));
+        var huge = new string('x', 1024 * 1024);
+        object[] arguments =
+        [
+            new { requestId = huge }, new { requestId = "r", sessionId = huge, instanceId = huge },
+            new { requestId = "r", level = huge, name = huge, reason = huge }, new { requestId = "r", unknown = huge },
+            new { requestId = "r", filters = new { a = huge }, configData = new Dictionary<string, string> { [huge[..1000]] = huge } },
+            new { requestId = "r", command = huge, commandSyncId = "", instanceId = "i" },
+        ];
+        foreach (var (target, _, _) in Targets)
+        {
+            foreach (var argument in arguments)
+            {
+                var answer = await hub.Raw(target, argument).WaitAsync(TimeSpan.FromSeconds(20));
+                Check.That(answer.ValueKind == JsonValueKind.Object && answer.TryGetProperty("RequestId", out _), $"{target} answers with an object");
+                Check.That(answer.GetRawText().Length < 32 * 1024, $"{target}'s answer repeats no huge member ({answer.GetRawText().Length} bytes)");
+            }
+        }
+        var (_, whole) = await hub.Execute("echo " + huge[5..], "huge-1");
+        Check.Equal(huge.Length - 5, whole.TextResult.Response.Length, "the result of a command of 1 MiB, whole");
+        var (_, over) = await hub.Execute("echo " + huge, "huge-2");
+        Check.Contains(over.TextResult.Response, "at most 1048576 are taken", "the result of a longer one");
+        await SaySomething(hub);
+        Check.Equal(1, hub.Log.Count(SeenKind.Connected), "connections");
+    }
+
+    private static async Task HugeRecord(Bench bench)
+    {
+        var (hub, _) = await Connected(bench);
+        var connections = 1;
+        foreach (var (target, _, _) in Targets)
+        {
+            _ = hub.Send(target, new { requestId = "r", sessionId = new string('x', 1024 * 1024) });
+            await hub.Log.WaitFor(SeenKind.Connected, ++connections);
+        }
+        await SaySomething(hub);
+    }
+
     private static async Task StreamCut(Bench bench)
     {
         var (hub, client) = await Connected(bench);
@@ -384,7 +452,7 @@ public static class ContractScenarios
         Check.Equal(1, hub.Log.Count(SeenKind.Connected), "connections");
     }
 
-    private static async Task Until(Func<bool> holds, string what, int seconds = 20)
+    internal static async Task Until(Func<bool> holds, string what, int seconds = 20)
     {
         for (var i = 0; i < seconds * 40; ++i)
         {
