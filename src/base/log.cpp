@@ -35,7 +35,10 @@ struct Core {
 
     Core() { connect(); }
 
-    void use_level() { spdlog::set_level(for_test ? spdlog::level::trace : of_spdlog(settings.level)); }
+    void use_level() {
+        spdlog::set_level(for_test ? spdlog::level::trace : of_spdlog(settings.level));
+        if (const auto audit = spdlog::get(std::string(kAudit))) audit->set_level(spdlog::level::trace);
+    }
 
     void connect() {
         scrub->set_sinks({for_test ? for_test : output, std::make_shared<TailSink>(tail)});
@@ -57,6 +60,7 @@ spdlog::logger* logger_of(const std::string& component) {
     if (const auto known = spdlog::get(component)) return known.get();
     shared.loggers.push_back(std::make_shared<spdlog::logger>(component, shared.front));
     spdlog::initialize_logger(shared.loggers.back());
+    if (component == kAudit) shared.loggers.back()->set_level(spdlog::level::trace);
     return shared.loggers.back().get();
 }
 
@@ -103,6 +107,8 @@ std::uint64_t lost_lines() {
 }
 
 Tail& tail() { return core().tail; }
+
+std::string scrubbed(std::string_view text) { return core().scrub->scrubbed(text); }
 
 void register_secret(const Secret& secret) { core().scrub->add(secret.reveal()); }
 

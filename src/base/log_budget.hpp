@@ -9,7 +9,7 @@
 //       but only so many for one sentence, so that a peer that invents reasons cannot fill the log.
 //   everything else below error   So many in a minute, then a count, "... (5994 more were left out in 1 min)". Lines of
 //       commands have room for ordinary traffic; those of one command only for its life, not for a hub that repeats it.
-//   errors of a command, and what an operator asked for (a reload)   Always shown.
+//   errors of a command, what an operator asked for (a reload), and the audit   Always shown.
 
 #include <spdlog/sinks/dist_sink.h>
 

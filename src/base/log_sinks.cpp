@@ -105,6 +105,12 @@ void ScrubSink::sink_it_(const spdlog::details::log_msg& message) {
     dist_sink::sink_it_({message.time, {}, message.logger_name, message.level, payload.text()});
 }
 
+std::string ScrubSink::scrubbed(std::string_view text) const {
+    std::string out(text);
+    redactor_.redact(out);
+    return out;
+}
+
 void TailSink::log(const spdlog::details::log_msg& message) {
     if (!tail_.is_kept()) return;
     const Record record = unpack(message);

@@ -228,6 +228,14 @@ std::string utc_text(std::chrono::system_clock::time_point time) {
     return formatted_time(time, gmtime_r, "%Y-%m-%dT%H:%M:%SZ");
 }
 
+std::string utc_text_ms(std::chrono::system_clock::time_point time) {
+    const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+    const auto rest = std::chrono::floor<std::chrono::milliseconds>(time - whole).count();
+    std::string text = utc_text(whole);
+    text.pop_back();
+    return text + '.' + std::to_string(1000 + rest).substr(1) + 'Z';
+}
+
 std::string local_text(std::chrono::system_clock::time_point time) {
     return formatted_time(time, localtime_r, "%F %T");
 }

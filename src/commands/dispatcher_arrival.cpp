@@ -26,7 +26,10 @@ void drop_large_parameters(CommandMessage& message) {
 Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<Error> problem) {
     const Fingerprint content = fingerprint(message);
     const auto known = state_->by_id.find(message.command_sync_id);
-    if (known != state_->by_id.end()) return state_->known_already(known->second, content);
+    if (known != state_->by_id.end()) {
+        if (known->second->fingerprint != content) state_->observer.ended({.message = message});
+        return state_->known_already(known->second, content);
+    }
 
     const auto command = state_->add(std::move(message), content);
     auto resolution = resolve(command->message.command, state_->settings, *state_->registry);
@@ -75,6 +78,16 @@ Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
     }
     state->queue.enqueue(command);
     state->on_journalled(command);
+}
+
+// It had begun, so its signature was good then: whose it is, is asked once more.
+void Dispatcher::note_interrupted(const CommandMessage& message, Duration age, WallTime received_at) const {
+    AuditedCommand audited{.message = message, .outcome = Outcome::interrupted, .received_ago = age};
+    const auto resolution = resolve(message.command, state_->settings, *state_->registry);
+    if (resolution) audited.name = resolution->handler->description().name;
+    const auto signer = check_signature(message, state_->settings, false, received_at);
+    if (signer && *signer) audited.signed_by = **signer;
+    state_->observer.ended(audited);
 }
 
 PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
@@ -206,6 +219,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
             break;
         }
     }
+    if (kind == ReceivedCommand::Kind::refused) audit(*command, Outcome::rejected);
     FinishedCommand unstored{command->message, command->name, CommandResult::rejected(completion.message)};
     drop_large_parameters(unstored.message);
     ReceivedCommand received(kind, completion);

@@ -5,6 +5,8 @@
 
 #include "commands/command_scope.hpp"
 #include "commands/dispatcher_state.hpp"
+#include "commands/exec/run_output.hpp"
+#include "commands/exec/running_program.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -104,6 +106,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });
     }
     command->outcome = result->outcome;
+    audit(*command, result->outcome);
     FinishedCommand finished = finished_command(*command, std::move(*result));
     Completion completion{finished.result.outcome, std::string(utf8_head(finished.result.message(), kCompletionBytes))};
     completion.note = finished.result.note;
@@ -159,6 +162,23 @@ void Dispatcher::State::remember(PendingCommand& command, Duration queue_time, D
                .queue_time = queue_time,
                .run_time = run_time,
                .output = std::move(command.output)});
+}
+
+void Dispatcher::State::audit(const PendingCommand& command, Outcome outcome) const {
+    const TimePoint now = clock.now();
+    AuditedCommand audited{.message = command.message,
+                           .name = command.name,
+                           .signed_by = command.signed_by,
+                           .outcome = outcome,
+                           .received_ago = now - command.received_at};
+    std::string user;
+    if (command.phase == Phase::running) {
+        audited.started_ago = now - command.started_at;
+        user = command.output ? command.output->user : own_user();
+        if (command.output) audited.exit_code = command.output->exit_code;
+    }
+    audited.user = user;
+    observer.ended(audited);
 }
 
 // Its slot, or its place in the queue, is free.

@@ -111,6 +111,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void on_dropped(const PendingPtr& command);
     void leave(const PendingPtr& command);
     void remember(PendingCommand& command, Duration queue_time, Duration run_time);  // among `ended`
+    void audit(const PendingCommand& command, Outcome outcome) const;
     [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult result) const;
 
     void cancel(const PendingPtr& command, CancelReason reason);

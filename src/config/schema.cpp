@@ -65,6 +65,20 @@ struct SecretText : KindInfo {
     }
 };
 
+struct AuditText : KindInfo {
+    AuditText() : KindInfo{"word or path", "journal, off or an absolute path"} {}
+
+    bool read(const Node& node, std::string& target, const Context& context) const {
+        for (const std::string_view word : {kAuditJournal, kAuditOff}) {
+            if (node.kind != Node::Kind::scalar || !equal_ignoring_case(node.text, word)) continue;
+            target = word;
+            return true;
+        }
+        return assign(read_path(node, context), target);
+    }
+    std::string show(const std::string& value, Reveal) const { return yaml_text(value); }
+};
+
 bool is_secret_header(std::string_view name) {
     const std::string word = lower_case(name);
     for (const std::string_view part :
@@ -396,6 +410,9 @@ std::vector<Key<Config>> make_schema() {
         key("Logging.Target", Choice(kTargets), MEMBER(logging.target), in_place,
             "auto: the journal when systemd started the daemon, else console. console and json write to standard "
             "error."),
+        key("Logging.Audit", AuditText(), MEMBER(audit), in_place,
+            "Where one event for each command is written: journal (an event of the log's, always, whatever Level says), "
+            "off, or a file, such as ${STATE_DIRECTORY}/audit.log, a line of JSON each."),
         key("Logging.CommandText", Flag(), MEMBER(commands.command_text), in_place,
             "Whether texts of commands may be logged; they may be private."),
     };

@@ -33,9 +33,11 @@
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/json_writer.hpp"
 #include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
@@ -53,10 +55,12 @@ namespace {
 constexpr auto kDeliverLimitOnDisk = 5s;
 constexpr auto kDeliverLimitInMemory = 60s;
 constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
+constexpr auto kAuditLimit = 1s;
 constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
+constexpr std::size_t kLogLinesInBundle = 1000;
 constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
 
 Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
@@ -78,6 +82,27 @@ Pause::Files pause_files(const std::filesystem::path& outbox_file, const Environ
     return files;
 }
 
+// What systemd gave for this process alone stays here.
+std::vector<std::pair<std::string, std::string>> variables_of_child(Environment environment) {
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS"}) environment.erase(name);
+    return {environment.begin(), environment.end()};
+}
+
+// One of them, beside the outbox.
+std::string bundle_file(const std::filesystem::path& outbox_file) {
+    const auto folder = outbox_file == kInMemory ? std::filesystem::temp_directory_path() : outbox_file.parent_path();
+    return (folder / "bundle.tar.gz").string();
+}
+
+std::string last_lines(const log::Tail& tail, std::size_t count) {
+    const auto newest = tail.newest();
+    std::string text;
+    for (const auto& line : tail.after(newest > count ? newest - count : 0, count)) {
+        text += utc_text_ms(line.time) + ' ' + line.component + ": " + line.text + '\n';
+    }
+    return text;
+}
+
 std::string redacted_hub_url(const config::Config& config) {
     return config.websocket.hub_url ? config.websocket.hub_url->redacted() : "";
 }
@@ -93,6 +118,7 @@ struct Application::Parts {
     void allow_requests(const config::Config& next);
     [[nodiscard]] SessionStore& session_store();
     monitor::Routes routes();
+    [[nodiscard]] Task<std::string> facts_for_bundle();
     void listen();
     Result<> build_registry(const config::Config& next);
     Result<> apply(const config::Config& next);
@@ -100,7 +126,7 @@ struct Application::Parts {
     Task<> run();
     Task<Result<>> recover();
     Task<> recover_rest();
-    static void log_lost(const delivery::Recovery& part);
+    void note_lost(const delivery::Recovery& part);
     Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
     Task<> serve();
     Task<> report_status();
@@ -148,9 +174,11 @@ struct Application::Parts {
 
     // Commands.
     Journal journal;
+    Audit audit;
     CommandMetrics metrics;
     commands::LoadSampler load;
     std::unique_ptr<Chat> chat;  // once the configuration had a model
+    commands::OwnProgram own_program;
     std::shared_ptr<const commands::CommandRegistry> registry;
     Pause pause;
     commands::Dispatcher dispatcher;
@@ -197,7 +225,8 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                    },
                .given_up = [this](const std::string& id) { dispatcher.set_delivery(id, DeliveryState::dead); }}),
       journal(*outbox, courier, persistence),
-      metrics(monitor, clock),
+      audit(executor, clock),
+      metrics(monitor, audit, clock),
       load(clock),
       pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_opened(); }),
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
@@ -213,10 +242,13 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       control_server(
           executor, clock, control_settings(environment, config.monitoring), [this] { return status.current(); },
           routes()) {
+    audit.use(config.audit, redacted_hub_url(config));
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
     status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
     status.set_requests(requests, uploads);
+    own_program = {config.source.string(), variables_of_child(environment), bundle_file(outbox_file),
+                   [this] { return facts_for_bundle(); }};
     allow_requests(config);
     dispatcher.set_gate(pause);
     intake.attach(hub);
@@ -339,6 +371,22 @@ monitor::Routes Application::Parts::routes() {
     return all;
 }
 
+// By the names that they have in the archive.
+Task<std::string> Application::Parts::facts_for_bundle() {
+    JsonWriter facts;
+    facts.begin_object();
+    facts.member("status.json", monitor::status_json(status.current()));
+    const auto all = routes();
+    for (const auto& [name, route] : {std::pair("running.json", "GET /running"), std::pair("outbox.json", "GET /outbox")}) {
+        auto asking = all.at(route)({"limit=500", {}});
+        const auto reply = co_await std::move(asking);
+        facts.member(name, reply.json);
+    }
+    if (log::tail().is_kept()) facts.member("log.txt", last_lines(log::tail(), kLogLinesInBundle));
+    facts.end_object();
+    co_return std::move(facts).take();
+}
+
 void Application::Parts::listen() {
     if (const auto listening = status_server.listen(); !listening) {
         daemon_log.error("The status endpoint is not available; the daemon goes on without it",
@@ -356,7 +404,7 @@ Task<Result<>> Application::Parts::recover() {
     while (!is_recovered && dispatcher.has_room()) {
         auto part = co_await outbox->recover(make_interrupted_outcome);
         if (!part) co_return part.error();
-        log_lost(*part);
+        note_lost(*part);
         is_recovered = part->is_all;
         dispatcher.set_older_in_journal(!is_recovered);
         co_await take_up(std::move(part->to_run));
@@ -379,15 +427,19 @@ Task<> Application::Parts::recover_rest() {
     daemon_log.info("The outbox has been recovered");
 }
 
-void Application::Parts::log_lost(const delivery::Recovery& part) {
+void Application::Parts::note_lost(const delivery::Recovery& part) {
     for (const auto& problem : part.problems) {
         daemon_log.with_event(event::kRowSetAside)
             .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
     }
-    for (const auto& id : part.interrupted) {
+    for (const auto& receipt : part.interrupted) {
         daemon_log.with_event(event::kInterrupted)
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
-                  {{"command_sync_id", id}});
+                  {{"command_sync_id", receipt.id}});
+        CommandMessage message;
+        if (auto read = message_of(receipt)) message = std::move(*read);
+        message.command_sync_id = receipt.id;
+        dispatcher.note_interrupted(message, outbox->now() - receipt.received_at, receipt.received_at);
     }
 }
 
@@ -411,7 +463,7 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
 Task<> Application::Parts::serve() {
     auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
                        control_server.run(), reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(),
-                       pause.run(), watch_wall_clock(clock, *outbox));
+                       pause.run(), audit.run(), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 
@@ -441,7 +493,7 @@ Task<> Application::Parts::stop_on_signal() {
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now
-    notifier.extend_timeout(config.commands.stop_limit + kCancelLimit + deliver_limit() + kCloseLimit);
+    notifier.extend_timeout(config.commands.stop_limit + kCancelLimit + deliver_limit() + kAuditLimit + kCloseLimit);
     dispatcher.request_stop();
 
     auto finishing = drain();
@@ -474,6 +526,7 @@ Task<> Application::Parts::drain() {
                   {{"count", outbox->figures().pending},
                    {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});
     }
+    static_cast<void>(co_await audit.flush(clock.now() + kAuditLimit));
     co_await hub.stop();
 }
 
@@ -494,7 +547,8 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
     commands::BuiltinServices services{.version = kVersion,
                                              .status = [this] { return monitor::status_json(status.current()); },
                                              .load = &load,
-                                             .runs = &dispatcher};
+                                             .runs = &dispatcher,
+                                             .own = &own_program};
     if (next.chat.is_configured()) services.others = [this] { return make_chat_commands(chat->assistant()); };
     auto built = commands::make_registry(next.commands, services);
     if (!built) return built.error();
@@ -520,6 +574,7 @@ Result<> Application::Parts::apply(const config::Config& next) {
     hub.update(next.websocket);
     hub.retry_now();
     status.set_hub_url(redacted_hub_url(next));
+    audit.use(next.audit, redacted_hub_url(next));
     status.set_instance_id(next.instance_id);
     config = next;
     return {};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The dispatcher's CommandObserver over the monitor's counters. Event loop only.
+// The dispatcher's CommandObserver over the monitor's counters and the audit. Event loop only.
 
+#include "daemon/audit.hpp"
 #include "jiro/commands/command_observer.hpp"
 #include "jiro/monitor/command_queue_monitor.hpp"
 
@@ -9,7 +10,8 @@ namespace jiro::daemon {
 
 class CommandMetrics final : public commands::CommandObserver {
   public:
-    CommandMetrics(monitor::CommandQueueMonitor& monitor, const Clock& clock) : monitor_(monitor), clock_(clock) {}
+    CommandMetrics(monitor::CommandQueueMonitor& monitor, Audit& audit, const Clock& clock)
+        : monitor_(monitor), audit_(audit), clock_(clock) {}
 
     void received(const std::string&) override { monitor_.received(); }
     void started(const std::string& command_sync_id, const std::string& command_name) override {
@@ -21,9 +23,11 @@ class CommandMetrics final : public commands::CommandObserver {
     }
     void deferred(const std::string&) override { monitor_.deferred(); }
     void rejected(Rejection why) override { monitor_.rejected(why); }
+    void ended(const commands::AuditedCommand& command) override { audit_.add(command); }
 
   private:
     monitor::CommandQueueMonitor& monitor_;
+    Audit& audit_;
     const Clock& clock_;
 };
 

@@ -14,5 +14,6 @@ inline constexpr log::Event kWantsRestart{"17d0c8e5b69f4a3b92e4f7031c5d8a74"};
 inline constexpr log::Event kInterrupted{"e94b6f3d7a0c4521a8d6103f5c2b9e85"};
 inline constexpr log::Event kRowSetAside{"2a7c5e91f3d84b06b4e09d6f8a1c3796"};
 inline constexpr log::Event kLeftUndelivered{"6d3f8b0a5e2c4971bc81f5e7d20a94a7"};
+inline constexpr log::Event kAudit{"a4d1c7e2905b4f3c8e6f27b1d8305c96"};
 
 }  // namespace jiro::daemon::event

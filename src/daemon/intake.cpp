@@ -88,6 +88,7 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     auto parsed = parse(invocation);
     if (!parsed.answerable()) {
         observer_.rejected(Rejection::malformed);
+        observer_.ended({.message = parsed.message});
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         // The seed's generation of hubs takes an error; the contract's has a shape for it.
         if (!is_contract) co_return *parsed.error;

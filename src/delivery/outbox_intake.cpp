@@ -251,7 +251,7 @@ void OutboxStore::fail_interrupted(const Receipt& receipt, const MakeOutcome& ma
     if (!done) {
         recovery.problems.push_back({receipt.id, done.error().message});
     } else {
-        recovery.interrupted.push_back(receipt.id);
+        recovery.interrupted.push_back(receipt);
     }
 }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "monitor/http_rules.hpp"
-#include "jiro/base/base64.hpp"
-
-#include <openssl/evp.h>
 
 #include <algorithm>
-#include <array>
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/ip/address.hpp>
+
+#include "jiro/base/base64.hpp"
+#include "jiro/base/sha256.hpp"
 
 namespace jiro::monitor {
 namespace {
@@ -57,10 +56,7 @@ std::string_view between(std::string_view text, std::string_view open, std::stri
 }
 
 std::string sha256_source(std::string_view text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-    unsigned int size = 0;
-    EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
-    return "'sha256-" + to_base64({reinterpret_cast<const char*>(digest.data()), size}) + "'";
+    return "'sha256-" + to_base64(sha256(text)) + "'";
 }
 
 }  // namespace

@@ -3,7 +3,7 @@ _jiro_client() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} sub="" verb="" word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            run | check-config | migrate-config | reload | status | doctor | outbox | commands | exec | running | output | cancel | pause | resume | drain | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
+            run | check-config | migrate-config | reload | status | doctor | bundle | outbox | commands | exec | running | output | cancel | pause | resume | drain | sign | chat | sessions) [ -n "$sub" ] || sub=$word ;;
             list | show | retry | drop | rename | reset | remove | import | export) [ -n "$sub" ] && verb=$word ;;
         esac
     done
@@ -13,12 +13,13 @@ _jiro_client() {
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config migrate-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
+        "") words="run check-config migrate-config reload status doctor bundle outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
         run) words+=" --test-mode" ;;
         check-config) words+=" --print" ;;
         migrate-config) words="--output"; COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch --recent --by-name --name --outcome --failed --undelivered" ;;
+        bundle) COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         doctor) words+=" --offline --json" ;;
         chat) words+=" --session" ;;
         sessions) [ -n "$verb" ] && words="--json" || words="list show rename reset remove import export --help --config" ;;

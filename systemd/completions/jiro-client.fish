@@ -1,5 +1,5 @@
 # fish completion for jiro-client
-set -l subcommands run check-config migrate-config reload status doctor outbox commands exec running output cancel pause resume drain sign chat sessions
+set -l subcommands run check-config migrate-config reload status doctor bundle outbox commands exec running output cancel pause resume drain sign chat sessions
 complete -c jiro-client -f
 complete -c jiro-client -l config -r -F -d 'Configuration file'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -l version -d 'Show the version'
@@ -10,6 +10,8 @@ complete -c jiro-client -n "__fish_seen_subcommand_from migrate-config" -l outpu
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a reload -d 'Read the configuration again'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a status -d 'Show what the daemon is doing'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a doctor -d 'Look for what is wrong'
+complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a bundle -d 'Make one archive for support'
+complete -c jiro-client -n "__fish_seen_subcommand_from bundle" -F
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a outbox -d 'Look into the outbox'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a commands -d 'List the commands'
 complete -c jiro-client -n "not __fish_seen_subcommand_from $subcommands" -a exec -d 'Run one command here'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What journald gets: native fields by which `journalctl` finds one command's whole life."""
 
+import hashlib
 import json
 import pathlib
 import shutil
@@ -66,13 +67,16 @@ class JournalTest(DaemonTest):
 
     def test_one_commands_life_is_found_by_its_id(self):
         self.start_journalled().command("echo a", "cmd-456-789", sessionId="session-1")
-        life = self.client.wait_entries(3, JIRO_COMMAND_SYNC_ID="cmd-456-789")
-        self.assertEqual([entry["PRIORITY"] for entry in life], ["6", "6", "6"])
-        received, ended, delivered = life
+        life = self.client.wait_entries(4, JIRO_COMMAND_SYNC_ID="cmd-456-789")
+        self.assertEqual([entry["PRIORITY"] for entry in life], ["6", "6", "6", "6"])
+        received, audited, ended, delivered = life
         self.assertTrue(received["MESSAGE"].startswith("Command received"), received)
         self.assertEqual(received["JIRO_SESSION_ID"], "session-1")
         self.assertTrue(ended["MESSAGE"].startswith("Command ended"), ended)
         self.assertEqual((ended["JIRO_COMMAND"], ended["JIRO_OUTCOME"]), ("echo", "succeeded"))
+        self.assertTrue(audited["MESSAGE"].startswith("Audit"), audited)
+        self.assertEqual(audited["MESSAGE_ID"], "a4d1c7e2905b4f3c8e6f27b1d8305c96")
+        self.assertEqual((audited["JIRO_TEXT_SHA256"], audited["JIRO_EXIT_CODE"]), (hashlib.sha256(b"echo a").hexdigest(), "-"))
         self.assertTrue(delivered["MESSAGE"].startswith("Result delivered"), delivered)
         self.assertEqual(delivered["JIRO_COMPONENT"], "courier")
 

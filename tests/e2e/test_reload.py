@@ -502,6 +502,16 @@ class ReloadEffectsTest(DaemonTest):
         link.command("echo a", "a")
         self.client.wait_log(r'^\{.*"Command received"')
 
+    def test_Logging_Audit(self):
+        link = self.start_all(config={"Logging": {"Audit": "off"}})
+        link.command("echo a", "a")
+        self.result("a")
+        self.reload(Logging={"Audit": str(self.directory / "audit")})
+        link.command("echo b", "b")
+        self.until(lambda: (self.directory / "audit").exists(), "an audited command")
+        self.assertRegex((self.directory / "audit").read_text(), r'^\{"command_sync_id":"b",.*\}\n$')
+        self.assertFalse(self.client.logged("audit: Audit"))
+
     def test_Logging_CommandText(self):
         link = self.start_all()
         link.command("echo private-a", "a")

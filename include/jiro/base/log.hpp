@@ -37,6 +37,9 @@ namespace jiro::log {
 
 enum class Level { trace, debug, info, warn, error };  // the numbers are spdlog's
 
+// The component whose lines are always written, whatever the level and however many they are.
+inline constexpr std::string_view kAudit = "audit";
+
 // A field of a line that is being written: views, and numbers as text in place, good for the one call. `name` is
 // lower case with underscores. The value is text as it came; escaping happens at the sink.
 class Field {
@@ -123,6 +126,9 @@ void shutdown();
 // From now on the value (also percent-encoded or in base64) is replaced by *** in every line, if it has 6 characters or
 // more. Called by whoever reads a secret.
 void register_secret(const Secret& secret);
+
+// A text with *** in the place of what is known, or seen by its name, to be a secret; as every line is. Any thread.
+[[nodiscard]] std::string scrubbed(std::string_view text);
 
 // Replaces the sinks behind the scrubber by one that gets the lines of every level on the thread that logs, one at a
 // time (base/log_record.hpp unpacks them); repeats are not held back. nullptr restores the sinks. For tests

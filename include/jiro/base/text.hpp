@@ -77,6 +77,7 @@ template <typename Number>
 [[nodiscard]] std::string for_people(std::chrono::seconds duration);
 // A time as RFC 3339 has it: "2026-11-22T10:00:00Z".
 [[nodiscard]] std::string utc_text(std::chrono::system_clock::time_point time);
+[[nodiscard]] std::string utc_text_ms(std::chrono::system_clock::time_point time);  // "2026-11-22T10:00:00.042Z"
 // The same moment for a person at this machine, in its time zone: "2026-11-22 11:00:00".
 [[nodiscard]] std::string local_text(std::chrono::system_clock::time_point time);
 

@@ -9,11 +9,13 @@
 //                     |                   |                     |
 //                     '------finished-----+------finished-------'
 
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "jiro/base/clock.hpp"
 #include "jiro/model/admission.hpp"
+#include "jiro/model/command_message.hpp"
 #include "jiro/model/command_result.hpp"
 
 namespace jiro::commands {
@@ -27,6 +29,19 @@ struct FinishedEvent {
     Outcome outcome;
     Duration queue_time;
     Duration run_time;
+};
+
+// What an audit wants of a command: who wanted what, whether it ran, as whom, and how it ended. Views, good for the
+// call. The {} let designated initializers leave members out without a warning.
+struct AuditedCommand {
+    const CommandMessage& message;
+    std::string_view name{};       // of a command of this machine; empty: the text named none
+    std::string_view signed_by{};  // the id of the key; empty: it is not signed, or that was not looked at
+    std::string_view user{};       // as whom it ran; empty: it did not
+    Outcome outcome = Outcome::rejected;
+    std::optional<int> exit_code{};  // of its program; below zero: the signal that ended it
+    Duration received_ago{};
+    std::optional<Duration> started_ago{};
 };
 
 // An implementation looks at what it counts.
@@ -45,6 +60,9 @@ class CommandObserver {
     virtual void deferred(const std::string& /*command_sync_id*/) {}
     // Not taken at all; not part of the equations.
     virtual void rejected(Rejection /*why*/) {}
+    // The outcome of a command is known, also of one that was never taken; once for each. A repetition that is ignored
+    // is none.
+    virtual void ended(const AuditedCommand& /*command*/) {}
 };
 
 }  // namespace jiro::commands

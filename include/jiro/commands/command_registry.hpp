@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jiro/base/error.hpp"
@@ -39,12 +40,23 @@ class CommandRegistry {
     Handlers handlers_;  // sorted by name
 };
 
+// This program once more, as a child of the daemon: what looks at disks, name servers and other programs for `doctor`
+// and `bundle`, none of which the event loop waits for.
+struct OwnProgram {
+    std::string config_file;
+    std::vector<std::pair<std::string, std::string>> environment;
+    std::string bundle_file;  // which the child makes, over an earlier one
+    // What only the daemon knows, for the bundle: a JSON object of file names and texts.
+    std::function<Task<std::string>()> facts;
+};
+
 // What the built-in commands need from the daemon. Whatever is left empty makes its command say so.
 struct BuiltinServices {
     std::string version;                  // for `version`
     std::function<std::string()> status;  // for `status`: the JSON of /status; called on the event loop
     const LoadSampler* load = nullptr;    // for `load`; must outlive the registry, as what follows
     RunningCommands* runs = nullptr;      // for `running`, `output`, `cancel`
+    const OwnProgram* own = nullptr;      // for `doctor`, `bundle`
     std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
 };
 

@@ -80,6 +80,9 @@ class Dispatcher final : public RunningCommands {
     // A command that the journal held as received at the start: runs without a second `received`, unless it has waited
     // for longer than MaxWaitMs. Returns when it has its place in the order, or its outcome is stored.
     [[nodiscard]] Task<> recover(CommandMessage message, Duration waited);
+    // One that an earlier process ran and did not see ended, for the audit; `age`: since it was received, which was at
+    // `received_at`.
+    void note_interrupted(const CommandMessage& message, Duration age, WallTime received_at) const;
 
     // The journal may hold more of those than there is room for in memory. Older commands waiting there keep new ones
     // from being taken: these are answered "busy".

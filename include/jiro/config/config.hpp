@@ -33,6 +33,10 @@ struct CredentialSources {
     friend bool operator==(const CredentialSources&, const CredentialSources&) = default;
 };
 
+// Logging.Audit, when it is no file.
+inline constexpr std::string_view kAuditJournal = "journal";
+inline constexpr std::string_view kAuditOff = "off";
+
 // Something that is allowed and probably not meant. Formatted as an error is: "file:line:column: Key.Path: text".
 struct Warning {
     std::string key_path;
@@ -57,6 +61,7 @@ struct Config {
     assistant::Settings chat;
     monitor::Settings monitoring;
     log::Settings logging;
+    std::string audit{kAuditJournal};  // or kAuditOff, or the path of a file
     CredentialSources credentials;
     HubSettings hub;
     CredentialSources chat_credentials;  // its api_key only

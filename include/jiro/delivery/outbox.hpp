@@ -36,7 +36,7 @@ struct RowProblem {
 
 struct Recovery {
     std::vector<RecoveredCommand> to_run;  // oldest first; their rows are in state received
-    std::vector<std::string> interrupted;  // their rows are done now, with the outcome that the caller made
+    std::vector<Receipt> interrupted;      // their rows are done now, with the outcome that the caller made
     std::vector<RowProblem> problems;      // set aside
     bool is_all = true;                    // false: there is more, which the next call gives
 };

@@ -110,6 +110,11 @@ Task<Result<std::unique_ptr<RunningProgram>>> start_running(const ExecRequest& r
     return UnitProcess::spawn(request.socket, request.spec, std::move(descriptors), clock, request.deadline);
 }
 
+std::optional<int> exit_code_of(const ExitStatus& status) {
+    if (status.signal) return -*status.signal;
+    return status.code;
+}
+
 // Not in time, or not at all.
 CommandResult not_started(const Error& error, const ExecRequest& request) {
     if (error.code == asio::error::operation_aborted)
@@ -156,6 +161,7 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     if (!status) status = co_await stop(*child, clock, command.kill_grace);
     if (status) {
         run.status = *status;
+        printed->exit_code = exit_code_of(*status);
     } else {
         run.end = ExecRun::End::stuck;
     }

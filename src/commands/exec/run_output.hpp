@@ -4,6 +4,7 @@
 // for a while after its end, others may look. Event loop only while it runs; then nobody changes it any more.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "commands/exec/output_capture.hpp"
@@ -17,7 +18,8 @@ struct RunOutput {
 
     OutputCapture output;
     OutputCapture error_output{kErrorBytes};
-    std::string user;  // as whom the program runs
+    std::string user;              // as whom the program runs
+    std::optional<int> exit_code;  // below zero: the signal that ended it
 
     [[nodiscard]] std::uint64_t total_bytes() const noexcept {
         return output.total_bytes() + error_output.total_bytes();

@@ -7,7 +7,9 @@
 #include "jiro/commands/command_registry.hpp"
 
 #define JIRO_BUILTIN_COMMANDS(COMMAND) \
+    COMMAND(bundle)                    \
     COMMAND(cancel)                    \
+    COMMAND(doctor)                    \
     COMMAND(echo)                      \
     COMMAND(help)                      \
     COMMAND(load)                      \

@@ -43,6 +43,7 @@ class CommandLine {
         define_migrate_config();
         define_status();
         define_doctor();
+        define_bundle();
         define_commands();
         define_exec();
         define_sign();
@@ -128,6 +129,13 @@ class CommandLine {
                         [this] { return doctor(config_file_, doctor_); });
         sub->add_flag("--offline", doctor_.offline, "Ask nobody over the network");
         sub->add_flag("--json", doctor_.json, "As JSON, for machines");
+    }
+
+    void define_bundle() {
+        auto* sub = add("bundle", "Make one archive for support: findings, status, configuration, log; no secrets",
+                        [this] { return bundle(config_file_, bundle_); });
+        sub->add_option("file", bundle_.file, "The archive to make (.tar.gz); else one in this folder");
+        sub->add_flag("--from-daemon", bundle_.from_daemon)->group("");  // not in the help
     }
 
     void define_commands() {
@@ -291,6 +299,7 @@ class CommandLine {
     bool reload_wait_ = false;
     StatusOptions status_;
     DoctorOptions doctor_;
+    BundleOptions bundle_;
     ExecOptions exec_;
     std::vector<std::string> exec_parameters_;
     OutboxOptions outbox_;

@@ -40,6 +40,20 @@ std::filesystem::path outbox_location(const config::Config& config) {
     return find_outbox_path(config.delivery.outbox, process_environment());
 }
 
+std::string unit_of(const std::filesystem::path& config_file) {
+    if (config_file.parent_path() != "/etc/jiro") return {};
+    const auto name = config_file.stem().string();
+    return name == "config" ? "jiro-client.service" : "jiro-client@" + name + ".service";
+}
+
+void adopt_credentials_directory(Environment& environment, const std::filesystem::path& config_file) {
+    const auto unit = unit_of(config_file);
+    if (environment.contains("CREDENTIALS_DIRECTORY") || unit.empty()) return;
+    const auto folder = std::filesystem::path("/run/credentials") / unit;
+    std::error_code error;
+    if (std::filesystem::is_directory(folder, error)) environment["CREDENTIALS_DIRECTORY"] = folder.string();
+}
+
 int write_new_file(const std::string& file, std::string_view text, mode_t mode) {
     const FileDescriptor out(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!out) return errno;

@@ -27,6 +27,12 @@ namespace jiro::daemon::cli {
 // state_directory.hpp. Makes no folder. Empty when there is no default.
 [[nodiscard]] std::filesystem::path outbox_location(const config::Config& config);
 
+// The packaged unit of a configuration file in /etc/jiro; empty: it has none.
+[[nodiscard]] std::string unit_of(const std::filesystem::path& config_file);
+
+// Root may look at the credentials that systemd gave to the running service of this configuration file.
+void adopt_credentials_directory(Environment& environment, const std::filesystem::path& config_file);
+
 // Makes a file of that mode, never over one that is there. The errno of what failed; 0: it is written.
 [[nodiscard]] int write_new_file(const std::string& file, std::string_view text, mode_t mode);
 

@@ -114,6 +114,13 @@ struct DoctorOptions {
 };
 int doctor(const std::string& config_file, const DoctorOptions& options);
 
+struct BundleOptions {
+    std::string file;          // to be made; empty: a name with the host's and the time, in this folder
+    bool from_daemon = false;  // asked by the daemon, whose facts are on standard input; over an earlier file
+};
+// One archive for support: what the other subcommands say, the log's last lines, the unit, all without secrets.
+int bundle(const std::string& config_file, const BundleOptions& options);
+
 struct OutboxOptions {
     std::string state;  // list: only these; empty: everything that is not delivered
     std::string id;

@@ -43,6 +43,14 @@ TestLine of_command(std::string id, std::string text = "Command received",
     return {std::move(text), level, {{"command_sync_id", std::move(id)}}, "commands"};
 }
 
+// An event of the audit is never left out, however many there are.
+TEST(LogBudget, lets_every_event_of_the_audit_pass) {
+    Log log;
+    TestLine line = of_command("same", "Audit");
+    line.component = kAudit;
+    for (int i = 0; i < 2 * BudgetSink::kCommandLines; ++i) ASSERT_EQ(log.write(line), 1U);
+}
+
 // A new line is shown, its repeats are counted, and the window's end tells how many.
 TEST(LogBudget, counts_repeats_and_tells_them_once) {
     Log log;

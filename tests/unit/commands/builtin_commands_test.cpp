@@ -147,7 +147,7 @@ TEST_F(BuiltinCommands, answer) {
 // `help` names every command; `help NAME` explains one and helps with a slip.
 TEST_F(BuiltinCommands, help_lists_and_explains) {
     const auto all = run("help").message();
-    for (const auto* name : {"echo", "help", "load", "ping", "status", "sysinfo", "version"}) {
+    for (const auto* name : {"bundle", "doctor", "echo", "help", "load", "ping", "status", "sysinfo", "version"}) {
         EXPECT_THAT(all, HasSubstr(name));
     }
     EXPECT_THAT(run("help echo").message(), HasSubstr("echo TEXT..."));

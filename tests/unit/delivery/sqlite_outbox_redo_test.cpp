@@ -20,6 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -133,7 +134,7 @@ TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
     ASSERT_EQ(recovery.to_run.size(), 1U);
     EXPECT_EQ(recovery.to_run[0].receipt.id, "waits");
     EXPECT_EQ(recovery.to_run[0].receipt.payload, "payload");
-    EXPECT_THAT(recovery.interrupted, ElementsAre("ran", "began"));
+    EXPECT_THAT(recovery.interrupted, ElementsAre(Field(&Receipt::id, "ran"), Field(&Receipt::id, "began")));
     EXPECT_EQ(state("sent"), RowState::delivered);
     EXPECT_EQ(state("done"), RowState::done);
     EXPECT_EQ(figures().unfinished, 1U);

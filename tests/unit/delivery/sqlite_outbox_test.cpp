@@ -22,6 +22,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 namespace fs = std::filesystem;
 
@@ -229,7 +230,7 @@ TEST_F(SqliteOutboxTest, recovers_each_row_by_its_state) {
     EXPECT_EQ(recovery.to_run[1].starts, 1);
     EXPECT_EQ(recovery.to_run[2].receipt.id, "old") << "whether it may still run is not the outbox' to say";
     EXPECT_EQ(recovery.to_run[2].waited, 1min);
-    EXPECT_THAT(recovery.interrupted, ElementsAre("running"));
+    EXPECT_THAT(recovery.interrupted, ElementsAre(Field(&Receipt::id, "running")));
     EXPECT_TRUE(recovery.problems.empty());
     std::map<std::string, std::string> messages;
     for (const auto& row : due()) messages[row.id] = *row.message;
@@ -262,7 +263,7 @@ TEST_F(SqliteOutboxTest, starts_an_idempotent_command_three_times_at_most) {
         EXPECT_TRUE(start("a"));
     }
     open();
-    EXPECT_THAT(recover().interrupted, ElementsAre("a"));
+    EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "a")));
 }
 
 // A payload that the daemon cannot read any more still ends in an outcome.
@@ -272,7 +273,7 @@ TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
     open();
     const auto recovery = run(outbox_->recover([](const Receipt&) -> Bytes { throw std::runtime_error("bad"); }));
     ASSERT_TRUE(recovery);
-    EXPECT_THAT(recovery->interrupted, ElementsAre("a"));
+    EXPECT_THAT(recovery->interrupted, ElementsAre(Field(&Receipt::id, "a")));
     ASSERT_EQ(recovery->problems.size(), 1U);
     EXPECT_THAT(recovery->problems[0].what, HasSubstr("bad"));
     EXPECT_EQ(due().size(), 1U);
@@ -293,7 +294,7 @@ TEST_F(SqliteOutboxTest, recovers_in_parts_that_fit_into_memory) {
     open();
     std::vector<std::string> ids;
     Recovery part = recover();
-    EXPECT_THAT(part.interrupted, ElementsAre("running"));
+    EXPECT_THAT(part.interrupted, ElementsAre(Field(&Receipt::id, "running")));
     EXPECT_EQ(admit(id_of(kCount - 1)), Admission::already_in_progress);
     EXPECT_EQ(admit("new"), Admission::accepted);
     for (;; part = recover()) {
@@ -623,7 +624,7 @@ TEST_F(SqliteOutboxTest, takes_nothing_until_recovered) {
 
     ASSERT_EQ(recovery.to_run.size(), 1U);
     EXPECT_EQ(recovery.to_run[0].receipt.id, "waiting");
-    EXPECT_THAT(recovery.interrupted, ElementsAre("running"));
+    EXPECT_THAT(recovery.interrupted, ElementsAre(Field(&Receipt::id, "running")));
     EXPECT_EQ(admit("early"), Admission::accepted);
 }
 

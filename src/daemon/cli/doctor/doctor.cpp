@@ -20,16 +20,6 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-// Root may look at the credentials that systemd gave to the running service of this configuration file.
-void adopt_credentials_directory(Environment& environment, const std::filesystem::path& config_file) {
-    if (environment.contains("CREDENTIALS_DIRECTORY") || config_file.parent_path() != "/etc/jiro") return;
-    const auto name = config_file.stem().string();
-    const std::string unit = name == "config" ? "jiro-client.service" : "jiro-client@" + name + ".service";
-    const auto folder = std::filesystem::path("/run/credentials") / unit;
-    std::error_code error;
-    if (std::filesystem::is_directory(folder, error)) environment["CREDENTIALS_DIRECTORY"] = folder.string();
-}
-
 void print(const Findings& findings, bool as_json) {
     if (as_json) {
         std::cout << render_json(findings.all());

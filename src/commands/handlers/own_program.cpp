@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "commands/handlers/own_program.hpp"
+
+#include "commands/exec/exec_run.hpp"
+
+namespace jiro::commands {
+
+namespace {
+
+constexpr std::chrono::milliseconds kOwnTimeLimit = std::chrono::minutes(2);
+constexpr std::size_t kOwnOutputBytes = 256 * 1024;
+
+CommandDescription completed(CommandDescription description) {
+    description.idempotent = true;
+    description.may_be_replaced = true;
+    description.control = true;
+    description.time_limit = kOwnTimeLimit;
+    description.own_clean_up = ExecCommand().kill_grace + 2 * kKillLimit + kDrainLimit;
+    return description;
+}
+
+}  // namespace
+
+OwnProgramCommand::OwnProgramCommand(CommandDescription description, const OwnProgram* own, std::vector<int> successes)
+    : CommandHandler(completed(std::move(description))), own_(own), successes_(std::move(successes)) {}
+
+Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
+    const auto& name = description().name;
+    if (own_ == nullptr) {
+        co_return CommandResult::failed("only the running service does this; at a terminal: jiro-client " + name);
+    }
+    if (!context.arguments().empty()) co_return CommandResult::rejected("usage: " + name + ", without arguments");
+    if (is_running_) co_return CommandResult::rejected("busy: " + name + " is under way already");
+    struct Turn {
+        bool& is_running;
+        explicit Turn(bool& flag) : is_running(flag) { is_running = true; }
+        ~Turn() { is_running = false; }
+    };
+    const Turn turn(is_running_);
+    auto running = run_alone(context);
+    co_return co_await std::move(running);
+}
+
+Task<CommandResult> OwnProgramCommand::run_alone(CommandContext& context) const {
+    ExecCommand command;
+    command.name = description().name;
+    command.result = ExecResultKind::text;
+    command.success_exit_codes = successes_;
+    command.max_output_bytes = std::min(kOwnOutputBytes, context.max_result_bytes() / 2);
+    ExecRequest request;
+    request.spec.argv = {"/proc/self/exe"};  // also after an upgrade: what runs
+    for (auto& argument : arguments()) request.spec.argv.push_back(std::move(argument));
+    request.spec.argv.insert(request.spec.argv.end(), {"--config", own_->config_file});
+    request.spec.environment = own_->environment;
+    auto reading = input();
+    request.input = co_await std::move(reading);
+    request.deadline = context.deadline();
+    request.limit = kOwnTimeLimit;
+    auto running = run_program(command, std::move(request), context);
+    co_return co_await std::move(running);
+}
+
+}  // namespace jiro::commands

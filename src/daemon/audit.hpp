@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// One event for each command that ended or was refused, always with the same fields: who asked for what, as whom it
+// ran, how it ended, when (Logging.Audit; docs/operations.md). Not the text itself, only its SHA-256, and nothing of
+// what it printed. Either an event of the log's with a MESSAGE_ID of its own, which no level and no budget keeps back,
+// or a line of JSON in a file. Event loop only; nothing here waits.
+
+#include <string>
+
+#include "daemon/audit_file.hpp"
+#include "jiro/base/clock.hpp"
+#include "jiro/commands/command_observer.hpp"
+
+namespace jiro::daemon {
+
+class Audit {
+  public:
+    Audit(const Executor& executor, Clock& clock) : clock_(clock), file_(executor, clock) {}
+
+    // `where`: Logging.Audit. `hub`: which one is obeyed, without secrets. At the start and at a reload.
+    void use(const std::string& where, std::string hub);
+
+    void add(const commands::AuditedCommand& command);
+
+    // Writes the file, until cancelled.
+    [[nodiscard]] Task<> run() { return file_.run(); }
+    // At the stop. False: what is left was not written by then.
+    [[nodiscard]] Task<bool> flush(TimePoint deadline) { return file_.flush(deadline); }
+
+  private:
+    enum class Where { nowhere, log, file };
+
+    Clock& clock_;
+    AuditFile file_;
+    Where where_ = Where::nowhere;
+    std::string hub_;
+};
+
+}  // namespace jiro::daemon

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/audit_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <functional>
+
+#include "daemon/log.hpp"
+#include "jiro/base/file_descriptor.hpp"
+#include "jiro/base/outside_calls.hpp"
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+constexpr std::size_t kBatchBytes = 256 * 1024;
+constexpr auto kNoWriteLimit = std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
+
+OutsideFunctions<Result<>>& audit_writers() {
+    static auto& functions = *new OutsideFunctions<Result<>>("audit", 1);
+    return functions;
+}
+
+Error write_failure(std::string_view doing) {
+    const boost::system::error_code code(errno, boost::system::generic_category());
+    return Error(code).with_prefix(doing);
+}
+
+FileDescriptor open_for_append(const std::string& path) {
+    return FileDescriptor(
+        open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640));
+}
+
+bool write_whole(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t count = write(file, text.data(), text.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<> append_to_file(const std::string& path, std::string_view text, std::uint64_t largest_file) {
+    FileDescriptor file = open_for_append(path);
+    if (!file) return write_failure("it cannot be opened");
+    struct stat status {};
+    if (fstat(file.get(), &status) != 0) return write_failure("it cannot be examined");
+    if (!S_ISREG(status.st_mode)) return Error(make_error_code(boost::system::errc::invalid_argument), "it is no file");
+    if (status.st_size > 0 && static_cast<std::uint64_t>(status.st_size) + text.size() > largest_file) {
+        if (rename(path.c_str(), (path + ".1").c_str()) != 0) return write_failure("it is full and cannot be moved away");
+        return append_to_file(path, text, largest_file);
+    }
+    if (write_whole(file.get(), text)) return {};
+    const auto failure = write_failure("it cannot be written");
+    // No half line stays. What others appended meanwhile is theirs: then it stays all the same.
+    struct stat after {};
+    const bool is_ours = fstat(file.get(), &after) == 0 &&
+                         after.st_size - status.st_size <= static_cast<off_t>(text.size());
+    if (is_ours && ftruncate(file.get(), status.st_size) != 0) return failure.with_prefix("a part of it was written");
+    return failure;
+}
+
+void AuditFile::use(std::string path) {
+    if (path == path_) return;
+    path_ = std::move(path);
+    has_failed_ = false;
+    if (path_.empty()) {
+        lines_.clear();
+        bytes_ = 0;
+        lost_ = 0;
+    }
+    changed_.notify();
+}
+
+void AuditFile::add(std::string line) {
+    if (path_.empty()) return;
+    if (bytes_ + line.size() > kMostBytes) {
+        if (lost_++ == 0) {
+            daemon_log.error("The audit file does not keep up: events are lost until it does", {{"file", path_}});
+        }
+        return;
+    }
+    bytes_ += line.size();
+    lines_.push_back(std::move(line));
+    changed_.notify();
+}
+
+std::string AuditFile::take_batch() {
+    std::string batch;
+    if (lost_ > 0) batch = "{\"lost_events\":" + std::to_string(std::exchange(lost_, 0)) + "}\n";
+    while (!lines_.empty() && batch.size() < kBatchBytes) {
+        batch += log::scrubbed(lines_.front());
+        bytes_ -= lines_.front().size();
+        lines_.pop_front();
+    }
+    return batch;
+}
+
+Task<> AuditFile::run() {
+    for (;;) {
+        while (batch_.empty() && lines_.empty()) co_await changed_.wait();
+        if (batch_.empty()) batch_ = take_batch();
+        std::function<Result<>()> write = [path = path_, batch = batch_] {
+            return append_to_file(path, batch, kLargestFile);
+        };
+        auto writing = audit_writers().run(path_, std::move(write), clock_, kNoWriteLimit);
+        const auto written = co_await std::move(writing);
+        note(written.value_or(Result<>()));
+        if (has_failed_ && !path_.empty()) {
+            co_await clock_.sleep_for(kAgain);
+            continue;
+        }
+        batch_.clear();
+        changed_.notify();
+    }
+}
+
+void AuditFile::note(const Result<>& written) {
+    const bool had_failed = std::exchange(has_failed_, !written);
+    if (!written && !had_failed) {
+        daemon_log.error("The audit file cannot be written; events wait for it",
+                         {{"file", path_}, {"reason", written.error().message}});
+    }
+    if (written && had_failed) daemon_log.info("The audit file is written again", {{"file", path_}});
+}
+
+Task<> AuditFile::until_empty() {
+    while (!batch_.empty() || !lines_.empty()) co_await changed_.wait();
+}
+
+Task<bool> AuditFile::flush(TimePoint deadline) {
+    auto emptying = until_empty();
+    co_return co_await with_timeout(clock_, deadline - clock_.now(), std::move(emptying));
+}
+
+}  // namespace jiro::daemon

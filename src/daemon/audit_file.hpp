@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// Lines appended to a file by a thread of their own: whoever adds one never waits, whatever the disk does. What cannot
+// be written waits, up to kMostBytes of it, and is tried again; beyond that lines are lost, which is logged and stands
+// in the file itself once that can be written again. The file is opened for each batch, so that logrotate may move it
+// away; without it, the file is moved to FILE.1 when it has kLargestFile. Event loop only.
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
+#include "jiro/base/event.hpp"
+
+namespace jiro::daemon {
+
+class AuditFile {
+  public:
+    static constexpr std::size_t kMostBytes = 4 * 1024 * 1024;
+    static constexpr std::uint64_t kLargestFile = 64ULL * 1024 * 1024;  // and as much again in FILE.1
+    static constexpr std::chrono::seconds kAgain{1};
+
+    AuditFile(const Executor& executor, Clock& clock) : clock_(clock), changed_(executor) {}
+
+    // Where lines go from now on, also those that wait. Empty: nowhere.
+    void use(std::string path);
+    void add(std::string line);
+
+    [[nodiscard]] Task<> run();  // until cancelled
+    // False: not everything was written by then. Beside run().
+    [[nodiscard]] Task<bool> flush(TimePoint deadline);
+
+  private:
+    [[nodiscard]] std::string take_batch();
+    [[nodiscard]] Task<> until_empty();
+    void note(const Result<>& written);
+
+    Clock& clock_;
+    Event changed_;
+    std::string path_;
+    std::deque<std::string> lines_;
+    std::size_t bytes_ = 0;
+    std::uint64_t lost_ = 0;  // since the last line that was written
+    std::string batch_;       // of lines, being written
+    bool has_failed_ = false;
+};
+
+// Appends to a regular file, which is made (0640, less what the umask says) when it is missing; no link is followed.
+// All of the text or nothing of it. Blocks.
+[[nodiscard]] Result<> append_to_file(const std::string& path, std::string_view text, std::uint64_t largest_file);
+
+}  // namespace jiro::daemon

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""Logging.Audit: one event for each command, also for those that were refused, always with the same fields, and never a secret."""
+
+import hashlib
+import json
+import os
+import subprocess
+import unittest
+
+from harness.case import DaemonTest, wait_until
+from harness.signing import Signer
+
+FIELDS = ["command_sync_id", "session_id", "command", "text_sha256", "signed_by", "hub", "user", "outcome", "exit_code", "received_at",
+          "started_at", "ended_at"]
+TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"
+
+
+def shell(script, **members):
+    return {"Program": script, "Shell": True, **members}
+
+
+class AuditTest(DaemonTest):
+    def begin(self, commands=None, logging=None, InstanceId="", **members):
+        self.file = self.directory / "audit.log"
+        settings = {"Commands": {"Exec": commands or {}, **members}, "Logging": {"Audit": str(self.file), **(logging or {})}, "InstanceId": InstanceId}
+        return self.start_all(config=settings)
+
+    def events(self):
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def event(self, sync_id):
+        def found():
+            return [event for event in self.events() if event.get("command_sync_id") == sync_id]
+
+        events = wait_until(found, f"the audit of {sync_id}", 10, context=self.client.tail)
+        self.assertEqual(len(events), 1, events)
+        self.assertEqual(list(events[0]), FIELDS)
+        for name in ("received_at", "ended_at"):
+            self.assertRegex(events[0][name], TIME)
+        return events[0]
+
+    def test_each_end_has_its_event(self):
+        signer = Signer(self.directory, "ci")
+        signer.trust_in(self.directory / "trusted.d")
+        commands = {"seven": shell("exit 7"), "shot": shell("kill -9 $$"), "wait": shell("sleep 60", KillGraceMs=100)}
+        link = self.begin(commands, Trust={"Keys": str(self.directory / "trusted.d"), "Require": "none"}, InstanceId="web1")
+        link.command("echo hello", "ok", sessionId="s-1")
+        link.command("seven", "seven")
+        link.command("shot", "shot")
+        link.command("secret-word x", "unknown")
+        link.command("wait", "cancelled")
+        link.command("ping extra", "signed", instanceId="web1", parameters=signer.parameters("ping extra", "signed"))
+        link.command("ping extra", "forged", instanceId="web1", parameters=signer.parameters("ping other", "forged"))
+        self.client.wait_status(lambda status: status["activeCommandCount"] == 1, "it runs")
+        link.command("cancel cancelled", "cancel")
+        user = os.environ.get("USER") or str(os.geteuid())
+        for sync_id, name, outcome, code, signed_by in (
+            ("ok", "echo", "succeeded", None, None), ("seven", "seven", "failed", 7, None), ("shot", "shot", "failed", -9, None),
+            ("unknown", None, "rejected", None, None), ("cancelled", "wait", "cancelled", -15, None), ("cancel", "cancel", "succeeded", None, None),
+            ("signed", "ping", "succeeded", None, "ci"), ("forged", "ping", "rejected", None, None),
+        ):
+            with self.subTest(sync_id):
+                event = self.event(sync_id)
+                self.assertEqual((event["command"], event["outcome"], event["exit_code"], event["signed_by"]), (name, outcome, code, signed_by))
+                self.assertEqual(event["hub"], self.hub.url)
+                ran = outcome != "rejected"
+                self.assertEqual(event["started_at"] is not None, ran)
+                self.assertEqual(event["user"] is not None, ran)
+        self.assertEqual(self.event("ok")["session_id"], "s-1")
+        self.assertEqual(self.event("ok")["text_sha256"], hashlib.sha256(b"echo hello").hexdigest())
+        self.assertIn(self.event("ok")["user"], (user, str(os.geteuid())))
+        self.assertNotIn("secret-word", self.file.read_text())
+        self.assertNotIn("hello", self.file.read_text())
+
+    def test_a_repetition_is_no_event_and_another_content_is(self):
+        link = self.begin()
+        link.command("echo a", "a")
+        self.result("a")
+        link.command("echo a", "a")
+        link.command("echo b", "a")
+        self.client.wait_log("came under the commandSyncId")
+        wait_until(lambda: len(self.events()) == 2, "two events", 10)
+        self.assertEqual([event["outcome"] for event in self.events()], ["succeeded", "rejected"])
+        self.assertNotEqual(self.events()[0]["text_sha256"], self.events()[1]["text_sha256"])
+        link.invoke({"command": "echo c"})
+        wait_until(lambda: len(self.events()) == 3, "one that cannot be answered", 10)
+        self.assertIsNone(self.events()[2]["command_sync_id"])
+        self.assert_serves(link)
+
+    def test_what_was_interrupted_is_audited_after_the_restart(self):
+        link = self.begin({"hang": shell("sleep 60")})
+        link.command("hang", "h")
+        self.client.wait_status(lambda status: status["activeCommandCount"] == 1, "it runs")
+        self.client.kill()
+        self.client.start()
+        self.connection(2)
+        event = self.event("h")
+        self.assertEqual((event["command"], event["outcome"], event["started_at"]), ("hang", "interrupted", None))
+
+    def test_the_file_is_for_its_owner_and_follows_logrotate(self):
+        link = self.begin()
+        link.command("echo a", "a")
+        self.event("a")
+        self.assertEqual(self.file.stat().st_mode & 0o137, 0)
+        moved = self.directory / "audit.log.1"
+        self.file.rename(moved)
+        os.close(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o640))  # as logrotate's `create` does
+        link.command("echo b", "b")
+        self.event("b")
+        self.assertEqual(len(moved.read_text().splitlines()), 1)
+        self.assertEqual(self.file.stat().st_mode & 0o777, 0o640)
+
+    def test_what_cannot_be_written_waits_and_holds_up_nothing(self):
+        link = self.begin()
+        link.command("echo a", "a")
+        self.event("a")
+        self.file.unlink()
+        os.mkfifo(self.file)
+        link.command("echo b", "b")
+        self.client.wait_log("The audit file cannot be written; events wait")
+        self.assertEqual(self.result("b").response, "b")
+        self.file.unlink()
+        self.event("b")
+        self.client.wait_log("The audit file is written again")
+        link.command("echo c", "c")
+        self.event("c")
+        self.assertEqual(self.client.stop(), 0)
+
+    @unittest.skipUnless(os.geteuid() == 0, "a full disk of a test's own is mounted by root")
+    def test_a_full_disk(self):
+        small = self.directory / "small"
+        small.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", small], check=False).returncode != 0:
+            self.skipTest("no tmpfs can be mounted here")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", small], check=True)
+        link = self.begin(logging={"Audit": str(small / "audit.log")})
+        self.file = small / "audit.log"
+        link.command("echo a", "a")
+        self.event("a")
+        (small / "fill").write_bytes(b"x" * 60 * 1024)
+        for number in range(30):
+            link.command("echo b", f"b{number}")
+        for number in range(30):
+            self.result(f"b{number}")
+        self.client.wait_log("The audit file cannot be written.*No space left")
+        self.events()  # no half line
+        (small / "fill").unlink()
+        for number in range(30):
+            self.event(f"b{number}")
+
+    def test_the_log_has_it_whatever_the_level(self):
+        link = self.start_all(config={"Logging": {"Level": "error", "Target": "json"}})
+        link.command("echo a", "a", sessionId="s")
+        line = json.loads(self.client.wait_log('"component":"audit"'))
+        self.assertEqual(line["event_id"], "a4d1c7e2905b4f3c8e6f27b1d8305c96")
+        self.assertEqual([name for name in line if name in FIELDS], FIELDS)
+        self.assertEqual((line["signed_by"], line["exit_code"], line["session_id"]), ("-", "-", "s"))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/audit_file.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "support/run_task.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+std::string content_of(const fs::path& file) {
+    std::ostringstream text;
+    text << std::ifstream(file).rdbuf();
+    return text.str();
+}
+
+// The file is made for its owner and group, and grows.
+TEST(AppendToFile, makes_it_and_appends) {
+    const test::TempDir dir;
+    const auto file = dir.path() / "audit";
+    const auto umask_before = umask(0);
+    EXPECT_TRUE(append_to_file(file, "a\n", 100));
+    umask(umask_before);
+    EXPECT_TRUE(append_to_file(file, "b\n", 100));
+    EXPECT_EQ(content_of(file), "a\nb\n");
+    EXPECT_EQ(fs::status(file).permissions(), static_cast<fs::perms>(0640));
+}
+
+// At its largest it is moved away, once: two files at most.
+TEST(AppendToFile, is_bounded) {
+    const test::TempDir dir;
+    const auto file = dir.path() / "audit";
+    for (const char* line : {"1111\n", "2222\n", "3333\n", "4444\n", "5555\n"}) EXPECT_TRUE(append_to_file(file, line, 10));
+    EXPECT_EQ(content_of(file), "5555\n");
+    EXPECT_EQ(content_of(file.string() + ".1"), "3333\n4444\n");
+    EXPECT_TRUE(append_to_file(file, "longer than all of it\n", 10));
+    EXPECT_EQ(content_of(file), "longer than all of it\n");
+}
+
+// What is no file of its own is not written to.
+TEST(AppendToFile, follows_no_link_and_waits_for_no_pipe) {
+    const test::TempDir dir;
+    const auto file = dir.path() / "audit";
+    fs::create_symlink(dir.path() / "elsewhere", file);
+    EXPECT_FALSE(append_to_file(file, "a\n", 100));
+    EXPECT_FALSE(fs::exists(dir.path() / "elsewhere"));
+    fs::remove(file);
+    ASSERT_EQ(mkfifo(file.c_str(), 0600), 0);
+    EXPECT_FALSE(append_to_file(file, "a\n", 100));
+    EXPECT_FALSE(append_to_file(dir.path() / "missing" / "audit", "a\n", 100));
+}
+
+// No half line stays behind when the disk takes only a part.
+TEST(AppendToFile, writes_all_or_nothing) {
+    const test::TempDir dir;
+    const auto file = dir.path() / "audit";
+    EXPECT_TRUE(append_to_file(file, "first\n", 1000));
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit small{10, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &small);
+    const auto written = append_to_file(file, "too much for this disk\n", 1000);
+    setrlimit(RLIMIT_FSIZE, &before);
+    ASSERT_FALSE(written);
+    EXPECT_EQ(content_of(file), "first\n");
+}
+
+class AuditFileTest : public ::testing::Test {
+  protected:
+    // Until everything is written, or for so long.
+    bool run_for(std::chrono::milliseconds time) {
+        boost::asio::cancellation_signal stop;
+        boost::asio::co_spawn(context_, file_.run(), boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
+        auto flushing = file_.flush(clock_.now() + time);
+        const bool is_written = test::run_task(context_, std::move(flushing));
+        stop.emit(boost::asio::cancellation_type::terminal);
+        test::settle(context_);
+        return is_written;
+    }
+
+    test::TempDir dir_;
+    fs::path path_ = dir_.path() / "audit";
+    boost::asio::io_context context_;
+    SystemClock clock_;
+    AuditFile file_{context_.get_executor(), clock_};
+};
+
+// Lines that the file does not take wait for it; those of which there is no room are counted in it.
+TEST_F(AuditFileTest, keeps_what_cannot_be_written_and_counts_what_is_lost) {
+    fs::create_directory(path_);
+    file_.use(path_);
+    const std::string line = std::string(1024 * 1024 - 1, 'x') + '\n';
+    for (int i = 0; i < 7; ++i) file_.add(line);
+    EXPECT_FALSE(run_for(50ms));
+    fs::remove(path_);
+    EXPECT_TRUE(run_for(20s));
+
+    const auto text = content_of(path_);
+    EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
+    EXPECT_NE(text.find("{\"lost_events\":3}\n"), std::string::npos);
+}
+
+// After the switch nothing goes to the old file, and what waited goes to the new one.
+TEST_F(AuditFileTest, takes_another_file) {
+    file_.use(dir_.path() / "missing" / "audit");
+    file_.add("a\n");
+    EXPECT_FALSE(run_for(20ms));
+    file_.use(path_);
+    file_.add("b\n");
+    EXPECT_TRUE(run_for(20s));
+    EXPECT_EQ(content_of(path_), "a\nb\n");
+    file_.use({});
+    file_.add("c\n");
+    EXPECT_TRUE(run_for(20s));
+    EXPECT_EQ(content_of(path_), "a\nb\n");
+}
+
+}  // namespace
+}  // namespace jiro::daemon
