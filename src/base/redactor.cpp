@@ -137,12 +137,13 @@ std::string without_named_secrets(std::string_view text) {
 
 }  // namespace
 
-void Redactor::add(std::string_view secret) {
-    if (secret.size() < kMinLength) return;
-    std::vector<std::string> forms{std::string(secret)};
+std::vector<std::string> forms_of_secret(std::string_view secret) {
+    std::vector<std::string> forms;
     const auto add_form = [&](const std::string& form) {
-        if (form.size() >= kMinLength && std::ranges::find(forms, form) == forms.end()) forms.push_back(form);
+        const bool is_new = std::ranges::find(forms, form) == forms.end();
+        if (is_new && form.size() >= Redactor::kMinLength) forms.push_back(form);
     };
+    add_form(std::string(secret));
     std::string encoded = boost::urls::encode({secret.data(), secret.size()}, boost::urls::unreserved_chars);
     add_form(encoded);
     for (auto at = encoded.find('%'); at != std::string::npos; at = encoded.find('%', at + 1)) {
@@ -156,6 +157,12 @@ void Redactor::add(std::string_view secret) {
         std::ranges::replace(form, '/', '_');
         add_form(form);
     }
+    return forms;
+}
+
+void Redactor::add(std::string_view secret) {
+    auto forms = forms_of_secret(secret);
+    if (secret.size() < kMinLength) return;
     const std::scoped_lock lock(mutex_);
     std::erase_if(secrets_, [&](const auto& known) { return known.front() == secret; });
     if (secrets_.size() == kMaxSecrets) secrets_.pop_front();

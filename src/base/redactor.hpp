@@ -10,12 +10,18 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/secret_mask.hpp"
+
 namespace jiro {
+
+// How a secret may appear in a text: as it is, percent-encoded, and what of its base64 form does not depend on its
+// neighbours. Those that are long enough.
+[[nodiscard]] std::vector<std::string> forms_of_secret(std::string_view secret);
 
 class Redactor {
   public:
     // Shorter values would hide ordinary words.
-    static constexpr std::size_t kMinLength = 6;
+    static constexpr std::size_t kMinLength = SecretMask::kMinLength;
     // Tokens rotate: the oldest values beyond this many are forgotten.
     static constexpr std::size_t kMaxSecrets = 64;
 

@@ -33,6 +33,7 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "an argument is not allowed",
     "the program cannot be started",
     "the program had not started when its time limit passed",
+    "a value that is to be masked is not to be had",
     "what came is no request for a program",
     "the connection to the program's unit is lost",
     "the command is not defined where its unit looks",

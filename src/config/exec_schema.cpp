@@ -85,6 +85,18 @@ bool read_variables(const Node& node, Pairs& variables, const Context& context) 
     return assign(read_text_map(node, context), variables);
 }
 
+// Files by path; what else is a name is known only with the whole definition.
+bool read_redacted(const Node& node, Texts& target, const Context& context) {
+    if (!read_list(node, target, context)) return false;
+    for (std::size_t i = 0; i < target.size(); ++i) {
+        if (!target[i].starts_with('/') && !target[i].starts_with('$')) continue;
+        auto path = read_path(node.items[i], context);
+        if (!path) return false;
+        target[i] = std::move(*path);
+    }
+    return true;
+}
+
 std::string show_parameters(const std::vector<ExecParameter>& parameters, Reveal reveal) {
     std::string out;
     for (const ExecParameter& parameter : parameters) {
@@ -141,6 +153,9 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
             "What the program reads: nothing, or the command message as one JSON object."),
         key("Environment", Special<Pairs>({"map", {}, true}, read_variables, show_variables), MEMBER(environment),
             "Variables added to the small base environment; nothing else is inherited."),
+        key("Redact", Special<Texts>({"list", {}, true}, read_redacted, show_list), MEMBER(redact),
+            "Variables of Environment, by name, and files, by path (${CREDENTIALS_DIRECTORY}/NAME for a credential), whose "
+            "values become *** in what the program prints. 6 characters or more."),
         key("WorkingDirectory", PathText(), MEMBER(working_directory), "Where the program starts."),
         key("MaxOutputBytes", Number("bytes", {0, 64 * kMiB}), MEMBER(max_output_bytes),
             "Of longer output the beginning and the end are kept."),

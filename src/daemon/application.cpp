@@ -39,6 +39,7 @@
 #include "jiro/base/race.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/load_sampler.hpp"
+#include "jiro/commands/run_folders.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 #include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
@@ -463,7 +464,7 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
 Task<> Application::Parts::serve() {
     auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
                        control_server.run(), reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(),
-                       pause.run(), audit.run(), watch_wall_clock(clock, *outbox));
+                       pause.run(), audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 

@@ -56,6 +56,27 @@ class PiecesTest(DaemonTest):
         link.command("good", "b")
         self.assertEqual(self.result("b").response, "good\n")
 
+    def test_one_bad_one_among_a_thousand(self):
+        """A thousand good pieces with a bad one in their middle: it is named, nothing of them is in force; without it all are."""
+        link = self.start_all()
+        for number in range(1000):
+            self.piece(f"commands.d/{number:04}.yaml", f"c{number}:\n" + TRUE.format(word=number))
+        bad = self.directory / "commands.d" / "0500-bad.yaml"
+        elsewhere = self.piece("elsewhere.yaml", "elsewhere:\n" + TRUE.format(word="x"))
+        for make, why in ((lambda: bad.symlink_to(elsewhere), "out of this folder"), (lambda: os.mkfifo(bad), "is a named pipe, not a file"),
+                          (lambda: bad.symlink_to("/dev/zero"), "out of this folder"), (lambda: bad.write_text("c1:\n" + TRUE.format(word="x")), "the name is taken")):
+            make()
+            refused = self.reload("Reload refused")
+            self.assertIn(str(bad), refused)
+            self.assertIn(why, refused)
+            bad.unlink()
+        link.command("c0", "a")
+        self.assertIn("unknown command", self.result("a").response)
+        self.reload("Configuration reloaded")
+        for number in (0, 500, 999):
+            link.command(f"c{number}", f"c{number}")
+            self.assertEqual(self.result(f"c{number}").response, f"{number}\n")
+
     def test_check_config(self):
         """Every mistake of every piece at once, a key that is given twice with both places; and what is good is named, too."""
         config = self.piece("config.yaml", "Grpc: { TimeoutMs: 1000 }\n")

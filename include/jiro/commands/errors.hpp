@@ -38,6 +38,7 @@ enum class errc {
     bad_argument,    // a value that the command's definition does not allow
     spawn_failed,    // the program could not be started
     start_too_slow,  // the program had not started when its time limit passed
+    not_redacted,    // a value of its Redact is not to be had
     // between the daemon and the unit of a command
     bad_request,      // what came is no request for a program
     connection_lost,  // the other side has gone, or sent what is no record

@@ -63,6 +63,8 @@ struct ExecCommand {
     ExecResultKind result = ExecResultKind::automatic;
     ExecStandardInput standard_input = ExecStandardInput::nothing;
     std::vector<std::pair<std::string, std::string>> environment;  // added to the base set; nothing else is inherited
+    // Whose values are masked in what it prints: variables of `environment` by name, files by path.
+    std::vector<std::string> redact;
     std::string working_directory = "/";
     std::size_t max_output_bytes = 1048576;  // of standard output: head and tail are kept, the rest is counted
     std::vector<int> success_exit_codes{0};

@@ -11,8 +11,10 @@
 #include <csignal>
 
 #include "commands/exec/starter.hpp"
+#include "commands/log.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/commands/errors.hpp"
+#include "jiro/commands/run_folders.hpp"
 
 namespace jiro::commands {
 
@@ -95,9 +97,39 @@ void ChildProcess::send_signal(int signal) const noexcept {
 // What the kernel says of a process may have to wait for what that process waits for.
 Task<std::optional<int>> ChildProcess::sweep(Clock& clock, Duration limit) {
     static auto& sweepers = *new OutsideFunctions<int>("sweeper", kMaxSweepers);
+    const TimePoint deadline = clock.now() + limit;
     std::function<int()> look = [run = run_] { return orphans::sweep(*run); };
     std::string key = run_->tag();
-    co_return co_await sweepers.run(std::move(key), std::move(look), clock, limit);
+    auto looking = sweepers.run(std::move(key), std::move(look), clock, limit);
+    const auto left = co_await std::move(looking);
+    if (left == 0 && run_->folder) {
+        auto removing = remove_folder(clock, deadline - clock.now());
+        co_await std::move(removing);
+    }
+    co_return left;
+}
+
+// A big one takes its time: it goes on when nobody waits any more.
+Task<> ChildProcess::remove_folder(Clock& clock, Duration limit) {
+    static auto& removers = *new OutsideFunctions<bool>("remover", kMaxSweepers);
+    const std::shared_ptr<RunFolder> folder = std::move(run_->folder);
+    std::function<bool()> remove = [folder] { return folder->remove(); };
+    std::string key = folder->path();
+    auto removing = removers.run(std::move(key), std::move(remove), clock, limit);
+    const auto is_gone = co_await std::move(removing);
+    if (is_gone == false) {
+        exec_log.warn("What a program left in its folder for temporary files cannot be removed", {{"folder", folder->path()}});
+    }
+}
+
+Task<> remove_left_run_folders(Clock& clock) {
+    static auto& removers = *new OutsideFunctions<std::size_t>("remover", 1);
+    std::function<std::size_t()> remove = [] { return remove_left_folders(run_folder_base()); };
+    auto removing = removers.run("left", std::move(remove), clock, std::chrono::hours(1));
+    const auto removed = co_await std::move(removing);
+    if (removed.value_or(0) > 0) {
+        exec_log.info("Folders that the programs of an earlier process left behind were removed", {{"folders", *removed}});
+    }
 }
 
 }  // namespace jiro::commands

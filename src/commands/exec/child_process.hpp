@@ -32,6 +32,7 @@ class ChildProcess final : public RunningProgram {
   private:
     ChildProcess(const Executor& executor, pid_t pid, int pidfd, std::shared_ptr<orphans::Run> run);
     void send_signal(int signal) const noexcept;
+    [[nodiscard]] Task<> remove_folder(Clock& clock, Duration limit);
 
     pid_t pid_;
     std::shared_ptr<orphans::Run> run_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/exec/exec_run.hpp"
+#include "commands/exec/redaction.hpp"
 #include "jiro/commands/command_message.hpp"
 
 namespace jiro::commands {
@@ -59,7 +60,6 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
         {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         {"LANG", "C.UTF-8"},
         {"HOME", "/"},
-        {"TMPDIR", "/tmp"},
         {"JIRO_COMMAND", command.name},
         {"JIRO_COMMAND_ID", call.command_sync_id},
         {"JIRO_SESSION_ID", call.session_id}};
@@ -105,6 +105,12 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     if (!spec) co_return CommandResult::rejected(spec.error().message);
     ExecRequest request;
     request.spec = std::move(*spec);
+    if (!command_.redact.empty()) {
+        auto reading = values_to_redact(command_, context.clock(), context.deadline());
+        auto secrets = co_await std::move(reading);
+        if (!secrets) co_return CommandResult::failed("not run: " + secrets.error().message);
+        request.secrets = std::move(*secrets);
+    }
     if (command_.standard_input == ExecStandardInput::message) request.input = to_json(context.message()) + '\n';
     request.socket = socket_;
     request.deadline = context.deadline();
@@ -123,6 +129,7 @@ std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& comma
         if (!is_variable(name)) problems.push_back("Environment: '" + name + "' is not the name of a variable");
         if (value.find('\0') != std::string::npos) problems.push_back("Environment: '" + name + "' holds a NUL");
     }
+    check_redaction(command, problems);
     if (command.success_exit_codes.empty())
         problems.emplace_back("SuccessExitCodes: is empty, so it could never succeed");
     if (problems.size() != before) return nullptr;

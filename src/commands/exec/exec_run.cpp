@@ -15,6 +15,7 @@
 #include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_process.hpp"
 #include "commands/log.hpp"
+#include "jiro/base/secret_mask.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
@@ -28,12 +29,15 @@ namespace {
 
 constexpr std::size_t kReadAtOnce = 65536;  // more output than this is looked at on a worker thread
 
-Task<> read_all(Descriptor& source, OutputCapture& capture) {
+Task<> read_all(Descriptor& source, OutputCapture& capture, std::optional<SecretMask> mask) {
     std::vector<char> buffer(65536);
     for (;;) {
         const auto [error, length] = co_await source.async_read_some(asio::buffer(buffer), kNoThrow);
-        capture.append({buffer.data(), length});
-        if (error) co_return;  // its end, or the time limit's
+        const std::string_view bytes(buffer.data(), length);
+        mask ? capture.append(mask->feed(bytes)) : capture.append(bytes);
+        if (!error) continue;
+        if (mask) capture.append(mask->finish());
+        co_return;  // its end, or the time limit's
     }
 }
 
@@ -140,8 +144,10 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     printed->user = child->user();
     context.show_output(printed);
     TaskGroup streams([](const std::exception_ptr&) {});
-    streams.spawn(executor, read_all(pipes->output, printed->output));
-    streams.spawn(executor, read_all(pipes->error_output, printed->error_output));
+    std::optional<SecretMask> mask;
+    if (!request.secrets.empty()) mask.emplace(request.secrets);
+    streams.spawn(executor, read_all(pipes->output, printed->output, mask));
+    streams.spawn(executor, read_all(pipes->error_output, printed->error_output, mask));
     TaskGroup feeding([](const std::exception_ptr&) {});
     if (request.input) feeding.spawn(executor, write_all(pipes->input, *request.input));
 

@@ -18,6 +18,7 @@ inline constexpr std::chrono::milliseconds kKillLimit{2000};
 struct ExecRequest {
     ChildSpec spec;
     std::optional<std::string> input;    // for standard input; without it /dev/null
+    std::vector<std::string> secrets;    // masked in what it prints
     std::shared_ptr<UnitSocket> socket;  // of the units (Commands.RunAs); without it a child of this process
     TimePoint deadline;
     std::chrono::milliseconds limit{};  // for the text only

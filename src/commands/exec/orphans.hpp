@@ -7,7 +7,10 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <memory>
 #include <string>
+
+#include "commands/exec/run_folder.hpp"
 
 namespace jiro::commands::orphans {
 
@@ -26,6 +29,9 @@ class Run {
     [[nodiscard]] pid_t pid() noexcept { return std::atomic_ref(pid_).load(); }
     // The kernel writes the number here before the process runs (CLONE_PARENT_SETTID).
     [[nodiscard]] pid_t* pid_address() noexcept { return &pid_; }
+
+    // For temporary files. Made and removed on threads of their own, one after the other; null: it has none.
+    std::unique_ptr<RunFolder> folder;
 
   private:
     std::string tag_;

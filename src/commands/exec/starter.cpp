@@ -3,11 +3,14 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 #include "commands/exec/spawn.hpp"
 #include "commands/log.hpp"
@@ -29,6 +32,7 @@ class ProgramStart final : public OutsideCall {
     }
 
     void perform() override {
+        make_folder();
         const auto spawned = spawn_program(request_, is_given_up_);
         {
             const std::lock_guard lock(mutex_);
@@ -36,6 +40,7 @@ class ProgramStart final : public OutsideCall {
         }
         request_.descriptors = {};  // the program has its own
         if (spawned.error != 0) {
+            remove_folder();
             outcome_.problem = failure_text(request_.spec.argv.front(), spawned);
         } else {
             outcome_.pid = spawned.pid;
@@ -59,6 +64,7 @@ class ProgramStart final : public OutsideCall {
         while (waitpid(outcome_.pid, nullptr, 0) < 0 && errno == EINTR) {
         }
         for (int i = 0; i < kSweeps && orphans::sweep(*request_.run) > 0; ++i) std::this_thread::sleep_for(kSweepPause);
+        remove_folder();
         exec_log.info("A program whose start had been given up came into being after all; it was ended",
                       {{"program", request_.spec.argv.front()}});
         outcome_.pidfd = FileDescriptor();
@@ -68,6 +74,23 @@ class ProgramStart final : public OutsideCall {
     [[nodiscard]] StartOutcome take_outcome() { return std::move(outcome_); }
 
   private:
+    // A definition may name a TMPDIR of its own.
+    void make_folder() {
+        auto& variables = request_.spec.environment;
+        const auto is_it = [](const auto& variable) { return variable.first == "TMPDIR"; };
+        if (std::ranges::any_of(variables, is_it)) return;
+        auto& folder = request_.run->folder;
+        folder = RunFolder::make(run_folder_base());
+        if (!folder) {
+            exec_log.warn("A program has no folder of its own for temporary files", {{"reason", std::strerror(errno)}});
+        }
+        variables.emplace_back("TMPDIR", folder ? folder->path() : "/tmp");
+    }
+
+    void remove_folder() {
+        if (const auto folder = std::exchange(request_.run->folder, nullptr)) folder->remove();
+    }
+
     void end_group() const noexcept {
         kill(outcome_.pid, SIGKILL);
         kill(-outcome_.pid, SIGKILL);

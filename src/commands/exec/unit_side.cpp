@@ -13,7 +13,9 @@
 #include "commands/exec/unit_protocol.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/task_group.hpp"
+#include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
+#include "jiro/commands/run_folders.hpp"
 
 namespace jiro::commands {
 
@@ -72,6 +74,7 @@ class UnitSide {
         started_record.end_object();
         connection_.send(std::move(started_record).take() + '\n');
         const auto status = co_await program_->wait();
+        has_ended_ = true;
         connection_.send(to_record(status));
     }
 
@@ -88,6 +91,18 @@ class UnitSide {
                 if (*signal == known) program_->signal_group(known);
             }
         }
+    }
+
+    // What still runs ends with the connection; its folder for temporary files goes, as far as there is time.
+    Task<> end() {
+        if (!program_) co_return;
+        if (!has_ended_) {
+            program_->signal_group(SIGKILL);
+            auto ending = program_->wait();
+            static_cast<void>(co_await with_timeout(clock_, kSweepLimit, std::move(ending)));
+        }
+        auto sweeping = program_->sweep(clock_, kSweepLimit);
+        static_cast<void>(co_await std::move(sweeping));
     }
 
   private:
@@ -108,6 +123,7 @@ class UnitSide {
     Clock& clock_;
     UnitPolicy policy_;
     std::unique_ptr<RunningProgram> program_;
+    bool has_ended_ = false;
 };
 
 }  // namespace
@@ -124,9 +140,15 @@ Task<Result<>> serve_command(FileDescriptor connection, Clock& clock, UnitPolicy
     UnitSide side(peer, clock, std::move(policy));
     TaskGroup running([](const std::exception_ptr&) {});
     running.spawn(executor, side.run(std::move(*request)));
+    TaskGroup removing([](const std::exception_ptr&) {});
+    removing.spawn(executor, remove_left_run_folders(clock));  // where units have no /tmp of their own
     co_await side.obey();
     running.abort();
     co_await running.wait();
+    co_await side.end();
+    static_cast<void>(co_await removing.wait_until(clock, clock.now() + kSweepLimit));
+    removing.abort();
+    co_await removing.wait();
     co_return Result<>();
 }
 

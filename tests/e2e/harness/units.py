@@ -9,8 +9,9 @@ from .programs import CLIENT, clean_environment
 
 
 class Units:
-    def __init__(self, path, wrapper=(), arguments=()):
+    def __init__(self, path, wrapper=(), arguments=(), environment=None):
         self.path, self.wrapper, self.arguments = str(path), list(wrapper), list(arguments)
+        self.environment = environment or {}
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
         self._listener.listen(256)
@@ -26,7 +27,7 @@ class Units:
             with connection:
                 self._processes = [process for process in self._processes if process.poll() is None]
                 self._processes.append(
-                    subprocess.Popen([*self.wrapper, CLIENT, "run-command", *self.arguments], stdin=connection, env=clean_environment(), start_new_session=True)
+                    subprocess.Popen([*self.wrapper, CLIENT, "run-command", *self.arguments], stdin=connection, env=clean_environment(**self.environment), start_new_session=True)
                 )
 
     def alive(self):

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/base/secret_mask.hpp"
+
+#include <gtest/gtest.h>
+
+#include "jiro/base/base64.hpp"
+#include "jiro/base/random.hpp"
+
+namespace jiro {
+namespace {
+
+std::string masked(const std::vector<std::string>& values, std::string_view text, std::size_t piece) {
+    SecretMask mask(values);
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); at += piece) out += mask.feed(text.substr(at, piece));
+    return out + mask.finish();
+}
+
+struct MaskCase {
+    const char* name;
+    std::vector<std::string> values;
+    std::string text;
+    std::string expected;
+};
+
+// Whatever the pieces are that a text comes in, what is shown of it is the same.
+TEST(SecretMask, masks_wherever_the_pieces_end) {
+    const MaskCase cases[] = {
+        {"nothing", {"hunter22"}, "all is well\n", "all is well\n"},
+        {"once", {"hunter22"}, "password: hunter22\n", "password: ***\n"},
+        {"at both ends", {"hunter22"}, "hunter22, hunter22", "***, ***"},
+        {"side by side", {"hunter22"}, "hunter22hunter22", "******"},
+        {"nearly", {"hunter22"}, "hunter2 hunter2\n", "hunter2 hunter2\n"},
+        {"after its own beginning", {"aaaaaab"}, "aaaaaaaab", "aa***"},
+        {"the longer of two", {"secret", "secret-key"}, "secret-key secret-kex", "*** ***-kex"},
+        {"overlapping", {"abcdefgh", "efghijkl"}, "abcdefghijkl", "***ijkl"},
+        {"with line breaks and NULs", {std::string("a\0\nb\r\xff", 6)}, std::string("<a\0\nb\r\xff>", 8), "<***>"},
+        {"percent-encoded", {"p&ss w/rd"}, "q=p%26ss%20w%2Frd&p%26ss%20w%2frd", "q=***&***"},
+        {"too short", {"pass"}, "pass", "pass"},
+        {"cut at the end", {"hunter22"}, "it was hunter", "it was ***"},
+        {"cut sooner", {"hunter22"}, "it was hunt", "it was hunt"},
+        {"no values", {}, "text", "text"},
+    };
+    for (const auto& [name, values, text, expected] : cases) {
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            EXPECT_EQ(masked(values, text, piece), expected) << name << ", in pieces of " << piece;
+        }
+    }
+}
+
+// In base64 a value is found wherever it stands in what was encoded.
+TEST(SecretMask, masks_base64) {
+    for (const char* before : {"", "x", "xy", "xyz"}) {
+        const auto text = to_base64(std::string(before) + "hunter22hunter22" + "tail");
+        const auto shown = masked({"hunter22hunter22"}, text, 5);
+        EXPECT_NE(shown, text);
+        EXPECT_EQ(from_base64(shown).value_or("").find("hunter22"), std::string::npos) << shown;
+        EXPECT_NE(shown.find("***"), std::string::npos) << shown;
+    }
+}
+
+// Only what may still become a value is kept back.
+TEST(SecretMask, holds_back_no_more_than_it_must) {
+    SecretMask mask({"hunter22"});
+    EXPECT_EQ(mask.feed("a prompt: "), "a prompt: ");
+    EXPECT_EQ(mask.feed("hunt"), "");
+    EXPECT_EQ(mask.feed("ing "), "hunting ");
+    EXPECT_EQ(mask.feed("hunter2"), "");
+    EXPECT_EQ(mask.feed("2!"), "***!");
+    EXPECT_EQ(mask.finish(), "");
+}
+
+// The values are never shown, whatever the text and its pieces are.
+TEST(SecretMask, never_shows_a_value) {
+    SystemRandom random;
+    for (int round = 0; round < 2000; ++round) {
+        std::string text;
+        for (int i = 0; i < 60; ++i) text += static_cast<char>('a' + random.next() % 2);
+        const std::vector<std::string> values{text.substr(random.next() % 40, 6 + random.next() % 8), "aaaaaa"};
+        const auto shown = masked(values, text, 1 + random.next() % 9);
+        for (const auto& value : values) EXPECT_EQ(shown.find(value), std::string::npos) << text << " -> " << shown;
+    }
+}
+
+}  // namespace
+}  // namespace jiro
