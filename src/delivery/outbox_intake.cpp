@@ -3,6 +3,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
+#include "jiro/delivery/errors.hpp"
 
 #include <algorithm>
 

@@ -5,6 +5,7 @@
 #include "delivery/log.hpp"
 #include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 
@@ -181,7 +182,8 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
                 break;
             } catch (const StorageError& failure) {
                 const bool is_damage = failure.code == storage_errc::corrupt ||
-                                       failure.code == storage_errc::statement_failed || failure.code == storage_errc::io;
+                                       failure.code == storage_errc::statement_failed ||
+                                       failure.code == storage_errc::io;
                 if (!is_damage) throw;
                 if (after == INT64_MIN) after = 0;
                 after += skip;

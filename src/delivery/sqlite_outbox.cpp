@@ -37,6 +37,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/redo/fast_path.hpp"
 #include "delivery/storage_thread.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 

@@ -6,6 +6,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "delivery/storage_thread.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 

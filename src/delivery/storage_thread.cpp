@@ -10,6 +10,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "delivery/resume_all.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 
