@@ -173,7 +173,11 @@ Task<std::optional<Failure>> Establish::open_websocket() {
     established_.transport = std::move(upgrade->transport);
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     established_.stateful = accepted_ && accepted_->stateful_reconnect;
-    if (accepted_) established_.connection_id = accepted_->connection_id;
+    if (accepted_) {
+        established_.connection_id = accepted_->connection_id;
+        established_.connection_token = accepted_->connection_token;
+        established_.token_lifetime = accepted_->token_lifetime;
+    }
 
     const auto answered = co_await with_timeout(clock_, settings_.handshake_timeout, handshake());
     if (!answered) {
@@ -204,6 +208,23 @@ Task<Result<void>> Establish::handshake() {
         if (splitter.overflowed())
             co_return Error(errc::message_too_big, "the handshake response is over MaxMessageBytes");
     }
+}
+
+Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(Secret connection_token) {
+    if (auto failure = read_credentials()) co_return std::move(failure->error);
+    established_.secrets.push_back(connection_token);
+    auto request = request_to(refresh_url(url_, connection_token));
+    if (!request) co_return request.error();
+    const std::string what = "refreshing the access token at " + request->url.redacted();
+    auto asking = connector_.post(std::move(*request));
+    auto response = co_await with_timeout(clock_, longest_negotiate(settings_.limits), std::move(asking));
+    if (!response) co_return Error(errc::negotiate_timeout, what + ": no answer in time");
+    if (!*response) co_return failure_of((*response).error()).error;
+    if ((*response)->status != 200) {
+        co_return Error(errc::negotiate_failed,
+                        what + " was answered with HTTP status " + std::to_string((*response)->status));
+    }
+    co_return token_lifetime_in((*response)->body);
 }
 
 Result<HttpRequest> Establish::request_to(const Url& url) const {

@@ -37,6 +37,9 @@ class Establish {
 
     // `handshake` takes the place of the real one (the probe's).
     [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
+    // Instead of an attempt, for a connection that stands: tells the server today's access token. How long that lives,
+    // when the server says so.
+    [[nodiscard]] Task<Result<std::optional<std::chrono::seconds>>> refresh_token(Secret connection_token);
     [[nodiscard]] const AttemptProgress& progress() const noexcept { return progress_; }
 
   private:

@@ -129,12 +129,15 @@ Task<Attempt> HubConnection::Impl::attempt() {
 // The session's life, and what follows from its end.
 Task<> HubConnection::Impl::serve() {
     const auto session = session_;
-    Failure failure = co_await session->run();
-    while (session->can_resume(failure)) {
-        const bool resumed = co_await resume();
-        if (!resumed) break;
-        failure = co_await session->run();
+    std::optional<Failure> ended;
+    auto serving = into(ended, serve_until_lost(session));
+    if (session->established().token_lifetime) {
+        auto refreshing = keep_token_fresh(session);
+        co_await race(std::move(serving), std::move(refreshing));
+    } else {
+        co_await std::move(serving);
     }
+    Failure failure = std::move(*ended);
     failure.error.message = peer_text(std::move(failure.error.message), session->established().secrets);
     last_frame_at_ = session->last_record_at();
     session->finish(failure.error);
@@ -146,6 +149,44 @@ Task<> HubConnection::Impl::serve() {
     record_transition(transition, &failure);
     interrupted_ = false;
     co_await wait_until_due(*transition.delay);
+}
+
+Task<Failure> HubConnection::Impl::serve_until_lost(std::shared_ptr<Session> session) {
+    Failure failure = co_await session->run();
+    while (session->can_resume(failure)) {
+        const bool resumed = co_await resume();
+        if (!resumed) break;
+        failure = co_await session->run();
+    }
+    co_return failure;
+}
+
+// A server that tells how long an access token lives takes a new one on the connection that stands. A failure leaves
+// that as it is; nothing more is asked on it then. Ends with the session.
+Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
+    auto lifetime = session->established().token_lifetime;
+    while (lifetime) {
+        co_await clock_.sleep_for(refresh_due_after(*lifetime));
+        Establish establish(clock_, *connector_, settings_, credentials_, environment_);
+        Result<std::optional<std::chrono::seconds>> refreshed = lifetime;
+        try {
+            auto asking = establish.refresh_token(session->established().connection_token);
+            refreshed = co_await std::move(asking);
+        } catch (const std::exception& error) {
+            if (is_cancellation(error)) throw;
+            refreshed = Error(errc::internal, error.what());
+        }
+        if (refreshed) {
+            lifetime = *refreshed;
+            signalr_log.debug("The access token of the connection was refreshed");
+        } else {
+            lifetime.reset();
+            signalr_log.warn("The access token was not refreshed: the server may end the connection with the old one",
+                             {{"reason", refreshed.error().message}});
+        }
+    }
+    Event never(executor_);
+    co_await never.wait();
 }
 
 // Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed.

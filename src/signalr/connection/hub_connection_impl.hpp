@@ -46,6 +46,8 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Task<> stay_connected();
     Task<Attempt> attempt();
     Task<> serve();
+    Task<Failure> serve_until_lost(std::shared_ptr<Session> session);
+    Task<> keep_token_fresh(std::shared_ptr<Session> session);
     Task<bool> resume();
     Task<> until_interrupted();
     Task<> wait_until_due(Duration delay);

@@ -28,9 +28,11 @@ struct Established {
     RecordSplitter splitter{0};  // may already hold records that came with the handshake response
     std::optional<std::string> connection_id;
     bool stateful = false;
-    Url hub_url;                    // where it is, after redirects
-    HttpRequest websocket_request;  // to resume with
-    std::vector<Secret> secrets;    // to be kept out of errors
+    Secret connection_token;                             // as negotiated; empty: it was not
+    std::optional<std::chrono::seconds> token_lifetime;  // of the access token, where the server tells it
+    Url hub_url;                                         // where it is, after redirects
+    HttpRequest websocket_request;                       // to resume with
+    std::vector<Secret> secrets;                         // to be kept out of errors
 };
 
 // A call of ours that the hub has not completed.

@@ -68,6 +68,13 @@ Result<int> read_version(const json& answer) {
     return *version > 0 ? 1 : 0;
 }
 
+std::optional<std::chrono::seconds> read_lifetime(const json& answer) {
+    const auto lifetime = answer.find("tokenLifetimeSeconds");
+    if (lifetime == answer.end() || !lifetime->is_number_integer()) return std::nullopt;
+    const auto seconds = lifetime->get<std::int64_t>();
+    return seconds > 0 && seconds < 1'000'000'000 ? std::optional(std::chrono::seconds(seconds)) : std::nullopt;
+}
+
 Result<NegotiateAnswer> read_accepted(const json& answer, bool asked_stateful_reconnect) {
     const auto version = read_version(answer);
     if (!version) return version.error();
@@ -90,10 +97,7 @@ Result<NegotiateAnswer> read_accepted(const json& answer, bool asked_stateful_re
     if (accepted.stateful_reconnect && !asked_stateful_reconnect) {
         return invalid_answer("the server turned stateful reconnect on without being asked");
     }
-    if (const auto lifetime = answer.find("tokenLifetimeSeconds");
-        lifetime != answer.end() && lifetime->is_number_integer() && *lifetime > 0 && *lifetime < 1'000'000'000) {
-        accepted.token_lifetime = std::chrono::seconds(lifetime->get<std::int64_t>());
-    }
+    accepted.token_lifetime = read_lifetime(answer);
     return NegotiateAnswer(std::move(accepted));
 }
 
@@ -108,6 +112,21 @@ Url negotiate_url(const Url& hub, bool ask_stateful_reconnect) {
 Url websocket_url(const Url& hub, const Secret& connection_token) {
     const Url url = hub.as_websocket();
     return connection_token.empty() ? url : url.with_parameter("id", connection_token.reveal());
+}
+
+Url refresh_url(const Url& hub, const Secret& connection_token) {
+    return hub.with_segment("refresh").with_parameter("id", connection_token.reveal());
+}
+
+std::chrono::seconds refresh_due_after(std::chrono::seconds lifetime) noexcept {
+    constexpr std::chrono::seconds kBeforeTheEnd{300};
+    constexpr std::chrono::seconds kLeast{10};  // whatever the server says
+    return std::max(kLeast, std::max(lifetime / 2, lifetime - kBeforeTheEnd));
+}
+
+std::optional<std::chrono::seconds> token_lifetime_in(std::string_view refresh_answer) {
+    const auto answer = read_json_object(refresh_answer);
+    return answer ? read_lifetime(*answer) : std::nullopt;
 }
 
 Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked_stateful_reconnect) {

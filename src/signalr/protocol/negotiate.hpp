@@ -38,6 +38,13 @@ using NegotiateAnswer = std::variant<NegotiateRedirect, NegotiateAccepted>;
 // ws(s), with `id=<token>` when there is one.
 [[nodiscard]] Url websocket_url(const Url& hub, const Secret& connection_token);
 
+// Where a connection that stands gets its new access token.
+[[nodiscard]] Url refresh_url(const Url& hub, const Secret& connection_token);
+// When that is done: 5 minutes before the old one's end, or after half of its life when that is shorter.
+[[nodiscard]] std::chrono::seconds refresh_due_after(std::chrono::seconds lifetime) noexcept;
+// Of the answer to it; nullopt: the server does not say, or nothing that can be used.
+[[nodiscard]] std::optional<std::chrono::seconds> token_lifetime_in(std::string_view refresh_answer);
+
 // The body of a 200. Errors: negotiate_invalid, negotiate_refused, classic_signalr, no_common_transport.
 [[nodiscard]] Result<NegotiateAnswer> parse_negotiate_answer(std::string_view body, bool asked_stateful_reconnect);
 

@@ -54,6 +54,35 @@ TEST(HubConnection, first_start_is_under_the_policy) {
     EXPECT_EQ(bench.connector->posts(), 5U);
 }
 
+// A server that tells how long an access token lives gets today's before that is over, at the hub's own address, again
+// and again; nothing else happens to the connection.
+TEST(HubConnection, refreshes_its_access_token) {
+    Bench bench;
+    std::string token = "token-1";
+    bench.credentials = [&token]() -> Result<Credentials> { return Credentials{Secret(token), Secret()}; };
+    auto negotiated = test::negotiate_answer("id1", false);
+    negotiated.body.insert(negotiated.body.size() - 1, R"(,"tokenLifetimeSeconds":3600)");
+    bench.connector->answers.push_back(negotiated);
+    bench.connector->answers.push_back(HttpResponse{200, {}, R"({"tokenLifetimeSeconds":60})"});
+    bench.connector->answers.push_back(HttpResponse{200, {}, "{}"});
+    bench.settings.server_timeout = 10h;
+    bench.start();
+    token = "token-2";
+    bench.advance(3299s);
+    EXPECT_EQ(bench.connector->posts(), 1U);
+    bench.advance(1s);
+    ASSERT_EQ(bench.connector->posts(), 2U);
+    const auto& request = bench.connector->requests.back().request;
+    EXPECT_EQ(request.url.path(), "/hub/refresh");
+    EXPECT_TRUE(request.url.has_parameter("id"));
+    EXPECT_EQ(*find_header(request.headers, "Authorization"), "Bearer token-2");
+    bench.advance(30s);
+    EXPECT_EQ(bench.connector->posts(), 3U);
+    bench.advance(2h);  // the last answer names no time
+    EXPECT_EQ(bench.connector->posts(), 3U);
+    EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
+}
+
 // Silence for ServerTimeout loses the connection, and the error says what to do.
 TEST(HubConnection, loses_a_silent_server) {
     Bench bench;

@@ -46,6 +46,14 @@ void script(Bench& bench, const json& responses) {
     }
 }
 
+HttpResponse answer_with_lifetime(int seconds) {
+    auto answer = negotiate_answer("id1", false);
+    auto body = json::parse(answer.body);
+    body["tokenLifetimeSeconds"] = seconds;
+    answer.body = body.dump();
+    return answer;
+}
+
 void check_connected(const Bench& bench, const json& expect, Findings& findings) {
     const auto error = bench.hub->last_error();
     findings.expect(bench.state() == State::connected, "not connected: " + (error ? error->message : ""));
@@ -96,6 +104,7 @@ Findings run_negotiate_vector(const Vector& vector) {
     bench.credentials = [token = options.value("access_token", "")]() -> Result<Credentials> {
         return Credentials{Secret(token), Secret()};
     };
+    if (event == "refresh due") bench.connector->answers.push_back(answer_with_lifetime(600));
     script(bench, vector.input.value("responses", json::array()));
     bench.start();
     if (event.find("lost") != std::string::npos) {
@@ -123,13 +132,17 @@ Findings run_negotiate_vector(const Vector& vector) {
         findings.expect(bench.state() == State::failed, "the attempt did not fail");
         findings.expect(text.find(vector.expect.value("error_contains", "")) != std::string::npos,
                         "the error is: " + text);
-    } else if (vector.outcome() == "timer") {
+    } else if (vector.outcome() == "timer" || vector.outcome() == "refresh_failed") {
         for (int i = 0; i < 60; ++i) {
             bench.deliver("{\"type\":6}\x1e");
             bench.pass(20s);
         }
         const auto refreshed = [](const auto& request) { return request.request.url.path().ends_with("/refresh"); };
-        findings.expect(std::ranges::none_of(bench.connector->requests, refreshed), "a refresh was sent");
+        const auto refreshes = std::ranges::count_if(bench.connector->requests, refreshed);
+        const auto expected = vector.outcome() == "timer" ? 0 : 1;
+        findings.expect(refreshes == expected, std::to_string(refreshes) + " refreshes were sent");
+        findings.expect(bench.state() == State::connected && bench.connector->sockets.size() == 1,
+                        "the connection did not stay");
     } else {
         findings.expect(false, "no runner for the outcome " + vector.outcome());
     }

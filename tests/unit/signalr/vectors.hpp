@@ -37,9 +37,6 @@ class Findings {
 [[nodiscard]] Findings run_client_vector(const Vector& vector);
 [[nodiscard]] Findings run_negotiate_vector(const Vector& vector);
 
-// Why a vector is not run; nullopt: it is.
-[[nodiscard]] std::optional<std::string> skip_reason(const Vector& vector);
-
 // "<hex>7b..." is raw bytes.
 [[nodiscard]] std::string bytes_of(const std::string& text);
 
