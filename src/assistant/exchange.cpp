@@ -7,6 +7,8 @@ namespace jiro::assistant {
 
 namespace {
 
+constexpr std::chrono::milliseconds kAtOnce{50};
+
 double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::string one_decimal(double value) {
@@ -17,10 +19,11 @@ std::string one_decimal(double value) {
 
 }  // namespace
 
-// Of the time in which it wrote: the first token is when that begins.
+// Of the time in which it wrote: the first token is when that begins. An answer that comes at once was written before.
 double ExchangeEnd::tokens_per_second() const noexcept {
-    const double writing = in_seconds(time - first_token.value_or(Duration{}));
-    return writing > 0 ? static_cast<double>(completion_tokens) / writing : 0;
+    const Duration writing = time - first_token.value_or(Duration{});
+    const double seconds = in_seconds(writing < kAtOnce ? time : writing);
+    return seconds > 0 ? static_cast<double>(completion_tokens) / seconds : 0;
 }
 
 std::string ExchangeEnd::note() const {

@@ -113,6 +113,20 @@ TEST_F(Chatting, answers_and_remembers) {
     EXPECT_EQ(assistant().figures().answered, 2U);
 }
 
+// Of the time in which it wrote; of all its time, when it came at once.
+TEST(ExchangeEnd, says_what_it_took) {
+    ExchangeEnd end;
+    end.prompt_tokens = 812;
+    end.completion_tokens = 64;
+    end.first_token = 400ms;
+    end.time = 2400ms;
+    EXPECT_EQ(end.note(), "812 tokens in, 64 out, first after 0.4 s, 2.4 s, 32.0 tokens/s");
+    end.first_token = 2399ms;
+    EXPECT_NEAR(end.tokens_per_second(), 26.7, 0.1);
+    end = ExchangeEnd{};
+    EXPECT_EQ(end.tokens_per_second(), 0);
+}
+
 struct Misbehaviour {
     const char* name;
     FakeEndpoint::Script script;
