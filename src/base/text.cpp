@@ -39,11 +39,14 @@ std::string formatted_time(std::chrono::system_clock::time_point time, std::tm* 
     return {text, std::strftime(text, sizeof text, format, &parts)};
 }
 
-// Behind the characters from `begin` that stand for themselves in a word without quotes; `begin` is one.
-std::size_t end_of_plain(std::string_view text, std::size_t begin) {
-    const auto is_plain = [](char c) { return c != '\'' && c != '"' && c != '\\' && !is_space(c); };
+// Behind the characters from `begin` that stand for themselves; `begin` is one. Without a quote white space is none.
+std::size_t end_of_plain(std::string_view text, std::size_t begin, char quote) {
+    const auto is_plain = [quote](char c) {
+        return c != '\'' && c != '"' && c != '\\' && (quote != 0 || !is_space(c));
+    };
+    const unsigned char lowest = quote == 0 ? ' ' + 1 : 0;
     std::size_t at = begin + 1;
-    while (text.size() - at >= kTextBlock && is_block_without<'\'', '"', '\\'>(text.data() + at, ' ' + 1))
+    while (text.size() - at >= kTextBlock && is_block_without<'\'', '"', '\\'>(text.data() + at, lowest))
         at += kTextBlock;
     return static_cast<std::size_t>(std::ranges::find_if_not(text.substr(at), is_plain) - text.begin());
 }
@@ -52,6 +55,41 @@ std::size_t end_of_plain(std::string_view text, std::size_t begin) {
 bool is_escape(std::string_view text, std::size_t at, char quote) {
     const auto next = text.substr(std::min(at + 1, text.size()), 1);
     return text[at] == '\\' && (quote == 0 || (quote == '"' && (next == "\"" || next == "\\")));
+}
+
+// The words, if they are wanted; without them it is a look for an error.
+std::optional<Error> each_word(std::string_view text, const WordErrors& errors, std::vector<std::string>* words) {
+    const auto add = [words](std::string_view part) {
+        if (words != nullptr) words->back().append(part);
+    };
+    bool is_in_word = false;
+    char quote = 0;  // that is open
+    std::size_t opened_at = 0;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (quote == 0 && is_space(text[i])) {
+            is_in_word = false;
+            continue;
+        }
+        if (!std::exchange(is_in_word, true) && words != nullptr) words->emplace_back();
+        if (is_escape(text, i, quote)) {
+            if (++i == text.size()) {
+                return Error(errors.dangling_escape, "the backslash at the end of the arguments escapes nothing");
+            }
+            add(text.substr(i, 1));
+        } else if (quote == 0 && (text[i] == '\'' || text[i] == '"')) {
+            quote = text[i];
+            opened_at = i;
+        } else if (quote != 0 && text[i] == quote) {
+            quote = 0;
+        } else {
+            const std::size_t end = end_of_plain(text, i, quote);
+            add(text.substr(i, end - i));
+            i = end - 1;
+        }
+    }
+    if (quote == 0) return std::nullopt;
+    return Error(errors.unclosed_quote, "the quote " + std::string(1, quote) + " at character " +
+                                            std::to_string(opened_at + 1) + " of the arguments is not closed");
 }
 
 constexpr std::size_t kLongestWord = 64;
@@ -177,37 +215,19 @@ std::string hex_digits(unsigned char byte) {
     return {kDigits[byte >> 4U], kDigits[byte & 0xFU]};
 }
 
-Result<std::vector<std::string>> split_words(std::string_view text, boost::system::error_code unclosed_quote,
-                                             boost::system::error_code dangling_escape) {
+// Most texts have neither quotes nor backslashes: they are looked at in blocks.
+std::optional<Error> check_words(std::string_view text, const WordErrors& errors) {
+    std::string_view rest = text;
+    while (rest.size() >= kTextBlock && is_block_without<'\'', '"', '\\'>(rest.data(), 0))
+        rest.remove_prefix(kTextBlock);
+    if (rest.find_first_of("'\"\\") == std::string_view::npos) return std::nullopt;
+    return each_word(text, errors, nullptr);
+}
+
+Result<std::vector<std::string>> split_words(std::string_view text, const WordErrors& errors) {
     std::vector<std::string> words;
-    bool is_in_word = false;
-    char quote = 0;  // that is open
-    std::size_t opened_at = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (quote == 0 && is_space(text[i])) {
-            is_in_word = false;
-            continue;
-        }
-        if (!std::exchange(is_in_word, true)) words.emplace_back();
-        if (is_escape(text, i, quote)) {
-            if (++i == text.size()) {
-                return Error(dangling_escape, "the backslash at the end of the arguments escapes nothing");
-            }
-            words.back() += text[i];
-        } else if (quote == 0 && (text[i] == '\'' || text[i] == '"')) {
-            quote = text[i];
-            opened_at = i;
-        } else if (quote != 0 && text[i] == quote) {
-            quote = 0;
-        } else {
-            const std::size_t end = quote == 0 ? end_of_plain(text, i) : i + 1;
-            words.back().append(text, i, end - i);
-            i = end - 1;
-        }
-    }
-    if (quote == 0) return words;
-    return Error(unclosed_quote, "the quote " + std::string(1, quote) + " at character " +
-                                     std::to_string(opened_at + 1) + " of the arguments is not closed");
+    if (auto error = each_word(text, errors, &words)) return std::move(*error);
+    return words;
 }
 
 std::string for_people(std::chrono::seconds duration) {

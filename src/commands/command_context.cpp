@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <exception>
 
+#include "commands/command_line.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/text.hpp"
 
@@ -25,6 +26,11 @@ struct Job {
 };
 
 }  // namespace
+
+std::vector<std::string> CommandContext::arguments() const {
+    if (parts_.arguments_are == ArgumentsAre::one_text) return {std::string(parts_.argument_text)};
+    return split_words(parts_.argument_text).value();  // resolve() has looked at them
+}
 
 const std::string* CommandContext::parameter(std::string_view name) const noexcept {
     for (const auto& [key, value] : parts_.message.parameters) {

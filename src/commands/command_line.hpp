@@ -24,9 +24,12 @@ struct CommandLine {
 // The same for a text whose prefix is taken off: it begins with the name.
 [[nodiscard]] CommandLine name_and_arguments(std::string_view text) noexcept;
 
-// Fails with errc::unclosed_quote or errc::dangling_escape.
+// Both fail with errc::unclosed_quote or errc::dangling_escape.
 [[nodiscard]] inline Result<std::vector<std::string>> split_words(std::string_view text) {
-    return jiro::split_words(text, errc::unclosed_quote, errc::dangling_escape);
+    return jiro::split_words(text, {errc::unclosed_quote, errc::dangling_escape});
+}
+[[nodiscard]] inline std::optional<Error> check_words(std::string_view text) {
+    return jiro::check_words(text, {errc::unclosed_quote, errc::dangling_escape});
 }
 
 }  // namespace jiro::commands

@@ -37,11 +37,12 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
     if (!why_rejected) why_rejected = state_->why_not_trusted(*command, *resolution);
     if (log::Logger::enabled(log::Level::info)) {
         const auto& text = command->message.command;
-        commands_log.info("Command received", {{"command_sync_id", command->message.command_sync_id},
-                                               {"session_id", command->message.session_id},
-                                               {"text", state_->settings.command_text ? text : std::string()},
-                                               {"text_bytes", text.size()},
-                                               {"signed_by", command->signed_by}});
+        commands_log.info("Command received",
+                          {{"command_sync_id", command->message.command_sync_id},
+                           {"session_id", command->message.session_id},
+                           {"text", state_->settings.command_text ? std::string_view(text) : std::string_view()},
+                           {"text_bytes", text.size()},
+                           {"signed_by", command->signed_by}});
     }
     bool idempotent = false;
     if (resolution) {

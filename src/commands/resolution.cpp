@@ -50,10 +50,9 @@ Result<Resolution> resolve(std::string_view text, const Settings& settings, cons
     }
     const CommandLine line = command_line(text, settings);
     if (const auto* handler = find_handler(line, settings, registry)) {
-        if (handler->description().takes_text) return Resolution{handler, {}, std::string(line.arguments)};
-        auto words = split_words(line.arguments);
-        if (!words) return words.error().with_prefix(line.name);
-        return Resolution{handler, std::move(*words), std::string(line.arguments)};
+        if (handler->description().takes_text) return Resolution{handler, line.arguments, ArgumentsAre::one_text};
+        if (const auto error = check_words(line.arguments)) return error->with_prefix(line.name);
+        return Resolution{handler, line.arguments, ArgumentsAre::words};
     }
     const auto* fallback = settings.default_command ? registry.find(*settings.default_command) : nullptr;
     if (fallback == nullptr && line.name.empty()) {
@@ -62,8 +61,7 @@ Result<Resolution> resolve(std::string_view text, const Settings& settings, cons
                                                 "(Commands.Default)");
     }
     if (fallback == nullptr) return unknown(line.name, registry);
-    const std::string whole(settings.prefix.empty() ? trimmed(text) : text);
-    return Resolution{fallback, {whole}, whole};
+    return Resolution{fallback, settings.prefix.empty() ? trimmed(text) : text, ArgumentsAre::one_text};
 }
 
 }  // namespace jiro::commands

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Which handler a command text means, and with which arguments. Pure.
+// Which handler a command text means, and with which arguments. Nothing of the text is copied: it may be long. Pure.
 
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/commands/command_context.hpp"
 #include "jiro/commands/command_registry.hpp"
 #include "jiro/commands/settings.hpp"
 
@@ -14,8 +13,8 @@ namespace jiro::commands {
 
 struct Resolution {
     const CommandHandler* handler = nullptr;  // owned by the registry
-    std::vector<std::string> arguments;
-    std::string argument_text;
+    std::string_view arguments;               // a part of the text
+    ArgumentsAre arguments_are = ArgumentsAre::words;
 };
 
 // An unknown name goes, with the whole text as its one argument, to Settings::default_command. With Settings::prefix

@@ -39,7 +39,7 @@ void split_program(const Node& definition, ExecCommand& command, const Context& 
     if (command.shell || program == definition.members.end() || program->value.kind != Node::Kind::scalar) return;
     const std::string& text = program->value.text;
     const bool has_quotes = text.find_first_of("\"'\\") != std::string::npos;
-    if (auto words = split_words(text, {}, {}); words && !has_quotes) {
+    if (auto words = split_words(text, {}); words && !has_quotes) {
         command.program = std::move(*words);
     } else {
         context.problems.add(program->value.place, context.path + ".Program",

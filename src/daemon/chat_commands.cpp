@@ -83,7 +83,7 @@ class ChatCommand final : public CommandHandler {
 
 // Of the commands below: the session that is named, or the one that the command came in.
 std::string session_of(const CommandContext& context) {
-    if (!context.arguments().empty()) return context.arguments().front();
+    if (const auto words = context.arguments(); !words.empty()) return words.front();
     const auto* const given = context.parameter("sessionId");
     return given != nullptr && !given->empty() ? *given : context.session_id();
 }

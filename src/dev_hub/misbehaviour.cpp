@@ -143,7 +143,7 @@ Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words) {
 }
 
 Result<Misbehaviour> parse_misbehaviour(std::string_view line) {
-    const auto words = split_words(line, errc::bad_misbehaviour, errc::bad_misbehaviour);
+    const auto words = split_words(line, {errc::bad_misbehaviour, errc::bad_misbehaviour});
     if (!words) return words.error();
     return parse_misbehaviour(*words);
 }

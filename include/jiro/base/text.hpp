@@ -66,12 +66,17 @@ template <typename Number>
 // The two digits of a byte, in lower case.
 [[nodiscard]] std::string hex_digits(unsigned char byte);
 
+// The codes of what can be wrong with words: a quote that is not closed, a backslash at the end.
+struct WordErrors {
+    boost::system::error_code unclosed_quote;
+    boost::system::error_code dangling_escape;
+};
+
 // The words of a text, which are separated by white space. '...' keeps everything as it is; "..." keeps everything but
-// \" and \\; outside of quotes a backslash keeps the next character. Nothing is expanded. The caller gives the codes of
-// the two errors: a quote that is not closed, a backslash at the end.
-[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text,
-                                                           boost::system::error_code unclosed_quote,
-                                                           boost::system::error_code dangling_escape);
+// \" and \\; outside of quotes a backslash keeps the next character. Nothing is expanded.
+[[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text, const WordErrors& errors);
+// What is wrong with them, without making them.
+[[nodiscard]] std::optional<Error> check_words(std::string_view text, const WordErrors& errors);
 
 // "40 s", "12 min 5 s", "3 h", "1 d 5 h": the two largest units, rounded down; nothing below zero.
 [[nodiscard]] std::string for_people(std::chrono::seconds duration);

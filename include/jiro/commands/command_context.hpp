@@ -21,14 +21,18 @@ namespace jiro::commands {
 class CommandRegistry;
 struct RunOutput;
 
+// What follows the name of a command. one_text: as it came, to a handler that takes texts, or the whole of a text that
+// names no command.
+enum class ArgumentsAre { words, one_text };
+
 class CommandContext {
   public:
     struct Parts {
         const CommandMessage& message;  // outlives the context
         std::string session_id;
         std::string name;
-        std::vector<std::string> arguments;
-        std::string argument_text;
+        std::string_view argument_text;  // of message.command
+        ArgumentsAre arguments_are = ArgumentsAre::words;
         TimePoint deadline;
         std::size_t max_result_bytes = 0;
         std::shared_ptr<const CommandRegistry> registry;
@@ -46,10 +50,10 @@ class CommandContext {
     // As it arrived; the session in force is session_id().
     [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
     [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
-    // The words after the name; quotes and escapes are resolved.
-    [[nodiscard]] const std::vector<std::string>& arguments() const noexcept { return parts_.arguments; }
+    // The words after the name, quotes and escapes resolved; or the one text.
+    [[nodiscard]] std::vector<std::string> arguments() const;
     // What follows the name, as it came.
-    [[nodiscard]] const std::string& argument_text() const noexcept { return parts_.argument_text; }
+    [[nodiscard]] std::string_view argument_text() const noexcept { return parts_.argument_text; }
     [[nodiscard]] const Parameters& parameters() const noexcept { return parts_.message.parameters; }
     [[nodiscard]] const std::string* parameter(std::string_view name) const noexcept;
 

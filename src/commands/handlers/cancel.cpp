@@ -12,8 +12,9 @@ namespace {
 
 CommandResult cancel(RunningCommands* runs, const CommandContext& context) {
     if (runs == nullptr) return CommandResult::failed("there is something to cancel only inside the running service");
-    if (context.arguments().size() != 1) return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
-    const auto& id = context.arguments().front();
+    const auto words = context.arguments();
+    if (words.size() != 1) return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
+    const auto& id = words.front();
     if (id == context.message().command_sync_id) return CommandResult::rejected("this is the id of this command");
     switch (runs->cancel(id, CancelReason::by_hub)) {
         case CancelAnswer::is_ending:

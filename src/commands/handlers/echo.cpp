@@ -8,7 +8,7 @@ namespace jiro::commands {
 std::unique_ptr<const CommandHandler> make_echo(const BuiltinServices&) {
     return make_answering(
         {.name = "echo", .summary = "Answers with the text that it was given", .usage = "echo TEXT..."},
-        [](const CommandContext& context) { return CommandResult::text(context.argument_text()); });
+        [](const CommandContext& context) { return CommandResult::text(std::string(context.argument_text())); });
 }
 
 }  // namespace jiro::commands

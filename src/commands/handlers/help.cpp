@@ -11,8 +11,9 @@ namespace {
 
 CommandResult help(const CommandContext& context) {
     const CommandRegistry& registry = context.registry();
-    if (context.arguments().empty()) return CommandResult::text(render_listing(registry, ListingDetail::brief));
-    std::string_view name = context.arguments().front();
+    const auto words = context.arguments();
+    if (words.empty()) return CommandResult::text(render_listing(registry, ListingDetail::brief));
+    std::string_view name = words.front();
     if (name.starts_with('$')) name.remove_prefix(1);
     if (const auto* handler = registry.find(name))
         return CommandResult::text(render_description(handler->description()));

@@ -44,7 +44,7 @@ std::string describe(const OutputPart& part, std::uint64_t asked_from, const std
 
 CommandResult show_output(const RunningCommands* runs, const CommandContext& context) {
     if (runs == nullptr) return CommandResult::failed("what runs is known only inside the running service");
-    const auto& words = context.arguments();
+    const auto words = context.arguments();
     const auto from = words.size() == 2 ? parse_number<std::uint64_t>(words[1]) : std::optional<std::uint64_t>(0);
     if (words.empty() || words.size() > 2 || !from) return CommandResult::rejected(kUsage);
     const auto part = runs->output(words[0], *from, std::min(kPartBytes, context.max_result_bytes() / 4));

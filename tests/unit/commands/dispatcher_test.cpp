@@ -30,7 +30,9 @@ namespace {
 
 namespace asio = boost::asio;
 
-Task<CommandResult> answer(CommandContext& context) { co_return CommandResult::text(context.argument_text()); }
+Task<CommandResult> answer(CommandContext& context) {
+    co_return CommandResult::text(std::string(context.argument_text()));
+}
 
 Task<CommandResult> sleep_one_second(CommandContext& context) {
     co_await context.clock().sleep_for(1s);

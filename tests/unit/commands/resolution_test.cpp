@@ -14,7 +14,7 @@ class ResolutionTest : public ::testing::Test {
     std::string resolved(std::string_view text) {
         const auto found = resolve(text, settings_, *registry_);
         if (!found) return "error: " + found.error().message;
-        return found->handler->description().name + '|' + found->argument_text;
+        return found->handler->description().name + '|' + std::string(found->arguments);
     }
 
     Settings settings_;
