@@ -13,9 +13,6 @@ bool is_running(const RowChange& change) {
     return change.is_started || (change.received && change.received->state == FirstState::running);
 }
 
-// Came and went: nothing of it is waited for.
-bool is_settled(const RowChange& change) { return change.received && change.finished && change.delivered; }
-
 std::string_view state_of(const RowChange& change, bool is_kept) {
     if (change.delivered && change.finished) {
         return is_kept || change.finished->message.empty() ? "forgotten" : "delivered";
@@ -61,7 +58,7 @@ std::vector<std::optional<KeptMessages::Position>> OutboxStore::keep_messages(co
     std::vector<std::string_view> messages;
     std::vector<std::size_t> places;
     for (std::size_t i = 0; i < changes.size(); ++i) {
-        if (!is_settled(changes[i]) || !kept_.has_room_for(changes[i].finished->message.size())) continue;
+        if (!changes[i].is_settled() || !kept_.has_room_for(changes[i].finished->message.size())) continue;
         messages.push_back(changes[i].finished->message);
         places.push_back(i);
     }

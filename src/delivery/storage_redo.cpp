@@ -2,6 +2,7 @@
 // The storage thread's side of the redo log: it is opened with the database, what is appended to it is redone there,
 // and it is removed at a stop in good order.
 #include <algorithm>
+#include <utility>
 
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
@@ -55,7 +56,7 @@ bool StorageThread::append(const RedoRecord& change) {
     if (const auto* finished = std::get_if<FinishedChange>(&change); finished != nullptr && first_finished_at_ == 0) {
         first_finished_at_ = to_stored(finished->at);
     }
-    const bool is_much = !has_much_ && log->is_half_full();
+    const bool is_much = !has_much_ && log->holds_much(looked_until_);
     if (!is_news && !is_much) return true;
     {
         const std::lock_guard lock(mutex_);
@@ -92,8 +93,9 @@ Result<> StorageThread::redo_left_log(std::int64_t known) {
     if (!*log) return {};
     RedoCounts discarded_counts;
     const auto bytes = (*log)->end() - (*log)->start();
-    redo(**log, (*log)->end(), (*log)->end(), discarded_counts);
-    (*log)->forget((*log)->end());
+    const auto end = (*log)->end();
+    redo(**log, {.end = end, .own_begin = end, .leave_from = end}, discarded_counts);
+    (*log)->forget(end, RedoLog::Memory::give_back);
     note_redo_log(nullptr);
     (*log)->remove();
     outbox_log.debug("The redo log that was used before is redone and removed", {{"path", path}, {"bytes", bytes}});
@@ -148,64 +150,84 @@ void StorageThread::use_redo_log() {
     if (wants_redo_log_) redo_log_ = owned_redo_log_.get();
 }
 
-bool StorageThread::catch_up() {
+bool StorageThread::catch_up(Redo what) {
     if (!owned_redo_log_) return true;
     RedoLog& log = *owned_redo_log_;
     const auto end = log.end();
-    if (log.start() == end) return true;
+    if (log.start() == end) {
+        if (std::exchange(log_keeps_memory_, false)) log.give_memory_back();
+        return true;
+    }
     if (!store_) return false;
+    const auto half = std::min(end, log.bytes() / 2);
+    const Stretch stretch{.end = end,
+                          .own_begin = own_changes_begin_,
+                          .leave_from = what == Redo::all ? end : std::max(own_changes_begin_, end - half)};
     // What failed may have been cured: ballast given back, the file opened anew.
-    if (!try_to_redo(log, end) && !(store_ && try_to_redo(log, end))) return false;
-    log.forget(end);
+    if (!try_to_redo(log, stretch) && !(store_ && try_to_redo(log, stretch))) return false;
+    looked_until_ = end;
     if (!wants_redo_log_) stop_redo_log();
     return true;
 }
 
-bool StorageThread::try_to_redo(const RedoLog& log, RedoLog::Position end) {
+bool StorageThread::try_to_redo(RedoLog& log, const Stretch& stretch) {
     RedoCounts counts = redone_;
     try {
-        redo(log, end, own_changes_begin_, counts);
+        const auto redone = redo(log, stretch, counts);
+        redone_ = counts;
+        std::erase_if(redone_ahead_, [&](auto at) { return at < redone.until; });
+        redone_ahead_.insert(redone.ahead.begin(), redone.ahead.end());
+        // Much comes at a time: the memory is wanted again at once.
+        log.forget(redone.until, stretch.leaves_any() ? RedoLog::Memory::keep : RedoLog::Memory::give_back);
+        log_keeps_memory_ = log_keeps_memory_ || stretch.leaves_any();
+        return true;
     } catch (const StorageError& error) {
         store_->roll_back();
         recover_from(error.code, error.what());
         return false;
     }
-    redone_ = counts;
-    return true;
 }
 
 // Records and the note of how far they are redone, in one transaction. A record
 // - before that note: of the killed process, and passed over, since its row may have gone on;
 // - of the killed process, behind the note: applied, without a lease;
 // - of this process (from `own_begin` on): applied and counted. It is in the database already only when a commit was
-//   reported as failed and is on the disk: to apply it again changes no row.
-void StorageThread::redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts) {
+//   reported as failed and is on the disk: to apply it again changes no row;
+// - of a command in hand that began behind `leave_from`: left for the next time. Others behind it are redone ahead: the
+//   note cannot say so, this process remembers it, and for the next one again no row changes.
+StorageThread::Redone StorageThread::redo(const RedoLog& log, const Stretch& stretch, RedoCounts& counts) {
     const auto redone = redone_until(log);
+    const auto is_redone = [&](RedoLog::Position at) {
+        return at < stretch.own_begin ? at < redone : redone_ahead_.contains(at);
+    };
     RowChanges changes;
-    for (auto at = log.start(); at < end;) {
-        const bool is_own = at >= own_begin;
-        const bool is_redone = !is_own && at < redone;
-        auto change = log.read(at);
-        if (!change) continue;
+    log.each(stretch.end, [&](RedoLog::Position at, RedoRecord& record) {
+        const bool is_own = at >= stretch.own_begin;
         if (is_own) {
-            counts.add(*change);
-            if (const auto time = time_of(*change)) now_ = {*time, *time + (now_.wall - now_.here)};
+            if (const auto time = time_of(record)) now_ = {*time, *time + (now_.wall - now_.here)};
         }
-        if (is_redone) continue;
-        auto* finished = std::get_if<FinishedChange>(&*change);
+        if (is_redone(at)) return;
+        auto* finished = std::get_if<FinishedChange>(&record);
         if (!is_own && finished != nullptr) finished->lease = Lease::no;  // who had it in hand is gone
-        changes.add(*change);
-    }
+        changes.add(record, at);
+    });
+    Redone result{.until = changes.leave_in_hand(stretch.leave_from).value_or(stretch.end), .ahead = {}};
+    log.each(stretch.end, [&](RedoLog::Position at, const RedoRecord& record) {
+        if (at < stretch.own_begin || is_redone(at) || !changes.has(id_of(record))) return;
+        counts.add(record);
+        if (at >= result.until) result.ahead.push_back(at);
+    });
     store_->begin();
     store_->redo(changes);
     if (store_->redo_log_id() == log.id()) {
-        store_->note_redone(end);
+        store_->note_redone(result.until);
     } else {
-        store_->note_redo_log(log.id(), log.path().string(), end);  // the database was made anew
+        store_->note_redo_log(log.id(), log.path().string(), result.until);  // the database was made anew
     }
     JIRO_FAILPOINT("c12_before_redo_commit");
     store_->commit();
     JIRO_FAILPOINT("c13_redone");
+    return result;
 }
 
 // As the database says, or from the start when that cannot be: to redo a change twice changes nothing, to miss one

@@ -99,13 +99,13 @@ void StorageThread::serve() {
     while (take_batch(batch)) {
         take_settings();
         maintain();
-        is_caught_up_ = catch_up();
+        is_caught_up_ = catch_up(what_to_redo(batch));
         release_held();
         load_ids_into_filter();
         if (batch.empty()) publish();
         do_batch(std::exchange(batch, {}));
     }
-    if (catch_up()) {
+    if (catch_up(Redo::all)) {
         stop_redo_log();
     } else {
         outbox_log.error(
@@ -127,7 +127,7 @@ bool StorageThread::take_batch(Jobs& batch) {
     if (!must_act() && has_work())
         wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
     has_appended_ = false;
-    has_much_ = false;
+    had_much_ = has_much_.exchange(false);
     const auto count = std::min(queue_.size(), kMaxBatch);
     if (must_stop_ && count == 0) return false;
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
@@ -141,6 +141,11 @@ bool StorageThread::take_batch(Jobs& batch) {
                        std::make_move_iterator(released_.end()));
     released_.clear();
     return true;
+}
+
+// A job may ask for a row that is in the log, or change it; a lease that is to end must have begun.
+StorageThread::Redo StorageThread::what_to_redo(const Jobs& batch) const {
+    return had_much_ && batch.empty() && to_release_.empty() ? Redo::settled : Redo::all;
 }
 
 void StorageThread::take_settings() {

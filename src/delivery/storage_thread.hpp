@@ -13,6 +13,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 #include "jiro/base/task.hpp"
@@ -99,11 +101,13 @@ class StorageThread {
   private:
     using Jobs = std::vector<std::unique_ptr<StorageJob>>;
     using SteadyTime = std::chrono::steady_clock::time_point;
+    enum class Redo { all, settled };  // settled: commands in hand may stay in the log for the next time
 
     StorageThread(const OutboxSettings& settings, const Clock& clock);
 
     void serve();
     bool take_batch(Jobs& batch);  // false: stop
+    [[nodiscard]] Redo what_to_redo(const Jobs& batch) const;
     void do_batch(Jobs batch);
     [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);
     void do_one(std::unique_ptr<StorageJob> job);
@@ -122,9 +126,19 @@ class StorageThread {
     [[nodiscard]] Result<> open_configured_redo_log(std::int64_t known);
     void use_redo_log();
     void note_redo_log(const RedoLog* log);  // null: none
-    [[nodiscard]] bool catch_up();           // false: the log holds changes that the database cannot take now
-    [[nodiscard]] bool try_to_redo(const RedoLog& log, RedoLog::Position end);
-    void redo(const RedoLog& log, RedoLog::Position end, RedoLog::Position own_begin, RedoCounts& counts);
+    [[nodiscard]] bool catch_up(Redo what);  // false: the log holds changes that the database cannot take now
+    struct Stretch {                         // of the log
+        RedoLog::Position end;
+        RedoLog::Position own_begin;
+        RedoLog::Position leave_from;
+        [[nodiscard]] bool leaves_any() const noexcept { return leave_from < end; }
+    };
+    struct Redone {
+        RedoLog::Position until;
+        std::vector<RedoLog::Position> ahead;  // records behind `until`
+    };
+    [[nodiscard]] bool try_to_redo(RedoLog& log, const Stretch& stretch);
+    Redone redo(const RedoLog& log, const Stretch& stretch, RedoCounts& counts);
     [[nodiscard]] RedoLog::Position redone_until(const RedoLog& log);
     void stop_redo_log();
     class BeginLoading;
@@ -153,7 +167,8 @@ class StorageThread {
     bool is_full_ = false;
     bool is_low_ = false;
     bool has_more_to_sweep_ = false;
-    Moment now_;  // as the latest job's caller, or the latest change's, saw it
+    bool had_much_ = false;  // why it is awake
+    Moment now_;             // as the latest job's caller, or the latest change's, saw it
     SteadyTime next_open_{};
     SteadyTime next_look_{};
     SteadyTime next_sweep_{};
@@ -162,12 +177,14 @@ class StorageThread {
     Jobs completed_;  // whoever waits for them is to be resumed
     std::vector<std::string> to_release_;
     std::unique_ptr<RedoLog> owned_redo_log_;
+    bool log_keeps_memory_ = false;      // since much came at a time
     bool has_decided_redo_log_ = false;  // there is one, or there will be none
     bool wants_redo_log_ = false;
     bool is_caught_up_ = true;
     RedoLog::Position own_changes_begin_ = 0;  // before it: those of the previous process
     RedoCounts redone_;
-    std::string loaded_until_;  // the id up to which the filter has learned the database
+    std::set<RedoLog::Position> redone_ahead_;  // records behind the log's start
+    std::string loaded_until_;                  // the id up to which the filter has learned the database
     std::uint64_t loaded_ids_ = 0;
     bool must_load_ids_ = false;
 
@@ -177,6 +194,7 @@ class StorageThread {
     std::atomic<bool> admits_changes_{false};
     std::atomic<bool> has_appended_{false};  // since the storage thread last looked
     std::atomic<bool> has_much_{false};
+    std::atomic<RedoLog::Position> looked_until_{0};  // where the log ended when the storage thread last looked
     std::atomic<std::chrono::hours::rep> dedupe_hours_;
     AtomicRedoCounts appended_;  // by this process
     std::atomic<std::int64_t> first_finished_at_{

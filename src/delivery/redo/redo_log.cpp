@@ -42,7 +42,7 @@ constexpr std::uint32_t kPadding = 1U << 31U;                       // in a reco
 constexpr std::array<char, 8> kMagic{'J', 'I', 'R', 'O', 'R', 'E', 'D', 'O'};
 constexpr std::uint32_t kVersion = 1;
 
-constexpr std::size_t page_of(std::size_t place) { return place / kPageBytes * kPageBytes; }
+constexpr std::uint64_t page_of(std::uint64_t place) { return place / kPageBytes * kPageBytes; }
 constexpr std::size_t aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
 std::uint32_t checksum_of(std::string_view bytes, std::uint64_t seed) {
@@ -300,6 +300,13 @@ char* RedoLog::place(Position position) const noexcept { return mapping_->record
 std::size_t RedoLog::left_before_wrap(Position position) const noexcept { return bytes_ - position % bytes_; }
 
 bool RedoLog::append(const RedoRecord& record) noexcept {
+    if (is_busy_.test_and_set(std::memory_order_acquire)) return false;
+    const bool is_done = append_alone(record);
+    is_busy_.clear(std::memory_order_release);
+    return is_done;
+}
+
+bool RedoLog::append_alone(const RedoRecord& record) noexcept {
     const std::size_t size = encoded_size(record);
     if (size > kMaxRecordBytes) return false;
     Position position = end();
@@ -307,13 +314,7 @@ bool RedoLog::append(const RedoRecord& record) noexcept {
     const std::size_t left = left_before_wrap(position);
     const std::size_t padding = needed > left ? left : 0;
     if (position + padding + needed > limit()) return false;
-    if (padding > 0 && !provide(position + sizeof(RecordHeader))) return false;
-    const Position before = provided_;
-    if (padding > 0) provided_ = std::max(provided_, position + padding);  // nothing is written in the padding
-    if (!provide(position + padding + needed)) {
-        provided_ = before;  // a shorter record may lie where the padding would have been
-        return false;
-    }
+    if (!provide(position + padding + needed)) return false;
     if (padding > 0) {
         const auto rest = static_cast<std::uint32_t>(padding - sizeof(RecordHeader));
         commit(position, rest | kPadding, RecordHeader::sum(position, {}));
@@ -338,7 +339,9 @@ bool RedoLog::provide(Position until) noexcept {
     while (provided_ < until) {
         const std::size_t place = provided_ % bytes_;
         std::size_t length = std::min<std::size_t>(kResidentBytes, bytes_) - std::min(place, kResidentBytes);
-        if (length == 0) {
+        if (length == 0 && provided_ >= given_back_.load(std::memory_order_acquire) + bytes_) {
+            length = std::min<std::size_t>(until - provided_, bytes_ - place);  // it is still there
+        } else if (length == 0) {
             length = std::max<std::size_t>(until - provided_, kProvidedAtOnce);
             length = std::min<std::size_t>({length, bytes_ - place, limit() - provided_});
             if (!mapping_->provide(place, length)) return false;
@@ -409,14 +412,31 @@ std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
 }
 
 // The page where start() lies goes as well: what is before it there is forgotten, and append() keeps away from it.
-void RedoLog::forget(Position until) noexcept {
-    for (Position at = start(); at < until;) {
-        const std::size_t from = at % bytes_;
-        const std::size_t length = std::min<std::size_t>(until - at, bytes_ - from);
-        mapping_->release(std::max(kResidentBytes, page_of(from)), page_of(from + length));
-        at += length;
+void RedoLog::forget(Position until, Memory memory) noexcept {
+    if (memory == Memory::give_back) {
+        release(start(), until);
+        given_back_.store(until, std::memory_order_release);
     }
     mapping_->header().start.store(until, std::memory_order_release);
+}
+
+void RedoLog::release(Position begin, Position end) noexcept {
+    while (begin < end) {
+        const std::size_t from = begin % bytes_;
+        const std::size_t length = std::min<std::size_t>(end - begin, bytes_ - from);
+        mapping_->release(std::max(kResidentBytes, page_of(from)), page_of(from + length));
+        begin += length;
+    }
+}
+
+void RedoLog::give_memory_back() noexcept {
+    if (is_busy_.test_and_set(std::memory_order_acquire)) return;
+    const std::size_t place = end() % bytes_;
+    const std::size_t next_page = std::min<std::size_t>(page_of(place + kPageBytes - 1), bytes_);
+    release(end() + (next_page - place), limit());
+    provided_ = end();
+    given_back_.store(end(), std::memory_order_release);
+    is_busy_.clear(std::memory_order_release);
 }
 
 void RedoLog::remove() noexcept { unlink(path_.c_str()); }

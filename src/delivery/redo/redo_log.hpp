@@ -8,6 +8,7 @@
 // One thread appends (the event loop), one reads and forgets (the storage thread); neither waits for the other. A long
 // text is copied here once; the memory for it is taken for that time.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
@@ -52,7 +53,11 @@ class RedoLog {
 
     // The appending thread. False: too long, or no room now.
     [[nodiscard]] bool append(const RedoRecord& record) noexcept;
-    [[nodiscard]] bool is_half_full() const noexcept { return end() - start() > bytes_ / 2; }
+    // Since `looked`, or all together: time for the reading thread to look.
+    [[nodiscard]] bool holds_much(Position looked) const noexcept {
+        const Position begin = start();
+        return end() - std::max(begin, looked) > bytes_ / 4 || end() - begin > bytes_ / 4 * 3;
+    }
 
     // The reading thread. A reader that begins at start() and goes on to end() meets whole records only.
     [[nodiscard]] Position start() const noexcept;
@@ -60,8 +65,19 @@ class RedoLog {
     // The record at `at`, which is before end(); moves `at` behind it. nullopt: there is none (padding, or one that
     // this program does not know).
     [[nodiscard]] std::optional<RedoRecord> read(Position& at) const noexcept;
-    void forget(Position until) noexcept;  // everything before it; gives its memory back
-    void remove() noexcept;                // the file, at a stop in good order
+    // Calls visit(position, record) for each record before `end`.
+    template <typename Visit>
+    void each(Position end, Visit&& visit) const {
+        for (Position at = start(); at < end;) {
+            const Position position = at;
+            if (auto record = read(at)) visit(position, *record);
+        }
+    }
+    enum class Memory { give_back, keep };
+    void forget(Position until, Memory memory = Memory::give_back) noexcept;  // everything before it
+    // All that holds no record. For when nothing was appended for a while; what is appended meanwhile finds no room.
+    void give_memory_back() noexcept;
+    void remove() noexcept;  // the file, at a stop in good order
 
     // Chosen when the log was made: tells its positions from those of another.
     [[nodiscard]] std::int64_t id() const noexcept;
@@ -82,7 +98,9 @@ class RedoLog {
     [[nodiscard]] bool is_record(Position position) const noexcept;
     [[nodiscard]] std::size_t left_before_wrap(Position position) const noexcept;
     [[nodiscard]] Position limit() const noexcept;
+    [[nodiscard]] bool append_alone(const RedoRecord& record) noexcept;
     [[nodiscard]] bool provide(Position until) noexcept;
+    void release(Position begin, Position end) noexcept;
     void commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept;
     void find_end() noexcept;
     // Records that a damaged one cut off must not come back when the place before them is written again.
@@ -94,6 +112,10 @@ class RedoLog {
     const std::size_t bytes_;
     std::atomic<Position> end_{0};
     Position provided_ = 0;  // up to it there is memory behind the resident part; the appending thread's
+    // Memory of what lies before was given back; what lies from here on to provided_ is there, and stays for what comes
+    // to the same place in the next round.
+    std::atomic<Position> given_back_{0};
+    std::atomic_flag is_busy_;  // with append(), or with giving memory back
 };
 
 }  // namespace jiro::delivery

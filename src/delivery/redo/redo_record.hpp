@@ -44,6 +44,9 @@ using RedoRecord = std::variant<ReceivedChange, StartedChange, FinishedChange, D
 [[nodiscard]] std::size_t encoded_size(const RedoRecord& record) noexcept;
 // Writes encoded_size() bytes.
 void encode(const RedoRecord& record, char* target) noexcept;
+[[nodiscard]] inline std::string_view id_of(const RedoRecord& record) noexcept {
+    return std::visit([](const auto& change) { return change.id; }, record);
+}
 // nullopt: these bytes are no record. Times are whole milliseconds, as in the database.
 [[nodiscard]] std::optional<RedoRecord> decode(std::string_view bytes) noexcept;
 

@@ -8,33 +8,37 @@
 #include <unordered_map>
 #include <vector>
 
+#include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/redo_record.hpp"
 
 namespace jiro::delivery {
 
 struct RowChange {
     std::string_view id;
+    RedoLog::Position begin = 0;  // of the first of its records
     std::optional<ReceivedChange> received;
     bool is_started = false;
     std::optional<FinishedChange> finished;
     std::optional<DeliveredChange> delivered;
+
+    // Came and went: nothing of it is waited for.
+    [[nodiscard]] bool is_settled() const noexcept { return received && finished && delivered; }
+    // Came, and may go soon.
+    [[nodiscard]] bool is_in_hand() const noexcept { return received && !delivered; }
 };
 
 class RowChanges {
   public:
-    void add(const RedoRecord& record);
+    void add(const RedoRecord& record, RedoLog::Position at);
     // In the order in which their commands first appear.
     [[nodiscard]] const std::vector<RowChange>& all() const noexcept { return changes_; }
+    // Takes those out that are in hand and began at `from` or later; gives where the first of them begins.
+    std::optional<RedoLog::Position> leave_in_hand(RedoLog::Position from);
+    [[nodiscard]] bool has(std::string_view id) const;
 
   private:
-    [[nodiscard]] RowChange& of(std::string_view id);
-    void apply(const ReceivedChange& change);
-    void apply(const StartedChange& change);
-    void apply(const FinishedChange& change);
-    void apply(const DeliveredChange& change);
-
     std::vector<RowChange> changes_;
-    std::unordered_map<std::string_view, std::size_t> places_;
+    std::unordered_map<std::string_view, std::size_t> places_;  // until leave_in_hand(); after it only the ids count
 };
 
 }  // namespace jiro::delivery

@@ -251,6 +251,63 @@ TEST_F(SqliteOutboxRedoTest, redoes_over_rows_that_are_there) {
     EXPECT_EQ(figures().remembered, 1U);
 }
 
+// A long command in hand stays in the log while others that came later go to the database. Killed then, the next
+// process finds those again in the log: their rows and messages are as they were.
+TEST_F(SqliteOutboxRedoTest, redoes_again_what_was_redone_ahead) {
+    std::vector<RedoRecord> changes{received("in hand")};
+    for (const auto& change : settled("ahead")) changes.push_back(change);
+    leave_behind(changes);
+    RedoLog::Position start = 0;
+    std::int64_t id = 0;
+    {
+        const auto log = RedoLog::open(settings_.redo_log, settings_.path, 0).value();
+        start = log->start();
+        id = log->id();
+    }
+    const auto saved = folder_.path() / "saved.log";
+    fs::copy_file(settings_.redo_log, saved);
+    open();
+    EXPECT_EQ(state("ahead"), RowState::delivered);
+    outbox_.reset();
+    fs::copy_file(saved, settings_.redo_log);
+    execute("INSERT OR REPLACE INTO facts VALUES ('redo_log', " + std::to_string(id) + "), ('redone', " +
+            std::to_string(start) + ")");
+    execute("DELETE FROM commands WHERE id = 'in hand'");
+    open();
+    EXPECT_THAT(recover().interrupted, ElementsAre("in hand"));
+    EXPECT_EQ(figures().pending, 1U);
+    EXPECT_EQ(figures().remembered, 1U);
+    EXPECT_EQ(admit("ahead"), Admission::already_settled);
+    EXPECT_EQ(*run(outbox_->show("ahead"))->message, "message");
+}
+
+// Long texts, sixteen in hand all the time: more than the log holds goes through it, and every step counts once.
+TEST_F(SqliteOutboxRedoTest, settles_long_commands_that_overlap) {
+    constexpr int kCommands = 120;
+    constexpr int kInHand = 16;
+    open_and_learn();
+    const auto before = figures();
+    const auto name = [](int i) { return "long-" + std::to_string(i); };
+    for (int i = 0; i < kCommands + kInHand; ++i) {
+        if (i < kCommands) {
+            auto receipt = make_receipt(name(i));
+            receipt.payload.assign(250'000, static_cast<char>('a' + i % 26));
+            ASSERT_EQ(admit(receipt, FirstState::running), Admission::accepted);
+        }
+        if (i < kInHand) continue;
+        const auto text = std::make_shared<const std::string>(250'000, static_cast<char>('A' + i % 26));
+        ASSERT_TRUE(run(outbox_->finished(name(i - kInHand), Outcome::succeeded, text, Lease::yes)));
+        if (i % 10 != 0) outbox_->delivered(name(i - kInHand));
+    }
+    kill();
+    open();
+    EXPECT_EQ(figures().unfinished, before.unfinished);
+    EXPECT_EQ(figures().pending, 12U);
+    EXPECT_EQ(figures().remembered, before.remembered + kCommands - 12U);
+    for (const auto& row : due()) EXPECT_EQ(row.message->size(), 250'000U);
+    EXPECT_EQ(admit(name(117)), Admission::already_settled);
+}
+
 // Held, given back, and only then redone: the row must be given out again.
 TEST_F(SqliteOutboxRedoTest, gives_a_released_row_out) {
     open_and_learn();

@@ -115,7 +115,8 @@ TEST_F(RedoLogTest, goes_round) {
                     expected.pop_front();
                     --left;
                 }
-                log->forget(at);
+                log->forget(at, i % 3 == 0 ? RedoLog::Memory::give_back : RedoLog::Memory::keep);
+                if (i % 5 == 0) log->give_memory_back();
             }
             if (i % 997 == 0) {
                 log.reset();
@@ -147,7 +148,8 @@ TEST_F(RedoLogTest, is_read_while_it_is_written) {
         }
         EXPECT_EQ(at, end) << "record " << next;
         if (at != end) std::abort();
-        log->forget(at);
+        log->forget(at, next % 3 == 0 ? RedoLog::Memory::give_back : RedoLog::Memory::keep);
+        if (next % 7 == 0) log->give_memory_back();
     }
     writer.join();
 }
@@ -175,6 +177,37 @@ TEST_F(RedoLogTest, gives_memory_back) {
     log = open();
     log->forget(log->end());
     EXPECT_LE(bytes_taken(), kAtRest) << "of a log that was left behind";
+}
+
+// Where much comes at a time the memory stays for the next round, and goes when nothing comes any more.
+TEST_F(RedoLogTest, keeps_memory_until_it_is_idle) {
+    auto log = open();
+    const auto blocks = [&] {
+        struct stat status {};
+        EXPECT_EQ(stat(path_.c_str(), &status), 0);
+        return static_cast<std::size_t>(status.st_blocks) * 512;
+    };
+    const std::string text(400'000, 'x');
+    for (int round = 0; round < 5; ++round) {
+        while (log->append(StartedChange{std::to_string(round) + text})) {
+        }
+        const auto full = blocks();
+        EXPECT_GT(full, RedoLog::kBytes / 2);
+        log->forget(log->end(), RedoLog::Memory::keep);
+        EXPECT_EQ(blocks(), full);
+    }
+    ASSERT_TRUE(log->append(StartedChange{"in hand"}));
+    log->give_memory_back();
+    EXPECT_LE(blocks(), RedoLog::kResidentBytes + 600'000);
+    EXPECT_THAT(ids_in(*log), ElementsAre("in hand"));
+    std::vector<std::string> expected{"in hand"};
+    for (int i = 0; i < 30; ++i) {
+        expected.push_back(std::to_string(i) + text);
+        ASSERT_TRUE(log->append(StartedChange{expected.back()}));
+    }
+    EXPECT_EQ(ids_in(*log), expected);
+    log.reset();
+    EXPECT_EQ(ids_in(*open()), expected) << "of the next process";
 }
 
 TEST_F(RedoLogTest, refuses_what_is_too_long) {
