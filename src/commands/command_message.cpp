@@ -62,7 +62,7 @@ class MessageText final : public JsonHandler {
   private:
     static bool is_member(std::string_view name) {
         static constexpr std::string_view kMembers[] = {"commandSyncId", "instanceId", "sessionId", "command",
-                                                        "parameters"};
+                                                        "parameters",    "traceparent", "tracestate"};
         return std::ranges::any_of(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
     }
 
@@ -117,6 +117,7 @@ class Reader {
         read_text("sessionId", message_.session_id);
         read_command();
         read_parameters();
+        message_.trace = TraceContext(optional_text("traceparent"), optional_text("tracestate"));
         return {std::move(message_), std::move(error_)};
     }
 
@@ -160,6 +161,12 @@ class Reader {
             return fail(errc::invalid_text, std::string(name) + " is too long or holds control characters");
         }
         target = std::move(text);
+    }
+
+    // Nothing depends on it: what is no text is passed over.
+    std::string_view optional_text(std::string_view name) {
+        const auto* value = member(name);
+        return value != nullptr && value->is_string() ? value->get_ref<const std::string&>() : std::string_view();
     }
 
     void read_command() {
@@ -300,6 +307,8 @@ std::string to_json(const CommandMessage& message) {
     out.begin_object();
     for (const auto& [name, value] : message.parameters) out.member(name, value);
     out.end_object();
+    if (!message.trace.empty()) out.member("traceparent", message.trace.parent());
+    if (!message.trace.state().empty()) out.member("tracestate", message.trace.state());
     out.end_object();
     return std::move(out).take();
 }

@@ -42,7 +42,8 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
                            {"session_id", command->message.session_id},
                            {"text", state_->settings.command_text ? std::string_view(text) : std::string_view()},
                            {"text_bytes", text.size()},
-                           {"signed_by", command->signed_by}});
+                           {"signed_by", command->signed_by},
+                           {"trace_id", command->message.trace.trace_id()}});
     }
     bool idempotent = false;
     if (resolution) {

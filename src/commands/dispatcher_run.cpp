@@ -38,6 +38,7 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
                                             {"queue_ms", to_milliseconds(queue_time)},
                                             {"duration_ms", to_milliseconds(run_time)},
                                             {"bytes", result.size_bytes()},
+                                            {"trace_id", command.message.trace.trace_id()},
                                             {"detail", detail}});
 }
 

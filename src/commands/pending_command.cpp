@@ -20,7 +20,7 @@ void PendingCommand::complete(Completion completion) {
 std::size_t size_of(const CommandMessage& message) {
     std::size_t bytes = message.command.size() + message.command_sync_id.size() + message.session_id.size();
     for (const auto& [name, value] : message.parameters) bytes += name.size() + value.size();
-    return bytes;
+    return bytes + message.trace.parent().size() + message.trace.state().size();
 }
 
 void PendingCommand::request_cancel(CancelReason reason) {

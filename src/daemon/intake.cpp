@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/intake.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "daemon/log.hpp"
 #include "daemon/requests/answers.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::daemon {
@@ -18,6 +20,23 @@ namespace {
 
 constexpr const char* kContractTarget = "CommandReceived";
 constexpr std::size_t kShownCommand = 100;
+
+const std::string* header_of(const signalr::Invocation& invocation, std::string_view name) {
+    const auto found = std::ranges::find_if(
+        invocation.headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
+    return found == invocation.headers.end() ? nullptr : &found->second;
+}
+
+// Of the record's headers; a bad one costs the command nothing but its trace.
+void take_trace(const signalr::Invocation& invocation, CommandMessage& message) {
+    const auto* parent = header_of(invocation, "traceparent");
+    if (parent == nullptr) return;
+    const auto* state = header_of(invocation, "tracestate");
+    message.trace = TraceContext(*parent, state == nullptr ? std::string_view() : *state);
+    if (!message.trace.empty()) return;
+    intake_log.debug("A command's traceparent is not valid; it is ignored",
+                     {{"command_sync_id", message.command_sync_id}, {"traceparent", excerpt(*parent)}});
+}
 
 // "Command 'backup db' executed successfully"
 std::string about(const std::string& text, std::string_view what) {
@@ -75,6 +94,7 @@ commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
         return parsed;
     }
     parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
+    take_trace(invocation, parsed.message);
     if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);
     if (!parsed.error && commands_ == CommandsAre::refused) {
         parsed.error = Error(commands::errc::not_allowed, "commands are not allowed on this machine");
@@ -97,6 +117,7 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     const bool hub_waits = invocation.invocation_id.has_value();
     const bool is_refused = commands_ == CommandsAre::refused;
     invocation.arguments.clear();  // large, and not needed while the command runs
+    invocation.headers.clear();
     const std::string id = parsed.message.command_sync_id;
     const Answers answers(is_contract, id, shortened(parsed.message.command, 2 * kShownCommand));
 

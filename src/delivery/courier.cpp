@@ -139,7 +139,7 @@ Task<> Courier::Impl::fetch() {
     if (!rows->empty()) has_backlog();
     auto place = unsaved_ > 0 ? ready_.begin() : ready_.end();
     for (auto& row : *rows) {
-        OutgoingResult outgoing{std::move(row), true};
+        OutgoingResult outgoing{.row = std::move(row)};
         bytes_in_hand_ += outgoing.bytes();
         place = std::next(ready_.insert(place, std::move(outgoing)));
     }
@@ -234,6 +234,7 @@ Task<Result<>> Courier::Impl::finish(FinishedCommand command, Admitted admitted)
     outgoing.is_admitted = admitted == Admitted::yes;
     outgoing.row.id = command.message.command_sync_id;
     outgoing.row.kind = command.result.outcome;
+    outgoing.trace = std::move(command.message.trace);
     outgoing.row.message = serialise(std::move(command));
     outgoing.row.finished_at = outbox_.now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.

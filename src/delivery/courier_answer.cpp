@@ -59,7 +59,7 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
         const auto started = clock_.now();
         JIRO_FAILPOINT("c6_before_rpc");
         const auto sender = sender_;  // use() may put another one in its place
-        auto answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number);
+        auto answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number, outgoing.trace);
         JIRO_FAILPOINT("c8_reply_received");
         if (observer_.answered) observer_.answered(answer);
         Decision decision = decision_for(outgoing, answer);
@@ -115,7 +115,8 @@ void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
                                           {"outcome", to_string(row.kind)},
                                           {"attempt", row.attempts + 1},
                                           {"grpc_status", to_string(code)},
-                                          {"latency_ms", milliseconds(delivery.latency)}});
+                                          {"latency_ms", milliseconds(delivery.latency)},
+                                          {"trace_id", outgoing.trace.trace_id()}});
     const auto was = gate_.state();
     const bool has_opened = gate_.succeeded();
     if (observer_.delivered) observer_.delivered(delivery);
@@ -245,7 +246,8 @@ void Courier::Impl::note_failure(const OutgoingResult& outgoing, const Decision&
             courier_log.warn("Result not delivered, trying again", {{"command_sync_id", outgoing.row.id},
                                                                     {"attempt", outgoing.row.attempts + 1},
                                                                     {"grpc_status", to_string(answer.code)},
-                                                                    {"reason", decision.reason}});
+                                                                    {"reason", decision.reason},
+                                                                    {"trace_id", outgoing.trace.trace_id()}});
         }
         return;
     }

@@ -133,7 +133,7 @@ class GrpcResultSender final : public ResultSender {
           credentials_(std::move(credentials)),
           environment_(std::move(environment)) {}
 
-    Task<SendResult> send(Bytes message, std::string id, int attempt) override {
+    Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
         auto credentials = read_credentials(Reading::recent);
         for (int repeats = kRepeats;; --repeats) {
@@ -142,6 +142,7 @@ class GrpcResultSender final : public ResultSender {
             const auto call = std::make_shared<ResultCall>(channel_);
             trouble = add_metadata(call->context, credentials, id, attempt);
             if (trouble) co_return std::move(*trouble);
+            add_trace(call->context, trace);
             call->request = as_buffer(message);
             call->context.set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
@@ -234,6 +235,11 @@ class GrpcResultSender final : public ResultSender {
         if (id.size() <= kMaxIdMetadata) context.AddMetadata("idempotency-key", metadata_text(id));
         context.AddMetadata("attempt", std::to_string(attempt));
         return std::nullopt;
+    }
+
+    static void add_trace(grpc::ClientContext& context, const TraceContext& trace) {
+        if (!trace.empty()) context.AddMetadata("traceparent", trace.parent());
+        if (!trace.state().empty()) context.AddMetadata("tracestate", trace.state());
     }
 
     std::chrono::milliseconds deadline_for(std::size_t bytes) const {

@@ -9,6 +9,7 @@
 
 #include "jiro/base/bounded_duration.hpp"
 #include "jiro/base/task.hpp"
+#include "jiro/base/trace_context.hpp"
 #include "jiro/delivery/client_message.hpp"
 
 namespace jiro::delivery {
@@ -52,8 +53,8 @@ class ResultSender {
   public:
     virtual ~ResultSender() = default;
 
-    // One attempt. Always ends, at its deadline at the latest; cancelling the awaiting coroutine cancels the call.
-    [[nodiscard]] virtual Task<SendResult> send(Bytes message, std::string id, int attempt) = 0;
+    // One attempt, in the trace of the command, when it has one. Always ends, at its deadline at the latest; cancelling the awaiting coroutine cancels the call.
+    [[nodiscard]] virtual Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) = 0;
 
     // Forget the connection: credentials, certificates or the network changed.
     virtual void reset() = 0;

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "jiro/base/trace_context.hpp"
+
 namespace jiro {
 
 using Parameters = std::vector<std::pair<std::string, std::string>>;  // in the message's order
@@ -18,6 +20,7 @@ struct CommandMessage {
     std::string command_sync_id;  // the idempotency key; never empty once parsed without error
     std::string session_id;       // empty: none was given; the dispatcher creates one
     Parameters parameters;
+    TraceContext trace{};  // no part of what the command is: the same command may come again in another trace
 
     friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
 };

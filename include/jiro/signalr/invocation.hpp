@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -37,6 +38,8 @@ struct Invocation {
     // that asked for it (OverLimit::take) see such an invocation; for the others it is answered as one that cannot be
     // parsed.
     std::optional<Error> over_limit = std::nullopt;
+    // Of the record, by their names as they came: `traceparent`, for one. Not those of any request.
+    std::map<std::string, std::string> headers = {};
 };
 
 enum class OverLimit { refuse, take };

@@ -63,6 +63,8 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
         {"JIRO_COMMAND", command.name},
         {"JIRO_COMMAND_ID", call.command_sync_id},
         {"JIRO_SESSION_ID", call.session_id}};
+    if (!call.trace.empty()) variables.emplace_back("TRACEPARENT", call.trace.parent());
+    if (!call.trace.state().empty()) variables.emplace_back("TRACESTATE", call.trace.state());
     for (const auto& [name, value] : command.environment) {
         const auto same = std::ranges::find(variables, name, [](const auto& variable) { return variable.first; });
         if (same != variables.end()) {
@@ -101,7 +103,8 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
                           .arguments = context.arguments(),
                           .parameters = context.parameters(),
                           .command_sync_id = context.message().command_sync_id,
-                          .session_id = context.session_id()});
+                          .session_id = context.session_id(),
+                          .trace = context.message().trace});
     if (!spec) co_return CommandResult::rejected(spec.error().message);
     ExecRequest request;
     request.spec = std::move(*spec);

@@ -28,6 +28,7 @@ struct CommandCall {
     Parameters parameters;
     std::string command_sync_id;
     std::string session_id;
+    TraceContext trace{};
 };
 
 struct ChildSpec {

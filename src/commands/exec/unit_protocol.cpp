@@ -50,6 +50,8 @@ void write_call(JsonWriter& writer, const CommandCall& call) {
     write_pairs(writer, "parameters", call.parameters);
     writer.member("id", call.command_sync_id);
     writer.member("session", call.session_id);
+    if (!call.trace.empty()) writer.member("traceparent", call.trace.parent());
+    if (!call.trace.state().empty()) writer.member("tracestate", call.trace.state());
     writer.end_object();
 }
 
@@ -60,6 +62,7 @@ CommandCall read_call(const json& object) {
     call.parameters = object.at("parameters").get<Parameters>();
     call.command_sync_id = object.at("id").get<std::string>();
     call.session_id = object.at("session").get<std::string>();
+    call.trace = TraceContext(object.value("traceparent", ""), object.value("tracestate", ""));
     return call;
 }
 

@@ -4,7 +4,8 @@
 // each ended by a line feed, every one of them bounded. The request carries the program's three descriptors. Neither
 // side believes the other: each value is checked where it is read. Event loop only.
 //
-//     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":""},
+//     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":"",
+//              "traceparent":"..."},
 //              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
 //     unit    {"begun":true}
 //     unit    {"started":true,"user":"jiro-cmd"}, or {"problem":"cannot start ..."} and the end

@@ -37,6 +37,7 @@ void Session::on_message(InvocationMessage message) {
     if (invocation.invocation_id && is_too_long(*invocation.invocation_id)) invocation.invocation_id.reset();
     invocation.hold = dispatcher_.hold(record_bytes_);
     invocation.over_limit = std::move(message.over_limit);
+    invocation.headers = std::move(message.headers);
     dispatcher_.dispatch(std::move(invocation), weak_from_this());
 }
 

@@ -32,7 +32,7 @@ struct InvocationMessage {
     nlohmann::json arguments = nlohmann::json::array();
     std::vector<std::string> stream_ids = {};  // client to server only; ignored when received
     std::optional<Error> over_limit = {};  // set: `arguments` hold what stood before the limit that the record broke
-    std::map<std::string, std::string> headers = {};  // checked and ignored when received
+    std::map<std::string, std::string> headers = {};
 };
 
 struct StreamItemMessage {

@@ -53,11 +53,21 @@ Result<std::int64_t> required_sequence_id(json& object) {
     return id->get<std::int64_t>();
 }
 
-// Headers are disregarded, but their shape is part of the protocol.
+// Their shape is part of the protocol, also where they are disregarded.
 bool headers_are_fine(json& object) {
     const json* headers = member(object, "headers");
     if (headers == nullptr || headers->is_null()) return true;
     return headers->is_object() && std::ranges::all_of(*headers, [](const json& value) { return value.is_string(); });
+}
+
+std::map<std::string, std::string> take_headers(json& object) {
+    std::map<std::string, std::string> headers;
+    json* value = member(object, "headers");
+    if (value == nullptr || !value->is_object()) return headers;
+    for (auto& [name, text] : value->items()) {
+        if (text.is_string()) headers.emplace(name, std::move(text.get_ref<std::string&>()));
+    }
+    return headers;
 }
 
 bool stream_ids_are_fine(json& object) {
@@ -86,7 +96,9 @@ Result<HubMessage> read_invocation(json& object) {
     if (!id) return id.error();
     auto call = read_call(object);
     if (!call) return call.error();
-    return InvocationMessage{std::move(call->target), std::move(*id), std::move(call->arguments)};
+    InvocationMessage message{std::move(call->target), std::move(*id), std::move(call->arguments)};
+    message.headers = take_headers(object);
+    return message;
 }
 
 Result<HubMessage> read_stream_invocation(json& object) {

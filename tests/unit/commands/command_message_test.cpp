@@ -176,4 +176,21 @@ TEST(CommandMessage, round_trips_through_json) {
     EXPECT_EQ(parsed.message, message);
 }
 
+// The trace goes with the message, and is no part of what the command is. What is not valid is passed over.
+TEST(CommandMessage, carries_a_trace) {
+    CommandMessage message{"i", "say", "c", "s", {}};
+    const auto original = fingerprint(message);
+    EXPECT_EQ(to_json(message).find("trace"), std::string::npos);
+    message.trace = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a=1");
+    ASSERT_FALSE(message.trace.empty());
+    EXPECT_EQ(parse_command_message(Json(to_json(message))).message, message);
+    EXPECT_EQ(parse_command_message(Json::parse(to_json(message))).message, message);
+    EXPECT_EQ(fingerprint(message), original);
+    for (const Json& bad : {Json(7), Json("x"), Json::array(), Json()}) {
+        const auto parsed = parse_command_message({{"commandSyncId", "c"}, {"command", "say"}, {"traceparent", bad}});
+        EXPECT_FALSE(parsed.error);
+        EXPECT_TRUE(parsed.message.trace.empty());
+    }
+}
+
 }  // namespace jiro::commands

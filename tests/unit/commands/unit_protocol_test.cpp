@@ -36,6 +36,7 @@ const std::string kGood = with_command(R"("argv":["/bin/true"],"environment":[],
 TEST(UnitProtocol, a_request_comes_back_as_it_was) {
     ChildSpec spec;
     spec.call = {"echo", {"a", ""}, {{"A", "1"}, {"A", "\x01\"\n"}}, "sync-1", "session-1"};
+    spec.call.trace = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a=1");
     spec.argv = {"/bin/echo", "a \"b\"\n\x01\xC3\xA4", ""};
     spec.environment = {{"A", "1"}, {"A", "2"}, {"EMPTY", ""}};
     spec.working_directory = "/tmp";
@@ -51,6 +52,8 @@ TEST(UnitProtocol, a_request_comes_back_as_it_was) {
     EXPECT_EQ(read->call.parameters, spec.call.parameters);
     EXPECT_EQ(read->call.command_sync_id, spec.call.command_sync_id);
     EXPECT_EQ(read->call.session_id, spec.call.session_id);
+    EXPECT_EQ(read->call.trace, spec.call.trace);
+    EXPECT_EQ(read->call.trace.state(), "a=1");
     EXPECT_EQ(read->argv, spec.argv);
     EXPECT_EQ(read->environment, spec.environment);
     EXPECT_EQ(read->working_directory, spec.working_directory);

@@ -69,7 +69,7 @@ class SeededRandom final : public RandomSource {
 
 class UnavailableServer final : public delivery::ResultSender {
   public:
-    Task<delivery::SendResult> send(delivery::Bytes, std::string, int) override {
+    Task<delivery::SendResult> send(delivery::Bytes, std::string, int, TraceContext) override {
         ++calls;
         co_return delivery::SendResult{delivery::StatusCode::unavailable, false, "connection refused", {}};
     }

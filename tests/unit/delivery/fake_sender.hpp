@@ -20,12 +20,13 @@ class FakeSender final : public ResultSender {
         int attempt;
         TimePoint at;
         std::string bytes;
+        TraceContext trace;
     };
 
     explicit FakeSender(Clock& clock) : clock_(clock) {}
 
-    Task<SendResult> send(Bytes message, std::string id, int attempt) override {
-        sent.push_back({id, attempt, clock_.now(), *message});
+    Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) override {
+        sent.push_back({id, attempt, clock_.now(), *message, std::move(trace)});
         most_in_flight = std::max(most_in_flight, ++in_flight);
         struct Leave {
             int& count;

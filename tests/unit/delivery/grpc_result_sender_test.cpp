@@ -119,9 +119,10 @@ class GrpcResultSenderTest : public testing::Test {
             return reading == Reading::anew && renewed_ ? *renewed_ : credentials_;
         });
     }
-    SendResult send(std::string bytes = "bytes", std::string id = "id-1", int attempt = 1) {
+    SendResult send(std::string bytes = "bytes", std::string id = "id-1", int attempt = 1, TraceContext trace = {}) {
         auto message = std::make_shared<const std::string>(std::move(bytes));
-        return test::run_task(context_, sender_->send(std::move(message), std::move(id), attempt));
+        return test::run_task(context_,
+                              sender_->send(std::move(message), std::move(id), attempt, std::move(trace)));
     }
 
     asio::io_context context_;
@@ -150,6 +151,18 @@ TEST_F(GrpcResultSenderTest, sends_the_stored_bytes_verbatim) {
     EXPECT_EQ(metadata.find("x-api-key")->second, "key");
     EXPECT_EQ(metadata.find("idempotency-key")->second, "id-1");
     EXPECT_EQ(metadata.find("attempt")->second, "3");
+    EXPECT_EQ(metadata.count("traceparent"), 0U);
+}
+
+// The call belongs to the trace of its command.
+TEST_F(GrpcResultSenderTest, sends_the_trace) {
+    TestServer server;
+    connect(server.port);
+    const TraceContext trace("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "vendor=1");
+    EXPECT_TRUE(send("bytes", "id-1", 1, trace).confirmed());
+    const auto& metadata = server.metadata[0];
+    EXPECT_EQ(metadata.find("traceparent")->second, trace.parent());
+    EXPECT_EQ(metadata.find("tracestate")->second, "vendor=1");
 }
 
 // Every status code comes back as itself, with its text.
@@ -311,7 +324,7 @@ TEST_F(GrpcResultSenderTest, can_be_cancelled) {
     std::exception_ptr failure;
     bool has_ended = false;
     auto message = std::make_shared<const std::string>("x");
-    asio::co_spawn(context_, sender_->send(message, "id", 1),
+    asio::co_spawn(context_, sender_->send(message, "id", 1, {}),
                    asio::bind_cancellation_slot(stop.slot(), [&](const std::exception_ptr& thrown, const SendResult&) {
                        failure = thrown;
                        has_ended = true;

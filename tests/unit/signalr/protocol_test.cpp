@@ -114,6 +114,18 @@ TEST(JsonCodec, names_what_is_wrong) {
     }
 }
 
+// The headers of an Invocation come with it, whatever else it says.
+TEST(JsonCodec, reads_the_headers_of_an_invocation) {
+    const auto message = parse_record(R"({"type":1,"target":"T","arguments":[],"headers":{"traceparent":"00-1","b":""}})");
+    ASSERT_TRUE(message);
+    const std::map<std::string, std::string> expected{{"traceparent", "00-1"}, {"b", ""}};
+    EXPECT_EQ(std::get<InvocationMessage>(*message).headers, expected);
+    for (const char* none : {R"({"type":1,"target":"T","arguments":[]})",
+                             R"({"type":1,"target":"T","arguments":[],"headers":null})"}) {
+        EXPECT_TRUE(std::get<InvocationMessage>(*parse_record(none)).headers.empty());
+    }
+}
+
 // An Invocation over a limit keeps its id and what stood before, so that the one who called gets an answer.
 TEST(JsonCodec, keeps_an_invocation_that_is_over_a_limit) {
     std::string values;

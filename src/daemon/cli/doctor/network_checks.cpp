@@ -83,7 +83,7 @@ class Network {
         const auto sender = delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), environment_);
         // A length that the message does not have: no decoder takes it, so no handler sees it.
         const auto unreadable = std::make_shared<const std::string>("\x0A\x7F");
-        explain_call(findings_, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0)));
+        explain_call(findings_, run_blocking(context_, sender->send(unreadable, "jiro-client-doctor", 0, {})));
     }
 
     void model() {
