@@ -156,9 +156,10 @@ class Client:
         new.write_text(json.dumps(self.config, indent=2))
         new.rename(self.config_file)  # whole or not at all, also for a reload that reads it now
 
-    def start(self):
+    def start(self, program=CLIENT):
+        """`program`: another jiro-client than the one under test."""
         self.process = subprocess.Popen(
-            [*self.wrapper, CLIENT, "run", "--config", str(self.config_file)],
+            [*self.wrapper, program, "run", "--config", str(self.config_file)],
             env=clean_environment(**self.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
