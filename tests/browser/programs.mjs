@@ -19,8 +19,9 @@ async function freePort() {
 }
 
 export class Programs {
-  static async start() {
+  static async start(instance = "<script>window.injected = 1</script>", exec = {}) {
     const programs = new Programs();
+    Object.assign(programs, { instance, exec });
     programs.directory = mkdtempSync(join(tmpdir(), "jiro-page-"));
     programs.children = [];
     programs.log = "";
@@ -52,12 +53,12 @@ export class Programs {
     mkdirSync(join(this.directory, "state"), { mode: 0o700 });
     const config = join(this.directory, "config.yaml");
     writeFileSync(config, JSON.stringify({
-      InstanceId: "<script>window.injected = 1</script>",
+      InstanceId: this.instance,
       WebSocket: { HubUrl: this.ports.hubUrl, ReconnectionDelayMs: 200, MaxReconnectionDelayMs: 400, MaxReconnectionAttempts: -1 },
       Grpc: { ServerUrl: this.ports.grpcUrl },
       Monitoring: { Listen: `127.0.0.1:${port}` },
       Outbox: { Path: join(this.directory, "state", "outbox.db") },
-      Commands: { Exec: { slow: { Program: ["/bin/sleep", "60"] }, fails: { Program: ["/bin/false"] } } },
+      Commands: { Exec: { slow: { Program: ["/bin/sleep", "60"] }, fails: { Program: ["/bin/false"] }, ...this.exec } },
     }));
     this.client = this.spawn(process.env.JIRO_CLIENT, ["run", "--config", config]);
     for (let tries = 0; ; ++tries) {
