@@ -35,6 +35,10 @@ class TemporaryFilesTest(DaemonTest):
     def left(self):
         return sorted(path.name for path in self.base.glob("jiro-run-*"))
 
+    def until_they_run(self, count=1):
+        """A start that is cut off in its middle leaves its folder to the next start."""
+        wait_until(lambda: len(list(self.base.glob("jiro-run-*/link"))) == count, "they run", 10, context=self.client.tail)
+
     def until_none_is_left(self):
         wait_until(lambda: not self.left(), "no folder is left", 10, context=self.client.tail)
         self.assertTrue((self.kept / "file").exists())
@@ -58,7 +62,7 @@ class TemporaryFilesTest(DaemonTest):
     def test_of_one_that_is_stopped(self):
         self.begin(hang=shell(LITTER + "; sleep 300"))
         self.link.command("hang", "hang")
-        wait_until(self.left, "its folder", 10, context=self.client.tail)
+        self.until_they_run()
         self.link.command("cancel hang", "cancel")
         self.result("hang")
         self.until_none_is_left()
@@ -73,7 +77,7 @@ class TemporaryFilesTest(DaemonTest):
         self.begin(hang=shell(LITTER + "; sleep 300"))
         for number in range(3):
             self.link.command("hang", f"hang-{number}")
-        wait_until(lambda: len(self.left()) == 3, "their folders", 10, context=self.client.tail)
+        self.until_they_run(3)
         (self.base / "jiro-run-not-a-folder").write_text("x")
         self.client.kill()
         self.assertEqual(len(self.left()), 4)
@@ -87,7 +91,7 @@ class TemporaryFilesTest(DaemonTest):
     def test_two_daemons_leave_each_other_alone(self):
         self.begin(hang=shell(LITTER + "; sleep 300"))
         self.link.command("hang", "hang")
-        wait_until(self.left, "its folder", 10, context=self.client.tail)
+        self.until_they_run()
         first = self.client
         self.start_client(name="other", config={"Outbox": {"Path": str(self.directory / "other" / "outbox.db")}},
                           environment={"TMPDIR": str(self.base)})
@@ -113,7 +117,7 @@ class TemporaryFilesOfUnitsTest(TemporaryFilesTest):
         """With the daemon's end the unit ends what it runs, and removes its folder."""
         self.begin(hang=shell(LITTER + "; sleep 300"))
         self.link.command("hang", "hang")
-        wait_until(self.left, "its folder", 10, context=self.client.tail)
+        self.until_they_run()
         self.client.kill()
         self.until_none_is_left()
 
@@ -121,7 +125,7 @@ class TemporaryFilesOfUnitsTest(TemporaryFilesTest):
         """The next unit's start removes what it left behind."""
         self.begin(hang=shell(LITTER + "; sleep 300"), quick=shell("echo done"))
         self.link.command("hang", "hang")
-        wait_until(self.left, "its folder", 10, context=self.client.tail)
+        self.until_they_run()
         self.units.stop()
         self.result("hang")
         self.assertEqual(len(self.left()), 1)

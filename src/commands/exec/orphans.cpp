@@ -83,6 +83,7 @@ Run::Run() {
 }
 
 Run::~Run() {
+    if (folder) remove_in_background(std::move(folder));
     const std::lock_guard lock(runs().mutex);
     runs().known.erase(this);
 }

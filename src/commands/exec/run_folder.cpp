@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <thread>
+#include <utility>
 
 namespace jiro::commands {
 
@@ -125,7 +127,18 @@ std::unique_ptr<RunFolder> RunFolder::make(const std::filesystem::path& base) {
     return nullptr;
 }
 
-bool RunFolder::remove() { return remove_folder(path_, lock_); }
+bool RunFolder::remove() {
+    const bool is_gone = remove_folder(path_, lock_);
+    if (is_gone) lock_ = FileDescriptor();
+    return is_gone;
+}
+
+void remove_in_background(std::unique_ptr<RunFolder> folder) noexcept {
+    try {
+        std::thread([folder = std::move(folder)] { folder->remove(); }).detach();
+    } catch (const std::exception&) {  // no thread: at the next start, then
+    }
+}
 
 std::size_t remove_left_folders(const std::filesystem::path& base) {
     DIR* const list = opendir(base.c_str());

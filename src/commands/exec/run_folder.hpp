@@ -37,6 +37,9 @@ class RunFolder {
     FileDescriptor lock_;  // the folder, open
 };
 
+// On a thread that nobody waits for: of a run that was given up just when its program had started. Does not block.
+void remove_in_background(std::unique_ptr<RunFolder> folder) noexcept;
+
 // Where such folders are made: $TMPDIR, else /tmp.
 [[nodiscard]] std::filesystem::path run_folder_base();
 

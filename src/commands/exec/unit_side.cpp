@@ -22,6 +22,7 @@ namespace jiro::commands {
 namespace {
 
 constexpr auto kSweepLimit = std::chrono::seconds(1);
+constexpr auto kLookAgainAfter = std::chrono::milliseconds(5);
 // For a start that hangs: whoever asked has a limit of its own, and ends the connection.
 constexpr auto kNoLimit = std::chrono::hours(24 * 365);
 
@@ -67,6 +68,7 @@ class UnitSide {
             co_return;
         }
         program_ = std::move(*started);
+        if (is_ending_) kill();
         JsonWriter started_record;
         started_record.begin_object();
         started_record.member("started", true);
@@ -93,16 +95,21 @@ class UnitSide {
         }
     }
 
-    // What still runs ends with the connection; its folder for temporary files goes, as far as there is time.
-    Task<> end() {
-        if (!program_) co_return;
-        if (!has_ended_) {
-            program_->signal_group(SIGKILL);
-            auto ending = program_->wait();
-            static_cast<void>(co_await with_timeout(clock_, kSweepLimit, std::move(ending)));
+    // What runs ends with the connection, also what is just being started.
+    void kill() {
+        is_ending_ = true;
+        if (program_ && !has_ended_) program_->signal_group(SIGKILL);
+    }
+
+    // What it left behind, its folder for temporary files, too, as far as there is time.
+    Task<> clean_up() {
+        const TimePoint deadline = clock_.now() + kSweepLimit;
+        while (program_ && clock_.now() < deadline) {
+            auto sweeping = program_->sweep(clock_, deadline - clock_.now());
+            const auto left = co_await std::move(sweeping);
+            if (left == 0) co_return;
+            co_await clock_.sleep_for(kLookAgainAfter);
         }
-        auto sweeping = program_->sweep(clock_, kSweepLimit);
-        static_cast<void>(co_await std::move(sweeping));
     }
 
   private:
@@ -124,6 +131,7 @@ class UnitSide {
     UnitPolicy policy_;
     std::unique_ptr<RunningProgram> program_;
     bool has_ended_ = false;
+    bool is_ending_ = false;
 };
 
 }  // namespace
@@ -140,15 +148,15 @@ Task<Result<>> serve_command(FileDescriptor connection, Clock& clock, UnitPolicy
     UnitSide side(peer, clock, std::move(policy));
     TaskGroup running([](const std::exception_ptr&) {});
     running.spawn(executor, side.run(std::move(*request)));
-    TaskGroup removing([](const std::exception_ptr&) {});
-    removing.spawn(executor, remove_left_run_folders(clock));  // where units have no /tmp of their own
     co_await side.obey();
+    side.kill();
+    static_cast<void>(co_await running.wait_until(clock, clock.now() + kSweepLimit));
     running.abort();
     co_await running.wait();
-    co_await side.end();
-    static_cast<void>(co_await removing.wait_until(clock, clock.now() + kSweepLimit));
-    removing.abort();
-    co_await removing.wait();
+    co_await side.clean_up();
+    // Where units have no /tmp of their own: also what others left.
+    auto removing = remove_left_run_folders(clock);
+    static_cast<void>(co_await with_timeout(clock, kSweepLimit, std::move(removing)));
     co_return Result<>();
 }
 
