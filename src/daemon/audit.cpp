@@ -2,6 +2,7 @@
 #include "daemon/audit.hpp"
 
 #include <array>
+#include <utility>
 
 #include "daemon/events.hpp"
 #include "jiro/base/json_writer.hpp"

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <functional>
+#include <utility>
 
 #include "daemon/log.hpp"
 #include "jiro/base/file_descriptor.hpp"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "commands/handlers/own_program.hpp"
 
+#include <algorithm>
+
 #include "commands/exec/exec_run.hpp"
 
 namespace jiro::commands {
