@@ -274,7 +274,7 @@ TEST_F(SqliteOutboxRedoTest, redoes_again_what_was_redone_ahead) {
             std::to_string(start) + ")");
     execute("DELETE FROM commands WHERE id = 'in hand'");
     open();
-    EXPECT_THAT(recover().interrupted, ElementsAre("in hand"));
+    EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "in hand")));
     EXPECT_EQ(figures().pending, 1U);
     EXPECT_EQ(figures().remembered, 1U);
     EXPECT_EQ(admit("ahead"), Admission::already_settled);
