@@ -55,7 +55,9 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
                 .deadline = clock.now() + limit_,
                 .max_result_bytes = settings.max_result_bytes,
                 .registry = registry_,
-                .shown_output = &command_->output},
+                .shown_output = &command_->output,
+                .resumes = command_->resumes,
+                .suspension = &command_->suspension},
                clock, workers) {}
 
 // The handler has a coroutine and a cancellation slot of its own: cancelling it does not cancel what follows its end.

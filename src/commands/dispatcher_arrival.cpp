@@ -55,31 +55,38 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<
     return state_->admit(State::Guard(state_, command), std::move(why_rejected), idempotent);
 }
 
-Task<> Dispatcher::recover(CommandMessage message, Duration waited) {
+Task<> Dispatcher::recover(LeftCommand left) {
     const auto state = state_;
     // The hub may have sent it again, and the journal, which is being asked about that copy, says that it has it.
-    for (auto copy = state->by_id.find(message.command_sync_id); copy != state->by_id.end();
-         copy = state->by_id.find(message.command_sync_id)) {
+    for (auto copy = state->by_id.find(left.message.command_sync_id); copy != state->by_id.end();
+         copy = state->by_id.find(left.message.command_sync_id)) {
         const auto command = copy->second;
         if (command->phase != Phase::journalling) co_return;
         static_cast<void>(co_await command->completed());
     }
-    const Fingerprint content = fingerprint(message);
-    const auto command = state->add(std::move(message), content);
+    const Fingerprint content = fingerprint(left.message);
+    const auto command = state->add(std::move(left.message), content);
     state->observer.received(command->message.command_sync_id);
 
     const auto resolution = resolve(command->message.command, state->settings, *state->registry);
     if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
-                      {{"command_sync_id", command->message.command_sync_id}, {"waited_ms", to_milliseconds(waited)}});
-    command->received_at -= waited;
-    if (state->is_late(*command)) {
+                      {{"command_sync_id", command->message.command_sync_id},
+                       {"waited_ms", to_milliseconds(left.waited)},
+                       {"resumes", left.resumes}});
+    command->received_at -= left.waited;
+    command->arrived_at -= left.age;
+    State::TakenUp taken_up = state->resume(command, left, resolution);
+    if (taken_up == State::TakenUp::lines_up && state->is_late(*command)) {
         state->refuse_late(command);
-        static_cast<void>(co_await command->completed());  // so much of them is in memory at a time
-        co_return;
+        taken_up = State::TakenUp::refused;
     }
-    state->queue.enqueue(command);
-    state->on_journalled(command);
+    if (taken_up == State::TakenUp::refused) {
+        static_cast<void>(co_await command->completed());  // so much of them is in memory at a time
+    } else if (taken_up == State::TakenUp::lines_up) {
+        state->queue.enqueue(command);
+        state->on_journalled(command);
+    }
 }
 
 // It had begun, so its signature was good then: whose it is, is asked once more.
@@ -150,7 +157,10 @@ std::optional<std::string> Dispatcher::State::take_place(const PendingPtr& comma
 // When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
 std::optional<std::string> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
     const bool runs_program = !resolution.handler->description().runs.empty();
-    auto signer = check_signature(command.message, settings, runs_program, latest_time.now());
+    // One that goes on after the machine's restart began in time.
+    const Duration begun_ago = command.resumes > 0 ? clock.now() - command.arrived_at : Duration::zero();
+    const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(begun_ago);
+    auto signer = check_signature(command.message, settings, runs_program, as_of);
     if (!signer) return signer.error().message;
     command.signed_by = std::move(*signer).value_or("");
     return std::nullopt;

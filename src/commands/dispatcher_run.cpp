@@ -105,6 +105,12 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         // The next command need not wait until this one's outcome is stored. Posted, so that the outcome is on its way
         // to the journal first.
         boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });
+        if (command->suspension && !command->cancel_reason) {
+            auto suspending = suspend(command);
+            const auto why_not = co_await std::move(suspending);
+            if (!why_not || abandoned) co_return;
+            result = CommandResult::failed("it asked for the machine's restart, and cannot wait for it: " + *why_not);
+        }
     }
     command->outcome = result->outcome;
     audit(*command, result->outcome);
@@ -171,9 +177,9 @@ void Dispatcher::State::audit(const PendingCommand& command, Outcome outcome) co
                            .name = command.name,
                            .signed_by = command.signed_by,
                            .outcome = outcome,
-                           .received_ago = now - command.received_at};
+                           .received_ago = now - command.arrived_at};
     std::string user;
-    if (command.phase == Phase::running) {
+    if (command.started_at != TimePoint()) {
         audited.started_ago = now - command.started_at;
         user = command.output ? command.output->user : own_user();
         if (command.output) audited.exit_code = command.output->exit_code;

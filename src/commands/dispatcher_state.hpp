@@ -97,11 +97,19 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
 
     // MaxWaitMs.
     [[nodiscard]] TimePoint late_from(const PendingCommand& command) const {
-        return command.received_at + settings.max_wait;
+        return command.resume_before.value_or(command.received_at + settings.max_wait);
     }
     [[nodiscard]] bool is_late(const PendingCommand& command) const { return late_from(command) <= clock.now(); }
     void refuse_late(const PendingPtr& command);
     [[nodiscard]] Task<> refuse_what_waits_too_long();  // until cancelled
+
+    // The machine's restart (dispatcher_suspension.cpp). Nothing: the command waits for it; else why it cannot.
+    [[nodiscard]] Task<std::optional<std::string>> suspend(PendingPtr command);
+    // One that an earlier process left: suspended, perhaps. Refused: its outcome is being stored.
+    enum class TakenUp { lines_up, waits_for_reboot, refused };
+    [[nodiscard]] TakenUp resume(const PendingPtr& command, const LeftCommand& left,
+                                 const Result<Resolution>& resolution);
+    void wait_for_reboot(const PendingPtr& command, Duration resume_within);
 
     // End. Every accepted command comes through exactly one of these.
     [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);

@@ -120,6 +120,9 @@ Result<OutputPart> Dispatcher::output(std::string_view id, std::uint64_t from, s
     const auto known = state_->by_id.find(std::string(id));
     if (known != state_->by_id.end() && !is_control(*known->second)) {
         const PendingCommand& command = *known->second;
+        if (command.phase == Phase::waiting && command.resume_before) {
+            return Error(errc::no_such_run, "it waits for the machine's restart");
+        }
         if (command.phase != Phase::running) return Error(errc::no_such_run, "it waits for its turn, or was refused");
         return part_of(
             command.output.get(), from, limit,

@@ -16,6 +16,10 @@ using Place = PendingCommand::Place;
 }  // namespace
 
 void Dispatcher::State::refuse_late(const PendingPtr& command) {
+    if (command->resume_before) {
+        return refuse(command, CommandResult::failed("it asked for the machine's restart, which did not come in time "
+                                                     "(ResumeWithinMs)"));
+    }
     const auto waited = to_milliseconds(clock.now() - command->received_at);
     std::string text = "timed out: it waited " + std::to_string(waited.count()) + " ms for its turn, and may for " +
                        std::to_string(settings.max_wait.count()) + " (Commands.MaxWaitMs)";
@@ -28,7 +32,8 @@ Task<> Dispatcher::State::refuse_what_waits_too_long() {
     for (;;) {
         next_late = TimePoint::max();
         for (const auto& command : all_in_order()) {
-            if (command->phase != Phase::waiting || command->place != Place::queued) continue;
+            const bool waits = command->place == Place::queued || command->resume_before;
+            if (command->phase != Phase::waiting || !waits) continue;
             if (is_late(*command)) {
                 refuse_late(command);
             } else {

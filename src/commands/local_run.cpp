@@ -6,6 +6,7 @@
 
 #include "jiro/base/race.hpp"
 #include "jiro/commands/dispatcher.hpp"
+#include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
@@ -20,6 +21,7 @@ class LocalSink final : public ResultSink {
         co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
+    Task<Result<>> suspended(std::string) override { co_return Error(errc::storage_refused); }
     Task<Result<>> finished(FinishedCommand command) override {
         finished_command = std::move(command);
         co_return Result<>();

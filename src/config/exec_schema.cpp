@@ -69,16 +69,25 @@ bool read_parameters(const Node& node, std::vector<ExecParameter>& parameters, c
     return true;
 }
 
-bool read_exit_codes(const Node& node, std::vector<int>& codes, const Context& context) {
+bool read_codes(const Node& node, std::vector<int>& codes, std::int64_t lowest, const Context& context) {
     if (node.kind != Node::Kind::sequence) {
-        context.fail(node.place, "must be a list of whole numbers from 0 to 255");
+        context.fail(node.place, "must be a list of whole numbers from " + std::to_string(lowest) + " to 255");
         return false;
     }
     codes.clear();
     for (const Node& item : node.items) {
-        if (const auto code = read_whole_number(item, {0, 255}, context)) codes.push_back(static_cast<int>(*code));
+        if (const auto code = read_whole_number(item, {lowest, 255}, context)) codes.push_back(static_cast<int>(*code));
     }
     return true;
+}
+
+bool read_exit_codes(const Node& node, std::vector<int>& codes, const Context& context) {
+    return read_codes(node, codes, 0, context);
+}
+
+// 0 is what a program ends with that wants nothing.
+bool read_reboot_codes(const Node& node, std::vector<int>& codes, const Context& context) {
+    return read_codes(node, codes, 1, context);
 }
 
 bool read_variables(const Node& node, Pairs& variables, const Context& context) {
@@ -163,6 +172,14 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
             MEMBER(success_exit_codes), "Exit codes that count as success."),
         key("Idempotent", Flag(), MEMBER(idempotent),
             "May be run a second time when the daemon died while it ran; else its outcome is \"interrupted\"."),
+        key("RebootExitCodes", Special<std::vector<int>>({"list", "1 to 255", true}, read_reboot_codes, show_exit_codes),
+            MEMBER(reboot_exit_codes),
+            "Exit codes by which the program asks for the machine's restart: the command waits for another boot and runs "
+            "again, with JIRO_RESUMED=1, 2, ..."),
+        key("MaxResumes", Number("whole number", {1, 100}), MEMBER(max_resumes),
+            "How often one command may be resumed after a restart of the machine."),
+        key("ResumeWithinMs", Number("milliseconds", {1000, 30 * kDayMs}), MEMBER(resume_within),
+            "How long the machine's restart may take from the program's end; then the command has failed."),
         key("MaxConcurrent", Number("whole number", {0, 10'000}), MEMBER(max_concurrent),
             "Runs of this command at the same time; 0: only Commands.MaxConcurrent counts."),
         key("Limits.CpuSeconds", Number("seconds", {1, 31'536'000}), MEMBER(limits.cpu),

@@ -449,8 +449,15 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
         auto message = message_of(command.receipt);
         if (message) {
             // The limit is of its waiting: what had begun waits anew for its next run.
-            const Duration waited = command.starts == 0 ? command.waited : Duration::zero();
-            co_await dispatcher.recover(std::move(*message), waited);
+            const bool had_begun = command.starts > 0 || command.resumes > 0;
+            commands::LeftCommand left{.message = std::move(*message),
+                                       .age = command.waited,
+                                       .waited = had_begun ? Duration::zero() : command.waited,
+                                       .resumes = command.resumes,
+                                       .suspended_for = command.suspended_for,
+                                       .awaits_reboot = command.awaits_reboot};
+            auto taking_up = dispatcher.recover(std::move(left));
+            co_await std::move(taking_up);
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",

@@ -18,6 +18,7 @@ class CommandMetrics final : public commands::CommandObserver {
         monitor_.started(command_sync_id, command_name, clock_.now());
     }
     void detached(const std::string& command_sync_id) override { monitor_.detached(command_sync_id); }
+    void suspended(const std::string& command_sync_id) override { monitor_.suspended(command_sync_id); }
     void finished(const commands::FinishedEvent& event) override {
         monitor_.finished(event.command_sync_id, event.outcome, event.queue_time, event.run_time);
     }

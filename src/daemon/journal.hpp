@@ -26,6 +26,9 @@ class Journal final : public commands::ResultSink {
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override {
         return outbox_.started(std::move(command_sync_id));
     }
+    [[nodiscard]] Task<Result<>> suspended(std::string command_sync_id) override {
+        return outbox_.suspended(std::move(command_sync_id));
+    }
     [[nodiscard]] Task<Result<>> finished(FinishedCommand command) override {
         return courier_.finish(std::move(command));
     }

@@ -29,6 +29,7 @@ struct Row {
     int attempts = 0;
     int refusals = 0;
     bool is_leased = false;
+    bool is_suspended = false;
     std::string last_error;
 };
 
@@ -68,9 +69,20 @@ class MemoryOutbox final : public Outbox {
     Task<Result<>> started(std::string id) override {
         const auto found = rows_.find(id);
         if (found == rows_.end()) co_return Error(errc::unknown_id);
-        if (found->second.state != RowState::received) co_return Error(errc::wrong_state);
+        if (found->second.state != RowState::received || found->second.is_suspended)
+            co_return Error(errc::wrong_state);
         found->second.state = RowState::running;
         ++found->second.starts;
+        co_return Result<>();
+    }
+
+    // Until the process ends, with which it is lost.
+    Task<Result<>> suspended(std::string id) override {
+        const auto found = rows_.find(id);
+        if (found == rows_.end()) co_return Error(errc::unknown_id);
+        if (found->second.state != RowState::running) co_return Error(errc::wrong_state);
+        found->second.state = RowState::received;
+        found->second.is_suspended = true;
         co_return Result<>();
     }
 

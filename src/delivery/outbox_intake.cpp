@@ -108,11 +108,27 @@ Result<> OutboxStore::started(const std::string& id) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "received") return Error(errc::wrong_state);
-    database_.use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ?")
-        .bind(found->sequence)
+    database_
+        .use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ? AND suspended_in <> ?")
+        .bind(found->sequence, clock_.boot())
         .run();
+    if (database_.changes() == 0) return Error(errc::wrong_state).with_prefix("it waits for the machine's restart");
     if (auto* known = known_.find(id)) known->state = "running";
     JIRO_FAILPOINT("c2_before_running_commit");
+    return {};
+}
+
+Result<> OutboxStore::suspended(const std::string& id, const Moment& now) {
+    const auto found = find(id);
+    if (!found) return Error(errc::unknown_id);
+    if (found->state != "running") return Error(errc::wrong_state);
+    database_
+        .use(
+            "UPDATE commands SET state = 'received', starts = 0, resumes = resumes + 1, suspended_at = ?1,"
+            " suspended_in = ?2, boot = ?2 WHERE sequence = ?3")
+        .bind(to_stored(now.here), clock_.boot(), found->sequence)
+        .run();
+    if (auto* known = known_.find(id)) known->state = "received";
     return {};
 }
 
@@ -171,8 +187,9 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
             .run();  // damage
         rest.until = database_.integer("SELECT coalesce(max(sequence), 0) FROM commands" JIRO_UNFINISHED);
         for (RowSpan running = rest; running.after < *running.until;) {
-            for (const auto& [receipt, starts, waited] : next_unfinished("running", running, recovery, now)) {
-                if (!receipt.idempotent || starts >= kMaxStarts) {
+            for (const auto& command : next_unfinished("running", running, recovery, now)) {
+                const Receipt& receipt = command.receipt;
+                if (!receipt.idempotent || command.starts >= kMaxStarts) {
                     fail_interrupted(receipt, make, recovery, now);
                 } else {
                     database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();
@@ -194,7 +211,7 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
         Statement& row = database_.use(
             "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, "
             "receipt_sum,"
-            " boot FROM commands" JIRO_UNFINISHED
+            " boot, resumes, suspended_at, suspended_in FROM commands" JIRO_UNFINISHED
             " AND state = ? AND sequence > ? AND sequence <= ? ORDER BY sequence");
         const Cursor cursor(row);
         row.bind(state, rest.after, *rest.until);
@@ -224,6 +241,11 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
             one.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
             receipt.idempotent = row.integer(7) != 0;
             one.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
+            one.resumes = static_cast<int>(std::clamp<std::int64_t>(row.integer(11), 0, 1000));
+            if (one.resumes > 0 && one.starts == 0) {
+                one.suspended_for = age_of({from_stored(row.integer(12)), row.integer(10)}, clock_.boot(), now);
+                one.awaits_reboot = row.integer(13) == clock_.boot();
+            }
             rows.push_back(std::move(one));
         }
     }

@@ -48,8 +48,10 @@ RowSummary summary_of(Statement& row, BootTag this_boot, const Moment& now) {
 
 // A file may be damaged before it was migrated. An impossible version is damage, too.
 const char* rows_of_schema(std::int64_t version) {
-    if (version == 1) return JIRO_SALVAGED("NULL, NULL, 0");
-    return version == 2 ? JIRO_SALVAGED("whole_sum, whole, 0") : JIRO_SALVAGED("whole_sum, whole, boot");
+    if (version == 1) return JIRO_SALVAGED("NULL, NULL, 0, 0, NULL, 0");
+    if (version == 2) return JIRO_SALVAGED("whole_sum, whole, 0, 0, NULL, 0");
+    if (version <= 4) return JIRO_SALVAGED("whole_sum, whole, boot, 0, NULL, 0");
+    return JIRO_SALVAGED("whole_sum, whole, boot, resumes, suspended_at, suspended_in");
 }
 
 }  // namespace
@@ -225,8 +227,8 @@ bool OutboxStore::insert_salvaged(Statement& row) {
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
         "receipt_sum, kind,"
         " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message,"
-        " whole_sum, whole, boot, sequence)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " whole_sum, whole, boot, sequence, resumes, suspended_at, suspended_in)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     const auto fingerprint = row.bytes(3);
     const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
     const auto last_error = row.text(16);
@@ -237,7 +239,7 @@ bool OutboxStore::insert_salvaged(Statement& row) {
                 row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
                 row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message},
                 row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()}, row.integer(22),
-                row.integer(0));
+                row.integer(0), row.integer(23), row.integer(24), row.integer(25));
     if (!has_fingerprint) insert.bind_null(3);
     if (kind.empty()) insert.bind_null(9);
     if (row.is_null(16)) insert.bind_null(16);

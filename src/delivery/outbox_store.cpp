@@ -47,7 +47,10 @@ CREATE TABLE commands (
     whole_sum   INTEGER,
     whole       BLOB,                        -- what `message` is a short form of; NULL: it is none, or was confirmed
     kept_at     INTEGER,                     -- among the kept messages; NULL: never was there
-    kept_bytes  INTEGER
+    kept_bytes  INTEGER,
+    resumes     INTEGER NOT NULL DEFAULT 0,  -- how often it was suspended until the next boot
+    suspended_at INTEGER,                    -- the last time
+    suspended_in INTEGER NOT NULL DEFAULT 0  -- the boot of then: it is not started in that one; 0: never
 );
 CREATE INDEX unfinished  ON commands(sequence)         WHERE state IN ('received', 'running');
 CREATE INDEX due         ON commands(due_at, sequence) WHERE state = 'done';
@@ -63,6 +66,9 @@ constexpr std::array kMigrations{
     "ALTER TABLE commands ADD COLUMN whole_sum INTEGER; ALTER TABLE commands ADD COLUMN whole BLOB",
     "ALTER TABLE commands ADD COLUMN boot INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE commands ADD COLUMN kept_at INTEGER; ALTER TABLE commands ADD COLUMN kept_bytes INTEGER",
+    "ALTER TABLE commands ADD COLUMN resumes INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE commands ADD COLUMN suspended_at INTEGER;"
+    "ALTER TABLE commands ADD COLUMN suspended_in INTEGER NOT NULL DEFAULT 0",
 };
 static_assert(kMigrations.size() + 1 == kSchemaVersion);
 
@@ -110,7 +116,8 @@ void OutboxStore::move_times(BootTag boot, std::chrono::milliseconds by) {
     database_
         .use(
             "UPDATE commands SET received_at = received_at + ?1, run_before = run_before + ?1, finished_at ="
-            " finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1 WHERE boot = ?2")
+            " finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1, suspended_at = suspended_at + ?1"
+            " WHERE boot = ?2")
         .bind(by.count(), boot)
         .run();
     outbox_log.warn("The wall clock was wrong in the previous boot: the times of its rows are moved",

@@ -23,7 +23,7 @@
 namespace jiro::delivery {
 
 inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
-inline constexpr std::int64_t kSchemaVersion = 4;
+inline constexpr std::int64_t kSchemaVersion = 5;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
 struct OutboxCounts {
@@ -91,6 +91,7 @@ class OutboxStore {
     [[nodiscard]] Recovery recover(const MakeOutcome& make, RowSpan& rest, const Moment& now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
+    [[nodiscard]] Result<> suspended(const std::string& id, const Moment& now);
     [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                     const Moment& now);
     void lease(const std::string& id) { leased_.add(id); }

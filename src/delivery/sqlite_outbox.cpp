@@ -11,7 +11,7 @@
 // 3. delivered() and postponed() are deferred by up to 20 ms, to share a commit with others. To lose one costs a
 // duplicate or an early attempt, no
 //    more.
-// 4. After a crash: `received` rows are given back to be run, `running` rows become `interrupted` (or run again, if
+// 4. After a crash: `received` rows are given back to be run (those that were suspended: in another boot than they were), `running` rows become `interrupted` (or run again, if
 //    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
 // 5. The stored bytes are what is sent, each time. They change only when the server proves that they are too big for
 //    it; the whole message then stays beside its short form until that is confirmed.
@@ -166,6 +166,20 @@ class SqliteOutbox final : public Outbox {
         auto started = co_await perform<void>("c3_running_committed", std::move(work));
         if (started) fast_path_.note_received(id, FirstState::running);
         co_return started;
+    }
+
+    // Always by the database, after what the redo log holds: the log does not outlive the boot that this waits for the
+    // end of.
+    Task<Result<>> suspended(std::string id) override {
+        auto work = [id, now = moment(), was_done = false](OutboxStore& store) mutable {
+            auto suspended = store.suspended(id, now);
+            if (was_done && is_own_repetition(suspended)) suspended = {};
+            was_done = suspended.has_value();
+            return suspended;
+        };
+        auto suspended = co_await perform<void>("", std::move(work));
+        if (suspended) fast_path_.note_finished(id);  // what follows goes the long way, too
+        co_return suspended;
     }
 
     Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {

@@ -30,6 +30,16 @@ void CommandQueueMonitor::detached(std::string_view id) {
     publish();
 }
 
+void CommandQueueMonitor::suspended(std::string_view id) {
+    const auto command = running_.extract(std::string(id));
+    if (!command) {
+        monitor_log.warn("A command was suspended that was not running", {{"command_sync_id", id}});
+        return;
+    }
+    --(command.mapped().detached ? counts_.detached : counts_.active), ++counts_.queued;
+    publish();
+}
+
 void CommandQueueMonitor::finished(std::string_view id, Outcome outcome, Duration waited, Duration ran) {
     const auto command = running_.extract(std::string(id));  // empty: it was refused, or cancelled while it waited
     if (!command && counts_.queued == 0) {

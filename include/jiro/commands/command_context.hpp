@@ -4,6 +4,7 @@
 // handler's coroutine has ended; used on the event loop only.
 
 #include <boost/asio/thread_pool.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,11 @@ struct RunOutput;
 // names no command.
 enum class ArgumentsAre { words, one_text };
 
+// A handler's wish: its command is to run again once the machine has been started anew.
+struct Suspension {
+    std::chrono::milliseconds resume_within{};  // later it fails
+};
+
 class CommandContext {
   public:
     struct Parts {
@@ -37,6 +43,8 @@ class CommandContext {
         std::size_t max_result_bytes = 0;
         std::shared_ptr<const CommandRegistry> registry;
         std::shared_ptr<const RunOutput>* shown_output = nullptr;  // outlives the context; null: nobody looks
+        int resumes = 0;
+        std::optional<Suspension>* suspension = nullptr;  // outlives the context
     };
 
     CommandContext(Parts parts, Clock& clock, boost::asio::thread_pool& workers)
@@ -67,6 +75,13 @@ class CommandContext {
     // From now on others may look at what the handler's program prints.
     void show_output(std::shared_ptr<const RunOutput> output) {
         if (parts_.shown_output != nullptr) *parts_.shown_output = std::move(output);
+    }
+
+    // How often the machine was started anew for this command.
+    [[nodiscard]] int resumes() const noexcept { return parts_.resumes; }
+    // The handler's result is then the outcome only where the command cannot wait for that.
+    void suspend(Suspension wish) {
+        if (parts_.suspension != nullptr) *parts_.suspension = wish;
     }
 
     // Runs `function` on a worker thread, for what computes or blocks, and returns its value or throws what it throws.

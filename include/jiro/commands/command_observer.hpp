@@ -8,6 +8,7 @@
 //     received ---> queued --started--> active --detached--> detached
 //                     |                   |                     |
 //                     '------finished-----+------finished-------'
+//     and back to queued with `suspended`, from active or detached
 
 #include <optional>
 #include <string>
@@ -54,6 +55,8 @@ class CommandObserver {
     virtual void started(const std::string& /*command_sync_id*/, const std::string& /*command_name*/) {}
     // The connection was lost while it ran; it goes on.
     virtual void detached(const std::string& /*command_sync_id*/) {}
+    // It waits for the machine's restart: queued again.
+    virtual void suspended(const std::string& /*command_sync_id*/) {}
     // Exactly once for every `received`, but for those that `deferred` took away.
     virtual void finished(const FinishedEvent& /*event*/) {}
     // At the daemon's stop a queued command stays in the durable journal for the next start: no longer received here.

@@ -65,6 +65,16 @@ class ReceivedCommand {
     Completion completion_;
 };
 
+// A command that the journal held as received at the start.
+struct LeftCommand {
+    CommandMessage message;
+    Duration age{};     // since it was received
+    Duration waited{};  // of that, for its turn
+    int resumes = 0;    // how often the machine was started anew for it
+    std::optional<Duration> suspended_for{};  // since it asked for that last
+    bool awaits_reboot = false;               // it has not been yet
+};
+
 class Dispatcher final : public RunningCommands {
   public:
     Dispatcher(Executor executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
@@ -77,9 +87,9 @@ class Dispatcher final : public RunningCommands {
     // error result.
     [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
-    // A command that the journal held as received at the start: runs without a second `received`, unless it has waited
-    // for longer than MaxWaitMs. Returns when it has its place in the order, or its outcome is stored.
-    [[nodiscard]] Task<> recover(CommandMessage message, Duration waited);
+    // Runs without a second `received`, unless it has waited for longer than MaxWaitMs, or for the machine's restart for
+    // longer than its definition allows. Returns when it has its place in the order, or its outcome is stored.
+    [[nodiscard]] Task<> recover(LeftCommand left);
     // One that an earlier process ran and did not see ended, for the audit; `age`: since it was received, which was at
     // `received_at`.
     void note_interrupted(const CommandMessage& message, Duration age, WallTime received_at) const;

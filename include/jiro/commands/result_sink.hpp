@@ -30,6 +30,10 @@ class ResultSink {
     // Committed as running before it returns. On an error the command does not run and is settled as failed.
     [[nodiscard]] virtual Task<Result<>> started(std::string command_sync_id) = 0;
 
+    // Committed as waiting for the machine's restart before it returns (durable sinks only). On an error the command is
+    // settled with what its handler returned.
+    [[nodiscard]] virtual Task<Result<>> suspended(std::string command_sync_id) = 0;
+
     // The outcome is stored, and its delivery scheduled, before it returns. On an error the sink has kept it in memory
     // and sends it from there; the dispatcher only logs.
     [[nodiscard]] virtual Task<Result<>> finished(FinishedCommand command) = 0;

@@ -69,6 +69,11 @@ struct ExecCommand {
     std::size_t max_output_bytes = 1048576;  // of standard output: head and tail are kept, the rest is counted
     std::vector<int> success_exit_codes{0};
     bool idempotent = false;  // may be run again after a crash of the daemon
+    // With one of these the program asks for the machine's restart, after which it runs again (JIRO_RESUMED): so often
+    // at most, and until then, counted from each asking.
+    std::vector<int> reboot_exit_codes;
+    int max_resumes = 3;
+    std::chrono::milliseconds resume_within{3'600'000};
     int max_concurrent = 0;   // runs of this command at a time; 0: only Settings::max_concurrent limits
     ExecLimits limits;
     std::string source;  // "file:line" of its definition, for people

@@ -27,6 +27,10 @@ struct RecoveredCommand {
     Receipt receipt;
     int starts = 0;     // how often it was started before: 0, or more for an idempotent one
     Duration waited{};  // since it was received
+    int resumes = 0;    // how often it was suspended, and is to go on
+    // Since it was suspended last; nothing: it was not, or has gone on since.
+    std::optional<Duration> suspended_for{};
+    bool awaits_reboot = false;  // it was suspended in this boot
 };
 
 struct RowProblem {
@@ -128,6 +132,9 @@ class Outbox {
 
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
     [[nodiscard]] virtual Task<Result<>> started(std::string id) = 0;
+    // A running command waits until the machine has been started anew, and runs then once more: its row is `received`
+    // again, and cannot be started in this boot.
+    [[nodiscard]] virtual Task<Result<>> suspended(std::string id) = 0;
     // Outcome and `done` in one transaction. An id that is not in the journal (a rejected command) is added.
     [[nodiscard]] virtual Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) = 0;
 

@@ -40,6 +40,7 @@ CommandDescription describe(const ExecCommand& command, const ArgumentBinding& b
     description.idempotent = command.idempotent;
     description.max_concurrent = command.max_concurrent;
     description.time_limit = command.timeout;
+    description.resume_within = command.resume_within;
     description.own_clean_up = command.kill_grace + 2 * kKillLimit + kDrainLimit;
     return description;
 }
@@ -65,6 +66,7 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
         {"JIRO_SESSION_ID", call.session_id}};
     if (!call.trace.empty()) variables.emplace_back("TRACEPARENT", call.trace.parent());
     if (!call.trace.state().empty()) variables.emplace_back("TRACESTATE", call.trace.state());
+    if (!command.reboot_exit_codes.empty()) variables.emplace_back("JIRO_RESUMED", std::to_string(call.resumes));
     for (const auto& [name, value] : command.environment) {
         const auto same = std::ranges::find(variables, name, [](const auto& variable) { return variable.first; });
         if (same != variables.end()) {
@@ -104,7 +106,8 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
                           .parameters = context.parameters(),
                           .command_sync_id = context.message().command_sync_id,
                           .session_id = context.session_id(),
-                          .trace = context.message().trace});
+                          .trace = context.message().trace,
+                          .resumes = context.resumes()});
     if (!spec) co_return CommandResult::rejected(spec.error().message);
     ExecRequest request;
     request.spec = std::move(*spec);
@@ -133,6 +136,10 @@ std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& comma
         if (value.find('\0') != std::string::npos) problems.push_back("Environment: '" + name + "' holds a NUL");
     }
     check_redaction(command, problems);
+    for (const int code : command.reboot_exit_codes) {
+        if (std::ranges::find(command.success_exit_codes, code) == command.success_exit_codes.end()) continue;
+        problems.push_back("RebootExitCodes: " + std::to_string(code) + " is among SuccessExitCodes");
+    }
     if (command.success_exit_codes.empty())
         problems.emplace_back("SuccessExitCodes: is empty, so it could never succeed");
     if (problems.size() != before) return nullptr;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -119,6 +120,12 @@ std::optional<int> exit_code_of(const ExitStatus& status) {
     return status.code;
 }
 
+bool asks_for_reboot(const ExecCommand& command, const ExecRun& run) {
+    const auto& codes = command.reboot_exit_codes;
+    return run.end == ExecRun::End::by_itself && run.status.code &&
+           std::ranges::find(codes, *run.status.code) != codes.end();
+}
+
 // Not in time, or not at all.
 CommandResult not_started(const Error& error, const ExecRequest& request) {
     if (error.code == asio::error::operation_aborted)
@@ -183,6 +190,14 @@ Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request,
     co_await kill_descendants(*child, clock, command.name);
     streams.abort();
     co_await streams.wait();
+    if (asks_for_reboot(command, run)) {
+        if (context.resumes() >= command.max_resumes) {
+            co_return CommandResult::failed("exit code " + std::to_string(*run.status.code) +
+                                            ": it asked for the machine's restart once more than MaxResumes (" +
+                                            std::to_string(command.max_resumes) + ") allows");
+        }
+        context.suspend({command.resume_within});
+    }
     if (printed->output.total_bytes() <= kReadAtOnce) {
         co_return exec_result(command, run, printed->output, printed->error_output);
     }

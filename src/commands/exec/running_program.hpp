@@ -29,6 +29,7 @@ struct CommandCall {
     std::string command_sync_id;
     std::string session_id;
     TraceContext trace{};
+    int resumes = 0;  // how often the machine was started anew for it
 };
 
 struct ChildSpec {

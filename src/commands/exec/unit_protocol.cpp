@@ -52,6 +52,7 @@ void write_call(JsonWriter& writer, const CommandCall& call) {
     writer.member("session", call.session_id);
     if (!call.trace.empty()) writer.member("traceparent", call.trace.parent());
     if (!call.trace.state().empty()) writer.member("tracestate", call.trace.state());
+    writer.member("resumes", call.resumes);
     writer.end_object();
 }
 
@@ -63,6 +64,7 @@ CommandCall read_call(const json& object) {
     call.command_sync_id = object.at("id").get<std::string>();
     call.session_id = object.at("session").get<std::string>();
     call.trace = TraceContext(object.value("traceparent", ""), object.value("tracestate", ""));
+    call.resumes = object.value("resumes", 0);  // a daemon from before an upgrade says nothing of it
     return call;
 }
 

@@ -5,7 +5,7 @@
 // side believes the other: each value is checked where it is read. Event loop only.
 //
 //     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":"",
-//              "traceparent":"..."},
+//              "traceparent":"...","resumes":0},
 //              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
 //     unit    {"begun":true}
 //     unit    {"started":true,"user":"jiro-cmd"}, or {"problem":"cannot start ..."} and the end

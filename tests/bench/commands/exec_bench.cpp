@@ -25,6 +25,7 @@ class Sink final : public ResultSink {
         co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
+    Task<Result<>> suspended(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         if (!command.result.is_success()) std::printf("failed: %s\n", command.result.message().c_str());
         co_return Result<>();

@@ -22,6 +22,7 @@ class NoJournal final : public ResultSink {
         co_return AdmissionResult{Admission::accepted, {}};
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
+    Task<Result<>> suspended(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand) override { co_return Result<>(); }
     Task<> answer_unstored(FinishedCommand) override { co_return; }
     void send_again() override {}

@@ -99,6 +99,18 @@ Task<CommandResult> print_and_sleep(CommandContext& context) {
     co_return CommandResult::text("done");
 }
 
+// Asks for the machine's restart each time.
+Task<CommandResult> ask_for_reboot(CommandContext& context) {
+    context.suspend({10min});
+    co_return CommandResult::failed("exit code 194, resumed " + std::to_string(context.resumes()) + " times");
+}
+
+// Asks once.
+Task<CommandResult> reboot_once(CommandContext& context) {
+    if (context.resumes() == 0) context.suspend({10min});
+    co_return CommandResult::text("resumed " + std::to_string(context.resumes()) + " times");
+}
+
 std::shared_ptr<const CommandRegistry> make_commands() {
     CommandRegistry::Handlers handlers;
     const auto add = [&](const char* name, FunctionCommand::Body body, auto... change) {
@@ -122,6 +134,8 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("look", answer, [](auto& d) { d.control = true; });
     add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
     add("print", print_and_sleep);
+    add("reboot", ask_for_reboot, [](auto& d) { d.resume_within = 10min; });
+    add("reboot-once", reboot_once, [](auto& d) { d.resume_within = 10min; });
     return CommandRegistry::make(std::move(handlers)).value();
 }
 
@@ -148,7 +162,11 @@ class DispatcherTest : public ::testing::Test {
     }
 
     void recover(CommandMessage command, Duration waited = 1s) {
-        jiro::test::run_task(context, dispatcher->recover(std::move(command), waited));
+        recover({.message = std::move(command), .age = waited, .waited = waited});
+    }
+    void recover(LeftCommand left) { jiro::test::run_task(context, dispatcher->recover(std::move(left))); }
+    LeftCommand suspended(std::string id, std::string text, Duration since) {
+        return {.message = message(std::move(id), std::move(text)), .age = since + 1s, .resumes = 1, .suspended_for = since};
     }
 
     // Receives a command and returns its outcome, which must come without time passing.
@@ -788,6 +806,84 @@ TEST_F(DispatcherTest, starts_nothing_while_the_gate_is_closed) {
     EXPECT_EQ(result_of("answer"), CommandResult::rejected("paused: why"));
 }
 
+// A command whose handler asks for the machine's restart has no outcome, takes no slot, and waits as any that waits.
+TEST_F(DispatcherTest, waits_for_the_machines_restart) {
+    sink.is_durable = true;
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_wait = 10s;
+    start(settings);
+    receive(message("r", "reboot"));
+    jiro::test::settle(context);
+    EXPECT_THAT(sink.suspended_ids, ElementsAre("r"));
+    EXPECT_EQ(sink.outcome_of("r"), nullptr);
+    EXPECT_EQ(observer.queued, 1);
+    EXPECT_TRUE(dispatcher->running().empty());
+    EXPECT_EQ(dispatcher->output("r", 0, 100).error().message, "it waits for the machine's restart");
+    EXPECT_EQ(receive(message("r", "reboot")).kind(), ReceivedCommand::Kind::duplicate);
+    EXPECT_EQ(result_of("answer x"), CommandResult::text("x"));
+    pass(9min);
+    EXPECT_EQ(sink.outcome_of("r"), nullptr) << "MaxWaitMs is not for it";
+    pass(1min);
+    ASSERT_NE(sink.outcome_of("r"), nullptr);
+    EXPECT_EQ(sink.outcome_of("r")->result.outcome, Outcome::failed);
+    EXPECT_THAT(sink.outcome_of("r")->result.message(), HasSubstr("did not come in time (ResumeWithinMs)"));
+
+    receive(message("c", "reboot"));
+    jiro::test::settle(context);
+    EXPECT_EQ(dispatcher->cancel("c", CancelReason::by_hub), CancelAnswer::is_ending);
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("c")->result.outcome, Outcome::cancelled);
+
+    const auto stays = receive(message("stays", "reboot"));
+    jiro::test::settle(context);
+    dispatcher->request_stop();
+    jiro::test::settle(context);
+    EXPECT_TRUE(jiro::test::run_task(context, stays.finished()).deferred);
+    EXPECT_EQ(sink.outcome_of("stays"), nullptr);
+    EXPECT_EQ(observer.deferred_count, 1);
+}
+
+// Where it cannot wait it ends there and then, and says why.
+TEST_F(DispatcherTest, fails_what_cannot_wait_for_the_machines_restart) {
+    start();
+    EXPECT_THAT(result_of("reboot").message(), HasSubstr("the outbox is in memory only"));
+    sink.is_durable = true;
+    sink.suspend_fails = true;
+    EXPECT_THAT(result_of("reboot").message(), HasSubstr("the journal cannot note it: disk full"));
+    sink.suspend_fails = false;
+    clock.reboot("");
+    EXPECT_THAT(result_of("reboot").message(), HasSubstr("does not tell one boot from another"));
+    clock.reboot("another");
+    for (int i = 0; i < 64; ++i) receive(message("r" + std::to_string(i), "reboot"));
+    jiro::test::settle(context);
+    EXPECT_THAT(result_of("reboot").message(), HasSubstr("64 commands wait for the machine's restart already"));
+    EXPECT_EQ(observer.queued, 64);
+}
+
+// After a restart of the daemon it waits for the rest of its time; after the machine's it runs again, if that was in time.
+TEST_F(DispatcherTest, goes_on_after_the_machines_restart) {
+    sink.is_durable = true;
+    Settings settings;
+    settings.max_wait = 10s;
+    start(settings);
+    recover(suspended("goes on", "reboot-once", 10min));
+    recover(suspended("late", "reboot-once", 10min + 1s));
+    recover(suspended("gone", "unknown", 1s));
+    auto waits = suspended("waits", "reboot-once", 9min);
+    waits.awaits_reboot = true;
+    recover(std::move(waits));
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("goes on")->result, CommandResult::text("resumed 1 times"));
+    EXPECT_THAT(sink.outcome_of("late")->result.message(), HasSubstr("later than it may go on (ResumeWithinMs)"));
+    EXPECT_EQ(sink.outcome_of("gone")->result.outcome, Outcome::failed);
+    pass(59s);
+    EXPECT_EQ(sink.outcome_of("waits"), nullptr);
+    pass(1s);
+    EXPECT_THAT(sink.outcome_of("waits")->result.message(), HasSubstr("did not come in time"));
+    EXPECT_EQ(observer.processed, 4);
+}
+
 // With and without a restart the same: the time before it counts.
 TEST_F(DispatcherTest, counts_the_waiting_before_a_restart) {
     Settings settings;
@@ -978,7 +1074,7 @@ TEST_F(DispatcherTest, takes_up_a_command_that_the_hub_sends_again_just_then) {
     asio::co_spawn(context, dispatcher->receive(message("a", "answer x")), asio::detached);
     jiro::test::settle(context);
     ASSERT_EQ(gate.size(), 1U);
-    asio::co_spawn(context, dispatcher->recover(message("a", "answer x"), 1s), asio::detached);
+    asio::co_spawn(context, dispatcher->recover({.message = message("a", "answer x")}), asio::detached);
     jiro::test::settle(context);
     EXPECT_TRUE(sink.finished_commands.empty());
     gate[0]->cancel();

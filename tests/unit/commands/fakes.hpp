@@ -44,6 +44,12 @@ class RecordingSink final : public ResultSink {
         co_return Result<>();
     }
 
+    Task<Result<>> suspended(std::string id) override {
+        suspended_ids.push_back(std::move(id));
+        if (suspend_fails) co_return Error(errc::storage_refused, "disk full");
+        co_return Result<>();
+    }
+
     Task<Result<>> finished(FinishedCommand command) override {
         finished_commands.push_back(std::move(command));
         if (finish_fails) co_return Error(errc::storage_refused, "disk full");
@@ -72,10 +78,12 @@ class RecordingSink final : public ResultSink {
     std::optional<std::string> next_error;
     bool start_fails = false;
     bool finish_fails = false;
+    bool suspend_fails = false;
     std::vector<boost::asio::steady_timer*>* gate = nullptr;  // set: `received` waits until the test cancels the timer
     std::map<std::string, Duration> limits;
     std::vector<std::string> received_ids;
     std::vector<std::string> started_ids;
+    std::vector<std::string> suspended_ids;
     std::set<std::string> started_with_receipt;  // committed as running by the receipt; not in started_ids
     std::set<std::string> idempotent_ids;
     std::vector<FinishedCommand> finished_commands;
@@ -93,6 +101,7 @@ class CountingObserver final : public CommandObserver {
         check();
     }
     void detached(const std::string&) override { --active, ++detached_count, check(); }
+    void suspended(const std::string&) override { --active, ++queued, check(); }
     void finished(const FinishedEvent& event) override {
         if (event.stage == Stage::queued) --queued;
         if (event.stage == Stage::active) --active;

@@ -39,6 +39,7 @@ class FullOutbox final : public Outbox {
         return real_->received(std::move(receipt), state);
     }
     Task<Result<>> started(std::string id) override { return real_->started(std::move(id)); }
+    Task<Result<>> suspended(std::string id) override { return real_->suspended(std::move(id)); }
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override { return real_->due(limit); }
     Task<Result<std::optional<WallTime>>> next_due() override {
         if (before_answering) co_await before_answering();

@@ -368,5 +368,22 @@ TYPED_TEST(OutboxContract, lists_in_pages) {
     EXPECT_EQ(this->due().at(0).id, odd);
 }
 
+// A running command that waits for the machine's restart is not started before it, and may end without it.
+TYPED_TEST(OutboxContract, suspends_what_runs) {
+    EXPECT_EQ(this->suspend("a").error().code, errc::unknown_id);
+    this->admit("a");
+    EXPECT_EQ(this->suspend("a").error().code, errc::wrong_state);
+    EXPECT_TRUE(this->start("a"));
+    EXPECT_TRUE(this->suspend("a"));
+    EXPECT_EQ(this->state("a"), RowState::received);
+    EXPECT_EQ(this->suspend("a").error().code, errc::wrong_state);
+    EXPECT_EQ(this->start("a").error().code, errc::wrong_state);
+    EXPECT_EQ(this->admit("a"), Admission::already_in_progress);
+    EXPECT_EQ(this->figures().unfinished, 1U);
+    EXPECT_TRUE(this->finish("a"));
+    EXPECT_EQ(this->figures().unfinished, 0U);
+    EXPECT_EQ(this->due_ids(10).size(), 1U);
+}
+
 }  // namespace
 }  // namespace jiro::delivery

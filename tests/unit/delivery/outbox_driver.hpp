@@ -43,6 +43,7 @@ class OutboxDriver {
     }
 
     Result<> start(const std::string& id) { return run(outbox_->started(id)); }
+    Result<> suspend(const std::string& id) { return run(outbox_->suspended(id)); }
     Result<> finish(const std::string& id, Lease lease = Lease::no, Outcome kind = Outcome::succeeded) {
         return run(outbox_->finished(id, kind, std::make_shared<const std::string>("message of " + id), lease));
     }

@@ -123,6 +123,45 @@ TEST_F(SqliteOutboxTest, salvages_a_file_of_an_earlier_version) {
     EXPECT_EQ(figures().dead_letters, 10U);
 }
 
+// What was suspended waits for another boot, however often the daemon is started in this one, and through damage; then it
+// is to run again, and was interrupted when that run is cut off.
+TEST_F(SqliteOutboxTest, what_was_suspended_goes_on_in_another_boot) {
+    open();
+    admit("a", FirstState::running);
+    ASSERT_TRUE(suspend("a"));
+    for (const char* damage : {"", "PRAGMA application_id = 1"}) {
+        clock_.advance(10s);
+        outbox_.reset();
+        execute(damage);
+        open();
+        const auto recovery = recover();
+        ASSERT_EQ(recovery.to_run.size(), 1U) << damage;
+        EXPECT_EQ(recovery.to_run[0].resumes, 1);
+        EXPECT_TRUE(recovery.to_run[0].awaits_reboot);
+        EXPECT_EQ(start("a").error().code, errc::wrong_state);
+    }
+    EXPECT_EQ(aside().size(), 1U);
+
+    for (int resumes = 1; resumes <= 2; ++resumes) {
+        outbox_.reset();
+        clock_.step_wall(90s);
+        clock_.reboot("boot " + std::to_string(resumes));
+        open();
+        const auto recovery = recover();
+        ASSERT_EQ(recovery.to_run.size(), 1U);
+        EXPECT_EQ(recovery.to_run[0].resumes, resumes);
+        EXPECT_FALSE(recovery.to_run[0].awaits_reboot);
+        EXPECT_EQ(recovery.to_run[0].suspended_for, resumes == 1 ? 110s : 90s);
+        ASSERT_TRUE(start("a"));
+        if (resumes == 1) {
+            ASSERT_TRUE(suspend("a"));
+        }
+    }
+    outbox_.reset();
+    open();
+    EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "a")));
+}
+
 // A whole message beside its short form survives a restart and a damaged file; one that is damaged itself is not sent.
 TEST_F(SqliteOutboxTest, keeps_the_whole_message_of_a_short_form) {
     open();
