@@ -34,7 +34,9 @@ bool lock_folder(const FileDescriptor& folder) { return flock(folder.get(), LOCK
 FileDescriptor open_to_empty(int at, const char* name) {
     struct stat status {};
     if (fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(status.st_mode)) return {};
-    if ((status.st_mode & S_IRWXU) != S_IRWXU) fchmodat(at, name, S_IRWXU, 0);
+    const bool is_closed = (status.st_mode & S_IRWXU) != S_IRWXU;
+    // No link is followed: whoever outlived the run may have put one there since.
+    if (is_closed && fchmodat(at, name, S_IRWXU, AT_SYMLINK_NOFOLLOW) != 0) return {};
     return open_folder(at, name);
 }
 
