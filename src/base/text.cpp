@@ -248,11 +248,17 @@ std::string utc_text(std::chrono::system_clock::time_point time) {
     return formatted_time(time, gmtime_r, "%Y-%m-%dT%H:%M:%SZ");
 }
 
+// An audit event has three of them: what stands before the point is made once a second.
 std::string utc_text_ms(std::chrono::system_clock::time_point time) {
+    thread_local std::chrono::sys_seconds latest{};
+    thread_local std::string text;
     const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+    if (text.empty() || whole != latest) {
+        text = utc_text(whole);
+        text.pop_back();
+        latest = whole;
+    }
     const auto rest = std::chrono::floor<std::chrono::milliseconds>(time - whole).count();
-    std::string text = utc_text(whole);
-    text.pop_back();
     return text + '.' + std::to_string(1000 + rest).substr(1) + 'Z';
 }
 

@@ -65,6 +65,11 @@ TEST(Text, says_durations) {
 TEST(Text, says_times) {
     EXPECT_EQ(utc_text(std::chrono::system_clock::from_time_t(784111777)), "1994-11-06T08:49:37Z");
     EXPECT_EQ(utc_text(std::chrono::system_clock::time_point()), "1970-01-01T00:00:00Z");
+    const auto second = std::chrono::system_clock::from_time_t(784111777);
+    EXPECT_EQ(utc_text_ms(second), "1994-11-06T08:49:37.000Z");
+    EXPECT_EQ(utc_text_ms(second + std::chrono::milliseconds(42)), "1994-11-06T08:49:37.042Z");
+    EXPECT_EQ(utc_text_ms(second - std::chrono::milliseconds(1)), "1994-11-06T08:49:36.999Z");
+    EXPECT_EQ(utc_text_ms(std::chrono::system_clock::time_point()), "1970-01-01T00:00:00.000Z");
 }
 
 // A number is the whole text, and fits the type.
