@@ -145,7 +145,8 @@ bool StorageThread::take_batch(Jobs& batch) {
 
 // A job may ask for a row that is in the log, or change it; a lease that is to end must have begun.
 StorageThread::Redo StorageThread::what_to_redo(const Jobs& batch) const {
-    return had_much_ && batch.empty() && to_release_.empty() ? Redo::settled : Redo::all;
+    const bool is_nothing_else = batch.empty() && repeated_.empty() && to_release_.empty();
+    return had_much_ && is_nothing_else ? Redo::settled : Redo::all;
 }
 
 void StorageThread::take_settings() {
