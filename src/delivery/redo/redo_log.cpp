@@ -285,6 +285,7 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
 RedoLog::RedoLog(fs::path path, std::unique_ptr<Mapping> mapping)
     : path_(std::move(path)), mapping_(std::move(mapping)), bytes_(mapping_->header().bytes) {
     find_end();
+    given_back_ = end_.load();  // whatever lies behind the end, nobody knows of memory there
 }
 
 RedoLog::~RedoLog() = default;

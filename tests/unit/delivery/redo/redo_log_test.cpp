@@ -15,6 +15,7 @@
 
 #include "jiro/delivery/errors.hpp"
 #include "support/log_capture.hpp"
+#include "support/small_disk.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tmpfs_dir.hpp"
 
@@ -208,6 +209,24 @@ TEST_F(RedoLogTest, keeps_memory_until_it_is_idle) {
     EXPECT_EQ(ids_in(*log), expected);
     log.reset();
     EXPECT_EQ(ids_in(*open()), expected) << "of the next process";
+}
+
+// A tmpfs that is smaller than the log: what finds no memory is refused. To write there would end the process.
+TEST_F(RedoLogTest, refuses_what_finds_no_memory) {
+    const test::SmallDisk disk(folder_.path() / "small", "size=6m");
+    if (!disk.is_there()) GTEST_SKIP() << "nothing can be mounted here";
+    path_ = folder_.path() / "small" / "redo.log";
+    for (int process = 0; process < 2; ++process) {
+        const auto log = open();
+        for (int round = 0; round < 12; ++round) {
+            int taken = 0;
+            while (log->append(StartedChange{std::string(300'000, 'x')})) ++taken;
+            EXPECT_LE(taken, 20) << "round " << round;
+            log->forget(log->end(), round % 3 == 0 ? RedoLog::Memory::give_back : RedoLog::Memory::keep);
+            if (round % 4 == 0) log->give_memory_back();
+        }
+        for (int left = 0; left < 3; ++left) (void)log->append(StartedChange{"left"});
+    }
 }
 
 TEST_F(RedoLogTest, refuses_what_is_too_long) {
