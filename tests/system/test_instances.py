@@ -33,7 +33,7 @@ class InstancesTest(SystemTest):
         services, hubs = zip(*(self.instance(name, number) for number, name in enumerate(self.NAMES)), strict=True)
         for service, hub, name in zip(services, hubs, self.NAMES, strict=True):
             self.assertEqual(hub.send(f"echo I am {name}", "--id", "same-id")["result"]["textResult"]["response"], f"I am {name}")
-            self.assertEqual(len(service.journal("JIRO_COMMAND_SYNC_ID=same-id")), 3)
+            self.assertEqual(len(service.journal("JIRO_COMMAND_SYNC_ID=same-id")), 4)
             status = json.loads(self.machine.out("jiro-client", "status", "--json", "--config", service.config))
             self.assertEqual(status["delivery"]["delivered"], 1)
             self.machine.run("test", "-s", f"/var/lib/jiro/{name}/outbox.db")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The daemon as a service: start, status line, journal, reload, stop, crash, stall. Each test starts it anew."""
 
+import hashlib
 import json
 import time
 import unittest
@@ -9,6 +10,7 @@ from harness.case import CONFIG, SystemTest
 
 RELOAD_REFUSED = "c3e97b20a4164d8f8e5b2a7d9f106c63"
 INTERRUPTED = "e94b6f3d7a0c4521a8d6103f5c2b9e85"
+AUDIT = "a4d1c7e2905b4f3c8e6f27b1d8305c96"
 
 
 class StartTest(SystemTest):
@@ -71,14 +73,16 @@ class JournalTest(SystemTest):
             life = self.service.journal("JIRO_COMMAND_SYNC_ID=cmd-456-789")
             return life if "Result delivered" in life[-1]["MESSAGE"] else None
 
-        received, ended, confirmed = self.wait_until(delivered, "the last line")
+        received, audited, ended, confirmed = self.wait_until(delivered, "the last line")
         self.assertTrue(received["MESSAGE"].startswith("Command received"), received)
         self.assertEqual(received["JIRO_SESSION_ID"], "session-1")
         self.assertTrue(ended["MESSAGE"].startswith("Command ended"), ended)
         self.assertEqual((ended["JIRO_COMMAND"], ended["JIRO_OUTCOME"]), ("echo", "succeeded"))
         self.assertGreaterEqual(int(ended["JIRO_DURATION_MS"]), 0)
         self.assertEqual((confirmed["JIRO_OUTCOME"], confirmed["JIRO_ATTEMPT"], confirmed["JIRO_GRPC_STATUS"]), ("succeeded", "1", "OK"))
-        for entry in (received, ended, confirmed):
+        self.assertEqual((audited["MESSAGE_ID"], audited["JIRO_COMMAND"], audited["JIRO_USER"]), (AUDIT, "echo", "jiro"))
+        self.assertEqual(audited["JIRO_TEXT_SHA256"], hashlib.sha256(b"echo hello").hexdigest())
+        for entry in (received, audited, ended, confirmed):
             self.assertEqual(entry["PRIORITY"], "6")
             self.assertEqual(entry["_TRANSPORT"], "journal")
             self.assertEqual(entry["SYSLOG_IDENTIFIER"], "jiro-client")
