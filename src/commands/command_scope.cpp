@@ -52,12 +52,14 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
                 .name = command_->name,
                 .argument_text = command_->resolution->arguments,
                 .arguments_are = command_->resolution->arguments_are,
-                .deadline = clock.now() + limit_,
+                .started_at = command_->started_at,
+                .deadline = command_->started_at + limit_,
                 .max_result_bytes = settings.max_result_bytes,
                 .registry = registry_,
                 .shown_output = &command_->output,
                 .resumes = command_->resumes,
-                .suspension = &command_->suspension},
+                .suspension = &command_->suspension,
+                .handover = &command_->handover},
                clock, workers) {}
 
 // The handler has a coroutine and a cancellation slot of its own: cancelling it does not cancel what follows its end.

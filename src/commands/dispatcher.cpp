@@ -77,6 +77,7 @@ void Dispatcher::request_stop() {
     state_->stop_requested.notify();
     for (const auto& command : state_->all_in_order()) {
         if (command->phase == Phase::waiting) state_->on_journalled(command);
+        if (command->phase == Phase::running) state_->hand_over(command);
     }
 }
 

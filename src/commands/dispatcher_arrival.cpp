@@ -68,7 +68,7 @@ Task<> Dispatcher::recover(LeftCommand left) {
     const auto command = state->add(std::move(left.message), content);
     state->observer.received(command->message.command_sync_id);
 
-    const auto resolution = resolve(command->message.command, state->settings, *state->registry);
+    auto resolution = resolve(command->message.command, state->settings, *state->registry);
     if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id},
@@ -76,6 +76,10 @@ Task<> Dispatcher::recover(LeftCommand left) {
                        {"resumes", left.resumes}});
     command->received_at -= left.waited;
     command->arrived_at -= left.age;
+    if (left.runs_since) {
+        state->take_back(command, left, std::move(resolution));
+        co_return;
+    }
     State::TakenUp taken_up = state->resume(command, left, resolution);
     if (taken_up == State::TakenUp::lines_up && state->is_late(*command)) {
         state->refuse_late(command);

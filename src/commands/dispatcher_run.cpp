@@ -84,7 +84,7 @@ void Dispatcher::State::start_control(const PendingPtr& command) {
 
 void Dispatcher::State::spawn_run(const PendingPtr& command) {
     command->phase = Phase::running;
-    command->started_at = clock.now();
+    if (command->started_at == TimePoint()) command->started_at = clock.now();
     observer.started(command->message.command_sync_id, command->name);
     group.spawn(executor, finish(Guard(shared_from_this(), command), std::nullopt));
 }
@@ -105,6 +105,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         // The next command need not wait until this one's outcome is stored. Posted, so that the outcome is on its way
         // to the journal first.
         boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });
+        if (command->handover.is_done) co_return leave_running(command);
         if (command->suspension && !command->cancel_reason) {
             auto suspending = suspend(command);
             const auto why_not = co_await std::move(suspending);
@@ -127,6 +128,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         problem = error.what();
     }
     if (abandoned) co_return;
+    if (problem.empty() && command->handover.settled) command->handover.settled();
     if (!problem.empty()) {
         commands_log.error("The journal did not take a command's outcome; it is kept in memory",
                            {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // What the dispatcher and the coroutines of its commands share. Its functions stand by concept: dispatcher_arrival.cpp
-// (from the message to the journal), dispatcher_run.cpp (start and end), dispatcher.cpp (the rest). Event loop only.
+// (from the message to the journal), dispatcher_run.cpp (start and end), dispatcher_suspension.cpp and
+// dispatcher_handover.cpp (through a restart of the machine, or of the daemon), dispatcher.cpp (the rest). Event loop only.
 
 #include <exception>
 #include <memory>
@@ -110,6 +111,11 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] TakenUp resume(const PendingPtr& command, const LeftCommand& left,
                                  const Result<Resolution>& resolution);
     void wait_for_reboot(const PendingPtr& command, Duration resume_within);
+
+    // The daemon's restart (dispatcher_handover.cpp), through which a program goes on.
+    void hand_over(const PendingPtr& command);
+    void leave_running(const PendingPtr& command);
+    void take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution);
 
     // End. Every accepted command comes through exactly one of these.
     [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);

@@ -25,7 +25,8 @@ Problem problem_of(const ExecCommand& command, const std::string& what) {
 }
 
 // Adds the exec commands that can work, and what is wrong with the others.
-void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {
+void add_exec_commands(const Settings& settings, KeptPrograms* kept, CommandRegistry::Handlers& handlers,
+                       std::vector<Problem>& problems) {
     const auto path = socket_for_programs(settings);
     const auto socket = path ? std::make_shared<UnitSocket>(*path) : nullptr;
     for (const auto& command : settings.exec) {
@@ -40,7 +41,7 @@ void add_exec_commands(const Settings& settings, CommandRegistry::Handlers& hand
             continue;
         }
         std::vector<std::string> own;
-        if (auto handler = make_exec_command(command, socket, own)) handlers.push_back(std::move(handler));
+        if (auto handler = make_exec_command(command, socket, kept, own)) handlers.push_back(std::move(handler));
         for (const auto& what : own) problems.push_back(problem_of(command, what));
     }
 }
@@ -66,7 +67,7 @@ CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinS
                                         std::vector<Problem>& problems) {
     auto handlers = make_builtin_commands(services);
     if (services.others) std::ranges::move(services.others(), std::back_inserter(handlers));
-    add_exec_commands(settings, handlers, problems);
+    add_exec_commands(settings, services.kept, handlers, problems);
     check_names(settings, handlers, problems);
     return handlers;
 }
@@ -96,7 +97,12 @@ Result<std::shared_ptr<const CommandRegistry>> make_registry(const Settings& set
         }
         return Error(errc::bad_definition, std::move(text));
     }
+    const bool are_in_units = socket_for_programs(settings).has_value();
     for (const auto& command : settings.exec) {
+        if (command.survives && !are_in_units) {
+            commands_log.warn("Survives does nothing: programs are children of the daemon, and end with it",
+                              {{"command", command.name}, {"defined", command.source}});
+        }
         if (!command.shell) continue;
         commands_log.warn("A command runs a shell script", {{"command", command.name}, {"defined", command.source}});
     }

@@ -11,6 +11,7 @@
 #include "commands/resolution.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/commands/dispatcher.hpp"
+#include "jiro/commands/kept_programs.hpp"
 
 namespace jiro::commands {
 
@@ -61,9 +62,10 @@ class PendingCommand {
     std::shared_ptr<const CommandRegistry> resolved_with;
     TimePoint received_at;  // by its wait for its turn
     TimePoint arrived_at;   // from the hub; earlier, when a restart came between
-    TimePoint started_at{};
+    TimePoint started_at{};  // by an earlier process, perhaps
     int resumes = 0;                         // how often the machine was started anew for it
     std::optional<Suspension> suspension{};  // its handler's wish
+    Handover handover;                       // of its program, when the daemon stops
     std::optional<TimePoint> resume_before;  // it waits for the machine's restart, until then
     std::uint64_t sequence;  // arrival order
     Phase phase = Phase::journalling;

@@ -70,11 +70,15 @@ bool RunQueue::reserve(const PendingPtr& command, const CommandDescription& desc
     skip_left(limit.waiting);
     const bool is_limited = description.max_concurrent > 0;
     if (is_limited && (!limit.waiting.empty() || limit.running >= description.max_concurrent)) return false;
+    take_back(command);
+    return true;
+}
+
+void RunQueue::take_back(const PendingPtr& command) {
     command->place = Place::reserved;
     reserved_.push_back(command);
     ++running_;
-    ++limit.running;
-    return true;
+    ++limits_[command->name].running;
 }
 
 void RunQueue::enqueue(const PendingPtr& command) {

@@ -34,6 +34,8 @@ class RunQueue {
     // command is to have it.
     [[nodiscard]] bool reserve(const PendingPtr& command, const CommandDescription& description);
     void enqueue(const PendingPtr& command);
+    // One that runs already, whether or not a slot is free.
+    void take_back(const PendingPtr& command);
 
     // For a control command, in place of those two: it starts when its receipt is in the journal. False: so many run
     // that it has to wait with the others.

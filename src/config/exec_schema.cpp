@@ -172,6 +172,9 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
             MEMBER(success_exit_codes), "Exit codes that count as success."),
         key("Idempotent", Flag(), MEMBER(idempotent),
             "May be run a second time when the daemon died while it ran; else its outcome is \"interrupted\"."),
+        key("Survives", Flag(), MEMBER(survives),
+            "The program goes on while the daemon is restarted, and its real outcome is reported then. For programs that "
+            "systemd starts (RunAs: unit)."),
         key("RebootExitCodes", Special<std::vector<int>>({"list", "1 to 255", true}, read_reboot_codes, show_exit_codes),
             MEMBER(reboot_exit_codes),
             "Exit codes by which the program asks for the machine's restart: the command waits for another boot and runs "

@@ -18,6 +18,7 @@
 #include "daemon/command_routes.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/credential_store.hpp"
+#include "daemon/descriptor_store.hpp"
 #include "daemon/events.hpp"
 #include "daemon/intake.hpp"
 #include "daemon/journal.hpp"
@@ -85,7 +86,7 @@ Pause::Files pause_files(const std::filesystem::path& outbox_file, const Environ
 
 // What systemd gave for this process alone stays here.
 std::vector<std::pair<std::string, std::string>> variables_of_child(Environment environment) {
-    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS"}) environment.erase(name);
+    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "FDSTORE"}) environment.erase(name);
     return {environment.begin(), environment.end()};
 }
 
@@ -129,6 +130,7 @@ struct Application::Parts {
     Task<> recover_rest();
     void note_lost(const delivery::Recovery& part);
     Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
+    void drop_unclaimed();
     Task<> serve();
     Task<> report_status();
     Task<> feed_watchdog();
@@ -180,6 +182,7 @@ struct Application::Parts {
     commands::LoadSampler load;
     std::unique_ptr<Chat> chat;  // once the configuration had a model
     commands::OwnProgram own_program;
+    DescriptorStore descriptors;
     std::shared_ptr<const commands::CommandRegistry> registry;
     Pause pause;
     commands::Dispatcher dispatcher;
@@ -403,13 +406,15 @@ void Application::Parts::listen() {
 // What the previous process left behind is taken up before anything new comes in, as far as there is room in memory.
 Task<Result<>> Application::Parts::recover() {
     while (!is_recovered && dispatcher.has_room()) {
-        auto part = co_await outbox->recover(make_interrupted_outcome);
+        auto part = co_await outbox->recover(make_interrupted_outcome, descriptors.finder());
         if (!part) co_return part.error();
         note_lost(*part);
         is_recovered = part->is_all;
         dispatcher.set_older_in_journal(!is_recovered);
+        co_await take_up(std::move(part->running));
         co_await take_up(std::move(part->to_run));
     }
+    if (is_recovered) drop_unclaimed();
     co_return Result<>();
 }
 
@@ -455,7 +460,9 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
                                        .waited = had_begun ? Duration::zero() : command.waited,
                                        .resumes = command.resumes,
                                        .suspended_for = command.suspended_for,
-                                       .awaits_reboot = command.awaits_reboot};
+                                       .awaits_reboot = command.awaits_reboot,
+                                       .runs_since = descriptors.claim(command.receipt.id),
+                                       .settled = [this, id = command.receipt.id] { descriptors.drop(id); }};
             auto taking_up = dispatcher.recover(std::move(left));
             co_await std::move(taking_up);
             continue;
@@ -466,6 +473,13 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
         static_cast<void>(
             co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
     }
+}
+
+// What systemd held for commands that the outbox knows to have ended, or does not know.
+void Application::Parts::drop_unclaimed() {
+    const int dropped = descriptors.drop_unclaimed();
+    if (dropped == 0) return;
+    daemon_log.warn("Programs from before the restart belong to no command that runs; they were ended", {{"count", dropped}});
 }
 
 Task<> Application::Parts::serve() {
@@ -556,7 +570,8 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
                                              .status = [this] { return monitor::status_json(status.current()); },
                                              .load = &load,
                                              .runs = &dispatcher,
-                                             .own = &own_program};
+                                             .own = &own_program,
+                                             .kept = &descriptors};
     if (next.chat.is_configured()) services.others = [this] { return make_chat_commands(chat->assistant()); };
     auto built = commands::make_registry(next.commands, services);
     if (!built) return built.error();

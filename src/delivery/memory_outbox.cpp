@@ -41,7 +41,7 @@ class MemoryOutbox final : public Outbox {
 
     WallTime now() const override { return clock_.now().here; }
 
-    Task<Result<Recovery>> recover(MakeOutcome) override { co_return Recovery{}; }
+    Task<Result<Recovery>> recover(MakeOutcome, GoesOn) override { co_return Recovery{}; }
 
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
         forget_old();

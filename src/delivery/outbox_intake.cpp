@@ -179,7 +179,7 @@ void OutboxStore::set_done(const std::optional<Found>& unfinished, const Finishe
 
 // Running rows first: there are few, and whoever waits for them is owed the outcome now. Those that run again line up
 // with the others, by their age.
-Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Moment& now) {
+Recovery OutboxStore::recover(const MakeOutcome& make, const GoesOn& goes_on, RowSpan& rest, const Moment& now) {
     Recovery recovery;
     known_.clear();
     if (!rest.until) {
@@ -187,9 +187,11 @@ Recovery OutboxStore::recover(const MakeOutcome& make, RowSpan& rest, const Mome
             .run();  // damage
         rest.until = database_.integer("SELECT coalesce(max(sequence), 0) FROM commands" JIRO_UNFINISHED);
         for (RowSpan running = rest; running.after < *running.until;) {
-            for (const auto& command : next_unfinished("running", running, recovery, now)) {
+            for (auto& command : next_unfinished("running", running, recovery, now)) {
                 const Receipt& receipt = command.receipt;
-                if (!receipt.idempotent || command.starts >= kMaxStarts) {
+                if (goes_on && goes_on(receipt.id)) {
+                    recovery.running.push_back(std::move(command));
+                } else if (!receipt.idempotent || command.starts >= kMaxStarts) {
                     fail_interrupted(receipt, make, recovery, now);
                 } else {
                     database_.use("UPDATE commands SET state = 'received' WHERE id = ?").bind(receipt.id).run();

@@ -88,7 +88,7 @@ class OutboxStore {
     void note_wall_clock(const Moment& now);
 
     // Intake.
-    [[nodiscard]] Recovery recover(const MakeOutcome& make, RowSpan& rest, const Moment& now);
+    [[nodiscard]] Recovery recover(const MakeOutcome& make, const GoesOn& goes_on, RowSpan& rest, const Moment& now);
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
     [[nodiscard]] Result<> suspended(const std::string& id, const Moment& now);

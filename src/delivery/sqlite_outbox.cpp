@@ -110,11 +110,11 @@ class SqliteOutbox final : public Outbox {
 
     WallTime now() const override { return moment().here; }
 
-    Task<Result<Recovery>> recover(MakeOutcome make) override {
+    Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) override {
         using Part = std::pair<Recovery, RowSpan>;
-        auto work = [make = std::move(make), rest = left_behind_, now = moment()](OutboxStore& store) {
+        auto work = [make = std::move(make), goes_on = std::move(goes_on), rest = left_behind_, now = moment()](OutboxStore& store) {
             RowSpan then = rest;
-            auto recovery = store.recover(make, then, now);
+            auto recovery = store.recover(make, goes_on, then, now);
             return Result<Part>(Part(std::move(recovery), then));
         };
         auto part = co_await perform<Part>("c2_recovered", std::move(work));
@@ -125,6 +125,8 @@ class SqliteOutbox final : public Outbox {
         }
         not_recovered_.reset();
         left_behind_ = part->second;
+        for (const auto& command : part->first.running)
+            fast_path_.note_received(command.receipt.id, FirstState::running);
         for (const auto& command : part->first.to_run)
             fast_path_.note_received(command.receipt.id, FirstState::received);
         co_return std::move(part->first);

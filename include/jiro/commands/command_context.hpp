@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/commands/kept_programs.hpp"
 #include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
@@ -39,12 +40,14 @@ class CommandContext {
         std::string name;
         std::string_view argument_text;  // of message.command
         ArgumentsAre arguments_are = ArgumentsAre::words;
+        TimePoint started_at;  // by an earlier process, perhaps
         TimePoint deadline;
         std::size_t max_result_bytes = 0;
         std::shared_ptr<const CommandRegistry> registry;
         std::shared_ptr<const RunOutput>* shown_output = nullptr;  // outlives the context; null: nobody looks
         int resumes = 0;
         std::optional<Suspension>* suspension = nullptr;  // outlives the context
+        Handover* handover = nullptr;                     // outlives the context; null: nobody hands over
     };
 
     CommandContext(Parts parts, Clock& clock, boost::asio::thread_pool& workers)
@@ -65,6 +68,7 @@ class CommandContext {
     [[nodiscard]] const Parameters& parameters() const noexcept { return parts_.message.parameters; }
     [[nodiscard]] const std::string* parameter(std::string_view name) const noexcept;
 
+    [[nodiscard]] TimePoint started_at() const noexcept { return parts_.started_at; }
     // The handler is cancelled (terminal) at this time; one that declares kills_itself watches it alone.
     [[nodiscard]] TimePoint deadline() const noexcept { return parts_.deadline; }
     [[nodiscard]] std::size_t max_result_bytes() const noexcept { return parts_.max_result_bytes; }
@@ -100,6 +104,9 @@ class CommandContext {
             co_return std::move(**value);
         }
     }
+
+    // Of the handler's program to the daemon's next process. Null: this one waits for its end.
+    [[nodiscard]] Handover* handover() const noexcept { return parts_.handover; }
 
   private:
     Task<> post_to_worker(std::function<void()> work);

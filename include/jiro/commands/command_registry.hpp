@@ -13,6 +13,7 @@
 
 #include "jiro/base/error.hpp"
 #include "jiro/commands/command_handler.hpp"
+#include "jiro/commands/kept_programs.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
@@ -57,6 +58,7 @@ struct BuiltinServices {
     const LoadSampler* load = nullptr;    // for `load`; must outlive the registry, as what follows
     RunningCommands* runs = nullptr;      // for `running`, `output`, `cancel`
     const OwnProgram* own = nullptr;      // for `doctor`, `bundle`
+    KeptPrograms* kept = nullptr;         // for commands that survive the daemon's restart
     std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
 };
 

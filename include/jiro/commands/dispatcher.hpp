@@ -12,6 +12,7 @@
 //     auto completion = co_await received.finished();    // Acknowledge: finished
 
 #include <boost/asio/thread_pool.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,7 +66,8 @@ class ReceivedCommand {
     Completion completion_;
 };
 
-// A command that the journal held as received at the start.
+// A command that the journal held as received at the start; or as running, when its program goes on without the process
+// that started it.
 struct LeftCommand {
     CommandMessage message;
     Duration age{};     // since it was received
@@ -73,6 +75,8 @@ struct LeftCommand {
     int resumes = 0;    // how often the machine was started anew for it
     std::optional<Duration> suspended_for{};  // since it asked for that last
     bool awaits_reboot = false;               // it has not been yet
+    std::optional<TimePoint> runs_since{};    // its program goes on
+    std::function<void()> settled{};          // of that: called when its outcome is stored
 };
 
 class Dispatcher final : public RunningCommands {
@@ -109,7 +113,7 @@ class Dispatcher final : public RunningCommands {
     [[nodiscard]] Task<> run();
 
     // Phase 1: nothing starts any more. What waits is deferred to the next start (durable sink) or settled as
-    // cancelled.
+    // cancelled; a program that can go on without this process is left to the next one.
     void request_stop();
     // True when everything was settled before `deadline`.
     [[nodiscard]] Task<bool> drain(TimePoint deadline);

@@ -69,6 +69,7 @@ struct ExecCommand {
     std::size_t max_output_bytes = 1048576;  // of standard output: head and tail are kept, the rest is counted
     std::vector<int> success_exit_codes{0};
     bool idempotent = false;  // may be run again after a crash of the daemon
+    bool survives = false;    // goes on while the daemon is restarted, where it runs in a unit of its own
     // With one of these the program asks for the machine's restart, after which it runs again (JIRO_RESUMED): so often
     // at most, and until then, counted from each asking.
     std::vector<int> reboot_exit_codes;

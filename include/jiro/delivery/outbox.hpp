@@ -40,6 +40,7 @@ struct RowProblem {
 
 struct Recovery {
     std::vector<RecoveredCommand> to_run;  // oldest first; their rows are in state received
+    std::vector<RecoveredCommand> running; // go on without the process that started them; their rows stay as they are
     std::vector<Receipt> interrupted;      // their rows are done now, with the outcome that the caller made
     std::vector<RowProblem> problems;      // set aside
     bool is_all = true;                    // false: there is more, which the next call gives
@@ -47,6 +48,9 @@ struct Recovery {
 
 // Makes the outcome of a command that was interrupted and will not run again. Called on the storage thread: pure.
 using MakeOutcome = std::function<Bytes(const Receipt&)>;
+
+// Whether the command of a running row goes on. Called on the storage thread: pure. Null: none does.
+using GoesOn = std::function<bool(const std::string& id)>;
 
 // Whether the caller keeps a finished result in hand to send it at once; else due() will give it out.
 enum class Lease { no, yes };
@@ -128,7 +132,7 @@ class Outbox {
     // First of all: what the previous process left behind, a part at a time, of which the first has all interrupted
     // ones. What is not given out yet waits in the outbox. Where the first call fails, nothing is taken until it
     // succeeds.
-    [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make) = 0;
+    [[nodiscard]] virtual Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) = 0;
 
     [[nodiscard]] virtual Task<AdmissionResult> received(Receipt receipt, FirstState state) = 0;
     [[nodiscard]] virtual Task<Result<>> started(std::string id) = 0;

@@ -89,15 +89,18 @@ Result<ChildSpec> spec_for(const ExecCommand& command, const ArgumentBinding& bi
     for (auto& variable : bound->environment) spec.environment.push_back(std::move(variable));
     spec.working_directory = command.working_directory;
     spec.limits = command.limits;
+    spec.max_output_bytes = command.max_output_bytes;
     spec.call = std::move(call);
     return spec;
 }
 
-ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket)
+ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket,
+                                       KeptPrograms* kept)
     : CommandHandler(describe(command, binding)),
       command_(std::move(command)),
       binding_(std::move(binding)),
-      socket_(std::move(socket)) {}
+      socket_(std::move(socket)),
+      kept_(kept) {}
 
 Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     auto spec = spec_for(command_, binding_,
@@ -119,12 +122,13 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     }
     if (command_.standard_input == ExecStandardInput::message) request.input = to_json(context.message()) + '\n';
     request.socket = socket_;
+    request.kept = kept_;
     request.deadline = context.deadline();
     request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.clock().now());
     co_return co_await run_program(command_, std::move(request), context);
 }
 
-std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::shared_ptr<UnitSocket> socket,
+std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::shared_ptr<UnitSocket> socket, KeptPrograms* kept,
                                                         std::vector<std::string>& problems) {
     const auto before = problems.size();
     if (!is_name(command.name)) {
@@ -143,7 +147,7 @@ std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& comma
     if (command.success_exit_codes.empty())
         problems.emplace_back("SuccessExitCodes: is empty, so it could never succeed");
     if (problems.size() != before) return nullptr;
-    return std::make_unique<ExecCommandHandler>(command, std::move(binding), std::move(socket));
+    return std::make_unique<ExecCommandHandler>(command, std::move(binding), std::move(socket), kept);
 }
 
 }  // namespace jiro::commands

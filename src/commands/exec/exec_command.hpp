@@ -10,6 +10,7 @@
 #include "commands/exec/running_program.hpp"
 #include "commands/exec/unit_socket.hpp"
 #include "jiro/commands/command_handler.hpp"
+#include "jiro/commands/kept_programs.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
@@ -20,7 +21,8 @@ namespace jiro::commands {
 
 class ExecCommandHandler final : public CommandHandler {
   public:
-    ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket);
+    ExecCommandHandler(ExecCommand command, ArgumentBinding binding, std::shared_ptr<UnitSocket> socket,
+                       KeptPrograms* kept);
 
     [[nodiscard]] Task<CommandResult> run(CommandContext& context) const override;
 
@@ -28,12 +30,13 @@ class ExecCommandHandler final : public CommandHandler {
     ExecCommand command_;
     ArgumentBinding binding_;
     std::shared_ptr<UnitSocket> socket_;
+    KeptPrograms* kept_;
 };
 
-// `socket`: of the units for programs; without it they are children of this process. nullptr, and why in `problems`
-// ("Key: what"), when the definition cannot work.
+// `socket`: of the units for programs; without it they are children of this process. `kept`: null, or outlives it.
+// nullptr, and why in `problems` ("Key: what"), when the definition cannot work.
 [[nodiscard]] std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,
-                                                                      std::shared_ptr<UnitSocket> socket,
+                                                                      std::shared_ptr<UnitSocket> socket, KeptPrograms* kept,
                                                                       std::vector<std::string>& problems);
 
 }  // namespace jiro::commands

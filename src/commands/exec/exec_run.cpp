@@ -13,6 +13,7 @@
 #include <csignal>
 
 #include "commands/exec/child_process.hpp"
+#include "commands/exec/output_file.hpp"
 #include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_process.hpp"
 #include "commands/log.hpp"
@@ -109,12 +110,6 @@ Task<> kill_descendants(RunningProgram& child, Clock& clock, const std::string& 
     }
 }
 
-Task<Result<std::unique_ptr<RunningProgram>>> start_running(const ExecRequest& request,
-                                                            std::array<FileDescriptor, 3> descriptors, Clock& clock) {
-    if (!request.socket) return ChildProcess::spawn(request.spec, std::move(descriptors), clock, request.deadline);
-    return UnitProcess::spawn(request.socket, request.spec, std::move(descriptors), clock, request.deadline);
-}
-
 std::optional<int> exit_code_of(const ExitStatus& status) {
     if (status.signal) return -*status.signal;
     return status.code;
@@ -126,86 +121,226 @@ bool asks_for_reboot(const ExecCommand& command, const ExecRun& run) {
            std::ranges::find(codes, *run.status.code) != codes.end();
 }
 
+// One run of a program, in the order of these functions.
+class ProgramRun {
+  public:
+    ProgramRun(const ExecCommand& command, ExecRequest request, CommandContext& context, Executor executor)
+        : command_(command), request_(std::move(request)), context_(context), executor_(std::move(executor)) {
+        if (!request_.secrets.empty()) mask_.emplace(request_.secrets);
+        run_.limit = request_.limit;
+    }
+
+    // What an earlier process of the daemon started goes on.
+    [[nodiscard]] Task<Result<>> start();
+    // By itself, or until its time is over or somebody cancels.
+    [[nodiscard]] Task<> until_end(bool is_cancelled);
+    // At the daemon's stop: nothing is ended, the next process has it.
+    [[nodiscard]] bool is_handed_over() const { return handover_ != nullptr && handover_->is_done; }
+    // Whatever is still there of it goes. Bounded in time, and must be done.
+    [[nodiscard]] Task<> end();
+    [[nodiscard]] Task<> stop_reading();
+    [[nodiscard]] Task<CommandResult> result();
+
+    [[nodiscard]] CommandResult not_started(const Error& error) const;
+
+  private:
+    [[nodiscard]] Task<Result<>> start_with_pipes();
+    [[nodiscard]] Task<Result<>> start_with_files();
+    [[nodiscard]] Task<> take_back(ProgramDescriptors program);
+    void show(const std::string& user);
+    void follow(FileDescriptor output, FileDescriptor error_output);
+    void look_at_handover();
+
+    const ExecCommand& command_;
+    ExecRequest request_;
+    CommandContext& context_;
+    Executor executor_;
+    Clock& clock_ = context_.clock();
+    Handover* const handover_ = context_.handover();
+
+    std::unique_ptr<RunningProgram> child_;
+    std::shared_ptr<RunOutput> printed_ = std::make_shared<RunOutput>(command_.max_output_bytes);
+    std::optional<SecretMask> mask_;
+    std::optional<ProgramStreams> pipes_;
+    std::vector<std::unique_ptr<OutputFollower>> followers_;  // in place of pipes
+    TaskGroup streams_{[](const std::exception_ptr&) {}};
+    TaskGroup feeding_{[](const std::exception_ptr&) {}};
+    std::optional<ExitStatus> status_;
+    ExecRun run_;
+};
+
+Task<Result<>> ProgramRun::start() {
+    const auto& id = request_.spec.call.command_sync_id;
+    auto kept = request_.kept != nullptr && handover_ != nullptr ? request_.kept->take(id) : std::nullopt;
+    if (kept) {
+        co_await take_back(std::move(*kept));
+        co_return Result<>();
+    }
+    const bool may_go_on = command_.survives && request_.socket && request_.kept != nullptr && handover_ != nullptr;
+    auto starting = may_go_on ? start_with_files() : start_with_pipes();
+    co_return co_await std::move(starting);
+}
+
+Task<Result<>> ProgramRun::start_with_pipes() {
+    auto pipes = ProgramStreams::make(executor_, request_.input.has_value(), request_.spec.argv.front());
+    if (!pipes) co_return pipes.error();
+    pipes_ = std::move(*pipes);
+    auto spawning = request_.socket ? UnitProcess::spawn(request_.socket, request_.spec, std::move(pipes_->theirs), clock_,
+                                                         request_.deadline)
+                                    : ChildProcess::spawn(request_.spec, std::move(pipes_->theirs), clock_,
+                                                          request_.deadline);
+    auto spawned = co_await std::move(spawning);
+    if (!spawned) co_return spawned.error();
+    child_ = std::move(*spawned);
+    show(child_->user());
+    streams_.spawn(executor_, read_all(pipes_->output, printed_->output, mask_));
+    streams_.spawn(executor_, read_all(pipes_->error_output, printed_->error_output, mask_));
+    if (request_.input) feeding_.spawn(executor_, write_all(pipes_->input, *request_.input));
+    co_return Result<>();
+}
+
+Task<Result<>> ProgramRun::start_with_files() {
+    const auto& program = request_.spec.argv.front();
+    auto input = make_input_file(request_.input.value_or(""), program);
+    auto output = make_output_file(program);
+    auto error_output = make_output_file(program);
+    for (const auto* file : {&input, &output, &error_output}) {
+        if (!*file) co_return file->error();
+    }
+    std::array<FileDescriptor, 3> theirs{std::move(*input), output->duplicate(), error_output->duplicate()};
+    auto spawning = UnitProcess::spawn(request_.socket, request_.spec, std::move(theirs), clock_, request_.deadline);
+    auto spawned = co_await std::move(spawning);
+    if (!spawned) co_return spawned.error();
+    child_ = std::move(*spawned);
+    show(child_->user());
+
+    const auto& id = request_.spec.call.command_sync_id;
+    ProgramDescriptors program_descriptors{child_->connection(), std::move(*output), std::move(*error_output)};
+    handover_->is_possible = request_.kept->keep(id, context_.started_at(), program_descriptors);
+    if (handover_->is_possible) {
+        handover_->settled = [kept = request_.kept, id] { kept->drop(id); };
+    } else {
+        exec_log.info("A program cannot go on without the daemon: systemd does not hold it",
+                      {{"command_sync_id", id}, {"command", command_.name}});
+    }
+    follow(std::move(program_descriptors.output), std::move(program_descriptors.error_output));
+    co_return Result<>();
+}
+
+Task<> ProgramRun::take_back(ProgramDescriptors program) {
+    auto taking = UnitProcess::take_back(request_.socket, std::move(program.connection), clock_);
+    child_ = co_await std::move(taking);
+    show(child_->user());
+    handover_->is_possible = true;
+    follow(std::move(program.output), std::move(program.error_output));
+}
+
+void ProgramRun::show(const std::string& user) {
+    printed_->user = user;
+    context_.show_output(printed_);
+}
+
+void ProgramRun::follow(FileDescriptor output, FileDescriptor error_output) {
+    const auto add = [this](FileDescriptor file, OutputCapture& capture) {
+        followers_.push_back(std::make_unique<OutputFollower>(executor_, std::move(file), capture, mask_));
+        streams_.spawn(executor_, followers_.back()->run(clock_));
+    };
+    add(std::move(output), printed_->output);
+    add(std::move(error_output), printed_->error_output);
+}
+
+void ProgramRun::look_at_handover() {
+    if (handover_ != nullptr && handover_->is_due() && !status_) handover_->is_done = true;
+}
+
+Task<> ProgramRun::until_end(bool is_cancelled) {
+    look_at_handover();  // the stop came while it started
+    if (is_handed_over()) co_return;
+    try {
+        if (!is_cancelled) status_ = co_await wait_for(*child_, clock_, request_.deadline - clock_.now());
+        if (!status_) run_.end = is_cancelled ? ExecRun::End::cancelled : ExecRun::End::time_limit;
+    } catch (const std::exception&) {
+        run_.end = ExecRun::End::cancelled;
+        look_at_handover();
+    }
+}
+
+Task<> ProgramRun::end() {
+    if (!status_) status_ = co_await stop(*child_, clock_, command_.kill_grace);
+    if (status_) {
+        run_.status = *status_;
+        printed_->exit_code = exit_code_of(*status_);
+    } else {
+        run_.end = ExecRun::End::stuck;
+    }
+    exec_log.debug("A program has ended", {{"command", command_.name},
+                                           {"cpu_ms", run_.status.cpu.count()},
+                                           {"max_resident_kib", run_.status.max_resident_bytes / 1024}});
+    // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still
+    // printing, which is waited for as long as a pipe tells when it is done.
+    const bool is_straggler_heard = run_.end == ExecRun::End::by_itself && followers_.empty();
+    if (!is_straggler_heard) co_await kill_descendants(*child_, clock_, command_.name);
+    for (const auto& follower : followers_) follower->stop();
+    run_.output_incomplete = !co_await streams_.wait_until(clock_, clock_.now() + kDrainLimit);
+    co_await kill_descendants(*child_, clock_, command_.name);
+    co_await stop_reading();
+}
+
+Task<> ProgramRun::stop_reading() {
+    feeding_.abort();
+    co_await feeding_.wait();
+    streams_.abort();
+    co_await streams_.wait();
+}
+
+Task<CommandResult> ProgramRun::result() {
+    if (asks_for_reboot(command_, run_)) {
+        if (context_.resumes() >= command_.max_resumes) {
+            co_return CommandResult::failed("exit code " + std::to_string(*run_.status.code) +
+                                            ": it asked for the machine's restart once more than MaxResumes (" +
+                                            std::to_string(command_.max_resumes) + ") allows");
+        }
+        context_.suspend({command_.resume_within});
+    }
+    if (printed_->output.total_bytes() <= kReadAtOnce) {
+        co_return exec_result(command_, run_, printed_->output, printed_->error_output);
+    }
+    // The worker owns what it reads: this command may be given up meanwhile.
+    std::function<CommandResult()> read = [command = command_, run = run_, printed = printed_] {
+        return exec_result(command, run, printed->output, printed->error_output);
+    };
+    co_return co_await context_.run_on_worker(std::move(read));
+}
+
 // Not in time, or not at all.
-CommandResult not_started(const Error& error, const ExecRequest& request) {
+CommandResult ProgramRun::not_started(const Error& error) const {
     if (error.code == asio::error::operation_aborted)
         return CommandResult::cancelled("the program had not started yet");
     if (error.code != errc::start_too_slow) return CommandResult::failed(error.message);
-    return CommandResult::timed_out("timed out after " + std::to_string(request.limit.count()) +
+    return CommandResult::timed_out("timed out after " + std::to_string(request_.limit.count()) +
                                     " ms: " + error.message);
 }
 
 }  // namespace
 
 Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, CommandContext& context) {
-    Clock& clock = context.clock();
     const auto executor = co_await asio::this_coro::executor;
     co_await asio::this_coro::throw_if_cancelled(false);
-    auto pipes = ProgramStreams::make(executor, request.input.has_value(), request.spec.argv.front());
-    if (!pipes) co_return CommandResult::failed(pipes.error().message);
-    auto spawning = start_running(request, std::move(pipes->theirs), clock);
-    auto spawned = co_await std::move(spawning);
-    if (!spawned) co_return not_started(spawned.error(), request);
-    const auto child = std::move(*spawned);
-    const auto printed = std::make_shared<RunOutput>(command.max_output_bytes);
-    printed->user = child->user();
-    context.show_output(printed);
-    TaskGroup streams([](const std::exception_ptr&) {});
-    std::optional<SecretMask> mask;
-    if (!request.secrets.empty()) mask.emplace(request.secrets);
-    streams.spawn(executor, read_all(pipes->output, printed->output, mask));
-    streams.spawn(executor, read_all(pipes->error_output, printed->error_output, mask));
-    TaskGroup feeding([](const std::exception_ptr&) {});
-    if (request.input) feeding.spawn(executor, write_all(pipes->input, *request.input));
-
-    ExecRun run;
-    run.limit = request.limit;
-    std::optional<ExitStatus> status;
+    ProgramRun run(command, std::move(request), context, executor);
+    auto starting = run.start();
+    const auto started = co_await std::move(starting);
+    if (!started) co_return run.not_started(started.error());
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     const bool is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;  // just when it had started
-    try {
-        if (!is_cancelled) status = co_await wait_for(*child, clock, request.deadline - clock.now());
-        if (!status) run.end = is_cancelled ? ExecRun::End::cancelled : ExecRun::End::time_limit;
-    } catch (const std::exception&) {
-        run.end = ExecRun::End::cancelled;
-    }
+    co_await run.until_end(is_cancelled);
     // From here on everything is bounded in time, and must be done.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    if (!status) status = co_await stop(*child, clock, command.kill_grace);
-    if (status) {
-        run.status = *status;
-        printed->exit_code = exit_code_of(*status);
-    } else {
-        run.end = ExecRun::End::stuck;
+    if (run.is_handed_over()) {
+        co_await run.stop_reading();
+        co_return CommandResult::interrupted("goes on while the client is restarted");
     }
-    exec_log.debug("A program has ended", {{"command", command.name},
-                                           {"cpu_ms", run.status.cpu.count()},
-                                           {"max_resident_kib", run.status.max_resident_bytes / 1024}});
-    feeding.abort();
-    co_await feeding.wait();
-    // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still
-    // printing.
-    if (run.end != ExecRun::End::by_itself) co_await kill_descendants(*child, clock, command.name);
-    run.output_incomplete = !co_await streams.wait_until(clock, clock.now() + kDrainLimit);
-    co_await kill_descendants(*child, clock, command.name);
-    streams.abort();
-    co_await streams.wait();
-    if (asks_for_reboot(command, run)) {
-        if (context.resumes() >= command.max_resumes) {
-            co_return CommandResult::failed("exit code " + std::to_string(*run.status.code) +
-                                            ": it asked for the machine's restart once more than MaxResumes (" +
-                                            std::to_string(command.max_resumes) + ") allows");
-        }
-        context.suspend({command.resume_within});
-    }
-    if (printed->output.total_bytes() <= kReadAtOnce) {
-        co_return exec_result(command, run, printed->output, printed->error_output);
-    }
-    // The worker owns what it reads: this command may be given up meanwhile.
-    std::function<CommandResult()> read = [command, run, printed] {
-        return exec_result(command, run, printed->output, printed->error_output);
-    };
-    co_return co_await context.run_on_worker(std::move(read));
+    co_await run.end();
+    co_return co_await run.result();
 }
 
 }  // namespace jiro::commands

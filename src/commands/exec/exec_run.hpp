@@ -6,6 +6,7 @@
 #include "commands/exec/unit_socket.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/commands/command_context.hpp"
+#include "jiro/commands/kept_programs.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::commands {
@@ -20,11 +21,13 @@ struct ExecRequest {
     std::optional<std::string> input;    // for standard input; without it /dev/null
     std::vector<std::string> secrets;    // masked in what it prints
     std::shared_ptr<UnitSocket> socket;  // of the units (Commands.RunAs); without it a child of this process
+    KeptPrograms* kept = nullptr;        // of those that survive the daemon's restart; null: none does
     TimePoint deadline;
     std::chrono::milliseconds limit{};  // for the text only
 };
 
-// Never throws. A terminal cancellation ends the program as its deadline does; the result is then `cancelled`.
+// Never throws. A terminal cancellation ends the program as its deadline does; the result is then `cancelled`. But with
+// a handover that is due it leaves the program as it is.
 [[nodiscard]] Task<CommandResult> run_program(const ExecCommand& command, ExecRequest request, CommandContext& context);
 
 }  // namespace jiro::commands

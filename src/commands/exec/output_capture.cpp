@@ -2,6 +2,7 @@
 #include "commands/exec/output_capture.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
@@ -19,6 +20,17 @@ void OutputCapture::append(std::string_view bytes) {
         tail_.erase(0, tail_.size() - std::min(tail_.size(), tail_limit_ - bytes.size()));
     }
     tail_ += bytes;
+}
+
+void OutputCapture::skip(std::uint64_t bytes) {
+    std::uint64_t zeros = std::min<std::uint64_t>(bytes, head_limit_ + tail_limit_);
+    total_ += bytes - zeros;
+    constexpr std::array<char, 4096> kZeros{};
+    while (zeros > 0) {
+        const auto length = std::min<std::uint64_t>(zeros, kZeros.size());
+        append({kZeros.data(), static_cast<std::size_t>(length)});
+        zeros -= length;
+    }
 }
 
 std::string_view OutputCapture::kept_tail() const noexcept {

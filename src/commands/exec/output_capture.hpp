@@ -14,6 +14,8 @@ class OutputCapture {
     explicit OutputCapture(std::size_t limit) : head_limit_(limit / 4), tail_limit_(limit - limit / 4) {}
 
     void append(std::string_view bytes);
+    // That many which nobody has: zeros, as far as they would be kept.
+    void skip(std::uint64_t bytes);
 
     [[nodiscard]] std::uint64_t total_bytes() const noexcept { return total_; }
     [[nodiscard]] bool is_cut() const noexcept { return total_ > head_limit_ + tail_limit_; }

@@ -38,6 +38,7 @@ struct ChildSpec {
     std::vector<std::pair<std::string, std::string>> environment;
     std::string working_directory = "/";
     ExecLimits limits;
+    std::size_t max_output_bytes = 1048576;  // what is kept where its output goes into files in memory
 };
 
 struct ExitStatus {
@@ -78,6 +79,9 @@ class RunningProgram {
 
     // Returns when the program has ended. Cancellable.
     [[nodiscard]] virtual Task<ExitStatus> wait() = 0;
+
+    // Another descriptor of the connection that it lives by; none: it has none.
+    [[nodiscard]] virtual FileDescriptor connection() { return {}; }
 
     // As whom it runs: a name, or a number.
     [[nodiscard]] virtual std::string user() const { return own_user(); }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "commands/exec/unit_process.hpp"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <boost/asio/error.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -16,6 +18,7 @@ namespace jiro::commands {
 
 namespace {
 
+constexpr auto kTellLimit = std::chrono::seconds(5);
 constexpr auto kConnectPause = std::chrono::milliseconds(5);
 constexpr const char* kLookThere = "; see `systemctl status jiro-command.socket` and `journalctl -u 'jiro-command@*'`";
 
@@ -108,6 +111,25 @@ Task<> UnitProcess::read_one() {
     if (const auto left = record->find("left"); left != record->end() && left->is_number_integer()) {
         left_ = static_cast<int>(std::clamp<std::int64_t>(left->get<std::int64_t>(), 0, INT_MAX));
     }
+}
+
+Task<std::unique_ptr<UnitProcess>> UnitProcess::take_back(std::shared_ptr<UnitSocket> socket, FileDescriptor connected,
+                                                          Clock& clock) {
+    const auto executor = co_await boost::asio::this_coro::executor;
+    std::unique_ptr<UnitProcess> unit(new UnitProcess(executor, std::move(socket)));
+    unit->is_lost_ = !unit->connection_.assign(std::move(connected));
+    if (!unit->is_lost_) unit->connection_.send("{\"tell\":true}\n");
+    auto telling = unit->until_started();
+    static_cast<void>(co_await with_timeout(clock, kTellLimit, std::move(telling)));
+    co_return unit;
+}
+
+Task<> UnitProcess::until_started() {
+    while (!has_started_ && !is_lost_) co_await read_one();
+}
+
+FileDescriptor UnitProcess::connection() {
+    return FileDescriptor(fcntl(connection_.descriptor(), F_DUPFD_CLOEXEC, 3));
 }
 
 Task<ExitStatus> UnitProcess::wait() {

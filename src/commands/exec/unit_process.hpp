@@ -3,9 +3,11 @@
 // One program in a unit of its own, which systemd starts for the connection to its socket (jiro-command.socket): as
 // another user, in a control group and a sandbox of its own. It gets the request and the program's descriptors, and
 // tells how the program starts and ends (unit_protocol.hpp; the other side is unit_side.hpp). When this object goes,
-// the connection ends, and with it everything in the unit, whatever sessions and families it made. Event loop only.
+// the connection ends, unless somebody else holds it (KeptPrograms), and with it everything in the unit, whatever
+// sessions and families it made. Event loop only.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "commands/exec/running_program.hpp"
@@ -21,6 +23,11 @@ class UnitProcess final : public RunningProgram {
                                                                              ChildSpec spec,
                                                                              std::array<FileDescriptor, 3> descriptors,
                                                                              Clock& clock, TimePoint deadline);
+
+    // One that an earlier process of the daemon started; `socket` may be null.
+    [[nodiscard]] static Task<std::unique_ptr<UnitProcess>> take_back(std::shared_ptr<UnitSocket> socket,
+                                                                      FileDescriptor connected, Clock& clock);
+    [[nodiscard]] FileDescriptor connection() override;
 
     [[nodiscard]] Task<ExitStatus> wait() override;
     [[nodiscard]] std::string user() const override { return user_; }
@@ -39,6 +46,7 @@ class UnitProcess final : public RunningProgram {
     [[nodiscard]] Task<Result<>> start(FileDescriptor connected, ChildSpec spec,
                                        const std::array<FileDescriptor, 3>& descriptors, bool& began);
     [[nodiscard]] Task<> read_one();
+    [[nodiscard]] Task<> until_started();
     [[nodiscard]] Task<> until_swept();
 
     UnitSocket::Use use_;

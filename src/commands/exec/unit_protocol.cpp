@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/write.hpp>
@@ -23,6 +24,8 @@ namespace {
 
 constexpr JsonLimits kRequestLimits{.bytes = kMaxRequestBytes, .depth = 4, .nodes = 1024 * 1024, .members = 16};
 constexpr JsonLimits kRecordLimits{.bytes = 64 * 1024, .depth = 4, .nodes = 64, .members = 16};
+
+constexpr std::size_t kMostOutputBytes = 64 * 1024 * 1024;
 
 std::string record_of(JsonWriter writer) { return std::move(writer).take() + '\n'; }
 
@@ -116,6 +119,7 @@ std::string to_record(const ChildSpec& spec) {
     write_pairs(writer, "environment", spec.environment);
     writer.member("workingDirectory", spec.working_directory);
     write_limits(writer, spec.limits);
+    writer.member("maxOutputBytes", spec.max_output_bytes);
     writer.end_object();
     return record_of(std::move(writer));
 }
@@ -141,6 +145,7 @@ Result<ChildSpec> read_request(std::string_view record) {
         spec.environment = read->at("environment").get<Parameters>();
         spec.working_directory = read->at("workingDirectory").get<std::string>();
         spec.limits = read_limits(read->at("limits"));
+        spec.max_output_bytes = std::min(read->value("maxOutputBytes", spec.max_output_bytes), kMostOutputBytes);
         if (spec.argv.empty() || !spec.argv.front().starts_with('/')) return bad_request("no program");
         return spec;
     } catch (const json::exception&) {

@@ -6,14 +6,18 @@
 //
 //     daemon  {"command":{"name":"disk","arguments":[...],"parameters":[["NAME","value"],...],"id":"","session":"",
 //              "traceparent":"...","resumes":0},
-//              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...}}  (descriptors)
+//              "argv":[...],"environment":[["NAME","value"],...],"workingDirectory":"/","limits":{...},
+//              "maxOutputBytes":1048576}  (descriptors)
 //     unit    {"begun":true}
 //     unit    {"started":true,"user":"jiro-cmd"}, or {"problem":"cannot start ..."} and the end
 //     daemon  {"signal":15}, any number of times
 //     unit    {"code":0,"cpuMs":1,"maxResidentBytes":1}, or "signal" in place of "code"
 //     daemon  {"sweep":true}; the unit answers {"left":0}
+//     daemon  {"tell":true}, another process of it, which has taken the connection over (Survives); the unit says once
+//             more that the program has started, and how it ended, if it has
 //
 // A unit that has the definition of the command makes everything that follows "command" anew, by that definition.
+// Where the descriptors for output are files, the unit reads the program's pipes and writes into them (output_file.hpp).
 // The end of the connection, from either side, is the end of the unit and of everything in it.
 
 #include <array>

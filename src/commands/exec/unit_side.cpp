@@ -10,6 +10,7 @@
 
 #include "commands/exec/child_process.hpp"
 #include "commands/exec/exec_command.hpp"
+#include "commands/exec/output_file.hpp"
 #include "commands/exec/unit_protocol.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/task_group.hpp"
@@ -61,6 +62,11 @@ class UnitSide {
             refuse(bound.error());
             co_return;
         }
+        const std::size_t max_output_bytes = request.spec.max_output_bytes;
+        if (const auto piped = take_files(request, co_await boost::asio::this_coro::executor); !piped) {
+            refuse(piped.error());
+            co_return;
+        }
         auto started = co_await ChildProcess::spawn(std::move(request.spec), std::move(request.descriptors), clock_,
                                                     clock_.now() + kNoLimit);
         if (!started) {
@@ -69,15 +75,13 @@ class UnitSide {
         }
         program_ = std::move(*started);
         if (is_ending_) kill();
-        JsonWriter started_record;
-        started_record.begin_object();
-        started_record.member("started", true);
-        started_record.member("user", own_user());
-        started_record.end_object();
-        connection_.send(std::move(started_record).take() + '\n');
-        const auto status = co_await program_->wait();
-        has_ended_ = true;
-        connection_.send(to_record(status));
+        if (pipes_) {
+            filling_.spawn(co_await boost::asio::this_coro::executor, fill(pipes_->output, files_[0], max_output_bytes));
+            filling_.spawn(co_await boost::asio::this_coro::executor, fill(pipes_->error_output, files_[1], max_output_bytes));
+        }
+        tell();
+        status_ = co_await program_->wait();
+        connection_.send(to_record(*status_));
     }
 
     // Until the connection ends.
@@ -87,6 +91,7 @@ class UnitSide {
             if (!order) co_return;
             if (!program_) continue;
             if (order->contains("sweep")) co_await sweep();
+            if (order->contains("tell")) tell();
             const auto signal = order->find("signal");
             if (signal == order->end()) continue;
             for (const int known : {SIGTERM, SIGCONT, SIGKILL}) {
@@ -98,7 +103,7 @@ class UnitSide {
     // What runs ends with the connection, also what is just being started.
     void kill() {
         is_ending_ = true;
-        if (program_ && !has_ended_) program_->signal_group(SIGKILL);
+        if (program_ && !status_) program_->signal_group(SIGKILL);
     }
 
     // What it left behind, its folder for temporary files, too, as far as there is time.
@@ -107,9 +112,11 @@ class UnitSide {
         while (program_ && clock_.now() < deadline) {
             auto sweeping = program_->sweep(clock_, deadline - clock_.now());
             const auto left = co_await std::move(sweeping);
-            if (left == 0) co_return;
+            if (left == 0) break;
             co_await clock_.sleep_for(kLookAgainAfter);
         }
+        filling_.abort();
+        co_await filling_.wait();
     }
 
   private:
@@ -121,8 +128,33 @@ class UnitSide {
         connection_.send(std::move(problem).take() + '\n');
     }
 
+    // Files outlive the daemon's process, which pipes to it would not: the program gets pipes of its own.
+    Result<> take_files(UnitRequest& request, const Executor& executor) {
+        auto& [input, output, error_output] = request.descriptors;
+        if (!is_output_file(output) || !is_output_file(error_output)) return {};
+        auto pipes = ProgramStreams::make(executor, false, request.spec.argv.front());
+        if (!pipes) return pipes.error();
+        files_ = {std::move(output), std::move(error_output)};
+        output = std::move(pipes->theirs[1]);
+        error_output = std::move(pipes->theirs[2]);
+        pipes_ = std::move(*pipes);
+        return {};
+    }
+
+    // That it has started; and how it ended, to a daemon that did not hear it.
+    void tell() {
+        JsonWriter started;
+        started.begin_object();
+        started.member("started", true);
+        started.member("user", own_user());
+        started.end_object();
+        connection_.send(std::move(started).take() + '\n');
+        if (status_) connection_.send(to_record(*status_));
+    }
+
     Task<> sweep() {
         const auto left = co_await program_->sweep(clock_, kSweepLimit);
+        if (left == 0) static_cast<void>(co_await filling_.wait_until(clock_, clock_.now() + kSweepLimit));
         connection_.send("{\"left\":" + std::to_string(left.value_or(1)) + "}\n");
     }
 
@@ -130,7 +162,10 @@ class UnitSide {
     Clock& clock_;
     UnitPolicy policy_;
     std::unique_ptr<RunningProgram> program_;
-    bool has_ended_ = false;
+    std::optional<ExitStatus> status_;
+    std::array<FileDescriptor, 2> files_{};  // for output and error output
+    std::optional<ProgramStreams> pipes_;  // whose content goes there
+    TaskGroup filling_{[](const std::exception_ptr&) {}};
     bool is_ending_ = false;
 };
 

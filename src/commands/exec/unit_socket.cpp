@@ -58,7 +58,7 @@ void UnitSocket::prepare() {
 }
 
 UnitSocket::Use::Use(std::shared_ptr<UnitSocket> socket) : socket_(std::move(socket)) {
-    socket_->wanted_ = std::clamp(++socket_->in_use_, socket_->wanted_, kMostWaiting);
+    if (socket_) socket_->wanted_ = std::clamp(++socket_->in_use_, socket_->wanted_, kMostWaiting);
 }
 
 UnitSocket::Use::~Use() {

@@ -30,7 +30,7 @@ class UnitSocket {
     // Makes some ahead, until there are as many as should wait.
     void prepare();
 
-    // While it lives, one more unit is in use.
+    // While it lives, one more unit is in use; of no socket: nothing.
     class Use {
       public:
         explicit Use(std::shared_ptr<UnitSocket> socket);

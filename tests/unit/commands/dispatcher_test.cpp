@@ -111,6 +111,20 @@ Task<CommandResult> reboot_once(CommandContext& context) {
     co_return CommandResult::text("resumed " + std::to_string(context.resumes()) + " times");
 }
 
+// As a program that somebody else holds, too: at the daemon's stop it is left as it is.
+Task<CommandResult> go_on(CommandContext& context) {
+    Handover& handover = *context.handover();
+    handover.is_possible = true;
+    bool is_cancelled = false;
+    try {
+        if (!handover.is_due()) co_await context.clock().sleep_until(context.started_at() + 1h);
+    } catch (const std::exception&) {
+        is_cancelled = true;
+    }
+    handover.is_done = handover.is_due();
+    co_return is_cancelled ? CommandResult::cancelled("ended") : CommandResult::text("an hour");
+}
+
 std::shared_ptr<const CommandRegistry> make_commands() {
     CommandRegistry::Handlers handlers;
     const auto add = [&](const char* name, FunctionCommand::Body body, auto... change) {
@@ -135,6 +149,8 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
     add("print", print_and_sleep);
     add("reboot", ask_for_reboot, [](auto& d) { d.resume_within = 10min; });
+    add("program", go_on, [](auto& d) { d.time_limit = 2h; });
+    add("program-once", go_on, [](auto& d) { d.time_limit = 2h, d.max_concurrent = 1; });
     add("reboot-once", reboot_once, [](auto& d) { d.resume_within = 10min; });
     return CommandRegistry::make(std::move(handlers)).value();
 }
@@ -882,6 +898,71 @@ TEST_F(DispatcherTest, goes_on_after_the_machines_restart) {
     pass(1s);
     EXPECT_THAT(sink.outcome_of("waits")->result.message(), HasSubstr("did not come in time"));
     EXPECT_EQ(observer.processed, 4);
+}
+
+// At the stop a program that others hold is left to the next process: no outcome, and nobody waits for it.
+TEST_F(DispatcherTest, leaves_a_program_that_goes_on) {
+    sink.is_durable = true;
+    start();
+    const auto goes_on = receive(message("goes on", "program"));
+    receive(message("cancelled", "program"));
+    receive(message("ends", "careful"));
+    jiro::test::settle(context);
+    dispatcher->cancel("cancelled", CancelReason::by_hub);
+    dispatcher->request_stop();
+    jiro::test::settle(context);
+    EXPECT_TRUE(jiro::test::run_task(context, goes_on.finished()).deferred);
+    EXPECT_EQ(sink.outcome_of("goes on"), nullptr);
+    EXPECT_EQ(sink.outcome_of("cancelled")->result.outcome, Outcome::cancelled);
+    EXPECT_EQ(observer.deferred_count, 1);
+    EXPECT_EQ(observer.active, 1);  // "ends", which is waited for
+}
+
+// Without a journal that outlives the process nobody would take it back: it is waited for.
+TEST_F(DispatcherTest, leaves_no_program_without_a_journal) {
+    start();
+    receive(message("ends", "program"));
+    dispatcher->request_stop();
+    pass(1h);
+    EXPECT_EQ(sink.outcome_of("ends")->result, CommandResult::text("an hour"));
+}
+
+// It goes on from its own start, over all limits and whatever waits; whoever holds it is told when its outcome is stored.
+TEST_F(DispatcherTest, takes_back_a_program_that_went_on) {
+    sink.is_durable = true;
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.max_wait = 2h;
+    start(settings);
+    receive(message("runs", "program-once"));
+    receive(message("waits", "answer"));
+    clock.advance(10min);
+    int settled = 0;
+    const auto taken_back = [&](std::string id, std::string text, Duration ago) {
+        LeftCommand left{.message = message(std::move(id), std::move(text)), .age = ago + 1s, .waited = ago + 1s};
+        left.runs_since = clock.now() - ago;
+        left.settled = [&settled] { ++settled; };
+        return left;
+    };
+    recover(taken_back("back", "program-once", 30min));
+    recover(taken_back("gone", "unknown", 30min));
+    jiro::test::settle(context);
+    EXPECT_EQ(observer.active, 2);
+    EXPECT_TRUE(sink.started_ids.empty());
+    EXPECT_EQ(sink.outcome_of("gone")->result.outcome, Outcome::interrupted);
+    EXPECT_EQ(settled, 1);
+    pass(30min);
+    EXPECT_EQ(sink.outcome_of("back")->result, CommandResult::text("an hour"));
+    EXPECT_EQ(sink.outcome_of("back")->run_time, 1h);
+    EXPECT_EQ(sink.outcome_of("back")->queue_time, 1s);
+    EXPECT_EQ(settled, 2);
+    EXPECT_EQ(sink.outcome_of("waits"), nullptr);
+
+    sink.finish_fails = true;  // its outcome is in memory only: the next process needs the program
+    recover(taken_back("unstored", "program", 1h));
+    jiro::test::settle(context);
+    EXPECT_NE(sink.outcome_of("unstored"), nullptr);
+    EXPECT_EQ(settled, 2);
 }
 
 // With and without a restart the same: the time before it counts.

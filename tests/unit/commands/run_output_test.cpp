@@ -44,6 +44,19 @@ TEST(OutputCaptureRead, gives_the_bytes_at_their_places) {
     }
 }
 
+// What nobody has takes its place as zeros; of a very long gap only what would be kept is made.
+TEST(OutputCaptureSkip, counts_what_nobody_has) {
+    auto capture = printed(10);
+    capture.skip(5);
+    EXPECT_EQ(capture.read(8, 100).bytes, std::string("89") + std::string(5, '\0'));
+    capture.skip(std::uint64_t{1} << 60);
+    capture.append("end");
+    EXPECT_EQ(capture.total_bytes(), (std::uint64_t{1} << 60) + 18);
+    EXPECT_LE(capture.kept_bytes(), 175U);
+    EXPECT_TRUE(capture.text().starts_with("0123456789"));
+    EXPECT_TRUE(capture.text().ends_with("end"));
+}
+
 // To follow it: as soon as a byte is printed it can be read, once.
 TEST(OutputCaptureRead, can_be_followed_while_it_grows) {
     OutputCapture capture(100);

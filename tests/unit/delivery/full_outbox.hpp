@@ -34,7 +34,9 @@ class FullOutbox final : public Outbox {
     }
 
     [[nodiscard]] WallTime now() const override { return real_->now(); }
-    Task<Result<Recovery>> recover(MakeOutcome make) override { return real_->recover(std::move(make)); }
+    Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) override {
+        return real_->recover(std::move(make), std::move(goes_on));
+    }
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
         return real_->received(std::move(receipt), state);
     }

@@ -103,7 +103,7 @@ class TwoClocks : public testing::TestWithParam<bool>, public OutboxDriver {
         clock_.advance(144h);
         EXPECT_THAT(run(outbox_->expire(settings_.max_age, 0, 10)).value(), ElementsAre("done"));
     }
-    Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
+    Recovery recover() { return run(outbox_->recover(make_outcome, {})).value(); }
 
     test::TempDir folder_;
     test::TmpfsDir tmpfs_;

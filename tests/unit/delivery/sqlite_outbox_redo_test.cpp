@@ -87,7 +87,7 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         struct stat status {};
         return stat(path.c_str(), &status) == 0 ? status.st_blocks : -1;
     }
-    Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
+    Recovery recover() { return run(outbox_->recover(make_outcome, {})).value(); }
 
     test::TmpfsDir tmpfs_;
     test::TempDir folder_;
@@ -375,7 +375,7 @@ TEST_F(SqliteOutboxRedoTest, takes_nothing_while_the_log_cannot_be_read) {
     EXPECT_EQ(admit("b"), Admission::refused);
     EXPECT_THAT(last_reason_->message, HasSubstr("newer version"));
     EXPECT_FALSE(figures().writable);
-    EXPECT_FALSE(run(outbox_->recover(make_outcome)));
+    EXPECT_FALSE(run(outbox_->recover(make_outcome, {})));
 }
 
 // The database knows its log, wherever the two lie now.

@@ -36,7 +36,7 @@ class SqliteOutboxTest : public testing::Test, public OutboxDriver {
         outbox_.reset();
         outbox_ = std::move(open_sqlite_outbox(clock_, settings_)).value();
     }
-    Recovery recover() { return run(outbox_->recover(make_outcome)).value(); }
+    Recovery recover() { return run(outbox_->recover(make_outcome, {})).value(); }
     std::string read(const fs::path& path) {
         std::ifstream file(path, std::ios::binary);
         return {std::istreambuf_iterator<char>(file), {}};
@@ -160,6 +160,28 @@ TEST_F(SqliteOutboxTest, what_was_suspended_goes_on_in_another_boot) {
     outbox_.reset();
     open();
     EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "a")));
+}
+
+// A command that goes on without the process keeps its row, and ends as any other.
+TEST_F(SqliteOutboxTest, what_goes_on_stays_running) {
+    open();
+    for (const char* id : {"ends", "goes on", "goes on, too"}) admit(id, FirstState::running);
+    outbox_.reset();
+    open();
+    const auto goes_on = [](const std::string& id) { return id.starts_with("goes on"); };
+    const auto recovery = run(outbox_->recover(make_outcome, goes_on)).value();
+    EXPECT_THAT(recovery.interrupted, ElementsAre(Field(&Receipt::id, "ends")));
+    ASSERT_EQ(recovery.running.size(), 2U);
+    EXPECT_EQ(recovery.running[0].receipt.id, "goes on");
+    EXPECT_FALSE(recovery.running[0].receipt.payload.empty());
+    EXPECT_TRUE(recovery.to_run.empty());
+    EXPECT_EQ(figures().unfinished, 2U);
+    EXPECT_EQ(start("goes on").error().code, errc::wrong_state);
+    ASSERT_TRUE(finish("goes on"));
+    EXPECT_EQ(due().size(), 2U);
+    outbox_.reset();
+    open();
+    EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "goes on, too")));
 }
 
 // A whole message beside its short form survives a restart and a damaged file; one that is damaged itself is not sent.
@@ -310,7 +332,7 @@ TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
     open();
     admit("a", FirstState::running);
     open();
-    const auto recovery = run(outbox_->recover([](const Receipt&) -> Bytes { throw std::runtime_error("bad"); }));
+    const auto recovery = run(outbox_->recover([](const Receipt&) -> Bytes { throw std::runtime_error("bad"); }, {}));
     ASSERT_TRUE(recovery);
     EXPECT_THAT(recovery->interrupted, ElementsAre(Field(&Receipt::id, "a")));
     ASSERT_EQ(recovery->problems.size(), 1U);
@@ -539,7 +561,7 @@ TEST_F(SqliteOutboxTest, survives_random_damage) {
         }
         open();
         ASSERT_TRUE(figures().writable) << figures().problem;
-        const auto recovery = run(outbox_->recover(make_outcome));
+        const auto recovery = run(outbox_->recover(make_outcome, {}));
         ASSERT_TRUE(recovery) << recovery.error().message;
         for (int i = 0; i < 20; ++i) {
             const auto rows = run(outbox_->due(50));
@@ -651,7 +673,7 @@ TEST_F(SqliteOutboxTest, takes_nothing_until_recovered) {
     fs::rename(settings_.path, hidden);
     fs::create_symlink("nowhere", settings_.path);  // is not followed: cannot be opened
     open();
-    ASSERT_FALSE(run(outbox_->recover(make_outcome)));
+    ASSERT_FALSE(run(outbox_->recover(make_outcome, {})));
     fs::rename(hidden, settings_.path);
     const auto limit = std::chrono::steady_clock::now() + 15s;
     while (!figures().writable && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(20ms);

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: MIT
+#include "commands/exec/output_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <cerrno>
+#include <cstring>
+#include <vector>
+
+#include "jiro/base/with_timeout.hpp"
+
+namespace jiro::commands {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr auto kLookAgain = std::chrono::milliseconds(200);
+constexpr std::size_t kChunk = 65536;
+constexpr std::int64_t kPage = 4096;
+
+Result<FileDescriptor> make_file(const std::string& program) {
+    FileDescriptor file(memfd_create("jiro-output", MFD_CLOEXEC));
+    if (file) return file;
+    return spawn_error(program, std::string("cannot make a file in memory: ") + std::strerror(errno));
+}
+
+std::int64_t size_of_file(const FileDescriptor& file) {
+    struct stat status {};
+    return fstat(file.get(), &status) == 0 ? status.st_size : 0;
+}
+
+bool write_whole(const FileDescriptor& file, std::string_view bytes) {
+    while (!bytes.empty()) {
+        const auto written = write(file.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return false;
+        bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
+}  // namespace
+
+Result<FileDescriptor> make_output_file(const std::string& program) {
+    auto file = make_file(program);
+    if (file) fcntl(file->get(), F_SETFL, O_APPEND);  // whoever reads moves the place that both share
+    return file;
+}
+
+Result<FileDescriptor> make_input_file(std::string_view content, const std::string& program) {
+    auto file = make_file(program);
+    if (!file) return file;
+    if (!write_whole(*file, content) || lseek(file->get(), 0, SEEK_SET) != 0) {
+        return spawn_error(program, std::string("cannot keep its input in memory: ") + std::strerror(errno));
+    }
+    return file;
+}
+
+bool is_output_file(const FileDescriptor& descriptor) {
+    struct stat status {};
+    return fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
+Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::size_t limit) {
+    const auto most = (static_cast<std::int64_t>(limit) + kPage - 1) / kPage * kPage;
+    std::int64_t hole_ends = most;
+    std::vector<char> buffer(kChunk);
+    for (;;) {
+        const auto [error, length] = co_await pipe.async_read_some(asio::buffer(buffer), kNoThrow);
+        static_cast<void>(write_whole(file, {buffer.data(), length}));
+        const auto last_to_keep = (size_of_file(file) - most) / kPage * kPage;
+        if (last_to_keep > hole_ends + most) {
+            fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole_ends, last_to_keep - hole_ends);
+            hole_ends = last_to_keep;
+        }
+        if (error) co_return;
+    }
+}
+
+Task<> OutputFollower::run(Clock& clock) {
+    const auto executor = co_await asio::this_coro::executor;
+    std::string buffer(kChunk, '\0');
+    for (;;) {
+        const bool is_last = is_stopping_;
+        end_ = size_of_file(file_);
+        while (read_some(buffer)) co_await asio::post(executor, kAwait);  // the others have their turn
+        if (is_last) break;
+        auto stopping = stop_.wait();
+        static_cast<void>(co_await with_timeout(clock, kLookAgain, std::move(stopping)));
+    }
+    if (mask_) capture_.append(mask_->finish());
+}
+
+void OutputFollower::stop() {
+    is_stopping_ = true;
+    stop_.notify();
+}
+
+bool OutputFollower::read_some(std::string& buffer) {
+    if (position_ >= end_) return false;
+    skip_hole();
+    const auto wanted = std::min<std::int64_t>(end_ - position_, static_cast<std::int64_t>(buffer.size()));
+    const auto length = pread(file_.get(), buffer.data(), static_cast<std::size_t>(wanted), position_);
+    if (length <= 0) return false;
+    position_ += length;
+    const auto bytes = std::string_view(buffer).substr(0, static_cast<std::size_t>(length));
+    mask_ ? capture_.append(mask_->feed(bytes)) : capture_.append(bytes);
+    return true;
+}
+
+void OutputFollower::skip_hole() {
+    const auto data = lseek(file_.get(), position_, SEEK_DATA);
+    const auto next = data < 0 ? end_ : std::min<std::int64_t>(data, end_);
+    if (next <= position_) return;
+    capture_.skip(static_cast<std::uint64_t>(next - position_));
+    position_ = next;
+}
+
+}  // namespace jiro::commands

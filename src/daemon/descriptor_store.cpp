@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/descriptor_store.hpp"
+
+#include <systemd/sd-daemon.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <memory>
+#include <set>
+#include <string_view>
+
+#include "daemon/log.hpp"
+#include "jiro/base/sha256.hpp"
+
+namespace jiro::daemon {
+
+using commands::ProgramDescriptors;
+
+namespace {
+
+// FileDescriptorStoreMax is three times that.
+constexpr std::size_t kMostPrograms = 64;
+constexpr std::size_t kHashDigits = 32;
+
+struct Part {
+    std::string_view name;
+    FileDescriptor ProgramDescriptors::*descriptor;
+};
+constexpr std::array<Part, 3> kParts{{{"connection", &ProgramDescriptors::connection},
+                                      {"output", &ProgramDescriptors::output},
+                                      {"errors", &ProgramDescriptors::error_output}}};
+
+std::string key_of(const std::string& command_sync_id) { return sha256_hex(command_sync_id).substr(0, kHashDigits); }
+
+std::string name_of(const std::string& key, TimePoint started_at, const Part& part) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(started_at.time_since_epoch());
+    return "run-" + key + '-' + std::to_string(ms.count()) + '-' + std::string(part.name);
+}
+
+struct Name {
+    std::string key;
+    TimePoint started_at;
+    const Part* part = nullptr;
+};
+
+std::optional<Name> parse_name(std::string_view text) {
+    if (!text.starts_with("run-") || text.size() < 4 + kHashDigits + 1) return std::nullopt;
+    text.remove_prefix(4);
+    Name name{std::string(text.substr(0, kHashDigits)), {}, nullptr};
+    text.remove_prefix(kHashDigits);
+    const auto dash = text.rfind('-');
+    if (text.front() != '-' || dash == 0) return std::nullopt;
+    const auto number = text.substr(1, dash - 1);
+    std::int64_t ms = 0;
+    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ms);
+    if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
+    name.started_at = TimePoint(std::chrono::milliseconds(ms));
+    for (const auto& part : kParts) {
+        if (part.name == text.substr(dash + 1)) name.part = &part;
+    }
+    return name.part == nullptr ? std::nullopt : std::optional(std::move(name));
+}
+
+bool is_whole(const ProgramDescriptors& program) {
+    return program.connection && program.output && program.error_output;
+}
+
+}  // namespace
+
+DescriptorStore::DescriptorStore() { take_given(); }
+
+// Others that the service may hold are not ours: they are left alone.
+void DescriptorStore::take_given() {
+    char** names = nullptr;
+    const int count = sd_listen_fds_with_names(0, &names);
+    for (int i = 0; i < count; ++i) {
+        const std::unique_ptr<char, decltype(&std::free)> text(names[i], &std::free);
+        auto name = parse_name(text.get());
+        if (!name) continue;
+        Entry& entry = entries_[name->key];
+        entry.started_at = name->started_at;
+        entry.program.*(name->part->descriptor) = FileDescriptor(SD_LISTEN_FDS_START + i);
+    }
+    std::free(names);  // NOLINT(cppcoreguidelines-no-malloc): sd_listen_fds_with_names made it
+}
+
+bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started_at, const ProgramDescriptors& program) {
+    if (!is_whole(program) || entries_.size() >= kMostPrograms) return false;
+    const std::string key = key_of(command_sync_id);
+    for (const auto& part : kParts) {
+        // FDPOLL=0: also what has ended comes back, so that what it printed is not lost.
+        const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name_of(key, started_at, part);
+        const int descriptor = (program.*(part.descriptor)).get();
+        if (sd_pid_notify_with_fds(0, 0, state.c_str(), &descriptor, 1) <= 0) return false;
+    }
+    entries_[key] = {started_at, {}, true};
+    return true;
+}
+
+std::optional<ProgramDescriptors> DescriptorStore::take(const std::string& command_sync_id) {
+    const auto found = entries_.find(key_of(command_sync_id));
+    if (found == entries_.end() || !is_whole(found->second.program)) return std::nullopt;
+    return std::move(found->second.program);
+}
+
+void DescriptorStore::drop(const std::string& command_sync_id) {
+    const auto entry = entries_.extract(key_of(command_sync_id));
+    if (entry) remove(entry.key(), entry.mapped());
+}
+
+std::optional<TimePoint> DescriptorStore::claim(const std::string& command_sync_id) {
+    const auto found = entries_.find(key_of(command_sync_id));
+    if (found == entries_.end() || !is_whole(found->second.program)) return std::nullopt;
+    found->second.is_claimed = true;
+    return found->second.started_at;
+}
+
+std::function<bool(const std::string&)> DescriptorStore::finder() const {
+    std::set<std::string> keys;
+    for (const auto& [key, entry] : entries_) {
+        if (is_whole(entry.program)) keys.insert(key);
+    }
+    if (keys.empty()) return [](const std::string&) { return false; };
+    return [keys = std::move(keys)](const std::string& id) { return keys.contains(key_of(id)); };
+}
+
+int DescriptorStore::drop_unclaimed() {
+    return static_cast<int>(std::erase_if(entries_, [this](const auto& entry) {
+        if (!entry.second.is_claimed) remove(entry.first, entry.second);
+        return !entry.second.is_claimed;
+    }));
+}
+
+void DescriptorStore::remove(const std::string& key, const Entry& entry) const {
+    for (const auto& part : kParts) {
+        const std::string state = "FDSTOREREMOVE=1\nFDNAME=" + name_of(key, entry.started_at, part);
+        static_cast<void>(sd_notify(0, state.c_str()));
+    }
+}
+
+}  // namespace jiro::daemon
