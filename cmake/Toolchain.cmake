@@ -45,8 +45,9 @@ endif()
 
 # Linked by every target of ours; generated code and third-party headers (SYSTEM) are not held to it.
 add_library(jiro_warnings INTERFACE)
-target_compile_options(jiro_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow=local -Werror)
+target_compile_options(jiro_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(jiro_warnings INTERFACE -Wshadow=local)
   # GCC 12 reports false positives from inside Asio's coroutine frames under optimisation and sanitizers.
   target_compile_options(jiro_warnings INTERFACE -Wno-maybe-uninitialized -Wno-mismatched-new-delete)
   # A unity file includes ours, so every function in them looks to GCC like one of a header whose coroutine frame must not
