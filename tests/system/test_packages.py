@@ -42,6 +42,24 @@ class UpgradeTest(SystemTest):
         self.hub.wait_client()
         self.assertTrue(self.hub.send("echo new")["ok"])
 
+    def test_1_upgrade_as_a_command(self):
+        """A command of the hub's user upgrades the client that runs it, through root's unit, and its outcome is the real one."""
+        package = self.newer("99.1.1")
+        self.file("/etc/systemd/system/upgrade-jiro.service", f"[Service]\nType=oneshot\nExecStart=/usr/bin/dpkg -i {package}\n", 0o644)
+        self.file("/etc/systemd/system/upgrade-jiro.socket", "[Socket]\nListenStream=/run/upgrade-jiro.sock\nSocketUser=jiro-cmd\nSocketMode=0600\nAccept=yes\n", 0o644)
+        self.file("/etc/systemd/system/upgrade-jiro@.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/systemctl start upgrade-jiro.service\nExecStartPost=/bin/echo upgraded\nStandardInput=socket\nStandardOutput=socket\n", 0o644)
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "start", "upgrade-jiro.socket")
+        self.addCleanup(lambda: self.machine.run("systemctl", "stop", "upgrade-jiro.socket", check=False))
+        ask = ["/usr/bin/perl", "-MIO::Socket::UNIX", "-e", 'my $s = IO::Socket::UNIX->new(Peer => "/run/upgrade-jiro.sock") or die "no socket"; print while <$s>']
+        self.start_service({"Commands": {"Exec": {"upgrade": {"Program": ask, "Survives": True}}}})
+        pid = self.service.pid
+        self.hub.post("upgrade", "upgrades-itself")
+        row = self.hub.wait_result("upgrades-itself", 60, self.service.context)
+        self.assertEqual((row["accepted"], row["isSuccess"]), (1, True), row)
+        self.assertNotEqual(self.service.pid, pid)
+        self.assertEqual(self.machine.out("dpkg-query", "-W", "-f", "${Version}", "jiro-client"), "99.1.1")
+
     def test_2_new_defaults(self):
         """A new version of a configuration that the operator changed does not replace it; it is laid beside it."""
         self.start_service({"InstanceId": "mine"})

@@ -227,6 +227,52 @@ class StopTest(SystemTest):
         self.assertTrue(self.hub.send("echo after")["ok"])
         self.assertEqual(self.machine.path("/var/lib/jiro/once").read_text(), "x\n")
 
+    def test_a_program_that_survives(self):
+        """Through a restart, a kill -9 and a crash loop of the daemon, in systemd's own descriptor store; at a stop it ends."""
+        self.drop_in("[Service]\nRestartSec=100ms\n")
+        script = "echo begun; while [ ! -e /run/go-on ]; do sleep 0.1; done; echo done; exit 3"
+        surviving = {"Program": script, "Shell": True, "Survives": True, "SuccessExitCodes": [3], "TimeoutMs": 120_000}
+        self.addCleanup(lambda: self.machine.run("rm", "-f", "/run/go-on", check=False))
+        self.start_service({"Commands": {"Exec": {"survivor": surviving}}})
+
+        def held():
+            return self.service.show("NFileDescriptorStore")
+
+        def restarted(pid):
+            self.wait_until(lambda: self.service.pid not in (0, pid), "another process", 20)
+            self.hub.wait_client()
+            self.service.wait_for_status("1 running, 0 queued")
+            self.assertEqual(held(), "3")
+
+        self.hub.post("survivor", "survives")
+        self.service.wait_for_status("1 running")
+        self.wait_until(lambda: held() == "3", "systemd holds it")
+        unit = self.machine.out("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "jiro-command@*").split()[0]
+        program = self.machine.out("systemctl", "show", "-P", "MainPID", unit)
+        pid = self.service.pid
+        before = time.monotonic()
+        self.service("restart")
+        self.assertLess(time.monotonic() - before, 10)
+        restarted(pid)
+        pid = self.service.pid
+        self.machine.run("systemctl", "daemon-reload")
+        self.machine.run("systemctl", "kill", "-s", "KILL", "--kill-whom=main", "jiro-client")
+        restarted(pid)
+        self.assertEqual(self.machine.out("systemctl", "show", "-P", "MainPID", unit), program)
+        self.machine.run("touch", "/run/go-on")
+        row = self.hub.wait_result("survives", 20, self.service.context)
+        self.assertEqual((row["accepted"], row["isSuccess"]), (1, True), row)
+        self.wait_until(lambda: held() == "0", "systemd holds nothing")
+        self.wait_until(lambda: self.machine.out("systemctl", "show", "-P", "MainPID", unit) == "0", "its unit has ended")
+
+        self.machine.run("rm", "/run/go-on")
+        self.hub.post("survivor", "stopped")
+        self.wait_until(lambda: held() == "3", "systemd holds the next")
+        self.service("stop")
+        self.service("start")
+        row = self.hub.wait_result("stopped", 20, self.service.context)
+        self.assertEqual((row["accepted"], row["isSuccess"]), (1, False), row)
+
     def test_redo_log(self):
         """It lies in the unit's runtime folder, for the daemon's eyes only, survives kill -9, and a stop leaves nothing in it."""
         log = "/run/jiro-client/redo.log"
