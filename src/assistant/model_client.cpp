@@ -64,7 +64,7 @@ Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, Ti
 Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
     const Settings& settings = *asking.settings;
     const Url url = settings.endpoint.with_segment("chat").with_segment("completions");
-    for (int tries = 1;; ++tries) {
+    for (;;) {
         auto connection = co_await connect(asking);
         if (!connection) co_return connection.error();
         auto request = request_to(url, asking.key, request_body(asking.question, settings, max_tokens_name_));

@@ -85,9 +85,6 @@ class HubStream {
     friend void async_teardown(beast::role_type role, HubStream& stream, Handler&& handler) {
         websocket::async_teardown(role, stream.socket_, std::forward<Handler>(handler));
     }
-    friend void teardown(beast::role_type role, HubStream& stream, error_code& error) {
-        websocket::teardown(role, stream.socket_, error);
-    }
 
   private:
     AnySocket socket_;

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"

@@ -62,8 +62,9 @@ class UnitSide {
             refuse(bound.error());
             co_return;
         }
+        const auto executor = co_await boost::asio::this_coro::executor;
         const std::size_t max_output_bytes = request.spec.max_output_bytes;
-        if (const auto piped = take_files(request, co_await boost::asio::this_coro::executor); !piped) {
+        if (const auto piped = take_files(request, executor); !piped) {
             refuse(piped.error());
             co_return;
         }
@@ -76,8 +77,8 @@ class UnitSide {
         program_ = std::move(*started);
         if (is_ending_) kill();
         if (pipes_) {
-            filling_.spawn(co_await boost::asio::this_coro::executor, fill(pipes_->output, files_[0], max_output_bytes));
-            filling_.spawn(co_await boost::asio::this_coro::executor, fill(pipes_->error_output, files_[1], max_output_bytes));
+            filling_.spawn(executor, fill(pipes_->output, files_[0], max_output_bytes));
+            filling_.spawn(executor, fill(pipes_->error_output, files_[1], max_output_bytes));
         }
         tell();
         status_ = co_await program_->wait();

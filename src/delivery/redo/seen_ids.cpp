@@ -25,7 +25,7 @@ class SeenIds::Filter {
     }
 
     void add(std::string_view id) noexcept {
-        each_bit(id, [this](std::atomic<std::uint64_t>& word, std::uint64_t bit) {
+        each_bit(id, [](std::atomic<std::uint64_t>& word, std::uint64_t bit) {
             word.fetch_or(bit, std::memory_order_relaxed);
             return true;
         });
