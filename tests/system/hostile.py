@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """A command that tries to reach the daemon which runs it. One line a way: `name: got it` or `name: refused (why)`.
 
-    hostile.py UID STATE CREDENTIALS SECONDS   the daemon's user, state folder and credentials folder; how long what shall live on sleeps
+    hostile.py UID STATE CREDENTIALS SECONDS [CONFIG RUNTIME UNITS STATUS]
+        the daemon's user, state folder and credentials folder; how long what shall live on sleeps; its configuration file, runtime
+        folder, the socket of its units, its status address (a port or a path), where they are not the package's
 
-What cannot be seen says `not there`, which is refused, too. Runs under `Commands.Exec` in the booted system (test_hostile.py).
-Standard library only.
+What cannot be seen says `not there`, which is refused, too. Runs under `Commands.Exec` in the booted system (test_hostile.py), and, as
+far as that goes, without systemd (tests/e2e/test_hostile_program.py). Standard library only.
 """
 
 import ctypes
@@ -19,7 +21,12 @@ import sys
 
 DAEMON_USER, STATE, CREDENTIALS = int(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 MARK = sys.argv[4]
-LAST_PID = 40000  # a fresh machine has no higher ones
+PLACES = dict(zip(("config", "runtime", "units", "status"), sys.argv[5:]))
+CONFIG = pathlib.Path(PLACES.get("config", "/etc/jiro/config.yaml"))
+RUNTIME = pathlib.Path(PLACES.get("runtime", "/run/jiro-client"))
+UNITS = PLACES.get("units", "/run/jiro-command.sock")
+STATUS = PLACES.get("status", "9470")
+LAST_PID = max([40000, *(int(name) for name in os.listdir("/proc") if name.isdigit())])  # a fresh machine has no higher ones
 LIBC = ctypes.CDLL(None, use_errno=True)
 PTRACE_ATTACH, PIDFD_OPEN, PIDFD_GETFD, VM_READV = 16, 434, 438, 310  # of amd64
 WAYS = []
@@ -90,17 +97,17 @@ def http(path, request):
 
 @way("read the configuration")
 def _():
-    return pathlib.Path("/etc/jiro/config.yaml").read_bytes()
+    return CONFIG.read_bytes()
 
 
 @way("list the configuration's folder")
 def _():
-    return os.listdir("/etc/jiro")
+    return os.listdir(CONFIG.parent)
 
 
 @way("write the configuration")
 def _():
-    return os.open("/etc/jiro/config.yaml", os.O_WRONLY)
+    return os.open(CONFIG, os.O_WRONLY)
 
 
 @way("read a credential")
@@ -125,12 +132,12 @@ def _():
 
 @way("read the redo log")
 def _():
-    return pathlib.Path("/run/jiro-client/redo.log").read_bytes() or "empty, but read"
+    return (RUNTIME / "redo.log").read_bytes() or "empty, but read"
 
 
 @way("replace a socket of the daemon")
 def _():
-    os.rename("/run/jiro-client/control.sock", "/run/jiro-client/moved")
+    os.rename(RUNTIME / "control.sock", RUNTIME / "moved")
     return True
 
 
@@ -161,7 +168,7 @@ def _():
 
 @way("enter by /proc/PID/root")
 def _():
-    return any_of(lambda pid: os.listdir(f"/proc/{pid}/root/etc/jiro"))
+    return any_of(lambda pid: os.listdir(f"/proc/{pid}/root{CONFIG.parent}"))
 
 
 @way("attach by ptrace")
@@ -212,12 +219,14 @@ def _():
 
 @way("give an order on the control socket")
 def _():
-    return http("/run/jiro-client/control.sock", "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    return http(str(RUNTIME / "control.sock"), "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
 @way("give an order on the status port")
 def _():
-    with socket.create_connection(("127.0.0.1", 9470), 3) as connection:
+    if not STATUS.isdigit():
+        return http(STATUS, "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", int(STATUS)), 3) as connection:
         connection.sendall(b"POST /reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         answer = connection.recv(200).decode()
     if " 403 " in answer or " 404 " in answer:
@@ -228,7 +237,7 @@ def _():
 @way("ask for a program of one's own")
 def _():
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect("/run/jiro-command.sock")
+        connection.connect(UNITS)
     return True
 
 

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""A program that means harm, in a unit of another user, where no systemd is: what users and modes alone keep from it.
+
+The same program as tests/system/test_hostile.py runs in the booted system, where the unit's sandbox comes to it.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import unittest
+
+from harness.case import DaemonTest, wait_until
+from harness.programs import CLIENT
+from harness.units import Units
+
+DAEMON, PROGRAMS = 61234, 61235  # users that nobody else is
+PYTHON = "/usr/bin/python3"
+HOSTILE = pathlib.Path(__file__).resolve().parents[1] / "system" / "hostile.py"
+MARK = "86398"  # seconds that nobody else sleeps
+# What only the unit's sandbox keeps from it: ProtectProc=invisible, RestrictSUIDSGID=yes.
+OF_THE_SANDBOX = {"see the daemon's process", "make a set-user-id program"}
+
+
+def become(user):
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--"]
+
+
+def can_become():
+    if os.geteuid() != 0 or not shutil.which("setpriv") or not pathlib.Path(PYTHON).exists():
+        return False
+    return all(subprocess.run([*become(user), CLIENT, "--version"], capture_output=True, check=False).returncode == 0 for user in (DAEMON, PROGRAMS))
+
+
+def sleepers():
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes() == f"sleep\0{MARK}\0".encode():
+                found.append(path.parent.name)
+        except OSError:
+            pass
+    return found
+
+
+@unittest.skipUnless(can_become(), "the daemon and its programs become other users, which takes root, setpriv and a python3 for all")
+class HostileProgramTest(DaemonTest):
+    def start_as_others(self, **members):
+        """With the modes that the package and the unit give: the configuration 0640, the state 0700, the runtime folder 0755."""
+        root = self.directory.path
+        root.chmod(0o755)
+        for name, mode in (("etc", 0o750), ("run", 0o755), ("credentials", 0o700), ("state", 0o700)):
+            (root / name).mkdir(exist_ok=True)
+            (root / name).chmod(mode)
+            os.chown(root / name, DAEMON, DAEMON)
+        (root / "credentials" / "api-key").write_text("key-of-the-test\n")
+        shutil.copy(HOSTILE, root / "hostile.py")
+        (root / "hostile.py").chmod(0o755)
+
+        self.units = Units(root / "units.sock", wrapper=become(PROGRAMS))
+        self.addCleanup(self.units.stop)
+        os.chmod(self.units.path, 0o600)
+        os.chown(self.units.path, DAEMON, DAEMON)
+        places = [root / "etc" / "config.yaml", root / "run", self.units.path, root / "run" / "status.sock"]
+        program = [PYTHON, root / "hostile.py", DAEMON, root / "state", root / "credentials", MARK, *places]
+        commands = {"hostile": {"Program": [str(word) for word in program], "TimeoutMs": 120000, **members}}
+        config = {
+            "Commands": {"UnitSocket": self.units.path, "Exec": commands},
+            "Monitoring": {"Listen": f"unix:{root / 'run' / 'status.sock'}"},
+            "Outbox": {"RedoLog": str(root / "run" / "redo.log")},
+        }
+        self.start_hub()
+        self.start_grpc()
+        self.start_client(config=config, environment={"RUNTIME_DIRECTORY": str(root / "run"), "JIRO_APIKEY": "canary-key"}, wrapper=become(DAEMON), start=False)
+        self.client.socket = str(root / "run" / "status.sock")
+        self.client.config_file = places[0]
+        self.client.write_config()
+        places[0].chmod(0o640)
+        os.chown(places[0], 0, DAEMON)
+        self.client.start()
+        return self.connection()
+
+    def test_it_reaches_nothing(self):
+        link = self.start_as_others()
+        pid = self.client.pid
+        nice = os.getpriority(os.PRIO_PROCESS, pid)
+        link.command("hostile", "h")
+        answer = self.result("h", 90)
+        self.assertTrue(answer.is_success, answer)
+        lines = answer.response.splitlines()
+        got = {line.split(":")[0] for line in lines if ": refused" not in line}
+        self.assertEqual(got, OF_THE_SANDBOX, answer.response)
+        self.assertGreaterEqual(len(lines) - len(got), 25)
+        self.assertNotIn("canary", answer.response)
+        wait_until(lambda: not sleepers(), "nothing of it lives on", 10)
+        self.assertEqual((self.client.pid, os.getpriority(os.PRIO_PROCESS, pid)), (pid, nice))
+        self.assertFalse((self.directory.path / "run" / "moved").exists())
+        self.assert_serves(link)
+
+    def test_it_ends_with_the_daemon(self):
+        link = self.start_as_others(Program=["/bin/sh", "-c", f"setsid sleep {MARK} & exec sleep {MARK}"])
+        link.command("hostile", "h")
+        wait_until(lambda: len(sleepers()) == 2, "it runs", context=self.client.tail)
+        self.client.kill()
+        wait_until(lambda: not sleepers(), "nothing of it is alive", 10)
+
+
+if __name__ == "__main__":
+    unittest.main()
