@@ -170,6 +170,39 @@ std::int64_t Database::changes() const { return sqlite3_changes64(database_); }
 
 std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(database_); }
 
+void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {
+    constexpr std::int64_t kLastNumber = std::int64_t{1} << 56;
+    std::int64_t after = INT64_MIN;
+    std::int64_t skip = 1;
+    bool is_taking = false;
+    while (after < kLastNumber) {
+        try {
+            is_taking = false;
+            Statement& row = damaged.use(rows);
+            const Cursor cursor(row);
+            row.bind(after);
+            while (row.step()) {
+                if (row.integer(0) <= after) throw StorageError(storage_errc::corrupt, "rows out of order");
+                after = row.integer(0);
+                skip = 1;
+                is_taking = true;
+                take(row);
+                is_taking = false;
+            }
+            return;
+        } catch (const StorageError& failure) {
+            const bool is_damage = failure.code == storage_errc::corrupt ||
+                                   failure.code == storage_errc::statement_failed ||
+                                   (failure.code == storage_errc::io && !is_taking);
+            if (!is_damage) throw;
+            if (is_taking) continue;  // behind that row
+            if (after == INT64_MIN) after = 0;
+            after += skip;
+            skip = skip < 64 ? skip + 1 : skip * 2;
+        }
+    }
+}
+
 Transaction::Transaction(Database& database) : database_(database) { database_.use("BEGIN IMMEDIATE").run(); }
 
 Transaction::~Transaction() {

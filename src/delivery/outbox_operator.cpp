@@ -159,46 +159,24 @@ Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
     return {};
 }
 
-// Reads the damaged file row by row. Where reading fails, it goes on behind the damaged page: a little further with
-// each failure, so that few whole rows are missed and the end is reached.
+// Of a file that cannot be opened at all nothing is taken.
 std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
     known_.clear();
     std::uint64_t taken = 0;
-    std::int64_t after = INT64_MIN;
-    std::int64_t skip = 1;
+    std::optional<Database> damaged;
+    const char* rows = nullptr;
     try {
-        Database damaged(damaged_path, Database::Mode::evidence);
-        damaged.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON");
-        const char* const rows = rows_of_schema(damaged.integer("PRAGMA user_version"));
-        while (after < (std::int64_t{1} << 56)) {
-            try {
-                Statement& row = damaged.use(rows);
-                const Cursor cursor(row);
-                row.bind(after);
-                while (row.step()) {
-                    if (row.integer(0) <= after) throw StorageError(storage_errc::corrupt, "rows out of order");
-                    after = row.integer(0);
-                    skip = 1;
-                    if (insert_salvaged(row)) ++taken;
-                }
-                break;
-            } catch (const StorageError& failure) {
-                const bool is_damage = failure.code == storage_errc::corrupt ||
-                                       failure.code == storage_errc::statement_failed ||
-                                       failure.code == storage_errc::io;
-                if (!is_damage) throw;
-                if (after == INT64_MIN) after = 0;
-                after += skip;
-                if (skip < 64) {
-                    ++skip;
-                } else {
-                    skip *= 2;
-                }
-            }
-        }
+        damaged.emplace(damaged_path, Database::Mode::evidence);
+        damaged->execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA cell_size_check = ON");
+        rows = rows_of_schema(damaged->integer("PRAGMA user_version"));
     } catch (const StorageError& failure) {
         if (failure.code == storage_errc::full) throw;
-        outbox_log.error("The damaged outbox cannot be read any further", {{"error", failure.what()}, {"rows", taken}});
+        outbox_log.error("Nothing of the damaged outbox can be read", {{"error", failure.what()}});
+    }
+    if (rows != nullptr) {
+        read_past_damage(*damaged, rows, [&](Statement& row) {
+            if (insert_salvaged(row)) ++taken;
+        });
     }
     count_rows();
     return taken;

@@ -10,6 +10,7 @@
 //     if (row.bind("schema").step()) row.integer(0);
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -107,6 +108,13 @@ class Database {
     sqlite3* database_ = nullptr;
     std::map<const char*, Statement> statements_;
 };
+
+// The rows of a damaged database that can be read, in the order of their numbers. `rows` selects the number first and has
+// one parameter, behind which number to go on ("SELECT rowid, ... WHERE rowid > ? ORDER BY rowid"). Where reading fails,
+// it goes on behind the damaged page: a little further with each failure, so that few whole rows are missed and the end
+// is reached. A row that `take` does not get into its own database (statement_failed) is left out; that this one is full
+// or its disk fails is thrown on.
+void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take);
 
 class Transaction {
   public:

@@ -89,5 +89,52 @@ TEST_F(SqliteTest, a_failed_statement_is_no_failed_disk) {
         storage_errc::read_only);
 }
 
+// A page in the middle is lost; what lies before and behind it is not.
+TEST_F(SqliteTest, rows_are_read_past_damage) {
+    constexpr int kRows = 2000;
+    {
+        Database database(path, Database::Mode::read_write);
+        Transaction transaction(database);
+        const std::string text(200, 'x');
+        for (int i = 0; i < kRows; ++i) database.use("INSERT INTO facts VALUES (?, ?)").bind(std::to_string(i) + text, i).run();
+        transaction.commit();
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)");
+    }
+    const char* const rows = "SELECT rowid, value FROM facts NOT INDEXED WHERE rowid > ? ORDER BY rowid";
+    std::vector<std::int64_t> read;
+    const auto take = [&](Statement& row) { read.push_back(row.integer(1)); };
+    {
+        Database database(path, Database::Mode::evidence);
+        read_past_damage(database, rows, take);
+        EXPECT_EQ(read.size(), static_cast<std::size_t>(kRows));
+    }
+    {
+        std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+        file.seekp(200 * 1024);
+        file << std::string(8 * 1024, '#');
+    }
+    Database database(path, Database::Mode::evidence);
+    read.clear();
+    read_past_damage(database, rows, take);
+    EXPECT_GT(read.size(), static_cast<std::size_t>(kRows * 9 / 10));
+    EXPECT_LT(read.size(), static_cast<std::size_t>(kRows));
+    EXPECT_EQ(read.front(), 0);
+    EXPECT_EQ(read.back(), kRows - 1);
+
+    // A row that its taker refuses is left out; a disk of the taker's own that fails is no damage.
+    read.clear();
+    read_past_damage(database, rows, [&](Statement& row) {
+        if (row.integer(1) == 1) throw StorageError(storage_errc::statement_failed, "a value that it does not take");
+        take(row);
+    });
+    EXPECT_EQ(read.at(1), 2);
+    for (const auto code : {storage_errc::io, storage_errc::full}) {
+        const auto taking = [&] {
+            read_past_damage(database, rows, [&](Statement&) { throw StorageError(code, "its disk"); });
+        };
+        EXPECT_EQ(failure_of(taking), code);
+    }
+}
+
 }  // namespace
 }  // namespace jiro
