@@ -3,6 +3,7 @@
 """Runs the system tests: the built packages in a booted Debian. Label `system`, not part of ./scripts/test.
 
     run.py [CLASS...]       JIRO_PACKAGES: the folder with the .deb files (default: build/release/packages)
+                            JIRO_FIRST_RELEASE_PACKAGE: 0.1.0's, for the upgrade from it
                             JIRO_SYSTEM_REQUIRED=1: a host that cannot boot a systemd is a failure, not a skip
 
 Exit code 77, and a line that says why, where a systemd cannot be booted. Needs root; see harness/machine.py.
@@ -76,7 +77,8 @@ def main():
     os.environ.setdefault("JIRO_SYSTEM_CACHE", str(packages.parent / "system"))
 
     suite = unittest.TestSuite()
-    for name in MODULES:
+    upgrade = ("test_first_release",) if "JIRO_FIRST_RELEASE_PACKAGE" in os.environ else ()
+    for name in (*MODULES, *upgrade):
         module = importlib.import_module(name)
         for value in vars(module).values():
             is_test = isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ == name

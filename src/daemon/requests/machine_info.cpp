@@ -19,8 +19,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr double kBytesAMiB = 1024 * 1024;
-
 std::string two_decimals(double value) {
     std::array<char, 64> text{};
     std::snprintf(text.data(), text.size(), "%.2f", value);

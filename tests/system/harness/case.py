@@ -152,7 +152,8 @@ class Installed:
 
     def __init__(self):
         packages = sorted(pathlib.Path(os.environ["JIRO_PACKAGES"]).glob("jiro-*.deb"))
-        self.machine = Machine(rootfs.make(packages, os.environ["JIRO_SYSTEM_CACHE"]))
+        first = os.environ.get("JIRO_FIRST_RELEASE_PACKAGE")  # scripts/first-release makes it
+        self.machine = Machine(rootfs.make([*packages, *filter(None, [first])], os.environ["JIRO_SYSTEM_CACHE"]))
         self.packages = {package.name.split("_")[0]: self.machine.copy(package) for package in packages}
         try:
             self.output = self.machine.run("apt-get", "install", "-y", *self.packages.values())

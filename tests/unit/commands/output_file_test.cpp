@@ -39,7 +39,7 @@ class OutputFileTest : public ::testing::Test {
 
     boost::asio::io_context context_;
     jiro::test::ManualClock clock_;
-    FileDescriptor file_ = std::move(make_output_file("/bin/program").value());
+    FileDescriptor file_ = make_output_file("/bin/program").value();
     OutputCapture capture_{1000};
     std::optional<OutputFollower> follower_;
 };

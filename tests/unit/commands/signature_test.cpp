@@ -46,8 +46,8 @@ Settings trusting(RequireSignature require = RequireSignature::exec) {
     settings.trust.keys_folder = "/etc/jiro/trusted.d";
     settings.trust.require = require;
     settings.trust.keys = {
-        {"ci-2026", std::move(*Ed25519PublicKey::from_pem(vectors().at("publicKey").get<std::string>()))},
-        {"other", std::move(*Ed25519PublicKey::from_pem(Ed25519PrivateKey::generate()->public_pem()))}};
+        {"ci-2026", Ed25519PublicKey::from_pem(vectors().at("publicKey").get<std::string>()).value()},
+        {"other", Ed25519PublicKey::from_pem(Ed25519PrivateKey::generate()->public_pem()).value()}};
     return settings;
 }
 

@@ -53,7 +53,7 @@ TEST(UnitSocket, has_as_many_wait_as_were_in_use) {
         socket->prepare();
         EXPECT_EQ(listener.take(), 1);
     }
-    for (const std::size_t in_use : {1, 2, 3, 4, 5}) {
+    for (const std::size_t in_use : {1U, 2U, 3U, 4U, 5U}) {
         std::vector<UnitSocket::Use> uses;
         while (uses.size() < in_use) uses.emplace_back(socket);
         socket->prepare();

@@ -65,12 +65,12 @@ TEST_F(Definitions, count_only_where_nobody_else_may_write) {
     expect(false, "is not defined", "Disk");
     expect(false, "others may write there", "disk", geteuid() + 1);
 
-    for (const mode_t mode : {0664, 0646, 0666}) {
+    for (const mode_t mode : {0664U, 0646U, 0666U}) {
         chmod(file.c_str(), mode);
         expect(false, "a.yaml: others may write it");
     }
     chmod(file.c_str(), 0644);
-    for (const mode_t mode : {0775, 0757, 01777}) {
+    for (const mode_t mode : {0775U, 0757U, 01777U}) {
         chmod(folder_.path().c_str(), mode);
         expect(false, "others may write there");
     }

@@ -322,7 +322,7 @@ TEST(HubConnection, does_not_repeat_an_overlong_invocation_id) {
                                           co_return json(1);
                                       }));
     bench.start();
-    for (const std::size_t length : {16384, 16385}) {
+    for (const std::size_t length : {16384U, 16385U}) {
         const std::string id(length, 'i');
         bench.deliver(R"({"type":1,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
                       R"({"type":4,"invocationId":")" + id + R"(","target":"Run","arguments":[1]})" + '\x1e' +
