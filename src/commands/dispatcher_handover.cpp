@@ -23,13 +23,24 @@ void Dispatcher::State::leave_running(const PendingPtr& command) {
     command->complete({Outcome::interrupted, "goes on while the client is restarted", true});
 }
 
+// Nobody needs to hold its program any more.
+void Dispatcher::State::settle_handover(PendingCommand& command) {
+    if (const auto settled = std::exchange(command.handover.settled, nullptr)) settled();
+}
+
 void Dispatcher::State::take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution) {
     command->is_marked_running = true;
     command->started_at = *left.runs_since;
+    command->resumes = left.resumes;
     command->handover.settled = std::move(left.settled);
-    if (!resolution) {
+    // The text may name another command now, which is not to run: only programs are taken back.
+    if (!resolution || resolution->handler->description().runs.empty()) {
         return refuse(command, CommandResult::interrupted("interrupted: the client was restarted, and knows the "
                                                           "command no more; its program was ended"));
+    }
+    const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(clock.now() - command->arrived_at);
+    if (auto signer = check_signature(command->message, settings, false, as_of)) {
+        command->signed_by = std::move(*signer).value_or("");
     }
     command->resolution = std::move(*resolution);
     command->resolved_with = registry;

@@ -86,6 +86,7 @@ void Dispatcher::State::spawn_run(const PendingPtr& command) {
     command->phase = Phase::running;
     if (command->started_at == TimePoint()) command->started_at = clock.now();
     observer.started(command->message.command_sync_id, command->name);
+    if (stopping) hand_over(command);  // its start was being committed
     group.spawn(executor, finish(Guard(shared_from_this(), command), std::nullopt));
 }
 
@@ -109,7 +110,11 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         if (command->suspension && !command->cancel_reason) {
             auto suspending = suspend(command);
             const auto why_not = co_await std::move(suspending);
-            if (!why_not || abandoned) co_return;
+            if (abandoned) co_return;
+            if (!why_not) {
+                settle_handover(*command);
+                co_return;
+            }
             result = CommandResult::failed("it asked for the machine's restart, and cannot wait for it: " + *why_not);
         }
     }
@@ -128,7 +133,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         problem = error.what();
     }
     if (abandoned) co_return;
-    if (problem.empty() && command->handover.settled) command->handover.settled();
+    if (problem.empty()) settle_handover(*command);
     if (!problem.empty()) {
         commands_log.error("The journal did not take a command's outcome; it is kept in memory",
                            {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});

@@ -115,6 +115,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     // The daemon's restart (dispatcher_handover.cpp), through which a program goes on.
     void hand_over(const PendingPtr& command);
     void leave_running(const PendingPtr& command);
+    static void settle_handover(PendingCommand& command);
     void take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution);
 
     // End. Every accepted command comes through exactly one of these.

@@ -26,6 +26,7 @@ std::size_t size_of(const CommandMessage& message) {
 void PendingCommand::request_cancel(CancelReason reason) {
     if (cancel_reason) return;
     cancel_reason = reason;
+    handover.is_wanted = false;
     if (phase == Phase::running) stop.emit(boost::asio::cancellation_type::terminal);
 }
 

@@ -182,7 +182,7 @@ struct Application::Parts {
     commands::LoadSampler load;
     std::unique_ptr<Chat> chat;  // once the configuration had a model
     commands::OwnProgram own_program;
-    DescriptorStore descriptors;
+    DescriptorStore descriptors{environment};
     std::shared_ptr<const commands::CommandRegistry> registry;
     Pause pause;
     commands::Dispatcher dispatcher;
@@ -453,15 +453,17 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
     for (const auto& command : commands) {
         auto message = message_of(command.receipt);
         if (message) {
+            // What was suspended is no program any more, whoever still holds that.
+            const auto runs_since = command.suspended_for ? std::nullopt : descriptors.claim(command.receipt.id);
             // The limit is of its waiting: what had begun waits anew for its next run.
-            const bool had_begun = command.starts > 0 || command.resumes > 0;
+            const bool waits_anew = !runs_since && (command.starts > 0 || command.resumes > 0);
             commands::LeftCommand left{.message = std::move(*message),
                                        .age = command.waited,
-                                       .waited = had_begun ? Duration::zero() : command.waited,
+                                       .waited = waits_anew ? Duration::zero() : command.waited,
                                        .resumes = command.resumes,
                                        .suspended_for = command.suspended_for,
                                        .awaits_reboot = command.awaits_reboot,
-                                       .runs_since = descriptors.claim(command.receipt.id),
+                                       .runs_since = runs_since,
                                        .settled = [this, id = command.receipt.id] { descriptors.drop(id); }};
             auto taking_up = dispatcher.recover(std::move(left));
             co_await std::move(taking_up);

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -19,7 +20,7 @@ using commands::ProgramDescriptors;
 
 namespace {
 
-// FileDescriptorStoreMax is three times that.
+// FileDescriptorStoreMax is four times that.
 constexpr std::size_t kMostPrograms = 64;
 constexpr std::size_t kHashDigits = 32;
 
@@ -27,9 +28,10 @@ struct Part {
     std::string_view name;
     FileDescriptor ProgramDescriptors::*descriptor;
 };
-constexpr std::array<Part, 3> kParts{{{"connection", &ProgramDescriptors::connection},
+constexpr std::array<Part, 4> kParts{{{"connection", &ProgramDescriptors::connection},
                                       {"output", &ProgramDescriptors::output},
-                                      {"errors", &ProgramDescriptors::error_output}}};
+                                      {"errors", &ProgramDescriptors::error_output},
+                                      {"secrets", &ProgramDescriptors::secrets}}};
 
 std::string key_of(const std::string& command_sync_id) { return sha256_hex(command_sync_id).substr(0, kHashDigits); }
 
@@ -63,12 +65,19 @@ std::optional<Name> parse_name(std::string_view text) {
 }
 
 bool is_whole(const ProgramDescriptors& program) {
-    return program.connection && program.output && program.error_output;
+    return std::ranges::all_of(kParts, [&](const Part& part) { return static_cast<bool>(program.*(part.descriptor)); });
 }
 
 }  // namespace
 
-DescriptorStore::DescriptorStore() { take_given(); }
+DescriptorStore::DescriptorStore(const Environment& environment) : most_programs_(kMostPrograms) {
+    // systemd says how many it takes, from version 254 on.
+    const std::string most = variable_in(environment, "FDSTORE");
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(most.data(), most.data() + most.size(), number);
+    if (!most.empty() && error == std::errc()) most_programs_ = std::min(kMostPrograms, number / kParts.size());
+    take_given();
+}
 
 // Others that the service may hold are not ours: they are left alone.
 void DescriptorStore::take_given() {
@@ -86,15 +95,18 @@ void DescriptorStore::take_given() {
 }
 
 bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started_at, const ProgramDescriptors& program) {
-    if (!is_whole(program) || entries_.size() >= kMostPrograms) return false;
+    if (!is_whole(program) || entries_.size() >= most_programs_) return false;
     const std::string key = key_of(command_sync_id);
+    const Entry entry{started_at, {}, true};
     for (const auto& part : kParts) {
         // FDPOLL=0: also what has ended comes back, so that what it printed is not lost.
         const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name_of(key, started_at, part);
         const int descriptor = (program.*(part.descriptor)).get();
-        if (sd_pid_notify_with_fds(0, 0, state.c_str(), &descriptor, 1) <= 0) return false;
+        if (sd_pid_notify_with_fds(0, 0, state.c_str(), &descriptor, 1) > 0) continue;
+        remove(key, entry);
+        return false;
     }
-    entries_[key] = {started_at, {}, true};
+    entries_.insert_or_assign(key, Entry{started_at, {}, true});
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/commands/kept_programs.hpp"
 
 namespace jiro::daemon {
@@ -17,7 +18,7 @@ namespace jiro::daemon {
 class DescriptorStore final : public commands::KeptPrograms {
   public:
     // With what the process was given.
-    DescriptorStore();
+    explicit DescriptorStore(const Environment& environment);
 
     [[nodiscard]] bool keep(const std::string& command_sync_id, TimePoint started_at,
                             const commands::ProgramDescriptors& program) override;
@@ -42,6 +43,7 @@ class DescriptorStore final : public commands::KeptPrograms {
     void take_given();
     void remove(const std::string& key, const Entry& entry) const;
 
+    std::size_t most_programs_;
     std::map<std::string, Entry> entries_;  // by the hash of the id
 };
 

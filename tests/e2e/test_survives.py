@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import time
 import unittest
 
@@ -39,7 +40,7 @@ class SurvivesTest(DaemonTest):
         self.link = self.connection(self.connections)
 
     def until_held(self):
-        wait_until(lambda: len(self.systemd.names()) == 3, "systemd holds it", context=self.client.tail)
+        wait_until(lambda: len(self.systemd.names()) == 4, "systemd holds it", context=self.client.tail)
 
     def ask(self, text):
         self.asked = getattr(self, "asked", 0) + 1
@@ -171,6 +172,83 @@ class SurvivesTest(DaemonTest):
         self.restart(kill=True)
         self.go.touch()
         self.assertEqual(json.loads(self.result("l").response)["commandSyncId"], "l")
+
+    def test_it_ended_in_time_though_the_daemon_was_away_for_long(self):
+        self.begin(program=LONG, TimeoutMs=60_000)
+        self.command()
+        self.client.kill()
+        self.go.touch()
+        wait_until(lambda: not self.systemd.names() or self.has_ended(), "it has ended")
+        self.systemd.make_older(by_ms=3_600_000)
+        self.client.start()
+        self.link = self.connection(2)
+        self.assertTrue(self.result("l").is_success)
+        self.assert_nothing_is_left()
+
+    def has_ended(self):
+        """Only the unit's own process is left."""
+        for unit in self.units.alive():
+            children = pathlib.Path(f"/proc/{unit.pid}/task/{unit.pid}/children").read_text().split()
+            if unit.pid in self.started and children:
+                return False
+        return True
+
+    def test_it_is_masked_by_what_was_secret_when_it_started(self):
+        token = self.directory / "token"
+        token.write_text("old-secret-token\n")
+        self.begin(program="cat " + str(token) + "; " + LONG, Redact=[str(token)])
+        self.command()
+        self.until_printed("***")
+        self.client.kill()
+        token.unlink()
+        self.client.config["Commands"]["Exec"]["long"]["Redact"] = []
+        self.client.write_config()
+        self.client.start()
+        self.link = self.connection(2)
+        self.go.touch()
+        self.assertEqual(self.result("l").response, "***\nbegun\ndone\n")
+
+    def test_a_definition_that_would_refuse_it_now(self):
+        self.begin(Parameters={"word": {"Pattern": "a+"}})
+        self.command(text="long aaa")
+        self.client.kill()
+        self.client.config["Commands"]["Exec"]["long"]["Parameters"]["word"]["Pattern"] = "b+"
+        self.client.write_config()
+        self.client.start()
+        self.link = self.connection(2)
+        self.go.touch()
+        self.assertTrue(self.result("l").is_success)
+
+    def test_a_text_that_names_another_command_now(self):
+        self.begin()
+        self.command()
+        self.client.kill()
+        self.client.config["Commands"]["Exec"] = {}
+        self.client.config["Commands"]["Default"] = "echo"
+        self.client.write_config()
+        self.client.start()
+        self.link = self.connection(2)
+        self.assertIn("knows the command no more", self.result("l").response)
+        self.assert_nothing_is_left()
+
+    def test_it_may_ask_for_the_machines_restart(self):
+        self.begin(program=LONG.replace("exit 3", "exit 194"), RebootExitCodes=[194])
+        self.command()
+        self.go.touch()
+        self.client.wait_status(lambda status: status["queuedCommands"] == 1 and status["activeCommandCount"] == 0, "it waits")
+        wait_until(lambda: not self.systemd.names(), "systemd holds nothing")
+        self.restart(kill=True)
+        self.assert_nothing_is_left()
+        self.client.wait_status(lambda status: status["queuedCommands"] == 1 and status["activeCommandCount"] == 0, "it waits still")
+        self.assert_serves(self.link)
+        self.assertEqual(self.grpc.results("l"), [])
+
+    def test_without_output_its_errors_are_kept(self):
+        self.begin(program='echo out; echo why >&2; while [ ! -e "$GO" ]; do sleep 0.05; done; exit 9', MaxOutputBytes=0)
+        self.command()
+        self.restart(kill=True)
+        self.go.touch()
+        self.assertEqual(self.result("l").response, "exit code 9: why")
 
     def test_others_are_waited_for_and_end(self):
         other = {"Program": "sleep 1; echo other", "Shell": True}

@@ -242,11 +242,11 @@ class StopTest(SystemTest):
             self.wait_until(lambda: self.service.pid not in (0, pid), "another process", 20)
             self.hub.wait_client()
             self.service.wait_for_status("1 running, 0 queued")
-            self.assertEqual(held(), "3")
+            self.assertEqual(held(), "4")
 
         self.hub.post("survivor", "survives")
         self.service.wait_for_status("1 running")
-        self.wait_until(lambda: held() == "3", "systemd holds it")
+        self.wait_until(lambda: held() == "4", "systemd holds it")
         unit = self.machine.out("systemctl", "list-units", "--plain", "--no-legend", "--state=active", "jiro-command@*").split()[0]
         program = self.machine.out("systemctl", "show", "-P", "MainPID", unit)
         pid = self.service.pid
@@ -267,7 +267,7 @@ class StopTest(SystemTest):
 
         self.machine.run("rm", "/run/go-on")
         self.hub.post("survivor", "stopped")
-        self.wait_until(lambda: held() == "3", "systemd holds the next")
+        self.wait_until(lambda: held() == "4", "systemd holds the next")
         self.service("stop")
         self.service("start")
         row = self.hub.wait_result("stopped", 20, self.service.context)

@@ -18,6 +18,7 @@ struct ProgramDescriptors {
     FileDescriptor connection;    // to its unit
     FileDescriptor output;        // files in memory, from their first byte on
     FileDescriptor error_output;
+    FileDescriptor secrets;       // likewise, for the daemon alone: what is masked in the output, a line each
 };
 
 class KeptPrograms {

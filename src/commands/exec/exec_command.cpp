@@ -5,6 +5,7 @@
 
 #include "commands/exec/exec_run.hpp"
 #include "commands/exec/redaction.hpp"
+#include "commands/exec/unit_process.hpp"
 #include "jiro/commands/command_message.hpp"
 
 namespace jiro::commands {
@@ -42,6 +43,7 @@ CommandDescription describe(const ExecCommand& command, const ArgumentBinding& b
     description.time_limit = command.timeout;
     description.resume_within = command.resume_within;
     description.own_clean_up = command.kill_grace + 2 * kKillLimit + kDrainLimit;
+    if (command.survives) description.own_clean_up += kTellLimit;
     return description;
 }
 
@@ -103,16 +105,27 @@ ExecCommandHandler::ExecCommandHandler(ExecCommand command, ArgumentBinding bind
       kept_(kept) {}
 
 Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
+    ExecRequest request;
+    request.socket = socket_;
+    request.kept = kept_;
+    request.deadline = context.deadline();
+    request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.started_at());
+    const auto& id = context.message().command_sync_id;
+    // What runs already runs by the values and secrets that it was started with.
+    if (kept_ != nullptr && context.handover() != nullptr) request.taken_back = kept_->take(id);
+    if (request.taken_back) {
+        request.spec.call.command_sync_id = id;
+        co_return co_await run_program(command_, std::move(request), context);
+    }
     auto spec = spec_for(command_, binding_,
                          {.name = command_.name,
                           .arguments = context.arguments(),
                           .parameters = context.parameters(),
-                          .command_sync_id = context.message().command_sync_id,
+                          .command_sync_id = id,
                           .session_id = context.session_id(),
                           .trace = context.message().trace,
                           .resumes = context.resumes()});
     if (!spec) co_return CommandResult::rejected(spec.error().message);
-    ExecRequest request;
     request.spec = std::move(*spec);
     if (!command_.redact.empty()) {
         auto reading = values_to_redact(command_, context.clock(), context.deadline());
@@ -121,10 +134,6 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
         request.secrets = std::move(*secrets);
     }
     if (command_.standard_input == ExecStandardInput::message) request.input = to_json(context.message()) + '\n';
-    request.socket = socket_;
-    request.kept = kept_;
-    request.deadline = context.deadline();
-    request.limit = std::chrono::ceil<std::chrono::milliseconds>(context.deadline() - context.clock().now());
     co_return co_await run_program(command_, std::move(request), context);
 }
 

@@ -14,6 +14,7 @@
 
 #include "commands/exec/child_process.hpp"
 #include "commands/exec/output_file.hpp"
+#include "commands/exec/redaction.hpp"
 #include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_process.hpp"
 #include "commands/log.hpp"
@@ -29,6 +30,7 @@ using Descriptor = ProgramStreams::Descriptor;
 
 namespace {
 
+constexpr std::size_t kMostSecretBytes = 8 * 1024 * 1024;
 constexpr std::size_t kReadAtOnce = 65536;  // more output than this is looked at on a worker thread
 
 Task<> read_all(Descriptor& source, OutputCapture& capture, std::optional<SecretMask> mask) {
@@ -110,6 +112,12 @@ Task<> kill_descendants(RunningProgram& child, Clock& clock, const std::string& 
     }
 }
 
+std::string as_lines(const std::vector<std::string>& values) {
+    std::string lines;
+    for (const auto& value : values) lines += value + '\n';
+    return lines;
+}
+
 std::optional<int> exit_code_of(const ExitStatus& status) {
     if (status.signal) return -*status.signal;
     return status.code;
@@ -170,10 +178,8 @@ class ProgramRun {
 };
 
 Task<Result<>> ProgramRun::start() {
-    const auto& id = request_.spec.call.command_sync_id;
-    auto kept = request_.kept != nullptr && handover_ != nullptr ? request_.kept->take(id) : std::nullopt;
-    if (kept) {
-        co_await take_back(std::move(*kept));
+    if (request_.taken_back) {
+        co_await take_back(std::move(*request_.taken_back));
         co_return Result<>();
     }
     const bool may_go_on = command_.survives && request_.socket && request_.kept != nullptr && handover_ != nullptr;
@@ -204,7 +210,8 @@ Task<Result<>> ProgramRun::start_with_files() {
     auto input = make_input_file(request_.input.value_or(""), program);
     auto output = make_output_file(program);
     auto error_output = make_output_file(program);
-    for (const auto* file : {&input, &output, &error_output}) {
+    auto secrets = make_input_file(as_lines(request_.secrets), program);
+    for (const auto* file : {&input, &output, &error_output, &secrets}) {
         if (!*file) co_return file->error();
     }
     std::array<FileDescriptor, 3> theirs{std::move(*input), output->duplicate(), error_output->duplicate()};
@@ -215,7 +222,8 @@ Task<Result<>> ProgramRun::start_with_files() {
     show(child_->user());
 
     const auto& id = request_.spec.call.command_sync_id;
-    ProgramDescriptors program_descriptors{child_->connection(), std::move(*output), std::move(*error_output)};
+    ProgramDescriptors program_descriptors{child_->connection(), std::move(*output), std::move(*error_output),
+                                           std::move(*secrets)};
     handover_->is_possible = request_.kept->keep(id, context_.started_at(), program_descriptors);
     if (handover_->is_possible) {
         handover_->settled = [kept = request_.kept, id] { kept->drop(id); };
@@ -227,7 +235,10 @@ Task<Result<>> ProgramRun::start_with_files() {
     co_return Result<>();
 }
 
+// The output is read from its beginning, so it is masked by what was secret then.
 Task<> ProgramRun::take_back(ProgramDescriptors program) {
+    const auto secrets = values_in(content_of(program.secrets, kMostSecretBytes));
+    if (!secrets.empty()) mask_.emplace(secrets);
     auto taking = UnitProcess::take_back(request_.socket, std::move(program.connection), clock_);
     child_ = co_await std::move(taking);
     show(child_->user());

@@ -22,6 +22,8 @@ struct ExecRequest {
     std::vector<std::string> secrets;    // masked in what it prints
     std::shared_ptr<UnitSocket> socket;  // of the units (Commands.RunAs); without it a child of this process
     KeptPrograms* kept = nullptr;        // of those that survive the daemon's restart; null: none does
+    std::optional<ProgramDescriptors> taken_back{};  // of a program that an earlier process started; of `spec` only the
+                                                     // command's id counts then
     TimePoint deadline;
     std::chrono::milliseconds limit{};  // for the text only
 };

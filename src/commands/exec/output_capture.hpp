@@ -17,6 +17,8 @@ class OutputCapture {
     // That many which nobody has: zeros, as far as they would be kept.
     void skip(std::uint64_t bytes);
 
+    // What is kept at most.
+    [[nodiscard]] std::size_t limit() const noexcept { return head_limit_ + tail_limit_; }
     [[nodiscard]] std::uint64_t total_bytes() const noexcept { return total_; }
     [[nodiscard]] bool is_cut() const noexcept { return total_ > head_limit_ + tail_limit_; }
     // All that was kept; where something was left out, a line between the parts says how much.

@@ -25,6 +25,7 @@ namespace {
 constexpr auto kLookAgain = std::chrono::milliseconds(200);
 constexpr std::size_t kChunk = 65536;
 constexpr std::int64_t kPage = 4096;
+constexpr std::size_t kMargin = 65536;  // read beside what is kept: a secret may begin there
 
 Result<FileDescriptor> make_file(const std::string& program) {
     FileDescriptor file(memfd_create("jiro-output", MFD_CLOEXEC));
@@ -64,13 +65,20 @@ Result<FileDescriptor> make_input_file(std::string_view content, const std::stri
     return file;
 }
 
+std::string content_of(const FileDescriptor& file, std::size_t limit) {
+    std::string content(std::min(static_cast<std::size_t>(size_of_file(file)), limit), '\0');
+    const auto length = pread(file.get(), content.data(), content.size(), 0);
+    content.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+    return content;
+}
+
 bool is_output_file(const FileDescriptor& descriptor) {
     struct stat status {};
     return fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode);
 }
 
 Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::size_t limit) {
-    const auto most = (static_cast<std::int64_t>(limit) + kPage - 1) / kPage * kPage;
+    const auto most = static_cast<std::int64_t>(limit + kMargin + kPage - 1) / kPage * kPage;
     std::int64_t hole_ends = most;
     std::vector<char> buffer(kChunk);
     for (;;) {
@@ -106,7 +114,7 @@ void OutputFollower::stop() {
 
 bool OutputFollower::read_some(std::string& buffer) {
     if (position_ >= end_) return false;
-    skip_hole();
+    skip_what_is_not_kept();
     const auto wanted = std::min<std::int64_t>(end_ - position_, static_cast<std::int64_t>(buffer.size()));
     const auto length = pread(file_.get(), buffer.data(), static_cast<std::size_t>(wanted), position_);
     if (length <= 0) return false;
@@ -116,12 +124,12 @@ bool OutputFollower::read_some(std::string& buffer) {
     return true;
 }
 
-void OutputFollower::skip_hole() {
-    const auto data = lseek(file_.get(), position_, SEEK_DATA);
-    const auto next = data < 0 ? end_ : std::min<std::int64_t>(data, end_);
-    if (next <= position_) return;
-    capture_.skip(static_cast<std::uint64_t>(next - position_));
-    position_ = next;
+// Where it is far behind, on to the last bytes. A hole lies there, or what the capture would count only.
+void OutputFollower::skip_what_is_not_kept() {
+    const auto last = static_cast<std::int64_t>(capture_.limit() + kMargin);
+    if (position_ < last || end_ - position_ <= 2 * last) return;
+    capture_.skip(static_cast<std::uint64_t>(end_ - last - position_));
+    position_ = end_ - last;
 }
 
 }  // namespace jiro::commands

@@ -21,11 +21,15 @@ namespace jiro::commands {
 
 [[nodiscard]] bool is_output_file(const FileDescriptor& descriptor);
 
+// All of a file in memory, `limit` bytes at most.
+[[nodiscard]] std::string content_of(const FileDescriptor& file, std::size_t limit);
+
 // Until the pipe's end. Of more than that the first `limit` bytes and the last are kept, and what lies between becomes a
 // hole. What finds no room is not kept.
 [[nodiscard]] Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::size_t limit);
 
-// Reads what others write into such a file. Nothing that it holds is believed: it may shrink, or have holes anywhere.
+// Reads what others write into such a file, but for what the capture would not keep. Nothing that it holds is believed:
+// it may shrink, or be of any size. No call is made that waits for whoever writes.
 class OutputFollower {
   public:
     OutputFollower(const Executor& executor, FileDescriptor file, OutputCapture& capture, std::optional<SecretMask> mask)
@@ -37,7 +41,7 @@ class OutputFollower {
 
   private:
     [[nodiscard]] bool read_some(std::string& buffer);
-    void skip_hole();
+    void skip_what_is_not_kept();
 
     FileDescriptor file_;
     OutputCapture& capture_;

@@ -18,7 +18,6 @@ namespace jiro::commands {
 
 namespace {
 
-constexpr auto kTellLimit = std::chrono::seconds(5);
 constexpr auto kConnectPause = std::chrono::milliseconds(5);
 constexpr const char* kLookThere = "; see `systemctl status jiro-command.socket` and `journalctl -u 'jiro-command@*'`";
 

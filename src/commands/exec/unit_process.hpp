@@ -16,6 +16,9 @@
 
 namespace jiro::commands {
 
+// For a unit to tell how it is with its program.
+inline constexpr auto kTellLimit = std::chrono::seconds(5);
+
 class UnitProcess final : public RunningProgram {
   public:
     // As ChildProcess::spawn; errc::spawn_failed also when `socket` cannot be reached.

@@ -14,7 +14,7 @@
 //     unit    {"code":0,"cpuMs":1,"maxResidentBytes":1}, or "signal" in place of "code"
 //     daemon  {"sweep":true}; the unit answers {"left":0}
 //     daemon  {"tell":true}, another process of it, which has taken the connection over (Survives); the unit says once
-//             more that the program has started, and how it ended, if it has
+//             more how the program ended, if it has, and that it has started
 //
 // A unit that has the definition of the command makes everything that follows "command" anew, by that definition.
 // Where the descriptors for output are files, the unit reads the program's pipes and writes into them (output_file.hpp).

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "commands/exec/child_process.hpp"
 #include "commands/exec/exec_command.hpp"
 #include "commands/exec/output_file.hpp"
+#include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_protocol.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/task_group.hpp"
@@ -78,7 +80,7 @@ class UnitSide {
         if (is_ending_) kill();
         if (pipes_) {
             filling_.spawn(executor, fill(pipes_->output, files_[0], max_output_bytes));
-            filling_.spawn(executor, fill(pipes_->error_output, files_[1], max_output_bytes));
+            filling_.spawn(executor, fill(pipes_->error_output, files_[1], std::max(max_output_bytes, RunOutput::kErrorBytes)));
         }
         tell();
         status_ = co_await program_->wait();
@@ -142,15 +144,15 @@ class UnitSide {
         return {};
     }
 
-    // That it has started; and how it ended, to a daemon that did not hear it.
+    // How it ended, to a daemon that did not hear it; and that it has started.
     void tell() {
+        if (status_) connection_.send(to_record(*status_));
         JsonWriter started;
         started.begin_object();
         started.member("started", true);
         started.member("user", own_user());
         started.end_object();
         connection_.send(std::move(started).take() + '\n');
-        if (status_) connection_.send(to_record(*status_));
     }
 
     Task<> sweep() {

@@ -149,8 +149,8 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
     add("print", print_and_sleep);
     add("reboot", ask_for_reboot, [](auto& d) { d.resume_within = 10min; });
-    add("program", go_on, [](auto& d) { d.time_limit = 2h; });
-    add("program-once", go_on, [](auto& d) { d.time_limit = 2h, d.max_concurrent = 1; });
+    add("program", go_on, [](auto& d) { d.time_limit = 2h, d.runs = "/bin/it"; });
+    add("program-once", go_on, [](auto& d) { d.time_limit = 2h, d.max_concurrent = 1, d.runs = "/bin/it"; });
     add("reboot-once", reboot_once, [](auto& d) { d.resume_within = 10min; });
     return CommandRegistry::make(std::move(handlers)).value();
 }
@@ -918,6 +918,26 @@ TEST_F(DispatcherTest, leaves_a_program_that_goes_on) {
     EXPECT_EQ(observer.active, 1);  // "ends", which is waited for
 }
 
+// Also one whose start is just being committed; and a cancellation that comes with the stop is not forgotten for it.
+TEST_F(DispatcherTest, leaves_a_program_in_every_moment_of_the_stop) {
+    sink.is_durable = true;
+    start();
+    receive(message("cancelled", "program"));
+    std::vector<asio::steady_timer*> held;
+    sink.gate = &held;
+    asio::co_spawn(context, dispatcher->receive(message("starts", "program")), asio::detached);
+    jiro::test::settle(context);
+    dispatcher->request_stop();
+    dispatcher->cancel("cancelled", CancelReason::by_operator);
+    for (auto* timer : held) timer->cancel();
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("starts"), nullptr);
+    ASSERT_NE(sink.outcome_of("cancelled"), nullptr);
+    EXPECT_EQ(sink.outcome_of("cancelled")->result.outcome, Outcome::cancelled);
+    EXPECT_EQ(observer.deferred_count, 1);
+    EXPECT_EQ(observer.active, 0);
+}
+
 // Without a journal that outlives the process nobody would take it back: it is waited for.
 TEST_F(DispatcherTest, leaves_no_program_without_a_journal) {
     start();
@@ -946,23 +966,25 @@ TEST_F(DispatcherTest, takes_back_a_program_that_went_on) {
     };
     recover(taken_back("back", "program-once", 30min));
     recover(taken_back("gone", "unknown", 30min));
+    recover(taken_back("another", "answer", 30min));
     jiro::test::settle(context);
     EXPECT_EQ(observer.active, 2);
     EXPECT_TRUE(sink.started_ids.empty());
     EXPECT_EQ(sink.outcome_of("gone")->result.outcome, Outcome::interrupted);
-    EXPECT_EQ(settled, 1);
+    EXPECT_EQ(sink.outcome_of("another")->result.outcome, Outcome::interrupted);
+    EXPECT_EQ(settled, 2);
     pass(30min);
     EXPECT_EQ(sink.outcome_of("back")->result, CommandResult::text("an hour"));
     EXPECT_EQ(sink.outcome_of("back")->run_time, 1h);
     EXPECT_EQ(sink.outcome_of("back")->queue_time, 1s);
-    EXPECT_EQ(settled, 2);
+    EXPECT_EQ(settled, 3);
     EXPECT_EQ(sink.outcome_of("waits"), nullptr);
 
     sink.finish_fails = true;  // its outcome is in memory only: the next process needs the program
     recover(taken_back("unstored", "program", 1h));
     jiro::test::settle(context);
     EXPECT_NE(sink.outcome_of("unstored"), nullptr);
-    EXPECT_EQ(settled, 2);
+    EXPECT_EQ(settled, 3);
 }
 
 // With and without a restart the same: the time before it counts.

@@ -108,7 +108,7 @@ TEST_F(OutputFileTest, is_filled_within_a_limit) {
     struct stat status {};
     ASSERT_EQ(fstat(file_.get(), &status), 0);
     EXPECT_EQ(status.st_size, 800'000);
-    EXPECT_LE(status.st_blocks * 512, 80'000);
+    EXPECT_LE(status.st_blocks * 512, 280'000);
     OutputCapture whole(20'000);
     OutputCapture expected(20'000);
     expected.append(printed);
