@@ -28,9 +28,24 @@ const LevelText& text_of(spdlog::level::level_enum level) {
     return kTexts[std::min<std::size_t>(static_cast<std::size_t>(level), kTexts.size() - 1)];
 }
 
+// What a field's value needs, by its characters.
+enum : unsigned char { kNothing = 0, kQuotes = 1, kEscaping = 2 };
+constexpr std::array<unsigned char, 256> kNeeds = [] {
+    std::array<unsigned char, 256> needs{};
+    for (std::size_t c = 0; c < needs.size(); ++c) needs[c] = c >= 0x20 && c < 0x7F ? kNothing : kEscaping;
+    needs[' '] = needs['='] = kQuotes;
+    needs['"'] = kQuotes | kEscaping;
+    return needs;
+}();
+
 void append_field_value(std::string& out, std::string_view value) {
-    const auto needs_quotes = [](char c) { return c == ' ' || c == '"' || c == '='; };
-    if (std::ranges::none_of(value, needs_quotes)) return append_escaped(out, value);
+    unsigned needs = kNothing;
+    for (const char c : value) needs |= kNeeds[static_cast<unsigned char>(c)];
+    if (needs == kNothing) {
+        out.append(value);
+        return;
+    }
+    if ((needs & kQuotes) == 0) return append_escaped(out, value);
     for (out += '"';; out += "\\\"") {
         const auto quote = value.find('"');
         append_escaped(out, value.substr(0, quote));
@@ -43,7 +58,7 @@ void append_field_value(std::string& out, std::string_view value) {
 void append_sentence(std::string& out, const Record& record, std::string_view before, std::string_view after) {
     append_escaped(out, record.message);
     for (const RecordField& field : record.fields) {
-        append_escaped(out.append(before), field.name);
+        out.append(before).append(field.name);  // a name of ours
         append_field_value(out.append(after), field.value);
     }
 }

@@ -33,7 +33,10 @@ void Payload::field(std::string_view name, std::string_view value) {
 void Payload::part(std::string_view text, std::size_t limit) {
     if (text.size() > limit) return part(shortened(text, limit), std::string_view::npos);
     const auto length = static_cast<PartLength>(text.size());
-    bytes_.append(reinterpret_cast<const char*>(&length), sizeof length).append(text);
+    const auto at = bytes_.size();
+    bytes_.resize(at + sizeof length + text.size());
+    std::memcpy(bytes_.data() + at, &length, sizeof length);
+    if (!text.empty()) std::memcpy(bytes_.data() + at + sizeof length, text.data(), text.size());
 }
 
 Record unpack(const spdlog::details::log_msg& message) {
@@ -43,18 +46,20 @@ Record unpack(const spdlog::details::log_msg& message) {
         record.message = bytes;
         return record;
     }
-    bytes.remove_prefix(1);
-    const auto take = [&bytes] {
+    const char* at = bytes.data() + 1;
+    const char* const end = bytes.data() + bytes.size();
+    const auto take = [&at, end]() -> std::string_view {
         PartLength length = 0;
-        std::memcpy(&length, bytes.data(), std::min(sizeof length, bytes.size()));
-        const std::string_view part = bytes.substr(std::min(sizeof length, bytes.size()), length);
-        bytes.remove_prefix(std::min(sizeof length + length, bytes.size()));
+        if (static_cast<std::size_t>(end - at) < sizeof length) return at = end, std::string_view();
+        std::memcpy(&length, at, sizeof length);
+        at += sizeof length;
+        const std::string_view part(at, std::min<std::size_t>(length, static_cast<std::size_t>(end - at)));
+        at += part.size();
         return part;
     };
     record.event_id = take();
     record.message = take();
-    record.fields.reserve(8);
-    while (!bytes.empty()) {
+    while (at != end) {
         const std::string_view name = take();
         record.fields.push_back({name, take()});
     }

@@ -6,9 +6,9 @@
 #include <spdlog/common.h>
 #include <spdlog/sinks/sink.h>
 
+#include <boost/container/small_vector.hpp>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "jiro/base/log.hpp"
 
@@ -38,7 +38,7 @@ struct Record {
     std::string_view component;
     std::string_view event_id;
     std::string_view message;
-    std::vector<RecordField> fields;
+    boost::container::small_vector<RecordField, 16> fields;
 };
 
 [[nodiscard]] Record unpack(const spdlog::details::log_msg& message);

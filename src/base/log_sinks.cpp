@@ -94,21 +94,19 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 void ScrubSink::sink_it_(const spdlog::details::log_msg& message) {
     const Record record = unpack(message);
-    std::string text(record.message);
-    redactor_.redact(text);
-    Payload payload(record.event_id, text);
+    const bool is_clean = !redactor_.redacted(record.message) && std::ranges::none_of(record.fields, [&](const auto& field) {
+        return redactor_.redacted_field(field.name, field.value).has_value();
+    });
+    if (is_clean) return dist_sink::sink_it_(message);
+    Payload payload(record.event_id, redactor_.redacted(record.message).value_or(std::string(record.message)));
     for (const auto& [name, value] : record.fields) {
-        text.assign(value);
-        redactor_.redact_field(name, text);
-        payload.field(name, text);
+        payload.field(name, redactor_.redacted_field(name, value).value_or(std::string(value)));
     }
     dist_sink::sink_it_({message.time, {}, message.logger_name, message.level, payload.text()});
 }
 
 std::string ScrubSink::scrubbed(std::string_view text) const {
-    std::string out(text);
-    redactor_.redact(out);
-    return out;
+    return redactor_.redacted(text).value_or(std::string(text));
 }
 
 void TailSink::log(const spdlog::details::log_msg& message) {

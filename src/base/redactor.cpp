@@ -17,10 +17,20 @@ namespace {
 constexpr std::string_view kMask = "***";
 constexpr std::string_view kCut = "...";  // how a shortened text ends
 
-// Not std::isalnum: that asks the locale, for every character of every line.
-constexpr bool is_word(char c) {
-    const char lower = lower_case(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+// What is asked of every character of every line: a look into a table.
+template <typename Predicate>
+constexpr std::array<bool, 256> table_of(Predicate is_in) {
+    std::array<bool, 256> table{};
+    for (std::size_t i = 0; i < table.size(); ++i) table[i] = is_in(static_cast<char>(static_cast<unsigned char>(i)));
+    return table;
+}
+
+bool is_word(char c) {
+    static constexpr auto kTable = table_of([](char character) {
+        const char lower = lower_case(character);
+        return (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '_' || lower == '-';
+    });
+    return kTable[static_cast<unsigned char>(c)];
 }
 
 // The base64 characters that `text` determines alone when it stands `offset` bytes into what is encoded.
@@ -38,14 +48,14 @@ void replace_all(std::string& text, std::string_view what) {
     }
 }
 
-// A text that was cut may have been cut inside a secret.
-void replace_start_at_end(std::string& text, std::string_view what) {
-    const std::size_t end = text.size() - kCut.size();
-    for (std::size_t size = std::min(what.size(), end); size >= Redactor::kMinLength; --size) {
-        if (text.compare(end - size, size, what, 0, size) != 0) continue;
-        text.replace(end - size, size, kMask);
-        return;
+// A text that was cut may have been cut inside a secret: how much of that is there at its end.
+std::size_t start_at_end(std::string_view text, std::string_view what) {
+    if (!text.ends_with(kCut)) return 0;
+    text.remove_suffix(kCut.size());
+    for (std::size_t size = std::min(what.size(), text.size()); size >= Redactor::kMinLength; --size) {
+        if (text.ends_with(what.substr(0, size))) return size;
     }
+    return 0;
 }
 
 // How the secret that follows a name in a text is told from the name.
@@ -71,8 +81,12 @@ constexpr std::array kPatterns{
 };
 
 // What a name ends with: most words of a line are none, and are seen to be by their last character.
-constexpr bool may_end_name(char c) {
-    return std::ranges::any_of(kPatterns, [c](const Pattern& pattern) { return pattern.name.back() == lower_case(c); });
+bool may_end_name(char c) {
+    static constexpr auto kTable = table_of([](char character) {
+        return std::ranges::any_of(
+            kPatterns, [&](const Pattern& pattern) { return pattern.name.back() == lower_case(character); });
+    });
+    return kTable[static_cast<unsigned char>(c)];
 }
 
 // The pattern whose name ends at `end`; nullptr: none.
@@ -167,24 +181,34 @@ void Redactor::add(std::string_view secret) {
     std::erase_if(secrets_, [&](const auto& known) { return known.front() == secret; });
     if (secrets_.size() == kMaxSecrets) secrets_.pop_front();
     secrets_.push_back(std::move(forms));
+    has_secrets_ = true;
 }
 
-void Redactor::redact(std::string& text) const {
-    if (auto masked = without_named_secrets(text); !masked.empty()) text = std::move(masked);
-    const bool is_cut = text.ends_with(kCut);
-    const std::scoped_lock lock(mutex_);
-    for (const auto& forms : secrets_) {
-        for (const std::string& form : forms) {
-            replace_all(text, form);
-            if (is_cut) replace_start_at_end(text, form);
+std::optional<std::string> Redactor::redacted(std::string_view text) const {
+    std::string masked = without_named_secrets(text);
+    if (!masked.empty()) text = masked;
+    if (has_secrets_) {
+        const std::scoped_lock lock(mutex_);
+        for (const auto& forms : secrets_) {
+            for (const std::string& form : forms) {
+                const std::size_t cut = start_at_end(text, form);
+                if (cut == 0 && text.find(form) == std::string_view::npos) continue;
+                if (masked.empty()) masked = text;
+                if (cut > 0) masked.replace(masked.size() - kCut.size() - cut, cut, kMask);
+                replace_all(masked, form);
+                text = masked;
+            }
         }
     }
+    if (masked.empty()) return std::nullopt;
+    return masked;
 }
 
-void Redactor::redact_field(std::string_view name, std::string& value) const {
+std::optional<std::string> Redactor::redacted_field(std::string_view name, std::string_view value) const {
     static constexpr std::array<std::string_view, 7> kSecretNames{"access_token", "api_key",  "authorization", "cookie",
                                                                   "set_cookie",   "password", "token"};
-    std::ranges::find(kSecretNames, name) != kSecretNames.end() ? void(value = kMask) : redact(value);
+    if (std::ranges::find(kSecretNames, name) != kSecretNames.end()) return std::string(kMask);
+    return redacted(value);
 }
 
 }  // namespace jiro

@@ -4,10 +4,10 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <boost/algorithm/hex.hpp>
+#include <iterator>
 #include <memory>
 #include <stdexcept>
-
-#include "jiro/base/text.hpp"
 
 namespace jiro {
 
@@ -34,9 +34,10 @@ std::string sha256(std::string_view text) {
 }
 
 std::string sha256_hex(std::string_view text) {
+    const std::string digest = sha256(text);
     std::string hex;
-    hex.reserve(64);
-    for (const char byte : sha256(text)) hex += hex_digits(static_cast<unsigned char>(byte));
+    hex.reserve(2 * digest.size());
+    boost::algorithm::hex_lower(digest, std::back_inserter(hex));
     return hex;
 }
 

@@ -17,13 +17,13 @@ std::string base64(std::string_view text) {
 
 std::string redacted(const Redactor& redactor, std::string_view text) {
     std::string out(text);
-    redactor.redact(out);
+    out = redactor.redacted(out).value_or(out);
     return out;
 }
 
 std::string field_redacted(const Redactor& redactor, std::string_view name, std::string_view value) {
     std::string out(value);
-    redactor.redact_field(name, out);
+    out = redactor.redacted_field(name, out).value_or(out);
     return out;
 }
 
