@@ -5,7 +5,6 @@
 
 #include <array>
 #include <boost/algorithm/hex.hpp>
-#include <iterator>
 #include <memory>
 #include <stdexcept>
 
@@ -35,9 +34,8 @@ std::string sha256(std::string_view text) {
 
 std::string sha256_hex(std::string_view text) {
     const std::string digest = sha256(text);
-    std::string hex;
-    hex.reserve(2 * digest.size());
-    boost::algorithm::hex_lower(digest, std::back_inserter(hex));
+    std::string hex(2 * digest.size(), '\0');
+    boost::algorithm::hex_lower(digest.begin(), digest.end(), hex.begin());
     return hex;
 }
 

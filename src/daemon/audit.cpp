@@ -2,6 +2,7 @@
 #include "daemon/audit.hpp"
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "daemon/events.hpp"
@@ -20,30 +21,45 @@ const log::Logger& audit_log() {
     return logger;
 }
 
-// In the order in which they are written. An empty value: there is none.
-struct AuditFields {
-    std::array<std::pair<std::string_view, std::string>, 12> all;
-};
-
 std::string time_before(const Clock& clock, Duration ago) {
     return utc_text_ms(clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(ago));
 }
 
-AuditFields fields_of(const commands::AuditedCommand& command, const std::string& hub, const Clock& clock) {
-    const auto& message = command.message;
-    return {{{{"command_sync_id", shortened(message.command_sync_id)},
-              {"session_id", shortened(message.session_id)},
-              {"command", std::string(command.name)},
-              {"text_sha256", sha256_hex(message.command)},
-              {"signed_by", std::string(command.signed_by)},
-              {"hub", hub},
-              {"user", std::string(command.user)},
-              {"outcome", std::string(to_string(command.outcome))},
-              {"exit_code", command.exit_code ? std::to_string(*command.exit_code) : ""},
-              {"received_at", time_before(clock, command.received_ago)},
-              {"started_at", command.started_ago ? time_before(clock, *command.started_ago) : ""},
-              {"ended_at", time_before(clock, {})}}}};
-}
+// Views of the event and of what is made here.
+class AuditFields {
+  public:
+    AuditFields(const commands::AuditedCommand& command, std::string_view hub, const Clock& clock)
+        : text_sha256_(sha256_hex(command.message.command)),
+          exit_code_(command.exit_code ? std::to_string(*command.exit_code) : ""),
+          received_at_(time_before(clock, command.received_ago)),
+          started_at_(command.started_ago ? time_before(clock, *command.started_ago) : ""),
+          ended_at_(time_before(clock, {})),
+          all{{{"command_sync_id", command.message.command_sync_id},
+               {"session_id", command.message.session_id},
+               {"command", command.name},
+               {"text_sha256", text_sha256_},
+               {"signed_by", command.signed_by},
+               {"hub", hub},
+               {"user", command.user},
+               {"outcome", to_string(command.outcome)},
+               {"exit_code", exit_code_},
+               {"received_at", received_at_},
+               {"started_at", started_at_},
+               {"ended_at", ended_at_}}} {}
+    AuditFields(const AuditFields&) = delete;
+    AuditFields& operator=(const AuditFields&) = delete;
+
+  private:
+    std::string text_sha256_;
+    std::string exit_code_;
+    std::string received_at_;
+    std::string started_at_;
+    std::string ended_at_;
+
+  public:
+    // In the order in which they are written. An empty value: there is none.
+    const std::array<std::pair<std::string_view, std::string_view>, 12> all;
+};
 
 // A field without a value is said to have none: each event has all of them.
 void write_to_log(const AuditFields& fields) {
@@ -66,7 +82,7 @@ std::string line_of(const AuditFields& fields) {
         } else if (name == std::string_view("exit_code")) {
             line.number(value);
         } else {
-            line.string(value);
+            line.string(shortened(value));
         }
     }
     line.end_object();
@@ -84,7 +100,7 @@ void Audit::use(const std::string& where, std::string hub) {
 
 void Audit::add(const commands::AuditedCommand& command) {
     if (where_ == Where::nowhere) return;
-    const auto fields = fields_of(command, hub_, clock_);
+    const AuditFields fields(command, hub_, clock_);
     if (where_ == Where::log) return write_to_log(fields);
     file_.add(line_of(fields));
 }

@@ -107,7 +107,10 @@ std::vector<FileDescriptor> descriptors_of(msghdr& message) {
     return descriptors;
 }
 
-using ControlBuffer = std::array<char, CMSG_SPACE(3 * sizeof(int))>;
+// The type is aligned, not the variable: g++ 12 forgets the latter in a coroutine's frame.
+struct alignas(cmsghdr) ControlBuffer {
+    std::array<char, CMSG_SPACE(3 * sizeof(int))> bytes{};
+};
 
 }  // namespace
 
@@ -172,13 +175,13 @@ Result<UnitRequest> receive_request(int connection) {
     std::vector<FileDescriptor> descriptors;
     while (!record.ends_with('\n')) {
         std::array<char, 65536> buffer;
-        alignas(cmsghdr) ControlBuffer control;
+        ControlBuffer control;
         iovec part{buffer.data(), buffer.size()};
         msghdr message{};
         message.msg_iov = &part;
         message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
+        message.msg_control = control.bytes.data();
+        message.msg_controllen = control.bytes.size();
         const auto length = recvmsg(connection, &message, MSG_CMSG_CLOEXEC);
         if (length < 0 && errno == EINTR) continue;
         if (length < 0 && errno == EAGAIN) {
@@ -208,13 +211,13 @@ bool UnitConnection::assign(FileDescriptor connected) {
 }
 
 Task<bool> UnitConnection::send_request(std::string record, const std::array<FileDescriptor, 3>& descriptors) {
-    alignas(cmsghdr) ControlBuffer control{};
+    ControlBuffer control;
     iovec part{record.data(), record.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
+    message.msg_control = control.bytes.data();
+    message.msg_controllen = control.bytes.size();
     cmsghdr* const rights = CMSG_FIRSTHDR(&message);
     rights->cmsg_level = SOL_SOCKET;
     rights->cmsg_type = SCM_RIGHTS;
