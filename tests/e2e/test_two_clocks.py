@@ -9,6 +9,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
+from harness.programs import preloaded
 from harness.signing import OPENSSL, Signer
 
 DAY = 24 * 3600
@@ -23,7 +24,7 @@ class TwoClocksTest(DaemonTest):
         source = pathlib.Path(__file__).parent / "harness" / "wall_clock.c"
         subprocess.run([COMPILER, "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
         self.set_clock(ahead)
-        environment = {"LD_PRELOAD": shim, "E2E_WALL_CLOCK": self.offset}
+        environment = {"LD_PRELOAD": preloaded(shim), "E2E_WALL_CLOCK": self.offset}
         return self.start_all(behaviour, environment=environment, **options)
 
     def set_clock(self, seconds):

@@ -52,6 +52,13 @@ def clean_environment(**extra):
     return environment
 
 
+def preloaded(library):
+    """LD_PRELOAD for the client under test: a sanitizer's runtime wants to be the first library."""
+    linked = subprocess.run(["ldd", CLIENT], capture_output=True, text=True, check=False).stdout
+    runtimes = re.findall(r"=> (\S*/lib[at]san\S*)", linked)
+    return ":".join([*runtimes, str(library)])
+
+
 def merged(base, changes):
     out = dict(base)
     for key, value in changes.items():
