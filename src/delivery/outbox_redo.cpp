@@ -2,12 +2,18 @@
 // What the redo log holds, done in the database. No log outlives a reboot: its times are by the clock of this boot.
 // These changes were promised when they were appended: no limit refuses them, and one that the row has behind it
 // already is passed over.
+#include <thread>
+
 #include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 
 namespace jiro::delivery {
 
 namespace {
+
+// Then whoever waits for this processor has it, as somebody's command may: some hundred rows take milliseconds, and the
+// scheduler would let them.
+constexpr std::size_t kRowsAtATime = 8;
 
 bool is_running(const RowChange& change) {
     return change.is_started || (change.received && change.received->state == FirstState::running);
@@ -49,7 +55,10 @@ void OutboxStore::note_redone(RedoLog::Position until) {
 void OutboxStore::redo(const RowChanges& changes) {
     const auto& all = changes.all();
     const auto kept_at = keep_messages(all);
-    for (std::size_t i = 0; i < all.size(); ++i) redo(all[i], kept_at[i]);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        if (i % kRowsAtATime == 0) std::this_thread::yield();
+        redo(all[i], kept_at[i]);
+    }
 }
 
 // Before the rows: a row without its message is worse than a message without its row.
