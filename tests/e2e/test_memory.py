@@ -16,7 +16,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.hub_server import command_message, http_response
-from harness.programs import CLIENT
+from harness.programs import sanitizers
 
 MEGABYTE = 1_000_000
 TARGET = 150 * MEGABYTE
@@ -116,8 +116,8 @@ class MemoryTest(DaemonTest):
         return self.client
 
     def assert_small(self):
-        if b"__asan_init" in pathlib.Path(CLIENT).read_bytes():
-            return  # a sanitizer takes several times as much
+        if sanitizers():
+            return
         status = pathlib.Path(f"/proc/{self.client.pid}/status").read_text()
         peak = int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) * 1024
         print(f"at most {peak // MEGABYTE} MB were resident ...", end=" ", flush=True)

@@ -51,6 +51,7 @@ class EarlySignalTest(DaemonTest):
         self.assertTrue(self.client.logged("Stopped"))
 
 
+@unittest.skipIf(programs.sanitizers(), "a sanitizer needs descriptors of its own")
 class LackTest(DaemonTest):
     def test_no_descriptors_before_the_first_delivery_are_no_end(self):
         link = self.start_all(config={"Commands": {"MaxConcurrent": 200, "Exec": {"wait": {"Program": ["/bin/sleep", "2"]}}}})

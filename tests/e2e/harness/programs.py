@@ -52,11 +52,16 @@ def clean_environment(**extra):
     return environment
 
 
+def sanitizers():
+    """The runtimes that the client under test is linked with. It takes several times as much memory then, and descriptors for
+    its checks."""
+    linked = subprocess.run(["ldd", CLIENT], capture_output=True, text=True, check=False).stdout
+    return re.findall(r"=> (\S*/lib[at]san\S*)", linked)
+
+
 def preloaded(library):
     """LD_PRELOAD for the client under test: a sanitizer's runtime wants to be the first library."""
-    linked = subprocess.run(["ldd", CLIENT], capture_output=True, text=True, check=False).stdout
-    runtimes = re.findall(r"=> (\S*/lib[at]san\S*)", linked)
-    return ":".join([*runtimes, str(library)])
+    return ":".join([*sanitizers(), str(library)])
 
 
 def merged(base, changes):
