@@ -229,7 +229,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                    },
                .given_up = [this](const std::string& id) { dispatcher.set_delivery(id, DeliveryState::dead); }}),
       journal(*outbox, courier, persistence),
-      audit(executor, clock),
+      audit(executor, clock, workers),
       metrics(monitor, audit, clock),
       load(clock),
       pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_opened(); }),

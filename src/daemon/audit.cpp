@@ -2,6 +2,8 @@
 #include "daemon/audit.hpp"
 
 #include <array>
+#include <boost/asio/post.hpp>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -10,9 +12,12 @@
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/sha256.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/base/with_timeout.hpp"
 #include "jiro/config/config.hpp"
 
 namespace jiro::daemon {
+
+namespace asio = boost::asio;
 
 namespace {
 
@@ -25,15 +30,51 @@ std::string time_before(const Clock& clock, Duration ago) {
     return utc_text_ms(clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(ago));
 }
 
+constexpr std::size_t kHashedHere = 2048;               // some microseconds
+constexpr std::size_t kMostHashing = 16 * 1024 * 1024;  // workers that hang get no more
+
+// An event that outlives its command; `event` is a view of the rest.
+struct KeptEvent {
+    KeptEvent(const commands::AuditedCommand& command, TimePoint now)
+        : name(command.name),
+          signed_by(command.signed_by),
+          user(command.user),
+          event{.message = message,
+                .name = name,
+                .signed_by = signed_by,
+                .user = user,
+                .outcome = command.outcome,
+                .exit_code = command.exit_code,
+                .received_ago = command.received_ago,
+                .started_ago = command.started_ago},
+          at(now) {
+        message.command_sync_id = command.message.command_sync_id;
+        message.session_id = command.message.session_id;
+        message.command = command.message.command;
+    }
+    KeptEvent(const KeptEvent&) = delete;
+    KeptEvent& operator=(const KeptEvent&) = delete;
+
+    CommandMessage message;
+    std::string name;
+    std::string signed_by;
+    std::string user;
+    std::string text_sha256;
+    commands::AuditedCommand event;
+    TimePoint at;
+};
+
 // Views of the event and of what is made here.
 class AuditFields {
   public:
-    AuditFields(const commands::AuditedCommand& command, std::string_view hub, const Clock& clock)
-        : text_sha256_(sha256_hex(command.message.command)),
+    // `ended_ago`: the other times count from then.
+    AuditFields(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago,
+                std::string_view hub, const Clock& clock)
+        : text_sha256_(std::move(text_sha256)),
           exit_code_(command.exit_code ? std::to_string(*command.exit_code) : ""),
-          received_at_(time_before(clock, command.received_ago)),
-          started_at_(command.started_ago ? time_before(clock, *command.started_ago) : ""),
-          ended_at_(time_before(clock, {})),
+          received_at_(time_before(clock, command.received_ago + ended_ago)),
+          started_at_(command.started_ago ? time_before(clock, *command.started_ago + ended_ago) : ""),
+          ended_at_(time_before(clock, ended_ago)),
           all{{{"command_sync_id", command.message.command_sync_id},
                {"session_id", command.message.session_id},
                {"command", command.name},
@@ -100,9 +141,34 @@ void Audit::use(const std::string& where, std::string hub) {
 
 void Audit::add(const commands::AuditedCommand& command) {
     if (where_ == Where::nowhere) return;
-    const AuditFields fields(command, hub_, clock_);
-    if (where_ == Where::log) return write_to_log(fields);
-    file_.add(line_of(fields));
+    const std::string& text = command.message.command;
+    const bool is_short = text.size() <= kHashedHere || hashing_bytes_ + text.size() > kMostHashing;
+    if (is_short) return write(command, sha256_hex(text), {});
+    hashing_bytes_ += text.size();
+    asio::post(workers_, [this, executor = executor_, kept = std::make_shared<KeptEvent>(command, clock_.now())] {
+        kept->text_sha256 = sha256_hex(kept->message.command);
+        asio::post(executor, [this, kept] {
+            hashing_bytes_ -= kept->message.command.size();
+            hashed_.notify();
+            write(kept->event, kept->text_sha256, clock_.now() - kept->at);
+        });
+    });
+}
+
+void Audit::write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago) {
+    const AuditFields fields(command, std::move(text_sha256), ended_ago, hub_, clock_);
+    if (where_ == Where::log) write_to_log(fields);
+    if (where_ == Where::file) file_.add(line_of(fields));
+}
+
+Task<bool> Audit::flush(TimePoint deadline) {
+    while (hashing_bytes_ > 0) {
+        auto hashed = hashed_.wait();
+        const bool in_time = co_await with_timeout(clock_, deadline - clock_.now(), std::move(hashed));
+        if (!in_time) co_return false;
+    }
+    auto flushing = file_.flush(deadline);
+    co_return co_await std::move(flushing);
 }
 
 }  // namespace jiro::daemon

@@ -5,17 +5,21 @@
 // what it printed. Either an event of the log's with a MESSAGE_ID of its own, which no level and no budget keeps back,
 // or a line of JSON in a file. Event loop only; nothing here waits.
 
+#include <boost/asio/thread_pool.hpp>
 #include <string>
 
 #include "daemon/audit_file.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/event.hpp"
 #include "jiro/commands/command_observer.hpp"
 
 namespace jiro::daemon {
 
 class Audit {
   public:
-    Audit(const Executor& executor, Clock& clock) : clock_(clock), file_(executor, clock) {}
+    // `workers` hash long texts; an event that waits for one is written when the loop runs.
+    Audit(const Executor& executor, Clock& clock, boost::asio::thread_pool& workers)
+        : executor_(executor), clock_(clock), workers_(workers), hashed_(executor), file_(executor, clock) {}
 
     // `where`: Logging.Audit. `hub`: which one is obeyed, without secrets. At the start and at a reload.
     void use(const std::string& where, std::string hub);
@@ -25,12 +29,18 @@ class Audit {
     // Writes the file, until cancelled.
     [[nodiscard]] Task<> run() { return file_.run(); }
     // At the stop. False: what is left was not written by then.
-    [[nodiscard]] Task<bool> flush(TimePoint deadline) { return file_.flush(deadline); }
+    [[nodiscard]] Task<bool> flush(TimePoint deadline);
 
   private:
     enum class Where { nowhere, log, file };
 
+    void write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago);
+
+    Executor executor_;
     Clock& clock_;
+    boost::asio::thread_pool& workers_;
+    Event hashed_;
+    std::size_t hashing_bytes_ = 0;  // of texts that workers have
     AuditFile file_;
     Where where_ = Where::nowhere;
     std::string hub_;

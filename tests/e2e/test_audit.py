@@ -73,6 +73,22 @@ class AuditTest(DaemonTest):
         self.assertNotIn("secret-word", self.file.read_text())
         self.assertNotIn("hello", self.file.read_text())
 
+    def test_a_long_text_is_hashed_off_the_event_loop(self):
+        link = self.begin({"seven": shell("exit 7")}, logging={"CommandText": False})
+        texts = {f"long-{number}": "echo " + f"{number} words " * 20_000 for number in range(20)}
+        for sync_id, text in texts.items():
+            link.command(text, sync_id, sessionId=f"s-{sync_id}")
+        for sync_id in texts:
+            self.result(sync_id)
+        self.assertEqual(self.client.stop(30), 0)  # what workers still have is waited for
+        self.assertEqual(len(self.events()), len(texts))
+        for sync_id, text in texts.items():
+            event = self.event(sync_id)
+            self.assertEqual(event["text_sha256"], hashlib.sha256(text.encode()).hexdigest())
+            self.assertEqual((event["command"], event["outcome"], event["session_id"]), ("echo", "succeeded", f"s-{sync_id}"))
+            self.assertLessEqual(event["received_at"], event["started_at"])
+            self.assertLessEqual(event["started_at"], event["ended_at"])
+
     def test_a_repetition_is_no_event_and_another_content_is(self):
         link = self.begin()
         link.command("echo a", "a")
