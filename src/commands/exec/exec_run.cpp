@@ -287,6 +287,8 @@ Task<> ProgramRun::end() {
     exec_log.debug("A program has ended", {{"command", command_.name},
                                            {"cpu_ms", run_.status.cpu.count()},
                                            {"max_resident_kib", run_.status.max_resident_bytes / 1024}});
+    feeding_.abort();
+    co_await feeding_.wait();
     // A program that had to be stopped takes its offspring along; one that ended well may have a straggler still
     // printing, which is waited for as long as a pipe tells when it is done.
     const bool is_straggler_heard = run_.end == ExecRun::End::by_itself && followers_.empty();
@@ -298,8 +300,6 @@ Task<> ProgramRun::end() {
 }
 
 Task<> ProgramRun::stop_reading() {
-    feeding_.abort();
-    co_await feeding_.wait();
     streams_.abort();
     co_await streams_.wait();
 }

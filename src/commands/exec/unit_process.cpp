@@ -119,7 +119,11 @@ Task<std::unique_ptr<UnitProcess>> UnitProcess::take_back(std::shared_ptr<UnitSo
     unit->is_lost_ = !unit->connection_.assign(std::move(connected));
     if (!unit->is_lost_) unit->connection_.send("{\"tell\":true}\n");
     auto telling = unit->until_started();
-    static_cast<void>(co_await with_timeout(clock, kTellLimit, std::move(telling)));
+    try {
+        static_cast<void>(co_await with_timeout(clock, kTellLimit, std::move(telling)));
+    } catch (const std::exception&) {
+        // Cancelled: whoever has the unit now ends its program in good order.
+    }
     co_return unit;
 }
 
