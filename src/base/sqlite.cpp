@@ -168,6 +168,8 @@ std::string Database::text(const std::string& sql) {
 
 std::int64_t Database::changes() const { return sqlite3_changes64(database_); }
 
+std::int64_t Database::total_changes() const { return sqlite3_total_changes64(database_); }
+
 std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(database_); }
 
 void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {

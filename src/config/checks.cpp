@@ -115,7 +115,7 @@ struct Checker {
                  "InstanceId is not set: what was signed for another machine would run here, too; ${machine-id} will "
                  "do");
         }
-        if (config.delivery.outbox.path == ":memory:") {
+        if (config.delivery.outbox.path == delivery::kInMemory) {
             fail(require, "Outbox.Path is \":memory:\": after a restart a signed command would run once more");
         }
         if (config.delivery.outbox.dedupe_window.count() == 0) {

@@ -322,7 +322,7 @@ std::vector<Key<Config>> make_schema() {
             "must "
             "be right in any case."),
 
-        key("Outbox.Path", PathText(":memory:"), MEMBER(delivery.outbox.path), restart,
+        key("Outbox.Path", PathText(delivery::kInMemory), MEMBER(delivery.outbox.path), restart,
             "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db. "
             "\":memory:\": no file; what is not delivered is lost when the process ends."),
         key("Outbox.RedoLog", PathText(), MEMBER(delivery.outbox.redo_log), restart,

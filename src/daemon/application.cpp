@@ -42,7 +42,6 @@
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/run_folders.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/status_server.hpp"
 
@@ -64,11 +63,6 @@ constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kLogLinesInBundle = 1000;
 constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
-
-Result<std::unique_ptr<delivery::Outbox>> open_outbox(const Clock& clock, const delivery::OutboxSettings& settings) {
-    if (settings.path == kInMemory) return delivery::make_memory_outbox(clock, settings);
-    return delivery::open_sqlite_outbox(clock, settings);
-}
 
 // When the file was last written: it is later now, whatever the wall clock says.
 WallTime written_at(const std::filesystem::path& file) {
@@ -272,7 +266,7 @@ Result<std::unique_ptr<Application>> Application::make(config::Config config, En
 
     const WallTime was_at_least = written_at(*path);
     static const SystemClock storage_clock;  // the storage thread's: it outlives every outbox
-    auto outbox = open_outbox(storage_clock, outbox_settings);
+    auto outbox = delivery::open_sqlite_outbox(storage_clock, outbox_settings);
     if (!outbox) return outbox.error();
 
     auto parts =

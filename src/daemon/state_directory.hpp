@@ -11,8 +11,7 @@
 
 namespace jiro::daemon {
 
-// Outbox.Path with this value keeps results in memory only: they are lost with the process.
-inline constexpr std::string_view kInMemory = ":memory:";
+using delivery::kInMemory;
 
 // The path as prepare_outbox_path gives it; empty when there is none. Makes nothing.
 [[nodiscard]] std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings,

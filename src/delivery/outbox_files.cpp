@@ -26,6 +26,7 @@ OutboxFiles::OutboxFiles(const OutboxSettings& settings)
     : path_(settings.path), database_(path_), ballast_bytes_(settings.ballast_bytes) {}
 
 Result<> OutboxFiles::prepare() {
+    if (are_none()) return {};
     std::error_code error;
     if (const auto folder = path_.parent_path(); !folder.empty() && !fs::exists(folder, error)) {
         fs::create_directories(folder, error);

@@ -16,6 +16,8 @@ namespace jiro::delivery {
 class OutboxFiles {
   public:
     explicit OutboxFiles(const OutboxSettings& settings);
+    // The database is in memory: nothing lies beside it.
+    [[nodiscard]] bool are_none() const noexcept { return path_ == kInMemory; }
     OutboxFiles(const OutboxFiles&) = delete;
     OutboxFiles& operator=(const OutboxFiles&) = delete;
 

@@ -11,21 +11,13 @@ namespace jiro::delivery {
 
 namespace {
 
-#define JIRO_RECEIPT                                                                                                   \
-    " INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, payload, boot)" \
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
 #define JIRO_UNFINISHED " WHERE state IN ('received', 'running')"
-
-std::string_view name_of(FirstState state) { return state == FirstState::running ? "running" : "received"; }
 
 // One of version 0.1 is not: it is another hash.
 bool is_comparable(std::string_view fingerprint) {
     const auto half = fingerprint.size() / 2;
     return fingerprint.substr(0, half) == fingerprint.substr(half);
 }
-
-std::uint64_t size_of(const Receipt& receipt) { return receipt.payload.size() + kRowOverhead; }
 
 }  // namespace
 
@@ -42,32 +34,19 @@ std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
 
 AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, const Moment& now) {
     const bool has_rows = counts_.pending + counts_.unfinished + counts_.dead < settings_.max_rows;
-    const bool has_bytes = counts_.bytes + size_of(receipt) <= settings_.max_bytes;
-    bool is_new = false;
-    if (has_rows && has_bytes) {
-        insert(database_.use("INSERT OR IGNORE" JIRO_RECEIPT), receipt, state);
-        is_new = database_.changes() > 0;
-    }
-    if (!is_new) {
+    const bool has_bytes = counts_.bytes + receipt.payload.size() + kRowOverhead <= settings_.max_bytes;
+    RowChange change;
+    change.id = receipt.id;
+    change.received = ReceivedChange::of(receipt, state);
+    if (!(has_rows && has_bytes && insert(change))) {
         if (const auto known = arrived_again(receipt, now)) return {*known, std::nullopt};
         if (!has_rows) return {Admission::refused, Error(errc::limit_rows)};
         if (!has_bytes) return {Admission::refused, Error(errc::limit_bytes)};
-        insert(database_.use("INSERT" JIRO_RECEIPT), receipt, state);
+        // The row that was there is gone.
+        if (!insert(change)) throw StorageError(storage_errc::statement_failed, "the table and its index disagree");
     }
-    known_.add(receipt.id, {database_.last_insert(), std::string(name_of(state)), receipt.payload.size(), 0, 0});
-    ++counts_.unfinished;
-    counts_.bytes += size_of(receipt);
     JIRO_FAILPOINT("c0_before_received_commit");
     return {Admission::accepted, std::nullopt};
-}
-
-void OutboxStore::insert(Statement& statement, const Receipt& receipt, FirstState state) {
-    const auto sum = receipt_sum(receipt.id, view(receipt.fingerprint), receipt.payload);
-    statement
-        .bind(receipt.id, name_of(state), Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
-              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, state == FirstState::running ? 1 : 0, sum,
-              Blob{receipt.payload}, clock_.boot())
-        .run();
 }
 
 std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {

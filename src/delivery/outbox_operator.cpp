@@ -54,6 +54,15 @@ const char* rows_of_schema(std::int64_t version) {
     return JIRO_SALVAGED("whole_sum, whole, boot, resumes, suspended_at, suspended_in");
 }
 
+// The last one of a damaged file; 0: it cannot be read.
+std::int64_t transaction_in(Database& damaged) {
+    try {
+        return damaged.integer("SELECT value FROM facts WHERE name = 'transaction'");
+    } catch (const StorageError&) {
+        return 0;
+    }
+}
+
 }  // namespace
 
 std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit, const Moment& now) {
@@ -177,6 +186,7 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
         read_past_damage(*damaged, rows, [&](Statement& row) {
             if (insert_salvaged(row)) ++taken;
         });
+        note_fact("transaction", transaction_in(*damaged));  // its rows are among them
     }
     count_rows();
     return taken;

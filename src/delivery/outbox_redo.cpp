@@ -79,7 +79,7 @@ std::vector<std::optional<KeptMessages::Position>> OutboxStore::keep_messages(co
 }
 
 void OutboxStore::redo(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
-    if (change.received && insert_whole(change, kept_at)) return;
+    if (change.received && insert(change, kept_at)) return;
     const std::string id(change.id);
     if (is_running(change)) (void)started(id);
     if (change.finished) {
@@ -95,8 +95,8 @@ void OutboxStore::redo(const RowChange& change, std::optional<KeptMessages::Posi
     if (change.delivered) delivered(id, change.delivered->at);
 }
 
-// The row as it is after all of its changes. False: there is one already.
-bool OutboxStore::insert_whole(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
+// The row as it is after all of its changes, of which the first is its receipt. False: there is one already.
+bool OutboxStore::insert(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
     const ReceivedChange& receipt = *change.received;
     const bool is_done = change.finished.has_value();
     const bool is_delivered = is_done && change.delivered;

@@ -10,6 +10,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "delivery/outbox_rules.hpp"
+#include "jiro/base/random.hpp"
 
 namespace jiro::delivery {
 
@@ -79,7 +80,8 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
       leased_(held),
       clock_(clock),
       database_(settings.path.string(), Database::Mode::read_write),
-      kept_(settings.path.string() + ".kept", settings.max_bytes / 4) {
+      kept_(settings.path.string() + ".kept", settings.max_bytes / 4),
+      transaction_number_(static_cast<std::int64_t>(SystemRandom().next() >> 2U)) {
     prepare_file();
     check_schema();
     kept_.start_at(static_cast<KeptMessages::Position>(fact("kept_until")));
@@ -250,21 +252,27 @@ void OutboxStore::count_rows() {
 }
 
 void OutboxStore::begin() {
-    counts_before_ = counts_;
     transaction_ = std::make_unique<Transaction>(database_);
+    counts_before_ = counts_;
+    changes_before_ = database_.total_changes();
 }
 
 void OutboxStore::commit() {
     transaction_->commit();
     transaction_.reset();
-    leased_.commit();
 }
 
 void OutboxStore::roll_back() noexcept {
+    if (!transaction_) return;
     transaction_.reset();
     counts_ = counts_before_;
     known_.clear();
-    leased_.roll_back();
+}
+
+std::int64_t OutboxStore::number_transaction() {
+    if (database_.total_changes() == changes_before_) return 0;
+    note_fact("transaction", ++transaction_number_);
+    return transaction_number_;
 }
 
 std::optional<WallTime> OutboxStore::oldest_undelivered(const Moment& now) {

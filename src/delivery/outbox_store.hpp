@@ -35,7 +35,8 @@ struct OutboxCounts {
     std::uint64_t remembered_bytes = 0;  // of the messages that remembered rows still have
 };
 
-// Ids that were given out, with what a roll-back needs. Survives the database being opened anew.
+// Ids that were given out, with what a roll-back needs: whoever ends the transaction ends these changes with it.
+// Survives the database being opened anew.
 class LeasedIds {
   public:
     void add(const std::string& id) {
@@ -74,7 +75,11 @@ class OutboxStore {
 
     void begin();
     void commit();
-    void roll_back() noexcept;
+    void roll_back() noexcept;  // without begin(): nothing
+    // Before commit(): a number that no other transaction has; afterwards last_transaction() says whether that was it.
+    // 0: it changed nothing, and writes nothing.
+    [[nodiscard]] std::int64_t number_transaction();
+    [[nodiscard]] std::int64_t last_transaction() { return fact("transaction"); }
 
     // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
     void checkpoint();
@@ -94,7 +99,6 @@ class OutboxStore {
     [[nodiscard]] Result<> suspended(const std::string& id, const Moment& now);
     [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                     const Moment& now);
-    void lease(const std::string& id) { leased_.add(id); }
 
     // Delivery.
     [[nodiscard]] std::vector<DueRow> due(std::size_t limit, const Moment& now);
@@ -177,7 +181,6 @@ class OutboxStore {
     [[nodiscard]] std::int64_t fact(const char* name);
     bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
-    void insert(Statement& statement, const Receipt& receipt, FirstState state);
     [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, const Moment& now);
     void make_due_again(const Found& row, const Moment& now);
     [[nodiscard]] Result<> make_whole_again(const Found& row, const std::string& id);
@@ -185,7 +188,7 @@ class OutboxStore {
     void set_dead(const Found& row, const std::string& reason, const Moment& now);
     void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
     void redo(const RowChange& change, std::optional<KeptMessages::Position> kept_at);
-    bool insert_whole(const RowChange& change, std::optional<KeptMessages::Position> kept_at);
+    bool insert(const RowChange& change, std::optional<KeptMessages::Position> kept_at = std::nullopt);
     [[nodiscard]] std::vector<std::optional<KeptMessages::Position>> keep_messages(
         const std::vector<RowChange>& changes);
     [[nodiscard]] Bytes kept_message(std::int64_t sequence);
@@ -202,9 +205,11 @@ class OutboxStore {
     KeptMessages kept_;
     std::chrono::milliseconds wall_set_by_{};
     std::unique_ptr<Transaction> transaction_;
+    std::int64_t transaction_number_;
     KnownRows known_;
     OutboxCounts counts_;
-    OutboxCounts counts_before_;
+    OutboxCounts counts_before_;  // the transaction
+    std::int64_t changes_before_ = 0;
 };
 
 [[nodiscard]] inline std::string_view view(const Fingerprint& fingerprint) noexcept {

@@ -9,10 +9,10 @@
 //    the redo log (redo/fast_path, redo/redo_log). With Durability power, synced: it survives both, as far as the disk
 //    keeps what it confirms.
 // 3. delivered() and postponed() are deferred by up to 20 ms, to share a commit with others. To lose one costs a
-// duplicate or an early attempt, no
-//    more.
-// 4. After a crash: `received` rows are given back to be run (those that were suspended: in another boot than they were), `running` rows become `interrupted` (or run again, if
-//    idempotent, at most three times), `done` rows are sent. Row by row: one that cannot be read becomes a dead letter.
+//    duplicate or an early attempt, no more.
+// 4. After a crash: `received` rows are given back to be run (those that were suspended: in another boot than they
+//    were), `running` rows become `interrupted` (or run again, if idempotent, at most three times), `done` rows are
+//    sent. Row by row: one that cannot be read becomes a dead letter.
 // 5. The stored bytes are what is sent, each time. They change only when the server proves that they are too big for
 //    it; the whole message then stays beside its short form until that is confirmed.
 // 6. An id is remembered for DedupeWindowHours after its delivery (and at most max_tombstones of them): it is not run
@@ -25,8 +25,9 @@
 // 9. Memory does not grow with the number of rows. What is kept: the ids of commands in hand and of leased rows, 4,096
 //    rows on their way, a Bloom filter of 2 MiB, counters.
 //
-// Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; the rows and
-// their SQL: outbox_store; the short way without the thread: redo/fast_path; the crash table: docs/delivery.md.
+// Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; what is done
+// when the file fails: open_outbox; the rows and their SQL: outbox_store; the short way without the thread:
+// redo/fast_path and redo/change_writer; the crash table: docs/delivery.md.
 #include "jiro/delivery/sqlite_outbox.hpp"
 
 #include <boost/asio/associated_executor.hpp>
@@ -142,13 +143,8 @@ class SqliteOutbox final : public Outbox {
         const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
         const std::string id = receipt.id;
         fast_path_.note_known(id);
-        auto work = [receipt = std::move(receipt), state, now = moment(),
-                     was_taken = false](OutboxStore& store) mutable {
-            auto result = store.received(receipt, state, now);
-            // A commit that was reported as failed may be on the disk all the same: its repetition meets itself.
-            if (was_taken && result.admission == Admission::already_in_progress) result = {Admission::accepted, {}};
-            was_taken = result.admission == Admission::accepted;
-            return Result<AdmissionResult>(std::move(result));
+        auto work = [receipt = std::move(receipt), state, now = moment()](OutboxStore& store) {
+            return Result<AdmissionResult>(store.received(receipt, state, now));
         };
         auto admission = co_await perform<AdmissionResult>(committed, std::move(work), Purpose::admission);
         if (admission && admission->admission == Admission::accepted) fast_path_.note_received(id, state);
@@ -159,12 +155,7 @@ class SqliteOutbox final : public Outbox {
 
     Task<Result<>> started(std::string id) override {
         if (fast_path_.started(id)) co_return Result<>();
-        auto work = [id, was_done = false](OutboxStore& store) mutable {
-            auto started = store.started(id);
-            if (was_done && is_own_repetition(started)) started = {};
-            was_done = started.has_value();
-            return started;
-        };
+        auto work = [id](OutboxStore& store) { return store.started(id); };
         auto started = co_await perform<void>("c3_running_committed", std::move(work));
         if (started) fast_path_.note_received(id, FirstState::running);
         co_return started;
@@ -173,12 +164,7 @@ class SqliteOutbox final : public Outbox {
     // Always by the database, after what the redo log holds: the log does not outlive the boot that this waits for the
     // end of.
     Task<Result<>> suspended(std::string id) override {
-        auto work = [id, now = moment(), was_done = false](OutboxStore& store) mutable {
-            auto suspended = store.suspended(id, now);
-            if (was_done && is_own_repetition(suspended)) suspended = {};
-            was_done = suspended.has_value();
-            return suspended;
-        };
+        auto work = [id, now = moment()](OutboxStore& store) { return store.suspended(id, now); };
         auto suspended = co_await perform<void>("", std::move(work));
         if (suspended) fast_path_.note_finished(id);  // what follows goes the long way, too
         co_return suspended;
@@ -187,15 +173,8 @@ class SqliteOutbox final : public Outbox {
     Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {
         if (fast_path_.finished(id, kind, *message, lease, now())) co_return Result<>();
         fast_path_.note_known(id);
-        auto work = [id, kind, message = std::move(message), lease, now = moment(),
-                     was_done = false](OutboxStore& store) mutable {
-            auto finished = store.finished(id, kind, *message, lease, now);
-            if (was_done && is_own_repetition(finished)) {
-                finished = {};
-                if (lease == Lease::yes) store.lease(id);
-            }
-            was_done = finished.has_value();
-            return finished;
+        auto work = [id, kind, message = std::move(message), lease, now = moment()](OutboxStore& store) {
+            return store.finished(id, kind, *message, lease, now);
         };
         auto finished = co_await perform<void>("c6_done_committed", std::move(work));
         if (finished) fast_path_.note_finished(id);
@@ -282,9 +261,6 @@ class SqliteOutbox final : public Outbox {
     OutboxFigures figures() const override { return storage_->figures(); }
 
   private:
-    // The step was done before, in a commit that was reported as failed and is on the disk all the same.
-    static bool is_own_repetition(const Result<>& step) { return !step && step.error().code == errc::wrong_state; }
-
     // The clock belongs to the event loop: the moment is taken here and travels with the job.
     [[nodiscard]] Moment moment() const { return storage_->clock().now(); }
 
@@ -313,7 +289,11 @@ class SqliteOutbox final : public Outbox {
 
 }  // namespace
 
-Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, const OutboxSettings& settings) {
+Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, OutboxSettings settings) {
+    if (settings.path == kInMemory) {
+        settings.redo_log.clear();
+        settings.ballast_bytes = 0;
+    }
     auto storage = StorageThread::start(settings, clock);
     if (!storage) return storage.error();
     return std::unique_ptr<Outbox>(std::make_unique<SqliteOutbox>(std::move(*storage)));

@@ -7,7 +7,6 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
-#include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "delivery/resume_all.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -22,30 +21,32 @@ constexpr auto kGroupCommitDelay = 20ms;
 constexpr auto kRedoLaziness = 200ms;  // what is in the redo log is safe: the more come together, the less each costs
 constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
-constexpr auto kLookAgain = 1s;
+constexpr auto kTryAgain = 1s;
 constexpr auto kSweepAgain = 60s;
-constexpr auto kNoSpace = "no space left for the outbox";
-
-Error no_space() { return Error(storage_errc::full, kNoSpace); }
+constexpr std::size_t kLoadedAtOnce = 5'000;
 
 }  // namespace
 
 Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings& settings, const Clock& clock) {
     std::unique_ptr<StorageThread> storage(new StorageThread(settings, clock));
-    const auto opened = storage->open_store();
+    const auto opened = storage->open();
     if (!opened && opened.error().code == errc::in_use) return opened.error();
     storage->publish();
+    if (settings.path == kInMemory) return storage;
     storage->thread_ = std::thread([thread = storage.get()] { thread->serve(); });
     pthread_setname_np(storage->thread_.native_handle(), "outbox");
     return storage;
 }
 
 StorageThread::StorageThread(const OutboxSettings& settings, const Clock& clock)
-    : settings_(settings),
-      clock_(clock),
-      files_(settings),
-      now_(clock_.now()),
+    : store_(settings, clock),
+      now_(store_.clock().now()),
+      changes_(settings),
       dedupe_hours_(settings.dedupe_window.count()) {}
+
+Result<> StorageThread::open() {
+    return store_.open([this](OutboxStore& store) { return changes_.join(store); });
+}
 
 StorageThread::~StorageThread() {
     {
@@ -58,6 +59,12 @@ StorageThread::~StorageThread() {
 
 void StorageThread::submit(std::unique_ptr<StorageJob> job) {
     bool must_wake = true;
+    if (!thread_.joinable()) {
+        now_ = job->now();
+        Jobs batch;
+        batch.push_back(std::move(job));
+        return serve_batch(std::move(batch));
+    }
     {
         const std::lock_guard lock(mutex_);
         if (job->is_deferred()) {
@@ -71,6 +78,7 @@ void StorageThread::submit(std::unique_ptr<StorageJob> job) {
 }
 
 void StorageThread::release(std::vector<std::string> ids) {
+    if (!thread_.joinable()) return store_.release(ids);
     const std::lock_guard lock(mutex_);
     released_.insert(released_.end(), std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
 }
@@ -81,53 +89,55 @@ OutboxFigures StorageThread::figures() const {
     OutboxFigures figures = figures_;
     const RedoCounts redone = published_redone_;
     lock.unlock();
-    const RedoCounts appended = appended_.read();
-    const auto received = appended.received - redone.received;
-    const auto finished = appended.finished - redone.finished;
-    const auto delivered = appended.delivered - redone.delivered;
-    figures.unfinished += received - std::min(finished, figures.unfinished + received);
-    figures.pending += finished - std::min(delivered, figures.pending + finished);
-    figures.remembered += delivered;
-    if (const auto first = first_finished_at_.load(); finished > 0 && first != 0 && figures.pending > 0) {
-        figures.oldest_undelivered = std::min(figures.oldest_undelivered.value_or(WallTime::max()), from_stored(first));
-    }
+    changes_.add_appended(figures, redone);
     return figures;
 }
 
-void StorageThread::serve() {
-    Jobs batch;
-    while (take_batch(batch)) {
-        take_settings();
-        maintain();
-        is_caught_up_ = catch_up(what_to_redo(batch));
-        release_held();
-        load_ids_into_filter();
-        if (batch.empty()) publish();
-        do_batch(std::exchange(batch, {}));
+bool StorageThread::append(const RedoRecord& change) {
+    const auto appended = changes_.append(change);
+    if (appended == ChangeWriter::Appended::is_news) {
+        { const std::lock_guard lock(mutex_); }  // not between the other thread's look and its sleep
+        wake_up_.notify_one();
     }
-    if (catch_up(Redo::all)) {
-        stop_redo_log();
+    return appended != ChangeWriter::Appended::no;
+}
+
+void StorageThread::serve() {
+    for (Jobs batch; take_batch(batch); batch.clear()) serve_batch(std::move(batch));
+    if (changes_.catch_up(store_, ChangeWriter::Redo::all, now_)) {
+        changes_.stop(store_);
     } else {
         outbox_log.error(
             "The outbox takes nothing: the latest steps of commands stay in the redo log. Do not reboot before "
             "the daemon has run again",
-            {{"redo_log", owned_redo_log_->path().string()}});
+            {{"redo_log", store_.settings().redo_log.string()}});
     }
-    store_.reset();  // checkpoints and removes the WAL
+    store_.close();
+}
+
+void StorageThread::serve_batch(Jobs batch) {
+    store_.set_dedupe_window(std::chrono::hours(dedupe_hours_));
+    maintain();
+    (void)changes_.catch_up(store_, what_to_redo(batch), now_);
+    release_leased();
+    load_ids_into_filter();
+    if (batch.empty()) publish();
+    do_batch(std::move(batch));
 }
 
 bool StorageThread::take_batch(Jobs& batch) {
     std::unique_lock lock(mutex_);
-    const auto must_act = [this] { return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || has_much_; };
-    const auto has_work = [&] { return must_act() || !queue_.empty() || has_appended_; };
-    const bool is_well = store_ && !is_full_ && repeated_.empty() && is_caught_up_;
-    const bool has_own_work = store_ && (has_more_to_sweep_ || must_load_ids_);
-    const auto idle = has_own_work ? kGroupCommitDelay : is_well ? 10s : kLookAgain;
+    const auto must_act = [this] {
+        return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || changes_.has_much();
+    };
+    const auto has_work = [&] { return must_act() || !queue_.empty() || changes_.has_news(); };
+    const bool is_well = store_.is_open() && !store_.is_full() && repeated_.empty() && changes_.is_caught_up();
+    const bool has_own_work = store_.is_open() && (has_more_to_sweep_ || must_load_ids_);
+    const auto idle = has_own_work ? kGroupCommitDelay : is_well ? 10s : kTryAgain;
     if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
     if (!must_act() && has_work())
         wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
-    has_appended_ = false;
-    had_much_ = has_much_.exchange(false);
+    had_much_ = changes_.note_looked();
     const auto count = std::min(queue_.size(), kMaxBatch);
     if (must_stop_ && count == 0) return false;
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
@@ -144,26 +154,19 @@ bool StorageThread::take_batch(Jobs& batch) {
 }
 
 // A job may ask for a row that is in the log, or change it; a lease that is to end must have begun.
-StorageThread::Redo StorageThread::what_to_redo(const Jobs& batch) const {
+ChangeWriter::Redo StorageThread::what_to_redo(const Jobs& batch) const {
     const bool is_nothing_else = batch.empty() && repeated_.empty() && to_release_.empty();
-    return had_much_ && is_nothing_else ? Redo::settled : Redo::all;
+    return had_much_ && is_nothing_else ? ChangeWriter::Redo::settled : ChangeWriter::Redo::all;
 }
 
-void StorageThread::take_settings() {
-    settings_.dedupe_window = std::chrono::hours(dedupe_hours_);
-    if (store_) store_->set_dedupe_window(settings_.dedupe_window);
-}
-
-// Not before the changes that were appended before: one of them may be what holds the id.
-void StorageThread::release_held() {
-    if (!is_caught_up_) return;
-    for (const auto& id : std::exchange(to_release_, {})) leased_.remove(id);
-    leased_.commit();
+// Not before the changes that were appended before: one of them may be what leases the id.
+void StorageThread::release_leased() {
+    if (changes_.is_caught_up()) store_.release(std::exchange(to_release_, {}));
 }
 
 void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
-    if (store_ && is_caught_up_) {
+    if (store_.is_open() && changes_.is_caught_up()) {
         for (auto& job : batch) {
             if (must_refuse_for_space(*job)) complete_job(std::move(job), no_space());
         }
@@ -196,34 +199,27 @@ void StorageThread::resume_waiters() {
     }
 }
 
-// All of them in one transaction; the failure has been dealt with when this returns.
+// All of them in one transaction.
 std::optional<Error> StorageThread::attempt(const Jobs& batch) {
     if (batch.empty()) return std::nullopt;
-    try {
-        store_->begin();
-        for (const auto& job : batch) job->run(*store_);
-        store_->commit();
-        return std::nullopt;
-    } catch (const StorageError& error) {
-        const Error failure(error.code, error.what());
-        store_->roll_back();
-        recover_from(error.code, error.what());
-        return failure;
-    }
+    return store_.transact([&](OutboxStore& store) {
+        for (const auto& job : batch) job->run(store);
+    });
 }
 
 void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
-    std::optional<Error> failure = closed_because_;
-    if (store_ && !is_caught_up_) {
-        failure = is_full_ ? no_space() : Error(storage_errc::io, "input/output error on the outbox");
-    } else if (store_ && must_refuse_for_space(*job)) {
+    std::optional<Error> failure = store_.closed_because();
+    if (store_.is_open() && !changes_.is_caught_up()) {
+        failure = store_.is_full() ? no_space() : Error(storage_errc::io, "input/output error on the outbox");
+    } else if (must_refuse_for_space(*job)) {
         failure = no_space();
-    } else if (store_) {
+    } else if (store_.is_open()) {
         Jobs alone;
         alone.push_back(std::move(job));
         failure = attempt(alone);
         // The first failure may have been cured (ballast given back, file opened anew).
-        if (failure && store_ && !(alone.front()->is_admission() && is_full_)) failure = attempt(alone);
+        const bool may_be_cured = store_.is_open() && !(alone.front()->is_admission() && store_.is_full());
+        if (failure && may_be_cured) failure = attempt(alone);
         job = std::move(alone.front());
     }
     // To repeat what a sound database refuses is no use.
@@ -236,42 +232,20 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
 }
 
 bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
-    return job.is_admission() && (is_full_ || is_low_);
+    return store_.is_open() && job.is_admission() && (store_.is_full() || store_.is_low());
 }
 
 void StorageThread::maintain() {
     const auto now = std::chrono::steady_clock::now();
-    if (!store_ && now >= next_open_) {
-        if (open_store()) outbox_log.info("The outbox is open again");
-    }
-    note_wall_clock();
-    if (!store_) return;
-    if (now >= next_look_) {
-        next_look_ = now + kLookAgain;
-        const auto ballast = settings_.ballast_bytes;
-        is_low_ = ballast > 0 && files_.lacks_space(is_low_ ? ballast / 2 : ballast / 4).has_value();
-        // New work again only when there is room for the ballast and as much on top: no flapping at the edge.
-        if (is_full_ && !files_.lacks_space(std::max<std::uint64_t>(2 * ballast, 64 * 1024)) &&
-            store_->has_free_pages() && files_.make_ballast()) {
-            is_full_ = false;
-            outbox_log.info("There is room for the outbox again: commands are taken");
-        } else if (!is_full_ && !is_low_ && !files_.has_ballast()) {
-            files_.make_ballast();
-        }
-    }
-    if (!repeated_.empty() && is_caught_up_) repeat();
-    if (store_ && (now >= next_sweep_ || has_more_to_sweep_)) {
-        next_sweep_ = now + kSweepAgain;
-        has_more_to_sweep_ = false;
-        try {
-            store_->begin();
-            has_more_to_sweep_ = store_->sweep(now_);
-            store_->commit();
-        } catch (const StorageError& error) {
-            store_->roll_back();
-            recover_from(error.code, error.what());
-        }
-    }
+    store_.look_after(now);
+    // For the next boot, which only wall time connects with this one's stamps.
+    if (!store_.knows_wall_clock(now_)) store_.transact([this](OutboxStore& store) { store.note_wall_clock(now_); });
+    if (store_.is_open() && !repeated_.empty() && changes_.is_caught_up()) repeat();
+    if (!store_.is_open()) return;
+    if (now < next_sweep_ && !has_more_to_sweep_) return;
+    next_sweep_ = now + kSweepAgain;
+    has_more_to_sweep_ = false;
+    store_.transact([this](OutboxStore& store) { has_more_to_sweep_ = store.sweep(now_); });
 }
 
 void StorageThread::repeat() {
@@ -283,58 +257,40 @@ void StorageThread::repeat() {
     }
 }
 
-// For the next boot, which only wall time connects with this one's stamps.
-void StorageThread::note_wall_clock() {
-    if (!store_ || store_->knows_wall_clock(now_)) return;
-    try {
-        store_->begin();
-        store_->note_wall_clock(now_);
-        store_->commit();
-    } catch (const StorageError& error) {
-        store_->roll_back();
-        recover_from(error.code, error.what());
-    }
+// A job, so that it comes after those that were submitted before: what they add is in the database when it is read.
+class StorageThread::BeginLoading final : public StorageJob {
+  public:
+    explicit BeginLoading(StorageThread& storage) : StorageJob(Moment{}), storage_(storage) {}
+    void run(OutboxStore&) override {}
+    void complete(const std::optional<Error>&) override { storage_.must_load_ids_ = true; }
+    [[nodiscard]] bool is_deferred() const override { return true; }
+
+  private:
+    StorageThread& storage_;
+};
+
+void StorageThread::load_seen_ids() { submit(std::make_unique<BeginLoading>(*this)); }
+
+// A bounded number at a time. The ids that come into the database meanwhile are known to the filter already.
+void StorageThread::load_ids_into_filter() {
+    if (!must_load_ids_ || !store_.is_open()) return;
+    const auto failure = store_.read([this](OutboxStore& store) {
+        must_load_ids_ = store.each_id(loaded_until_, kLoadedAtOnce, [this](std::string_view id) {
+            seen_ids_.load(id);
+            ++loaded_ids_;
+        });
+    });
+    if (failure || must_load_ids_) return;
+    loaded_until_.clear();
+    seen_ids_.ready(std::exchange(loaded_ids_, 0));
 }
 
 void StorageThread::publish() {
-    OutboxFigures figures;
-    if (store_) {
-        const auto& counts = store_->counts();
-        figures.pending = counts.pending;
-        figures.unfinished = counts.unfinished;
-        figures.dead_letters = counts.dead;
-        figures.remembered = counts.remembered;
-        figures.bytes = counts.bytes;
-        try {
-            figures.oldest_undelivered = store_->oldest_undelivered(now_);
-        } catch (const StorageError& error) {
-            recover_from(error.code, error.what());
-        }
-    }
-    figures.storage_errors = storage_errors_;
-    const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
-    if (settings_.ballast_bytes > 0 && knows_ballast) figures.has_ballast = files_.has_ballast();
-    figures.writable = store_ && !is_full_ && !is_low_;
-    figures.problem = closed_because_ ? closed_because_->message
-                      : is_full_      ? kNoSpace
-                      : is_low_       ? "little space left for the outbox"
-                                      : lasting_problem_;
-    takes_changes_ = store_ && !is_full_ && is_caught_up_;
-    // With room to spare for all that the log can hold: what is in it is refused by no limit any more.
-    const auto rows = figures.pending + figures.unfinished + figures.dead_letters;
-    const std::size_t log_bytes = owned_redo_log_ ? owned_redo_log_->bytes() : 0;
-    const bool has_room = rows + log_bytes / RedoLog::kLeastReceiptBytes <= settings_.max_rows &&
-                          figures.bytes + log_bytes <= settings_.max_bytes;
-    admits_changes_ = takes_changes_ && !is_low_ && has_room;
+    const auto& figures = store_.figures(now_);
+    changes_.admit(figures, store_.is_open() && !store_.is_full());
     const std::lock_guard lock(mutex_);
-    published_redone_ = redone_;
-    if (!store_) {  // the last known numbers are better than none
-        figures.pending = figures_.pending;
-        figures.unfinished = figures_.unfinished;
-        figures.dead_letters = figures_.dead_letters;
-        figures.oldest_undelivered = figures_.oldest_undelivered;
-    }
-    figures_ = std::move(figures);
+    published_redone_ = changes_.redone();
+    figures_ = figures;
 }
 
 }  // namespace jiro::delivery

@@ -14,11 +14,17 @@ namespace {
 
 std::atomic<int> write_fault{0};
 std::atomic<int> sync_fault{0};
+std::atomic<int> next_syncs_fault{0};
+std::atomic<int> next_syncs{0};
 
 bool fails(const std::atomic<int>& fault) {
     const int number = fault.load();
     if (number != 0) errno = number;
     return number != 0;
+}
+
+bool sync_fails() {
+    return next_syncs > 0 && next_syncs-- > 0 ? fails(next_syncs_fault) : fails(sync_fault);
 }
 
 ssize_t faulty_write(int file, const void* bytes, size_t size) {
@@ -50,18 +56,24 @@ DiskFaults::DiskFaults() {
 DiskFaults::~DiskFaults() {
     write_fault = 0;
     sync_fault = 0;
+    next_syncs = 0;
     set_calls(false);
 }
 
 void DiskFaults::fail_writes(int number) { write_fault = number; }
 void DiskFaults::fail_syncs(int number) { sync_fault = number; }
+void DiskFaults::fail_next_syncs(int number, int count) {
+    next_syncs_fault = number;
+    next_syncs = count;
+}
+bool DiskFaults::awaits_sync() const { return next_syncs > 0; }
 
 }  // namespace jiro::test
 
 // Instead of libc's: SQLite's table does not have them.
 extern "C" int fsync(int file) {
-    return jiro::test::fails(jiro::test::sync_fault) ? -1 : static_cast<int>(syscall(SYS_fsync, file));
+    return jiro::test::sync_fails() ? -1 : static_cast<int>(syscall(SYS_fsync, file));
 }
 extern "C" int fdatasync(int file) {
-    return jiro::test::fails(jiro::test::sync_fault) ? -1 : static_cast<int>(syscall(SYS_fdatasync, file));
+    return jiro::test::sync_fails() ? -1 : static_cast<int>(syscall(SYS_fdatasync, file));
 }

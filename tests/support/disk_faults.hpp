@@ -15,6 +15,9 @@ class DiskFaults {
     // With this errno; 0: no more.
     void fail_writes(int number);
     void fail_syncs(int number);
+    // Only so many more: what was written is there, and reported as failed.
+    void fail_next_syncs(int number, int count);
+    [[nodiscard]] bool awaits_sync() const;  // not all of these have come yet
 };
 
 }  // namespace jiro::test

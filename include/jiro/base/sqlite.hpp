@@ -100,7 +100,8 @@ class Database {
     [[nodiscard]] std::int64_t integer(
         const std::string& sql);  // the first column of the first row; 0 when there is none
     [[nodiscard]] std::string text(const std::string& sql);
-    [[nodiscard]] std::int64_t changes() const;
+    [[nodiscard]] std::int64_t changes() const;        // of rows, by the last statement
+    [[nodiscard]] std::int64_t total_changes() const;  // by all of them
     [[nodiscard]] std::int64_t last_insert() const;  // its rowid
     [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The journal of commands and their outcomes: a command's row goes received -> running -> done -> delivered, or ->
-// dead. The daemon's intake writes the first half (received, started), the Courier the second. SqliteOutbox keeps it on
-// disk, MemoryOutbox in memory; both pass the same tests.
+// dead. The daemon's intake writes the first half (received, started), the Courier the second. sqlite_outbox.hpp keeps
+// it on disk or in memory.
 //
 // Threads: every function is called on the event loop, except figures(), which any thread may call. Storage has its own
 // thread; a Task resumes on its caller's executor when its change is committed. A storage operation cannot be cancelled

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 
 #include "jiro/base/tls_files.hpp"
 #include "jiro/base/url.hpp"
@@ -31,8 +32,11 @@ enum class Durability {
     power,    // survives a power cut: a commit that a promise depends on is synced to the disk
 };
 
+// As OutboxSettings::path: no file. What is not delivered is lost with the process.
+inline constexpr std::string_view kInMemory = ":memory:";
+
 struct OutboxSettings {
-    std::filesystem::path path;  // of outbox.db; empty: ${STATE_DIRECTORY}/outbox.db, set by the daemon
+    std::filesystem::path path;  // of outbox.db, or kInMemory; empty: ${STATE_DIRECTORY}/outbox.db, set by the daemon
     // A file on tmpfs that outlives the process: changes are committed there at once and written into the database soon
     // after. Empty: each change waits for the database. Not used with Durability::power.
     std::filesystem::path redo_log{};

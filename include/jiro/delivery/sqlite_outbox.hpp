@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The durable outbox: one SQLite file, entered by one thread of its own. Its promises open
-// src/delivery/sqlite_outbox.cpp.
+// src/delivery/sqlite_outbox.cpp. With the path kInMemory: the same without a file and a thread.
 
 #include <memory>
 
@@ -15,6 +15,6 @@ namespace jiro::delivery {
 // refuses new commands by name, and is tried again by itself. A damaged file is moved aside as `<path>.corrupt-<time>`
 // and what can be read is taken over. The destructor writes what waits, closes the file and joins the thread; `clock`
 // must be callable from that thread.
-[[nodiscard]] Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, const OutboxSettings& settings);
+[[nodiscard]] Result<std::unique_ptr<Outbox>> open_sqlite_outbox(const Clock& clock, OutboxSettings settings);
 
 }  // namespace jiro::delivery

@@ -6,19 +6,16 @@
 namespace jiro::delivery {
 
 void FastPath::prepare() {
-    if (!storage_.has_redo_log() || !storage_.seen_ids().wants_filter()) return;
+    if (!storage_.changes().has_log() || !storage_.seen_ids().wants_filter()) return;
     storage_.seen_ids().begin();
     storage_.load_seen_ids();
 }
 
 bool FastPath::received(const Receipt& receipt, FirstState state) {
     prepare();
-    if (!storage_.admits_changes() || storage_.seen_ids().may_contain(receipt.id)) return false;
-    ReceivedChange change{
-        receipt.id, receipt.fingerprint, receipt.payload, receipt.received_at, receipt.run_before, receipt.idempotent,
-        state};
+    if (!storage_.changes().admits_changes() || storage_.seen_ids().may_contain(receipt.id)) return false;
     JIRO_FAILPOINT("c0_before_received_commit");
-    if (!storage_.append(change)) return false;
+    if (!storage_.append(ReceivedChange::of(receipt, state))) return false;
     JIRO_FAILPOINT(state == FirstState::running ? "c3_running_committed" : "c1_received_committed");
     storage_.seen_ids().add(receipt.id);
     unfinished_.emplace(receipt.id, state);
@@ -27,7 +24,7 @@ bool FastPath::received(const Receipt& receipt, FirstState state) {
 
 bool FastPath::started(const std::string& id) {
     const auto waiting = unfinished_.find(id);
-    if (!storage_.takes_changes() || waiting == unfinished_.end() || waiting->second == FirstState::running)
+    if (!storage_.changes().takes_changes() || waiting == unfinished_.end() || waiting->second == FirstState::running)
         return false;
     JIRO_FAILPOINT("c2_before_running_commit");
     if (!storage_.append(StartedChange{id})) return false;
@@ -38,7 +35,7 @@ bool FastPath::started(const std::string& id) {
 
 bool FastPath::finished(const std::string& id, Outcome kind, const std::string& message, Lease lease, WallTime now) {
     const auto unfinished = unfinished_.find(id);
-    if (!storage_.takes_changes() || unfinished == unfinished_.end()) return false;
+    if (!storage_.changes().takes_changes() || unfinished == unfinished_.end()) return false;
     JIRO_FAILPOINT("c5_before_done_commit");
     if (!storage_.append(FinishedChange{id, kind, message, lease, now})) return false;
     JIRO_FAILPOINT("c6_done_committed");

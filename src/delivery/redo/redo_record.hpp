@@ -20,6 +20,11 @@ struct ReceivedChange {
     WallTime run_before{};
     bool idempotent = false;
     FirstState state = FirstState::received;
+
+    [[nodiscard]] static ReceivedChange of(const Receipt& receipt, FirstState state) {
+        return {receipt.id,         receipt.fingerprint, receipt.payload, receipt.received_at,
+                receipt.run_before, receipt.idempotent,  state};
+    }
 };
 
 struct StartedChange {

@@ -8,7 +8,6 @@
 #include <memory>
 #include <stdexcept>
 
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "support/temp_dir.hpp"
 #include "support/tmpfs_dir.hpp"
@@ -78,7 +77,9 @@ BENCHMARK_CAPTURE(outbox_on_disk, power, Durability::power)->Arg(1)->Arg(16)->Us
 
 void outbox_in_memory(benchmark::State& state) {
     static const SystemClock clock;
-    const auto outbox = make_memory_outbox(clock, {});
+    OutboxSettings settings;
+    settings.path = kInMemory;
+    const auto outbox = open_sqlite_outbox(clock, settings).value();
     run(state, *outbox);
 }
 BENCHMARK(outbox_in_memory)->Arg(1)->Arg(16)->UseRealTime();

@@ -9,10 +9,10 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "jiro/commands/command_message.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro_hub.pb.h"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/run_task.hpp"
 
 namespace jiro::daemon {
@@ -66,7 +66,7 @@ class JournalTest : public ::testing::Test {
     test::ManualClock clock_;
     test::FixedRandom random_;
     delivery::OutboxSettings settings_;
-    std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, settings_);
+    std::unique_ptr<delivery::Outbox> outbox_ = test::outbox_in_memory(clock_, settings_);
     std::shared_ptr<RecordingSender> sender_ = std::make_shared<RecordingSender>();
     delivery::Courier courier_{context_.get_executor(), *outbox_, sender_, clock_, random_, {}, settings_};
     Journal journal_{*outbox_, courier_, Persistence::memory};

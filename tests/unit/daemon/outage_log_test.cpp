@@ -13,9 +13,9 @@
 
 #include "base/log_budget.hpp"
 #include "jiro/delivery/courier.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/signalr/hub_connection.hpp"
 #include "support/manual_clock.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/run_task.hpp"
 #include "support/scripted_transport.hpp"
 
@@ -137,7 +137,7 @@ class Outage {
         std::make_shared<test::ScriptedConnector>(context_.get_executor());
     std::optional<signalr::HubConnection> hub_;
     std::shared_ptr<UnavailableServer> server_ = std::make_shared<UnavailableServer>();
-    std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, {});
+    std::unique_ptr<delivery::Outbox> outbox_ = test::outbox_in_memory(clock_);
     std::optional<delivery::Courier> courier_;
     asio::cancellation_signal stop_;
 

@@ -7,9 +7,9 @@
 #include <boost/asio/io_context.hpp>
 
 #include "daemon/reload.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -57,7 +57,7 @@ class StatusSourceTest : public ::testing::Test {
     std::optional<Reloader> reloader_;
     signalr::HubConnection hub_{context_.get_executor(), {}, {.clock = clock_, .random = random_}};
     monitor::CommandQueueMonitor commands_;
-    std::unique_ptr<delivery::Outbox> outbox_ = delivery::make_memory_outbox(clock_, {});
+    std::unique_ptr<delivery::Outbox> outbox_ = test::outbox_in_memory(clock_);
     std::optional<StatusSource> source_;
     delivery::Courier courier_{
         context_.get_executor(), *outbox_, std::make_shared<NoSender>(), clock_, random_, {}, {}};

@@ -12,9 +12,9 @@
 #include "fake_sender.hpp"
 #include "full_outbox.hpp"
 #include "jiro/delivery/errors.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/run_task.hpp"
 
 namespace jiro::delivery {
@@ -111,7 +111,7 @@ class CourierTest : public testing::Test {
     test::FixedRandom random_{123'456'789};
     GrpcSettings grpc_;
     OutboxSettings outbox_settings_;
-    std::unique_ptr<Outbox> outbox_ = make_memory_outbox(clock_, outbox_settings_);
+    std::unique_ptr<Outbox> outbox_ = test::outbox_in_memory(clock_, outbox_settings_);
     std::shared_ptr<FakeSender> fake_ = std::make_shared<FakeSender>(clock_);
     FakeSender& sender_ = *fake_;
     std::optional<Courier> courier_;

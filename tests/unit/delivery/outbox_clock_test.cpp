@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 
 #include "jiro/delivery/errors.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/tmpfs_dir.hpp"
 
 namespace jiro::delivery {
@@ -245,7 +245,7 @@ TEST_P(TwoClocks, begin_again_what_had_begun) {
 
 TEST(TwoClocksInMemory, measure_elapsed_time) {
     OutboxDriver driver;
-    driver.outbox_ = make_memory_outbox(driver.clock_, {});
+    driver.outbox_ = test::outbox_in_memory(driver.clock_);
     driver.admit("a", FirstState::running);
     (void)driver.finish("a");
     driver.clock_.advance(66s);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// What every outbox does, whatever it is made of: the same tests for SqliteOutbox, alone and with a redo log, and for
-// MemoryOutbox.
+// What every outbox does, wherever it lies: the same tests for one on disk, alone and with a redo log, and for one in
+// memory.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "jiro/delivery/errors.hpp"
-#include "jiro/delivery/memory_outbox.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
+#include "support/outbox_in_memory.hpp"
 #include "support/tmpfs_dir.hpp"
 
 namespace jiro::delivery {
@@ -34,7 +34,7 @@ struct WithRedoLog {
 
 struct InMemory {
     static std::unique_ptr<Outbox> open(const Clock& clock, const OutboxSettings& settings, const test::TempDir&) {
-        return make_memory_outbox(clock, settings);
+        return test::outbox_in_memory(clock, settings);
     }
 };
 

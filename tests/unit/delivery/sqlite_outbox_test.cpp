@@ -15,6 +15,7 @@
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "outbox_driver.hpp"
+#include "support/disk_faults.hpp"
 #include "support/small_disk.hpp"
 
 namespace jiro::delivery {
@@ -718,6 +719,46 @@ TEST_F(SqliteOutboxTest, works_with_power_durability) {
     fill(30);
     open();
     EXPECT_EQ(recover().to_run.size(), 5U);
+}
+
+// A commit that is on the disk although it was reported as failed: each step counts once, and what it gave out is not
+// given out again.
+TEST_F(SqliteOutboxTest, finds_a_commit_that_was_reported_as_failed) {
+    test::DiskFaults disk;  // before any thread is in SQLite
+    settings_.durability = Durability::power;
+    open();
+    const auto failing = [&](auto step) {
+        disk.fail_next_syncs(EIO, 2);  // the commit's, and that of the log's end, which would drop the commit
+        step();
+        EXPECT_FALSE(disk.awaits_sync());
+    };
+    failing([&] { EXPECT_EQ(admit("a"), Admission::accepted); });
+    failing([&] { EXPECT_TRUE(start("a")); });
+    failing([&] { EXPECT_TRUE(suspend("a")); });
+    failing([&] { EXPECT_TRUE(finish("a", Lease::yes)); });
+    EXPECT_TRUE(due().empty());
+    failing([&] { EXPECT_TRUE(run(outbox_->dead("a", "why"))); });
+    failing([&] { EXPECT_EQ(run(outbox_->retry_all_dead()).value(), 1U); });
+    EXPECT_EQ(due().size(), 1U);
+    failing([&] { EXPECT_TRUE(run(outbox_->drop("a"))); });
+    EXPECT_GE(figures().storage_errors, 7U);
+    EXPECT_EQ(figures().remembered, 1U);
+    EXPECT_EQ(figures().pending, 0U);
+}
+
+// What only reads writes nothing, and so meets no failing disk.
+TEST_F(SqliteOutboxTest, writes_nothing_where_it_only_reads) {
+    test::DiskFaults disk;  // before any thread is in SQLite
+    settings_.durability = Durability::power;
+    open();
+    admit("a", FirstState::running);
+    EXPECT_TRUE(finish("a"));
+    disk.fail_next_syncs(EIO, 1);
+    EXPECT_EQ(due().size(), 1U);
+    EXPECT_TRUE(run(outbox_->list({})));
+    EXPECT_TRUE(run(outbox_->expire(1h, 0, 10)));
+    EXPECT_TRUE(run(outbox_->make_all_due_now()));
+    EXPECT_TRUE(disk.awaits_sync());
 }
 
 }  // namespace

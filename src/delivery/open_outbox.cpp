@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: MIT
+#include "delivery/open_outbox.hpp"
+
+#include "delivery/failpoint.hpp"
+#include "delivery/log.hpp"
+#include "jiro/delivery/errors.hpp"
+
+namespace jiro::delivery {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr auto kOpenAgain = 5s;
+constexpr auto kOpenBusyAgain = 1s;
+constexpr auto kRebuildAgain = 60s;
+constexpr auto kLookAgain = 1s;
+constexpr auto kNoSpace = "no space left for the outbox";
+
+[[noreturn]] void give_up(const Error& error) {
+    throw StorageError(error.code == storage_errc::full ? storage_errc::full : storage_errc::io, error.message);
+}
+
+}  // namespace
+
+Error no_space() { return Error(storage_errc::full, kNoSpace); }
+
+OpenOutbox::OpenOutbox(const OutboxSettings& settings, const Clock& clock)
+    : settings_(settings), clock_(clock), files_(settings) {}
+
+Result<> OpenOutbox::open(const Joined& joined) {
+    joined_ = joined;
+    next_open_ = std::chrono::steady_clock::now() + kOpenAgain;
+    if (auto prepared = files_.prepare(); !prepared) return refuse_to_open(prepared.error());
+    try {
+        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+        if (must_checkpoint_) store_->checkpoint();
+        must_checkpoint_ = false;
+    } catch (const StorageError& error) {
+        // A statement that fails already here does not find what an outbox has.
+        if (error.code != storage_errc::corrupt && error.code != storage_errc::statement_failed) {
+            const bool is_busy = error.code == storage_errc::busy;
+            if (is_busy) next_open_ = std::chrono::steady_clock::now() + kOpenBusyAgain;
+            const std::string who = is_busy ? "another program has it open: " : "";
+            return refuse_to_open(Error(error.code, settings_.path.string() + ": " + who + error.what()));
+        }
+        rebuild(error.what());
+        if (!store_) return *closed_because_;
+    }
+    auto is_joined = join();
+    if (!is_joined && is_joined.error().code == storage_errc::corrupt) {
+        rebuild(is_joined.error().message);
+        if (!store_) return *closed_because_;
+        is_joined = join();
+    }
+    if (!is_joined) {
+        must_checkpoint_ = is_joined.error().code == storage_errc::io;
+        return refuse_to_open(is_joined.error());
+    }
+    closed_because_.reset();
+    if (!files_.make_ballast()) {
+        outbox_log.warn("The outbox's reserve for a full disk cannot be made", {{"path", settings_.path.string()}});
+    }
+    return {};
+}
+
+Result<> OpenOutbox::join() {
+    try {
+        return joined_(*store_);
+    } catch (const StorageError& error) {
+        store_->roll_back();
+        return Error(error.code, error.what());
+    }
+}
+
+Result<> OpenOutbox::refuse_to_open(const Error& error) {
+    store_.reset();
+    ++figures_.storage_errors;
+    if (error.code == storage_errc::full) files_.drop_ballast();
+    if (!closed_because_ || closed_because_->message != error.message) {
+        outbox_log.error("The outbox cannot be opened: no command is taken until it can",
+                         {{"path", settings_.path.string()}, {"error", error.message}});
+    }
+    closed_because_ = error;
+    return error;
+}
+
+void OpenOutbox::look_after(SteadyTime now) {
+    if (!store_ && now >= next_open_) {
+        if (open_again()) outbox_log.info("The outbox is open again");
+    }
+    if (!store_ || now < next_look_) return;
+    next_look_ = now + kLookAgain;
+    const auto ballast = settings_.ballast_bytes;
+    is_low_ = ballast > 0 && files_.lacks_space(is_low_ ? ballast / 2 : ballast / 4).has_value();
+    // New work again only when there is room for the ballast and as much on top: no flapping at the edge.
+    if (is_full_ && !files_.lacks_space(std::max<std::uint64_t>(2 * ballast, 64 * 1024)) && store_->has_free_pages() &&
+        files_.make_ballast()) {
+        is_full_ = false;
+        outbox_log.info("There is room for the outbox again: commands are taken");
+    } else if (!is_full_ && !is_low_ && !files_.has_ballast()) {
+        files_.make_ballast();
+    }
+}
+
+// A commit that was reported as failed may be on the disk all the same: the store says so once it is open again.
+std::optional<Error> OpenOutbox::transact(const Work& work) {
+    std::int64_t committing = 0;
+    const auto failure = read([&](OutboxStore& store) {
+        store.begin();
+        work(store);
+        committing = store.number_transaction();
+        store.commit();
+        count();
+    });
+    if (!failure || is_committed(committing)) {
+        leased_.commit();
+        return std::nullopt;
+    }
+    leased_.roll_back();
+    return failure;
+}
+
+bool OpenOutbox::is_committed(std::int64_t transaction) {
+    bool is_there = false;
+    const auto ask = [&](OutboxStore& store) { is_there = store.last_transaction() == transaction; };
+    if (transaction != 0 && read(ask)) read(ask);  // the first failure may have been cured
+    return is_there;
+}
+
+std::optional<Error> OpenOutbox::read(const Work& work) {
+    if (!store_) return closed_because_.value_or(Error(storage_errc::io, "the outbox is closed"));
+    try {
+        work(*store_);
+        return std::nullopt;
+    } catch (const StorageError& error) {
+        const Error failure(error.code, error.what());
+        store_->roll_back();
+        recover_from(error.code, error.what());
+        return failure;
+    }
+}
+
+void OpenOutbox::set_dedupe_window(std::chrono::hours window) noexcept {
+    settings_.dedupe_window = window;
+    if (store_) store_->set_dedupe_window(window);
+}
+
+void OpenOutbox::release(const std::vector<std::string>& ids) {
+    for (const auto& id : ids) leased_.remove(id);
+    leased_.commit();
+}
+
+void OpenOutbox::count() {
+    const auto& counts = store_->counts();
+    figures_.pending = counts.pending;
+    figures_.unfinished = counts.unfinished;
+    figures_.dead_letters = counts.dead;
+    figures_.remembered = counts.remembered;
+    figures_.bytes = counts.bytes;
+}
+
+const OutboxFigures& OpenOutbox::figures(const Moment& now) {
+    if (store_) count();
+    if (store_) read([&](OutboxStore& store) { figures_.oldest_undelivered = store.oldest_undelivered(now); });
+    const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
+    figures_.has_ballast.reset();
+    if (settings_.ballast_bytes > 0 && knows_ballast) figures_.has_ballast = files_.has_ballast();
+    figures_.writable = store_ && !is_full_ && !is_low_;
+    figures_.problem = closed_because_ ? closed_because_->message
+                       : is_full_      ? kNoSpace
+                       : is_low_       ? "little space left for the outbox"
+                                       : lasting_problem_;
+    return figures_;
+}
+
+void OpenOutbox::recover_from(storage_errc code, const std::string& what) {
+    ++figures_.storage_errors;
+    if (files_.are_none()) {  // a new one would be empty
+        return outbox_log.error("A step of the outbox in memory failed", {{"error", what}});
+    }
+    switch (code) {
+        case storage_errc::full:
+            return note_full(what);
+        case storage_errc::corrupt:
+            return rebuild(what);
+        case storage_errc::statement_failed:
+            if (is_sound(what)) return;
+            return rebuild(what);
+        default:
+            break;
+    }
+    outbox_log.error("The outbox failed and is opened anew", {{"error", what}});
+    // After a failed write or sync nobody knows what is on the disk: believe only what a new handle reads, and only
+    // after it has been written again. The system may have dropped what it could not flush, and a second flush says
+    // nothing.
+    store_.reset();
+    must_checkpoint_ = true;
+    (void)open_again();
+}
+
+// To move the live database aside needs more than one statement's word: the mistake may be in the statement.
+bool OpenOutbox::is_sound(const std::string& what) {
+    try {
+        if (store_->damage()) return false;
+    } catch (const StorageError&) {
+        return false;  // it cannot even be looked at
+    }
+    outbox_log.error("A statement of the outbox failed although the file is sound: please report it",
+                     {{"error", what}});
+    return true;
+}
+
+void OpenOutbox::note_full(const std::string& what) {
+    if (!is_full_) {
+        outbox_log.error("No space left for the outbox: new commands are refused until there is",
+                         {{"path", settings_.path.string()}, {"error", what}});
+    }
+    is_full_ = true;
+    next_look_ = std::chrono::steady_clock::now() + kLookAgain;
+    files_.drop_ballast();  // so that what is in hand can be finished and deleted
+}
+
+// The damaged file is evidence: it is kept beside the new one, and every row of it that can be read goes into that. The
+// new one takes its place only when it is whole: whoever is killed before, or finds no room, begins anew.
+void OpenOutbox::rebuild(const std::string& what) {
+    const auto now = std::chrono::steady_clock::now();
+    store_.reset();
+    if (now < next_rebuild_) {
+        closed_because_ = Error(storage_errc::corrupt, "damaged again soon after it was made anew: " + what);
+        next_open_ = next_rebuild_;
+        return;
+    }
+    next_rebuild_ = now + kRebuildAgain;
+    try {
+        const auto rows = take_over_damaged();
+        const auto aside = files_.put_rebuilt_in_place();
+        if (!aside) give_up(aside.error());
+        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+        closed_because_.reset();
+        lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
+                           std::to_string(rows) + " rows were taken over";
+        outbox_log.error("The outbox is damaged: moved aside, what can be read was taken over",
+                         {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
+    } catch (const StorageError& error) {
+        store_.reset();
+        if (error.code == storage_errc::full) files_.drop_ballast();
+        closed_because_ = Error(error.code, error.what());
+        next_rebuild_ = {};
+        outbox_log.error("The outbox is damaged and could not be made anew: tried again",
+                         {{"error", error.what()}, {"damage", what}});
+    }
+}
+
+// Into a new database beside the damaged one; gives the number of rows.
+std::uint64_t OpenOutbox::take_over_damaged() {
+    auto settings = settings_;
+    const auto begun = files_.begin_rebuilt();
+    if (!begun) give_up(begun.error());
+    settings.path = *begun;
+    OutboxStore fresh(settings, leased_, clock_);
+    fresh.begin();
+    const auto rows = fresh.take_over(settings_.path.string());
+    JIRO_FAILPOINT("c14_before_rebuilt_commit");
+    fresh.commit();
+    fresh.checkpoint();  // the file alone is all of it
+    return rows;
+}
+
+}  // namespace jiro::delivery

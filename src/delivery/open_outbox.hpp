@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+// The outbox's store in its file, as far as that can be opened, and the one place where a failure of it is dealt with:
+// a full disk, a damaged file, a disk that fails, a commit of which nobody knows whether it is there. Used on the
+// storage thread.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "delivery/outbox_clock.hpp"
+#include "delivery/outbox_files.hpp"
+#include "delivery/outbox_store.hpp"
+
+namespace jiro::delivery {
+
+class OpenOutbox {
+  public:
+    using SteadyTime = std::chrono::steady_clock::time_point;
+    using Work = std::function<void(OutboxStore&)>;
+    // Called with each store that was opened, before anything else; an error, or what it throws: it stays closed.
+    using Joined = std::function<Result<>(OutboxStore&)>;
+
+    OpenOutbox(const OutboxSettings& settings, const Clock& clock);
+
+    [[nodiscard]] Result<> open(const Joined& joined);
+    void close() noexcept { store_.reset(); }  // checkpoints and removes the WAL
+    // Between batches: opens what could not be opened, looks for room on the disk.
+    void look_after(SteadyTime now);
+
+    // Does `work` in one transaction. An error: nothing of it is there, and the failure has been dealt with; the store
+    // may be closed now.
+    std::optional<Error> transact(const Work& work);
+    // The same without a transaction, for what only reads.
+    std::optional<Error> read(const Work& work);
+
+    [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
+    [[nodiscard]] bool is_full() const noexcept { return is_full_; }
+    [[nodiscard]] bool is_low() const noexcept { return is_low_; }
+    [[nodiscard]] const std::optional<Error>& closed_because() const noexcept { return closed_because_; }
+    // The last known numbers while it is closed.
+    [[nodiscard]] const OutboxFigures& figures(const Moment& now);
+
+    [[nodiscard]] const OutboxSettings& settings() const noexcept { return settings_; }
+    void set_dedupe_window(std::chrono::hours window) noexcept;
+    [[nodiscard]] const OutboxClock& clock() const noexcept { return clock_; }
+    [[nodiscard]] bool knows_wall_clock(const Moment& now) const { return !store_ || store_->knows_wall_clock(now); }
+    void release(const std::vector<std::string>& ids);  // gives leased ids free
+
+  private:
+    Result<> open_again() { return open(joined_); }
+    [[nodiscard]] Result<> join();
+    Result<> refuse_to_open(const Error& error);
+    void recover_from(storage_errc code, const std::string& what);
+    [[nodiscard]] bool is_sound(const std::string& what);
+    void rebuild(const std::string& what);
+    [[nodiscard]] std::uint64_t take_over_damaged();
+    void note_full(const std::string& what);
+    [[nodiscard]] bool is_committed(std::int64_t transaction);
+    void count();
+
+    OutboxSettings settings_;
+    OutboxClock clock_;
+    OutboxFiles files_;
+    LeasedIds leased_;
+    Joined joined_;
+    std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
+    std::optional<Error> closed_because_;
+    std::string lasting_problem_;   // what an operator should know until the next start
+    bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
+    bool is_full_ = false;
+    bool is_low_ = false;
+    OutboxFigures figures_;
+    SteadyTime next_open_{};
+    SteadyTime next_look_{};
+    SteadyTime next_rebuild_{};
+};
+
+[[nodiscard]] Error no_space();
+
+}  // namespace jiro::delivery
