@@ -58,13 +58,13 @@ StorageThread::~StorageThread() {
 }
 
 void StorageThread::submit(std::unique_ptr<StorageJob> job) {
-    bool must_wake = true;
     if (!thread_.joinable()) {
         now_ = job->now();
         Jobs batch;
         batch.push_back(std::move(job));
         return serve_batch(std::move(batch));
     }
+    bool must_wake = true;
     {
         const std::lock_guard lock(mutex_);
         if (job->is_deferred()) {
@@ -95,7 +95,9 @@ OutboxFigures StorageThread::figures() const {
 
 bool StorageThread::append(const RedoRecord& change) {
     const auto appended = changes_.append(change);
-    if (appended == ChangeWriter::Appended::is_news) {
+    if (!thread_.joinable()) {
+        if (changes_.has_much()) serve_batch({});
+    } else if (appended == ChangeWriter::Appended::is_news) {
         { const std::lock_guard lock(mutex_); }  // not between the other thread's look and its sleep
         wake_up_.notify_one();
     }
@@ -116,6 +118,7 @@ void StorageThread::serve() {
 }
 
 void StorageThread::serve_batch(Jobs batch) {
+    had_much_ = changes_.note_looked();
     store_.set_dedupe_window(std::chrono::hours(dedupe_hours_));
     maintain();
     (void)changes_.catch_up(store_, what_to_redo(batch), now_);
@@ -137,7 +140,6 @@ bool StorageThread::take_batch(Jobs& batch) {
     if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
     if (!must_act() && has_work())
         wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
-    had_much_ = changes_.note_looked();
     const auto count = std::min(queue_.size(), kMaxBatch);
     if (must_stop_ && count == 0) return false;
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);

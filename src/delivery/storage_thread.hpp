@@ -52,7 +52,8 @@ class StorageJob {
 class StorageThread {
   public:
     // Opens the outbox and starts the thread. Fails on errc::in_use only: whatever else keeps it closed may pass. An
-    // outbox in memory has no thread: a job is done where it is submitted.
+    // outbox in memory has no thread: a job is done where it is submitted, and what was appended is redone before it, or
+    // when it is much.
     [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings,
                                                                       const Clock& clock);
     ~StorageThread();  // does what waits, closes, joins

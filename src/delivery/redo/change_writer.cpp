@@ -13,6 +13,7 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::uint64_t kLeastLogBytes = 1024 * 1024;
+constexpr std::size_t kBytesInMemory = 256 * 1024;  // a quarter is redone at once, on the event loop: a millisecond
 
 std::optional<WallTime> time_of(const RedoRecord& change) {
     if (const auto* received = std::get_if<ReceivedChange>(&change)) return received->received_at;
@@ -72,7 +73,9 @@ RedoCounts AtomicRedoCounts::read() const {
 }
 
 ChangeWriter::ChangeWriter(const OutboxSettings& settings)
-    : settings_(settings), wants_log_(!settings.redo_log.empty() && settings.durability == Durability::process) {}
+    : settings_(settings),
+      is_in_memory_(settings.path == kInMemory),
+      wants_log_(is_in_memory_ || (!settings.redo_log.empty() && settings.durability == Durability::process)) {}
 
 ChangeWriter::Appended ChangeWriter::append(const RedoRecord& change) {
     RedoLog* const log = log_;
@@ -163,7 +166,9 @@ Result<> ChangeWriter::open_log(std::int64_t known) {
     if (owned_log_ || (!wants_log_ && !is_there)) return {};
     // A small outbox has a small log: what is in it must find room there.
     const auto bytes = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
-    auto log = RedoLog::open(settings_.redo_log, std::filesystem::absolute(settings_.path, ignored), known, bytes);
+    const auto outbox = std::filesystem::absolute(settings_.path, ignored);
+    auto log = is_in_memory_ ? RedoLog::make_unnamed(kBytesInMemory)
+                             : RedoLog::open(settings_.redo_log, outbox, known, bytes);
     if (!log && log.error().code != errc::redo_log) return log.error();
     if (log) {
         owned_log_ = std::move(*log);

@@ -91,6 +91,7 @@ class ChangeWriter {
     [[nodiscard]] Redone redo(OutboxStore& store, const Stretch& stretch, Moment& now) const;
 
     const OutboxSettings settings_;
+    const bool is_in_memory_;
 
     // Of the storage thread only.
     std::unique_ptr<RedoLog> owned_log_;

@@ -156,6 +156,9 @@ class RedoLog::Mapping {
     // An empty file whose resident part is really there: writing to it later cannot fail for want of memory. Two
     // processes cannot make the same one: it gets its name when it is whole, and only where there is none of that name.
     static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
+    // The same in the file that is open there, which has no name yet.
+    static Result<std::unique_ptr<Mapping>> make_in(int descriptor, const fs::path& path, const fs::path& outbox,
+                                                    std::size_t bytes);
     // The file that is there; null: none, or one too short for anything, which is removed by who opens it to write.
     // errc::redo_log: another process has it.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
@@ -187,6 +190,17 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
         return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
     const int descriptor = ::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
     if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    auto mapping = make_in(descriptor, path, outbox, bytes);
+    if (!mapping) return mapping;
+    const auto nameless = "/proc/self/fd/" + std::to_string(descriptor);
+    if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+        return cannot_be_had(path, "cannot be made: " + reason(errno));
+    }
+    return mapping;
+}
+
+Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make_in(int descriptor, const fs::path& path,
+                                                                    const fs::path& outbox, std::size_t bytes) {
     const std::size_t size = kHeaderBytes + bytes;
     const auto resident = static_cast<off_t>(kHeaderBytes + std::min(bytes, kResidentBytes));
     int no_room = posix_fallocate(descriptor, 0, resident);
@@ -206,10 +220,6 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     outbox.string().copy(header.outbox.data(), header.outbox.size() - 1);
     header.start = bytes;  // not 0: an empty place must not look like a record
     header.checksum = header.sum();
-    const auto nameless = "/proc/self/fd/" + std::to_string(descriptor);
-    if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-        return cannot_be_had(path, "cannot be made: " + reason(errno));
-    }
     return mapping;
 }
 
@@ -280,6 +290,15 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
     auto made = Mapping::make(path, owner, aligned(bytes));
     if (!made) return made.error();
     return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*made)));
+}
+
+Result<std::unique_ptr<RedoLog>> RedoLog::make_unnamed(std::size_t bytes) {
+    const fs::path path = "in memory";
+    const int descriptor = memfd_create("jiro-redo", MFD_CLOEXEC);
+    if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    auto made = Mapping::make_in(descriptor, path, {}, aligned(bytes));
+    if (!made) return made.error();
+    return std::unique_ptr<RedoLog>(new RedoLog({}, std::move(*made)));
 }
 
 RedoLog::RedoLog(fs::path path, std::unique_ptr<Mapping> mapping)

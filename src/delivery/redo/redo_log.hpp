@@ -42,6 +42,8 @@ class RedoLog {
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
                                                                const std::filesystem::path& outbox, std::int64_t known,
                                                                std::size_t bytes = kBytes);
+    // One that ends with the process, for an outbox that does.
+    [[nodiscard]] static Result<std::unique_ptr<RedoLog>> make_unnamed(std::size_t bytes);
     // The log with this id, to be read to its end; null: it is not there. Errors as above, but never errc::redo_log.
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> find(const std::filesystem::path& path, std::int64_t id);
     // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes

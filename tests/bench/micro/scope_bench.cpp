@@ -48,7 +48,7 @@ void command_scope(benchmark::State& state) {
     SystemRandom random;
     NoJournal journal;
     CommandObserver nobody;
-    Settings settings;
+    commands::Settings settings;
     Dispatcher dispatcher(context.get_executor(), clock, random, workers, journal, nobody, settings,
                           make_registry(settings, {}).value());
     boost::asio::co_spawn(context, dispatcher.run(), boost::asio::detached);
