@@ -34,15 +34,42 @@ void append_escaped(std::string& out, char c) {
     out.append("\\u00").append(hex_digits(static_cast<unsigned char>(c)));
 }
 
-void append_string(std::string& out, std::string_view text) {
-    if (!is_utf8(text)) return append_string(out, to_utf8(text));
-    out += '"';
+// ASCII that stands for itself: most texts are nothing else, and need no second look. Other bytes are negative here.
+// The inner loop as in is_block_without.
+template <std::size_t Length>
+bool is_plain_ascii(const char* at) {
+    unsigned char found = 0;
+    for (std::size_t i = 0; i < Length; ++i) {
+        const auto c = static_cast<signed char>(at[i]);
+        found |= static_cast<unsigned char>((c < 0x20) | (c == '"') | (c == '\\'));
+    }
+    return found == 0;
+}
+
+std::size_t plain_ascii_length(std::string_view text) {
+    constexpr std::size_t kWord = 8;
+    std::size_t length = 0;
+    while (length + kTextBlock <= text.size() && is_plain_ascii<kTextBlock>(text.data() + length)) length += kTextBlock;
+    while (length + kWord <= text.size() && is_plain_ascii<kWord>(text.data() + length)) length += kWord;
+    while (length < text.size() && is_plain_ascii<1>(text.data() + length)) ++length;
+    return length;
+}
+
+void append_mixed(std::string& out, std::string_view text) {
+    if (!is_utf8(text)) return append_mixed(out, to_utf8(text));
     while (!text.empty()) {
         const auto plain = plain_length(text);
         out += text.substr(0, plain);
         if (plain < text.size()) append_escaped(out, text[plain]);
         text.remove_prefix(std::min(plain + 1, text.size()));
     }
+}
+
+void append_string(std::string& out, std::string_view text) {
+    const auto plain = plain_ascii_length(text);
+    out += '"';
+    out += text.substr(0, plain);
+    if (plain < text.size()) append_mixed(out, text.substr(plain));
     out += '"';
 }
 

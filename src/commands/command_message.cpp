@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -27,6 +28,15 @@ bool has_control_characters(std::string_view text) {
     return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 
+// What counts of a message, in the contract's spelling.
+enum class Member { command_sync_id, instance_id, session_id, command, parameters, traceparent, tracestate };
+constexpr std::array<std::string_view, 7> kMembers{"commandSyncId", "instanceId",  "sessionId", "command",
+                                                   "parameters",    "traceparent", "tracestate"};
+
+const std::string_view* find_member(std::string_view name) {
+    return std::ranges::find_if(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
+}
+
 using Names = std::vector<std::string>;
 
 // What counts of a message in its string form: the contract's members, without a tree of the rest. The parameters are
@@ -40,7 +50,7 @@ class MessageText final : public JsonHandler {
     void begin_array() override { open(json::value_t::array); }
     void end_array() override { --depth_; }
     void key(std::string_view name) override {
-        if (depth_ == 1) is_wanted_ = is_member(name);
+        if (depth_ == 1) is_wanted_ = find_member(name) != kMembers.end();
         if (is_kept()) name_ = name;
     }
     void string(std::string_view text) override { add(text); }
@@ -60,12 +70,6 @@ class MessageText final : public JsonHandler {
     [[nodiscard]] const Names& order(const std::string& spelling) { return orders_[spelling]; }
 
   private:
-    static bool is_member(std::string_view name) {
-        static constexpr std::string_view kMembers[] = {"commandSyncId", "instanceId", "sessionId", "command",
-                                                        "parameters",    "traceparent", "tracestate"};
-        return std::ranges::any_of(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
-    }
-
     [[nodiscard]] bool is_kept() const noexcept {
         return (depth_ == 1 && is_wanted_) || (depth_ == 2 && parameters_ != nullptr);
     }
@@ -108,28 +112,36 @@ class MessageText final : public JsonHandler {
 class Reader {
   public:
     // `text`: where the order of the parameters is known; a tree has them sorted.
-    Reader(json& object, const MessageLimits& limits, MessageText* text = nullptr)
-        : object_(object), limits_(limits), text_(text) {}
+    Reader(json& object, const MessageLimits& limits, MessageText* text = nullptr) : limits_(limits), text_(text) {
+        for (auto item = object.begin(); item != object.end(); ++item) {
+            const auto* name = find_member(item.key());
+            if (name == kMembers.end()) continue;
+            Found& found = members_.at(static_cast<std::size_t>(name - kMembers.begin()));
+            if (found.value == nullptr || item.key() == *name) found = {&item.key(), &*item};  // its own spelling wins
+        }
+    }
 
     ParsedMessage read() {
         read_id();
-        read_text("instanceId", message_.instance_id);
-        read_text("sessionId", message_.session_id);
+        read_text(Member::instance_id, message_.instance_id);
+        read_text(Member::session_id, message_.session_id);
         read_command();
         read_parameters();
-        message_.trace = TraceContext(optional_text("traceparent"), optional_text("tracestate"));
+        message_.trace = TraceContext(optional_text(Member::traceparent), optional_text(Member::tracestate));
         return {std::move(message_), std::move(error_)};
     }
 
   private:
-    json* member(std::string_view name, std::string* spelling = nullptr) {
-        auto found = object_.find(name);  // the contract's own spelling wins
-        for (auto item = object_.begin(); found == object_.end() && item != object_.end(); ++item) {
-            if (equal_ignoring_case(item.key(), name)) found = item;
-        }
-        if (found == object_.end() || found->is_null()) return nullptr;
-        if (spelling != nullptr) *spelling = found.key();
-        return &*found;
+    struct Found {
+        const std::string* spelling = nullptr;
+        json* value = nullptr;
+    };
+
+    [[nodiscard]] const Found& found(Member member) const { return members_.at(static_cast<std::size_t>(member)); }
+    // nullptr: absent, or null.
+    [[nodiscard]] json* member(Member member) const {
+        json* const value = found(member).value;
+        return value == nullptr || value->is_null() ? nullptr : value;
     }
 
     void fail(errc code, std::string text) {
@@ -137,7 +149,7 @@ class Reader {
     }
 
     void read_id() {
-        auto* value = member("commandSyncId");
+        auto* value = member(Member::command_sync_id);
         if (value == nullptr) return fail(errc::missing_command_sync_id, "the command message has no commandSyncId");
         if (!value->is_string()) return fail(errc::bad_command_sync_id, "commandSyncId is not a string");
         auto& id = value->get_ref<std::string&>();
@@ -152,9 +164,10 @@ class Reader {
         message_.command_sync_id = std::move(id);
     }
 
-    void read_text(std::string_view name, std::string& target) {
-        auto* value = member(name);
+    void read_text(Member which, std::string& target) {
+        auto* value = member(which);
         if (value == nullptr) return;
+        const auto name = kMembers.at(static_cast<std::size_t>(which));
         if (!value->is_string()) return fail(errc::wrong_member_type, std::string(name) + " is not a string");
         auto& text = value->get_ref<std::string&>();
         if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_utf8(text)) {
@@ -164,13 +177,13 @@ class Reader {
     }
 
     // Nothing depends on it: what is no text is passed over.
-    std::string_view optional_text(std::string_view name) {
-        const auto* value = member(name);
+    std::string_view optional_text(Member which) {
+        const auto* value = member(which);
         return value != nullptr && value->is_string() ? value->get_ref<const std::string&>() : std::string_view();
     }
 
     void read_command() {
-        auto* value = member("command");
+        auto* value = member(Member::command);
         if (value == nullptr) return fail(errc::missing_command, "the command message has no command");
         if (!value->is_string()) return fail(errc::wrong_member_type, "command is not a string");
         auto& text = value->get_ref<std::string&>();
@@ -186,8 +199,7 @@ class Reader {
     }
 
     void read_parameters() {
-        std::string spelling;
-        auto* value = member("parameters", &spelling);
+        auto* value = member(Member::parameters);
         if (value == nullptr) return;
         if (!value->is_object()) return fail(errc::wrong_member_type, "parameters is not an object");
         if (value->size() > limits_.parameter_count) {
@@ -196,7 +208,7 @@ class Reader {
         }
         message_.parameters.reserve(value->size());
         if (text_ != nullptr) {
-            for (const auto& name : text_->order(spelling)) read_parameter(name, (*value)[name]);
+            for (const auto& name : text_->order(*found(Member::parameters).spelling)) read_parameter(name, (*value)[name]);
         } else {
             for (auto item = value->begin(); item != value->end(); ++item) read_parameter(item.key(), item.value());
         }
@@ -220,9 +232,9 @@ class Reader {
         message_.parameters.emplace_back(name, std::move(text));
     }
 
-    json& object_;
     const MessageLimits& limits_;
     MessageText* text_;
+    std::array<Found, kMembers.size()> members_{};
     std::size_t parameter_bytes_ = 0;
     CommandMessage message_;
     std::optional<Error> error_;

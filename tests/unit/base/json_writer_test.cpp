@@ -22,15 +22,28 @@ TEST(JsonWriter, writes_what_is_read) {
     EXPECT_EQ(copied(" [ 1 ,\t\"\\u00e9\\/\" ]\n"), "[1,\"é/\"]");
 }
 
-// Every character of ASCII, at any place of a word, as another writer has it.
+// Every character of ASCII, at any place of a block, a word and what is left behind them, as another writer has it.
 TEST(JsonWriter, escapes_what_must_be) {
     for (int c = 0; c < 0x80; ++c) {
-        for (std::size_t at = 0; at < 20; ++at) {
-            std::string text(20, 'x');
+        for (std::size_t at = 0; at < 45; ++at) {
+            std::string text(45, 'x');
             text[at] = static_cast<char>(c);
             JsonWriter writer;
             writer.string(text);
             EXPECT_EQ(std::move(writer).take(), nlohmann::json(text).dump());
+        }
+    }
+}
+
+// So are other characters, and what is none.
+TEST(JsonWriter, writes_what_is_not_ascii) {
+    for (std::size_t at = 0; at < 45; ++at) {
+        for (const std::string_view bytes : {"é", "😀", "\xFF"}) {
+            const std::string text = std::string(at, 'x') + std::string(bytes) + '"' + std::string(45, 'x');
+            JsonWriter writer;
+            writer.string(text);
+            EXPECT_EQ(std::move(writer).take(),
+                      nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
         }
     }
 }
