@@ -324,7 +324,8 @@ std::vector<Key<Config>> make_schema() {
 
         key("Outbox.Path", PathText(delivery::kInMemory), MEMBER(delivery.outbox.path), restart,
             "File that holds commands and results until they are delivered. null: ${STATE_DIRECTORY}/outbox.db. "
-            "\":memory:\": no file; what is not delivered is lost when the process ends."),
+            "\":memory:\": no file; what is not delivered is lost when the process ends, whatever RedoLog and "
+            "Durability say."),
         key("Outbox.RedoLog", PathText(), MEMBER(delivery.outbox.redo_log), restart,
             "File on tmpfs that keeps the latest steps of commands through kill -9 until the outbox has them; then no "
             "step waits for a disk. Its folder must outlive the process. null: each step waits for the outbox. The "

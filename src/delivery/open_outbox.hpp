@@ -48,6 +48,7 @@ class OpenOutbox {
     [[nodiscard]] const OutboxClock& clock() const noexcept { return clock_; }
     [[nodiscard]] bool knows_wall_clock(const Moment& now) const { return !store_ || store_->knows_wall_clock(now); }
     void release(const std::vector<std::string>& ids);  // gives leased ids free
+    [[nodiscard]] bool remembers_too_much() const { return store_ && store_->remembers_too_much(); }
 
   private:
     Result<> open_again() { return open(joined_); }

@@ -170,6 +170,12 @@ std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std
     return ids;
 }
 
+bool OutboxStore::remembers_too_much() const noexcept {
+    const auto many = settings_.max_tombstones;
+    const auto much = settings_.max_bytes / 4;
+    return counts_.remembered > many + many / 4 || counts_.remembered_bytes > much + much / 4;
+}
+
 bool OutboxStore::sweep(const Moment& now) {
     // 1. Too old: the row goes.
     struct Old {

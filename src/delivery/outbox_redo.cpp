@@ -56,7 +56,7 @@ void OutboxStore::redo(const RowChanges& changes) {
     const auto& all = changes.all();
     const auto kept_at = keep_messages(all);
     for (std::size_t i = 0; i < all.size(); ++i) {
-        if (i % kRowsAtATime == 0) std::this_thread::yield();
+        if (i % kRowsAtATime == 0 && settings_.path != kInMemory) std::this_thread::yield();
         redo(all[i], kept_at[i]);
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What both outboxes agree on.
+// The outbox's own limits.
 
 #include <chrono>
 #include <cstddef>

@@ -80,7 +80,7 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
       leased_(held),
       clock_(clock),
       database_(settings.path.string(), Database::Mode::read_write),
-      kept_(settings.path.string() + ".kept", settings.max_bytes / 4),
+      kept_(settings.path.string() + ".kept", settings.path == kInMemory ? 0 : settings.max_bytes / 4),
       transaction_number_(static_cast<std::int64_t>(SystemRandom().next() >> 2U)) {
     prepare_file();
     check_schema();

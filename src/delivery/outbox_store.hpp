@@ -111,6 +111,8 @@ class OutboxStore {
     [[nodiscard]] std::vector<std::string> expire(Duration max_age, int attempts, std::size_t limit, const Moment& now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(const Moment& now);
+    // By a quarter of their limit, or more: time for a sweep.
+    [[nodiscard]] bool remembers_too_much() const noexcept;
 
     // The redo log: which one belongs to this database (0: none) and where it lies, how far it has been redone, and its
     // changes, which nothing refuses any more.

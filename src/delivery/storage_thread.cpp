@@ -59,7 +59,7 @@ StorageThread::~StorageThread() {
 
 void StorageThread::submit(std::unique_ptr<StorageJob> job) {
     if (!thread_.joinable()) {
-        now_ = job->now();
+        note_time(*job);
         Jobs batch;
         batch.push_back(std::move(job));
         return serve_batch(std::move(batch));
@@ -78,7 +78,6 @@ void StorageThread::submit(std::unique_ptr<StorageJob> job) {
 }
 
 void StorageThread::release(std::vector<std::string> ids) {
-    if (!thread_.joinable()) return store_.release(ids);
     const std::lock_guard lock(mutex_);
     released_.insert(released_.end(), std::make_move_iterator(ids.begin()), std::make_move_iterator(ids.end()));
 }
@@ -118,6 +117,12 @@ void StorageThread::serve() {
 }
 
 void StorageThread::serve_batch(Jobs batch) {
+    {
+        const std::lock_guard lock(mutex_);
+        to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
+                           std::make_move_iterator(released_.end()));
+        released_.clear();
+    }
     had_much_ = changes_.note_looked();
     store_.set_dedupe_window(std::chrono::hours(dedupe_hours_));
     maintain();
@@ -147,12 +152,13 @@ bool StorageThread::take_batch(Jobs& batch) {
     queue_.erase(queue_.begin(), end);
     for (const auto& job : batch) {
         if (!job->is_deferred()) --urgent_;
-        if (job->now().here != WallTime{}) now_ = job->now();
+        note_time(*job);
     }
-    to_release_.insert(to_release_.end(), std::make_move_iterator(released_.begin()),
-                       std::make_move_iterator(released_.end()));
-    released_.clear();
     return true;
+}
+
+void StorageThread::note_time(const StorageJob& job) {
+    if (job.now().here != WallTime{}) now_ = job.now();
 }
 
 // A job may ask for a row that is in the log, or change it; a lease that is to end must have begun.
@@ -244,7 +250,7 @@ void StorageThread::maintain() {
     if (!store_.knows_wall_clock(now_)) store_.transact([this](OutboxStore& store) { store.note_wall_clock(now_); });
     if (store_.is_open() && !repeated_.empty() && changes_.is_caught_up()) repeat();
     if (!store_.is_open()) return;
-    if (now < next_sweep_ && !has_more_to_sweep_) return;
+    if (now < next_sweep_ && !has_more_to_sweep_ && !store_.remembers_too_much()) return;
     next_sweep_ = now + kSweepAgain;
     has_more_to_sweep_ = false;
     store_.transact([this](OutboxStore& store) { has_more_to_sweep_ = store.sweep(now_); });

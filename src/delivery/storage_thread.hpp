@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The one thread that enters the database. Jobs wait in a queue; what waits together is done in one transaction and
+// The one thread that enters the database (in memory: the event loop itself does). Jobs wait in a queue; what waits together is done in one transaction and
 // completed when that is committed (group commit), and those who wait are resumed together, by one message to their
 // thread: the more there is to do, the less each costs. Deferred jobs wait for others to share a commit with, at most
 // kGroupCommitDelay. When a transaction fails, its jobs are done again one by one, so that one bad job spoils nothing
@@ -82,6 +82,7 @@ class StorageThread {
     void serve();
     bool take_batch(Jobs& batch);  // false: stop
     void serve_batch(Jobs batch);
+    void note_time(const StorageJob& job);
     [[nodiscard]] ChangeWriter::Redo what_to_redo(const Jobs& batch) const;
     void do_batch(Jobs batch);
     [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);

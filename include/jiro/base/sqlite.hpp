@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// SQLite by RAII: a database with its statements, and a transaction; nothing more. Each module that keeps one has a
-// thread for it, and uses all of this there only. Every failure is thrown as StorageError, which never leaves that
-// thread: it decides there what a full disk or a damaged file means.
+// SQLite by RAII: a database with its statements, and a transaction; nothing more. Each module that keeps one in a file
+// has a thread for it, and uses all of this there only. Every failure is thrown as StorageError, which never leaves the
+// module: it decides what a full disk or a damaged file means.
 //
 //     Database database(path, Database::Mode::read_write);  // the file is there
 //     Statement& row = database.use("SELECT value FROM facts WHERE name = ?");

@@ -4,9 +4,9 @@
 // dead. The daemon's intake writes the first half (received, started), the Courier the second. sqlite_outbox.hpp keeps
 // it on disk or in memory.
 //
-// Threads: every function is called on the event loop, except figures(), which any thread may call. Storage has its own
-// thread; a Task resumes on its caller's executor when its change is committed. A storage operation cannot be cancelled
-// (it ends by itself). Errors are named in errors.hpp.
+// Threads: every function is called on the event loop, except figures(), which any thread may call. A file has its own
+// thread, the storage thread; a Task resumes on its caller's executor when its change is committed. A storage operation
+// cannot be cancelled (it ends by itself). Errors are named in errors.hpp.
 
 #include <array>
 #include <cstdint>

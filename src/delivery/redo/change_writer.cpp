@@ -80,6 +80,7 @@ ChangeWriter::ChangeWriter(const OutboxSettings& settings)
 ChangeWriter::Appended ChangeWriter::append(const RedoRecord& change) {
     RedoLog* const log = log_;
     if (log == nullptr || !log->append(change)) return Appended::no;
+    if (const auto before = appended_.read(); before.finished == before.delivered) first_finished_at_ = 0;
     appended_.add(change);
     // Either the storage thread sees the change, or this sees that it has looked before: both sides are sequentially
     // consistent.
@@ -111,6 +112,7 @@ void ChangeWriter::add_appended(OutboxFigures& figures, const RedoCounts& redone
     if (const auto first = first_finished_at_.load(); finished > 0 && first != 0 && figures.pending > 0) {
         figures.oldest_undelivered = std::min(figures.oldest_undelivered.value_or(WallTime::max()), from_stored(first));
     }
+    if (figures.pending == 0) figures.oldest_undelivered.reset();
 }
 
 // With room to spare for all that the log can hold: what is in it is refused by no limit any more.

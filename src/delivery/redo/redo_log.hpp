@@ -71,10 +71,11 @@ class RedoLog {
     // Calls visit(position, record) for each record before `end`.
     template <typename Visit>
     void each(Position end, Visit&& visit) const {
-        constexpr std::size_t kAtATime = 64;  // then whoever waits for this processor has it
+        // Then whoever waits for this processor has it. (The reader of one without a name is the event loop.)
+        constexpr std::size_t kAtATime = 64;
         std::size_t count = 0;
         for (Position at = start(); at < end;) {
-            if (count++ % kAtATime == 0) std::this_thread::yield();
+            if (count++ % kAtATime == 0 && !path_.empty()) std::this_thread::yield();
             const Position position = at;
             if (auto record = read(at)) visit(position, *record);
         }

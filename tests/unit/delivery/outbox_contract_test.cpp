@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
@@ -169,6 +171,35 @@ TYPED_TEST(OutboxContract, gives_each_row_out_once) {
     EXPECT_TRUE(this->due_ids(10).empty());
     this->outbox_->released({"b", "a"});
     EXPECT_THAT(this->due_ids(10), ElementsAre("a", "b"));
+}
+
+// Held, given back, and only then redone: the row must be given out again.
+TYPED_TEST(OutboxContract, gives_a_released_row_out) {
+    for (int i = 0; i < 200; ++i) {
+        const auto id = "row-" + std::to_string(i);
+        this->admit(id, FirstState::running);
+        ASSERT_TRUE(this->finish(id, Lease::yes));
+        this->outbox_->released({id});
+        ASSERT_THAT(this->due_ids(10), ElementsAre(id));
+        this->deliver(id);
+    }
+}
+
+// The figures are right without anybody asking the database.
+TYPED_TEST(OutboxContract, knows_the_oldest_result_that_waits) {
+    this->admit("learned", FirstState::running);
+    (void)this->finish("learned", Lease::yes);
+    this->deliver("learned");
+    for (const char* id : {"a", "b"}) {
+        this->clock_.advance(1h);
+        this->admit(id, FirstState::running);
+        EXPECT_FALSE(this->figures().oldest_undelivered);
+        (void)this->finish(id, Lease::yes);
+        EXPECT_EQ(this->figures().oldest_undelivered, this->clock_.wall_now());
+        this->outbox_->delivered(id);
+        while (this->figures().pending > 0) std::this_thread::yield();
+        EXPECT_FALSE(this->figures().oldest_undelivered);
+    }
 }
 
 // A postponed row comes back when it is due, with its counts, and behind those that were due before.
@@ -366,6 +397,24 @@ TYPED_TEST(OutboxContract, lists_in_pages) {
     EXPECT_EQ(ids[0], odd);
     EXPECT_TRUE(this->finish(odd));
     EXPECT_EQ(this->due().at(0).id, odd);
+}
+
+// What is in memory is in no file, whatever comes and goes.
+TEST(OutboxInMemory, writes_no_file) {
+    const test::TempDir folder;
+    const auto before = std::filesystem::current_path();
+    std::filesystem::current_path(folder.path());
+    OutboxDriver driver;
+    driver.outbox_ = test::outbox_in_memory(driver.clock_);
+    for (int i = 0; i < 2'000; ++i) {
+        const auto id = "id-" + std::to_string(i);
+        driver.admit(id, FirstState::running);
+        (void)driver.finish(id, Lease::yes);
+        driver.outbox_->delivered(id);
+    }
+    EXPECT_EQ(driver.admit("id-7"), Admission::already_settled);
+    EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+    std::filesystem::current_path(before);
 }
 
 // A running command that waits for the machine's restart is not started before it, and may end without it.

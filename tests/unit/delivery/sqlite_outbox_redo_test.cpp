@@ -308,19 +308,6 @@ TEST_F(SqliteOutboxRedoTest, settles_long_commands_that_overlap) {
     EXPECT_EQ(admit(name(117)), Admission::already_settled);
 }
 
-// Held, given back, and only then redone: the row must be given out again.
-TEST_F(SqliteOutboxRedoTest, gives_a_released_row_out) {
-    open_and_learn();
-    for (int i = 0; i < 200; ++i) {
-        const auto id = "row-" + std::to_string(i);
-        admit(id, FirstState::running);
-        ASSERT_TRUE(finish(id, Lease::yes));
-        outbox_->released({id});
-        ASSERT_THAT(due_ids(10), ElementsAre(id));
-        deliver(id);
-    }
-}
-
 // A text that is too long for the log goes the long way, the rest of its command the short one.
 TEST_F(SqliteOutboxRedoTest, mixes_both_ways) {
     open_and_learn();
