@@ -14,10 +14,11 @@ from harness.case import DaemonTest, wait_until
 from harness.programs import CLIENT
 from harness.units import Units
 
-DAEMON, PROGRAMS = 61234, 61235  # users that nobody else is
+OWN = os.getpid() % 2000  # the same program may run beside this one, and must not meet it
+DAEMON, PROGRAMS = 61000 + 2 * OWN, 61001 + 2 * OWN  # users that nobody else is
 PYTHON = "/usr/bin/python3"
 HOSTILE = pathlib.Path(__file__).resolve().parents[1] / "system" / "hostile.py"
-MARK = "86398"  # seconds that nobody else sleeps
+MARK = str(86400 + OWN)  # seconds that nobody else sleeps
 # What only the unit's sandbox keeps from it: ProtectProc=invisible, RestrictSUIDSGID=yes.
 OF_THE_SANDBOX = {"see the daemon's process", "make a set-user-id program"}
 

@@ -18,6 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 
 DAEMON_USER, STATE, CREDENTIALS = int(sys.argv[1]), pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 MARK = sys.argv[4]
@@ -288,7 +289,7 @@ def _():
 
 @way("make a set-user-id program")
 def _():
-    with open("/tmp/suid", "wb") as file:
+    with tempfile.TemporaryFile() as file:
         os.fchmod(file.fileno(), 0o4755)
     return True
 
