@@ -8,8 +8,8 @@ extern "C" {
 const char* malloc_conf = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0";
 }
 
-// gRPC's filters for xDS and its route look-up service, which a client of one server has no use for, are 2 MB with what they
-// need. This empty function takes the place of the one that registers them, where gRPC is linked from its archive.
+// gRPC's filters for xDS and its route look-up service, which a client of one server has no use for, are 2 MB with what
+// they need. This empty function takes the place of the one that registers them, where gRPC is linked from its archive.
 namespace grpc_core {
 class CoreConfiguration {
   public:

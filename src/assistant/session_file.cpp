@@ -446,7 +446,8 @@ ImportCounts SessionFile::import_from(const fs::path& path, Reading reading) {
         Statement& row = *of_source([&] { return &source->use(rows); });
         while (of_source([&] { return row.step(); })) take(row);
     };
-#define JIRO_SESSIONS "SELECT rowid, Id, coalesce(Name, ''), coalesce(Description, ''), CreatedAt, LastUpdatedAt FROM ChatSessions"
+#define JIRO_SESSIONS \
+    "SELECT rowid, Id, coalesce(Name, ''), coalesce(Description, ''), CreatedAt, LastUpdatedAt FROM ChatSessions"
     copy(JIRO_SESSIONS, JIRO_SESSIONS " NOT INDEXED WHERE rowid > ? ORDER BY rowid", [&](Statement& row) {
         database_
             .use(
@@ -457,8 +458,9 @@ ImportCounts SessionFile::import_from(const fs::path& path, Reading reading) {
             .run();
         counts.sessions += static_cast<std::uint64_t>(database_.changes());
     });
-#define JIRO_MESSAGES(state) \
-    "SELECT rowid, Id, coalesce(Content, ''), coalesce(InstanceId, ''), SessionId, IsUser, CreatedAt, Type, " state " FROM Messages"
+#define JIRO_MESSAGES(state)                                                                                        \
+    "SELECT rowid, Id, coalesce(Content, ''), coalesce(InstanceId, ''), SessionId, IsUser, CreatedAt, Type, " state \
+    " FROM Messages"
     const char* const messages =
         has_state ? JIRO_MESSAGES("State") " ORDER BY Sequence" : JIRO_MESSAGES("0") " ORDER BY CreatedAt, rowid";
     copy(messages, JIRO_MESSAGES("State") " NOT INDEXED WHERE rowid > ? ORDER BY rowid", [&](Statement& row) {

@@ -94,9 +94,10 @@ class JournalSink final : public spdlog::sinks::base_sink<std::mutex> {
 
 void ScrubSink::sink_it_(const spdlog::details::log_msg& message) {
     const Record record = unpack(message);
-    const bool is_clean = !redactor_.redacted(record.message) && std::ranges::none_of(record.fields, [&](const auto& field) {
-        return redactor_.redacted_field(field.name, field.value).has_value();
-    });
+    const bool is_clean =
+        !redactor_.redacted(record.message) && std::ranges::none_of(record.fields, [&](const auto& field) {
+            return redactor_.redacted_field(field.name, field.value).has_value();
+        });
     if (is_clean) return dist_sink::sink_it_(message);
     Payload payload(record.event_id, redactor_.redacted(record.message).value_or(std::string(record.message)));
     for (const auto& [name, value] : record.fields) {

@@ -31,7 +31,9 @@ SecretMask::SecretMask(const std::vector<std::string>& values) {
     forms_ = std::move(forms);
 }
 
-std::string SecretMask::feed(std::string_view bytes) { return scan(std::exchange(held_, {}).append(bytes), More::may_come); }
+std::string SecretMask::feed(std::string_view bytes) {
+    return scan(std::exchange(held_, {}).append(bytes), More::may_come);
+}
 
 std::string SecretMask::finish() { return scan(std::exchange(held_, {}), More::none); }
 

@@ -53,9 +53,8 @@ bool is_member(std::string_view text) {
     const bool begins_well = !key.empty() && is_key_letter(static_cast<unsigned char>(key.front())) &&
                              std::string_view("_-*/@").find(key.front()) == std::string_view::npos;
     return begins_well && key.size() <= kKeyOrValueBytes && std::ranges::all_of(key, is_key_letter) && !value.empty() &&
-           value.size() <= kKeyOrValueBytes && value.back() != ' ' && std::ranges::all_of(value, [](unsigned char c) {
-               return c >= 0x20 && c < 0x7F && c != '=';
-           });
+           value.size() <= kKeyOrValueBytes && value.back() != ' ' &&
+           std::ranges::all_of(value, [](unsigned char c) { return c >= 0x20 && c < 0x7F && c != '='; });
 }
 
 // Members between commas; empty ones, and spaces around, are allowed.

@@ -208,7 +208,8 @@ class Reader {
         }
         message_.parameters.reserve(value->size());
         if (text_ != nullptr) {
-            for (const auto& name : text_->order(*found(Member::parameters).spelling)) read_parameter(name, (*value)[name]);
+            for (const auto& name : text_->order(*found(Member::parameters).spelling))
+                read_parameter(name, (*value)[name]);
         } else {
             for (auto item = value->begin(); item != value->end(); ++item) read_parameter(item.key(), item.value());
         }

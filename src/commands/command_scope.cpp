@@ -80,7 +80,8 @@ Task<CommandResult> CommandScope::run() {
     asio::co_spawn(executor, run_handler(run), asio::bind_cancellation_slot(command_->stop.slot(), on_end));
     if (!run->has_ended) {
         run->ended.emplace(executor);
-        const Duration to_deadline = context_.deadline() - context_.clock().now();  // over, perhaps, when it is taken back
+        const Duration to_deadline =
+            context_.deadline() - context_.clock().now();  // over, perhaps, when it is taken back
         const Duration left = std::max(to_deadline, Duration::zero()) + handler_.description().own_clean_up;
         auto ending = until_ended(run);
         const bool in_time = co_await with_timeout(context_.clock(), left, std::move(ending));

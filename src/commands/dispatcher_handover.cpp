@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A command whose program goes on while the daemon is restarted (Survives). At the stop its row stays as it is, running,
-// and nobody is told an outcome; the next process takes the program back, and the command ends as any other.
+// A command whose program goes on while the daemon is restarted (Survives). At the stop its row stays as it is,
+// running, and nobody is told an outcome; the next process takes the program back, and the command ends as any other.
 #include "commands/dispatcher_state.hpp"
 
 namespace jiro::commands {
@@ -38,7 +38,8 @@ void Dispatcher::State::take_back(const PendingPtr& command, LeftCommand& left, 
         return refuse(command, CommandResult::interrupted("interrupted: the client was restarted, and knows the "
                                                           "command no more; its program was ended"));
     }
-    const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(clock.now() - command->arrived_at);
+    const WallTime as_of =
+        latest_time.now() - std::chrono::duration_cast<WallTime::duration>(clock.now() - command->arrived_at);
     if (auto signer = check_signature(command->message, settings, false, as_of)) {
         command->signed_by = std::move(*signer).value_or("");
     }

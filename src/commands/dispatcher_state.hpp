@@ -2,7 +2,8 @@
 #pragma once
 // What the dispatcher and the coroutines of its commands share. Its functions stand by concept: dispatcher_arrival.cpp
 // (from the message to the journal), dispatcher_run.cpp (start and end), dispatcher_suspension.cpp and
-// dispatcher_handover.cpp (through a restart of the machine, or of the daemon), dispatcher.cpp (the rest). Event loop only.
+// dispatcher_handover.cpp (through a restart of the machine, or of the daemon), dispatcher.cpp (the rest). Event loop
+// only.
 
 #include <exception>
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A command whose program asked for the machine's restart (RebootExitCodes) waits for another boot in the journal and in
-// memory, beside the queue; in that boot it lines up like any command from before a restart. It has one outcome: that of
-// its last run, or why it did not go on.
+// A command whose program asked for the machine's restart (RebootExitCodes) waits for another boot in the journal and
+// in memory, beside the queue; in that boot it lines up like any command from before a restart. It has one outcome:
+// that of its last run, or why it did not go on.
 #include <algorithm>
 
 #include "commands/dispatcher_state.hpp"
@@ -26,7 +26,8 @@ Task<std::optional<std::string>> Dispatcher::State::suspend(PendingPtr command) 
     const auto waiting = std::ranges::count_if(by_id, [](const auto& known) { return is_suspended(*known.second); });
     if (!sink.durable()) co_return "the outbox is in memory only, and would not outlive the machine's restart";
     if (clock.boot_id().empty()) co_return "this machine does not tell one boot from another";
-    if (waiting >= kMostSuspended) co_return std::to_string(waiting) + " commands wait for the machine's restart already";
+    if (waiting >= kMostSuspended)
+        co_return std::to_string(waiting) + " commands wait for the machine's restart already";
     auto storing = sink.suspended(id);
     const auto stored = co_await std::move(storing);
     if (!stored) co_return "the journal cannot note it: " + stored.error().message;
@@ -34,9 +35,10 @@ Task<std::optional<std::string>> Dispatcher::State::suspend(PendingPtr command) 
 
     observer.suspended(id);
     ++command->resumes;
-    commands_log.info("Command waits for the machine's restart",
-                      {{"command_sync_id", id}, {"command", command->name}, {"resumes", command->resumes},
-                       {"resume_within_ms", wish.resume_within}});
+    commands_log.info("Command waits for the machine's restart", {{"command_sync_id", id},
+                                                                  {"command", command->name},
+                                                                  {"resumes", command->resumes},
+                                                                  {"resume_within_ms", wish.resume_within}});
     wait_for_reboot(command, wish.resume_within);
     co_return std::nullopt;
 }
@@ -54,9 +56,10 @@ Dispatcher::State::TakenUp Dispatcher::State::resume(const PendingPtr& command, 
     if (!left.suspended_for) return TakenUp::lines_up;
     const Duration within = resolution ? resolution->handler->description().resume_within : Duration::zero();
     if (*left.suspended_for > within) {
-        refuse(command, CommandResult::failed(
-                            "the machine was started anew " + std::to_string(to_milliseconds(*left.suspended_for).count()) +
-                            " ms after the command asked for it, later than it may go on (ResumeWithinMs)"));
+        refuse(command,
+               CommandResult::failed("the machine was started anew " +
+                                     std::to_string(to_milliseconds(*left.suspended_for).count()) +
+                                     " ms after the command asked for it, later than it may go on (ResumeWithinMs)"));
         return TakenUp::refused;
     }
     if (!left.awaits_reboot) return TakenUp::lines_up;

@@ -60,14 +60,14 @@ class PendingCommand {
     std::string signed_by;                 // the id of the key; empty: it is not signed, or that was not looked at
     std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it is queued: none
     std::shared_ptr<const CommandRegistry> resolved_with;
-    TimePoint received_at;  // by its wait for its turn
-    TimePoint arrived_at;   // from the hub; earlier, when a restart came between
-    TimePoint started_at{};  // by an earlier process, perhaps
+    TimePoint received_at;                   // by its wait for its turn
+    TimePoint arrived_at;                    // from the hub; earlier, when a restart came between
+    TimePoint started_at{};                  // by an earlier process, perhaps
     int resumes = 0;                         // how often the machine was started anew for it
     std::optional<Suspension> suspension{};  // its handler's wish
     Handover handover;                       // of its program, when the daemon stops
     std::optional<TimePoint> resume_before;  // it waits for the machine's restart, until then
-    std::uint64_t sequence;  // arrival order
+    std::uint64_t sequence;                  // arrival order
     Phase phase = Phase::journalling;
     Place place = Place::none;
     bool is_marked_running = false;  // in the journal, by its receipt

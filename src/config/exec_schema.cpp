@@ -163,7 +163,8 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
         key("Environment", Special<Pairs>({"map", {}, true}, read_variables, show_variables), MEMBER(environment),
             "Variables added to the small base environment; nothing else is inherited."),
         key("Redact", Special<Texts>({"list", {}, true}, read_redacted, show_list), MEMBER(redact),
-            "Variables of Environment, by name, and files, by path (${CREDENTIALS_DIRECTORY}/NAME for a credential), whose "
+            "Variables of Environment, by name, and files, by path (${CREDENTIALS_DIRECTORY}/NAME for a credential), "
+            "whose "
             "values become *** in what the program prints. 6 characters or more."),
         key("WorkingDirectory", PathText(), MEMBER(working_directory), "Where the program starts."),
         key("MaxOutputBytes", Number("bytes", {0, 64 * kMiB}), MEMBER(max_output_bytes),
@@ -173,11 +174,14 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
         key("Idempotent", Flag(), MEMBER(idempotent),
             "May be run a second time when the daemon died while it ran; else its outcome is \"interrupted\"."),
         key("Survives", Flag(), MEMBER(survives),
-            "The program goes on while the daemon is restarted, and its real outcome is reported then. For programs that "
+            "The program goes on while the daemon is restarted, and its real outcome is reported then. For programs "
+            "that "
             "systemd starts (RunAs: unit)."),
-        key("RebootExitCodes", Special<std::vector<int>>({"list", "1 to 255", true}, read_reboot_codes, show_exit_codes),
+        key("RebootExitCodes",
+            Special<std::vector<int>>({"list", "1 to 255", true}, read_reboot_codes, show_exit_codes),
             MEMBER(reboot_exit_codes),
-            "Exit codes by which the program asks for the machine's restart: the command waits for another boot and runs "
+            "Exit codes by which the program asks for the machine's restart: the command waits for another boot and "
+            "runs "
             "again, with JIRO_RESUMED=1, 2, ..."),
         key("MaxResumes", Number("whole number", {1, 100}), MEMBER(max_resumes),
             "How often one command may be resumed after a restart of the machine."),

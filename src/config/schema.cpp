@@ -412,7 +412,8 @@ std::vector<Key<Config>> make_schema() {
             "auto: the journal when systemd started the daemon, else console. console and json write to standard "
             "error."),
         key("Logging.Audit", AuditText(), MEMBER(audit), in_place,
-            "Where one event for each command is written: journal (an event of the log's, always, whatever Level says), "
+            "Where one event for each command is written: journal (an event of the log's, always, whatever Level "
+            "says), "
             "off, or a file, such as ${STATE_DIRECTORY}/audit.log, a line of JSON each."),
         key("Logging.CommandText", Flag(), MEMBER(commands.command_text), in_place,
             "Whether texts of commands may be logged; they may be private."),

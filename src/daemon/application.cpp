@@ -57,7 +57,7 @@ constexpr auto kDeliverLimitOnDisk = 5s;
 constexpr auto kDeliverLimitInMemory = 60s;
 constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
 constexpr auto kAuditLimit = 1s;
-constexpr auto kCloseLimit = 8s;   // for the hub's close, as told to systemd
+constexpr auto kCloseLimit = 8s;  // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
@@ -80,7 +80,9 @@ Pause::Files pause_files(const std::filesystem::path& outbox_file, const Environ
 
 // What systemd gave for this process alone stays here.
 std::vector<std::pair<std::string, std::string>> variables_of_child(Environment environment) {
-    for (const char* name : {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "FDSTORE"}) environment.erase(name);
+    for (const char* name :
+         {"NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "FDSTORE"})
+        environment.erase(name);
     return {environment.begin(), environment.end()};
 }
 
@@ -341,8 +343,10 @@ RequestTargets Application::Parts::request_targets(const Environment& environmen
     add(config_targets(clock, running, identity, environment, reloader));
     add(themes_targets(clock, running));
     add(logs_targets(clock, uploads));
-    add(sessions_targets(clock, [this]() -> SessionStore& { return session_store(); }, uploads));
-    add(words_targets(clock, [this] { return has_chat() ? &chat->assistant() : nullptr; }, uploads));
+    add(sessions_targets(
+        clock, [this]() -> SessionStore& { return session_store(); }, uploads));
+    add(words_targets(
+        clock, [this] { return has_chat() ? &chat->assistant() : nullptr; }, uploads));
     return all;
 }
 
@@ -375,7 +379,8 @@ Task<std::string> Application::Parts::facts_for_bundle() {
     facts.begin_object();
     facts.member("status.json", monitor::status_json(status.current()));
     const auto all = routes();
-    for (const auto& [name, route] : {std::pair("running.json", "GET /running"), std::pair("outbox.json", "GET /outbox")}) {
+    for (const auto& [name, route] :
+         {std::pair("running.json", "GET /running"), std::pair("outbox.json", "GET /outbox")}) {
         auto asking = all.at(route)({"limit=500", {}});
         const auto reply = co_await std::move(asking);
         facts.member(name, reply.json);
@@ -475,13 +480,15 @@ Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> comma
 void Application::Parts::drop_unclaimed() {
     const int dropped = descriptors.drop_unclaimed();
     if (dropped == 0) return;
-    daemon_log.warn("Programs from before the restart belong to no command that runs; they were ended", {{"count", dropped}});
+    daemon_log.warn("Programs from before the restart belong to no command that runs; they were ended",
+                    {{"count", dropped}});
 }
 
 Task<> Application::Parts::serve() {
-    auto parts = tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(),
-                       control_server.run(), reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(),
-                       pause.run(), audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
+    auto parts =
+        tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
+              reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(), pause.run(), audit.run(),
+              commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 
@@ -563,11 +570,11 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
     }
     if (next.chat.is_configured()) chat->update(next);  // the handlers take their time limit from it
     commands::BuiltinServices services{.version = kVersion,
-                                             .status = [this] { return monitor::status_json(status.current()); },
-                                             .load = &load,
-                                             .runs = &dispatcher,
-                                             .own = &own_program,
-                                             .kept = &descriptors};
+                                       .status = [this] { return monitor::status_json(status.current()); },
+                                       .load = &load,
+                                       .runs = &dispatcher,
+                                       .own = &own_program,
+                                       .kept = &descriptors};
     if (next.chat.is_configured()) services.others = [this] { return make_chat_commands(chat->assistant()); };
     auto built = commands::make_registry(next.commands, services);
     if (!built) return built.error();

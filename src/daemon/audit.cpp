@@ -30,7 +30,7 @@ std::string time_before(const Clock& clock, Duration ago) {
     return utc_text_ms(clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(ago));
 }
 
-constexpr std::size_t kHashedHere = 16 * 1024;  // ten microseconds; to ask a worker takes twenty
+constexpr std::size_t kHashedHere = 16 * 1024;          // ten microseconds; to ask a worker takes twenty
 constexpr std::size_t kMostHashing = 16 * 1024 * 1024;  // workers that hang get no more
 
 // An event that outlives its command; `event` is a view of the rest.

@@ -19,7 +19,8 @@ namespace jiro::daemon {
 namespace {
 
 constexpr std::size_t kBatchBytes = 256 * 1024;
-constexpr auto kNoWriteLimit = std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
+constexpr auto kNoWriteLimit =
+    std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
 
 OutsideFunctions<Result<>>& audit_writers() {
     static auto& functions = *new OutsideFunctions<Result<>>("audit", 1);
@@ -55,15 +56,16 @@ Result<> append_to_file(const std::string& path, std::string_view text, std::uin
     if (fstat(file.get(), &status) != 0) return write_failure("it cannot be examined");
     if (!S_ISREG(status.st_mode)) return Error(make_error_code(boost::system::errc::invalid_argument), "it is no file");
     if (status.st_size > 0 && static_cast<std::uint64_t>(status.st_size) + text.size() > largest_file) {
-        if (rename(path.c_str(), (path + ".1").c_str()) != 0) return write_failure("it is full and cannot be moved away");
+        if (rename(path.c_str(), (path + ".1").c_str()) != 0)
+            return write_failure("it is full and cannot be moved away");
         return append_to_file(path, text, largest_file);
     }
     if (write_whole(file.get(), text)) return {};
     const auto failure = write_failure("it cannot be written");
     // No half line stays. What others appended meanwhile is theirs: then it stays all the same.
     struct stat after {};
-    const bool is_ours = fstat(file.get(), &after) == 0 &&
-                         after.st_size - status.st_size <= static_cast<off_t>(text.size());
+    const bool is_ours =
+        fstat(file.get(), &after) == 0 && after.st_size - status.st_size <= static_cast<off_t>(text.size());
     if (is_ours && ftruncate(file.get(), status.st_size) != 0) return failure.with_prefix("a part of it was written");
     return failure;
 }

@@ -94,7 +94,8 @@ void DescriptorStore::take_given() {
     std::free(names);  // NOLINT(cppcoreguidelines-no-malloc): sd_listen_fds_with_names made it
 }
 
-bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started_at, const ProgramDescriptors& program) {
+bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started_at,
+                           const ProgramDescriptors& program) {
     if (!is_whole(program) || entries_.size() >= most_programs_) return false;
     const std::string key = key_of(command_sync_id);
     const Entry entry{started_at, {}, true};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// systemd's descriptor store of the service (FileDescriptorStoreMax): what it holds outlives this process and comes back
-// with the next one, after a restart, an upgrade or a crash; at a stop systemd closes it. Holds the descriptors of
+// systemd's descriptor store of the service (FileDescriptorStoreMax): what it holds outlives this process and comes
+// back with the next one, after a restart, an upgrade or a crash; at a stop systemd closes it. Holds the descriptors of
 // programs that survive. Their names there: run-<hash of the id>-<start, ms of the monotonic clock>-<part>. Event loop
 // only. Source: sd_pid_notify_with_fds(3), sd_listen_fds_with_names(3).
 

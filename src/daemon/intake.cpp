@@ -71,8 +71,7 @@ class Intake::Answers {
     [[nodiscard]] json seeds(bool is_success, const std::string& message) const {
         auto errors = json::array();
         if (!is_success) errors.push_back(message);
-        return {
-            {"isSuccess", is_success}, {"message", message}, {"errors", std::move(errors)}, {"requestId", id_}};
+        return {{"isSuccess", is_success}, {"message", message}, {"errors", std::move(errors)}, {"requestId", id_}};
     }
 
     bool is_contract_;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Where commands enter: the hub's invocation becomes a CommandMessage, goes to the dispatcher, and, when the hub waits
-// for an answer, its receipt, its end or its delivery becomes the invocation's Completion. Registered on both names that
-// hubs use, ReceiveCommand (the seed's) and CommandReceived (today's), each answered in its own form. Event loop only.
+// for an answer, its receipt, its end or its delivery becomes the invocation's Completion. Registered on both names
+// that hubs use, ReceiveCommand (the seed's) and CommandReceived (today's), each answered in its own form. Event loop
+// only.
 
 #include <nlohmann/json_fwd.hpp>
 

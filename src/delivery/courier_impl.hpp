@@ -20,7 +20,7 @@ struct OutgoingResult {
     DueRow row;
     bool is_stored = true;
     bool is_admitted = true;  // false: its command was refused, so that the outbox has no row of it before it is stored
-    TraceContext trace{};      // while it is in memory; the outbox does not keep it
+    TraceContext trace{};     // while it is in memory; the outbox does not keep it
 
     [[nodiscard]] std::size_t bytes() const { return row.message->size() + (row.whole ? row.whole->size() : 0); }
 };

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Unary gRPC calls as coroutines: a completion queue and two threads. To start a call, down to its write to the socket,
-// takes a third of what a command costs, so that the event loop leaves it to the thread `grpc start` when many are under
-// way; a lone call it starts itself, since to wake a thread takes longer. The thread `grpc` does nothing but collect the
-// calls that have ended. To wake the loop for each of them would cost more than what is then done: they are resumed
-// together, when the loop starts the next call or after a millisecond. A thread of ours, and not gRPC's own behind its
-// callbacks: those take turns in waiting, at two switches of threads for each call. Used by GrpcResultSender; all
-// functions on the event loop.
+// takes a third of what a command costs, so that the event loop leaves it to the thread `grpc start` when many are
+// under way; a lone call it starts itself, since to wake a thread takes longer. The thread `grpc` does nothing but
+// collect the calls that have ended. To wake the loop for each of them would cost more than what is then done: they are
+// resumed together, when the loop starts the next call or after a millisecond. A thread of ours, and not gRPC's own
+// behind its callbacks: those take turns in waiting, at two switches of threads for each call. Used by
+// GrpcResultSender; all functions on the event loop.
 
 #include <condition_variable>
 #include <memory>

@@ -87,8 +87,7 @@ Result<> OutboxStore::started(const std::string& id) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "received") return Error(errc::wrong_state);
-    database_
-        .use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ? AND suspended_in <> ?")
+    database_.use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ? AND suspended_in <> ?")
         .bind(found->sequence, clock_.boot())
         .run();
     if (database_.changes() == 0) return Error(errc::wrong_state).with_prefix("it waits for the machine's restart");

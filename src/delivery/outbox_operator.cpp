@@ -11,9 +11,10 @@ namespace jiro::delivery {
 
 namespace {
 
-#define JIRO_SUMMARY_COLUMNS                                                 \
-    "sequence, id, state, kind, received_at, finished_at, due_at, attempts," \
-    " coalesce(length(payload), 0) + coalesce(length(message), kept_bytes, 0) + coalesce(length(whole), 0), last_error, boot"
+#define JIRO_SUMMARY_COLUMNS                                                                                  \
+    "sequence, id, state, kind, received_at, finished_at, due_at, attempts,"                                  \
+    " coalesce(length(payload), 0) + coalesce(length(message), kept_bytes, 0) + coalesce(length(whole), 0), " \
+    "last_error, boot"
 
 RowState state_from(std::string_view name) {
     if (name == "received") return RowState::received;

@@ -21,7 +21,8 @@ constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 // Times are milliseconds since 1970 on the OutboxClock. States are words: a flipped bit makes no other state.
 // receipt_sum is CRC-32C over id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise:
 // SQLite would not notice a flipped bit in them. `delivered` rows keep their message, to send it again when the command
-// comes again; `forgotten` ones only their id, and perhaps a place among the kept messages (delivery/kept_messages.hpp).
+// comes again; `forgotten` ones only their id, and perhaps a place among the kept messages
+// (delivery/kept_messages.hpp).
 constexpr const char* kSchema = R"(
 CREATE TABLE commands (
     sequence    INTEGER PRIMARY KEY,
@@ -191,8 +192,8 @@ void OutboxStore::check_schema() {
     const auto recorded = database_.integer("SELECT value FROM facts WHERE name = 'schema'");
     if (version > kSchemaVersion && recorded == version) {
         throw StorageError(storage_errc::newer_version, "the outbox has schema " + std::to_string(version) +
-                                                   ", this program knows " + std::to_string(kSchemaVersion) +
-                                                   ": run the newer version, or move the file away");
+                                                            ", this program knows " + std::to_string(kSchemaVersion) +
+                                                            ": run the newer version, or move the file away");
     }
     if (application != kApplicationId || version != recorded || version < 1) {
         throw StorageError(storage_errc::corrupt, "the file's header is not that of an outbox");

@@ -15,8 +15,8 @@
 #include "delivery/outbox_clock.hpp"
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/row_changes.hpp"
-#include "jiro/base/sqlite.hpp"
 #include "delivery/stored_time.hpp"
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/settings.hpp"
 

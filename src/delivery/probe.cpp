@@ -26,8 +26,8 @@ OutboxProbe look_into(Database& database, bool has_wal) {
     if (application != kApplicationId) throw StorageError(storage_errc::corrupt, "this is not an outbox");
     if (schema > kSchemaVersion) {
         throw StorageError(storage_errc::newer_version, "it was written by a newer version of jiro-client (schema " +
-                                                   std::to_string(schema) + ", this one knows " +
-                                                   std::to_string(kSchemaVersion) + ")");
+                                                            std::to_string(schema) + ", this one knows " +
+                                                            std::to_string(kSchemaVersion) + ")");
     }
     const auto count = [&database](const char* states) {
         const auto sql = std::string("SELECT count(*) FROM commands WHERE state IN ") + states;

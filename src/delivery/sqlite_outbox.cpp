@@ -22,7 +22,8 @@
 //    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
 //    can be read is taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell
 //    that from a torn write.
-// 9. Memory does not grow with the number of rows (unless they are in memory). What is kept: the ids of commands in hand and of leased rows, 4,096
+// 9. Memory does not grow with the number of rows (unless they are in memory). What is kept: the ids of commands in
+// hand and of leased rows, 4,096
 //    rows on their way, a Bloom filter of 2 MiB, counters.
 //
 // Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; what is done
@@ -113,7 +114,8 @@ class SqliteOutbox final : public Outbox {
 
     Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) override {
         using Part = std::pair<Recovery, RowSpan>;
-        auto work = [make = std::move(make), goes_on = std::move(goes_on), rest = left_behind_, now = moment()](OutboxStore& store) {
+        auto work = [make = std::move(make), goes_on = std::move(goes_on), rest = left_behind_,
+                     now = moment()](OutboxStore& store) {
             RowSpan then = rest;
             auto recovery = store.recover(make, goes_on, then, now);
             return Result<Part>(Part(std::move(recovery), then));

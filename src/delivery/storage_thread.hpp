@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The one thread that enters the database (in memory: the event loop itself does). Jobs wait in a queue; what waits together is done in one transaction and
-// completed when that is committed (group commit), and those who wait are resumed together, by one message to their
-// thread: the more there is to do, the less each costs. Deferred jobs wait for others to share a commit with, at most
-// kGroupCommitDelay. When a transaction fails, its jobs are done again one by one, so that one bad job spoils nothing
-// for the others; what a failure means for the file is decided by OpenOutbox.
+// The one thread that enters the database (in memory: the event loop itself does). Jobs wait in a queue; what waits
+// together is done in one transaction and completed when that is committed (group commit), and those who wait are
+// resumed together, by one message to their thread: the more there is to do, the less each costs. Deferred jobs wait
+// for others to share a commit with, at most kGroupCommitDelay. When a transaction fails, its jobs are done again one
+// by one, so that one bad job spoils nothing for the others; what a failure means for the file is decided by
+// OpenOutbox.
 //
 // Beside the jobs there are the changes that the event loop has committed by itself (redo/change_writer). They come
 // first: no job sees the database without what was appended before the job was submitted.
@@ -52,8 +53,8 @@ class StorageJob {
 class StorageThread {
   public:
     // Opens the outbox and starts the thread. Fails on errc::in_use only: whatever else keeps it closed may pass. An
-    // outbox in memory has no thread: a job is done where it is submitted, and what was appended is redone before it, or
-    // when it is much.
+    // outbox in memory has no thread: a job is done where it is submitted, and what was appended is redone before it,
+    // or when it is much.
     [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings,
                                                                       const Clock& clock);
     ~StorageThread();  // does what waits, closes, joins

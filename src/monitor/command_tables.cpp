@@ -22,8 +22,8 @@ Result<Json> list_in(std::string_view json, const char* name) {
     if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
     const auto list = parsed.find(name);
     if (list == parsed.end() || !list->is_array()) {
-        return Error(errc::answer_malformed, "the daemon's status has no \"" + std::string(name) +
-                                                 "\"; it may be of an older version");
+        return Error(errc::answer_malformed,
+                     "the daemon's status has no \"" + std::string(name) + "\"; it may be of an older version");
     }
     return Json(std::move(*list));
 }

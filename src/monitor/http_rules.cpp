@@ -55,9 +55,7 @@ std::string_view between(std::string_view text, std::string_view open, std::stri
     return body.substr(0, body.find(close));
 }
 
-std::string sha256_source(std::string_view text) {
-    return "'sha256-" + to_base64(sha256(text)) + "'";
-}
+std::string sha256_source(std::string_view text) { return "'sha256-" + to_base64(sha256(text)) + "'"; }
 
 }  // namespace
 

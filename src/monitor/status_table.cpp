@@ -155,7 +155,8 @@ std::string rate_line(const StatusReader& now, const StatusReader& before, doubl
     };
     return "Rates      " + rate(now, before, "receivedCommands") + " received, " +
            rate(now, before, "totalCommandsProcessed") + " processed, " +
-           rate(StatusReader(now.child("delivery")), StatusReader(before.child("delivery")), "delivered") + " delivered, " +
+           rate(StatusReader(now.child("delivery")), StatusReader(before.child("delivery")), "delivered") +
+           " delivered, " +
            rate(StatusReader(now.child("delivery")), StatusReader(before.child("delivery")), "attempts") + " calls\n";
 }
 

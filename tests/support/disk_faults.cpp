@@ -23,9 +23,7 @@ bool fails(const std::atomic<int>& fault) {
     return number != 0;
 }
 
-bool sync_fails() {
-    return next_syncs > 0 && next_syncs-- > 0 ? fails(next_syncs_fault) : fails(sync_fault);
-}
+bool sync_fails() { return next_syncs > 0 && next_syncs-- > 0 ? fails(next_syncs_fault) : fails(sync_fault); }
 
 ssize_t faulty_write(int file, const void* bytes, size_t size) {
     return fails(write_fault) ? -1 : ::write(file, bytes, size);
@@ -71,9 +69,7 @@ bool DiskFaults::awaits_sync() const { return next_syncs > 0; }
 }  // namespace jiro::test
 
 // Instead of libc's: SQLite's table does not have them.
-extern "C" int fsync(int file) {
-    return jiro::test::sync_fails() ? -1 : static_cast<int>(syscall(SYS_fsync, file));
-}
+extern "C" int fsync(int file) { return jiro::test::sync_fails() ? -1 : static_cast<int>(syscall(SYS_fsync, file)); }
 extern "C" int fdatasync(int file) {
     return jiro::test::sync_fails() ? -1 : static_cast<int>(syscall(SYS_fdatasync, file));
 }

@@ -25,7 +25,9 @@ class FileDescriptor {
     [[nodiscard]] int get() const noexcept { return number_; }
     [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
     // Another one for the same; none when there is none, or no room.
-    [[nodiscard]] FileDescriptor duplicate() const noexcept { return FileDescriptor(fcntl(number_, F_DUPFD_CLOEXEC, 3)); }
+    [[nodiscard]] FileDescriptor duplicate() const noexcept {
+        return FileDescriptor(fcntl(number_, F_DUPFD_CLOEXEC, 3));
+    }
     [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
 
   private:

@@ -102,7 +102,7 @@ class Database {
     [[nodiscard]] std::string text(const std::string& sql);
     [[nodiscard]] std::int64_t changes() const;        // of rows, by the last statement
     [[nodiscard]] std::int64_t total_changes() const;  // by all of them
-    [[nodiscard]] std::int64_t last_insert() const;  // its rowid
+    [[nodiscard]] std::int64_t last_insert() const;    // its rowid
     [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
 
   private:
@@ -110,11 +110,11 @@ class Database {
     std::map<const char*, Statement> statements_;
 };
 
-// The rows of a damaged database that can be read, in the order of their numbers. `rows` selects the number first and has
-// one parameter, behind which number to go on ("SELECT rowid, ... WHERE rowid > ? ORDER BY rowid"). Where reading fails,
-// it goes on behind the damaged page: a little further with each failure, so that few whole rows are missed and the end
-// is reached. A row that `take` does not get into its own database (statement_failed) is left out; that this one is full
-// or its disk fails is thrown on.
+// The rows of a damaged database that can be read, in the order of their numbers. `rows` selects the number first and
+// has one parameter, behind which number to go on ("SELECT rowid, ... WHERE rowid > ? ORDER BY rowid"). Where reading
+// fails, it goes on behind the damaged page: a little further with each failure, so that few whole rows are missed and
+// the end is reached. A row that `take` does not get into its own database (statement_failed) is left out; that this
+// one is full or its disk fails is thrown on.
 void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take);
 
 class Transaction {

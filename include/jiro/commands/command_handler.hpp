@@ -35,10 +35,10 @@ struct CommandDescription {
     bool uses_shell = false;          // an exec command with Shell: true
     // A built-in command whose name an entry of Commands.Exec may have: it is younger than configurations in the field.
     bool may_be_replaced = false;
-    bool idempotent = false;          // may run again after a crash of the daemon
-    bool takes_text = false;          // what follows the name is text as it came: no words, no quotes
+    bool idempotent = false;  // may run again after a crash of the daemon
+    bool takes_text = false;  // what follows the name is text as it came: no words, no quotes
     bool control = false;  // only looks or controls, and ends at once: runs beside the slots, also while nothing starts
-    int max_concurrent = 0;           // runs at a time; 0: no limit of its own
+    int max_concurrent = 0;                                 // runs at a time; 0: no limit of its own
     std::optional<std::chrono::milliseconds> time_limit{};  // unset: Settings::timeout
     std::chrono::milliseconds resume_within{0};             // of a command that may ask for the machine's restart
     // Watches CommandContext::deadline itself and then needs this long to clean up (an exec command kills its program

@@ -36,8 +36,8 @@ struct ParsedMessage {
 
 // `argument` is the invocation's first argument: an object, or a string holding one. Member names match
 // case-insensitively, unknown ones are ignored, sessionId, instanceId and parameters may be missing or null; numbers
-// and booleans in parameters are taken by their JSON text. `traceparent` and `tracestate` are what to_json() writes, and
-// a way for hubs that send no headers; what is not valid there is passed over.
+// and booleans in parameters are taken by their JSON text. `traceparent` and `tracestate` are what to_json() writes,
+// and a way for hubs that send no headers; what is not valid there is passed over.
 [[nodiscard]] ParsedMessage parse_command_message(nlohmann::json argument, const MessageLimits& limits = {});
 
 // A hash over instance, command text and parameters, whatever their order: tells a repeated command from another one

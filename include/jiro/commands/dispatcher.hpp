@@ -70,9 +70,9 @@ class ReceivedCommand {
 // that started it.
 struct LeftCommand {
     CommandMessage message;
-    Duration age{};     // since it was received
-    Duration waited{};  // of that, for its turn
-    int resumes = 0;    // how often the machine was started anew for it
+    Duration age{};                           // since it was received
+    Duration waited{};                        // of that, for its turn
+    int resumes = 0;                          // how often the machine was started anew for it
     std::optional<Duration> suspended_for{};  // since it asked for that last
     bool awaits_reboot = false;               // it has not been yet
     std::optional<TimePoint> runs_since{};    // its program goes on
@@ -91,8 +91,8 @@ class Dispatcher final : public RunningCommands {
     // error result.
     [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
-    // Runs without a second `received`, unless it has waited for longer than MaxWaitMs, or for the machine's restart for
-    // longer than its definition allows. Returns when it has its place in the order, or its outcome is stored.
+    // Runs without a second `received`, unless it has waited for longer than MaxWaitMs, or for the machine's restart
+    // for longer than its definition allows. Returns when it has its place in the order, or its outcome is stored.
     [[nodiscard]] Task<> recover(LeftCommand left);
     // One that an earlier process ran and did not see ended, for the audit; `age`: since it was received, which was at
     // `received_at`.

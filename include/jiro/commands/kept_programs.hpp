@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Programs that go on while the daemon is restarted (Commands.Exec.Survives). A program in a unit of its own lives as
-// long as somebody holds the connection to that unit: so somebody who outlives this process holds it too, with the files
-// that the program prints into, and hands all of it to the next process. The daemon implements this over systemd's
-// descriptor store. Used by the handlers of exec commands; event loop only.
+// long as somebody holds the connection to that unit: so somebody who outlives this process holds it too, with the
+// files that the program prints into, and hands all of it to the next process. The daemon implements this over
+// systemd's descriptor store. Used by the handlers of exec commands; event loop only.
 
 #include <functional>
 #include <optional>
@@ -15,10 +15,10 @@
 namespace jiro::commands {
 
 struct ProgramDescriptors {
-    FileDescriptor connection;    // to its unit
-    FileDescriptor output;        // files in memory, from their first byte on
+    FileDescriptor connection;  // to its unit
+    FileDescriptor output;      // files in memory, from their first byte on
     FileDescriptor error_output;
-    FileDescriptor secrets;       // likewise, for the daemon alone: what is masked in the output, a line each
+    FileDescriptor secrets;  // likewise, for the daemon alone: what is masked in the output, a line each
 };
 
 class KeptPrograms {
@@ -36,9 +36,9 @@ class KeptPrograms {
 
 // Between the dispatcher and the handler of a command whose program may go on without this process.
 struct Handover {
-    bool is_wanted = false;    // by the dispatcher: the daemon stops
-    bool is_possible = false;  // says the handler: the program is held elsewhere
-    bool is_done = false;      // says the handler: it left the program as it is, and its result means nothing
+    bool is_wanted = false;           // by the dispatcher: the daemon stops
+    bool is_possible = false;         // says the handler: the program is held elsewhere
+    bool is_done = false;             // says the handler: it left the program as it is, and its result means nothing
     std::function<void()> settled{};  // called when the outcome is stored, so that nobody need hold it any more
 
     [[nodiscard]] bool is_due() const noexcept { return is_wanted && is_possible; }

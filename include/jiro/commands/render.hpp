@@ -21,8 +21,8 @@ enum class ListingDetail { brief, full };
 [[nodiscard]] std::string render_listing(const CommandRegistry& registry, ListingDetail detail = ListingDetail::full);
 [[nodiscard]] std::string render_listing_json(const CommandRegistry& registry);
 
-// One command's usage, parameters and limits: what `help NAME` answers, to the hub's users, too. So it names no program,
-// script or path of this machine.
+// One command's usage, parameters and limits: what `help NAME` answers, to the hub's users, too. So it names no
+// program, script or path of this machine.
 [[nodiscard]] std::string render_description(const CommandDescription& description);
 
 }  // namespace jiro::commands

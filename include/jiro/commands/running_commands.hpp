@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // What runs, what it has printed so far, and how to end it: for the commands `running`, `output` and `cancel`, for the
-// operator's routes of the same names; and what ended last, for the status. Implemented by the Dispatcher. Commands that only look or control are no
-// part of it. Event loop only; nothing here waits.
+// operator's routes of the same names; and what ended last, for the status. Implemented by the Dispatcher. Commands
+// that only look or control are no part of it. Event loop only; nothing here waits.
 
 #include <cstdint>
 #include <optional>

@@ -75,7 +75,7 @@ struct ExecCommand {
     std::vector<int> reboot_exit_codes;
     int max_resumes = 3;
     std::chrono::milliseconds resume_within{3'600'000};
-    int max_concurrent = 0;   // runs of this command at a time; 0: only Settings::max_concurrent limits
+    int max_concurrent = 0;  // runs of this command at a time; 0: only Settings::max_concurrent limits
     ExecLimits limits;
     std::string source;  // "file:line" of its definition, for people
 };

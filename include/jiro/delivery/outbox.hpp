@@ -39,11 +39,11 @@ struct RowProblem {
 };
 
 struct Recovery {
-    std::vector<RecoveredCommand> to_run;  // oldest first; their rows are in state received
-    std::vector<RecoveredCommand> running; // go on without the process that started them; their rows stay as they are
-    std::vector<Receipt> interrupted;      // their rows are done now, with the outcome that the caller made
-    std::vector<RowProblem> problems;      // set aside
-    bool is_all = true;                    // false: there is more, which the next call gives
+    std::vector<RecoveredCommand> to_run;   // oldest first; their rows are in state received
+    std::vector<RecoveredCommand> running;  // go on without the process that started them; their rows stay as they are
+    std::vector<Receipt> interrupted;       // their rows are done now, with the outcome that the caller made
+    std::vector<RowProblem> problems;       // set aside
+    bool is_all = true;                     // false: there is more, which the next call gives
 };
 
 // Makes the outcome of a command that was interrupted and will not run again. Called on the storage thread: pure.

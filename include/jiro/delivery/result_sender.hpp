@@ -53,7 +53,8 @@ class ResultSender {
   public:
     virtual ~ResultSender() = default;
 
-    // One attempt, in the trace of the command, when it has one. Always ends, at its deadline at the latest; cancelling the awaiting coroutine cancels the call.
+    // One attempt, in the trace of the command, when it has one. Always ends, at its deadline at the latest; cancelling
+    // the awaiting coroutine cancels the call.
     [[nodiscard]] virtual Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) = 0;
 
     // Forget the connection: credentials, certificates or the network changed.

@@ -25,8 +25,8 @@ struct CommandMessage {
     friend bool operator==(const CommandMessage&, const CommandMessage&) = default;
 };
 
-// Of what makes two commands the same: XXH3, 128 bits, twice. commands::fingerprint() makes it, the journal compares it.
-// Rows of version 0.1 have SHA-256 in its place, whose halves differ.
+// Of what makes two commands the same: XXH3, 128 bits, twice. commands::fingerprint() makes it, the journal compares
+// it. Rows of version 0.1 have SHA-256 in its place, whose halves differ.
 using Fingerprint = std::array<std::uint8_t, 32>;
 
 }  // namespace jiro

@@ -74,7 +74,7 @@ class CommandQueueMonitor {
     // Transitions: the event loop only.
     void received();
     void started(std::string_view id, std::string_view name, TimePoint now);
-    void detached(std::string_view id);  // its connection was lost; it goes on
+    void detached(std::string_view id);   // its connection was lost; it goes on
     void suspended(std::string_view id);  // it waits for the machine's restart: queued again
     void finished(std::string_view id, Outcome outcome, Duration waited, Duration ran);
     void deferred();

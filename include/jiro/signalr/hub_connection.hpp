@@ -90,7 +90,8 @@ using UploadSource = std::function<Task<Result<std::optional<nlohmann::json>>>()
 struct CallOptions {
     std::optional<Duration> deadline = {};   // from now; then the call fails with call_timeout and the hub is told
     std::vector<UploadSource> uploads = {};  // client-to-server streams of this call
-    // Of the message, not of HTTP: the caller's trace context (W3C traceparent, tracestate), which the server continues.
+    // Of the message, not of HTTP: the caller's trace context (W3C traceparent, tracestate), which the server
+    // continues.
     std::map<std::string, std::string> headers = {};
 };
 

@@ -59,7 +59,8 @@ struct Settings {
 
     // One hub record; a longer one is errc::message_too_big and the connection is dropped.
     std::size_t max_message_bytes = 1'048'576;
-    // One hub record sent; what is longer is sent all the same, with a warning. Who makes long ones shortens them before.
+    // One hub record sent; what is longer is sent all the same, with a warning. Who makes long ones shortens them
+    // before.
     std::size_t max_send_bytes = 32'768;
     // Invocations whose handlers are queued or running; at the limit reading pauses, so nothing is lost.
     std::size_t max_pending_invocations = 4'096;

@@ -118,7 +118,8 @@ Task<> ChildProcess::remove_folder(Clock& clock, Duration limit) {
     auto removing = removers.run(std::move(key), std::move(remove), clock, limit);
     const auto is_gone = co_await std::move(removing);
     if (is_gone == false) {
-        exec_log.warn("What a program left in its folder for temporary files cannot be removed", {{"folder", folder->path()}});
+        exec_log.warn("What a program left in its folder for temporary files cannot be removed",
+                      {{"folder", folder->path()}});
     }
 }
 
@@ -128,7 +129,8 @@ Task<> remove_left_run_folders(Clock& clock) {
     auto removing = removers.run("left", std::move(remove), clock, std::chrono::hours(1));
     const auto removed = co_await std::move(removing);
     if (removed.value_or(0) > 0) {
-        exec_log.info("Folders that the programs of an earlier process left behind were removed", {{"folders", *removed}});
+        exec_log.info("Folders that the programs of an earlier process left behind were removed",
+                      {{"folders", *removed}});
     }
 }
 

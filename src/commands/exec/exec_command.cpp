@@ -137,8 +137,8 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
     co_return co_await run_program(command_, std::move(request), context);
 }
 
-std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::shared_ptr<UnitSocket> socket, KeptPrograms* kept,
-                                                        std::vector<std::string>& problems) {
+std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command, std::shared_ptr<UnitSocket> socket,
+                                                        KeptPrograms* kept, std::vector<std::string>& problems) {
     const auto before = problems.size();
     if (!is_name(command.name)) {
         problems.emplace_back("the name of a command has 1 to 64 letters, digits, and the characters - _ .");

@@ -36,7 +36,8 @@ class ExecCommandHandler final : public CommandHandler {
 // `socket`: of the units for programs; without it they are children of this process. `kept`: null, or outlives it.
 // nullptr, and why in `problems` ("Key: what"), when the definition cannot work.
 [[nodiscard]] std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& command,
-                                                                      std::shared_ptr<UnitSocket> socket, KeptPrograms* kept,
+                                                                      std::shared_ptr<UnitSocket> socket,
+                                                                      KeptPrograms* kept,
                                                                       std::vector<std::string>& problems);
 
 }  // namespace jiro::commands

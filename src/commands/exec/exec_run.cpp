@@ -191,10 +191,10 @@ Task<Result<>> ProgramRun::start_with_pipes() {
     auto pipes = ProgramStreams::make(executor_, request_.input.has_value(), request_.spec.argv.front());
     if (!pipes) co_return pipes.error();
     pipes_ = std::move(*pipes);
-    auto spawning = request_.socket ? UnitProcess::spawn(request_.socket, request_.spec, std::move(pipes_->theirs), clock_,
-                                                         request_.deadline)
-                                    : ChildProcess::spawn(request_.spec, std::move(pipes_->theirs), clock_,
-                                                          request_.deadline);
+    auto spawning =
+        request_.socket
+            ? UnitProcess::spawn(request_.socket, request_.spec, std::move(pipes_->theirs), clock_, request_.deadline)
+            : ChildProcess::spawn(request_.spec, std::move(pipes_->theirs), clock_, request_.deadline);
     auto spawned = co_await std::move(spawning);
     if (!spawned) co_return spawned.error();
     child_ = std::move(*spawned);

@@ -24,15 +24,16 @@ namespace jiro::commands {
 // All of a file in memory, `limit` bytes at most.
 [[nodiscard]] std::string content_of(const FileDescriptor& file, std::size_t limit);
 
-// Until the pipe's end. Of more than that the first `limit` bytes and the last are kept, and what lies between becomes a
-// hole. What finds no room is not kept.
+// Until the pipe's end. Of more than that the first `limit` bytes and the last are kept, and what lies between becomes
+// a hole. What finds no room is not kept.
 [[nodiscard]] Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::size_t limit);
 
 // Reads what others write into such a file, but for what the capture would not keep. Nothing that it holds is believed:
 // it may shrink, or be of any size. No call is made that waits for whoever writes.
 class OutputFollower {
   public:
-    OutputFollower(const Executor& executor, FileDescriptor file, OutputCapture& capture, std::optional<SecretMask> mask)
+    OutputFollower(const Executor& executor, FileDescriptor file, OutputCapture& capture,
+                   std::optional<SecretMask> mask)
         : file_(std::move(file)), capture_(capture), mask_(std::move(mask)), stop_(executor) {}
 
     // Until stop() was called and what was in the file then is read.

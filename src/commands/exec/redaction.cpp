@@ -17,7 +17,7 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-constexpr std::size_t kMostRedacted = 64;           // entries
+constexpr std::size_t kMostRedacted = 64;            // entries
 constexpr std::size_t kLargestRedactedFile = 65536;  // bytes
 constexpr std::size_t kMaxRedactionReaders = 4;
 constexpr const char* kTooShort = "has fewer than 6 characters: to mask it would tear up ordinary words";
@@ -26,7 +26,8 @@ static_assert(SecretMask::kMinLength == 6);
 bool is_file(const std::string& entry) { return entry.starts_with('/'); }
 
 const std::string* variable_named(const ExecCommand& command, const std::string& name) {
-    const auto found = std::ranges::find(command.environment, name, [](const auto& variable) { return variable.first; });
+    const auto found =
+        std::ranges::find(command.environment, name, [](const auto& variable) { return variable.first; });
     return found == command.environment.end() ? nullptr : &found->second;
 }
 
@@ -69,7 +70,8 @@ void check_redaction(const ExecCommand& command, std::vector<std::string>& probl
         if (is_file(entry) || entry.starts_with('$')) continue;  // a folder of systemd's that is not set here
         const auto* const value = variable_named(command, entry);
         if (value == nullptr) {
-            problems.push_back("Redact: '" + excerpt(entry, 64) + "' is no variable of Environment, and no absolute path");
+            problems.push_back("Redact: '" + excerpt(entry, 64) +
+                               "' is no variable of Environment, and no absolute path");
         } else if (value->size() < SecretMask::kMinLength) {
             problems.push_back("Redact: the value of '" + entry + "' " + kTooShort);
         }
@@ -93,7 +95,8 @@ Task<Result<Values>> values_to_redact(const ExecCommand& command, Clock& clock, 
     std::function<Result<Values>()> read = [files] { return read_redacted_files(files); };
     auto reading = redaction_readers().run(key, std::move(read), clock, deadline - clock.now());
     auto of_files = co_await std::move(reading);
-    if (!of_files) co_return Error(errc::start_too_slow, "a file of Redact does not answer; is it on a mount that hangs?");
+    if (!of_files)
+        co_return Error(errc::start_too_slow, "a file of Redact does not answer; is it on a mount that hangs?");
     if (!*of_files) co_return of_files->error();
     std::ranges::move(**of_files, std::back_inserter(values));
     co_return values;

@@ -20,7 +20,8 @@ void check_redaction(const ExecCommand& command, std::vector<std::string>& probl
 [[nodiscard]] Task<Result<std::vector<std::string>>> values_to_redact(const ExecCommand& command, Clock& clock,
                                                                       TimePoint deadline);
 
-// The values of a file's text: the whole of it, or each line of several that is long enough. Empty: there is none. Pure.
+// The values of a file's text: the whole of it, or each line of several that is long enough. Empty: there is none.
+// Pure.
 [[nodiscard]] std::vector<std::string> values_in(std::string_view text);
 
 }  // namespace jiro::commands

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A run's own folder for temporary files, its TMPDIR: 0700, made before the program and removed after it. While it is in
-// use its maker holds a lock on it, so that what a killed process left behind can be told from what is in use, also by
-// other processes. Everything here blocks: for threads that nobody waits for.
+// A run's own folder for temporary files, its TMPDIR: 0700, made before the program and removed after it. While it is
+// in use its maker holds a lock on it, so that what a killed process left behind can be told from what is in use, also
+// by other processes. Everything here blocks: for threads that nobody waits for.
 
 #include <cstddef>
 #include <filesystem>
@@ -26,8 +26,8 @@ class RunFolder {
 
     [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-    // With everything in it: no link is followed, no other file system is entered, however deep it is and whatever modes
-    // its folders have. Gives up after kRemoveLimit. True: it is gone.
+    // With everything in it: no link is followed, no other file system is entered, however deep it is and whatever
+    // modes its folders have. Gives up after kRemoveLimit. True: it is gone.
     bool remove();
 
   private:

@@ -88,8 +88,8 @@ class RunningProgram {
 
     virtual void signal_group(int signal) = 0;
 
-    // Kills and reaps what the program left behind; when nothing is, its folder for temporary files goes. Returns how many processes were still there; call again, a little
-    // later, until none is. Nothing: not known within `limit`.
+    // Kills and reaps what the program left behind; when nothing is, its folder for temporary files goes. Returns how
+    // many processes were still there; call again, a little later, until none is. Nothing: not known within `limit`.
     [[nodiscard]] virtual Task<std::optional<int>> sweep(Clock& clock, Duration limit) = 0;
 };
 

@@ -131,9 +131,7 @@ Task<> UnitProcess::until_started() {
     while (!has_started_ && !is_lost_) co_await read_one();
 }
 
-FileDescriptor UnitProcess::connection() {
-    return FileDescriptor(fcntl(connection_.descriptor(), F_DUPFD_CLOEXEC, 3));
-}
+FileDescriptor UnitProcess::connection() { return FileDescriptor(fcntl(connection_.descriptor(), F_DUPFD_CLOEXEC, 3)); }
 
 Task<ExitStatus> UnitProcess::wait() {
     while (!status_ && !is_lost_) co_await read_one();

@@ -17,8 +17,8 @@
 //             more how the program ended, if it has, and that it has started
 //
 // A unit that has the definition of the command makes everything that follows "command" anew, by that definition.
-// Where the descriptors for output are files, the unit reads the program's pipes and writes into them (output_file.hpp).
-// The end of the connection, from either side, is the end of the unit and of everything in it.
+// Where the descriptors for output are files, the unit reads the program's pipes and writes into them
+// (output_file.hpp). The end of the connection, from either side, is the end of the unit and of everything in it.
 
 #include <array>
 #include <boost/asio/local/stream_protocol.hpp>

@@ -80,7 +80,8 @@ class UnitSide {
         if (is_ending_) kill();
         if (pipes_) {
             filling_.spawn(executor, fill(pipes_->output, files_[0], max_output_bytes));
-            filling_.spawn(executor, fill(pipes_->error_output, files_[1], std::max(max_output_bytes, RunOutput::kErrorBytes)));
+            filling_.spawn(executor,
+                           fill(pipes_->error_output, files_[1], std::max(max_output_bytes, RunOutput::kErrorBytes)));
         }
         tell();
         status_ = co_await program_->wait();
@@ -167,7 +168,7 @@ class UnitSide {
     std::unique_ptr<RunningProgram> program_;
     std::optional<ExitStatus> status_;
     std::array<FileDescriptor, 2> files_{};  // for output and error output
-    std::optional<ProgramStreams> pipes_;  // whose content goes there
+    std::optional<ProgramStreams> pipes_;    // whose content goes there
     TaskGroup filling_{[](const std::exception_ptr&) {}};
     bool is_ending_ = false;
 };

@@ -12,9 +12,10 @@ namespace {
 class MakeBundle final : public OwnProgramCommand {
   public:
     explicit MakeBundle(const OwnProgram* own)
-        : OwnProgramCommand(
-              {.name = "bundle", .summary = "Makes an archive for support on this machine, and says what is in it", .usage = "bundle"},
-              own, {0}) {}
+        : OwnProgramCommand({.name = "bundle",
+                             .summary = "Makes an archive for support on this machine, and says what is in it",
+                             .usage = "bundle"},
+                            own, {0}) {}
 
   private:
     [[nodiscard]] std::vector<std::string> arguments() const override {

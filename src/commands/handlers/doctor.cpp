@@ -11,9 +11,10 @@ namespace {
 class Doctor final : public OwnProgramCommand {
   public:
     explicit Doctor(const OwnProgram* own)
-        : OwnProgramCommand(
-              {.name = "doctor", .summary = "Looks for what is wrong with this client, and says what to do about it", .usage = "doctor"},
-              own, {0, 1, 78}) {}  // with problems, too, its findings are the answer
+        : OwnProgramCommand({.name = "doctor",
+                             .summary = "Looks for what is wrong with this client, and says what to do about it",
+                             .usage = "doctor"},
+                            own, {0, 1, 78}) {}  // with problems, too, its findings are the answer
 
   private:
     [[nodiscard]] std::vector<std::string> arguments() const override { return {"doctor"}; }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// `bundle`: what somebody who helps wants to see, in one archive. Each part is what another program prints, most of them
-// this one; a part that cannot be had is named in summary.txt, and the archive is made without it. Every text passes the
-// scrubber once more, with the secrets of the configuration known to it.
+// `bundle`: what somebody who helps wants to see, in one archive. Each part is what another program prints, most of
+// them this one; a part that cannot be had is named in summary.txt, and the archive is made without it. Every text
+// passes the scrubber once more, with the secrets of the configuration known to it.
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -47,7 +47,8 @@ constexpr std::size_t kFactsLimit = 8 * 1024 * 1024;
 class Programs {
   public:
     // What it prints; or why there is nothing. Exit codes other than 0 that are good, too: `successes`.
-    Result<std::string> run(const Words& words, std::vector<int> successes = {}, std::chrono::milliseconds limit = 30s) {
+    Result<std::string> run(const Words& words, std::vector<int> successes = {},
+                            std::chrono::milliseconds limit = 30s) {
         jiro::commands::ExecCommand program;
         program.name = "part";
         for (const auto& word : words) program.program.push_back(literal(word));
@@ -82,7 +83,8 @@ class Programs {
         return word;
     }
     static bool is_plain(std::string_view name) {
-        return !name.empty() && std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
+        return !name.empty() &&
+               std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
     }
 
     SystemClock clock_;
@@ -111,7 +113,8 @@ std::string versions() {
     uname(&kernel);
     const auto system = read_small_file("/etc/os-release", 64 * 1024);
     return std::string("jiro-client ") + kVersion + "\nkernel " + kernel.release + ' ' + kernel.machine + "\nhost " +
-           kernel.nodename + "\nmade " + utc_text(std::chrono::system_clock::now()) + "\n\n" + (system ? system->text : "");
+           kernel.nodename + "\nmade " + utc_text(std::chrono::system_clock::now()) + "\n\n" +
+           (system ? system->text : "");
 }
 
 // The configuration's secrets, so that the scrubber knows them; also where the configuration has mistakes.
@@ -203,7 +206,8 @@ void add_unit(Staging& staging, Programs& programs, const std::string& config_fi
         staging.add("unit.txt", none);
         return;
     }
-    staging.add("journal.txt", programs.run({"/usr/bin/journalctl", "--unit", unit, "--lines", "1000", "--no-pager", "--quiet", "--output", "short-iso-precise"}));
+    staging.add("journal.txt", programs.run({"/usr/bin/journalctl", "--unit", unit, "--lines", "1000", "--no-pager",
+                                             "--quiet", "--output", "short-iso-precise"}));
     auto properties = programs.run({"/usr/bin/systemctl", "show", "--no-pager", unit, "jiro-command.socket"});
     if (properties) *properties = without_values(*properties);
     staging.add("unit.txt", properties);
@@ -218,7 +222,8 @@ std::string default_name() {
 }
 
 // Nothing: it is there.
-std::optional<std::string> put_in_place(const std::string& made, const BundleOptions& options, const std::string& file) {
+std::optional<std::string> put_in_place(const std::string& made, const BundleOptions& options,
+                                        const std::string& file) {
     std::string archive;
     {
         std::ifstream in(made, std::ios::binary);
@@ -243,7 +248,8 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
     const std::string file = options.file.empty() ? default_name() : options.file;
     Staging staging;
     if (!staging.is_made()) {
-        std::cerr << "no folder can be made in " << fs::temp_directory_path().string() << ": " << std::strerror(errno) << '\n';
+        std::cerr << "no folder can be made in " << fs::temp_directory_path().string() << ": " << std::strerror(errno)
+                  << '\n';
         return ExitCode::failed;
     }
     Programs programs;
@@ -255,14 +261,16 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
     staging.add("summary.txt", summary);
 
     const std::string made = staging.folder() + "/archive.tar.gz";
-    const auto packed = programs.run({"/usr/bin/tar", "--create", "--gzip", "--file", made, "--directory", staging.folder(), Staging::kTop});
+    const auto packed = programs.run(
+        {"/usr/bin/tar", "--create", "--gzip", "--file", made, "--directory", staging.folder(), Staging::kTop});
     const auto problem = packed ? put_in_place(made, options, file) : std::optional(packed.error().message);
     if (problem) {
         std::cerr << "the archive " << escaped(file) << " cannot be made: " << escaped(*problem) << '\n';
         return ExitCode::failed;
     }
     std::error_code ignored;
-    std::cout << fs::absolute(file, ignored).string() << ", " << fs::file_size(file, ignored) << " bytes, with\n" << summary;
+    std::cout << fs::absolute(file, ignored).string() << ", " << fs::file_size(file, ignored) << " bytes, with\n"
+              << summary;
     log::shutdown();
     return ExitCode::good;
 }

@@ -110,7 +110,8 @@ class CommandLine {
         sub->add_flag("--json", status_.json, "As JSON, for machines");
         sub->add_flag("--ready", status_.ready_only, "Print nothing; exit 0 when the daemon is ready, else 1");
         auto* watch = sub->add_flag("--watch", status_.watch, "Redraw every two seconds until interrupted");
-        auto* by_name = sub->add_flag("--by-name", status_.by_name, "How many commands of each name, and how long they ran");
+        auto* by_name =
+            sub->add_flag("--by-name", status_.by_name, "How many commands of each name, and how long they ran");
         auto* recent = sub->add_flag("--recent", status_.recent, "The commands that ended last, the newest first");
         by_name->excludes(watch)->excludes(recent);
         recent->excludes(watch);

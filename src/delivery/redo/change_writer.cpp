@@ -169,8 +169,8 @@ Result<> ChangeWriter::open_log(std::int64_t known) {
     // A small outbox has a small log: what is in it must find room there.
     const auto bytes = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
     const auto outbox = std::filesystem::absolute(settings_.path, ignored);
-    auto log = is_in_memory_ ? RedoLog::make_unnamed(kBytesInMemory)
-                             : RedoLog::open(settings_.redo_log, outbox, known, bytes);
+    auto log =
+        is_in_memory_ ? RedoLog::make_unnamed(kBytesInMemory) : RedoLog::open(settings_.redo_log, outbox, known, bytes);
     if (!log && log.error().code != errc::redo_log) return log.error();
     if (log) {
         owned_log_ = std::move(*log);
@@ -207,9 +207,8 @@ bool ChangeWriter::catch_up(OpenOutbox& store, Redo what, Moment& now) {
         return true;
     }
     const auto half = std::min(end, log.bytes() / 2);
-    const Stretch stretch{.end = end,
-                          .own_begin = own_begin_,
-                          .leave_from = what == Redo::all ? end : std::max(own_begin_, end - half)};
+    const Stretch stretch{
+        .end = end, .own_begin = own_begin_, .leave_from = what == Redo::all ? end : std::max(own_begin_, end - half)};
     // What failed may have been cured: ballast given back, the file opened anew.
     is_caught_up_ = redo_some(store, stretch, now) || redo_some(store, stretch, now);
     if (!is_caught_up_) return false;

@@ -41,7 +41,7 @@ class AtomicRedoCounts {
 class ChangeWriter {
   public:
     enum class Appended {
-        no,       // there is no log, or it has no room: nothing was done
+        no,  // there is no log, or it has no room: nothing was done
         yes,
         is_news,  // the storage thread is to be told
     };
@@ -68,7 +68,7 @@ class ChangeWriter {
     bool catch_up(OpenOutbox& store, Redo what, Moment& now);
     [[nodiscard]] bool is_caught_up() const noexcept { return is_caught_up_; }
     void admit(const OutboxFigures& figures, bool takes);  // what takes_changes() and admits_changes() say from now on
-    void stop(OpenOutbox& store);                     // in good order: nothing is left in the log
+    void stop(OpenOutbox& store);                          // in good order: nothing is left in the log
     [[nodiscard]] const RedoCounts& redone() const noexcept { return redone_; }
 
   private:

@@ -15,8 +15,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <string_view>
+#include <thread>
 
 #include "delivery/redo/redo_record.hpp"
 #include "jiro/base/error.hpp"

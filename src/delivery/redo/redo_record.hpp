@@ -22,8 +22,13 @@ struct ReceivedChange {
     FirstState state = FirstState::received;
 
     [[nodiscard]] static ReceivedChange of(const Receipt& receipt, FirstState state) {
-        return {receipt.id,         receipt.fingerprint, receipt.payload, receipt.received_at,
-                receipt.run_before, receipt.idempotent,  state};
+        return {receipt.id,
+                receipt.fingerprint,
+                receipt.payload,
+                receipt.received_at,
+                receipt.run_before,
+                receipt.idempotent,
+                state};
     }
 };
 

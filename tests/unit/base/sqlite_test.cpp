@@ -96,7 +96,8 @@ TEST_F(SqliteTest, rows_are_read_past_damage) {
         Database database(path, Database::Mode::read_write);
         Transaction transaction(database);
         const std::string text(200, 'x');
-        for (int i = 0; i < kRows; ++i) database.use("INSERT INTO facts VALUES (?, ?)").bind(std::to_string(i) + text, i).run();
+        for (int i = 0; i < kRows; ++i)
+            database.use("INSERT INTO facts VALUES (?, ?)").bind(std::to_string(i) + text, i).run();
         transaction.commit();
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)");
     }

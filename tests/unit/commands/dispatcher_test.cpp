@@ -182,7 +182,10 @@ class DispatcherTest : public ::testing::Test {
     }
     void recover(LeftCommand left) { jiro::test::run_task(context, dispatcher->recover(std::move(left))); }
     LeftCommand suspended(std::string id, std::string text, Duration since) {
-        return {.message = message(std::move(id), std::move(text)), .age = since + 1s, .resumes = 1, .suspended_for = since};
+        return {.message = message(std::move(id), std::move(text)),
+                .age = since + 1s,
+                .resumes = 1,
+                .suspended_for = since};
     }
 
     // Receives a command and returns its outcome, which must come without time passing.
@@ -283,7 +286,8 @@ TEST_F(DispatcherTest, answers_a_malformed_message) {
     EXPECT_TRUE(observer.started_ids.empty());
 }
 
-// What ended last is listed, the newest first, with its times and with what became of its result; what only looks is not.
+// What ended last is listed, the newest first, with its times and with what became of its result; what only looks is
+// not.
 TEST_F(DispatcherTest, lists_what_ended) {
     Settings settings;
     settings.max_concurrent = 1;
@@ -877,7 +881,8 @@ TEST_F(DispatcherTest, fails_what_cannot_wait_for_the_machines_restart) {
     EXPECT_EQ(observer.queued, 64);
 }
 
-// After a restart of the daemon it waits for the rest of its time; after the machine's it runs again, if that was in time.
+// After a restart of the daemon it waits for the rest of its time; after the machine's it runs again, if that was in
+// time.
 TEST_F(DispatcherTest, goes_on_after_the_machines_restart) {
     sink.is_durable = true;
     Settings settings;
@@ -947,7 +952,8 @@ TEST_F(DispatcherTest, leaves_no_program_without_a_journal) {
     EXPECT_EQ(sink.outcome_of("ends")->result, CommandResult::text("an hour"));
 }
 
-// It goes on from its own start, over all limits and whatever waits; whoever holds it is told when its outcome is stored.
+// It goes on from its own start, over all limits and whatever waits; whoever holds it is told when its outcome is
+// stored.
 TEST_F(DispatcherTest, takes_back_a_program_that_went_on) {
     sink.is_durable = true;
     Settings settings;

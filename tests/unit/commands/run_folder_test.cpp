@@ -119,8 +119,8 @@ TEST_F(RunFolderTest, removes_what_is_left_and_nothing_else) {
 
     EXPECT_EQ(remove_left_folders(base()), is_root ? 1U : 2U);
     EXPECT_FALSE(fs::exists(left));
-    for (const auto& kept : {fs::path(used->path()), base() / "jiro-run-file", base() / "jiro-run-link", base() / "other",
-                             elsewhere() / "kept"}) {
+    for (const auto& kept : {fs::path(used->path()), base() / "jiro-run-file", base() / "jiro-run-link",
+                             base() / "other", elsewhere() / "kept"}) {
         EXPECT_TRUE(fs::exists(kept)) << kept;
     }
     EXPECT_EQ(fs::exists(base() / "jiro-run-theirs"), is_root);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "commands/exec/run_output.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
+#include <algorithm>
 
 #include "commands/ended_runs.hpp"
 

@@ -99,7 +99,8 @@ TEST(Signature, is_that_of_the_documentation) {
         for (const auto& [key, value] : vector.at("parameters").items()) message.parameters.emplace_back(key, value);
         const auto not_after = vector.at("notAfter").get<std::string>();
 
-        EXPECT_EQ(json(signed_form(message, message.instance_id, "ci-2026", not_after)), vector.at("signedForm")) << name;
+        EXPECT_EQ(json(signed_form(message, message.instance_id, "ci-2026", not_after)), vector.at("signedForm"))
+            << name;
         sign(message, private_key(), "ci-2026", std::stoll(not_after));
         EXPECT_EQ(json(parameter_of(message, kSignatureParameter)), vector.at("signature")) << name;
         auto settings = trusting();

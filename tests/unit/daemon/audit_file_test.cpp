@@ -45,7 +45,8 @@ TEST(AppendToFile, makes_it_and_appends) {
 TEST(AppendToFile, is_bounded) {
     const test::TempDir dir;
     const auto file = dir.path() / "audit";
-    for (const char* line : {"1111\n", "2222\n", "3333\n", "4444\n", "5555\n"}) EXPECT_TRUE(append_to_file(file, line, 10));
+    for (const char* line : {"1111\n", "2222\n", "3333\n", "4444\n", "5555\n"})
+        EXPECT_TRUE(append_to_file(file, line, 10));
     EXPECT_EQ(content_of(file), "5555\n");
     EXPECT_EQ(content_of(file.string() + ".1"), "3333\n4444\n");
     EXPECT_TRUE(append_to_file(file, "longer than all of it\n", 10));
@@ -86,7 +87,8 @@ class AuditFileTest : public ::testing::Test {
     // Until everything is written, or for so long.
     bool run_for(std::chrono::milliseconds time) {
         boost::asio::cancellation_signal stop;
-        boost::asio::co_spawn(context_, file_.run(), boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
+        boost::asio::co_spawn(context_, file_.run(),
+                              boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
         auto flushing = file_.flush(clock_.now() + time);
         const bool is_written = test::run_task(context_, std::move(flushing));
         stop.emit(boost::asio::cancellation_type::terminal);

@@ -26,7 +26,9 @@ using ::testing::Pair;
 
 class NoSender final : public delivery::ResultSender {
   public:
-    Task<delivery::SendResult> send(delivery::Bytes, std::string, int, TraceContext) override { co_return delivery::SendResult{}; }
+    Task<delivery::SendResult> send(delivery::Bytes, std::string, int, TraceContext) override {
+        co_return delivery::SendResult{};
+    }
     void reset() override {}
     void cancel_calls() override {}
 };

@@ -121,8 +121,7 @@ class GrpcResultSenderTest : public testing::Test {
     }
     SendResult send(std::string bytes = "bytes", std::string id = "id-1", int attempt = 1, TraceContext trace = {}) {
         auto message = std::make_shared<const std::string>(std::move(bytes));
-        return test::run_task(context_,
-                              sender_->send(std::move(message), std::move(id), attempt, std::move(trace)));
+        return test::run_task(context_, sender_->send(std::move(message), std::move(id), attempt, std::move(trace)));
     }
 
     asio::io_context context_;

@@ -29,7 +29,8 @@ class OutboxProbeTest : public ::testing::Test {
         auto outbox = open();
         ASSERT_TRUE(outbox);
         ASSERT_TRUE(test::run_task(
-            context_, (*outbox)->recover([](const Receipt&) { return std::make_shared<const std::string>("lost"); }, {})));
+            context_,
+            (*outbox)->recover([](const Receipt&) { return std::make_shared<const std::string>("lost"); }, {})));
         const auto message = std::make_shared<const std::string>("result");
         ASSERT_TRUE(test::run_task(context_, (*outbox)->finished("a", Outcome::succeeded, message, Lease::no)));
         Receipt receipt{.id = "b", .payload = "{}"};

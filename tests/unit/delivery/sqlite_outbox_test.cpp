@@ -124,8 +124,8 @@ TEST_F(SqliteOutboxTest, salvages_a_file_of_an_earlier_version) {
     EXPECT_EQ(figures().dead_letters, 10U);
 }
 
-// What was suspended waits for another boot, however often the daemon is started in this one, and through damage; then it
-// is to run again, and was interrupted when that run is cut off.
+// What was suspended waits for another boot, however often the daemon is started in this one, and through damage; then
+// it is to run again, and was interrupted when that run is cut off.
 TEST_F(SqliteOutboxTest, what_was_suspended_goes_on_in_another_boot) {
     open();
     admit("a", FirstState::running);

@@ -116,12 +116,13 @@ TEST(JsonCodec, names_what_is_wrong) {
 
 // The headers of an Invocation come with it, whatever else it says.
 TEST(JsonCodec, reads_the_headers_of_an_invocation) {
-    const auto message = parse_record(R"({"type":1,"target":"T","arguments":[],"headers":{"traceparent":"00-1","b":""}})");
+    const auto message =
+        parse_record(R"({"type":1,"target":"T","arguments":[],"headers":{"traceparent":"00-1","b":""}})");
     ASSERT_TRUE(message);
     const std::map<std::string, std::string> expected{{"traceparent", "00-1"}, {"b", ""}};
     EXPECT_EQ(std::get<InvocationMessage>(*message).headers, expected);
-    for (const char* none : {R"({"type":1,"target":"T","arguments":[]})",
-                             R"({"type":1,"target":"T","arguments":[],"headers":null})"}) {
+    for (const char* none :
+         {R"({"type":1,"target":"T","arguments":[]})", R"({"type":1,"target":"T","arguments":[],"headers":null})"}) {
         EXPECT_TRUE(std::get<InvocationMessage>(*parse_record(none)).headers.empty());
     }
 }

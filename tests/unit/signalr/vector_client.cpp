@@ -506,10 +506,8 @@ const std::map<std::string, std::function<void(World&)>>& scenes() {
          [](World& world) {
              world.start();
              signalr::CallOptions options;
-             options.headers = world.vector.expect.at("messages")
-                                   .at(0)
-                                   .at("headers")
-                                   .get<std::map<std::string, std::string>>();
+             options.headers =
+                 world.vector.expect.at("messages").at(0).at("headers").get<std::map<std::string, std::string>>();
              world.invoke("Foo", json::array(), std::move(options));
              settle(world.bench.context);
              check_sent(world, world.bench.socket());

@@ -130,7 +130,8 @@ class TargetsTest : public ::testing::Test {
         add(config_targets(clock_, running, identity, environment_, *reloader_));
         add(themes_targets(clock_, running));
         add(logs_targets(clock_, uploads_));
-        add(sessions_targets(clock_, [this]() -> SessionStore& { return sessions_; }, uploads_));
+        add(sessions_targets(
+            clock_, [this]() -> SessionStore& { return sessions_; }, uploads_));
         config::HubSettings settings;
         settings.requests = config::RequestKinds::all();
         router_.emplace(context_.get_executor(), clock_, std::move(all), settings, kLimit);

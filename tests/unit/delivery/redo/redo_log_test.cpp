@@ -133,7 +133,9 @@ TEST_F(RedoLogTest, goes_round) {
 TEST_F(RedoLogTest, is_read_while_it_is_written) {
     const auto log = open();
     constexpr int kRecords = 2'000;
-    const auto text_of = [](int i) { return std::to_string(i) + std::string(static_cast<std::size_t>(i) * 97 % 60'000, 'x'); };
+    const auto text_of = [](int i) {
+        return std::to_string(i) + std::string(static_cast<std::size_t>(i) * 97 % 60'000, 'x');
+    };
     std::thread writer([&] {
         for (int i = 0; i < kRecords;) {
             if (log->append(StartedChange{text_of(i)})) ++i;
