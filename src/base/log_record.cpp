@@ -12,7 +12,7 @@ namespace jiro::log {
 namespace {
 
 constexpr char kPacked = '\x02';  // then the parts, each behind its length: event id, sentence, name, value, name ...
-constexpr std::size_t kUsualBytes = 400;
+constexpr std::size_t kUsualBytes = 640;
 using PartLength = std::uint32_t;
 
 }  // namespace
@@ -33,10 +33,7 @@ void Payload::field(std::string_view name, std::string_view value) {
 void Payload::part(std::string_view text, std::size_t limit) {
     if (text.size() > limit) return part(shortened(text, limit), std::string_view::npos);
     const auto length = static_cast<PartLength>(text.size());
-    const auto at = bytes_.size();
-    bytes_.resize(at + sizeof length + text.size());
-    std::memcpy(bytes_.data() + at, &length, sizeof length);
-    if (!text.empty()) std::memcpy(bytes_.data() + at + sizeof length, text.data(), text.size());
+    bytes_.append(reinterpret_cast<const char*>(&length), sizeof length).append(text);
 }
 
 Record unpack(const spdlog::details::log_msg& message) {

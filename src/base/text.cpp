@@ -277,7 +277,11 @@ std::string utc_text_ms(std::chrono::system_clock::time_point time) {
         latest = whole;
     }
     const auto rest = std::chrono::floor<std::chrono::milliseconds>(time - whole).count();
-    return text + '.' + std::to_string(1000 + rest).substr(1) + 'Z';
+    const auto digit = [](std::int64_t number) { return static_cast<char>('0' + number % 10); };
+    std::string result;
+    result.reserve(text.size() + sizeof ".000Z");
+    result.append(text).append({'.', digit(rest / 100), digit(rest / 10), digit(rest), 'Z'});
+    return result;
 }
 
 std::string local_text(std::chrono::system_clock::time_point time) {

@@ -26,8 +26,8 @@ const log::Logger& audit_log() {
     return logger;
 }
 
-std::string time_before(const Clock& clock, Duration ago) {
-    return utc_text_ms(clock.wall_now() - std::chrono::duration_cast<WallTime::duration>(ago));
+std::string time_before(WallTime time, Duration ago) {
+    return utc_text_ms(time - std::chrono::duration_cast<WallTime::duration>(ago));
 }
 
 constexpr std::size_t kHashedHere = 16 * 1024;          // ten microseconds; to ask a worker takes twenty
@@ -67,14 +67,14 @@ struct KeptEvent {
 // Views of the event and of what is made here.
 class AuditFields {
   public:
-    // `ended_ago`: the other times count from then.
-    AuditFields(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago,
-                std::string_view hub, const Clock& clock)
+    // `ended_at`: the other times count from then.
+    AuditFields(const commands::AuditedCommand& command, std::string text_sha256, WallTime ended_at,
+                std::string_view hub)
         : text_sha256_(std::move(text_sha256)),
           exit_code_(command.exit_code ? std::to_string(*command.exit_code) : ""),
-          received_at_(time_before(clock, command.received_ago + ended_ago)),
-          started_at_(command.started_ago ? time_before(clock, *command.started_ago + ended_ago) : ""),
-          ended_at_(time_before(clock, ended_ago)),
+          received_at_(time_before(ended_at, command.received_ago)),
+          started_at_(command.started_ago ? time_before(ended_at, *command.started_ago) : ""),
+          ended_at_(utc_text_ms(ended_at)),
           all{{{"command_sync_id", command.message.command_sync_id},
                {"session_id", command.message.session_id},
                {"command", command.name},
@@ -156,7 +156,8 @@ void Audit::add(const commands::AuditedCommand& command) {
 }
 
 void Audit::write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago) {
-    const AuditFields fields(command, std::move(text_sha256), ended_ago, hub_, clock_);
+    const auto ended_at = clock_.wall_now() - std::chrono::duration_cast<WallTime::duration>(ended_ago);
+    const AuditFields fields(command, std::move(text_sha256), ended_at, hub_);
     if (where_ == Where::log) write_to_log(fields);
     if (where_ == Where::file) file_.add(line_of(fields));
 }
