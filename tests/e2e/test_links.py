@@ -148,7 +148,15 @@ class HubLinkTest(DaemonTest):
 
 class GrpcLinkTest(DaemonTest):
     def test_results_wait_while_the_server_is_away_and_arrive_when_it_is_back(self):
-        link = self.start_all()
+        self.see_results_wait_and_arrive()
+
+    def test_so_they_do_in_memory_and_leave_no_file(self):
+        self.see_results_wait_and_arrive(config={"Outbox": {"Path": ":memory:"}})
+        self.assertEqual([str(file) for file in self.directory.path.rglob("*") if ":memory:" in file.name or file.name.startswith("outbox.")], [])
+        self.client.stop()
+
+    def see_results_wait_and_arrive(self, **options):
+        link = self.start_all(**options)
         self.grpc.stop()
         for n in range(5):
             link.command(f"echo {n}", f"id-{n}")
@@ -157,7 +165,8 @@ class GrpcLinkTest(DaemonTest):
         self.grpc.start()
         for n in range(5):
             self.result(f"id-{n}", 30)
-        self.client.wait_status(lambda s: s["outbox"]["pending"] == 0, "nothing waits")
+        status = self.client.wait_status(lambda s: s["outbox"]["pending"] == 0, "nothing waits")
+        self.assertIsNone(status["outbox"]["oldestAgeSeconds"])
 
     def test_a_server_that_was_never_there_is_found(self):
         self.start_hub()
