@@ -19,6 +19,7 @@ struct SendFlags {
     std::string control = default_control_socket().string();
     std::string text, session, id, instance, target, wait;
     std::vector<std::string> parameters;
+    std::vector<std::string> headers;
     int count = 1;
     std::int64_t timeout_ms = 30'000;
     std::int64_t client_timeout_ms = 3'000;
@@ -32,6 +33,16 @@ CLI::Range a_day_of_milliseconds() { return {std::int64_t{0}, std::int64_t{86'40
 
 std::string text_of(const json& value, int indent = -1) {
     return value.dump(indent, ' ', false, json::error_handler_t::replace);
+}
+
+json read_pairs(const char* flag, const std::vector<std::string>& pairs) {
+    json object = json::object();
+    for (const auto& pair : pairs) {
+        const auto equals = pair.find('=');
+        if (equals == std::string::npos) throw CLI::ValidationError(flag, "'" + pair + "' is not KEY=VALUE");
+        object[pair.substr(0, equals)] = pair.substr(equals + 1);
+    }
+    return object;
 }
 
 json to_request(const SendFlags& flags) {
@@ -50,12 +61,8 @@ json to_request(const SendFlags& flags) {
     add("instanceId", flags.instance);
     add("target", flags.target);
     add("wait", flags.wait);
-    auto& parameters = request["parameters"] = json::object();
-    for (const auto& pair : flags.parameters) {
-        const auto equals = pair.find('=');
-        if (equals == std::string::npos) throw CLI::ValidationError("--param", "'" + pair + "' is not KEY=VALUE");
-        parameters[pair.substr(0, equals)] = pair.substr(equals + 1);
-    }
+    request["parameters"] = read_pairs("--param", flags.parameters);
+    request["headers"] = read_pairs("--header", flags.headers);
     return request;
 }
 
@@ -132,6 +139,8 @@ void add_send(CLI::App& app, int& exit_code) {
     auto* send_app = app.add_subcommand("send", "Send a command to the connected client and print its result");
     send_app->add_option("text", flags->text, "The command's text")->required();
     send_app->add_option("--param", flags->parameters, "KEY=VALUE; may be repeated")->allow_extra_args(false);
+    send_app->add_option("--header", flags->headers, "NAME=VALUE beside the argument, as traceparent; may be repeated")
+        ->allow_extra_args(false);
     send_app->add_option("--session", flags->session, "sessionId");
     send_app->add_option("--id", flags->id, "commandSyncId; a new UUID if not given");
     send_app->add_option("--instance", flags->instance, "instanceId");

@@ -21,6 +21,7 @@ struct Command {
     std::string instance_id;
     std::string session_id;  // empty: left out
     std::vector<std::pair<std::string, std::string>> parameters;
+    InvocationHeaders headers;  // of the invocation, beside its argument
 };
 
 // The JSON object of the `ReceiveCommand` argument; as ArgumentForm::string, that object inside a JSON string.

@@ -106,6 +106,7 @@ SendVerb read_send(Members& members) {
     members.read("instanceId", out.command.instance_id);
     members.read("sessionId", out.command.session_id);
     members.read("parameters", out.command.parameters);
+    members.read("headers", out.command.headers);
     members.read("connectionId", out.connection_id);
     members.read("target", out.target);
     members.read("invoke", invoke);

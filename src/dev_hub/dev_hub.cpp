@@ -170,7 +170,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         const auto sessions = hub_.ready();
         if (!is_connected || sessions.empty()) co_return Error(errc::bad_control, "no client is connected");
         const auto pending = std::make_shared<Pending>(executor_);
-        sessions.front()->invoke(request.target, request.argument, [pending](ClientResult result) {
+        sessions.front()->invoke(request.target, request.argument, {}, [pending](ClientResult result) {
             pending->completion = std::move(result);
             pending->timer.cancel();
         });
@@ -241,15 +241,16 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
                                              {"connection_id", session->connection_id()}});
             }
             if (request.invocation == Invocation::plain) {
-                session->invoke(target, argument);
+                session->invoke(target, argument, request.command.headers);
                 continue;
             }
-            session->invoke(target, argument, [this, weak = weak_from_this(), pending](ClientResult result) {
-                if (!weak.expired() && !result.connection_lost) ++counters.completions;
-                if (!pending->completion || pending->completion->connection_lost)
-                    pending->completion = std::move(result);
-                pending->timer.cancel();
-            });
+            session->invoke(target, argument, request.command.headers,
+                            [this, weak = weak_from_this(), pending](ClientResult result) {
+                                if (!weak.expired() && !result.connection_lost) ++counters.completions;
+                                if (!pending->completion || pending->completion->connection_lost)
+                                    pending->completion = std::move(result);
+                                pending->timer.cancel();
+                            });
         }
         return written;
     }

@@ -165,10 +165,18 @@ Result<std::optional<HubMessage>> parse_message(std::string_view record) {
     return std::optional<HubMessage>(std::move(message));
 }
 
-std::string invocation_record(std::string_view target, std::string_view argument, std::string_view invocation_id) {
+std::string invocation_record(std::string_view target, std::string_view argument, std::string_view invocation_id,
+                              const InvocationHeaders& headers) {
     std::string out;
     out.reserve(argument.size() + target.size() + invocation_id.size() + 64);
     out += "{\"type\":1,";
+    for (const auto& [name, value] : headers) {
+        out += &headers.front().first == &name ? "\"headers\":{" : ",";
+        append_json_string(out, name);
+        out += ':';
+        append_json_string(out, value);
+    }
+    if (!headers.empty()) out += "},";
     if (!invocation_id.empty()) {
         out += "\"invocationId\":";
         append_json_string(out, invocation_id);

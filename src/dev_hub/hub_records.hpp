@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jiro/base/error.hpp"
@@ -70,9 +71,11 @@ struct HubMessage {
 // nullopt: a type from the future, to be ignored. An error ends the connection.
 [[nodiscard]] Result<std::optional<HubMessage>> parse_message(std::string_view record);
 
+using InvocationHeaders = std::vector<std::pair<std::string, std::string>>;
+
 // What the server sends; each ends with the separator. Arguments, items and results are JSON text already.
 [[nodiscard]] std::string invocation_record(std::string_view target, std::string_view argument,
-                                            std::string_view invocation_id);
+                                            std::string_view invocation_id, const InvocationHeaders& headers = {});
 [[nodiscard]] std::string stream_item_record(std::string_view invocation_id, std::string_view item);
 [[nodiscard]] std::string completion_record(std::string_view invocation_id, std::optional<std::string_view> result);
 [[nodiscard]] std::string error_completion_record(std::string_view invocation_id, std::string_view error);

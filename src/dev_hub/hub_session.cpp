@@ -43,15 +43,16 @@ Task<> HubSession::run() {
     logger.info("Client disconnected", {{"connection_id", connection_id_}, {"reason", end_}});
 }
 
-void HubSession::invoke(std::string_view target, std::string_view argument, OnResult on_result) {
+void HubSession::invoke(std::string_view target, std::string_view argument, const InvocationHeaders& headers,
+                        OnResult on_result) {
     if (!ready_) {
         if (on_result) on_result({"null", "the connection has ended", true});
         return;
     }
     ++commands_sent_;
-    if (!on_result) return socket_->write(invocation_record(target, argument, {}));
+    if (!on_result) return socket_->write(invocation_record(target, argument, {}, headers));
     auto id = std::to_string(++last_invocation_);
-    socket_->write(invocation_record(target, argument, id));
+    socket_->write(invocation_record(target, argument, id, headers));
     open_calls_.emplace(std::move(id), std::move(on_result));
 }
 

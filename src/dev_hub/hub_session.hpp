@@ -42,7 +42,8 @@ class HubSession {
 
     // Calls a method of the client. With a handler it asks for a result: the handler is called exactly once.
     using OnResult = std::function<void(ClientResult)>;
-    void invoke(std::string_view target, std::string_view argument, OnResult on_result = nullptr);
+    void invoke(std::string_view target, std::string_view argument, const InvocationHeaders& headers,
+                OnResult on_result = nullptr);
 
     // Hub Close message, then the WebSocket's close.
     void close(std::string_view error, Reconnect reconnect);

@@ -37,6 +37,15 @@ class TracingTest(DaemonTest):
         for line in ("Command received", "Command ended", "Result delivered"):
             self.client.wait_log(rf"{line}.*trace_id={TRACE}")
 
+    def test_the_development_hub_sends_one(self):
+        hub = self.start_dev_hub()
+        self.start_client(hub.hub_url, hub.grpc_url, config={"Commands": {"Exec": SHOW}})
+        self.client.wait_connected()
+        answer = hub.run("send", "show", "--header", f"traceparent={PARENT}", "--header", "tracestate=vendor=1")
+        self.assertIn(f"{PARENT}|vendor=1", answer.stdout.splitlines(), answer)
+        self.assertIn("|", hub.run("send", "show", "--invoke").stdout.splitlines())
+        self.assertIn("is not KEY=VALUE", hub.run("send", "show", "--header", "traceparent").stderr)
+
     def test_without_one_there_is_none(self):
         self.start_with_programs()
         self.command("show", "a")

@@ -119,6 +119,9 @@ TEST(ServerRecord, has_the_specified_form) {
               "{\"type\":1,\"target\":\"ReceiveCommand\",\"arguments\":[{}]}\x1e");
     EXPECT_EQ(invocation_record("CommandReceived", "\"x\"", "3"),
               "{\"type\":1,\"invocationId\":\"3\",\"target\":\"CommandReceived\",\"arguments\":[\"x\"]}\x1e");
+    EXPECT_EQ(invocation_record("M", "1", "2", {{"traceparent", "00"}, {"a\"", ""}}),
+              "{\"type\":1,\"headers\":{\"traceparent\":\"00\",\"a\\\"\":\"\"},\"invocationId\":\"2\",\"target\":\"M\","
+              "\"arguments\":[1]}\x1e");
     EXPECT_EQ(stream_item_record("1", "42"), "{\"type\":2,\"invocationId\":\"1\",\"item\":42}\x1e");
     EXPECT_EQ(completion_record("1", "null"), "{\"type\":3,\"invocationId\":\"1\",\"result\":null}\x1e");
     EXPECT_EQ(completion_record("1", std::nullopt), "{\"type\":3,\"invocationId\":\"1\"}\x1e");
