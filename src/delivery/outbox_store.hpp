@@ -210,7 +210,7 @@ class OutboxStore {
     std::int64_t transaction_number_;
     KnownRows known_;
     OutboxCounts counts_;
-    OutboxCounts counts_before_;  // the transaction
+    OutboxCounts counts_before_;  // of the open transaction's begin
     std::int64_t changes_before_ = 0;
 };
 
