@@ -24,7 +24,9 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::chrono::milliseconds kBatchDelay{1};  // nobody waits for the mark "delivered"
-constexpr std::size_t kFewCalls = 12;                // as many, ended ones included, are there with one at a time
+// In one batch: more than one call at a time brings about, and so few that the loop starts them itself again.
+constexpr std::size_t kManyCalls = 9;
+constexpr std::size_t kFewCalls = 5;
 
 }  // namespace
 
@@ -63,7 +65,7 @@ GrpcCalls::~GrpcCalls() {
         is_loop_woken_ = true;
     }
     cancel_all();
-    end_threads();
+    end_thread();
     for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
 }
 
@@ -89,52 +91,42 @@ void GrpcCalls::make_queue(const Executor& executor) {
     executor_ = executor;
     queue_ = std::make_unique<grpc::CompletionQueue>();
     try {
-        collector_ = std::thread([this] { collect(); });
+        thread_ = std::thread([this] { work(); });
     } catch (const std::system_error&) {
         queue_.reset();
         throw;
     }
-    pthread_setname_np(collector_.native_handle(), "grpc");
+    pthread_setname_np(thread_.native_handle(), "grpc");
 }
 
-// Made when there is work for it. False: no thread can be made now.
-bool GrpcCalls::has_starter() {
-    if (starter_.joinable()) return true;
-    try {
-        starter_ = std::thread([this] { start_given(); });
-    } catch (const std::system_error&) {
-        return false;
-    }
-    pthread_setname_np(starter_.native_handle(), "grpc start");
-    return true;
-}
-
-// The starter first: nothing may be started on a queue that is shut down.
-void GrpcCalls::end_threads() {
+// While the thread takes calls it shuts the queue down itself: nothing may be started on one that is shut down.
+void GrpcCalls::end_thread() {
     {
         const std::lock_guard lock(given_mutex_);
         is_ending_ = true;
+        if (!takes_calls_) queue_->Shutdown();
     }
     given_changed_.notify_one();
-    if (starter_.joinable()) starter_.join();
-    queue_->Shutdown();
-    collector_.join();
+    thread_.join();
 }
 
 void GrpcCalls::start(GrpcCall& call) {
     under_way_.insert(call.shared_from_this());
-    if (under_way_.size() <= kFewCalls || !has_starter()) {
-        start_here(call);
-    } else {
-        bool was_idle = false;
-        {
-            const std::lock_guard lock(given_mutex_);
-            was_idle = given_.empty();
-            given_.push_back(call.shared_from_this());
-        }
-        if (was_idle) given_changed_.notify_one();
-    }
+    if (!give(call)) start_here(call);
     wake_loop();
+}
+
+// False: the thread takes none.
+bool GrpcCalls::give(GrpcCall& call) {
+    bool was_idle = false;
+    {
+        const std::lock_guard lock(given_mutex_);
+        if (!takes_calls_) return false;
+        was_idle = given_.empty();
+        given_.push_back(call.shared_from_this());
+    }
+    if (was_idle) given_changed_.notify_one();
+    return true;
 }
 
 void GrpcCalls::start_here(GrpcCall& call) {
@@ -142,33 +134,54 @@ void GrpcCalls::start_here(GrpcCall& call) {
     JIRO_FAILPOINT("c7_rpc_started");
 }
 
-void GrpcCalls::start_given() {
-    std::vector<std::shared_ptr<GrpcCall>> calls;
-    std::unique_lock lock(given_mutex_);
-    while (true) {
-        given_changed_.wait(lock, [this] { return is_ending_ || !given_.empty(); });
-        if (is_ending_) return;
-        calls.swap(given_);
-        lock.unlock();
-        for (const auto& call : calls) start_here(*call);
-        calls.clear();
-        lock.lock();
-    }
-}
-
-void GrpcCalls::collect() {
-    using Status = grpc::CompletionQueue::NextStatus;
-    const std::chrono::system_clock::time_point at_once;  // long past
+void GrpcCalls::work() {
     void* tag = nullptr;
     bool is_good = false;
     while (queue_->Next(&tag, &is_good)) {
         add_ended(*static_cast<GrpcCall*>(tag));
-        std::this_thread::sleep_for(kBatchDelay);
-        while (queue_->AsyncNext(&tag, &is_good, at_once) == Status::GOT_EVENT) {
-            add_ended(*static_cast<GrpcCall*>(tag));
-        }
-        wake_loop();
+        std::size_t ended = 1;
+        do {
+            start_given();
+            ended += collect_ended();
+        } while (goes_on(std::exchange(ended, 0)));
     }
+}
+
+// Until the next batch is due; asleep while nothing is given.
+void GrpcCalls::start_given() {
+    const auto end = std::chrono::steady_clock::now() + kBatchDelay;
+    std::vector<std::shared_ptr<GrpcCall>> calls;
+    std::unique_lock lock(given_mutex_);
+    while (given_changed_.wait_until(lock, end, [this] { return is_ending_ || !given_.empty(); }) && !is_ending_) {
+        calls.swap(given_);
+        lock.unlock();
+        for (const auto& call : calls) start_here(*call);
+        calls.clear();
+        if (std::chrono::steady_clock::now() >= end) return;
+        lock.lock();
+    }
+}
+
+std::size_t GrpcCalls::collect_ended() {
+    const std::chrono::system_clock::time_point at_once;  // long past
+    void* tag = nullptr;
+    bool is_good = false;
+    std::size_t count = 0;
+    while (queue_->AsyncNext(&tag, &is_good, at_once) == grpc::CompletionQueue::GOT_EVENT) {
+        add_ended(*static_cast<GrpcCall*>(tag));
+        ++count;
+    }
+    wake_loop();
+    return count;
+}
+
+// After a batch of so many: whether calls are taken until the next one.
+bool GrpcCalls::goes_on(std::size_t ended) {
+    const std::lock_guard lock(given_mutex_);
+    const bool took_calls = takes_calls_;
+    takes_calls_ = !is_ending_ && (!given_.empty() || ended >= (took_calls ? kFewCalls : kManyCalls));
+    if (is_ending_ && took_calls) queue_->Shutdown();
+    return takes_calls_;
 }
 
 void GrpcCalls::add_ended(GrpcCall& call) {

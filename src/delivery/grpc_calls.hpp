@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Unary gRPC calls as coroutines: a completion queue and two threads. To start a call, down to its write to the socket,
-// takes a third of what a command costs, so that the event loop leaves it to the thread `grpc start` when many are
-// under way; a lone call it starts itself, since to wake a thread takes longer. The thread `grpc` does nothing but
-// collect the calls that have ended. To wake the loop for each of them would cost more than what is then done: they are
-// resumed together, when the loop starts the next call or after a millisecond. A thread of ours, and not gRPC's own
-// behind its callbacks: those take turns in waiting, at two switches of threads for each call. Used by
-// GrpcResultSender; all functions on the event loop.
+// Unary gRPC calls as coroutines: a completion queue and one thread, `grpc`, which collects the calls that have ended.
+// To wake the loop for each of them would cost more than what is then done: they are resumed together, when the loop
+// starts the next call or after a millisecond. To start a call, down to its write to the socket, takes a third of what
+// a command costs: when many are under way the thread starts them too, between two batches that it collects. A lone
+// call is started by the loop, since to wake a thread takes longer. One thread for both ends of a call, because two
+// meet within gRPC, which then hands on to a third; and ours, not gRPC's own behind its callbacks: those take turns in
+// waiting, at two switches of threads for each call. Used by GrpcResultSender; all functions on the event loop.
 
 #include <condition_variable>
 #include <memory>
@@ -60,26 +60,28 @@ class GrpcCalls {
 
   private:
     void make_queue(const Executor& executor);
-    bool has_starter();
-    void end_threads();
+    void end_thread();
     void start(GrpcCall& call);
+    bool give(GrpcCall& call);
     void start_here(GrpcCall& call);
-    void start_given();  // the thread `grpc start`
-    void collect();      // the thread `grpc`
+    void work();  // the thread, with the three below
+    void start_given();
+    std::size_t collect_ended();
+    bool goes_on(std::size_t ended);
     void add_ended(GrpcCall& call);
     void wake_loop();
     void resume_ended();
 
-    // Made with the first call, and the thread `grpc` with it.
+    // Made with the first call, and the thread with it.
     std::unique_ptr<grpc::CompletionQueue> queue_;
     std::optional<Executor> executor_;  // of whoever awaits
-    std::thread collector_;
-    std::thread starter_;
+    std::thread thread_;
     std::unordered_set<std::shared_ptr<GrpcCall>> under_way_;
 
     std::mutex given_mutex_;
     std::condition_variable given_changed_;
-    std::vector<std::shared_ptr<GrpcCall>> given_;  // to the thread `grpc start`, which has not seen them yet
+    std::vector<std::shared_ptr<GrpcCall>> given_;  // to the thread, which has not seen them yet
+    bool takes_calls_ = false;                      // the thread, which otherwise waits for calls to end
     bool is_ending_ = false;
 
     std::mutex ended_mutex_;

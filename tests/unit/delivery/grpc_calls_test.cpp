@@ -11,11 +11,14 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <functional>
+#include <span>
 
 namespace jiro::delivery {
 namespace {
@@ -45,14 +48,18 @@ class Server : public grpc::CallbackGenericService {
     class Reactor : public grpc::ServerGenericBidiReactor {
       public:
         explicit Reactor(bool answers) : answers_(answers) { StartRead(&request_); }
-        void OnReadDone(bool) override {
-            if (answers_) StartWriteAndFinish(&request_, {}, grpc::Status::OK);
+        void OnReadDone(bool is_there) override {
+            if (!is_there || !answers_ || has_ended_.exchange(true)) return;  // or OnCancel ends it
+            StartWriteAndFinish(&request_, {}, grpc::Status::OK);
         }
-        void OnCancel() override { Finish(grpc::Status::CANCELLED); }
+        void OnCancel() override {
+            if (!has_ended_.exchange(true)) Finish(grpc::Status::CANCELLED);
+        }
         void OnDone() override { delete this; }
 
       private:
         const bool answers_;
+        std::atomic<bool> has_ended_ = false;
         grpc::ByteBuffer request_;
     };
 
@@ -64,6 +71,7 @@ class Server : public grpc::CallbackGenericService {
 struct Call final : GrpcCall {
     explicit Call(std::shared_ptr<grpc::Channel> used) : channel(std::move(used)) {}
     void start(grpc::CompletionQueue& queue, void* tag) override {
+        started_by = std::this_thread::get_id();
         const grpc::Slice text("text");
         const grpc::ByteBuffer request(&text, 1);
         reader = grpc::GenericStub(channel).PrepareUnaryCall(&context, "/Service/Method", request, &queue);
@@ -73,6 +81,7 @@ struct Call final : GrpcCall {
     void cancel() override { context.TryCancel(); }
 
     const std::shared_ptr<grpc::Channel> channel;
+    std::thread::id started_by;
     grpc::ClientContext context;
     grpc::ByteBuffer response;
     grpc::Status status;
@@ -86,12 +95,25 @@ class GrpcCallsTest : public testing::Test {
         co_await calls_.perform(call);
         EXPECT_EQ(std::this_thread::get_id(), loop_) << "resumed on another thread";
         codes_.push_back(call->status.error_code());
+        is_busy_ = is_busy_ || call->started_by != loop_;
+    }
+
+    // One call after the other until the loop has left one to the thread.
+    Task<> until_busy(std::shared_ptr<grpc::Channel> channel) {
+        while (!is_busy_) co_await one(channel);
+    }
+
+    void be_busy(const std::shared_ptr<grpc::Channel>& channel) {
+        for (int i = 0; i < 60; ++i) asio::co_spawn(context_, until_busy(channel), asio::detached);
+        while (!is_busy_) context_.run_one();
+        context_.restart();  // all may have ended together
     }
 
     const std::thread::id loop_ = std::this_thread::get_id();
+    asio::io_context context_;
     GrpcCalls calls_;
     std::vector<grpc::StatusCode> codes_;
-    asio::io_context context_;
+    bool is_busy_ = false;
 };
 
 // Many at once: each is resumed once, on the loop.
@@ -138,7 +160,30 @@ TEST_F(GrpcCallsTest, cancels) {
     EXPECT_EQ(codes_, std::vector{grpc::StatusCode::CANCELLED});
 }
 
-// Whether they were started on the loop or are still to be started on the thread for it.
+// Not those of one who makes a call after the other.
+TEST_F(GrpcCallsTest, leaves_the_calls_of_many_to_the_thread) {
+    const Server server(true);
+    const auto channel = server.channel();
+    be_busy(channel);
+    context_.run();
+    EXPECT_EQ(codes_, std::vector<grpc::StatusCode>(codes_.size(), grpc::StatusCode::OK));
+}
+
+TEST_F(GrpcCallsTest, cancels_what_was_left_to_the_thread) {
+    const Server server(true);
+    const auto channel = server.channel();
+    be_busy(channel);
+    const Server silent(false);
+    const auto other = silent.channel();
+    const auto ended = codes_.size();
+    for (int i = 0; i < 100; ++i) asio::co_spawn(context_, one(other), asio::detached);
+    context_.poll();
+    calls_.cancel_all();
+    context_.run();
+    const std::span later(codes_.begin() + static_cast<std::ptrdiff_t>(ended), codes_.end());
+    EXPECT_GE(std::ranges::count(later, grpc::StatusCode::CANCELLED), 100);
+}
+
 TEST_F(GrpcCallsTest, cancels_many_at_once) {
     const Server server(false);
     const auto channel = server.channel();
@@ -147,6 +192,15 @@ TEST_F(GrpcCallsTest, cancels_many_at_once) {
     calls_.cancel_all();
     context_.run();
     EXPECT_EQ(codes_, std::vector<grpc::StatusCode>(100, grpc::StatusCode::CANCELLED));
+}
+
+// Ended when the test is, with calls that the thread is starting.
+TEST_F(GrpcCallsTest, ends_while_the_thread_starts_calls) {
+    const Server server(true);
+    const auto channel = server.channel();
+    be_busy(channel);
+    for (int i = 0; i < 200; ++i) asio::co_spawn(context_, one(channel), asio::detached);
+    context_.poll();
 }
 
 // Calls that nobody waits for any more do not keep their owner from ending; neither do those that were not started yet.
