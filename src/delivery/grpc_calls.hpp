@@ -32,7 +32,9 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
 
     // Its end is announced on the queue, once, under this tag. On any thread; it may have ended before this returns.
     virtual void start(grpc::CompletionQueue& queue, void* tag) = 0;
-    virtual void cancel() = 0;  // before, during or after `start`
+    // On the thread `grpc`, before it is resumed: takes what is wanted of the answer, and frees the rest.
+    virtual void end() = 0;
+    virtual void cancel() = 0;  // at any time, on the event loop
 
   private:
     friend class GrpcCalls;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
+#include <mutex>
 #include <optional>
 #include <system_error>
 
@@ -35,24 +36,6 @@ constexpr int kFailuresToReconnect = 3;          // in a row that say nothing ca
 constexpr auto kFirstConnect = 3s;
 constexpr auto kLongestConnect = 20s;
 constexpr int kRepeats = 2;  // of a call that was cut off: the first may go the same broken way
-
-struct ResultCall final : GrpcCall {
-    explicit ResultCall(std::shared_ptr<grpc::Channel> used) : channel(std::move(used)) {}
-
-    void start(grpc::CompletionQueue& queue, void* tag) override {
-        reader = grpc::GenericStub(channel).PrepareUnaryCall(&context, kMethod, request, &queue);
-        reader->StartCall();
-        reader->Finish(&response, &status, tag);
-    }
-    void cancel() override { context.TryCancel(); }
-
-    const std::shared_ptr<grpc::Channel> channel;
-    grpc::ClientContext context;
-    grpc::ByteBuffer request;
-    grpc::ByteBuffer response;
-    grpc::Status status;
-    std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
-};
 
 // A slice that refers to the stored bytes and keeps them alive: sending copies nothing.
 grpc::ByteBuffer as_buffer(const Bytes& message) {
@@ -100,14 +83,15 @@ bool is_peers_word(const grpc::ClientContext& context) {
     return context.debug_error_string().find("Error received from peer") != std::string::npos;
 }
 
-SendResult read_answer(const ResultCall& call) {
+SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status,
+                       const grpc::ByteBuffer& response) {
     SendResult result;
-    result.code = static_cast<StatusCode>(call.status.error_code());
-    result.message = call.status.error_message();
-    result.is_local = !call.status.ok() && !is_peers_word(call.context);
-    if (call.status.ok()) {
+    result.code = static_cast<StatusCode>(status.error_code());
+    result.message = status.error_message();
+    result.is_local = !status.ok() && !is_peers_word(context);
+    if (status.ok()) {
         JiroHubProto::CommandResultResponse answer;
-        if (parse(call.response, answer)) {
+        if (parse(response, answer)) {
             result.success = answer.success();
             result.message = std::move(*answer.mutable_message());
         } else {
@@ -118,11 +102,62 @@ SendResult read_answer(const ResultCall& call) {
         }
     }
     if (!result.confirmed()) {
-        result.retry_after = retry_info(call.status.error_details());
-        if (!result.retry_after) result.retry_after = pushback(call.context);
+        result.retry_after = retry_info(status.error_details());
+        if (!result.retry_after) result.retry_after = pushback(context);
     }
     return result;
 }
+
+class ResultCall final : public GrpcCall {
+  public:
+    ResultCall(std::shared_ptr<grpc::Channel> channel, const Bytes& message) : channel_(std::move(channel)) {
+        parts_.emplace().request = as_buffer(message);
+    }
+
+    // Before the start.
+    [[nodiscard]] grpc::ClientContext& context() { return parts_->context; }
+
+    // After the end.
+    [[nodiscard]] SendResult& result() { return result_; }
+    [[nodiscard]] bool has_trailers() const noexcept { return has_trailers_; }
+    [[nodiscard]] const std::shared_ptr<grpc::Channel>& channel() const noexcept { return channel_; }
+
+    void start(grpc::CompletionQueue& queue, void* tag) override {
+        const std::lock_guard lock(mutex_);
+        Parts& parts = *parts_;
+        parts.reader = grpc::GenericStub(channel_).PrepareUnaryCall(&parts.context, kMethod, parts.request, &queue);
+        parts.reader->StartCall();
+        parts.reader->Finish(&parts.response, &parts.status, tag);
+    }
+
+    // What gRPC had is freed where it was made: from the event loop that would meet the thread within gRPC.
+    void end() override {
+        const std::lock_guard lock(mutex_);
+        result_ = read_answer(parts_->context, parts_->status, parts_->response);
+        has_trailers_ = !parts_->context.GetServerTrailingMetadata().empty();
+        parts_.reset();
+    }
+
+    void cancel() override {
+        const std::lock_guard lock(mutex_);
+        if (parts_) parts_->context.TryCancel();
+    }
+
+  private:
+    struct Parts {
+        grpc::ClientContext context;
+        grpc::ByteBuffer request;
+        grpc::ByteBuffer response;
+        grpc::Status status;
+        std::unique_ptr<grpc::GenericClientAsyncResponseReader> reader;
+    };
+
+    const std::shared_ptr<grpc::Channel> channel_;
+    std::mutex mutex_;  // the call may end while it is being started, or cancelled
+    std::optional<Parts> parts_;
+    SendResult result_;
+    bool has_trailers_ = false;
+};
 
 class GrpcResultSender final : public ResultSender {
   public:
@@ -139,12 +174,11 @@ class GrpcResultSender final : public ResultSender {
         for (int repeats = kRepeats;; --repeats) {
             auto trouble = co_await prepare_channel();
             if (trouble) co_return std::move(*trouble);
-            const auto call = std::make_shared<ResultCall>(channel_);
-            trouble = add_metadata(call->context, credentials, id, attempt);
+            const auto call = std::make_shared<ResultCall>(channel_, message);
+            trouble = add_metadata(call->context(), credentials, id, attempt);
             if (trouble) co_return std::move(*trouble);
-            add_trace(call->context, trace);
-            call->request = as_buffer(message);
-            call->context.set_deadline(grpc_deadline(deadline - clock_.now()));
+            add_trace(call->context(), trace);
+            call->context().set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
                 co_await calls_.perform(call);
             } catch (const std::system_error& error) {
@@ -156,20 +190,20 @@ class GrpcResultSender final : public ResultSender {
                 throw boost::system::system_error(asio::error::operation_aborted);
             }
             if (repeats > 0 && was_cut_off(*call)) continue;
-            if (repeats > 0 && was_refused(*call)) {
+            if (repeats > 0 && was_refused(call->result().code)) {
                 auto renewed = read_credentials(Reading::anew);
                 if (renewed && *renewed != *credentials) {
                     credentials = std::move(renewed);
                     continue;
                 }
             }
-            SendResult result = read_answer(*call);
+            SendResult result = std::move(call->result());
             if (result.confirmed()) {
                 repeating_helps_ = true;
                 channels_in_vain_ = 0;
             }
             if (repeats < kRepeats && result.code == StatusCode::unavailable) repeating_helps_ = false;
-            judge_channel(result.code, call->channel);
+            judge_channel(result.code, call->channel());
             co_return result;
         }
     }
@@ -250,16 +284,14 @@ class GrpcResultSender final : public ResultSender {
     // nothing of the server, and the next connection may do. gRPC does not tell it from an answer UNAVAILABLE that
     // comes without any metadata: such answers are repeated too. After a repeated call failed as well, none is repeated
     // until a result was confirmed.
-    bool was_cut_off(const ResultCall& call) const {
-        return repeating_helps_ && call.status.error_code() == grpc::StatusCode::UNAVAILABLE &&
-               call.context.GetServerTrailingMetadata().empty() && call.channel == channel_ &&
-               channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
+    bool was_cut_off(ResultCall& call) const {
+        return repeating_helps_ && call.result().code == StatusCode::unavailable && !call.has_trailers() &&
+               call.channel() == channel_ && channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
     }
 
     // Refused for its credentials: a rotation may have overtaken what was read a moment before.
-    static bool was_refused(const ResultCall& call) {
-        const auto code = call.status.error_code();
-        return code == grpc::StatusCode::UNAUTHENTICATED || code == grpc::StatusCode::PERMISSION_DENIED;
+    static bool was_refused(StatusCode code) {
+        return code == StatusCode::unauthenticated || code == StatusCode::permission_denied;
     }
 
     // Calls that end without any sign of the server, although the channel looks fine: its connection is stuck.

@@ -78,10 +78,12 @@ struct Call final : GrpcCall {
         reader->StartCall();
         reader->Finish(&response, &status, tag);
     }
+    void end() override { ended_by = std::this_thread::get_id(); }
     void cancel() override { context.TryCancel(); }
 
     const std::shared_ptr<grpc::Channel> channel;
     std::thread::id started_by;
+    std::thread::id ended_by;
     grpc::ClientContext context;
     grpc::ByteBuffer response;
     grpc::Status status;
@@ -94,6 +96,7 @@ class GrpcCallsTest : public testing::Test {
         const auto call = std::make_shared<Call>(std::move(channel));
         co_await calls_.perform(call);
         EXPECT_EQ(std::this_thread::get_id(), loop_) << "resumed on another thread";
+        EXPECT_TRUE(call->ended_by != loop_ && call->ended_by != std::thread::id()) << "not ended on the thread";
         codes_.push_back(call->status.error_code());
         is_busy_ = is_busy_ || call->started_by != loop_;
     }
