@@ -15,7 +15,8 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::size_t kFirstGuess = 1024 * 1024;
-constexpr std::size_t kFraming = 64;  // what a proxy counts beside the message
+constexpr std::size_t kFraming = 64;       // what a proxy counts beside the message
+constexpr std::size_t kLeastLimit = 1024;  // a smaller number limits something else, unless the two are compared
 
 // gRPC's own text for a proxy's HTTP 413; the names of that status (a proxy that translates it to gRPC sends them as
 // the text of UNKNOWN); and what ASP.NET Core answers for a message over its limit.
@@ -24,9 +25,17 @@ constexpr std::array<std::string_view, 3> kNamesOf413{"payload too large", "requ
                                                       "content too large"};
 constexpr std::string_view kAspNetCore = "received message exceeds the maximum configured message size.";
 
+enum class Unit {
+    none,   // 2000046, at the end, before a sign or a word that makes a sentence of it
+    bytes,  // exact
+    rounded,
+    other,  // 5000 ms, 1000 concurrent requests: it may count anything
+};
+
 // A number of a text, in bytes, and where it stands.
 struct SizeInText {
     std::uint64_t bytes = 0;
+    Unit unit = Unit::none;
     std::size_t begin = 0;
     std::size_t end = 0;
 };
@@ -71,8 +80,8 @@ class SizeReader {
             const std::size_t begin = at_;
             if (!is_digit(text_[at_])) {
                 skip_word_or_character();
-            } else if (const auto bytes = number()) {
-                sizes.push_back({*bytes, begin, at_});
+            } else if (const auto size = number()) {
+                sizes.push_back({size->bytes, size->unit, begin, at_});
             }
         }
         return sizes;
@@ -94,7 +103,7 @@ class SizeReader {
         while (is_word && (is_letter(peek()) || is_digit(peek()) || peek() == '_'));
     }
 
-    std::optional<std::uint64_t> number() {
+    std::optional<SizeInText> number() {
         std::string digits;
         const auto take = [&](std::size_t count) {
             digits.append(text_, at_, count);
@@ -111,16 +120,25 @@ class SizeReader {
         }
         const bool is_address = (peek() == '.' || peek() == ':') && is_digit(peek(1));
         while (is_address && (is_digit(peek()) || peek() == '.' || peek() == ':')) ++at_;
-        const auto factor = unit();
+        const auto found = unit();
         double value = 0;
         const auto text = digits + '.' + fraction + '0';
         std::from_chars(text.data(), text.data() + text.size(), value);
-        if (is_address || !factor || value > 1e15) return std::nullopt;
-        return static_cast<std::uint64_t>(value * static_cast<double>(*factor));
+        if (is_address || !found || value > 1e15) return std::nullopt;
+        const auto unit = found->factor > 1 ? Unit::rounded : found->unit;
+        return SizeInText{static_cast<std::uint64_t>(value * static_cast<double>(found->factor)), unit};
     }
 
-    // Behind the number, perhaps after a blank. nullopt: it is a number of something else.
-    std::optional<std::uint64_t> unit() {
+    struct FoundUnit {
+        std::uint64_t factor = 1;
+        Unit unit = Unit::none;
+    };
+
+    // Behind the number, perhaps after a blank. nullopt: the number is a part of a word.
+    std::optional<FoundUnit> unit() {
+        static constexpr std::array<std::string_view, 16> kOfSentence{
+            "",        "vs",     "exceeds", "exceeded", "exceed", "is",      "was",   "larger",
+            "greater", "bigger", "over",    "allowed",  "max",    "maximum", "limit", "and"};
         const bool has_blank = peek() == ' ';
         const std::size_t from = at_ + (has_blank ? 1 : 0);
         std::size_t to = from;
@@ -129,9 +147,12 @@ class SizeReader {
         const auto* found = std::ranges::find(kByteUnits, name, &ByteUnit::name);
         if (found != kByteUnits.end() && !(has_blank && name.size() == 1)) {
             at_ = to;
-            return found->factor;
+            return FoundUnit{found->factor, Unit::bytes};
         }
-        if (has_blank || name.empty()) return 1;
+        if (has_blank || name.empty()) {
+            const bool is_bare = std::ranges::find(kOfSentence, name) != kOfSentence.end();
+            return FoundUnit{1, is_bare ? Unit::none : Unit::other};
+        }
         at_ = to;
         return std::nullopt;
     }
@@ -140,9 +161,11 @@ class SizeReader {
     std::size_t at_ = 0;
 };
 
-bool is_about(std::uint64_t said, std::size_t bytes) {
-    const std::uint64_t slack = kFraming + bytes / 20;
-    return said + slack >= bytes && said <= bytes + slack;
+// To the byte, or as near as a rounded number is.
+bool is_size_of(const SizeInText& said, std::size_t bytes) {
+    const std::uint64_t below = said.unit == Unit::rounded ? bytes / 20 : 0;
+    const std::uint64_t above = said.unit == Unit::rounded ? bytes / 20 : kFraming;
+    return said.unit != Unit::other && said.bytes + below >= bytes && said.bytes <= bytes + above;
 }
 
 // "larger than max (2000046 vs. 1048576)": the size comes first.
@@ -151,28 +174,34 @@ bool are_compared(std::string_view text, const SizeInText& size, const SizeInTex
     return between == " vs. " || between == " vs ";
 }
 
-std::optional<SizeLimit> limit_of(std::uint64_t size, std::uint64_t limit, std::size_t message_bytes) {
-    if (!is_about(size, message_bytes) || limit >= size || limit >= message_bytes) return std::nullopt;
-    return SizeLimit{static_cast<std::size_t>(limit), true};
+std::optional<SizeLimit> limit_of(const SizeInText& size, const SizeInText& limit, std::size_t message_bytes) {
+    const bool is_limit = limit.unit != Unit::other && limit.bytes < size.bytes && limit.bytes < message_bytes;
+    if (!is_limit || !is_size_of(size, message_bytes)) return std::nullopt;
+    return SizeLimit{static_cast<std::size_t>(limit.bytes), true};
 }
 
-// Two numbers, of which one is our size and the other, the smaller one, the limit; and words that say so.
+// Two numbers, of which one is our size and the other, the smaller one, the limit; and words that say so, and that the
+// numbers count bytes.
 std::optional<SizeLimit> named_limit(std::string_view text, std::size_t message_bytes) {
     static constexpr std::array kOfMessage{"message", "payload", "body", "request", "content", "frame"};
     static constexpr std::array kOfExcess{"larger",  "exceed", "too large", "too big", "too long", "bigger",
                                           "greater", "over",   "limit",     "max",     "allowed"};
-    static constexpr std::array kOfSomethingElse{"metadata", "header", "trailer",   "rate",      "quota",  "throttl",
-                                                 " per ",    "/s",     "/min",      "/h",        "second", "minute",
-                                                 "hour",     " day",   "remaining", "available", "budget", "queue"};
+    static constexpr std::array kOfSize{"size",      "length",  "byte",     "larger",
+                                        "too large", "too big", "too long", "bigger"};
+    static constexpr std::array kOfSomethingElse{
+        "metadata", "header", "trailer", "rate",     "quota",     "throttl",   "too many", "concurren", "connection",
+        "streams",  "token",  " per ",   "/s",       "/min",      "/h",        "second",   "minute",    "hour",
+        " day",     "time",   "took",    "deadline", "remaining", "available", "budget",   "queue"};
     if (!has_any(text, kOfMessage) || !has_any(text, kOfExcess) || has_any(text, kOfSomethingElse)) return std::nullopt;
     const auto sizes = SizeReader(text).all();
+    const auto has_unit = [](const SizeInText& size) { return size.unit == Unit::bytes || size.unit == Unit::rounded; };
+    if (!has_any(text, kOfSize) && std::ranges::none_of(sizes, has_unit)) return std::nullopt;
     for (std::size_t i = 1; i < sizes.size(); ++i) {
-        if (are_compared(text, sizes[i - 1], sizes[i])) {
-            return limit_of(sizes[i - 1].bytes, sizes[i].bytes, message_bytes);
-        }
+        if (are_compared(text, sizes[i - 1], sizes[i])) return limit_of(sizes[i - 1], sizes[i], message_bytes);
     }
     if (sizes.size() != 2) return std::nullopt;
-    return limit_of(std::max(sizes[0].bytes, sizes[1].bytes), std::min(sizes[0].bytes, sizes[1].bytes), message_bytes);
+    const auto [limit, size] = std::ranges::minmax(sizes[0], sizes[1], {}, &SizeInText::bytes);
+    return limit.bytes >= kLeastLimit ? limit_of(size, limit, message_bytes) : std::nullopt;
 }
 
 // 1 MiB, 512 KiB, ... kSmallestGuess: the first that is less than what was refused.
@@ -190,10 +219,16 @@ bool is_refused_without_number(const SendResult& answer, std::string_view text) 
     return answer.code == StatusCode::unknown && std::ranges::find(kNamesOf413, text) != kNamesOf413.end();
 }
 
+// What would be as big then.
+bool says_to_try_again(StatusCode code) {
+    return code == StatusCode::unavailable || code == StatusCode::deadline_exceeded || code == StatusCode::aborted ||
+           code == StatusCode::cancelled;
+}
+
 }  // namespace
 
 std::optional<SizeLimit> size_limit(const SendResult& answer, std::size_t message_bytes) {
-    if (answer.confirmed()) return std::nullopt;
+    if (answer.confirmed() || says_to_try_again(answer.code)) return std::nullopt;
     const std::string text = lower_case(answer.message.substr(0, 1000));
     if (is_refused_without_number(answer, text)) return next_guess(message_bytes);
     return answer.is_local ? std::nullopt : named_limit(text, message_bytes);

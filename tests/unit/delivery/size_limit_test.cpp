@@ -73,8 +73,28 @@ TEST(SizeLimit, is_not_read_into_other_refusals) {
              "message larger than max (-1 vs. -2)",
              "Bandwidth exhausted or memory limit exceeded",
              "too_many_pings",
+             "message of 2000046 bytes: request took longer than max 5000 ms",
+             "message of 2000046 bytes refused: 5000 ms are the limit",
+             "request of 2000046 bytes refused: limit of 1000 concurrent requests reached",
+             "request of 2000046 bytes refused: max 1048576 pending",
+             "request 2000046 exceeds limit 1048576",
+             "message size 2000111 exceeds limit 1048576",
+             "message size 2000045 exceeds limit 1048576",
+             "message size 2000046 exceeds limit 1000",
          }) {
         EXPECT_FALSE(size_limit(says(text), kSize)) << text;
+    }
+    const std::pair<const char*, std::size_t> of_small_ones[] = {
+        {"too many requests: 250, max 200", 255},
+        {"Too many concurrent requests: 1030 (limit 1000)", 1015},
+        {"connection limit exceeded: 320 requests, 256 allowed", 355},
+        {"Error 429: request limit 250", 355},
+        {"request limit: 300 tokens, 280 used", 355},
+        {"request size class 5000, max 4096 used", 4990},
+    };
+    for (const auto& [text, size] : of_small_ones) EXPECT_FALSE(size_limit(says(text), size)) << text;
+    for (const auto code : {StatusCode::unavailable, StatusCode::deadline_exceeded, StatusCode::aborted}) {
+        EXPECT_FALSE(size_limit(says("message size 2000046 exceeds limit 1048576", code), kSize));
     }
 }
 
