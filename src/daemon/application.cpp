@@ -365,7 +365,7 @@ void Application::Parts::allow_requests(const config::Config& next) {
 
 // What an operator may do, on the Unix sockets only.
 monitor::Routes Application::Parts::routes() {
-    auto all = outbox_routes(*outbox, [this] { courier.notify(); });
+    auto all = outbox_routes(*outbox, &courier);
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
     all.merge(command_routes(dispatcher));
@@ -546,10 +546,12 @@ Task<> Application::Parts::drain() {
     const auto give_up_at = clock.now() + deliver_limit();
     const bool are_delivered = co_await courier.drain(give_up_at);
     if (!are_delivered) {
+        const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
         daemon_log.with_event(event::kLeftUndelivered)
-            .warn("Results are left undelivered",
-                  {{"count", outbox->figures().pending},
-                   {"kept", persistence == Persistence::disk ? "in the outbox" : "no"}});
+            .warn("Results are left undelivered", {{"count", outbox->figures().pending + unsaved},
+                                                   {"kept", persistence != Persistence::disk ? "no"
+                                                            : unsaved > 0                    ? "in part"
+                                                                                             : "in the outbox"}});
     }
     static_cast<void>(co_await audit.flush(clock.now() + kAuditLimit));
     co_await hub.stop();

@@ -97,7 +97,7 @@ Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteReq
     co_return reply_with(200, body);
 }
 
-Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<void()> changed,
+Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, delivery::Courier* courier,
                                       monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
     const auto id = query_value(query, "id");
@@ -111,37 +111,45 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::function<vo
         count = *retried;
         outbox_log.info("An operator asked for all dead letters to be sent again", {{"count", count}});
     } else {
+        if (courier != nullptr) courier->let_go(id);
         auto retried = co_await outbox.retry(id, what);
         if (!retried) co_return failure(retried.error());
         outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }
-    changed();
+    if (courier != nullptr) courier->notify();
     co_return reply_with(200, {{"retried", count}});
 }
 
-Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, delivery::Courier* courier,
+                                     monitor::RouteRequest request) {
     const auto id = query_value(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
+    if (courier != nullptr) courier->let_go(id);
     auto dropped = co_await outbox.drop(id);
-    if (!dropped) co_return failure(dropped.error());
+    if (!dropped) {
+        if (courier != nullptr) courier->notify();
+        co_return failure(dropped.error());
+    }
     outbox_log.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
     co_return reply_with(200, {{"dropped", 1}});
 }
 
 }  // namespace
 
-monitor::Routes outbox_routes(delivery::Outbox& outbox, std::function<void()> changed) {
-    const auto with_outbox = [&outbox](auto route) {
+monitor::Routes outbox_routes(delivery::Outbox& outbox, delivery::Courier* courier) {
+    const auto reads = [&outbox](auto route) {
         return [&outbox, route](monitor::RouteRequest request) { return route(outbox, std::move(request)); };
     };
+    const auto changes = [&outbox, courier](auto route) {
+        return [&outbox, courier, route](monitor::RouteRequest request) {
+            return route(outbox, courier, std::move(request));
+        };
+    };
     return {
-        {"GET /outbox", with_outbox(list_route)},
-        {"GET /outbox/show", with_outbox(show_route)},
-        {"POST /outbox/retry",
-         [&outbox, changed = std::move(changed)](monitor::RouteRequest request) {
-             return retry_route(outbox, changed, std::move(request));
-         }},
-        {"POST /outbox/drop", with_outbox(drop_route)},
+        {"GET /outbox", reads(list_route)},
+        {"GET /outbox/show", reads(show_route)},
+        {"POST /outbox/retry", changes(retry_route)},
+        {"POST /outbox/drop", changes(drop_route)},
     };
 }
 

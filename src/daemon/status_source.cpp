@@ -148,15 +148,18 @@ monitor::RequestsStatus StatusSource::requests() const {
 
 monitor::OutboxStatus StatusSource::outbox() const {
     const auto figures = parts_.outbox.figures();
+    const auto carried = parts_.courier.figures();
     monitor::OutboxStatus outbox;
-    outbox.pending = figures.pending;
+    outbox.pending = figures.pending + carried.unsaved;
     outbox.dead_letters = figures.dead_letters;
     outbox.bytes = figures.bytes;
     outbox.writable = figures.writable;
     outbox.storage_errors = figures.storage_errors;
     outbox.ballast_present = figures.has_ballast;
-    if (figures.oldest_undelivered) {
-        const auto age = parts_.outbox.now() - *figures.oldest_undelivered;
+    const auto oldest = std::min(figures.oldest_undelivered.value_or(WallTime::max()),
+                                 carried.oldest_unsaved.value_or(WallTime::max()));
+    if (oldest != WallTime::max()) {
+        const auto age = parts_.outbox.now() - oldest;
         outbox.oldest_age_seconds = std::max(0.0, std::chrono::duration<double>(age).count());
     }
     return outbox;

@@ -34,6 +34,10 @@ bool ChannelGate::succeeded() {
 bool ChannelGate::failed(TimePoint now, TimePoint started, ChannelHint hint, bool is_first, const std::string& reason,
                          Duration at_least) {
     if (state_ != ChannelState::open && started < closed_since_) return false;
+    if (hint == ChannelHint::content) {
+        next_probe_ = std::min(next_probe_, now);  // another result may do
+        return false;
+    }
     if (hint == ChannelHint::refuses) return close(now, ChannelState::parked, reason, at_least);
     if (state_ != ChannelState::open) return close(now, ChannelState::probing, reason, at_least);
 

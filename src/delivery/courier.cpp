@@ -55,10 +55,16 @@ Task<> Courier::Impl::run() {
         stop = std::current_exception();
     }
     is_running_ = false;
-    // Cancelled. The calls in flight use this object: see them end. Their rows stay in the outbox.
+    // Cancelled. The calls in flight use this object: see them end. Their rows stay in the outbox, and what has none
+    // yet gets one.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     calls_.abort();
     co_await calls_.wait();
+    next_store_ = {};
+    co_await store_unsaved();
+    if (unsaved_ > 0) {
+        courier_log.error("Results are lost: they could be neither sent nor stored", {{"count", unsaved_}});
+    }
     if (stop) std::rethrow_exception(stop);
 }
 
@@ -107,18 +113,21 @@ void Courier::Impl::wake_waiting() {
 // While the channel is not open, results wait in the outbox, where they cost no memory and the oldest is the next
 // probe. Those that are not stored stay.
 void Courier::Impl::return_to_outbox() {
-    std::vector<std::string> ids;
     const auto leaves = [&](const OutgoingResult& outgoing) {
         if (!outgoing.is_stored) return false;
         bytes_in_hand_ -= outgoing.bytes();
-        ids.push_back(outgoing.row.id);
+        give_back(outgoing.row);
         return true;
     };
     std::erase_if(ready_, leaves);
     std::erase_if(waiting_, [&](const auto& entry) { return leaves(entry.second); });
-    if (ids.empty()) return;
-    outbox_.released(std::move(ids));
+}
+
+// It keeps its place there, and its count.
+void Courier::Impl::give_back(const DueRow& row) {
     has_backlog();
+    if (row.attempts == 0) return outbox_.released({row.id});
+    outbox_.postponed({row.id, row.attempts, row.refusals, std::nullopt, figures_.last_error});
 }
 
 Task<> Courier::Impl::fetch() {
@@ -294,11 +303,25 @@ void Courier::Impl::notify() {
 void Courier::Impl::retry_now() {
     sender_->reset();
     gate_.retry_now(clock_.now());
-    for (auto& [when, outgoing] : waiting_) ready_.push_back(std::move(outgoing));
-    waiting_.clear();
+    std::erase_if(waiting_, [this](auto& entry) {
+        const bool is_refused = entry.second.row.refusals > 0;  // its tries are few, and spaced
+        if (!is_refused) ready_.push_back(std::move(entry.second));
+        return !is_refused;
+    });
     next_rescan_ = {};
     wants_all_due_now_ = true;
     notify();
+}
+
+void Courier::Impl::let_go(const std::string& id) {
+    const auto leaves = [&](const OutgoingResult& outgoing) {
+        if (!outgoing.is_stored || outgoing.row.id != id) return false;
+        bytes_in_hand_ -= outgoing.bytes();
+        return true;
+    };
+    const auto gone = std::erase_if(ready_, leaves) +
+                      std::erase_if(waiting_, [&](const auto& entry) { return leaves(entry.second); });
+    if (gone > 0) outbox_.released({id});
 }
 
 void Courier::Impl::use(std::shared_ptr<ResultSender> sender) {
@@ -313,8 +336,11 @@ void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbo
 
 Task<bool> Courier::Impl::drain(TimePoint deadline) {
     std::optional<std::uint64_t> asked;
+    next_store_ = {};
+    wake_up_.announce();
     while (in_hand() > 0 || outbox_.figures().pending > 0) {
-        if (gate_.state() != ChannelState::open || clock_.now() >= deadline) co_return false;
+        const bool is_waiting_no_use = gate_.state() != ChannelState::open && unsaved_ == 0;
+        if (is_waiting_no_use || clock_.now() >= deadline) co_return false;
         if (in_hand() == 0 && asked != changes_) {
             asked = changes_;
             calls_.spawn(executor_, tell_when_written());
@@ -335,11 +361,23 @@ Task<> Courier::Impl::tell_when_written() {
 CourierFigures Courier::Impl::figures() const {
     CourierFigures figures = figures_;
     figures.unsaved = unsaved_;
+    figures.oldest_unsaved = oldest_unsaved();
     figures.in_flight = in_flight_;
     figures.channel = gate_.state();
     figures.channel_reason = gate_.reason();
     if (figures.channel != ChannelState::open) figures.next_probe = gate_.next_probe();
     return figures;
+}
+
+std::optional<WallTime> Courier::Impl::oldest_unsaved() const {
+    std::optional<WallTime> oldest;
+    if (unsaved_ == 0) return oldest;
+    const auto look_at = [&](const OutgoingResult& outgoing) {
+        if (!outgoing.is_stored) oldest = std::min(oldest.value_or(WallTime::max()), outgoing.row.finished_at);
+    };
+    for (const auto& outgoing : ready_) look_at(outgoing);
+    for (const auto& entry : waiting_) look_at(entry.second);
+    return oldest;
 }
 
 Courier::Courier(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender> sender, Clock& clock,
@@ -354,6 +392,7 @@ Task<Result<>> Courier::finish(FinishedCommand command, Admitted admitted) {
     return impl_->finish(std::move(command), admitted);
 }
 void Courier::notify() { impl_->notify(); }
+void Courier::let_go(const std::string& id) { impl_->let_go(id); }
 void Courier::use(std::shared_ptr<ResultSender> sender) { impl_->use(std::move(sender)); }
 void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }
 void Courier::retry_now() { impl_->retry_now(); }

@@ -6,6 +6,7 @@
 #include "delivery/courier_impl.hpp"
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 
@@ -59,19 +60,34 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
         const auto started = clock_.now();
         JIRO_FAILPOINT("c6_before_rpc");
         const auto sender = sender_;  // use() may put another one in its place
-        auto answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number, outgoing.trace);
+        SendResult answer;
+        try {
+            answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number, outgoing.trace);
+        } catch (...) {  // the end of run(), which stores what is nowhere else
+            if (!outgoing.is_stored) put_off(std::move(outgoing), Duration::zero());
+            throw;
+        }
         JIRO_FAILPOINT("c8_reply_received");
-        if (observer_.answered) observer_.answered(answer);
-        Decision decision = decision_for(outgoing, answer);
-        if (decision.action == Action::delivered) {
-            confirmed(outgoing, answer.code);
+        const bool is_by_us = sender != sender_ && answer.is_local && answer.code == StatusCode::cancelled;
+        if (is_by_us) {
+            put_off(std::move(outgoing), Duration::zero());
         } else {
-            note_failure(outgoing, decision, answer, started);
-            const bool is_open = gate_.state() == ChannelState::open;
-            co_await failed(std::move(outgoing), std::move(decision), is_open);
+            co_await follow(std::move(outgoing), std::move(answer), started);
         }
     }
     send_or_wake();
+}
+
+Task<> Courier::Impl::follow(OutgoingResult outgoing, SendResult answer, TimePoint started) {
+    if (observer_.answered) observer_.answered(answer);
+    Decision decision = decision_for(outgoing, answer);
+    if (decision.action == Action::delivered) {
+        confirmed(outgoing, answer.code);
+        co_return;
+    }
+    note_failure(outgoing, decision, answer, started);
+    const bool is_open = gate_.state() == ChannelState::open;
+    co_await failed(std::move(outgoing), std::move(decision), is_open);
 }
 
 Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendResult& answer) const {
@@ -173,6 +189,7 @@ Task<> Courier::Impl::cut_and_resend(OutgoingResult outgoing, Decision decision)
     }
     if (outgoing.is_stored) {
         const auto replaced = co_await outbox_.replaced(outgoing.row.id, *shorter);
+        if (!replaced && replaced.error().code == errc::wrong_state) co_return;  // it is settled: dropped, or delivered
         if (!replaced) {
             // Only what is stored is sent: the same bytes each time, also after a crash.
             put_off(std::move(outgoing), 5s);
@@ -184,13 +201,17 @@ Task<> Courier::Impl::cut_and_resend(OutgoingResult outgoing, Decision decision)
                       {"bytes", whole->size()},
                       {"left", (*shorter)->size()},
                       {"reason", decision.reason}});
-    // A peer that is never content does not keep us busy.
     const bool is_first = outgoing.row.whole == nullptr;
-    const Duration delay = is_first ? Duration::zero() : between(decision.min_delay, decision.max_delay);
-    ++outgoing.row.attempts;
     outgoing.row.whole = whole;
     outgoing.row.message = *shorter;
-    put_off(std::move(outgoing), delay);
+    if (is_first) {
+        ++outgoing.row.attempts;
+        put_off(std::move(outgoing), Duration::zero());
+    } else {
+        // A peer that is never content does not keep us busy, also where the outbox has the rows meanwhile.
+        decision.action = Action::retry_slow;
+        try_later(std::move(outgoing), decision);
+    }
 }
 
 void Courier::Impl::try_later(OutgoingResult outgoing, const Decision& decision) {
@@ -217,8 +238,7 @@ void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& 
     const bool is_old = age_of(outgoing.row) >= rules_.max_age;  // its attempts count: it may be given up after them
     if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word && !is_old) {
         if (!outgoing.is_stored) return put_off(std::move(outgoing), Duration::zero());
-        outbox_.released({outgoing.row.id});
-        return has_backlog();
+        return give_back(outgoing.row);
     }
     probes_of_it_ = 0;
     Decision slow = decision;

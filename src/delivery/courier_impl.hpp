@@ -36,6 +36,7 @@ class Courier::Impl {
     [[nodiscard]] CourierFigures figures() const;
     void notify();
     void retry_now();
+    void let_go(const std::string& id);
     void use(std::shared_ptr<ResultSender> sender);
     void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
 
@@ -46,15 +47,18 @@ class Courier::Impl {
     void send_or_wake();  // after a result came or an attempt ended
     [[nodiscard]] bool only_ready_work_left() const;
     void return_to_outbox();
+    void give_back(const DueRow& row);
     [[nodiscard]] Task<> fetch();
     void send_ready();
     [[nodiscard]] Task<> store_unsaved();
     [[nodiscard]] Task<bool> store(OutgoingResult& outgoing);  // awaited at once
     [[nodiscard]] Task<> expire_and_rescan();
     [[nodiscard]] TimePoint next_event() const;
+    [[nodiscard]] std::optional<WallTime> oldest_unsaved() const;
 
     // One attempt and what follows.
     [[nodiscard]] Task<> deliver(OutgoingResult outgoing);
+    [[nodiscard]] Task<> follow(OutgoingResult outgoing, SendResult answer, TimePoint started);
     [[nodiscard]] Decision decision_for(const OutgoingResult& outgoing, const SendResult& answer) const;
     void confirmed(const OutgoingResult& outgoing, StatusCode code);
     [[nodiscard]] Task<> failed(OutgoingResult outgoing, Decision decision, bool is_open);

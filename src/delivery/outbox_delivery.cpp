@@ -98,13 +98,13 @@ void OutboxStore::delivered(const std::string& id, WallTime at) {
 
 void OutboxStore::postponed(const Postponement& postponement) {
     leased_.remove(postponement.id);
-    database_
-        .use(
-            "UPDATE commands SET attempts = ?, refusals = ?, due_at = ?, last_error = ? WHERE id = ? AND state = "
-            "'done'")
-        .bind(postponement.attempts, postponement.refusals, to_stored(postponement.due_at), postponement.last_error,
-              postponement.id)
-        .run();
+    Statement& row = database_.use(
+        "UPDATE commands SET attempts = ?, refusals = ?, due_at = coalesce(?, due_at),"
+        " last_error = coalesce(nullif(?, ''), last_error) WHERE id = ? AND state = 'done'");
+    row.bind(postponement.attempts, postponement.refusals, to_stored(postponement.due_at.value_or(WallTime{})),
+             postponement.last_error, postponement.id);
+    if (!postponement.due_at) row.bind_null(3);
+    row.run();
 }
 
 Result<> OutboxStore::dead(const std::string& id, const std::string& reason, const Moment& now) {
@@ -148,7 +148,7 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
 }
 
 void OutboxStore::make_all_due_now(const Moment& now) {
-    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1")
+    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0")
         .bind(to_stored(now.here))
         .run();
 }

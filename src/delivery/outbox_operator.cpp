@@ -24,6 +24,8 @@ RowState state_from(std::string_view name) {
     return RowState::delivered;  // or forgotten
 }
 
+Error on_its_way() { return Error(errc::wrong_state).with_prefix("it is on its way just now, try again"); }
+
 // Its times are wall time, for people: in this boot the wall clock may have been set since they were stamped.
 RowSummary summary_of(Statement& row, BootTag this_boot, const Moment& now) {
     const auto set_by = row.integer(10) == this_boot ? now.wall - now.here : WallTime::duration::zero();
@@ -108,7 +110,7 @@ Result<> OutboxStore::retry(const std::string& id, Resend what, const Moment& no
         return Error(errc::wrong_state);
     const bool is_leased = leased_.contains(id);
     if (what == Resend::whole) {
-        if (is_leased) return Error(errc::wrong_state).with_prefix("it is on its way just now, try again");
+        if (is_leased) return on_its_way();
         if (const auto made = make_whole_again(*found, id); !made) return made;
     }
     if (!is_leased) make_due_again(*found, now);
@@ -155,7 +157,7 @@ Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
-    leased_.remove(id);
+    if (leased_.contains(id)) return on_its_way();
     known_.remove(id);
     database_
         .use(

@@ -28,7 +28,7 @@ Treatment treatment_of(const SendResult& answer) {
         case StatusCode::unavailable:        // no connection, a restart, a proxy's 429, 502, 503, 504
         case StatusCode::deadline_exceeded:  // may have arrived: the idempotency key makes the repetition harmless
         case StatusCode::aborted:
-        case StatusCode::cancelled:  // not by us: that one does not get here
+        case StatusCode::cancelled:  // not by us: Courier::use() puts those back
             return Treatment::transient;
 
         case StatusCode::unknown:   // an exception in the server's handler, or odd answers of a proxy
@@ -119,6 +119,7 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
             break;
         case Treatment::refused_content: {
             decision.is_refusal = true;
+            if (!answer.is_local) decision.channel = ChannelHint::content;
             const auto tries = static_cast<std::size_t>(facts.refusals);
             if (tries >= kRefusalDelays.size()) {
                 decision.action = Action::dead;

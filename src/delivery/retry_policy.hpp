@@ -32,6 +32,7 @@ enum class Action {
 enum class ChannelHint {
     works,    // it answered and took it
     result,   // it answered, the trouble may be this result's
+    content,  // it answered, and refuses this result's content: nothing is wrong with the way
     away,     // unreachable, overloaded or restarting
     refuses,  // wrong credentials or wrong address: trying other results is no use
 };

@@ -27,12 +27,13 @@
 namespace jiro::delivery {
 
 struct CourierFigures {
-    std::uint64_t delivered = 0;     // confirmed by the server
-    std::uint64_t attempts = 0;      // calls made
-    std::uint64_t retries = 0;       // of these, not the first for their result
-    std::uint64_t dead_letters = 0;  // given up in this process
-    std::uint64_t unsaved = 0;       // results that could not be stored and live in memory until they are sent
-    std::uint64_t discarded = 0;     // of these, lost because too many waited
+    std::uint64_t delivered = 0;             // confirmed by the server
+    std::uint64_t attempts = 0;              // calls made
+    std::uint64_t retries = 0;               // of these, not the first for their result
+    std::uint64_t dead_letters = 0;          // given up in this process
+    std::uint64_t unsaved = 0;               // results that could not be stored and live in memory until they are sent
+    std::optional<WallTime> oldest_unsaved;  // when the command of the oldest one ended; not of those in flight
+    std::uint64_t discarded = 0;             // of these, lost because too many waited
     std::uint64_t in_flight = 0;
     ChannelState channel = ChannelState::open;
     std::string channel_reason;           // why it is not open
@@ -64,7 +65,8 @@ class Courier {
     Courier(const Courier&) = delete;
     Courier& operator=(const Courier&) = delete;
 
-    // Until cancelled; calls in flight are then cancelled and their results stay in the outbox. Call Outbox::recover
+    // Until cancelled; calls in flight are then cancelled, and their results stay in the outbox, those that were in
+    // memory alone are stored, if that can be done. Call Outbox::recover
     // before.
     [[nodiscard]] Task<> run();
 
@@ -78,18 +80,21 @@ class Courier {
     // hand.
     void notify();
 
+    // Before an operator changes its row: unless it is on its way just now, the outbox has it alone again.
+    void let_go(const std::string& id);
+
     // The rules for what is attempted from now on: when to try again, when to give up. `grpc` and `outbox` were
     // reloaded.
     void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
 
-    // Sends with this one from now on; calls under way by the old one are cancelled.
+    // Sends with this one from now on; calls under way by the old one are cancelled, and made anew with this one.
     void use(std::shared_ptr<ResultSender> sender);
 
     // Try everything at once: settings were reloaded, credentials changed. Also forgets the connection.
     void retry_now();
 
-    // True when nothing is left undelivered; false at `deadline`, or as soon as the channel is not open (waiting is no
-    // use).
+    // True when nothing is left undelivered; false at `deadline`, or as soon as the channel is not open and all is
+    // stored (waiting is no use).
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
 
     [[nodiscard]] CourierFigures figures() const;

@@ -73,8 +73,8 @@ struct Postponement {
     std::string id;
     int attempts = 0;
     int refusals = 0;
-    WallTime due_at{};
-    std::string last_error;
+    std::optional<WallTime> due_at;  // nothing: as it was
+    std::string last_error;          // empty: as it was
 };
 
 enum class RowState { received, running, done, delivered, dead };
@@ -158,7 +158,8 @@ class Outbox {
     // stays leased.
     [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
 
-    // Makes every postponed row due now (a reload, or the server is back).
+    // Makes every postponed row due now (a reload, or the server is back), but for those whose content was refused:
+    // their tries are few, and spaced.
     [[nodiscard]] virtual Task<Result<>> make_all_due_now() = 0;
     // Undelivered rows that ended longer than `max_age` ago and had that many attempts become dead letters; gives their
     // ids (at most `limit` a call).

@@ -31,7 +31,7 @@ class StoppedOutbox {
 
   private:
     StoppedOutbox(std::unique_ptr<delivery::Outbox> outbox)
-        : outbox_(std::move(outbox)), routes_(outbox_routes(*outbox_, [] {})) {}
+        : outbox_(std::move(outbox)), routes_(outbox_routes(*outbox_, nullptr)) {}
 
     boost::asio::io_context context_{1};  // outlives the storage thread, which posts to it
     std::unique_ptr<delivery::Outbox> outbox_;

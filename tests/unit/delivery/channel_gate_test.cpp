@@ -45,6 +45,18 @@ TEST_F(ChannelGateTest, stays_open_while_others_succeed) {
     EXPECT_EQ(gate_.state(), ChannelState::open);
 }
 
+// A content that is refused says nothing of the way: it closes nothing, and the next probe may go at once.
+TEST_F(ChannelGateTest, is_not_closed_by_refused_contents) {
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(fail(ChannelHint::content));
+    EXPECT_EQ(gate_.state(), ChannelState::open);
+    close();
+    EXPECT_EQ(gate_.window(now_), 0U);
+    now_ = gate_.next_probe();
+    EXPECT_FALSE(fail(ChannelHint::content));
+    EXPECT_EQ(gate_.window(now_), 1U);
+    EXPECT_EQ(gate_.failed_probes(), 1);
+}
+
 // Four failures in a row close it: then one probe at a time, ever more slowly, up to a minute.
 TEST_F(ChannelGateTest, probes_more_and_more_slowly_while_the_server_is_away) {
     EXPECT_FALSE(fail());

@@ -149,6 +149,29 @@ TEST_F(CourierTest, sends_with_the_sender_that_is_in_use) {
     EXPECT_EQ(answers_, 2);
 }
 
+// A call that was cancelled for that says nothing of the server or the result: it is made anew, with the new one.
+TEST_F(CourierTest, makes_a_call_that_use_cancelled_anew) {
+    outbox_settings_.max_age = 0h;
+    grpc_.max_retries = 0;
+    sender_.latency = 1s;
+    sender_.answer = [](const std::string&, int) {
+        auto cancelled = FakeSender::status(StatusCode::cancelled);
+        cancelled.is_local = true;
+        return cancelled;
+    };
+    start();
+    finish("a");
+    const auto other = std::make_shared<FakeSender>(clock_);
+    courier_->use(other);
+    courier_->retry_now();
+    advance(1s);
+    EXPECT_THAT(other->ids(), ElementsAre("a"));
+    EXPECT_EQ(other->sent.at(0).attempt, 1);
+    EXPECT_EQ(state_of("a"), RowState::delivered);
+    EXPECT_EQ(answers_, 1);
+    EXPECT_EQ(courier_->figures().last_error, "");
+}
+
 // MaxRetries fast attempts with growing delays; the bytes are the same each time.
 TEST_F(CourierTest, repeats_fast_and_byte_for_byte) {
     sender_.answer = [](const std::string&, int attempt) {
@@ -445,8 +468,9 @@ TEST_F(CourierTest, is_not_kept_busy_by_a_server_that_is_never_content) {
     sender_.answer = [&](const std::string& id, int) {
         const auto size = sender_.sent.back().bytes.size();
         const auto limit = id == "a" ? size - 1 : 10;
-        return FakeSender::status(StatusCode::resource_exhausted,
-                                  "message size " + std::to_string(size) + " exceeds limit " + std::to_string(limit));
+        return FakeSender::status(
+            StatusCode::resource_exhausted,
+            "Received message larger than max (" + std::to_string(size) + " vs. " + std::to_string(limit) + ")");
     };
     start();
     finish("a", std::string(500'000, 'x'));
@@ -615,6 +639,101 @@ TEST_F(CourierTest, stores_what_waits_for_its_next_attempt) {
     EXPECT_EQ(sender_.sent.size(), 1U);
     EXPECT_EQ(courier_->figures().unsaved, 0U);
     EXPECT_EQ(state_of("a"), RowState::done);
+}
+
+// Stopped with results that are nowhere else: what the disk takes by then is stored, also one that is on its way.
+TEST_F(CourierTest, stores_at_the_stop_what_could_not_be_stored) {
+    auto& disk = use_full_outbox();
+    sender_.latency = 1h;
+    start();
+    disk.is_full = true;
+    for (const char* id : {"a", "b", "c"}) finish(id);
+    EXPECT_EQ(sender_.in_flight, 1);
+    disk.is_full = false;
+    stop();
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(outbox_->figures().pending, 3U);
+}
+
+// A stop waits for the disk as long as it may, though the server is away.
+TEST_F(CourierTest, drains_into_the_outbox) {
+    auto& disk = use_full_outbox();
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unauthenticated); };
+    start();
+    disk.is_full = true;
+    finish("a");
+    EXPECT_EQ(courier_->figures().oldest_unsaved, outbox_->now());
+    std::optional<bool> is_empty;
+    asio::co_spawn(context_, courier_->drain(clock_.now() + 1min),
+                   [&](const std::exception_ptr&, bool empty) { is_empty = empty; });
+    advance(1s);
+    EXPECT_FALSE(is_empty);
+    disk.is_full = false;
+    advance(3s);
+    EXPECT_EQ(is_empty, false);
+    EXPECT_EQ(outbox_->figures().pending, 1U);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+}
+
+// What an operator is about to change is not in the courier's hands; what is on its way cannot be changed.
+TEST_F(CourierTest, lets_a_result_go_for_an_operator) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::ok, "later"); };
+    start();
+    finish("a");
+    EXPECT_EQ(test::run_task(context_, outbox_->drop("a")).error().code, errc::wrong_state);
+    courier_->let_go("a");
+    EXPECT_TRUE(test::run_task(context_, outbox_->drop("a")));
+    sender_.latency = 1h;
+    finish("b");
+    courier_->let_go("b");
+    EXPECT_EQ(test::run_task(context_, outbox_->drop("b")).error().code, errc::wrong_state);
+    advance(1min);
+    EXPECT_THAT(sender_.ids(), ElementsAre("a", "b"));
+}
+
+// The tries of a content that is refused are spaced, whatever happens to the channel meanwhile.
+TEST_F(CourierTest, does_not_hasten_what_is_refused) {
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::invalid_argument, "no"); };
+    start();
+    finish("a");
+    for (int i = 0; i < 5; ++i) {
+        courier_->retry_now();
+        advance(1s);
+    }
+    EXPECT_EQ(sender_.sent.size(), 1U);
+    advance(80s);
+    EXPECT_EQ(sender_.sent.size(), 2U);
+}
+
+// Contents that are refused keep no other result waiting, however many.
+TEST_F(CourierTest, goes_on_behind_what_is_refused) {
+    sender_.answer = [](const std::string& id, int) {
+        return id == "good" ? FakeSender::ok() : FakeSender::status(StatusCode::invalid_argument, "no");
+    };
+    start();
+    for (int i = 0; i < 100; ++i) finish("bad-" + std::to_string(i));
+    finish("good");
+    EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+    EXPECT_EQ(state_of("good"), RowState::delivered);
+}
+
+// Attempts are counted over an outage.
+TEST_F(CourierTest, remembers_its_attempts_in_an_outage) {
+    bool is_away = true;
+    sender_.answer = [&](const std::string&, int) {
+        return is_away ? FakeSender::status(StatusCode::unavailable, "away") : FakeSender::ok();
+    };
+    start();
+    finish("a");
+    advance(30s);
+    EXPECT_GE(test::run_task(context_, outbox_->show("a"))->summary.attempts, 3);
+    is_away = false;
+    advance(2min);
+    int last = 0;
+    for (const auto& sent : sender_.sent) {
+        EXPECT_GE(sent.attempt, last);
+        last = sent.attempt;
+    }
 }
 
 // A commit that failed by its word but reached the disk is not tried for ever.
