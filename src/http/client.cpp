@@ -23,7 +23,6 @@ namespace {
 
 constexpr std::uint32_t kMaxHeaderBytes = 32'768;
 constexpr std::size_t kPieceBytes = 16'384;
-constexpr int kMaxInterim = 16;  // answers of the 1xx class, such as 103 Early Hints, ahead of the one that counts
 
 using Parser = beast::response_parser<beast::buffer_body>;
 using Message = beast::request<beast::string_body>;
@@ -57,8 +56,7 @@ struct Connection::Impl {
             parser->body_limit(boost::none);  // the caller's
             const auto [error, count] = co_await beast::async_read_header(stream, buffer, *parser, kNoThrow);
             if (error) co_return error;
-            const auto status = parser->get().result_int();
-            if (status >= 200 || status == 101 || interim >= kMaxInterim) co_return error;
+            if (!is_interim(parser->get().result_int()) || interim >= kMaxInterimAnswers) co_return error;
         }
     }
 

@@ -12,6 +12,7 @@
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "jiro/http/answer_head.hpp"
 #include "jiro/http/errors.hpp"
 
 namespace jiro::http {
@@ -119,9 +120,6 @@ Task<Result<tcp::socket>> connect(Clock& clock, std::string authority, std::vect
                                               "); check that the server runs and listens there");
 }
 
-constexpr std::size_t kMaxProxyHeaderBytes = 16'384;
-constexpr int kMaxInterimHeads = 16;  // of the 1xx class, ahead of the answer that counts
-
 Error tunnel_refused(const Url& proxy, const std::string& authority, unsigned status) {
     std::string text = "the proxy " + proxy.authority() + " refused the tunnel to " + authority + " with status " +
                        std::to_string(status);
@@ -130,29 +128,22 @@ Error tunnel_refused(const Url& proxy, const std::string& authority, unsigned st
     return Error(errc::proxy_refused, std::move(text));
 }
 
-// The status of "HTTP/1.x NNN ..."; 0 when it is not HTTP.
-unsigned status_of(std::string_view head) {
-    if (!head.starts_with("HTTP/1.") || head.size() < 12) return 0;
-    return parse_number<unsigned>(head.substr(9, 3)).value_or(0);
-}
-
-// Up to the empty line. Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads
-// are short.
-Task<Result<std::string>> read_head(asio::ip::tcp::socket& socket, const Url& proxy) {
-    std::string head;
-    while (!head.ends_with("\r\n\r\n")) {
-        if (head.size() >= kMaxProxyHeaderBytes) {
-            co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
-        }
+// Byte by byte: what follows the head belongs to the tunnel and must stay in the socket. Heads are short.
+Task<Result<unsigned>> read_status(asio::ip::tcp::socket& socket, const Url& proxy) {
+    AnswerHead head;
+    while (!head.is_settled()) {
         char byte = 0;
         const auto [error, count] = co_await socket.async_read_some(asio::buffer(&byte, 1), kNoThrow);
         if (error) {
             co_return Error(errc::proxy_failed,
                             "the proxy " + proxy.authority() + " hung up before it answered: " + error.message());
         }
-        head += byte;
+        head.feed({&byte, 1});
     }
-    co_return head;
+    if (head.is_too_long()) {
+        co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " sent too long a header");
+    }
+    co_return head.status();
 }
 
 // HTTP CONNECT (RFC 9110, 9.3.6), with Basic credentials from the proxy's URL. After success the socket speaks to
@@ -168,15 +159,10 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
         co_return Error(errc::proxy_failed, "the proxy " + proxy.authority() + " hung up: " + write_error.message());
     }
 
-    unsigned status = 0;
-    for (int heads = 0; heads <= kMaxInterimHeads; ++heads) {
-        auto head = co_await read_head(socket, proxy);
-        if (!head) co_return head.error();
-        status = status_of(*head);
-        if (status < 100 || status > 199) break;
-    }
-    if (status == 0) co_return Error(errc::proxy_failed, proxy.authority() + " does not speak HTTP: is it a proxy?");
-    if (status < 200 || status > 299) co_return tunnel_refused(proxy, authority, status);
+    const auto status = co_await read_status(socket, proxy);
+    if (!status) co_return status.error();
+    if (*status == 0) co_return Error(errc::proxy_failed, proxy.authority() + " does not speak HTTP: is it a proxy?");
+    if (*status < 200 || *status > 299) co_return tunnel_refused(proxy, authority, *status);
     co_return Result<void>();
 }
 

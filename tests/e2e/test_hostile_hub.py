@@ -208,6 +208,30 @@ class HostileHandshakeTest(DaemonTest):
         self.start_client()
         self.assert_serves()
 
+    def test_interim_answers_ahead_of_the_upgrade_are_not_the_answer(self):
+        interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        self.hub.on_upgrade = lambda request, default: interim + default
+        self.start_client()
+        self.assert_serves()
+        self.assertEqual(len(self.hub.upgrades()), 1)
+
+    def test_a_refusal_counts_whatever_its_body(self):
+        long, cut = b"x" * 300_000, b"HTTP/1.1 %s\r\nRetry-After: 20\r\nContent-Length: 9000000\r\n\r\nhalf"
+        for step in ("on_negotiate", "on_upgrade"):
+            original = getattr(self.hub, step)
+            for name, answer, expected in [
+                ("401, long", http_response(401, long, "text/html"), "does not want this client.*credentials"),
+                ("401, cut", cut % b"401 x", "does not want this client.*credentials"),
+                ("503, long", http_response(503, long, headers=[("Retry-After", "20")]), r"503.*next_attempt_in_ms=[23]\d{4}"),
+                ("503, cut", cut % b"503 x", r"503.*next_attempt_in_ms=[23]\d{4}"),
+            ]:
+                with self.subTest(step=step, name=name):
+                    setattr(self.hub, step, lambda *request, answer=answer: answer)
+                    client = self.start_client(name=f"{step}-{name}".replace(", ", "-"))
+                    client.wait_log(expected, 5)
+                    client.kill()
+            setattr(self.hub, step, original)
+
     def test_upgrade(self):
         def raw(data):
             return lambda request, default: data

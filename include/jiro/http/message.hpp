@@ -17,6 +17,11 @@ struct Response {
     std::string body;
 };
 
+// Of the 1xx class, another answer to the same request follows (RFC 9110, 15.2); 101 is the last of its kind.
+[[nodiscard]] constexpr bool is_interim(unsigned status) { return status >= 100 && status < 200 && status != 101; }
+// So many are passed over, ahead of the answer that counts; then the next one counts, whatever it is.
+inline constexpr int kMaxInterimAnswers = 16;
+
 // The first header of that name, in whatever case; nullptr: none.
 [[nodiscard]] const std::string* find_header(const Headers& headers, std::string_view name);
 

@@ -75,18 +75,16 @@ class BeastTransport final : public Transport {
         websocket_.set_option(websocket::stream_base::decorator([&request](websocket::request_type& message) {
             for (const auto& [name, value] : request.headers) message.set(name, value);
         }));
-        websocket::response_type response;
+        http::ClientStream& stream = websocket_.next_layer();
+        stream.expect_upgrade();
         const auto [result] =
-            co_await websocket_.async_handshake(response, request.url.host_port(), request.url.target(), kNoThrow);
+            co_await websocket_.async_handshake(request.url.host_port(), request.url.target(), kNoThrow);
         websocket_.set_option(websocket::stream_base::decorator([](websocket::request_type&) {}));
-        error = result;
+        const http::AnswerHead& head = stream.upgrade_answer();
+        const bool is_refused = head.status() != 0 && head.status() != 101;
+        error = is_refused ? make_error_code(websocket::error::upgrade_declined) : result;
         Upgrade upgrade;
-        if (!result || result == websocket::error::upgrade_declined) {
-            upgrade.response.status = response.result_int();
-            for (const auto& field : response) {
-                upgrade.response.headers.emplace_back(field.name_string(), field.value());
-            }
-        }
+        upgrade.response = head.response();
         co_return upgrade;
     }
 
@@ -165,7 +163,7 @@ Task<Result<Upgrade>> open_websocket(Clock& clock, HttpRequest request) {
 Task<Result<HttpResponse>> exchange(http::Connection& connection, HttpRequest request) {
     http::Request post{request.url, std::move(request.headers), {}};
     auto answer = co_await connection.ask(std::move(post));
-    if (!answer) co_return answer;
+    if (!answer || answer->status != 200) co_return answer;  // what a refusal says is in its head
     auto body = co_await connection.read_all(kMaxBodyBytes);
     if (!body) co_return body.error();
     answer->body = std::move(*body);

@@ -118,7 +118,7 @@ class HubServer:
                     _hold(sock)
                     return
                 sock.sendall(answer)
-                if answer.startswith(b"HTTP/1.1 101"):
+                if b"HTTP/1.1 101" in answer:  # perhaps behind interim answers
                     connection = HubConnection(self, sock, request, rest)
                     self.connections.append(connection)
                     connection.run()

@@ -5,6 +5,7 @@
 
 #include <limits>
 
+#include "jiro/http/answer_head.hpp"
 #include "jiro/http/date.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/connection/connection_fsm.hpp"
@@ -140,6 +141,42 @@ TEST(JsonCodec, keeps_an_invocation_that_is_over_a_limit) {
     EXPECT_EQ(invocation.invocation_id, "7");
     EXPECT_EQ(invocation.arguments[0]["a"], 1);
     EXPECT_FALSE(invocation.arguments[0].contains("c"));
+}
+
+// However the bytes are cut, interim answers are passed over, and what follows the head stays.
+TEST(AnswerHead, finds_the_answer_that_counts) {
+    const std::string all = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+    const std::string last = "HTTP/1.1 101 Switching Protocols\r\nDate: then\r\n\r\n";
+    for (const std::size_t step : {1U, 7U, 1'000U}) {
+        jiro::http::AnswerHead head;
+        const std::string bytes = all + last;
+        for (std::size_t at = 0; at < bytes.size(); at += step) {
+            EXPECT_FALSE(head.is_settled());
+            head.feed(std::string_view(bytes).substr(at, step));
+        }
+        head.feed("\x81");
+        EXPECT_TRUE(head.is_settled());
+        EXPECT_EQ(head.status(), 101U);
+        EXPECT_EQ(*find_header(head.response().headers, "date"), "then");
+        EXPECT_EQ(head.bytes(), last + "\x81");
+    }
+}
+
+// What is no head that counts ends the waiting, too: another protocol, no end, nothing but interim answers.
+TEST(AnswerHead, gives_up) {
+    jiro::http::AnswerHead other;
+    other.feed("SSH-2.0");
+    EXPECT_TRUE(other.is_settled());
+    EXPECT_EQ(other.status(), 0U);
+
+    jiro::http::AnswerHead endless;
+    endless.feed("HTTP/1.1 200 OK\r\nX: " + std::string(jiro::http::AnswerHead::kMaxBytes, 'x'));
+    EXPECT_TRUE(endless.is_settled());
+    EXPECT_TRUE(endless.is_too_long());
+
+    jiro::http::AnswerHead interim;
+    for (int i = 0; i <= jiro::http::kMaxInterimAnswers; ++i) interim.feed("HTTP/1.1 103 x\r\n\r\n");
+    EXPECT_EQ(interim.status(), 103U);
 }
 
 // A text that is not UTF-8 cannot be sent; nothing is appended.
