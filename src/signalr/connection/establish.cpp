@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::string_view kDefaultUserAgent = "jiro-client (Microsoft SignalR compatible)";
 
+// A Date may be thousands of years away, more than nanoseconds can count.
+constexpr std::chrono::seconds kMostClockAhead = std::chrono::years(100);
+
 // Every header of every request passes this, whoever gave its value: the settings, a token file, a redirect, a cookie.
 std::optional<Error> unusable_header(const HttpHeaders& headers, const char* token_of) {
     for (const auto& [name, value] : headers) {
@@ -170,6 +173,8 @@ Task<std::optional<Failure>> Establish::open_websocket() {
         co_return status_failure(HttpStep::upgrade, upgrade->response, established_.websocket_request.url);
     }
     progress_.upgraded = true;
+    keep_cookies(established_.websocket_request.url, upgrade->response);
+    established_.cookies = cookies_;
     established_.transport = std::move(upgrade->transport);
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     established_.stateful = accepted_ && accepted_->stateful_reconnect;
@@ -210,10 +215,11 @@ Task<Result<void>> Establish::handshake() {
     }
 }
 
-Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(Secret connection_token) {
+Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const Established& connection) {
     if (auto failure = read_credentials()) co_return std::move(failure->error);
-    established_.secrets.push_back(connection_token);
-    auto request = request_to(refresh_url(url_, connection_token));
+    established_.secrets.push_back(connection.connection_token);
+    cookies_ = connection.cookies;
+    auto request = request_to(refresh_url(url_, connection.connection_token));
     if (!request) co_return request.error();
     const std::string what = "refreshing the access token at " + request->url.redacted();
     auto asking = connector_.post(std::move(*request));
@@ -251,7 +257,7 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
     if (const Secret token = token_for(url); !token.empty()) {
         set_header(headers, "Authorization", "Bearer " + token.reveal());
     }
-    if (auto cookies = cookies_.header_for(url); !cookies.empty()) {
+    if (auto cookies = cookies_.header_for(url, clock_.wall_now()); !cookies.empty()) {
         const std::string* own = find_header(headers, "Cookie");
         set_header(headers, "Cookie", own == nullptr ? cookies : *own + "; " + cookies);
     }
@@ -269,7 +275,9 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
 void Establish::note_date(const HttpResponse& response) {
     const std::string* const text = find_header(response.headers, "Date");
     const auto date = text == nullptr ? std::nullopt : http::parse_http_date(*text);
-    if (date) progress_.clock_ahead = clock_.wall_now() - *date;
+    if (!date) return;
+    const auto ahead = std::chrono::floor<std::chrono::seconds>(clock_.wall_now()) - *date;
+    progress_.clock_ahead = std::clamp<std::chrono::seconds>(ahead, -kMostClockAhead, kMostClockAhead);
 }
 
 Failure Establish::failure_of(Error error) const {

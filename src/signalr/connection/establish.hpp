@@ -39,7 +39,7 @@ class Establish {
     [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
     // Instead of an attempt, for a connection that stands: tells the server today's access token. How long that lives,
     // when the server says so.
-    [[nodiscard]] Task<Result<std::optional<std::chrono::seconds>>> refresh_token(Secret connection_token);
+    [[nodiscard]] Task<Result<std::optional<std::chrono::seconds>>> refresh_token(const Established& connection);
     [[nodiscard]] const AttemptProgress& progress() const noexcept { return progress_; }
 
   private:

@@ -170,7 +170,7 @@ Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
         Establish establish(clock_, *connector_, settings_, credentials_, environment_);
         Result<std::optional<std::chrono::seconds>> refreshed = lifetime;
         try {
-            auto asking = establish.refresh_token(session->established().connection_token);
+            auto asking = establish.refresh_token(session->established());
             refreshed = co_await std::move(asking);
         } catch (const std::exception& error) {
             if (is_cancellation(error)) throw;

@@ -16,6 +16,7 @@
 #include "signalr/connection/invocation_dispatcher.hpp"
 #include "signalr/connection/keep_alive.hpp"
 #include "signalr/connection/resume_buffer.hpp"
+#include "signalr/protocol/cookie_jar.hpp"
 #include "signalr/protocol/hub_message.hpp"
 #include "signalr/protocol/record_splitter.hpp"
 #include "signalr/transport/transport.hpp"
@@ -32,6 +33,7 @@ struct Established {
     std::optional<std::chrono::seconds> token_lifetime;  // of the access token, where the server tells it
     Url hub_url;                                         // where it is, after redirects
     HttpRequest websocket_request;                       // to resume with
+    CookieJar cookies;                                   // of its load balancer
     std::vector<Secret> secrets;                         // to be kept out of errors
 };
 

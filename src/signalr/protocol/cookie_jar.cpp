@@ -6,6 +6,7 @@
 
 #include "jiro/base/text.hpp"
 #include "jiro/http/date.hpp"
+#include "signalr/protocol/negotiate.hpp"
 
 namespace jiro::signalr {
 
@@ -13,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxCookies = 50;
 constexpr std::size_t kMaxCookieBytes = 4096;
+constexpr std::chrono::seconds kLongestLife = std::chrono::hours(24 * 400);
 
 std::string_view trim(std::string_view text) {
     const auto first = text.find_first_not_of(" \t");
@@ -38,6 +40,16 @@ bool has_control(std::string_view text) {
     return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
+// When a cookie of that Max-Age ends; nullopt: it is no number, and so as good as not there (RFC 6265, 5.2.2).
+std::optional<std::chrono::sys_seconds> end_after(std::string_view max_age, std::chrono::sys_seconds now) {
+    const bool is_negative = max_age.starts_with('-');
+    if (is_negative) max_age.remove_prefix(1);
+    if (max_age.empty() || max_age.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    if (is_negative) return now;
+    const auto seconds = parse_number<std::uint32_t>(max_age);
+    return now + (seconds ? std::min(kLongestLife, std::chrono::seconds(*seconds)) : kLongestLife);
+}
+
 }  // namespace
 
 void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now) {
@@ -47,10 +59,10 @@ void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now
     const auto equals = pair.find('=');
     if (equals == std::string_view::npos || trim(pair.substr(0, equals)).empty()) return;
 
-    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))),
+    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))), from,
                   std::string(from.host()), default_path(from)};
-    bool expired = false;
-    bool has_max_age = false;  // which wins over Expires
+    const auto today = std::chrono::floor<std::chrono::seconds>(now);
+    std::optional<std::chrono::sys_seconds> end_by_age;  // which wins over Expires
     while (end != std::string_view::npos) {
         set_cookie.remove_prefix(end + 1);
         end = set_cookie.find(';');
@@ -61,33 +73,37 @@ void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now
         if (name == "secure") cookie.secure = true;
         if (name == "path" && value.starts_with('/')) cookie.path = value;
         if (name == "max-age") {
-            expired = value.starts_with('-') || value == "0";
-            has_max_age = true;
+            if (const auto at = end_after(value, today)) end_by_age = at;
         }
-        if (name == "expires" && !has_max_age) {
-            const auto at = http::parse_http_date(value);
-            expired = at && *at <= now;
+        if (name == "expires") {
+            if (const auto at = http::parse_http_date(value)) cookie.end = at;
         }
         if (name == "domain" && !value.empty()) {
             cookie.domain = lower_case(value.starts_with('.') ? value.substr(1) : value);
-            cookie.host_only = false;
         }
     }
+    if (end_by_age) cookie.end = end_by_age;
     // A cookie for somebody else's domain, or for a whole top-level domain, is none of the server's business.
     if (!domain_matches(from.host(), cookie.domain)) return;
-    if (!cookie.host_only && cookie.domain.find('.') == std::string::npos && cookie.domain != from.host()) return;
+    if (cookie.domain.find('.') == std::string::npos && cookie.domain != from.host()) return;
 
     std::erase_if(cookies_, [&](const Cookie& other) {
-        return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path;
+        return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path &&
+               is_same_origin(other.from, cookie.from);
     });
-    if (!expired && cookies_.size() < kMaxCookies) cookies_.push_back(std::move(cookie));
+    if (!is_over(cookie, now) && cookies_.size() < kMaxCookies) cookies_.push_back(std::move(cookie));
 }
 
-std::string CookieJar::header_for(const Url& to) const {
+// In seconds: "Expires=Fri, 31 Dec 9999 ..." is common, and more than nanoseconds can count.
+bool CookieJar::is_over(const Cookie& cookie, WallTime now) {
+    return cookie.end && *cookie.end <= std::chrono::floor<std::chrono::seconds>(now);
+}
+
+std::string CookieJar::header_for(const Url& to, WallTime now) const {
     std::string header;
     for (const Cookie& cookie : cookies_) {
-        const bool host_fits = cookie.host_only ? to.host() == cookie.domain : domain_matches(to.host(), cookie.domain);
-        if (!host_fits || !path_matches(to.path(), cookie.path) || (cookie.secure && !to.is_tls())) continue;
+        if (is_over(cookie, now) || !is_same_origin(cookie.from, to) || !path_matches(to.path(), cookie.path)) continue;
+        if (cookie.secure && !to.is_tls()) continue;
         header += (header.empty() ? "" : "; ") + cookie.name + '=' + cookie.value;
     }
     return header;

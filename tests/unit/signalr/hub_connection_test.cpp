@@ -62,6 +62,7 @@ TEST(HubConnection, refreshes_its_access_token) {
     bench.credentials = [&token]() -> Result<Credentials> { return Credentials{Secret(token), Secret()}; };
     auto negotiated = test::negotiate_answer("id1", false);
     negotiated.body.insert(negotiated.body.size() - 1, R"(,"tokenLifetimeSeconds":3600)");
+    negotiated.headers = {{"Set-Cookie", "route=n1; Path=/"}};
     bench.connector->answers.push_back(negotiated);
     bench.connector->answers.push_back(HttpResponse{200, {}, R"({"tokenLifetimeSeconds":60})"});
     bench.connector->answers.push_back(HttpResponse{200, {}, "{}"});
@@ -76,6 +77,8 @@ TEST(HubConnection, refreshes_its_access_token) {
     EXPECT_EQ(request.url.path(), "/hub/refresh");
     EXPECT_TRUE(request.url.has_parameter("id"));
     EXPECT_EQ(*find_header(request.headers, "Authorization"), "Bearer token-2");
+    ASSERT_NE(find_header(request.headers, "Cookie"), nullptr);  // without it another server is asked
+    EXPECT_EQ(*find_header(request.headers, "Cookie"), "route=n1");
     bench.advance(30s);
     EXPECT_EQ(bench.connector->posts(), 3U);
     bench.advance(2h);  // the last answer names no time

@@ -211,15 +211,53 @@ TEST(CookieJar, scopes_cookies) {
     jar.store(url("https://a.example/hub/negotiate"), "deep=2; Path=/other", now);
     jar.store(url("https://a.example/hub/negotiate"), "wide=3; Path=/; Domain=.example.org", now);
     jar.store(url("https://a.example/hub/negotiate"), "sub=4; Path=/; Domain=a.example", now);
-    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sticky=1; sub=4");
-    EXPECT_EQ(jar.header_for(url("ws://a.example/hub")), "sub=4");
-    EXPECT_EQ(jar.header_for(url("wss://b.example/hub")), "");
-    jar.store(url("https://a.example/x"),
-              "sub=; Path=/; Domain=a.example; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=9", now);
-    jar.store(url("https://a.example/x"), "sticky=; Path=/; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", now);
-    jar.store(url("https://a.example/x"), "later=5; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT", now);
-    jar.store(url("https://a.example/x"), "later=; Path=/; Expires=Thu, 01-Jan-1970 00:00:00 GMT", now);
-    EXPECT_EQ(jar.header_for(url("wss://a.example/hub")), "sub=");
+    jar.store(url("http://a.example/"), "clear=5", now);
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub"), now), "sticky=1; sub=4");
+    EXPECT_EQ(jar.header_for(url("ws://a.example/hub"), now), "clear=5");
+    for (const char* elsewhere : {"wss://b.example/hub", "wss://a.example:8443/hub", "wss://b.a.example/hub"}) {
+        EXPECT_EQ(jar.header_for(url(elsewhere), now), "") << elsewhere;
+    }
+}
+
+// Only a time that has come ends a cookie; what is neither number nor date says nothing.
+TEST(CookieJar, ends_cookies_in_time) {
+    struct Row {
+        const char* attributes;
+        bool is_kept;
+    };
+    const Row rows[] = {
+        {"Expires=Thu, 01 Jan 1970 00:00:00 GMT", false},
+        {"Expires=Thu, 01-Jan-1970 00:00:00 GMT", false},
+        {"Expires=Thursday, 01-Jan-70 00:00:00 GMT", false},
+        {"Expires=Thu Jan  1 00:00:00 1970", false},
+        {"Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=9", true},
+        {"Expires=Thu, 31-Dec-37 23:55:55 GMT", true},
+        {"Expires=Thursday, 31-Dec-37 23:55:55 GMT", true},
+        {"Expires=Fri, 31 Dec 9999 23:59:59 GMT", true},
+        {"Expires=soon", true},
+        {"Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", false},
+        {"Max-Age=00", false},
+        {"Max-Age=-1", false},
+        {"Max-Age=-0", false},
+        {"Max-Age=99999999999999999999", true},
+        {"Max-Age=abc", true},
+        {"Max-Age=+0", true},
+        {"Max-Age=\"0\"", true},
+        {"Max-Age=", true},
+        {"Max-Age=-", true},
+        {"Max-Age=abc; Expires=Thu, 01 Jan 1970 00:00:00 GMT", false},
+    };
+    const WallTime now = std::chrono::sys_days(std::chrono::year(2026) / 11 / 22);
+    for (const Row& row : rows) {
+        CookieJar jar;
+        jar.store(url("https://a.example/x"), "route=before; Path=/", now);
+        jar.store(url("https://a.example/x"), std::string("route=n1; Path=/; ") + row.attributes, now);
+        EXPECT_EQ(jar.header_for(url("wss://a.example/hub"), now), row.is_kept ? "route=n1" : "") << row.attributes;
+    }
+    CookieJar jar;
+    jar.store(url("https://a.example/x"), "route=n1; Path=/; Max-Age=60", now);
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub"), now + 59s), "route=n1");
+    EXPECT_EQ(jar.header_for(url("wss://a.example/hub"), now + 60s), "");
 }
 
 // Seconds, dates, and neither.
@@ -229,6 +267,8 @@ TEST(RetryAfter, reads_both_forms) {
     EXPECT_EQ(wait("120"), BoundedDuration(120s));
     EXPECT_EQ(wait("Sun, 22 Nov 2026 00:01:00 GMT"), BoundedDuration(60s));
     EXPECT_EQ(wait("Sat, 21 Nov 2026 23:59:00 GMT"), BoundedDuration(0s));
+    EXPECT_EQ(wait("Sunday, 22-Nov-26 00:01:00 GMT"), BoundedDuration(60s));
+    EXPECT_EQ(wait("Sun Nov 22 00:01:00 2026"), BoundedDuration(60s));
     for (const char* value : {"soon", "", "-5", "NaN", "Sun, 22 Nov 2026 00:01:00 GMT+1", "Sun, 22 Nov 2026"}) {
         EXPECT_EQ(wait(value), std::nullopt) << value;
     }
