@@ -2,12 +2,12 @@
 #include "jiro/base/url.hpp"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <boost/system/errc.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/pct_string_view.hpp>
 #include <cctype>
 
+#include "jiro/base/own_address.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro {
@@ -112,7 +112,7 @@ bool Url::is_loopback() const {
     if (host() == "localhost" || host().ends_with(".localhost")) return true;
     boost::system::error_code error;
     const auto address = boost::asio::ip::make_address(host(), error);
-    return !error && address.is_loopback();
+    return !error && is_own_address(address);
 }
 
 std::string Url::authority() const {

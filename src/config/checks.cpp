@@ -50,14 +50,13 @@ struct Checker {
     // Whoever is on the way reads along, and to the hub's connection can write, too: commands.
     void plain_text() const {
         const auto is_open = [](const std::optional<Url>& url) { return url && !url->is_tls() && !url->is_loopback(); };
-        if (is_open(config.websocket.hub_url)) {
-            if (config.commands.exec.empty() || config.allow_insecure) {
-                warn("WebSocket.HubUrl", "is not encrypted: others can read along and send commands; use https");
-            } else {
-                fail("WebSocket.HubUrl",
-                     "is not encrypted: others could run the programs of Commands.Exec; use https, or AllowInsecure: "
-                     "true if they cannot be on the way");
-            }
+        const auto& hub = config.websocket.hub_url;
+        if (hub && !signalr::may_be_hub(config.websocket, *hub)) {
+            fail("WebSocket.HubUrl",
+                 "is not encrypted: others could run the programs of Commands.Exec; use https, or AllowInsecure: "
+                 "true if they cannot be on the way");
+        } else if (is_open(hub)) {
+            warn("WebSocket.HubUrl", "is not encrypted: others can read along and send commands; use https");
         }
         if (is_open(config.delivery.grpc.server_url)) {
             warn("Grpc.ServerUrl", "is not encrypted: others can read the results and the token; use https");

@@ -93,6 +93,7 @@ class Loader {
         if (config.is_appsettings && config.chat.is_configured() && !config.commands.default_command) {
             config.commands.default_command = "chat";  // as there: a text without the prefix is for the assistant
         }
+        config.websocket.may_be_overheard = config.commands.exec.empty() || config.allow_insecure;
         config.commands.instance_id = config.instance_id;
         config.commands.dedupe_window = config.delivery.outbox.dedupe_window;
         read_trusted_keys(config.commands.trust, place("Commands.Trust.Keys"), problems_);

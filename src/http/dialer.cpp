@@ -10,6 +10,7 @@
 
 #include "jiro/base/base64.hpp"
 #include "jiro/base/outside_calls.hpp"
+#include "jiro/base/own_address.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/http/answer_head.hpp"
@@ -84,6 +85,18 @@ Task<Result<std::vector<tcp::endpoint>>> resolve(Clock& clock, std::string host,
                                                   "; check the name in the URL and the DNS servers");
     }
     co_return interleaved(lookup->endpoints);
+}
+
+// Those of the addresses where the connection may lead.
+Result<std::vector<tcp::endpoint>> within(Reach reach, std::vector<tcp::endpoint> endpoints, const Url& url) {
+    if (reach == Reach::anywhere) return endpoints;
+    const bool is_to_stay = reach == Reach::this_machine;
+    std::erase_if(endpoints,
+                  [&](const tcp::endpoint& endpoint) { return is_own_address(endpoint.address()) != is_to_stay; });
+    if (!endpoints.empty()) return endpoints;
+    return Error(errc::address_refused,
+                 url.authority() + (is_to_stay ? " is not this machine, and without encryption it has to be"
+                                               : " is this machine, where a server elsewhere may not lead"));
 }
 
 Task<error_code> connect_one(tcp::socket& socket, tcp::endpoint endpoint) {
@@ -174,6 +187,7 @@ Task<Result<tcp::socket>> dial(Clock& clock, const Endpoint& endpoint) {
     const Url& first_hop = endpoint.proxy ? *endpoint.proxy : endpoint.url;
     std::string host(first_hop.host());
     auto endpoints = co_await resolve(clock, std::move(host), first_hop.port(), endpoint.limits.resolve);
+    if (endpoints && !endpoint.proxy) endpoints = within(endpoint.reach, std::move(*endpoints), endpoint.url);
     if (!endpoints) co_return endpoints.error();
     auto socket = co_await connect(clock, first_hop.authority(), std::move(*endpoints), endpoint.limits.connect);
     if (!socket) co_return socket.error();

@@ -27,6 +27,10 @@ bool can_be_sent(std::string_view name, std::string_view value) {
            std::ranges::none_of(value, is_control);
 }
 
+bool may_be_hub(const Settings& settings, const Url& url) {
+    return settings.may_be_overheard || url.is_tls() || url.is_loopback();
+}
+
 bool requires_reconnect(const Settings& before, Settings after) {
     after.reconnection_delay = before.reconnection_delay;
     after.max_reconnection_delay = before.max_reconnection_delay;
@@ -34,6 +38,7 @@ bool requires_reconnect(const Settings& before, Settings after) {
     after.failed_retry_delay = before.failed_retry_delay;
     after.handshake_timeout = before.handshake_timeout;
     after.max_send_bytes = before.max_send_bytes;
+    after.may_be_overheard = before.may_be_overheard;  // it depends on where the hub is: HubConnection::update()
     return after != before;
 }
 

@@ -293,6 +293,25 @@ class RedirectTest(DaemonTest):
             self.assertNotIn("our-api-key", request.target)
         self.assert_serves(link)
 
+    def test_a_redirect_goes_around_no_rule(self):
+        """Neither to this machine from elsewhere, however it is written, nor to where the hub would be overheard."""
+        victim = self.second_hub(path="/x")
+        self.start_hub()
+        self.start_grpc()
+        elsewhere = self.hub.url.replace("127.0.0.1", "127.1")  # to the text's eye
+        hosts = ("127.0.0.1", "localhost", "0.0.0.0", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.1", "[::]")
+        for number, host in enumerate(hosts):
+            with self.subTest(host):
+                target = f"http://{host}:{victim.listener.port}/x"
+                self.hub.on_negotiate = lambda request, target=target: http_response(200, json.dumps({"url": target}))
+                client = self.start_client(elsewhere, name=f"client{number}")
+                client.wait_log("Connecting to the hub failed.*is this machine")
+                client.kill()
+        self.hub.on_negotiate = lambda request: http_response(200, '{"url":"http://hub.invalid/x"}')
+        self.start_client(config={"Commands": {"RunAs": "daemon", "Exec": {"a": {"Program": ["/bin/true"]}}}})
+        self.client.wait_log("Connecting to the hub failed.*neither encrypted nor this machine")
+        self.assertEqual(victim.requests, [])
+
     def test_a_foreign_host_does_not_get_our_secrets(self):
         other = self.second_hub(path="/elsewhere")
         self.start_hub()

@@ -35,7 +35,8 @@ class Url {
     [[nodiscard]] std::string_view host_port() const noexcept { return url_.encoded_host_and_port(); }
     [[nodiscard]] std::string user_info() const { return url_.userinfo(); }  // decoded "user:password" or empty
     [[nodiscard]] bool is_tls() const noexcept { return scheme() == "https" || scheme() == "wss"; }
-    [[nodiscard]] bool is_loopback() const;  // localhost, 127.0.0.0/8, ::1
+    // By its text: localhost, or an own address (own_address.hpp). What a name resolves to, who dials knows.
+    [[nodiscard]] bool is_loopback() const;
 
     [[nodiscard]] std::string authority() const;  // host:port, always with the port: dialling, CONNECT, messages
 

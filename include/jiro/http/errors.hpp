@@ -10,6 +10,7 @@ namespace jiro::http {
 enum class errc {
     resolve_failed = 1,    // the name does not resolve
     resolve_timeout,       // name resolution took longer than its limit
+    address_refused,       // it resolves to addresses where the connection may not lead (Reach)
     connect_failed,        // every address refused or was unreachable
     connect_timeout,       // no address answered in time
     proxy_refused,         // the proxy answered CONNECT with an error status

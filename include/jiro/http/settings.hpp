@@ -27,12 +27,17 @@ struct StepLimits {
     friend bool operator==(const StepLimits&, const StepLimits&) = default;
 };
 
+// Which machines may be at the end of a connection, by the addresses that its host resolves to. Not where a proxy
+// leads: it resolves the name itself, and answers for where it goes.
+enum class Reach { anywhere, this_machine, other_machines };
+
 // Where a server is, and the way to it.
 struct Endpoint {
     Url url;
     TlsSettings tls;
     std::optional<Url> proxy;  // as from proxy_for
     StepLimits limits;
+    Reach reach = Reach::anywhere;
 };
 
 }  // namespace jiro::http

@@ -57,6 +57,9 @@ struct Settings {
     bool skip_negotiation = false;    // straight to the WebSocket: no connection id, no redirect, no stateful reconnect
     bool stateful_reconnect = false;  // ask the hub to resume a cut connection with nothing lost
 
+    // False: what the hub says must come over TLS or from this machine, wherever a redirect leads.
+    bool may_be_overheard = true;
+
     // One hub record; a longer one is errc::message_too_big and the connection is dropped.
     std::size_t max_message_bytes = 1'048'576;
     // One hub record sent; what is longer is sent all the same, with a warning. Who makes long ones shortens them
@@ -83,6 +86,10 @@ struct Settings {
 // KiB) fails the attempt.
 [[nodiscard]] bool is_header_of_the_client(std::string_view name);
 [[nodiscard]] bool can_be_sent(std::string_view name, std::string_view value);
+
+// Whether a hub there may be listened to: the one rule, for the address that is configured and those of redirects. By
+// the URL's text: that a name is this machine's, dialling makes sure.
+[[nodiscard]] bool may_be_hub(const Settings& settings, const Url& url);
 
 // Whether a connection made with `before` is not the one that `after` asks for. Only what an attempt alone needs may
 // differ: a setting that is added counts as one that needs a new connection.

@@ -134,12 +134,17 @@ Task<std::optional<Failure>> Establish::negotiate() {
                                                              std::to_string(kMaxNegotiations) + " times"));
 }
 
-// What the settings protect stays protected: a hub behind TLS does not lead out of it, and none that is elsewhere makes
-// this machine's own services its target.
+// What the settings protect stays protected: a hub behind TLS does not lead out of it, none leads to where it could not
+// have been configured, and none that is elsewhere makes this machine's own services its target. This is the text's
+// word; reach_to() holds for what it resolves to.
 std::optional<Error> Establish::follow(NegotiateRedirect redirect) {
     const std::string where = redirect.url.redacted();
     if (url_.is_tls() && !redirect.url.is_tls()) {
         return Error(errc::redirect_refused, "it redirects to " + where + ", which is not encrypted");
+    }
+    if (!may_be_hub(settings_, redirect.url)) {
+        return Error(errc::redirect_refused,
+                     "it redirects to " + where + ", which is neither encrypted nor this machine (AllowInsecure)");
     }
     if (redirect.url.is_loopback() && !origin_.is_loopback()) {
         return Error(errc::redirect_refused, "it redirects to " + where + ", which is this machine");
@@ -238,9 +243,15 @@ Result<HttpRequest> Establish::request_to(const Url& url) const {
     if (!headers) return headers.error();
     auto proxy = proxy_for(settings_.proxy, url, environment_);
     if (!proxy) return Error(errc::not_configured, proxy.error().message);
-    HttpRequest request{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits};
+    HttpRequest request{url, std::move(*headers), settings_.tls, std::move(*proxy), settings_.limits, reach_to(url)};
     if (!is_same_origin(url, origin_)) static_cast<TlsFiles&>(request.tls) = {settings_.tls.ca, {}, {}};
     return request;
+}
+
+http::Reach Establish::reach_to(const Url& url) const {
+    if (!settings_.may_be_overheard && !url.is_tls()) return http::Reach::this_machine;
+    const bool is_led_astray = !is_same_origin(url, origin_) && !origin_.is_loopback();
+    return is_led_astray ? http::Reach::other_machines : http::Reach::anywhere;
 }
 
 Result<HttpHeaders> Establish::headers_for(const Url& url) const {

@@ -49,6 +49,7 @@ class Establish {
     [[nodiscard]] Task<Result<void>> handshake();
     [[nodiscard]] Result<HttpRequest> request_to(const Url& url) const;
     [[nodiscard]] Result<HttpHeaders> headers_for(const Url& url) const;
+    [[nodiscard]] http::Reach reach_to(const Url& url) const;
     [[nodiscard]] std::optional<Error> follow(NegotiateRedirect redirect);  // why it is not followed
     [[nodiscard]] Secret token_for(const Url& url) const;
     void keep_cookies(const Url& from, const HttpResponse& response);

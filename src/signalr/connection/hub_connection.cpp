@@ -296,7 +296,10 @@ void HubConnection::Impl::retry_now() {
 }
 
 void HubConnection::Impl::update(Settings settings) {
-    const bool must_reconnect = requires_reconnect(settings_, settings);
+    // Where a redirect led may be forbidden now although the configured address is not; also to an attempt under way.
+    const bool may_stay = session_ ? may_be_hub(settings, session_->established().hub_url)
+                                   : settings.may_be_overheard || !settings_.may_be_overheard;
+    const bool must_reconnect = requires_reconnect(settings_, settings) || !may_stay;
     settings_ = std::move(settings);
     if (!must_reconnect || stopping_) return;
     interrupted_ = true;

@@ -7,7 +7,11 @@ namespace jiro::signalr {
 
 http::Endpoint endpoint_of(const HttpRequest& request) {
     const auto& limits = request.limits;
-    return {request.url, request.tls, request.proxy, {limits.resolve, limits.connect, limits.proxy, limits.tls}};
+    return {request.url,
+            request.tls,
+            request.proxy,
+            {limits.resolve, limits.connect, limits.proxy, limits.tls},
+            request.reach};
 }
 
 Error named_for_hub(Error error, errc otherwise) {

@@ -25,6 +25,7 @@ struct HttpRequest {
     TlsSettings tls;
     std::optional<Url> proxy;
     StepLimits limits;
+    http::Reach reach = http::Reach::anywhere;
 };
 
 // One open WebSocket. At most one send and one receive at a time, beside one close.

@@ -93,10 +93,12 @@ TEST(Url, can_be_extended) {
 // Loopback is this machine, whatever it is called.
 TEST(Url, knows_loopback) {
     for (const std::string_view text :
-         {"http://localhost", "http://127.0.0.1:5", "http://127.9.9.9", "http://[::1]/", "http://a.localhost/"}) {
+         {"http://localhost", "http://127.0.0.1:5", "http://127.9.9.9", "http://[::1]/", "http://a.localhost/",
+          "http://0.0.0.0/", "http://[::]:5/", "http://[::ffff:127.0.0.1]/"}) {
         EXPECT_TRUE(url(text).is_loopback()) << text;
     }
-    for (const std::string_view text : {"http://localhost.example", "http://10.0.0.1", "http://[::2]/"}) {
+    for (const std::string_view text :
+         {"http://localhost.example", "http://10.0.0.1", "http://[::2]/", "http://[::ffff:10.0.0.1]/"}) {
         EXPECT_FALSE(url(text).is_loopback()) << text;
     }
 }

@@ -596,6 +596,8 @@ TEST(HubConnection, refuses_redirects_that_lead_astray) {
         {"https://hub.test/hub", "https://127.0.0.1/hub", errc::redirect_refused},
         {"https://hub.test/hub", "https://[::1]:11211/hub", errc::redirect_refused},
         {"http://hub.test/hub", "http://localhost:25/", errc::redirect_refused},
+        {"http://hub.test/hub", "http://0.0.0.0:25/", errc::redirect_refused},
+        {"http://hub.test/hub", "http://[::ffff:127.0.0.1]:25/", errc::redirect_refused},
         {"https://hub.test/hub", R"(https://evil.test/","accessToken":"x\r\n\r\nset a)", errc::credentials_failed},
         {"https://hub.test/hub", R"(https://evil.test/","accessToken":"x\u0000)", errc::credentials_failed},
     };
@@ -610,6 +612,62 @@ TEST(HubConnection, refuses_redirects_that_lead_astray) {
         }
         ASSERT_TRUE(bench.hub->last_error());
         EXPECT_EQ(bench.hub->last_error()->code, row.code) << bench.hub->last_error()->message;
+    }
+}
+
+// Where nobody may overhear the hub, what could not be configured is no target of a redirect either: what leads there
+// is refused by its text, and everything that is not encrypted may end at this machine only.
+TEST(HubConnection, is_not_led_to_where_it_would_be_overheard) {
+    for (const char* target : {"http://hub.test/hub", "ws://10.0.0.1/hub"}) {
+        Bench bench;
+        bench.settings.hub_url = *Url::parse("http://127.0.0.1/hub");
+        bench.settings.may_be_overheard = false;
+        bench.policy = test::fixed_policy({});
+        bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to(target)});
+        bench.start();
+        EXPECT_EQ(bench.connector->requests.size(), 1U) << target;
+        EXPECT_EQ(bench.connector->requests[0].request.reach, jiro::http::Reach::this_machine);
+        ASSERT_TRUE(bench.hub->last_error());
+        EXPECT_EQ(bench.hub->last_error()->code, errc::redirect_refused);
+    }
+    Bench bench;
+    bench.settings.hub_url = *Url::parse("http://127.0.0.1/hub");
+    bench.settings.may_be_overheard = false;
+    bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to("https://hub.test/hub")});
+    bench.start();
+    EXPECT_EQ(bench.state(), State::connected);
+    EXPECT_EQ(bench.connector->requests.back().request.reach, jiro::http::Reach::anywhere);
+}
+
+// What a server elsewhere leads to must not resolve to this machine.
+TEST(HubConnection, is_not_led_to_this_machine) {
+    Bench bench;
+    bench.settings.hub_url = *Url::parse("https://hub.test/hub");
+    bench.connector->answers.push_back(HttpResponse{200, {}, redirect_to("https://other.test/hub")});
+    bench.start();
+    ASSERT_EQ(bench.connector->requests.size(), 3U);
+    EXPECT_EQ(bench.connector->requests[0].request.reach, jiro::http::Reach::anywhere);
+    EXPECT_EQ(bench.connector->requests[1].request.reach, jiro::http::Reach::other_machines);
+    EXPECT_EQ(bench.connector->requests[2].request.reach, jiro::http::Reach::other_machines);
+}
+
+// A reload that brings programs ends a connection that could be overheard, and leaves any other as it is.
+TEST(HubConnection, leaves_a_hub_that_may_not_be_overheard_any_more) {
+    for (const bool is_tls : {false, true}) {
+        Bench bench;
+        bench.settings.hub_url = *Url::parse("http://127.0.0.1/hub");
+        const HttpResponse away{200, {}, redirect_to(is_tls ? "https://hub.test/hub" : "http://hub.test/hub")};
+        bench.policy = test::fixed_policy({});
+        bench.connector->answers.assign(2, away);
+        bench.connector->answers.insert(bench.connector->answers.begin() + 1, test::negotiate_answer("a", false));
+        bench.start();
+        ASSERT_EQ(bench.state(), State::connected);
+        auto settings = bench.settings;
+        settings.may_be_overheard = false;
+        bench.hub->update(settings);
+        test::settle(bench.context);
+        EXPECT_EQ(bench.state() == State::connected, is_tls);
+        EXPECT_EQ(bench.connector->sockets.size(), 1U);
     }
 }
 

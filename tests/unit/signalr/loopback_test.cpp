@@ -20,6 +20,7 @@
 #include <boost/beast/websocket/ssl.hpp>
 
 #include "jiro/base/random.hpp"
+#include "jiro/http/dialer.hpp"
 #include "jiro/signalr/hub_connection.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
@@ -443,6 +444,50 @@ TEST(Loopback, leaves_a_server_that_does_not_hang_up) {
     client.run(server);
     ASSERT_TRUE(client.error);
     EXPECT_THAT(client.error->message, HasSubstr("the server closed the WebSocket"));
+}
+
+// Where a connection may lead is a matter of addresses, however the host is written.
+TEST(Loopback, leads_only_to_the_machines_that_it_may) {
+    using jiro::http::Reach;
+    struct Row {
+        const char* host;
+        Reach reach;
+        bool may;
+    };
+    const Row rows[] = {
+        {"127.0.0.1", Reach::other_machines, false},
+        {"0.0.0.0", Reach::other_machines, false},
+        {"[::ffff:127.0.0.1]", Reach::other_machines, false},
+        {"[::ffff:0.0.0.0]", Reach::other_machines, false},
+        {"127.1", Reach::other_machines, false},
+        {"2130706433", Reach::other_machines, false},
+        {"0x7f.1", Reach::other_machines, false},
+        {"localhost", Reach::other_machines, false},
+        {"127.1", Reach::this_machine, true},
+        {"localhost", Reach::this_machine, true},
+        {"192.0.2.1", Reach::this_machine, false},
+        {"[::ffff:192.0.2.1]", Reach::this_machine, false},
+    };
+    asio::io_context context{1};
+    LoopbackHub server(context, std::nullopt);
+    const std::string port = std::to_string(Url::parse(server.url())->port());
+    SystemClock clock;
+    std::size_t ended = 0;
+    for (const Row& row : rows) {
+        jiro::http::Endpoint endpoint{
+            *Url::parse(std::string("http://") + row.host + ':' + port), {}, {}, {}, row.reach};
+        auto dialling = [](Clock* with, jiro::http::Endpoint to) -> Task<std::optional<Error>> {
+            const auto socket = co_await jiro::http::dial(*with, to);
+            co_return socket ? std::optional<Error>() : socket.error();
+        };
+        asio::co_spawn(context, dialling(&clock, endpoint), [&, row](std::exception_ptr, std::optional<Error> error) {
+            EXPECT_EQ(!error, row.may) << row.host << (error ? error->message : "");
+            if (error) EXPECT_EQ(error->code, jiro::http::errc::address_refused) << row.host << error->message;
+            if (++ended == std::size(rows)) server.close();
+        });
+    }
+    context.run_for(20s);
+    EXPECT_EQ(ended, std::size(rows));
 }
 
 // Nobody listens: the error names the address and what to check.
