@@ -65,12 +65,22 @@ Establish::Establish(Clock& clock, Connector& connector, Settings settings, Cred
       environment_(std::move(environment)) {}
 
 Task<Attempt> Establish::run(std::string_view handshake) {
-    Attempt attempt;
     handshake_ = handshake;
+    auto steps = connect();
+    auto attempt = co_await outcome_of(std::move(steps));
+    co_return attempt;
+}
+
+Task<Attempt> Establish::reopen(const Established& cut) {
+    auto steps = open_again(cut);
+    auto attempt = co_await outcome_of(std::move(steps));
+    co_return attempt;
+}
+
+Task<Attempt> Establish::outcome_of(Task<std::optional<Failure>> steps) {
+    Attempt attempt;
     try {
-        attempt.failure = read_credentials();
-        if (!attempt.failure && !settings_.skip_negotiation) attempt.failure = co_await negotiate();
-        if (!attempt.failure) attempt.failure = co_await open_websocket();
+        attempt.failure = co_await std::move(steps);
         if (!attempt.failure) attempt.connection = std::move(established_);
     } catch (const boost::system::system_error& error) {
         if (error.code() == boost::asio::error::operation_aborted) throw;
@@ -83,6 +93,26 @@ Task<Attempt> Establish::run(std::string_view handshake) {
     co_return attempt;
 }
 
+Task<std::optional<Failure>> Establish::connect() {
+    auto failure = read_credentials();
+    if (!failure && !settings_.skip_negotiation) failure = co_await negotiate();
+    if (!failure) failure = co_await open_websocket();
+    co_return failure;
+}
+
+Task<std::optional<Failure>> Establish::open_again(const Established& cut) {
+    auto failure = read_credentials();
+    if (failure) co_return failure;
+    if (cut.redirect) {
+        url_ = cut.redirect->url;
+        redirect_token_ = cut.redirect->access_token;
+    }
+    cookies_ = cut.cookies;
+    for (const Secret& secret : cut.secrets) keep_secret(secret);
+    failure = co_await upgrade(cut.connection_token);
+    co_return failure;
+}
+
 std::optional<Failure> Establish::read_credentials() {
     if (!settings_.hub_url) return failure_of(Error(errc::not_configured, "WebSocket.HubUrl is not set"));
     origin_ = *settings_.hub_url;
@@ -93,7 +123,8 @@ std::optional<Failure> Establish::read_credentials() {
         return failure_of(Error(errc::credentials_failed, "reading the credentials: " + credentials.error().message));
     }
     own_token_ = credentials->access_token;
-    established_.secrets = {credentials->access_token, credentials->api_key};
+    keep_secret(credentials->access_token);
+    keep_secret(credentials->api_key);
     if (!credentials->api_key.empty() && !url_.has_parameter("api_key")) {
         url_ = url_.with_parameter("api_key", credentials->api_key.reveal());
     }
@@ -123,7 +154,7 @@ Task<std::optional<Failure>> Establish::negotiate() {
         if (!answer) co_return failure_of(answer.error().with_prefix("negotiate with " + target.redacted()));
         if (auto* accepted = std::get_if<NegotiateAccepted>(&*answer)) {
             accepted_ = std::move(*accepted);
-            established_.secrets.push_back(accepted_->connection_token);
+            keep_secret(accepted_->connection_token);
             co_return std::nullopt;
         }
         if (auto refused = follow(std::get<NegotiateRedirect>(std::move(*answer)))) {
@@ -151,9 +182,11 @@ std::optional<Error> Establish::follow(NegotiateRedirect redirect) {
     }
     signalr_log.info("The hub redirects to another address", {{"url", where}});
     url_ = std::move(redirect.url);
-    if (redirect.access_token.empty()) return std::nullopt;
-    redirect_token_ = std::move(redirect.access_token);
-    established_.secrets.push_back(redirect_token_);
+    if (!redirect.access_token.empty()) {
+        redirect_token_ = std::move(redirect.access_token);
+        keep_secret(redirect_token_);
+    }
+    established_.redirect = {url_, redirect_token_};
     return std::nullopt;
 }
 
@@ -163,24 +196,28 @@ Secret Establish::token_for(const Url& url) const {
     return is_same_origin(url, origin_) ? own_token_ : Secret();
 }
 
-Task<std::optional<Failure>> Establish::open_websocket() {
-    const Secret token = accepted_ ? accepted_->connection_token : Secret();
+Task<std::optional<Failure>> Establish::upgrade(Secret token) {
     auto request = request_to(websocket_url(url_, token));
     if (!request) co_return failure_of(request.error());
-    established_.websocket_request = *request;
-    established_.hub_url = url_;
-    signalr_log.debug("Opening the WebSocket", {{"url", request->url.redacted()}});
+    const Url target = request->url;
+    signalr_log.debug("Opening the WebSocket", {{"url", target.redacted()}});
     progress_.upgrade_asked = true;
-    auto upgrade = co_await connector_.open(std::move(*request));
-    if (!upgrade) co_return failure_of(upgrade.error());
-    note_date(upgrade->response);
-    if (!upgrade->transport) {
-        co_return status_failure(HttpStep::upgrade, upgrade->response, established_.websocket_request.url);
-    }
+    auto opened = co_await connector_.open(std::move(*request));
+    if (!opened) co_return failure_of(opened.error());
+    note_date(opened->response);
+    if (!opened->transport) co_return status_failure(HttpStep::upgrade, opened->response, target);
     progress_.upgraded = true;
-    keep_cookies(established_.websocket_request.url, upgrade->response);
+    keep_cookies(target, opened->response);
     established_.cookies = cookies_;
-    established_.transport = std::move(upgrade->transport);
+    established_.transport = std::move(opened->transport);
+    co_return std::nullopt;
+}
+
+Task<std::optional<Failure>> Establish::open_websocket() {
+    const Secret token = accepted_ ? accepted_->connection_token : Secret();
+    auto failure = co_await upgrade(token);
+    if (failure) co_return failure;
+    established_.hub_url = url_;
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     established_.stateful = accepted_ && accepted_->stateful_reconnect;
     if (accepted_) {
@@ -222,7 +259,7 @@ Task<Result<void>> Establish::handshake() {
 
 Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const Established& connection) {
     if (auto failure = read_credentials()) co_return std::move(failure->error);
-    established_.secrets.push_back(connection.connection_token);
+    keep_secret(connection.connection_token);
     cookies_ = connection.cookies;
     auto request = request_to(refresh_url(url_, connection.connection_token));
     if (!request) co_return request.error();
@@ -281,6 +318,12 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
     for (const auto& [name, value] : response.headers) {
         if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value, clock_.wall_now());
     }
+}
+
+// To be taken out of whatever a peer says.
+void Establish::keep_secret(const Secret& secret) {
+    if (std::ranges::find(established_.secrets, secret) == established_.secrets.end())
+        established_.secrets.push_back(secret);
 }
 
 void Establish::note_date(const HttpResponse& response) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // One attempt: credentials, negotiate with its redirects, WebSocket upgrade, hub handshake. Always starts at the
-// original URL with the application's own credentials; what a redirect gave dies with the attempt.
+// original URL with the application's own credentials; what a redirect gave dies with the attempt, or with the
+// connection that came of it.
 
 #include <memory>
 #include <optional>
@@ -37,6 +38,9 @@ class Establish {
 
     // `handshake` takes the place of the real one (the probe's).
     [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
+    // Instead of an attempt, for a connection that was cut and goes on where it was (stateful reconnect): a WebSocket
+    // to it, with today's credentials. What comes back is this and the secrets, the rest of `cut` stays as it is.
+    [[nodiscard]] Task<Attempt> reopen(const Established& cut);
     // Instead of an attempt, for a connection that stands: tells the server today's access token. How long that lives,
     // when the server says so.
     [[nodiscard]] Task<Result<std::optional<std::chrono::seconds>>> refresh_token(const Established& connection);
@@ -44,7 +48,11 @@ class Establish {
 
   private:
     [[nodiscard]] std::optional<Failure> read_credentials();
+    [[nodiscard]] Task<Attempt> outcome_of(Task<std::optional<Failure>> steps);
+    [[nodiscard]] Task<std::optional<Failure>> connect();
+    [[nodiscard]] Task<std::optional<Failure>> open_again(const Established& cut);
     [[nodiscard]] Task<std::optional<Failure>> negotiate();
+    [[nodiscard]] Task<std::optional<Failure>> upgrade(Secret token);
     [[nodiscard]] Task<std::optional<Failure>> open_websocket();
     [[nodiscard]] Task<Result<void>> handshake();
     [[nodiscard]] Result<HttpRequest> request_to(const Url& url) const;
@@ -53,6 +61,7 @@ class Establish {
     [[nodiscard]] std::optional<Error> follow(NegotiateRedirect redirect);  // why it is not followed
     [[nodiscard]] Secret token_for(const Url& url) const;
     void keep_cookies(const Url& from, const HttpResponse& response);
+    void keep_secret(const Secret& secret);
     void note_date(const HttpResponse& response);
     [[nodiscard]] Failure failure_of(Error error) const;
     [[nodiscard]] Failure status_failure(HttpStep step, const HttpResponse& response, const Url& url) const;

@@ -154,7 +154,7 @@ Task<> HubConnection::Impl::serve() {
 Task<Failure> HubConnection::Impl::serve_until_lost(std::shared_ptr<Session> session) {
     Failure failure = co_await session->run();
     while (session->can_resume(failure)) {
-        const bool resumed = co_await resume();
+        const bool resumed = co_await resume(failure);
         if (!resumed) break;
         failure = co_await session->run();
     }
@@ -189,23 +189,23 @@ Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
     co_await never.wait();
 }
 
-// Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed.
-Task<bool> HubConnection::Impl::resume() {
+// Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed,
+// and not before the server wants it.
+Task<bool> HubConnection::Impl::resume(Failure& lost) {
     const auto session = session_;
     signalr_log.info("The connection was cut; trying to resume it");
-    std::optional<Result<Upgrade>> opened;
-    auto opening = into(opened, connector_->open(session->established().websocket_request));
+    Establish establish(clock_, *connector_, settings_, credentials_, environment_);
+    std::optional<Attempt> attempt;
+    auto opening = into(attempt, establish.reopen(session->established()));
     auto interruption = until_interrupted();
     co_await race(std::move(opening), std::move(interruption));
-    if (interrupted_ || !opened) co_return false;
-    auto& upgrade = *opened;
-    if (!upgrade || !upgrade->transport || !session->is_open()) {
-        signalr_log.info("The connection could not be resumed",
-                         {{"reason", upgrade ? "HTTP status " + std::to_string(upgrade->response.status)
-                                             : upgrade.error().message}});
+    if (interrupted_ || !attempt || !session->is_open()) co_return false;
+    if (attempt->failure) {
+        lost.retry_after = attempt->failure->retry_after;
+        signalr_log.info("The connection could not be resumed", {{"reason", attempt->failure->error.message}});
         co_return false;
     }
-    session->resume(std::move(upgrade->transport));
+    session->resume(std::move(*attempt->connection));
     signalr_log.info("The connection was resumed");
     co_return true;
 }

@@ -48,7 +48,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Task<> serve();
     Task<Failure> serve_until_lost(std::shared_ptr<Session> session);
     Task<> keep_token_fresh(std::shared_ptr<Session> session);
-    Task<bool> resume();
+    Task<bool> resume(Failure& lost);
     Task<> until_interrupted();
     Task<> wait_until_due(Duration delay);
     void record_transition(const Transition& transition, const Failure* failure);

@@ -249,8 +249,10 @@ bool Session::can_resume(const Failure& failure) const {
     return established_.stateful && failure.ungraceful && !closing_reason_;
 }
 
-void Session::resume(std::unique_ptr<Transport> transport) {
-    established_.transport = std::move(transport);
+void Session::resume(Established again) {
+    established_.transport = std::move(again.transport);
+    established_.cookies = std::move(again.cookies);
+    established_.secrets = std::move(again.secrets);
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     resumed_ = true;
     write_started_.reset();

@@ -18,6 +18,7 @@
 #include "signalr/connection/resume_buffer.hpp"
 #include "signalr/protocol/cookie_jar.hpp"
 #include "signalr/protocol/hub_message.hpp"
+#include "signalr/protocol/negotiate.hpp"
 #include "signalr/protocol/record_splitter.hpp"
 #include "signalr/transport/transport.hpp"
 
@@ -32,7 +33,7 @@ struct Established {
     Secret connection_token;                             // as negotiated; empty: it was not
     std::optional<std::chrono::seconds> token_lifetime;  // of the access token, where the server tells it
     Url hub_url;                                         // where it is, after redirects
-    HttpRequest websocket_request;                       // to resume with
+    std::optional<NegotiateRedirect> redirect;           // the last one, with its token or that of one before
     CookieJar cookies;                                   // of its load balancer
     std::vector<Secret> secrets;                         // to be kept out of errors
 };
@@ -70,7 +71,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     void finish(const Error& error);
 
     [[nodiscard]] bool can_resume(const Failure& failure) const;
-    void resume(std::unique_ptr<Transport> transport);
+    void resume(Established again);
 
     // Takes messages; false once it is closing or over.
     [[nodiscard]] bool is_open() const noexcept { return open_; }

@@ -487,6 +487,47 @@ TEST(HubConnection, resumes_statefully) {
     EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
 }
 
+// A resume is a request of its own: today's token, the cookies of the connection's server, and where a redirect led.
+TEST(HubConnection, resumes_with_todays_credentials) {
+    Bench bench;
+    std::string token = "token-1";
+    bench.credentials = [&token]() -> Result<Credentials> { return Credentials{Secret(token), Secret()}; };
+    bench.settings.stateful_reconnect = true;
+    auto negotiated = test::negotiate_answer("id1", true);
+    negotiated.headers = {{"Set-Cookie", "route=n1; Path=/"}};
+    bench.connector->answers.push_back(HttpResponse{200, {}, R"({"url":"http://hub.test/other"})"});
+    bench.connector->answers.push_back(negotiated);
+    bench.start();
+    token = "token-2";
+    bench.socket().cut();
+    test::settle(bench.context);
+
+    ASSERT_EQ(bench.connector->sockets.size(), 2U);
+    const auto& request = bench.connector->requests.back().request;
+    EXPECT_EQ(request.url.target(), "/other?id=token-id1");
+    EXPECT_EQ(*find_header(request.headers, "Authorization"), "Bearer token-2");
+    ASSERT_NE(find_header(request.headers, "Cookie"), nullptr);
+    EXPECT_EQ(*find_header(request.headers, "Cookie"), "route=n1");
+}
+
+// What a redirect gave serves the connection that came of it.
+TEST(HubConnection, resumes_with_the_token_of_a_redirect) {
+    Bench bench;
+    bench.credentials = []() -> Result<Credentials> { return Credentials{Secret("ours"), Secret()}; };
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    bench.connector->answers.push_back(
+        HttpResponse{200, {}, R"({"url":"http://other.test/hub","accessToken":"theirs"})"});
+    bench.start();
+    bench.socket().cut();
+    test::settle(bench.context);
+
+    const auto& request = bench.connector->requests.back().request;
+    EXPECT_TRUE(bench.connector->requests.back().is_upgrade);
+    EXPECT_EQ(request.url.host(), "other.test");
+    EXPECT_EQ(*find_header(request.headers, "Authorization"), "Bearer theirs");
+}
+
 // With stateful reconnect each WebSocket message holds whole records, and a replay is several messages: a cut in its
 // midst leaves no half of a record in a server that goes on with the connection.
 TEST(HubConnection, sends_whole_records_in_small_messages_where_it_can_resume) {
@@ -717,6 +758,22 @@ TEST(HubConnection, refused_resume_falls_back) {
 
     EXPECT_EQ(bench.connector->posts(), 2U);
     EXPECT_EQ(bench.hub->connection_id(), "id2");
+}
+
+// The full start after it heeds what the refusal asked for.
+TEST(HubConnection, refused_resume_keeps_its_wait) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    bench.start();
+    bench.connector->upgrades.push_back(HttpResponse{503, {{"Retry-After", "30"}}, ""});
+    bench.socket().cut();
+    test::settle(bench.context);
+    EXPECT_EQ(bench.state(), State::reconnecting);
+    bench.advance(29s);
+    EXPECT_EQ(bench.connector->posts(), 1U);
+    bench.advance(1s);
+    EXPECT_EQ(bench.state(), State::connected);
 }
 
 // The run task may be cancelled by its parent at any time; it still ends in order.
