@@ -2,6 +2,7 @@
 """A whole session at trace level with canaries for secrets: none of them may be found anywhere but where it belongs."""
 
 import base64
+import json
 import pathlib
 import unittest
 import urllib.parse
@@ -115,6 +116,27 @@ class SecretsTest(DaemonTest):
         self.client.stop()
         self.assert_clean("standard error", self.client.log_file.read_bytes())
         self.assert_clean("standard output", self.client.out_file.read_bytes())
+
+    def test_what_the_hub_repeats(self):
+        self.start_hub()
+        self.start_grpc()
+        route = [("Set-Cookie", f"route={CANARIES['cookie']}; Path=/")]
+        self.hub.on_negotiate = lambda request: http_response(200, self.hub.negotiate_body(), headers=route)
+        self.start_client(config={"WebSocket": {
+            "AccessToken": CANARIES["access token"], "Headers": {"X-Functions-Key": CANARIES["header"]}}})
+        told = " ".join(CANARIES[name] for name in ("access token", "cookie", "header"))
+        link = self.connection()
+        self.assertEqual(link.request.headers["cookie"], "route=" + CANARIES["cookie"])
+        link.send({"type": 7, "error": "it said " + told, "allowReconnect": True})
+        self.client.wait_log("it said")
+        self.assertIn("it said", self.client.status()["lastError"])
+        self.assert_clean("/status", self.client.get("/status")[1])
+        self.hub.on_negotiate = lambda request: http_response(200, json.dumps({"error": "it said " + told}))
+        doctor = run_client("doctor", "--config", self.client.config_file)
+        self.assertIn("it said", doctor.stdout + doctor.stderr)
+        self.assert_clean("doctor", doctor.stdout + doctor.stderr, allowed=("cookie",))  # it was given none
+        self.client.stop()
+        self.assert_clean("standard error", self.client.log_file.read_bytes())
 
     def test_command_text_is_logged_only_when_allowed(self):
         link = self.start_all(config={"Logging": {"CommandText": True, "Level": "debug"}})

@@ -5,8 +5,10 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
+#include <functional>
 
 #include "jiro/base/peer_text.hpp"
+#include "jiro/base/secret_mask.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/http/date.hpp"
@@ -117,6 +119,9 @@ std::optional<Failure> Establish::read_credentials() {
     if (!settings_.hub_url) return failure_of(Error(errc::not_configured, "WebSocket.HubUrl is not set"));
     origin_ = *settings_.hub_url;
     url_ = origin_;
+    for (const auto& [name, value] : settings_.headers) {
+        if (!equal_ignoring_case(name, "User-Agent")) keep_secret_parts(value);
+    }
     if (!credentials_provider_) return std::nullopt;
     auto credentials = credentials_provider_();
     if (!credentials) {
@@ -316,7 +321,10 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
 
 void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
     for (const auto& [name, value] : response.headers) {
-        if (equal_ignoring_case(name, "Set-Cookie")) cookies_.store(from, value, clock_.wall_now());
+        if (!equal_ignoring_case(name, "Set-Cookie")) continue;
+        cookies_.store(from, value, clock_.wall_now());
+        const std::string_view cookie = std::string_view(value).substr(0, value.find(';'));
+        keep_secret_parts(cookie.substr(cookie.find('=') + 1));
     }
 }
 
@@ -324,6 +332,23 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
 void Establish::keep_secret(const Secret& secret) {
     if (std::ranges::find(established_.secrets, secret) == established_.secrets.end())
         established_.secrets.push_back(secret);
+}
+
+// Any header may hold a credential, and what comes back of it may be a part: what follows the scheme ("Bearer x"), or
+// the name ("Cookie: a=x; b=y").
+void Establish::keep_secret_parts(std::string_view value) {
+    keep_if_long(value);
+    while (!value.empty()) {
+        const auto end = std::min(value.find_first_of(";,"), value.size());
+        auto part = trimmed(value.substr(0, end));
+        value.remove_prefix(std::min(end + 1, value.size()));
+        const auto space = part.find(' ');
+        keep_if_long(part.substr((space == std::string_view::npos ? part.find('=') : space) + 1));
+    }
+}
+
+void Establish::keep_if_long(std::string_view value) {
+    if (value.size() >= SecretMask::kMinLength) keep_secret(Secret(std::string(value)));
 }
 
 void Establish::note_date(const HttpResponse& response) {
@@ -349,7 +374,9 @@ Failure Establish::status_failure(HttpStep step, const HttpResponse& response, c
     return failure;
 }
 
-std::string peer_text(std::string text, const std::vector<Secret>& secrets) {
+std::string peer_text(std::string text, std::vector<Secret> secrets) {
+    // One may begin with another.
+    std::ranges::sort(secrets, std::greater(), [](const Secret& secret) { return secret.reveal().size(); });
     for (const Secret& secret : secrets) text = redacted(std::move(text), secret);
     return shortened(text);
 }

@@ -62,6 +62,8 @@ class Establish {
     [[nodiscard]] Secret token_for(const Url& url) const;
     void keep_cookies(const Url& from, const HttpResponse& response);
     void keep_secret(const Secret& secret);
+    void keep_secret_parts(std::string_view value);
+    void keep_if_long(std::string_view value);
     void note_date(const HttpResponse& response);
     [[nodiscard]] Failure failure_of(Error error) const;
     [[nodiscard]] Failure status_failure(HttpStep step, const HttpResponse& response, const Url& url) const;

@@ -23,6 +23,6 @@ struct Failure {
 
 // What a server says may repeat what it was told, and be of any length: `text` with the secrets replaced by ***, then
 // shortened.
-[[nodiscard]] std::string peer_text(std::string text, const std::vector<Secret>& secrets);
+[[nodiscard]] std::string peer_text(std::string text, std::vector<Secret> secrets);
 
 }  // namespace jiro::signalr

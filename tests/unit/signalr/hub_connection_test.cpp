@@ -100,6 +100,25 @@ TEST(HubConnection, loses_a_silent_server) {
     EXPECT_TRUE(bench.connector->sockets.front()->aborted);
 }
 
+// What a hub repeats of what it was told is in no error: header values and cookies, whole or their telling part.
+TEST(HubConnection, masks_what_the_hub_repeats) {
+    Bench bench;
+    bench.settings.headers = {{"X-Functions-Key", "canary-header"},
+                              {"Authorization", "Basic canary-basic="},
+                              {"Cookie", "a=canary-first; b=canary-second"},
+                              {"X-Short", "yes"},
+                              {"User-Agent", "agent/1.0"}};
+    auto negotiated = test::negotiate_answer("id1", false);
+    negotiated.headers = {{"Set-Cookie", "route=canary-cookie; Path=/"}};
+    bench.connector->answers.push_back(negotiated);
+    bench.start();
+    bench.deliver(
+        R"({"type":7,"error":"yes, agent/1.0 sent canary-header canary-basic= canary-first canary-second canary-cookie"})"
+        "\x1e");
+    ASSERT_TRUE(bench.hub->last_error());
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("yes, agent/1.0 sent *** *** *** *** ***"));
+}
+
 // What a hub says may be of any length; an error holds its start.
 TEST(HubConnection, shortens_what_the_hub_says) {
     Bench bench;
