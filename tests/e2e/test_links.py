@@ -2,6 +2,7 @@
 """Links that come and go: the hub and the gRPC server away, late, restarted; results wait and arrive."""
 
 import signal
+import struct
 import time
 import unittest
 
@@ -64,6 +65,13 @@ class HubLinkTest(DaemonTest):
         if delay is not None:
             self.assertGreater(delay, 3.5)
         holds_for(lambda: len(self.hub.connections) == 1, "no attempt in the first 3 s", 3)
+
+    def test_a_service_restart_may_be_announced_by_a_close_message(self):
+        link = self.start_all()
+        record = b'{"type":7,"allowReconnect":true}\x1e'
+        link.send_bytes(bytes([0x81, len(record)]) + record + b"\x88\x02" + struct.pack(">H", 1012))
+        line = self.client.wait_log("Connection to the hub lost")
+        self.assertRegex(line, r"next_attempt_in_ms=([5-9]|[123]\d)\d{3}\b")
 
     def test_a_hub_that_forbids_to_come_back_makes_it_failed_with_advice(self):
         link = self.start_all(config={"WebSocket": {"FailedRetryDelayMs": 1500}})

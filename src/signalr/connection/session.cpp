@@ -222,14 +222,15 @@ void Session::begin_close(Failure reason, SendClose send_close) {
 }
 
 void Session::end(Failure failure) {
-    if (!outcome_) outcome_ = closing_reason_ ? *closing_reason_ : std::move(failure);
+    if (outcome_) return;
+    outcome_ = closing_reason_ ? *closing_reason_ : std::move(failure);
+    outcome_->close_code = established_.transport->close_code();  // a hub that restarts says Close, and then 1012
 }
 
 Failure Session::lost(const Error& error) const {
     Failure failure{error};
-    failure.close_code = established_.transport->close_code();
-    failure.ungraceful = !failure.close_code;
-    if (failure.close_code) return failure;
+    failure.ungraceful = !established_.transport->close_code();
+    if (!failure.ungraceful) return failure;
     if (established_.splitter.has_partial()) failure.error.message += " (in the middle of a message)";
     return failure;
 }

@@ -40,7 +40,7 @@ class Transport {
     // close_code().
     [[nodiscard]] virtual Task<Result<std::string_view>> receive() = 0;
 
-    // The code of the server's close frame, once receive() failed because of one.
+    // The code of the server's close frame, once it came: receive() fails because of one, and close() waits for it.
     [[nodiscard]] virtual std::optional<std::uint16_t> close_code() const = 0;
 
     // The closing handshake; returns when it is over or has failed. A receive() must be running, or have failed.

@@ -97,14 +97,17 @@ class BeastTransport final : public Transport {
     Task<Result<std::string_view>> receive() override {
         const auto [error, count] = co_await websocket_.async_read_some(asio::buffer(received_), kNoThrow);
         if (error) {
-            if (!got_close_frame_ && error != websocket::error::closed) co_return receive_error(error, {});
-            close_code_ = static_cast<std::uint16_t>(websocket_.reason().code);
+            if (!close_code() && error != websocket::error::closed) co_return receive_error(error, {});
             co_return receive_error(websocket::error::closed, websocket_.reason());
         }
         co_return std::string_view(received_.data(), count);
     }
 
-    std::optional<std::uint16_t> close_code() const override { return close_code_; }
+    std::optional<std::uint16_t> close_code() const override {
+        const auto code = static_cast<std::uint16_t>(websocket_.reason().code);
+        // The frame may have no code; where close() reads it, nobody is told of it.
+        return got_close_frame_ || code != 0 ? std::optional(code) : std::nullopt;
+    }
 
     Task<> close(std::uint16_t code) override {
         const websocket::close_reason reason(static_cast<websocket::close_code>(code));
@@ -133,7 +136,6 @@ class BeastTransport final : public Transport {
     std::shared_ptr<BeastTransport*> alive_ = std::make_shared<BeastTransport*>(this);  // for what outlives this
     bool got_close_frame_ = false;
     std::array<char, kReceiveBytes> received_{};
-    std::optional<std::uint16_t> close_code_;
 };
 
 Task<Result<Upgrade>> upgrade_over(Clock& clock, http::ClientStream stream, const HttpRequest& request) {

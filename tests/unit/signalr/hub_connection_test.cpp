@@ -795,6 +795,18 @@ TEST(HubConnection, refused_resume_keeps_its_wait) {
     EXPECT_EQ(bench.state(), State::connected);
 }
 
+// A hub that restarts says Close and then 1012: the one does not hide the other.
+TEST(HubConnection, spreads_the_first_attempt_after_a_polite_restart) {
+    Bench bench;
+    bench.start();
+    bench.socket().inbound.emplace_back("{\"type\":7,\"allowReconnect\":true}\x1e");
+    bench.socket().close(1012);
+    test::settle(bench.context);
+    ASSERT_EQ(bench.state(), State::reconnecting);
+    EXPECT_EQ(bench.changes.back().next_delay, Duration(5s));
+    EXPECT_EQ(bench.hub->last_error()->code, errc::closed_by_server);
+}
+
 // The run task may be cancelled by its parent at any time; it still ends in order.
 TEST(HubConnection, tolerates_cancellation_of_run) {
     Bench bench;

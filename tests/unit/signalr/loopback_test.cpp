@@ -482,7 +482,9 @@ TEST(Loopback, leads_only_to_the_machines_that_it_may) {
         };
         asio::co_spawn(context, dialling(&clock, endpoint), [&, row](std::exception_ptr, std::optional<Error> error) {
             EXPECT_EQ(!error, row.may) << row.host << (error ? error->message : "");
-            if (error) EXPECT_EQ(error->code, jiro::http::errc::address_refused) << row.host << error->message;
+            if (error) {
+                EXPECT_EQ(error->code, jiro::http::errc::address_refused) << row.host << error->message;
+            }
             if (++ended == std::size(rows)) server.close();
         });
     }
