@@ -247,10 +247,9 @@ std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limi
 Result<json> read_json(std::string_view text, const JsonLimits& limits, json* before_fault) {
     JsonTree tree;
     const auto error = read_json(text, limits, tree);
-    if (error && before_fault != nullptr) *before_fault = std::move(tree).take();
-    if (error) return Error(error->fault, error->message);
-    if (tree.is_out_of_range()) return Error(JsonFault::number_out_of_range);
-    return std::move(tree).take();
+    if (!error && !tree.is_out_of_range()) return std::move(tree).take();
+    if (before_fault != nullptr) *before_fault = std::move(tree).take();
+    return error ? Error(error->fault, error->message) : Error(JsonFault::number_out_of_range);
 }
 
 }  // namespace jiro

@@ -250,15 +250,12 @@ void add_field(XXH3_state_t& state, std::string_view field) {
     XXH3_128bits_update(&state, field.data(), field.size());
 }
 
-// One that breaks a limit is answered if its commandSyncId stood ahead of the breach.
+// One that breaks a limit, or has a value that cannot be read, is answered if its commandSyncId stood ahead of that.
 ParsedMessage read_text(const std::string& text, const MessageLimits& limits) {
     MessageText members(limits);
     const JsonLimits json_limits{SIZE_MAX, limits.json_depth, limits.json_values, limits.json_values};
     const auto fault = read_json(text, json_limits, members);
-    const bool is_over_limit =
-        fault && (fault->fault == JsonFault::too_deep || fault->fault == JsonFault::too_many_values ||
-                  fault->fault == JsonFault::too_many_members);
-    if (fault && !(is_over_limit && members.is_object())) {
+    if (fault && !(is_of_a_value(fault->fault) && members.is_object())) {
         return refused(errc::invalid_json, "the command message is a string that is not JSON: " + fault->message);
     }
     if (!members.is_object()) {

@@ -106,6 +106,23 @@ class JsonTest(DaemonTest):
                 self.assertIn(error, link.completion(target)["error"])
         self.assert_serves(link)
 
+    def test_a_command_with_a_value_that_cannot_be_read_is_answered(self):
+        link = self.start_all()
+        for number, (value, reason) in enumerate((("1e400", "number"), (r'"\ud800"', "surrogate"))):
+            for form in (str, json.dumps):  # as an object, and as a string that holds it
+                with self.subTest(value=value, form=form.__name__):
+                    sync_id = f"{number} {form.__name__}"
+                    message = json.dumps(command_message("echo x", sync_id))[:-1] + f',"parameters":{{"p":{value}}}}}'
+                    link.send(('{"type":1,"target":"ReceiveCommand","invocationId":"%s","arguments":[%s]}'
+                               % (sync_id, form(message))).encode())
+                    result, answer = self.result(sync_id), link.completion(sync_id)
+                    if form is str or reason == "surrogate":
+                        self.assertFalse(result.is_success)
+                        self.assertIn(reason, result.response)
+                        self.assertIn(reason, json.dumps(answer))
+        self.assertEqual(len(self.hub.connections), 1)
+        self.assert_serves(link)
+
     def test_a_record_of_too_many_values_ends_the_connection_with_a_reason(self):
         link = self.start_all()
         for number, item in enumerate((list(range(100_000)), {f"m{i}": 0 for i in range(60_000)}, [[]] * 300_000)):

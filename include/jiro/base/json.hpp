@@ -28,6 +28,26 @@ enum class JsonFault {
     number_out_of_range,  // a number that no double holds
 };
 
+// Whether the text may well be JSON, and holds only more, or something else, than can be taken: what stood before the
+// fault then says what it means, and who sent it can be answered.
+[[nodiscard]] constexpr bool is_of_a_value(JsonFault fault) noexcept {
+    switch (fault) {
+        case JsonFault::lone_surrogate:
+        case JsonFault::too_deep:
+        case JsonFault::too_many_values:
+        case JsonFault::too_many_members:
+        case JsonFault::number_out_of_range:
+            return true;
+        case JsonFault::not_json:
+        case JsonFault::not_utf8:
+        case JsonFault::byte_order_mark:
+        case JsonFault::comment:
+        case JsonFault::too_long:
+            return false;
+    }
+    return false;
+}
+
 // Limits of one text. Their defaults keep what an unknown peer sends below 10 ms and 20 MB (docs/performance.md).
 struct JsonLimits {
     static constexpr std::size_t kDeepest = 64;  // System.Text.Json's default; more is never accepted
@@ -71,7 +91,7 @@ class JsonHandler {
 [[nodiscard]] std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler);
 
 // The text as a tree: integers of 64 bits exact, the last of repeated names wins. The error's code is a JsonFault; what
-// stood before it goes to `before_fault`, if that is given.
+// stood before it goes to `before_fault`, if that is given (a number that no double holds is null there).
 [[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {},
                                                nlohmann::json* before_fault = nullptr);
 

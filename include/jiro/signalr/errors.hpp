@@ -41,6 +41,7 @@ enum class errc {
     invalid_utf8,      // a text that is not UTF-8
     nesting_too_deep,  // JSON nested deeper than 64 levels
     too_many_values,   // JSON of more values, or an object of more members, than a record may have
+    unreadable_value,  // JSON with a number that no double holds, or half of a surrogate pair
     message_too_big,   // a record longer than MaxMessageBytes
     not_acknowledged,  // stateful reconnect: the server reads and does not say so, so that nothing can be forgotten
     sequence_gap,      // stateful reconnect: the server skipped messages

@@ -34,9 +34,9 @@ struct Invocation {
     // While some copy of it exists, the record's bytes count towards what may be in memory; beyond a limit no further
     // records are read. A handler that has done with the arguments long before it ends lets it go.
     std::shared_ptr<const void> hold = nullptr;
-    // The record has too many values: `arguments` hold what stood before the limit. Only handlers
-    // that asked for it (OverLimit::take) see such an invocation; for the others it is answered as one that cannot be
-    // parsed.
+    // The record has too many values, or one that cannot be read: `arguments` hold what stood before that. Only
+    // handlers that asked for it (OverLimit::take) see such an invocation; for the others it is answered as one that
+    // cannot be parsed.
     std::optional<Error> over_limit = std::nullopt;
     // Of the record, by their names as they came: `traceparent`, for one. Not those of any request.
     std::map<std::string, std::string> headers = {};

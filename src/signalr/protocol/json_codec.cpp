@@ -173,9 +173,11 @@ Result<std::int64_t> read_type(json& object) {
     return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
 }
 
-// A record that broke a limit of ours, of which `object` is what stood before. (64 levels are the protocol's limit.)
+// A record that broke a limit of ours, or has a value that cannot be read, of which `object` is what stood before. (64
+// levels are the protocol's limit.)
 Result<HubMessage> read_over_limit(json& object, Error error) {
-    if (error.code != errc::too_many_values || !object.is_object()) return error;
+    const bool is_of_a_value = error.code == errc::too_many_values || error.code == errc::unreadable_value;
+    if (!is_of_a_value || !object.is_object()) return error;
     const auto type = read_type(object);
     if (!type || static_cast<MessageType>(*type) != MessageType::invocation) return error;
     auto message = read_invocation(object);

@@ -28,12 +28,13 @@ errc code_of(JsonFault fault) {
         case JsonFault::too_many_values:
         case JsonFault::too_many_members:
             return errc::too_many_values;
+        case JsonFault::lone_surrogate:
+        case JsonFault::number_out_of_range:
+            return errc::unreadable_value;
         case JsonFault::not_json:
         case JsonFault::byte_order_mark:
         case JsonFault::comment:
-        case JsonFault::lone_surrogate:
         case JsonFault::too_long:
-        case JsonFault::number_out_of_range:
             return errc::invalid_json;
     }
     return errc::invalid_json;

@@ -129,6 +129,23 @@ TEST(Json, names_what_is_wrong) {
     }
 }
 
+// What stood before a fault is there; a number that is none leaves the rest as it is.
+TEST(Json, gives_what_stood_before_a_fault) {
+    const struct {
+        const char* text;
+        const char* before;
+    } rows[] = {
+        {R"({"a":1,"b":[2,"\ud800"],"c":3})", R"({"a":1,"b":[2]})"},
+        {R"({"a":1,"b":[2,1e400],"c":3})", R"({"a":1,"b":[2,null],"c":3})"},
+        {R"({"a":1,"b":[2,1e99999999999],"c":3})", R"({"a":1,"b":[2]})"},
+    };
+    for (const auto& row : rows) {
+        nlohmann::json before;
+        EXPECT_FALSE(read_json(row.text, {}, &before)) << row.text;
+        EXPECT_EQ(before.dump(), row.before);
+    }
+}
+
 // A caller cannot ask for more depth than recursion stands.
 TEST(Json, has_a_depth_that_no_caller_can_raise) {
     const JsonLimits generous{.bytes = SIZE_MAX, .depth = SIZE_MAX, .nodes = SIZE_MAX, .members = SIZE_MAX};

@@ -115,6 +115,8 @@ TEST(CommandMessage, answers_what_breaks_a_limit_of_its_json) {
         {"many values", start + members + "\"z\":0}", errc::invalid_json, true},
         {"many values ahead of the id", '{' + members + R"("commandSyncId":"c"})", errc::invalid_json, false},
         {"many parameters", start + "\"parameters\":{" + parameters + "\"z\":0}}", errc::too_many_parameters, true},
+        {"half a surrogate pair", start + R"("a":"\ud800"})", errc::invalid_json, true},
+        {"a number out of range", start + R"("a":1e99999999999})", errc::invalid_json, true},
         {"cut off", start + "\"a\":", errc::invalid_json, false}};
     for (const auto& row : rows) {
         const auto parsed = parse_command_message(Json(row.text));

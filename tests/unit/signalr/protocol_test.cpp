@@ -94,8 +94,8 @@ TEST(JsonCodec, names_what_is_wrong) {
         {"text behind", "{\"type\":6}canary", errc::invalid_json},
         {"NUL behind", std::string("{\"type\":6}\0canary", 17), errc::invalid_json},
         {"byte order mark", "\xEF\xBB\xBF{\"type\":6}", errc::invalid_json},
-        {"lone surrogate", R"({"type":6,"x":"\ud800canary"})", errc::invalid_json},
-        {"huge number", R"({"type":6,"x":1e999})", errc::invalid_json},
+        {"lone surrogate", R"({"type":6,"x":"\ud800canary"})", errc::unreadable_value},
+        {"huge number", R"({"type":6,"x":1e999})", errc::unreadable_value},
         {"bad UTF-8", "{\"type\":6,\"canary\":\"\xFF\"}", errc::invalid_utf8},
         {"65 levels", deep, errc::nesting_too_deep},
         {"many levels", R"({"type":1,"target":"T","arguments":)" + std::string(100'000, '['), errc::nesting_too_deep},
@@ -177,6 +177,20 @@ TEST(AnswerHead, gives_up) {
     jiro::http::AnswerHead interim;
     for (int i = 0; i <= jiro::http::kMaxInterimAnswers; ++i) interim.feed("HTTP/1.1 103 x\r\n\r\n");
     EXPECT_EQ(interim.status(), 103U);
+}
+
+// So does one with a value that cannot be read.
+TEST(JsonCodec, keeps_an_invocation_with_an_unreadable_value) {
+    for (const char* value : {"1e400", "-1e400", "1e99999999999", R"("\ud800")", R"("\udc00")", R"("\ud800\ud800")"}) {
+        const auto message = parse_record(
+            std::string(R"({"type":1,"invocationId":"7","target":"T","arguments":[{"a":1,"b":)") + value + "}]}");
+        ASSERT_TRUE(message) << value << ' ' << message.error().message;
+        const auto& invocation = std::get<InvocationMessage>(*message);
+        ASSERT_TRUE(invocation.over_limit) << value;
+        EXPECT_EQ(invocation.over_limit->code, errc::unreadable_value) << value;
+        EXPECT_EQ(invocation.invocation_id, "7");
+        EXPECT_EQ(invocation.arguments[0]["a"], 1);
+    }
 }
 
 // A text that is not UTF-8 cannot be sent; nothing is appended.
