@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
-#include <vector>
 
 namespace jiro::commands {
 
@@ -27,6 +26,12 @@ void skip_left(std::deque<PendingPtr>& queue) {
     while (!queue.empty() && has_left(queue.front())) queue.pop_front();
 }
 
+// Where its arrival puts it: near the front, for one that waited beside the queue.
+void line_up(std::deque<PendingPtr>& queue, PendingPtr command) {
+    const auto is_younger = [&](const PendingPtr& other) { return other->sequence > command->sequence; };
+    queue.insert(std::ranges::find_if(queue, is_younger), std::move(command));
+}
+
 PendingPtr pop_front(std::deque<PendingPtr>& queue) {
     auto command = std::move(queue.front());
     queue.pop_front();
@@ -38,13 +43,11 @@ PendingPtr pop_front(std::deque<PendingPtr>& queue) {
 void RunQueue::set_limits(const Settings& settings) {
     max_concurrent_ = settings.max_concurrent;
     max_queued_ = static_cast<std::size_t>(settings.max_queued);
-    std::vector<PendingPtr> waiting;
     for (auto& [name, limit] : limits_) {
-        std::ranges::move(limit.waiting, std::back_inserter(waiting));
+        std::ranges::move(limit.waiting, std::back_inserter(queue_));
         limit.waiting.clear();
     }
-    std::ranges::sort(waiting, {}, &PendingCommand::sequence);
-    queue_.insert(queue_.begin(), waiting.begin(), waiting.end());
+    std::ranges::stable_sort(queue_, {}, &PendingCommand::sequence);
 }
 
 std::optional<std::string> RunQueue::busy(const PendingCommand& command) const {
@@ -122,34 +125,39 @@ PendingPtr RunQueue::next_queued() {
 
 bool RunQueue::start(const PendingPtr& command, int max_concurrent) {
     PerCommandLimit& limit = limits_[command->name];
-    if (max_concurrent > 0 && limit.running >= max_concurrent) {
+    limit.max_concurrent = max_concurrent;
+    if (!limit.has_room()) {
         sweep(limit.waiting, queued_);
-        limit.waiting.push_back(command);
+        line_up(limit.waiting, command);
         return false;
     }
-    leave(*command);
-    command->place = Place::running;
     ++running_;
     ++limit.running;
+    leave(*command);
+    command->place = Place::running;
     return true;
 }
 
 void RunQueue::leave(PendingCommand& command) {
     const Place place = std::exchange(command.place, Place::none);
+    if (place == Place::none) return;
+    if (place == Place::control || place == Place::control_reserved) {
+        --control_;
+        if (place == Place::control_reserved) --reserved_control_;
+        return;
+    }
+    PerCommandLimit& limit = limits_[command.name];
     if (place == Place::queued) {
         --queued_;
         queued_bytes_ -= command.bytes;
         sweep(queue_, queued_);
-    } else if (place == Place::control || place == Place::control_reserved) {
-        --control_;
-        if (place == Place::control_reserved) --reserved_control_;
-    } else if (place != Place::none) {
+    } else {
         --running_;
-        PerCommandLimit& limit = limits_[command.name];
         --limit.running;
-        skip_left(limit.waiting);
-        if (!limit.waiting.empty()) queue_.push_front(pop_front(limit.waiting));
     }
+    // It ran, or it was to run next and never will: in both cases the turn is another's.
+    skip_left(limit.waiting);
+    if (!limit.waiting.empty() && limit.has_room()) line_up(queue_, pop_front(limit.waiting));
 }
 
 }  // namespace jiro::commands

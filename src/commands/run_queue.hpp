@@ -58,6 +58,9 @@ class RunQueue {
 
   private:
     struct PerCommandLimit {
+        [[nodiscard]] bool has_room() const noexcept { return max_concurrent == 0 || running < max_concurrent; }
+
+        int max_concurrent = 0;  // as `start` was told last; 0: none
         int running = 0;
         std::deque<PendingPtr> waiting;  // for this command's own limit; they start before anything in `queue_`
     };

@@ -155,6 +155,41 @@ TEST_F(RunQueueTest, command_over_its_own_limit_lets_others_pass) {
     EXPECT_EQ(start_next(1), last);
 }
 
+// It was refused or cancelled when it was its turn: the next one has it, before any that came later.
+TEST_F(RunQueueTest, command_that_leaves_instead_of_starting_hands_its_turn_on) {
+    const auto a = queued("limited");
+    const auto b = queued("limited");
+    const auto c = queued("limited");
+    EXPECT_EQ(start_next(1), a);
+    EXPECT_EQ(start_next(1), nullptr);
+    const auto later = queued("limited");
+
+    queue_.leave(*a);
+    EXPECT_EQ(queue_.next_queued(), b);
+    queue_.leave(*b);
+    EXPECT_EQ(start_next(1), c);
+    queue_.leave(*c);
+    EXPECT_EQ(start_next(1), later);
+}
+
+// Several turns may be free before one is taken.
+TEST_F(RunQueueTest, commands_over_their_limit_start_in_the_order_of_arrival) {
+    queue_.set_limits(limits(3));
+    const auto a = queued("limited");
+    const auto b = queued("limited");
+    const auto c = queued("limited");
+    const auto d = queued("limited");
+    EXPECT_EQ(start_next(2), a);
+    EXPECT_EQ(start_next(2), b);
+    EXPECT_EQ(start_next(2), nullptr);
+
+    queue_.leave(*b);
+    queue_.leave(*a);
+    EXPECT_EQ(start_next(2), c);
+    EXPECT_EQ(start_next(2), d);
+    EXPECT_EQ(start_next(2), nullptr);
+}
+
 // After a reload, what waited for a limit that is another now lines up in the order of arrival.
 TEST_F(RunQueueTest, new_limits_apply_to_what_waits) {
     const auto first = queued("limited");
