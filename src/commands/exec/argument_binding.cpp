@@ -84,7 +84,7 @@ ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::st
             const auto violation = checked.violation(*parameter.default_value);
             if (violation) problems.push_back(key + ".Default: \"" + *parameter.default_value + "\" " + *violation);
         }
-        if (parameter.name == kRestName) {
+        if (equal_ignoring_case(parameter.name, kRestName)) {
             rest = std::move(checked);
         } else {
             parameters_.push_back(std::move(checked));
@@ -138,10 +138,11 @@ void ArgumentBinding::read_shell_script(const ExecCommand& command, std::vector<
     }
     script_ = command.program.front();
     if (script_.find('\0') != std::string::npos) problems.emplace_back("Program: holds a NUL");
+    const auto script = lower_case(script_);  // names of parameters are the same in upper and lower case
     for (const auto& parameter : parameters_) {
         const auto& name = parameter.definition().name;
-        const auto found = script_.find('{' + name + '}');
-        if (found == std::string::npos || (found > 0 && script_[found - 1] == '$')) continue;
+        const auto found = script.find('{' + lower_case(name) + '}');
+        if (found == std::string::npos || (found > 0 && script[found - 1] == '$')) continue;
         problems.push_back("Program: values are never pasted into a shell script; write \"$" + variable_name(name) +
                            "\" instead of {" + name + '}');
     }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::commands {
 
 namespace {
@@ -34,12 +36,13 @@ ArgumentTemplate parse_template(std::string_view text) {
         }
         const auto close = c == '{' ? text.find('}', i) : std::string_view::npos;
         const auto name = close == std::string_view::npos ? std::string_view() : text.substr(i + 1, close - i - 1);
-        if (name != kRest && !is_parameter_name(name)) {
+        const bool is_rest = equal_ignoring_case(name, kRest);
+        if (!is_rest && !is_parameter_name(name)) {
             literal += c;
             continue;
         }
         end_literal();
-        parts.push_back({name == kRest ? TemplatePart::Kind::rest : TemplatePart::Kind::parameter, std::string(name)});
+        parts.push_back({is_rest ? TemplatePart::Kind::rest : TemplatePart::Kind::parameter, std::string(name)});
         i = close;
     }
     end_literal();

@@ -163,6 +163,19 @@ TEST(ArgumentBinding, refuses_dangerous_values) {
     EXPECT_THAT(argv(command({"/x", "{args...}"}), {"ok", "-rf"})[0], HasSubstr("option"));
 }
 
+// The names of parameters are the same in upper and lower case, and so is that of the rest: what guards it counts.
+TEST(ArgumentBinding, guards_the_rest_however_its_name_is_written) {
+    for (const auto* name : {"args", "Args", "ARGS"}) {
+        auto guard = parameter(name);
+        guard.allowed_values = {"safe"};
+        for (const auto* placeholder : {"{args...}", "{ARGS...}"}) {
+            const auto definition = command({"/x", placeholder}, {guard});
+            EXPECT_THAT(argv(definition, {"safe", "safe"}), ElementsAre("/x", "safe", "safe")) << name << placeholder;
+            EXPECT_THAT(argv(definition, {"safe", "other"})[0], HasSubstr("one of safe")) << name << placeholder;
+        }
+    }
+}
+
 // With a shell the values stay arguments of the script; they are never part of its text.
 TEST(ArgumentBinding, gives_values_to_a_shell_script_as_arguments) {
     auto script = command({"echo \"$1\" | wc -c"}, {parameter("text")});
@@ -213,6 +226,8 @@ TEST(ArgumentBinding, reports_bad_definitions) {
     bad_default.default_value = "x";
     auto shell = command({"ls {path}"}, {parameter("path")});
     shell.shell = true;
+    auto shouting = command({"ls {PATH}"}, {parameter("path")});
+    shouting.shell = true;
     const struct {
         const char* name;
         ExecCommand command;
@@ -230,7 +245,8 @@ TEST(ArgumentBinding, reports_bad_definitions) {
                 {"variable", with_variable("A B"), "Environment: 'A B' is not the name of a variable"},
                 {"long pattern", command({"/x"}, {long_pattern}), "Pattern: is longer than 1024 bytes"},
                 {"name", command({"/x"}, {parameter("a b")}), "Parameters.a b"},
-                {"pasted", shell, "$JIRO_PARAM_PATH"}};
+                {"pasted", shell, "$JIRO_PARAM_PATH"},
+                {"pasted in capitals", shouting, "$JIRO_PARAM_PATH"}};
     for (const auto& row : rows) {
         auto definition = row.command;
         definition.source = "config.yaml:7";
