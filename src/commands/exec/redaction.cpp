@@ -72,7 +72,7 @@ void check_redaction(const ExecCommand& command, std::vector<std::string>& probl
         if (value == nullptr) {
             problems.push_back("Redact: '" + excerpt(entry, 64) +
                                "' is no variable of Environment, and no absolute path");
-        } else if (value->size() < SecretMask::kMinLength) {
+        } else if (values_in(*value).empty()) {
             problems.push_back("Redact: the value of '" + entry + "' " + kTooShort);
         }
     }

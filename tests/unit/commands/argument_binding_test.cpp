@@ -36,6 +36,13 @@ ExecCommand with_variable(std::string name) {
     return result;
 }
 
+ExecCommand redacting(std::string value) {
+    auto result = command({"/x"});
+    result.environment = {{"PIN", std::move(value)}};
+    result.redact = {"PIN"};
+    return result;
+}
+
 ArgumentBinding compiled(const ExecCommand& definition) {
     std::vector<std::string> problems;
     ArgumentBinding binding(definition, problems);
@@ -246,7 +253,9 @@ TEST(ArgumentBinding, reports_bad_definitions) {
                 {"long pattern", command({"/x"}, {long_pattern}), "Pattern: is longer than 1024 bytes"},
                 {"name", command({"/x"}, {parameter("a b")}), "Parameters.a b"},
                 {"pasted", shell, "$JIRO_PARAM_PATH"},
-                {"pasted in capitals", shouting, "$JIRO_PARAM_PATH"}};
+                {"pasted in capitals", shouting, "$JIRO_PARAM_PATH"},
+                {"nothing to mask", redacting("1234  "), "Redact: the value of 'PIN' has fewer than 6 characters"},
+                {"no line to mask", redacting("11111\n22222\n"), "Redact: the value of 'PIN'"}};
     for (const auto& row : rows) {
         auto definition = row.command;
         definition.source = "config.yaml:7";
