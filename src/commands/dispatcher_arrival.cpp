@@ -126,28 +126,28 @@ void Dispatcher::State::count_rejected(const std::string& id, Rejection why, std
     (commands_log.*write)(sentence, {{"command_sync_id", id}});
 }
 
-std::optional<std::string> Dispatcher::State::why_rejected(const PendingCommand& command,
-                                                           const Result<Resolution>& resolution,
-                                                           const std::optional<Error>& problem) const {
-    if (problem) return problem->message;
+std::optional<Error> Dispatcher::State::why_rejected(const PendingCommand& command,
+                                                     const Result<Resolution>& resolution,
+                                                     const std::optional<Error>& problem) const {
+    if (problem) return problem;
     const auto& wanted = command.message.instance_id;
     if (!settings.instance_id.empty() && !wanted.empty() && !equal_ignoring_case(wanted, settings.instance_id)) {
-        return "this is not the instance \"" + excerpt(wanted) + '"';
+        return Error(errc::other_instance, "this is not the instance \"" + excerpt(wanted) + '"');
     }
-    if (!resolution) return resolution.error().message;
+    if (!resolution) return resolution.error();
     return std::nullopt;
 }
 
 // A slot when one is free, else a place in the queue. Gives why it gets neither.
-std::optional<std::string> Dispatcher::State::take_place(const PendingPtr& command, Resolution& resolution) {
+std::optional<Error> Dispatcher::State::take_place(const PendingPtr& command, Resolution& resolution) {
     const auto& description = resolution.handler->description();
     const bool may_start = started && !stopping;
     const bool is_control = may_start && description.control && queue.reserve_control(*command);
     const auto closed = is_control ? std::nullopt : gate_closed();
     if (!is_control) {
-        if (closed && closed->refuses) return closed->why;
-        if (are_older_in_journal) return "busy: older commands wait in the journal for their turn";
-        if (auto busy = queue.busy(*command)) return busy;
+        if (closed && closed->refuses) return Error(errc::gate_closed, closed->why);
+        if (are_older_in_journal) return Error(errc::busy, "busy: older commands wait in the journal for their turn");
+        if (auto busy = queue.busy(*command)) return Error(errc::busy, std::move(*busy));
     }
     if (is_control || (may_start && !closed && queue.reserve(command, description))) {
         command->resolution = std::move(resolution);
@@ -159,19 +159,18 @@ std::optional<std::string> Dispatcher::State::take_place(const PendingPtr& comma
 }
 
 // When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
-std::optional<std::string> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
+std::optional<Error> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
     const bool runs_program = !resolution.handler->description().runs.empty();
     // One that goes on after the machine's restart began in time.
     const Duration begun_ago = command.resumes > 0 ? clock.now() - command.arrived_at : Duration::zero();
     const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(begun_ago);
     auto signer = check_signature(command.message, settings, runs_program, as_of);
-    if (!signer) return signer.error().message;
+    if (!signer) return signer.error();
     command.signed_by = std::move(*signer).value_or("");
     return std::nullopt;
 }
 
-Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<std::string> why_rejected,
-                                               bool idempotent) {
+Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<Error> why_rejected, bool idempotent) {
     // Cancelled at the daemon's stop while the journal is asked: it may have the command; a restart will see.
     Guard guard = std::move(arrival);
     const auto command = guard.command();

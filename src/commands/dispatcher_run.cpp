@@ -29,8 +29,9 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
     const bool notable = result.outcome == Outcome::timed_out || result.outcome == Outcome::rejected;
     if (!log::Logger::enabled(notable ? log::Level::warn : log::Level::info)) return;
     // An error's text says what went wrong but may quote what the command printed.
-    const std::string detail =
-        with_text || result.outcome == Outcome::rejected ? excerpt(result.message(), 200) : std::string();
+    // And that of a rejected one quotes what the hub sent.
+    std::string detail = with_text ? excerpt(result.message(), 200) : std::string();
+    if (!with_text && result.reason) detail = result.reason.message();
     const auto write = notable ? &log::Logger::warn : &log::Logger::info;
     (commands_log.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
                                             {"command", command.name},
@@ -62,7 +63,7 @@ void Dispatcher::State::start_next() {
 void Dispatcher::State::start(const PendingPtr& command) {
     if (command->place == Place::queued) {
         auto resolution = resolve(command->message.command, settings, *registry);
-        if (!resolution) return refuse(command, CommandResult::rejected(resolution.error().message));  // after a reload
+        if (!resolution) return refuse(command, CommandResult::rejected(resolution.error()));  // after a reload
         if (auto why = why_not_trusted(*command, *resolution)) {
             return refuse(command, CommandResult::rejected(std::move(*why)));
         }

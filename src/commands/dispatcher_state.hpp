@@ -79,12 +79,11 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     PendingPtr add(CommandMessage message, Fingerprint content);
     [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
     void count_rejected(const std::string& id, Rejection why, std::string_view sentence);
-    [[nodiscard]] std::optional<std::string> why_rejected(const PendingCommand& command,
-                                                          const Result<Resolution>& resolution,
-                                                          const std::optional<Error>& problem) const;
-    [[nodiscard]] std::optional<std::string> why_not_trusted(PendingCommand& command, const Resolution& resolution);
-    [[nodiscard]] std::optional<std::string> take_place(const PendingPtr& command, Resolution& resolution);
-    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<std::string> why_rejected, bool idempotent);
+    [[nodiscard]] std::optional<Error> why_rejected(const PendingCommand& command, const Result<Resolution>& resolution,
+                                                    const std::optional<Error>& problem) const;
+    [[nodiscard]] std::optional<Error> why_not_trusted(PendingCommand& command, const Resolution& resolution);
+    [[nodiscard]] std::optional<Error> take_place(const PendingPtr& command, Resolution& resolution);
+    [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<Error> why_rejected, bool idempotent);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
     void on_journalled(const PendingPtr& command);
 

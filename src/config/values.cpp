@@ -14,7 +14,8 @@ namespace jiro::config {
 
 namespace {
 
-// A value in a message: short, on one line. Never called for secrets.
+// A value in a message: short, on one line. For keys that hold a number or a word of ours: in any other key may stand
+// a secret, also by mistake, and a message goes far. There the kind of the value is said.
 std::string shown(std::string_view text) {
     static constexpr std::size_t kLongest = 40;
     std::string out = "'";
@@ -183,7 +184,7 @@ std::optional<std::string> read_path(const Node& node, const Context& context) {
         return expanded.path;
     }
     if (!expanded.path.starts_with('/')) {
-        context.fail(node.place, "must be an absolute path, not " + shown(expanded.path));
+        context.fail(node.place, "must be an absolute path, which begins with /");
         return std::nullopt;
     }
     if (expanded.path.find('\0') != std::string::npos) {
@@ -195,7 +196,7 @@ std::optional<std::string> read_path(const Node& node, const Context& context) {
 
 std::optional<std::vector<std::string>> read_texts(const Node& node, const Context& context) {
     if (node.kind != Node::Kind::sequence) {
-        context.fail(node.place, "must be a list, not " + not_this(node));
+        context.fail(node.place, "must be a list, not " + std::string(kind_name(node)));
         return std::nullopt;
     }
     std::vector<std::string> texts;
@@ -208,7 +209,7 @@ std::optional<std::vector<std::string>> read_texts(const Node& node, const Conte
 
 std::optional<Pairs> read_text_map(const Node& node, const Context& context) {
     if (node.kind != Node::Kind::map) {
-        context.fail(node.place, "must be a map of names to text, not " + not_this(node));
+        context.fail(node.place, "must be a map of names to text, not " + std::string(kind_name(node)));
         return std::nullopt;
     }
     static constexpr std::size_t kMostEntries = 256;

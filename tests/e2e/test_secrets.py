@@ -45,6 +45,7 @@ class SecretsTest(DaemonTest):
         config = {
             "WebSocket": {"Headers": {"Cookie": CANARIES["cookie"], "X-Custom-Auth": CANARIES["header"]}},
             "Logging": {"Level": "trace"},
+            "Commands": {"Exec": {"pick": {"Program": ["/bin/true", "{p}"], "Parameters": {"p": {"Enum": ["a", "b"]}}}}},
         }
         if files:
             for name, canary in (("token", "access token"), ("key", "api key")):
@@ -68,11 +69,12 @@ class SecretsTest(DaemonTest):
         self.assertIn(CANARIES["cookie"], sent)
         link.command(f"echo {CANARIES['command text']}", "a", parameters={"p": CANARIES["parameter"]}, invocation_id="i")
         link.command(f"ecko {CANARIES['command text']}", "b")
+        link.command("pick", "e", parameters={"p": CANARIES["parameter"]})  # rejected: the result quotes it, the log does not
         link.command("status", "c")
         link.command("sysinfo", "d")
         link.invoke(f"not json {CANARIES['command text']}")
         link.send(b'{"type":1,"target":"ReceiveCommand","arguments":["' + CANARIES["command text"].encode() + b"\xff\"]}")
-        for sync_id in "abcd":
+        for sync_id in "abcde":
             self.result(sync_id, 20)
         self.assert_serves(self.connection(2))
         for path in ("/status", "/metrics", "/healthz", "/readyz", "/"):
@@ -90,6 +92,7 @@ class SecretsTest(DaemonTest):
         self.assertEqual(self.client.stop(), 0)
         self.assert_clean("standard error", self.client.log_file.read_bytes())
         self.assert_clean("standard output", self.client.out_file.read_bytes())
+        self.client.wait_log("command_sync_id=e .*outcome=rejected.*an argument is not allowed")
         self.assertGreater(len(self.client.log.lines), 20, "trace says something")
         for path in (self.directory / "state").rglob("*"):
             if path.is_file():

@@ -28,6 +28,9 @@ enum class errc {
     storage_refused,  // the journal cannot take it
     not_trusted,      // it is not signed, or not well, and must be (signature.hpp)
     not_allowed,      // the operator does not let the hub run commands
+    other_instance,   // it is for another instance
+    busy,             // so much waits that it may not
+    gate_closed,      // an operator lets nothing start
     // looking at what runs
     no_such_run,    // no command of that id runs, or has ended lately
     beyond_output,  // so much was not printed

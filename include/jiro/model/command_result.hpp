@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
 #include "jiro/model/command_message.hpp"
 
 namespace jiro {
@@ -57,7 +58,8 @@ struct GraphResult {
 struct CommandResult {
     Outcome outcome = Outcome::succeeded;
     std::variant<TextResult, GraphResult> content;
-    std::string note{};  // what it took, for whoever waits for the receipt; no part of the result
+    std::string note{};                  // what it took, for whoever waits for the receipt; no part of the result
+    boost::system::error_code reason{};  // of one that is rejected, where it has a name: it quotes nothing of the hub's
 
     [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded; }
 
@@ -84,6 +86,9 @@ struct CommandResult {
     static CommandResult timed_out(std::string message) { return error(Outcome::timed_out, std::move(message)); }
     static CommandResult cancelled(std::string message) { return error(Outcome::cancelled, std::move(message)); }
     static CommandResult rejected(std::string message) { return error(Outcome::rejected, std::move(message)); }
+    static CommandResult rejected(Error why) {
+        return {Outcome::rejected, TextResult{std::move(why.message)}, {}, why.code};
+    }
     static CommandResult interrupted(std::string message) { return error(Outcome::interrupted, std::move(message)); }
     static CommandResult error(Outcome outcome, std::string message) {
         return {outcome, TextResult{std::move(message)}};

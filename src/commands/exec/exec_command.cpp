@@ -125,7 +125,7 @@ Task<CommandResult> ExecCommandHandler::run(CommandContext& context) const {
                           .session_id = context.session_id(),
                           .trace = context.message().trace,
                           .resumes = context.resumes()});
-    if (!spec) co_return CommandResult::rejected(spec.error().message);
+    if (!spec) co_return CommandResult::rejected(spec.error());
     request.spec = std::move(*spec);
     if (!command_.redact.empty()) {
         auto reading = values_to_redact(command_, context.clock(), context.deadline());

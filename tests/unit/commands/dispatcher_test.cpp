@@ -282,7 +282,7 @@ TEST_F(DispatcherTest, answers_a_malformed_message) {
                          dispatcher->receive(message("c1", ""), Error(errc::missing_command, "no command in it")));
     jiro::test::settle(context);
     ASSERT_NE(sink.outcome_of("c1"), nullptr);
-    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::rejected("no command in it"));
+    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::rejected(Error(errc::missing_command, "no command in it")));
     EXPECT_TRUE(observer.started_ids.empty());
 }
 
@@ -823,7 +823,7 @@ TEST_F(DispatcherTest, starts_nothing_while_the_gate_is_closed) {
     pass(10s);
     EXPECT_THAT(sink.outcome_of("late")->result.message(), HasSubstr("(Commands.MaxWaitMs); paused: why"));
     gate.now->refuses = true;
-    EXPECT_EQ(result_of("answer"), CommandResult::rejected("paused: why"));
+    EXPECT_EQ(result_of("answer"), CommandResult::rejected(Error(errc::gate_closed, "paused: why")));
 }
 
 // A command whose handler asks for the machine's restart has no outcome, takes no slot, and waits as any that waits.

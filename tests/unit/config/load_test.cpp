@@ -153,8 +153,8 @@ TEST(ConfigLoad, names_each_mistake) {
         {"relative URL", "WebSocket: { HubUrl: /hub }", "WebSocket.HubUrl: not an absolute URL"},
         {"wrong scheme", "WebSocket: { HubUrl: \"ftp://h/\" }", "the scheme must be http"},
         {"wrong scheme for gRPC", "Grpc: { ServerUrl: \"ws://h/\" }", "the scheme must be http or https, not 'ws'"},
-        {"relative path", "Outbox: { Path: outbox.db }", "must be an absolute path, not 'outbox.db'"},
-        {"another word for no file", "Outbox: { Path: \":Memory:\" }", "must be an absolute path, not ':Memory:'"},
+        {"relative path", "Outbox: { Path: outbox.db }", "must be an absolute path, which begins with /"},
+        {"another word for no file", "Outbox: { Path: \":Memory:\" }", "must be an absolute path, which begins with /"},
         {"unknown variable", "Outbox: { Path: \"${HOME}/x\" }", "only ${CREDENTIALS_DIRECTORY}"},
         {"variable inside", "Outbox: { Path: \"/x/${STATE_DIRECTORY}\" }", "only at the beginning"},
         {"variable not closed", "Outbox: { Path: \"${STATE\" }", "only ${CREDENTIALS_DIRECTORY}"},
@@ -317,8 +317,14 @@ TEST(ConfigLoad, names_what_keeps_a_file_from_being_read) {
 TEST(ConfigLoad, errors_never_show_secrets) {
     const std::string text =
         "ApiKey: [hunter-two-key]\nWebSocket:\n  AccessToken: \"canary\\x01token\"\n  HubUrl: \"//user:canarypw@h\"\n"
-        "  Proxy: \"ftp://user:canarypw@h\"\n";
-    const std::string errors = errors_of(text);
+        "  Proxy: \"ftp://user:canarypw@h\"\n  AccessTokenFile: hunter-token\n  Headers: \"X-Api-Key: hunter2\"\n"
+        "Chat: { ApiKeyFile: canary-key, Tools: hunter2 }\nMonitoring: { Hosts: canary }\n"
+        "Commands: { Exec: { a: { Program: [/x], Environment: PASSWORD=hunter2, Redact: hunter2 } } }\n";
+    const std::string errors =
+        errors_of(text) + errors_of(load("", {{"JIRO_WEBSOCKET__HEADERS", "\"X-Api-Key: hunter2\""}}));
+    EXPECT_THAT(errors, HasSubstr("environment JIRO_WEBSOCKET__HEADERS: WebSocket.Headers: must be a map of names to "
+                                  "text, not text"));
+    EXPECT_THAT(errors, HasSubstr("Commands.Exec.a.Environment: must be a map of names to text, not text"));
     EXPECT_THAT(errors, HasSubstr("WebSocket.AccessToken"));
     for (const std::string_view secret : {"hunter", "canary"})
         EXPECT_EQ(errors.find(secret), std::string::npos) << errors;
