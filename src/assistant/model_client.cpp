@@ -4,6 +4,7 @@
 #include "assistant/event_stream.hpp"
 #include "assistant/log.hpp"
 #include "jiro/assistant/errors.hpp"
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/proxy.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
@@ -17,6 +18,7 @@ constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
 constexpr std::size_t kMaxStreamBytes = 64 * 1024 * 1024;  // each word of an answer comes with 200 bytes around it
 constexpr std::size_t kMaxEventBytes = 1024 * 1024;
 constexpr std::size_t kMaxErrorBytes = 64 * 1024;
+constexpr std::size_t kMaxErrorText = 2 * kMaxPeerText;  // ours, and what the endpoint says
 
 std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
 
@@ -34,6 +36,11 @@ http::Request request_to(const Url& url, const Secret& key, std::string body) {
 bool is_event_stream(const http::Response& head) {
     const std::string* type = http::find_header(head.headers, "Content-Type");
     return type != nullptr && lower_case(*type).starts_with("text/event-stream");
+}
+
+// Endpoints repeat the key that they were sent. It is taken out before the text is cut: half of one is not found.
+Error shown(const Error& error, const Secret& key) {
+    return {error.code, excerpt(redacted(error.message, key), kMaxErrorText), error.where};
 }
 
 Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }
@@ -56,7 +63,8 @@ Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, Ti
     auto trying = try_until_answered(asking);
     const Duration left = deadline - clock_.now();
     auto ended = co_await with_timeout(clock_, left, std::move(trying));
-    if (ended) co_return *ended;
+    if (ended && !*ended) co_return shown(ended->error(), asking.key);
+    if (ended) co_return Result<>();
     co_return Error(errc::timeout,
                     "the model did not finish within " + limit_text(asking.settings->timeout) + " (Chat.TimeoutMs)");
 }
@@ -84,7 +92,7 @@ Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
             continue;
         }
         const auto wait = wait_asked_by(*head, asking);
-        if (!wait) co_return status_error(*head, settings, asking.key);
+        if (!wait) co_return status_error(*head, settings);
         asking.has_waited = true;
         assistant_log.info(
             "The model's endpoint asks to wait",

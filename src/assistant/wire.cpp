@@ -7,7 +7,6 @@
 #include "jiro/assistant/errors.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
-#include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -131,7 +130,7 @@ bool is_unknown_model(const Complaint& complaint) {
 std::string redirection(const http::Response& response) {
     const std::string* location = http::find_header(response.headers, "Location");
     const auto url = location == nullptr ? Result<Url>(Error(errc::redirected)) : Url::parse(*location);
-    return url ? " to " + url->redacted().substr(0, 200) : std::string();
+    return url ? " to " + url->redacted() : std::string();
 }
 
 struct Meaning {
@@ -181,9 +180,9 @@ Meaning meaning_of(unsigned status, const Complaint& complaint, const http::Resp
     return {errc::request_refused, "the endpoint does not take the request"};
 }
 
-std::string with_its_words(std::string text, const Complaint& complaint, const Secret& secret) {
+std::string with_its_words(std::string text, const Complaint& complaint) {
     if (complaint.message.empty()) return text;
-    return text.append(kEndpointSays) + excerpt(redacted(complaint.message, secret), kMaxPeerText) + ')';
+    return text.append(kEndpointSays) + complaint.message + ')';
 }
 
 Error bad_piece(const std::string& why) { return Error(errc::bad_answer, "the answer cannot be read: " + why); }
@@ -239,7 +238,7 @@ std::optional<Error> reported_error(const json& body) {
     if (member(body, "error") == nullptr) return std::nullopt;
     const auto complaint = complaint_in(body);
     return Error(errc::endpoint_failed,
-                 with_its_words("the endpoint broke the answer off", complaint.value_or(Complaint{}), Secret()));
+                 with_its_words("the endpoint broke the answer off", complaint.value_or(Complaint{})));
 }
 
 }  // namespace
@@ -298,12 +297,12 @@ Result<Piece> add_piece(std::string_view data, Completion& to) {
     return Piece{};
 }
 
-Error status_error(const http::Response& response, const Settings& settings, const Secret& secret) {
+Error status_error(const http::Response& response, const Settings& settings) {
     const auto body = json_or_null(response.body);
     const auto complaint = complaint_in(body).value_or(Complaint{});
     auto [code, text] = meaning_of(response.status, complaint, response, settings);
     text = "the model's endpoint answered " + std::to_string(response.status) + ": " + text;
-    return Error(code, with_its_words(std::move(text), complaint, secret));
+    return Error(code, with_its_words(std::move(text), complaint));
 }
 
 bool wants_other_max_tokens(const http::Response& response) {
@@ -312,7 +311,7 @@ bool wants_other_max_tokens(const http::Response& response) {
 
 std::optional<Error> fault_of(const Completion& completion, const Settings& settings) {
     if (!completion.refusal.empty()) {
-        return Error(errc::refused, std::string(kModelRefuses) + excerpt(completion.refusal, kMaxPeerText));
+        return Error(errc::refused, std::string(kModelRefuses) + completion.refusal);
     }
     if (completion.finish_reason == "content_filter") {
         return Error(errc::refused, "the endpoint's content filter stopped the answer");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // The endpoint's words: the request of POST /chat/completions, its answer whole or in pieces, and what its errors mean
-// to the user and the operator. As OpenAI's reference has them, and as llama.cpp, Ollama, vLLM and others speak them:
-// members that are not known are ignored, those that are missing are lived without. Pure.
+// to the user and the operator (those words as they came: they may be long, and repeat the key). As OpenAI's reference
+// has them, and as llama.cpp, Ollama, vLLM and others speak them: members that are not known are ignored, those that
+// are missing are lived without. Pure.
 
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,6 @@
 #include "jiro/assistant/settings.hpp"
 #include "jiro/assistant/tool_box.hpp"
 #include "jiro/base/error.hpp"
-#include "jiro/base/secret.hpp"
 #include "jiro/http/message.hpp"
 
 namespace jiro::assistant {
@@ -73,8 +73,8 @@ struct Piece {
 };
 [[nodiscard]] Result<Piece> add_piece(std::string_view data, Completion& to);
 
-// What any other status than 200 means. `secret` is the key: endpoints repeat it.
-[[nodiscard]] Error status_error(const http::Response& response, const Settings& settings, const Secret& secret);
+// What any other status than 200 means.
+[[nodiscard]] Error status_error(const http::Response& response, const Settings& settings);
 
 // Whether that answer says that max_tokens has the other name.
 [[nodiscard]] bool wants_other_max_tokens(const http::Response& response);

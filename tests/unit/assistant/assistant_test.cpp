@@ -272,6 +272,31 @@ TEST_F(Chatting, an_endpoint_that_is_away_is_named) {
     EXPECT_THAT(end.error->message, HasSubstr("the model's endpoint cannot be reached: connecting to 127.0.0.1:1"));
 }
 
+// An endpoint may repeat the key that it was sent, wherever it speaks: no error has it, whole or in part.
+TEST_F(Chatting, the_key_is_in_no_error) {
+    const std::string type = "application/json";
+    const auto says = [](const std::string& what) { return R"({"error":{"message":")" + what + R"("}})"; };
+    const auto refusal = R"({"choices":[{"message":{"refusal":"not with canary-key"}}]})";
+    for (const std::string& bytes : {
+             response(401, type, says("Incorrect key: canary-key")),
+             response(200, type, says("Incorrect key: canary\\u002dkey")),
+             stream_head() + word("so") + event(says("Incorrect key: canary-key")),
+             response(400, type, says(std::string(490, 'x') + "canary-key")),
+             response(200, type, says(std::string(950, 'x') + "canary-key")),
+             response(302, type, "", "Location: http://127.0.0.1:1/" + std::string(190, 'x') + "canary-key\r\n"),
+             response(200, type, refusal),
+         }) {
+        FakeEndpoint talkative(executor);
+        talkative.answer(bytes);
+        settings.endpoint = *Url::parse(talkative.url());
+        assistant().update(settings);
+        const auto end = ask("hello");
+        ASSERT_TRUE(end.error) << bytes;
+        EXPECT_EQ(end.words().find("canary"), std::string::npos) << end.words();
+        EXPECT_LT(end.error->message.size(), 1200U);
+    }
+}
+
 // A wait that the endpoint asks for is kept, once.
 TEST_F(Chatting, waits_once_as_asked) {
     endpoint.answer(response(429, "application/json", "{}", "Retry-After: 1\r\n"));
