@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "jiro/assistant/errors.hpp"
 #include "jiro/base/json.hpp"
@@ -225,7 +226,8 @@ std::optional<Error> add_message(const json& message, Completion& to) {
 
 std::optional<Error> add_choice(const json& body, const char* name, Completion& to) {
     const auto* choices = member(body, "choices");
-    if (choices == nullptr || !choices->is_array()) return bad_piece("it has no choices");
+    if (choices == nullptr) return std::nullopt;
+    if (!choices->is_array()) return bad_piece("its choices are no list");
     if (choices->empty()) return std::nullopt;  // the piece that carries the usage
     const auto& choice = choices->front();
     if (auto reason = text_member(choice, "finish_reason"); !reason.empty()) to.finish_reason = std::move(reason);
@@ -235,10 +237,52 @@ std::optional<Error> add_choice(const json& body, const char* name, Completion& 
 }
 
 std::optional<Error> reported_error(const json& body) {
-    if (member(body, "error") == nullptr) return std::nullopt;
+    const bool is_error = member(body, "error") != nullptr || text_member(body, "object") == "error";  // older vLLM
+    if (!is_error) return std::nullopt;
     const auto complaint = complaint_in(body);
     return Error(errc::endpoint_failed,
                  with_its_words("the endpoint broke the answer off", complaint.value_or(Complaint{})));
+}
+
+constexpr std::size_t kEscapeBytes = 6;  // \\uXXXX
+
+bool is_half(std::string_view escape, std::string_view fourth) {
+    return escape.size() == kEscapeBytes && escape.starts_with("\\u") && (escape[2] == 'd' || escape[2] == 'D') &&
+           fourth.find(escape[3]) != std::string_view::npos;
+}
+bool is_first_half(std::string_view escape) { return is_half(escape, "89abAB"); }
+bool is_second_half(std::string_view escape) { return is_half(escape, "cdefCDEF"); }
+
+// Who cuts an answer into pieces by UTF-16 cuts surrogate pairs, too: the first half is kept for the second, which
+// comes in a later piece.
+std::string with_whole_pairs(std::string_view data, std::string& first_half) {
+    std::string whole;
+    const auto take = [&](std::size_t bytes) {
+        const auto taken = data.substr(0, bytes);
+        data.remove_prefix(taken.size());
+        return taken;
+    };
+    while (!data.empty()) {
+        const auto escape = data.substr(0, kEscapeBytes);
+        if (is_first_half(escape) && is_second_half(data.substr(kEscapeBytes).substr(0, kEscapeBytes))) {
+            whole += take(2 * kEscapeBytes);
+        } else if (is_first_half(escape)) {
+            first_half = take(kEscapeBytes);
+        } else if (is_second_half(escape)) {
+            const auto second_half = take(kEscapeBytes);
+            whole += first_half.empty() ? "\\ufffd" : std::exchange(first_half, {}).append(second_half);
+        } else {
+            whole += take(data[0] == '\\' ? 2 : 1);
+        }
+    }
+    return whole;
+}
+
+Result<json> read_answer(std::string_view data, std::string& first_half) {
+    const auto text = to_utf8(data);
+    auto read = read_json(text, kCompletionLimits);
+    if (read || read.error().code != JsonFault::lone_surrogate) return read;
+    return read_json(with_whole_pairs(text, first_half), kCompletionLimits);
 }
 
 }  // namespace
@@ -274,14 +318,15 @@ std::string request_body(const Question& question, const Settings& settings, Max
 }
 
 Result<Completion> parse_completion(std::string_view body) {
-    const auto read = read_json(to_utf8(body), kCompletionLimits);
+    Completion completion;
+    const auto read = read_answer(body, completion.first_half);
     if (!read || !read->is_object()) {
         return Error(
             errc::not_an_api,
             "the answer is no JSON object; is Chat.Endpoint the address of a chat API, which usually ends with /v1?");
     }
     if (auto error = reported_error(*read)) return std::move(*error);
-    Completion completion;
+    if (member(*read, "choices") == nullptr) return bad_piece("it has no choices");
     if (auto error = add_choice(*read, "message", completion)) return std::move(*error);
     take_usage(*read, completion);
     return completion;
@@ -289,8 +334,9 @@ Result<Completion> parse_completion(std::string_view body) {
 
 Result<Piece> add_piece(std::string_view data, Completion& to) {
     if (trimmed(data) == "[DONE]") return Piece{true};
-    const auto read = read_json(to_utf8(data), kCompletionLimits);
+    const auto read = read_answer(data, to.first_half);
     if (!read) return bad_piece(read.error().message);
+    if (!read->is_object()) return bad_piece("it is no JSON object");
     if (auto error = reported_error(*read)) return std::move(*error);
     take_usage(*read, to);
     if (auto error = add_choice(*read, "delta", to)) return std::move(*error);

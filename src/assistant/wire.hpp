@@ -50,6 +50,7 @@ struct Completion {
     std::vector<ToolCall> tool_calls;
     std::string finish_reason;
     std::optional<Usage> usage;
+    std::string first_half{};  // of a surrogate pair, as JSON escapes it; the other may come with a later piece
 };
 
 struct Question {
@@ -67,7 +68,8 @@ enum class MaxTokensName { max_tokens, max_completion_tokens };
 // The body of a 200 that is one JSON object.
 [[nodiscard]] Result<Completion> parse_completion(std::string_view body);
 
-// The data of one event, added to what came before. An error ends the answer. `is_end`: nothing comes after it.
+// The data of one event, added to what came before; it may have nothing of the answer, as figures and pings have not.
+// An error ends the answer. `is_end`: nothing comes after it.
 struct Piece {
     bool is_end = false;
 };

@@ -145,8 +145,8 @@ JsonFault fault_at(std::string_view text, std::size_t at) {
     if (at == 0 && rest.starts_with("\xEF\xBB\xBF")) return JsonFault::byte_order_mark;
     if (rest.starts_with("//") || rest.starts_with("/*")) return JsonFault::comment;
     if (!is_utf8(text)) return JsonFault::not_utf8;
-    // The parser notices it behind the escape, or behind the start of the next one.
-    for (std::size_t back = 6; back <= 8 && back <= at; ++back) {
+    // The parser notices a second half within its escape, a first one behind its own, or in the next one.
+    for (std::size_t back = 1; back <= 8 && back <= at; ++back) {
         if (is_half_of_pair(text.substr(at - back))) return JsonFault::lone_surrogate;
     }
     return JsonFault::not_json;

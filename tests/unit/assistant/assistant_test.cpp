@@ -346,6 +346,37 @@ TEST_F(Chatting, lives_with_what_endpoints_do) {
 }
 
 // Cancelling stops the model within a second; what came is kept and marked.
+// A piece may carry something else than the answer, and a character may be cut between two pieces.
+TEST(Wire, takes_what_a_piece_has) {
+    const auto text_of = [](std::initializer_list<const char*> pieces) {
+        Completion completion;
+        for (const char* piece : pieces) {
+            const auto added = add_piece(piece, completion);
+            if (!added) return "error: " + added.error().message;
+        }
+        return completion.text;
+    };
+    const auto* hello = R"({"choices":[{"delta":{"content":"hello"}}]})";
+    EXPECT_EQ(text_of({R"({"type":"ping"})", hello, R"({"choices":null,"usage":{"prompt_tokens":1}})"}), "hello");
+
+    const auto* first = R"({"choices":[{"delta":{"content":"a\\\ud83d"}}]})";
+    const auto* second = R"({"choices":[{"delta":{"content":"\uDE80b"}}]})";
+    EXPECT_EQ(text_of({first, R"({"type":"ping"})", second}),
+              "a\\\xF0\x9F\x9A\x80"
+              "b");
+    EXPECT_EQ(text_of({R"({"choices":[{"delta":{"content":"\ud83d\ude80 \\ud83d \ud83d"}}]})", second}),
+              "\xF0\x9F\x9A\x80 \\ud83d \xF0\x9F\x9A\x80"
+              "b");
+    EXPECT_EQ(text_of({first, hello}), "a\\hello");
+
+    EXPECT_EQ(text_of({second}),
+              "\xEF\xBF\xBD"
+              "b");
+    EXPECT_THAT(text_of({R"({"choices":5})"}), HasSubstr("no list"));
+    EXPECT_THAT(text_of({R"("hello")"}), HasSubstr("no JSON object"));
+    EXPECT_THAT(text_of({R"({"object":"error","message":"out of memory"})"}), HasSubstr("out of memory"));
+}
+
 TEST_F(Chatting, cancelling_keeps_what_came) {
     endpoint.answer({{stream_head() + word("first part")}, {"", FakeEndpoint::kForEver}});
     Ask question;
