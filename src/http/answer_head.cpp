@@ -5,6 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <boost/optional.hpp>
 
 #include "jiro/base/text.hpp"
 
@@ -48,6 +49,7 @@ Response AnswerHead::response() const {
     response.status = status_;
     boost::beast::http::response_parser<boost::beast::http::empty_body> parser;
     parser.header_limit(kMaxBytes);
+    parser.body_limit(boost::none);  // it is not read
     boost::system::error_code error;
     parser.put(boost::asio::buffer(bytes_.data(), size_), error);
     if (error || !parser.is_header_done()) return response;
