@@ -2,7 +2,6 @@
 #include "config/environment.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/regex.hpp>
 #include <optional>
 
@@ -20,9 +19,9 @@ constexpr std::string_view kPrefix = "JIRO_";
 // Not configuration: what an exec command's program sees of its command (it may call jiro-client), and what the chaos
 // tests tell the daemon.
 bool is_reserved(std::string_view name) {
-    static constexpr std::array<std::string_view, 5> kNames{"JIRO_COMMAND", "JIRO_COMMAND_ID", "JIRO_SESSION_ID",
-                                                            "JIRO_RUN", "JIRO_FAILPOINT"};
-    return name.starts_with("JIRO_PARAM_") || std::ranges::find(kNames, name) != kNames.end();
+    using commands::kProgramVariables;
+    return name == "JIRO_FAILPOINT" || name.starts_with(commands::kParameterVariables) ||
+           std::ranges::find(kProgramVariables, name) != kProgramVariables.end();
 }
 
 // JIRO_SERVICE_HOST, JIRO_HUB_PORT=tcp://10.0.0.9:80, JIRO_HUB_PORT_80_TCP_ADDR ...: a service, no mistyped key.

@@ -4,6 +4,7 @@
 // and ranges, and asks check() about the rest; then the dispatcher, the registry and the exec commands read it. A plain
 // value: a reload passes a new one.
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,17 @@
 #include "jiro/base/ed25519.hpp"
 
 namespace jiro::commands {
+
+// What a program sees of its command, besides JIRO_PARAM_NAME for each parameter. It may call jiro-client, which takes
+// them for no keys of the configuration.
+inline constexpr const char* kNameVariable = "JIRO_COMMAND";
+inline constexpr const char* kIdVariable = "JIRO_COMMAND_ID";
+inline constexpr const char* kSessionVariable = "JIRO_SESSION_ID";
+inline constexpr const char* kRunVariable = "JIRO_RUN";          // a mark of its run
+inline constexpr const char* kResumedVariable = "JIRO_RESUMED";  // how often, with reboot_exit_codes
+inline constexpr const char* kParameterVariables = "JIRO_PARAM_";
+inline constexpr std::array<std::string_view, 5> kProgramVariables{kNameVariable, kIdVariable, kSessionVariable,
+                                                                   kRunVariable, kResumedVariable};
 
 // One parameter of an exec command: `{name}` in its Program, `parameters.name` in the message.
 struct ExecParameter {

@@ -17,7 +17,7 @@ using Kind = TemplatePart::Kind;
 constexpr std::string_view kRestName = "args";
 
 std::string variable_name(std::string_view parameter) {
-    std::string name = "JIRO_PARAM_";
+    std::string name = kParameterVariables;
     for (const char c : parameter)
         name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
     return name;

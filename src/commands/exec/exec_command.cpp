@@ -63,12 +63,12 @@ std::vector<std::pair<std::string, std::string>> environment_for(const ExecComma
         {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         {"LANG", "C.UTF-8"},
         {"HOME", "/"},
-        {"JIRO_COMMAND", command.name},
-        {"JIRO_COMMAND_ID", call.command_sync_id},
-        {"JIRO_SESSION_ID", call.session_id}};
+        {kNameVariable, command.name},
+        {kIdVariable, call.command_sync_id},
+        {kSessionVariable, call.session_id}};
     if (!call.trace.empty()) variables.emplace_back("TRACEPARENT", call.trace.parent());
     if (!call.trace.state().empty()) variables.emplace_back("TRACESTATE", call.trace.state());
-    if (!command.reboot_exit_codes.empty()) variables.emplace_back("JIRO_RESUMED", std::to_string(call.resumes));
+    if (!command.reboot_exit_codes.empty()) variables.emplace_back(kResumedVariable, std::to_string(call.resumes));
     for (const auto& [name, value] : command.environment) {
         const auto same = std::ranges::find(variables, name, [](const auto& variable) { return variable.first; });
         if (same != variables.end()) {

@@ -27,6 +27,9 @@ TEST(ConfigEnvironment, overrides_the_file) {
                                              {"JIRO_PARAM_SERVICE", "of an exec command"},
                                              {"JIRO_COMMAND_ID", "cmd-1"},
                                              {"JIROX", "not ours"}});
+                                             {"JIRO_SESSION_ID", "s"},
+                                             {"JIRO_RUN", "r"},
+                                             {"JIRO_RESUMED", "1"},
     ASSERT_TRUE(loaded) << errors_of(loaded);
     EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);
     EXPECT_EQ(loaded.config->websocket.hub_url->path(), "/hub");
