@@ -16,8 +16,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "JIRO_";
 
-// Not configuration: what an exec command's program sees of its command (it may call jiro-client), and what the chaos
-// tests tell the daemon.
+// Not configuration: what an exec command's program sees of its command, and what the chaos tests tell the daemon.
 bool is_reserved(std::string_view name) {
     using commands::kProgramVariables;
     return name == "JIRO_FAILPOINT" || name.starts_with(commands::kParameterVariables) ||
@@ -87,7 +86,13 @@ class EnvironmentReader {
         const Place place{"environment " + name};
         const auto [earlier, is_new] = given_.try_emplace(index, name);
         if (!is_new) return problems_.add(place, key.path, "is also given by " + earlier->second);
-        overrides_.push_back({index, value_of(key, text, place, problems_), {}});
+        add_override({index, value_of(key, text, place, problems_), {}});
+    }
+
+    // What is not set takes away what the files say where a key may be null; of any other key it says nothing.
+    void add_override(Override entry) {
+        const bool is_unset = entry.member.empty() && entry.value.kind == Node::Kind::null;
+        if (!is_unset || schema()[entry.key].kind.null_clears) overrides_.push_back(std::move(entry));
     }
 
     void add_foreign(const std::string& name, const std::string& text) {
@@ -115,7 +120,7 @@ class EnvironmentReader {
         }
         if (member.empty()) given_.try_emplace(index, place.file);
         Node value = adapted(key, member.empty() ? value_of(*own, text, place, problems_) : text_node(text, place), "");
-        overrides_.push_back({index, std::move(value), std::move(member)});
+        add_override({index, std::move(value), std::move(member)});
     }
 
     static Node text_node(const std::string& text, const Place& place) {

@@ -86,6 +86,9 @@ class ConfigurationTest(DaemonTest):
         self.assertEqual(good.returncode, 0, good)
         self.assertIn("7123", good.stdout)
         self.assertNotRegex(good.stdout, r"\bTimeoutMs: 5000\b")
+        unset = self.check("Grpc: {TimeoutMs: 5000}", "--print", environment={"JIRO_GRPC__TIMEOUTMS": "", "JIRO_LOGGING__LEVEL": ""})
+        self.assertEqual(unset.returncode, 0, unset)
+        self.assertRegex(unset.stdout, r"\bTimeoutMs: 5000\b")
         for name, value, words in (
             ("JIRO_GRPC__TIMEOUTMS", "soon", "JIRO_GRPC__TIMEOUTMS"),
             ("JIRO_GRPC__TIMEOUT", "5", "JIRO_GRPC__TIMEOUT"),

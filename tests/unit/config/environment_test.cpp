@@ -25,17 +25,34 @@ TEST(ConfigEnvironment, overrides_the_file) {
                                              {"JIRO_WEBSOCKET__PROXY", ""},
                                              {"JIRO_COMMANDS__EXEC", "{up: {Program: [/usr/bin/uptime]}}"},
                                              {"JIRO_PARAM_SERVICE", "of an exec command"},
+                                             {"JIRO_COMMAND", "a"},
                                              {"JIRO_COMMAND_ID", "cmd-1"},
-                                             {"JIROX", "not ours"}});
                                              {"JIRO_SESSION_ID", "s"},
                                              {"JIRO_RUN", "r"},
                                              {"JIRO_RESUMED", "1"},
+                                             {"JIROX", "not ours"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
     EXPECT_EQ(loaded.config->delivery.grpc.timeout, 2s);
     EXPECT_EQ(loaded.config->websocket.hub_url->path(), "/hub");
     EXPECT_EQ(loaded.config->websocket.headers.at(0).first, "X-Site");
     EXPECT_EQ(loaded.config->commands.exec.at(0).name, "up");
     EXPECT_EQ(loaded.config->provenance.at("Grpc.TimeoutMs"), "environment JIRO_GRPC__TIMEOUTMS");
+}
+
+// An empty variable is one that is not set: what may be null is, what may not is as if there was no variable.
+TEST(ConfigEnvironment, empty_variables_set_nothing) {
+    Environment environment;
+    for (const auto& key : schema()) environment[variable_of(key.path)] = "";
+    const auto loaded = load(
+        "Grpc: { TimeoutMs: 1000, Proxy: \"http://p\" }\nLogging: { Level: warn, Audit: off, CommandText: true }\n"
+        "Commands: { RunAs: daemon }\nMonitoring: { Listen: off }\nHub: { Requests: [logs] }\n",
+        environment);
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->delivery.grpc.timeout, 1s);
+    EXPECT_EQ(loaded.config->delivery.grpc.proxy, std::nullopt);
+    EXPECT_EQ(loaded.config->logging.level, log::Level::warn);
+    EXPECT_TRUE(loaded.config->commands.command_text);
+    EXPECT_EQ(loaded.config->provenance.at("Grpc.TimeoutMs"), "test.yaml:1");
 }
 
 // Mistakes in the environment come after the file's and name the variable.
