@@ -22,19 +22,10 @@ bool is_their_default(const Config& config, std::string_view path) {
            (path == "Commands.Prefix" || path == "Commands.Default" || path == "Hub.Requests");
 }
 
-const Secret* secret_of(const Config& config, std::string_view path) {
-    if (path == "ApiKey") return &config.credentials.api_key;
-    if (path == "WebSocket.AccessToken") return &config.credentials.access_token;
-    if (path == "Chat.ApiKey") return &config.chat_credentials.api_key;
-    return nullptr;
-}
-
 std::string value_of_key(const Config& config, const Key<Config>& key, Secrets secrets) {
     const std::string masked = key.show(config, Reveal::masked);
-    if (masked == key.show(config, Reveal::plain)) return masked;
-    const Secret* secret = secret_of(config, key.path);
-    if (secrets == Secrets::written && secret != nullptr) return yaml_text(secret->reveal());
-    if (secrets == Secrets::written && key.path == "WebSocket.Headers") return key.show(config, Reveal::plain);
+    auto plain = key.show(config, Reveal::plain);
+    if (masked == plain || secrets == Secrets::written) return plain;
     return masked + "  # a secret: write it here, or better into a file of its own (ApiKeyFile, AccessTokenFile)";
 }
 

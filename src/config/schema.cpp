@@ -33,9 +33,13 @@ struct UrlText : KindInfo {
         return is_read;
     }
     std::string show(const Url& url, Reveal reveal) const {
-        const bool has_secrets = !url.user_info().empty() || !url.query().empty();
-        const bool all = has_secrets && reveal == Reveal::plain;
-        return yaml_text((all ? url.user_info().append(" ").append(url.query()) : "") + url.redacted());
+        return yaml_text(reveal == Reveal::plain ? whole(url) : url.redacted());
+    }
+    static std::string whole(const Url& url) {
+        std::string text(url.scheme());
+        text += "://";
+        if (!url.user_info().empty()) text += percent_encode(url.user_info(), "-._~:") + '@';
+        return text.append(url.host_port()).append(url.target());
     }
 
     std::span<const std::string_view> schemes;
@@ -61,7 +65,7 @@ struct SecretText : KindInfo {
     }
     std::string show(const Secret& secret, Reveal reveal) const {
         if (secret.empty()) return "null";
-        return reveal == Reveal::plain ? secret.reveal() : std::string("'***'");
+        return reveal == Reveal::plain ? yaml_text(secret.reveal()) : std::string("'***'");
     }
 };
 

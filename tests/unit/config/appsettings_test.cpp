@@ -175,6 +175,19 @@ TEST(Appsettings, migrated_configuration_says_the_same) {
     EXPECT_THAT(without, HasSubstr("ApiKeyFile"));
 }
 
+// An address's query and a key may be secrets, too: written where secrets are, else masked and told.
+TEST(Appsettings, migrated_secrets_are_whole_or_masked) {
+    const auto before = load_text(
+        "{\"JiroCloud\": {\"ApiKey\": \"a: b\", \"WebSocket\": {\"HubUrl\": \"https://h:8443/hub?code=a%2Fb&x=1\"}}}",
+        "/srv/appsettings.json", {});
+    const std::string yaml = as_our_yaml(*before.config, Secrets::written);
+    EXPECT_THAT(yaml, HasSubstr("https://h:8443/hub?code=a%2Fb&x=1"));
+    const auto after = load(yaml);
+    ASSERT_TRUE(after) << errors_of(after) << yaml;
+    EXPECT_THAT(changes(*before.config, *after.config), testing::IsEmpty()) << yaml;
+    EXPECT_THAT(as_our_yaml(*before.config, Secrets::left_out), HasSubstr("code=***&x=***\"  # a secret"));
+}
+
 TEST(Appsettings, a_configuration_of_ours_has_nothing_of_it) {
     const auto loaded = load("WebSocket: { HubUrl: https://h/hub }\nGrpc: { ServerUrl: https://h }\n");
     ASSERT_TRUE(loaded);
