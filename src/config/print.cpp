@@ -81,11 +81,22 @@ std::string_view to_string(Effect effect) {
     return kTexts[static_cast<std::size_t>(effect)];
 }
 
+namespace {
+
+// What a key's value stands for, where that is read with it.
+std::string content_of(const Config& config, const Key<Config>& key) {
+    std::string content = key.show(config, Reveal::plain);
+    if (key.path != "Commands.Trust.Keys") return content;
+    for (const auto& [id, trusted] : config.commands.trust.keys) content += ' ' + id + ' ' + trusted.bytes();
+    return content;
+}
+
+}  // namespace
+
 std::vector<KeyEffect> changes(const Config& before, const Config& after) {
     std::vector<KeyEffect> result;
     for (const Key<Config>& key : schema()) {
-        const bool is_same = key.show(before, Reveal::plain) == key.show(after, Reveal::plain);
-        if (!is_same) result.push_back({key.path, key.effect});
+        if (content_of(before, key) != content_of(after, key)) result.push_back({key.path, key.effect});
     }
     return result;
 }

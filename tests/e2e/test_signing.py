@@ -32,10 +32,10 @@ class SigningTest(DaemonTest):
     def runs(self):
         return len(self.traces.read_text().split()) if self.traces.exists() else 0
 
-    def reload(self):
+    def reload(self, changed=""):
         since = len(self.client.log.lines)
         self.client.signal(signal.SIGHUP)
-        self.client.wait_log("Configuration reloaded", since=since)
+        self.client.wait_log(f"Configuration reloaded.*{changed}", since=since)
 
     def refused(self, sync_id):
         result = self.result(sync_id)
@@ -112,7 +112,7 @@ class SigningTest(DaemonTest):
         link.command("trace", "too-early", parameters=new.parameters("trace", "too-early"))
         self.assertIn("the key ci-2027 is not one of", self.refused("too-early"))
         new.trust_in(self.keys)
-        self.reload()
+        self.reload(changed="Commands.Trust.Keys")
         link.command("hold", "hold", parameters=new.parameters("hold", "hold"))
         link.command("trace", "by-the-old", parameters=self.signer.parameters("trace", "by-the-old"))
         link.command("trace", "by-the-new", parameters=new.parameters("trace", "by-the-new"))
