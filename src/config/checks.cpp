@@ -186,9 +186,7 @@ void check_together(const Config& config, const std::function<Place(std::string_
                     std::vector<Warning>& warnings) {
     const Checker check{config, place_of, problems, warnings};
     check.credentials();
-    check.certificate("WebSocket.Tls", config.websocket.tls);
-    check.certificate("Grpc.Tls", config.delivery.grpc.tls);
-    check.certificate("Chat.Tls", config.chat.tls);
+    for (const auto& [section, files] : tls_sections(config)) check.certificate(section, *files);
     check.addresses();
     check.plain_text();
     check.programs();

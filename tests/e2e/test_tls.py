@@ -130,7 +130,9 @@ class TlsTest(DaemonTest):
         Promptness(self.client).check(self)
         answer = run_client("check-config", "--config", self.client.config_file)
         self.assertEqual(answer.returncode, 78, answer)
-        for section in ("WebSocket", "Grpc"):
+        self.client.write_config(Chat={"Tls": {"CertificateFile": str(certificate), "PrivateKeyFile": str(self.directory / "locked.key")}})
+        answer = run_client("check-config", "--config", self.client.config_file)
+        for section in ("WebSocket", "Grpc", "Chat"):
             self.assertRegex(answer.stderr, f"{section}.Tls.PrivateKeyFile .*locked.key cannot be used: is encrypted with a passphrase")
         self.assertEqual(self.client.stop(), 0, self.client.tail())
 

@@ -5,10 +5,12 @@
 // Secrets in it are Secret; those that come from files are not in it: they are read anew when they are needed
 // (credentials.hpp), so that they can be rotated.
 
+#include <array>
 #include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "jiro/assistant/settings.hpp"
@@ -75,5 +77,13 @@ struct Config {
     // Key path -> "file:line" or "environment JIRO_X"; a key that is not here has its default.
     std::map<std::string, std::string, std::less<>> provenance;
 };
+
+// The Tls sections, by name. What their files hold is no part of a configuration: a daemon starts without it, and looks
+// again at each connection.
+[[nodiscard]] inline std::array<std::pair<const char*, const TlsFiles*>, 3> tls_sections(const Config& config) {
+    return {{{"WebSocket.Tls", &config.websocket.tls},
+             {"Grpc.Tls", &config.delivery.grpc.tls},
+             {"Chat.Tls", &config.chat.tls}}};
+}
 
 }  // namespace jiro::config

@@ -23,8 +23,7 @@ int check_config(const std::string& config_file, Print print) {
     const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
     std::vector<std::string> problems;
-    check_tls_files(problems, "WebSocket.Tls", config->websocket.tls);
-    check_tls_files(problems, "Grpc.Tls", config->delivery.grpc.tls);
+    for (const auto& [section, files] : config::tls_sections(*config)) check_tls_files(problems, section, *files);
     for (const auto& problem : problems) std::cerr << problem << '\n';
     if (!problems.empty()) return ExitCode::bad_configuration;
 

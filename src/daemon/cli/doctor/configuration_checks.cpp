@@ -223,8 +223,7 @@ void check_configuration(Findings& findings, const config::Config& config, const
     check_shells(findings, config);
     check_paths(findings, config);
     check_credentials(findings, config, environment, now);
-    check_tls_files(findings, "WebSocket.Tls", config.websocket.tls, now);
-    check_tls_files(findings, "Grpc.Tls", config.delivery.grpc.tls, now);
+    for (const auto& [section, files] : config::tls_sections(config)) check_tls_files(findings, section, *files, now);
 }
 
 void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,
