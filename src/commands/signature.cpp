@@ -17,7 +17,8 @@ namespace {
 using std::chrono::seconds;
 
 constexpr std::size_t kLongestKeyId = 64;
-constexpr std::int64_t kEndOfTime = 253'402'300'799;  // the last second of the year 9999
+// The last second that a WallTime holds, in the year 2262.
+constexpr std::int64_t kEndOfTime = std::chrono::floor<seconds>(WallTime::max().time_since_epoch()).count();
 
 constexpr std::array kOfSignature{kSignatureParameter, kKeyIdParameter, kNotAfterParameter};
 

@@ -342,7 +342,8 @@ std::vector<Key<Config>> make_schema() {
             "and shown, not sent any more. Elapsed time: a clock that is set changes nothing."),
         key("Outbox.MaxBytes", Number("bytes", {kMiB, 1024 * 1024 * kMiB}), MEMBER(delivery.outbox.max_bytes), restart,
             "Size at which new commands are refused."),
-        key("Outbox.DedupeWindowHours", Number("hours", {0, 8'760}), MEMBER(delivery.outbox.dedupe_window), in_place,
+        key("Outbox.DedupeWindowHours", Number("hours", {0, commands::kLongestDedupeWindow.count()}),
+            MEMBER(delivery.outbox.dedupe_window), in_place,
             "How long a delivered command's id is remembered: a command that comes again within it is not run twice. "
             "Elapsed time."),
 

@@ -171,6 +171,16 @@ class SigningTest(DaemonTest):
             (["--key", person.public, "x"], 1, "holds no private key"),
             (["--key", key, "--valid-for", "10x", "x"], 2, "valid-for"),
             (["--key", key, "--key-id", "a b", "x"], 1, "a key is named with"),
+            (["--key", key, "--valid-for", "9223372036854775807", "x"], 2, "valid-for"),
+            (["--key", key, "--valid-for", "-5", "x"], 2, "valid-for"),
+            (["--key", key, "--valid-for", "366d", "x"], 2, "valid-for"),
+            (["--key", key, "--not-after", "-5", "x"], 1, "is not a time in seconds since 1970"),
+            (["--key", key, "--not-after", "5", "x"], 1, "is too late"),
+            (["--key", key, "--not-after", "253402300799", "x"], 1, "is not a time in seconds since 1970"),
+            (["--key", key, "--not-after", int(time.time()) + 400 * 86400, "x"], 1, "ids are remembered for so long"),
+            (["--key", key, "--param", "a=1", "--param", "A=2", "x"], 1, "the parameter a is given twice"),
+            (["--key", key, "--id", "a\nb", "x"], 1, "commandSyncId"),
+            (["--key", key, "--valid-for", "30min", "x"], 0, ""),
         ):
             done = run_client("sign", *arguments)
             self.assertEqual(done.returncode, code, done)

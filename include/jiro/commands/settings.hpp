@@ -122,6 +122,8 @@ struct Trust {
     std::vector<TrustedKey> keys;  // of the folder
 };
 
+inline constexpr std::chrono::hours kLongestDedupeWindow{8'760};
+
 inline constexpr const char* kUnitSocket = "/run/jiro-command.sock";  // jiro-command.socket's
 
 struct Settings {

@@ -13,6 +13,7 @@
 #include "jiro/base/environment.hpp"
 #include "jiro/base/text.hpp"
 
+#include "jiro/commands/settings.hpp"
 namespace jiro::daemon::cli {
 
 namespace {
@@ -28,6 +29,15 @@ std::vector<std::pair<std::string, std::string>> split_parameters(const std::vec
 }
 
 using Action = std::function<int()>;
+// A duration with its unit, in seconds.
+CLI::Option* add_duration(CLI::App* sub, const char* name, std::int64_t& seconds, std::chrono::seconds longest,
+                          CLI::AsNumberWithUnit::Options unit, const char* what) {
+    const std::map<std::string, std::int64_t> units{{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+    return sub->add_option(name, seconds, what)
+        ->transform(CLI::AsNumberWithUnit(units, unit, "DURATION"))
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{longest.count()}));
+}
+
 
 // The subcommands, each with its options; the one that is chosen stores what it would do into `chosen`.
 class CommandLine {
@@ -173,10 +183,8 @@ class CommandLine {
         sub->add_option("--id", sign_.id, "commandSyncId; else a new one");
         sub->add_option("--param", sign_parameters_, "A parameter, key=value; may be repeated")
             ->allow_extra_args(false);
-        auto* limit = sub->add_option("--valid-for", sign_.valid_for, "How long it may be run: 600, 10m, 2h")
-                          ->transform(CLI::AsNumberWithUnit(
-                              std::map<std::string, std::uint64_t>{{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}},
-                              CLI::AsNumberWithUnit::CASE_SENSITIVE, "DURATION"))
+        auto* limit = add_duration(sub, "--valid-for", sign_.valid_for, jiro::commands::kLongestDedupeWindow,
+                                   CLI::AsNumberWithUnit::UNIT_OPTIONAL, "How long it may be run: 600, 10min, 2h")
                           ->capture_default_str();
         sub->add_option("--not-after", sign_.not_after, "Until when, in seconds since 1970")->excludes(limit);
         sub->add_flag("--signed-form", sign_.show_signed_form, "Print the bytes that are signed, and sign nothing");
@@ -211,10 +219,8 @@ class CommandLine {
     void define_pause() {
         auto* stop = add("pause", "Start no command until `resume`; what arrives waits",
                          [this] { return pause(config_file_, pause_); });
-        const std::map<std::string, std::int64_t> units{{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
-        stop->add_option("--for", pause_.seconds, "For so long only: 90s, 30min, 2h, 1d")
-            ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED))
-            ->check(CLI::Range(std::int64_t{1}, std::int64_t{Pause::kLongest.count()}));
+        add_duration(stop, "--for", pause_.seconds, Pause::kLongest, CLI::AsNumberWithUnit::UNIT_REQUIRED,
+                     "For so long only: 90s, 30min, 2h, 1d");
         stop->add_option("--note", pause_.note, "Why, for whoever looks at the status");
         stop->add_flag("--refuse", pause_.refuse, "Refuse what arrives, with the note, in place of having it wait");
         add("resume", "Start commands again", [this] { return resume(config_file_); });

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
@@ -36,7 +37,22 @@ int fail(const std::string& why) {
 std::int64_t time_limit(const SignOptions& options) {
     if (options.not_after) return *options.not_after;
     const auto now = std::chrono::floor<std::chrono::seconds>(SystemClock().wall_now().time_since_epoch());
-    return now.count() + static_cast<std::int64_t>(options.valid_for);
+    return now.count() + options.valid_for;
+}
+
+// What a machine that trusts the key says of the message, by the same functions: what it would refuse is not signed.
+std::optional<Error> refusal_of(const std::string& text, const Ed25519PrivateKey& key, const std::string& key_id) {
+    const auto parsed = jiro::commands::parse_command_message(nlohmann::json(text));
+    if (parsed.error) return parsed.error;
+    auto public_key = Ed25519PublicKey::from_pem(key.public_pem());
+    if (!public_key) return public_key.error();
+    jiro::commands::Settings settings;
+    settings.trust.require = jiro::commands::RequireSignature::all;
+    settings.trust.keys.push_back({key_id, std::move(*public_key)});
+    settings.dedupe_window = jiro::commands::kLongestDedupeWindow;
+    const auto signer = jiro::commands::check_signature(parsed.message, settings, true, SystemClock().wall_now());
+    if (!signer) return signer.error();
+    return std::nullopt;
 }
 
 }  // namespace
@@ -60,10 +76,12 @@ int sign(const SignOptions& options) {
         return ExitCode::good;
     }
     jiro::commands::sign(message, *key, key_id, not_after);
+    const auto text = jiro::commands::to_json(message);
+    if (const auto why = refusal_of(text, *key, key_id)) return fail(why->message);
     if (message.instance_id.empty()) {
         std::cerr << "warning: without --instance only a machine without an InstanceId takes it\n";
     }
-    std::cout << jiro::commands::to_json(message) << '\n';
+    std::cout << text << '\n';
     return ExitCode::good;
 }
 

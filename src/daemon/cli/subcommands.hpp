@@ -76,7 +76,7 @@ struct SignOptions {
     std::string key_id;                       // empty: the key file's name without its ending
     std::string instance;                     // instanceId of the machine that is to run it
     std::string id;                           // commandSyncId; empty: a new one
-    std::uint64_t valid_for = 600;            // seconds
+    std::int64_t valid_for = 600;             // seconds
     std::optional<std::int64_t> not_after{};  // in place of valid_for
     bool show_signed_form = false;            // print the bytes that are signed instead
 };

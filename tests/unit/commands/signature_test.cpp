@@ -177,6 +177,8 @@ TEST(Signature, covers_everything_that_counts) {
          "refused: jiro.notAfter is not a time in seconds since 1970: -1"},
         {"a time beyond all", set(kNotAfterParameter, "9223372036854775807"),
          "refused: jiro.notAfter is not a time in seconds since 1970: 9223372036854775807"},
+        {"a time that no clock here reaches", set(kNotAfterParameter, "253402300799"),
+         "refused: jiro.notAfter is not a time in seconds since 1970: 253402300799"},
         {"another trusted key", set(kKeyIdParameter, "other"),
          "refused: the signature by other is not one of this command"},
         {"an unknown key", set(kKeyIdParameter, "stranger"),
