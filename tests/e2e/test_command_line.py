@@ -56,6 +56,25 @@ class CommandLineTest(DaemonTest):
                 self.assertEqual(answer.returncode, 2, answer)
                 self.assertTrue(answer.stderr)
 
+    def test_a_relative_configuration_file_is_what_its_whole_path_is(self):
+        config = self.write("{}")
+        (self.directory / "below").mkdir()
+        for name, folder in (("config.yaml", self.directory.path), ("./config.yaml", self.directory.path), ("../config.yaml", self.directory / "below")):
+            with self.subTest(name):
+                answer = run_client("check-config", "--config", name, cwd=folder)
+                self.assertEqual((answer.returncode, answer.stdout), (0, f"{config} is good\n"), answer)
+
+    def test_what_cannot_be_printed_is_exit_code_1(self):
+        config = self.write("{}")
+        key = self.directory / "a.key"
+        self.assertEqual(run_client("sign", "--new-key", key).returncode, 0)
+        for arguments in (["--version"], ["--help"], ["check-config", "--print", "--config", config], ["commands", "--config", config],
+                          ["exec", "echo a", "--config", config], ["sign", "--key", key, "echo a"]):
+            with self.subTest(arguments), open("/dev/full", "w", encoding="utf-8") as full:
+                answer = run_client(*arguments, stdout=full)
+                self.assertEqual(answer.returncode, 1, answer)
+                self.assertIn("standard output cannot be written", answer.stderr)
+
     def test_a_missing_configuration_file_is_exit_code_78(self):
         for arguments in (["run"], ["check-config"], []):
             with self.subTest(arguments):

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 
@@ -69,7 +70,13 @@ class CommandLine {
     }
 
     // Of the subcommand that was parsed; `run` when there was none.
-    [[nodiscard]] int act() const { return chosen_ ? chosen_() : start(); }
+    [[nodiscard]] int act() {
+        // As the daemon was given it, whose folder is another, and as the packaged units have it.
+        std::error_code error;
+        const auto absolute = std::filesystem::absolute(config_file_, error);
+        if (!error) config_file_ = absolute.lexically_normal().string();
+        return chosen_ ? chosen_() : start();
+    }
 
   private:
     CLI::App* add(const char* name, const char* what, Action action) {

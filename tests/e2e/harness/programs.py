@@ -71,12 +71,14 @@ def merged(base, changes):
     return out
 
 
-def run_client(*arguments, environment=None, timeout=20, stdin=None):
+def run_client(*arguments, environment=None, timeout=20, stdin=None, stdout=subprocess.PIPE, cwd=None):
     """Runs a subcommand to its end."""
     return subprocess.run(
         [CLIENT, *map(str, arguments)],
         env=clean_environment(**(environment or {})),
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        cwd=cwd,
         text=True,
         errors="replace",
         timeout=seconds(timeout),
