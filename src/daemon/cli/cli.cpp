@@ -13,8 +13,8 @@
 #include "daemon/version.hpp"
 #include "jiro/base/environment.hpp"
 #include "jiro/base/text.hpp"
-
 #include "jiro/commands/settings.hpp"
+
 namespace jiro::daemon::cli {
 
 namespace {
@@ -29,7 +29,6 @@ std::vector<std::pair<std::string, std::string>> split_parameters(const std::vec
     return parameters;
 }
 
-using Action = std::function<int()>;
 // A duration with its unit, in seconds.
 CLI::Option* add_duration(CLI::App* sub, const char* name, std::int64_t& seconds, std::chrono::seconds longest,
                           CLI::AsNumberWithUnit::Options unit, const char* what) {
@@ -39,6 +38,7 @@ CLI::Option* add_duration(CLI::App* sub, const char* name, std::int64_t& seconds
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{longest.count()}));
 }
 
+using Action = std::function<int()>;
 
 // The subcommands, each with its options; the one that is chosen stores what it would do into `chosen`.
 class CommandLine {
@@ -328,6 +328,13 @@ class CommandLine {
     PauseOptions pause_;
 };
 
+// Nothing is good that could not be said, on a full disk or into a pipe that nobody reads.
+int written(int exit_code) {
+    if (std::cout.flush()) return exit_code;
+    std::cerr << "jiro-client: standard output cannot be written\n";
+    return exit_code == ExitCode::good ? ExitCode::failed : exit_code;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -338,9 +345,9 @@ int main(int argc, char** argv) try {
     try {
         app.parse(argc, argv);
         if (!app.get_subcommands().empty() && !app.got_subcommand("run")) take_signals();
-        return line.act();
+        return written(line.act());
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? ExitCode::good : ExitCode::usage;
+        return written(app.exit(error) == 0 ? ExitCode::good : ExitCode::usage);
     }
 } catch (const std::exception& error) {
     std::cerr << "jiro-client: " << error.what() << '\n';
