@@ -24,7 +24,7 @@ constexpr std::size_t kNameBytes = 60;
 constexpr std::string_view kCutMark = "\n\n*(The answer was cut off here.)*";
 
 // The C# client's columns first. ContextFrom: messages up to that one are told to the model no more. State:
-// AnswerState.
+// AnswerState. UsedInBoot, UsedAtMs: LastUpdatedAt on the boot clock; files of earlier versions get them.
 constexpr const char* kSchema = R"(
 CREATE TABLE ChatSessions (
     Id              TEXT NOT NULL PRIMARY KEY,
@@ -34,7 +34,9 @@ CREATE TABLE ChatSessions (
     LastUpdatedAt   TEXT NOT NULL,
     ContextFrom     INTEGER NOT NULL DEFAULT 0,
     Summary         TEXT NOT NULL DEFAULT '',
-    SummarizedUntil INTEGER NOT NULL DEFAULT 0
+    SummarizedUntil INTEGER NOT NULL DEFAULT 0,
+    UsedInBoot      TEXT NOT NULL DEFAULT '',
+    UsedAtMs        INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE Messages (
     Sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -157,6 +159,7 @@ SessionFile::SessionFile(const fs::path& path) : database_(made(path), Database:
         "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit "
         "= 4194304");
     if (is_new) create_schema();
+    add_boot_columns();
     std::error_code ignored;
     if (fs::file_size(path, ignored) <= kCheckedBytes) {
         const auto verdict = database_.text("PRAGMA quick_check(1)");
@@ -192,6 +195,18 @@ void SessionFile::create_schema() {
     transaction.commit();
 }
 
+// An earlier version does not miss them: the schema stays the same for it.
+void SessionFile::add_boot_columns() {
+    const auto known =
+        database_.integer("SELECT count(*) FROM pragma_table_info('ChatSessions') WHERE name = 'UsedInBoot'");
+    if (known > 0) return;
+    Transaction transaction(database_);
+    database_.execute(
+        "ALTER TABLE ChatSessions ADD COLUMN UsedInBoot TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE ChatSessions ADD COLUMN UsedAtMs INTEGER NOT NULL DEFAULT 0");
+    transaction.commit();
+}
+
 History SessionFile::history_of(const std::string& session_id, std::size_t max_bytes) {
     History history;
     Statement& session = database_.use("SELECT ContextFrom, Summary, SummarizedUntil FROM ChatSessions WHERE Id = ?");
@@ -212,12 +227,14 @@ History SessionFile::history_of(const std::string& session_id, std::size_t max_b
 
 BegunExchange SessionFile::begin(const NewExchange& exchange) {
     Transaction transaction(database_);
-    const auto now = to_stored(exchange.now);
+    const auto now = to_stored(exchange.now.wall);
     database_
         .use(
-            "INSERT INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt) VALUES (?1, ?2, '', ?3, ?3)"
-            " ON CONFLICT (Id) DO UPDATE SET LastUpdatedAt = excluded.LastUpdatedAt")
-        .bind(exchange.session_id, name_for(exchange.question), now)
+            "INSERT INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt, UsedInBoot, UsedAtMs) VALUES"
+            " (?1, ?2, '', ?3, ?3, ?4, ?5) ON CONFLICT (Id) DO UPDATE SET LastUpdatedAt = excluded.LastUpdatedAt,"
+            " UsedInBoot = excluded.UsedInBoot, UsedAtMs = excluded.UsedAtMs")
+        .bind(exchange.session_id, name_for(exchange.question), now, exchange.now.boot_id,
+              exchange.now.since_boot.count())
         .run();
 
     BegunExchange begun;
@@ -236,21 +253,21 @@ BegunExchange SessionFile::begin(const NewExchange& exchange) {
 }
 
 void SessionFile::write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
-                               WallTime now) {
+                               const Instant& now) {
     if (text.empty() && state != AnswerState::being_written) {
         database_.use("DELETE FROM Messages WHERE Sequence = ?").bind(answer).run();
         return;
     }
-    const auto time = to_stored(now);
+    const auto time = to_stored(now.wall);
     Transaction transaction(database_);
     database_.use("UPDATE Messages SET Content = ?2, State = ?3, Tokens = ?4, CreatedAt = ?5 WHERE Sequence = ?1")
         .bind(answer, text, static_cast<int>(state), tokens, time)
         .run();
     database_
         .use(
-            "UPDATE ChatSessions SET LastUpdatedAt = ?2 WHERE Id = (SELECT SessionId FROM Messages WHERE Sequence = "
-            "?1)")
-        .bind(answer, time)
+            "UPDATE ChatSessions SET LastUpdatedAt = ?2, UsedInBoot = ?3, UsedAtMs = ?4 WHERE Id = (SELECT SessionId "
+            "FROM Messages WHERE Sequence = ?1)")
+        .bind(answer, time, now.boot_id, now.since_boot.count())
         .run();
     transaction.commit();
 }
@@ -375,29 +392,52 @@ bool SessionFile::update(const std::string& id, const SessionChange& change) {
     return found.has_value();
 }
 
-std::uint64_t SessionFile::sweep(const SessionLimits& limits, WallTime now) {
+// What was written before the clock was set would seem older or younger than it is in the next boot, which has only
+// wall time to go by.
+void SessionFile::follow_wall_clock(const Instant& now) {
+    if (now.boot_id.empty()) return;
+    const auto wall = std::chrono::floor<std::chrono::seconds>(now.wall.time_since_epoch());
+    database_
+        .use(
+            "UPDATE ChatSessions SET LastUpdatedAt = strftime('%Y-%m-%d %H:%M:%S', ?2 - (?3 - UsedAtMs) / 1000, "
+            "'unixepoch') || '.0000000' WHERE UsedInBoot = ?1 AND abs(CAST(strftime('%s', LastUpdatedAt) AS INTEGER) - "
+            "(?2 - (?3 - UsedAtMs) / 1000)) > 60")
+        .bind(now.boot_id, wall.count(), now.since_boot.count())
+        .run();
+}
+
+std::uint64_t SessionFile::sweep(const SessionLimits& limits, const Instant& now) {
+    // By the last message: its number only grows, whatever the clocks do.
+#define JIRO_LEAST_RECENTLY_USED                                                                                   \
+    "SELECT Id FROM ChatSessions ORDER BY (SELECT max(Sequence) FROM Messages WHERE SessionId = ChatSessions.Id) " \
+    "LIMIT "
     std::uint64_t removed = 0;
     const auto count_removed = [&] {
         removed += static_cast<std::uint64_t>(database_.changes());
         return database_.changes() > 0;
     };
+    follow_wall_clock(now);
     if (limits.max_age.count() > 0) {
-        database_.use("DELETE FROM ChatSessions WHERE LastUpdatedAt < ?").bind(to_stored(now - limits.max_age)).run();
+        const std::chrono::milliseconds age = limits.max_age;
+        database_
+            .use(
+                "DELETE FROM ChatSessions WHERE CASE WHEN UsedInBoot = ?1 AND ?1 <> '' THEN UsedAtMs < ?2 ELSE "
+                "LastUpdatedAt < ?3 END")
+            .bind(now.boot_id, (now.since_boot - age).count(), to_stored(now.wall - age))
+            .run();
         count_removed();
     }
     if (const auto count = static_cast<std::int64_t>(sessions()); count > limits.max_sessions) {
-        database_
-            .use("DELETE FROM ChatSessions WHERE Id IN (SELECT Id FROM ChatSessions ORDER BY LastUpdatedAt LIMIT ?)")
+        database_.use("DELETE FROM ChatSessions WHERE Id IN (" JIRO_LEAST_RECENTLY_USED "?)")
             .bind(count - limits.max_sessions)
             .run();
         count_removed();
     }
     while (bytes() > limits.max_bytes && sessions() > 1) {
-        database_
-            .use("DELETE FROM ChatSessions WHERE Id = (SELECT Id FROM ChatSessions ORDER BY LastUpdatedAt LIMIT 1)")
-            .run();
+        database_.use("DELETE FROM ChatSessions WHERE Id = (" JIRO_LEAST_RECENTLY_USED "1)").run();
         if (!count_removed()) break;
     }
+#undef JIRO_LEAST_RECENTLY_USED
     if (removed > 0) forget_deleted();
     return removed;
 }

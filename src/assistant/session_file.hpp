@@ -25,13 +25,25 @@ struct SessionLimits {
     std::uint64_t max_bytes = 1024ULL * 1024 * 1024;
 };
 
+// A moment on both clocks. Within a boot only the boot clock says how much time has passed: the wall clock may be set.
+struct Instant {
+    Instant() = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): of which nothing else is known
+    Instant(WallTime on_the_wall, std::string boot = {}, std::chrono::milliseconds since_its_start = {})
+        : wall(on_the_wall), boot_id(std::move(boot)), since_boot(since_its_start) {}
+
+    WallTime wall{};
+    std::string boot_id;
+    std::chrono::milliseconds since_boot{};
+};
+
 struct NewExchange {
     std::string session_id;
     std::string instance_id;
     std::string question;
     std::string question_id;  // of the two messages
     std::string answer_id;
-    WallTime now{};
+    Instant now{};
     std::size_t history_bytes = 0;  // at most so much of what was said before
 };
 
@@ -78,7 +90,7 @@ class SessionFile {
     // The question is stored, and a place for its answer.
     BegunExchange begin(const NewExchange& exchange);
     void write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
-                      WallTime now);  // nothing: the place for it goes
+                      const Instant& now);  // nothing: the place for it goes
     // What `history` left out, oldest first, and not more than that of the newest of it.
     [[nodiscard]] std::vector<StoredExchange> unsummarized(const std::string& session_id, std::int64_t before,
                                                            std::size_t max_bytes);
@@ -91,8 +103,9 @@ class SessionFile {
     bool remove(const std::string& id);
     bool update(const std::string& id, const SessionChange& change);
 
-    // Removes what is over the limits, the least recently used first, never the last. How many went.
-    std::uint64_t sweep(const SessionLimits& limits, WallTime now);
+    // Removes what is over the limits, the least recently used first, never the last. How many went. A conversation of
+    // this boot is as old as the boot clock says, and its time on the wall follows a clock that was set since.
+    std::uint64_t sweep(const SessionLimits& limits, const Instant& now);
 
     // Takes over what another file of this kind, or the C# client's, holds; what is here stays. Tolerant: as much as
     // can be read of a damaged one.
@@ -110,6 +123,8 @@ class SessionFile {
   private:
     [[nodiscard]] bool is_empty();
     void create_schema();
+    void add_boot_columns();
+    void follow_wall_clock(const Instant& now);
     [[nodiscard]] History history_of(const std::string& session_id, std::size_t max_bytes);
     void forget_deleted();
 

@@ -59,7 +59,7 @@ class Sessions::Storage {
         }
     }
 
-    void sweep(WallTime now) {
+    void sweep(const Instant& now) {
         const auto limits = current_limits();
         const auto removed = perform<std::uint64_t>([&](SessionFile& file) { return file.sweep(limits, now); });
         if (removed && *removed > 0) {
@@ -144,8 +144,15 @@ class Sessions::Storage {
 };
 
 Sessions::Sessions(Clock& clock, std::filesystem::path path, const Settings& settings)
-    : clock_(clock), path_(std::move(path)), storage_(std::make_shared<Storage>(path_, limits_of(settings))) {
-    asio::post(thread_, [storage = storage_, now = clock.wall_now()] { storage->sweep(now); });
+    : clock_(clock),
+      path_(std::move(path)),
+      storage_(std::make_shared<Storage>(path_, limits_of(settings))),
+      boot_id_(clock.boot_id()) {
+    asio::post(thread_, [storage = storage_, at = now()] { storage->sweep(at); });
+}
+
+Instant Sessions::now() const {
+    return {clock_.wall_now(), boot_id_, std::chrono::duration_cast<std::chrono::milliseconds>(clock_.boot_now())};
 }
 
 Sessions::~Sessions() { thread_.join(); }
@@ -210,18 +217,18 @@ Task<Result<Sessions::Imported>> Sessions::import_from(std::filesystem::path fro
 }
 
 Task<Result<BegunExchange>> Sessions::begin(NewExchange exchange) {
-    exchange.now = clock_.wall_now();
+    exchange.now = now();
     return run<BegunExchange>([exchange = std::move(exchange)](SessionFile& file) { return file.begin(exchange); });
 }
 
 Task<Result<>> Sessions::write_answer(std::int64_t answer, std::string text, AnswerState state, std::int64_t tokens) {
-    const auto now = clock_.wall_now();
+    const auto at = now();
     auto writing = run<bool>([=, text = std::move(text)](SessionFile& file) {
-        file.write_answer(answer, text, state, tokens, now);
+        file.write_answer(answer, text, state, tokens, at);
         return true;
     });
     const auto written = co_await std::move(writing);
-    if (state != AnswerState::being_written) asio::post(thread_, [storage = storage_, now] { storage->sweep(now); });
+    if (state != AnswerState::being_written) asio::post(thread_, [storage = storage_, at] { storage->sweep(at); });
     if (!written) co_return written.error();
     co_return Result<>();
 }

@@ -22,6 +22,7 @@ class SessionFile;
 struct SessionLimits;
 struct NewExchange;
 struct BegunExchange;
+struct Instant;
 struct StoredExchange;
 struct ImportCounts;
 enum class AnswerState;
@@ -69,9 +70,12 @@ class Sessions final : public SessionStore {
     template <typename T>
     [[nodiscard]] Task<Result<T>> run(std::function<T(SessionFile&)> work);
 
+    [[nodiscard]] Instant now() const;
+
     Clock& clock_;
     const std::filesystem::path path_;
     std::shared_ptr<Storage> storage_;  // shared with the calls that are under way
+    const std::string boot_id_;
     boost::asio::thread_pool thread_{1};
 };
 

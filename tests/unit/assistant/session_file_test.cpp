@@ -32,12 +32,12 @@ struct SessionFileTest : testing::Test {
     int ids = 0;
 
     BegunExchange begin(SessionFile& file, const std::string& session, const std::string& question,
-                        std::size_t room = 1'000'000, WallTime now = kNow) {
+                        std::size_t room = 1'000'000, const Instant& now = kNow) {
         const auto id = std::to_string(++ids);
         return file.begin({session, "instance", question, "q" + id, "a" + id, now, room});
     }
     void exchange(SessionFile& file, const std::string& session, const std::string& question, const std::string& answer,
-                  WallTime now = kNow) {
+                  const Instant& now = kNow) {
         const auto begun = begin(file, session, question, 1000, now);
         file.write_answer(begun.answer, answer, AnswerState::whole, 1, now);
     }
@@ -136,6 +136,54 @@ TEST_F(SessionFileTest, pages_go_on_where_the_last_one_ended) {
     EXPECT_TRUE(file.update("s", {"a new name", std::nullopt}));
     EXPECT_EQ(file.find("s")->name, "a new name");
     EXPECT_FALSE(file.update("t", {"x", std::nullopt}));
+}
+
+// A machine without a clock of its own begins somewhere in the past, and is set when the network is there.
+TEST_F(SessionFileTest, a_clock_that_is_set_makes_nothing_old) {
+    using std::chrono::days;
+    using namespace std::chrono_literals;
+    const SessionLimits month{100, days(30), UINT64_MAX};
+    SessionFile file(path);
+    exchange(file, "new", "q", "a", {kNow, "boot 1", 10s});
+    exchange(file, "earlier boot", "q", "a", {kNow - days(29), "boot 0", 50s});
+    const WallTime set = kNow + days(400);
+    EXPECT_EQ(file.sweep(month, {set, "boot 1", 20s}), 1U) << "of another boot, only the wall clock tells";
+    ASSERT_TRUE(file.find("new"));
+    EXPECT_EQ(file.find("new")->last_used_at, set - 10s) << "and it is known how late that was";
+    EXPECT_EQ(file.sweep(month, {set + days(1), "boot 2", 10s}), 0U) << "in the next boot, too";
+    EXPECT_EQ(file.sweep(month, {set + days(31), "boot 2", 10s}), 1U);
+
+    exchange(file, "long ago", "q", "a", {kNow, "boot 3", 10s});
+    EXPECT_EQ(file.sweep(month, {kNow - days(500), "boot 3", days(31)}), 1U) << "set back, it hides no age";
+    exchange(file, "no boot is known", "q", "a", {kNow, "", 10s});
+    EXPECT_EQ(file.sweep(month, {kNow + days(31), "", 20s}), 1U);
+}
+
+// Nor does one that is set back make the conversation of just now the least recently used.
+TEST_F(SessionFileTest, a_clock_that_is_set_back_takes_nobodys_turn) {
+    SessionFile file(path);
+    exchange(file, "before", "q", "a", kNow);
+    exchange(file, "just now", "q", "a", kNow - std::chrono::hours(1000));
+    EXPECT_EQ(file.sweep({1, std::chrono::days(0), UINT64_MAX}, kNow), 1U);
+    EXPECT_TRUE(file.find("just now"));
+}
+
+// A file of a version that knew only wall time.
+TEST_F(SessionFileTest, takes_an_earlier_file_as_it_is) {
+    {
+        SessionFile file(path);
+        exchange(file, "s", "q", "a");
+    }
+    {
+        Database database(path.string(), Database::Mode::read_write);
+        database.execute(
+            "ALTER TABLE ChatSessions DROP COLUMN UsedInBoot; ALTER TABLE ChatSessions DROP COLUMN UsedAtMs");
+    }
+    SessionFile file(path);
+    EXPECT_TRUE(file.find("s"));
+    exchange(file, "s", "q", "a", {kNow, "boot", std::chrono::seconds(10)});
+    const SessionLimits month{100, std::chrono::days(30), UINT64_MAX};
+    EXPECT_EQ(file.sweep(month, {kNow + std::chrono::days(40), "boot", std::chrono::seconds(20)}), 0U);
 }
 
 // The least recently used go first, by age, number and size.
