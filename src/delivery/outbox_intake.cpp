@@ -39,7 +39,7 @@ AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, 
     change.id = receipt.id;
     change.received = ReceivedChange::of(receipt, state);
     if (!(has_rows && has_bytes && insert(change))) {
-        if (const auto known = arrived_again(receipt, now)) return {*known, std::nullopt};
+        if (const auto known = arrived_again(receipt, now)) return *known;
         if (!has_rows) return {Admission::refused, Error(errc::limit_rows)};
         if (!has_bytes) return {Admission::refused, Error(errc::limit_bytes)};
         // The row that was there is gone.
@@ -49,19 +49,22 @@ AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, 
     return {Admission::accepted, std::nullopt};
 }
 
-std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
-    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL, boot FROM commands WHERE id = ?");
+std::optional<AdmissionResult> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
+    Statement& row =
+        database_.use("SELECT fingerprint, settled_at, message IS NULL, boot, kind FROM commands WHERE id = ?");
     auto found = find(receipt.id);
     if (!found) return std::nullopt;
     bool is_same = true;
     bool has_message = false;
     Stamp settled;
+    std::optional<Outcome> outcome;
     {
         const Cursor cursor(row);
         if (!row.bind(receipt.id).step()) return std::nullopt;
         is_same = row.is_null(0) || !is_comparable(row.bytes(0)) || row.bytes(0) == view(receipt.fingerprint);
         settled = {from_stored(row.integer(1)), row.integer(3)};
         has_message = row.integer(2) == 0;
+        outcome = outcome_from(row.text(4));
     }
     const bool is_remembered = found->state == "delivered" || found->state == "forgotten";
     if (is_remembered && age_of(settled, clock_.boot(), now) > settings_.dedupe_window) {
@@ -71,16 +74,18 @@ std::optional<Admission> OutboxStore::arrived_again(const Receipt& receipt, cons
         database_.use("DELETE FROM commands WHERE sequence = ?").bind(found->sequence).run();
         return std::nullopt;
     }
-    if (!is_same) return Admission::conflicting_content;
-    if (found->state == "received" || found->state == "running") return Admission::already_in_progress;
-    if (found->state == "done") return Admission::already_settled;
+    if (!is_same) return AdmissionResult{Admission::conflicting_content, {}};
+    if (found->state == "received" || found->state == "running") {
+        return AdmissionResult{Admission::already_in_progress, {}};
+    }
+    if (found->state == "done") return AdmissionResult{Admission::already_settled, {}, outcome};
     if (!has_message) {
         const auto kept = kept_message(found->sequence);
-        if (!kept) return Admission::already_forgotten;
+        if (!kept) return AdmissionResult{Admission::already_forgotten, {}, outcome};
         put_message_back(*found, *kept);
     }
     make_due_again(*found, now);
-    return Admission::already_settled;
+    return AdmissionResult{Admission::already_settled, {}, outcome};
 }
 
 Result<> OutboxStore::started(const std::string& id) {

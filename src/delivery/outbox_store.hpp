@@ -183,7 +183,7 @@ class OutboxStore {
     [[nodiscard]] std::int64_t fact(const char* name);
     bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
-    [[nodiscard]] std::optional<Admission> arrived_again(const Receipt& receipt, const Moment& now);
+    [[nodiscard]] std::optional<AdmissionResult> arrived_again(const Receipt& receipt, const Moment& now);
     void make_due_again(const Found& row, const Moment& now);
     [[nodiscard]] Result<> make_whole_again(const Found& row, const std::string& id);
     [[nodiscard]] Bytes whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const;

@@ -12,6 +12,7 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/model/command_message.hpp"
+#include "jiro/model/command_result.hpp"
 
 namespace jiro {
 
@@ -39,7 +40,8 @@ enum class Admission {
 
 struct AdmissionResult {
     Admission admission = Admission::refused;
-    std::optional<Error> reason;  // for refused
+    std::optional<Error> reason;       // for refused
+    std::optional<Outcome> outcome{};  // for already_settled and already_forgotten, where the journal knows it
 };
 
 // Why a command message was not taken, for the counters.

@@ -290,6 +290,22 @@ TYPED_TEST(OutboxContract, retries_all_dead_letters) {
     EXPECT_THAT(this->due_ids(10), ElementsAre("a", "b"));
 }
 
+// Whoever brings a command again is told how it ended, as long as its id is known.
+TYPED_TEST(OutboxContract, a_repetition_is_told_the_outcome) {
+    this->admit("a", FirstState::running);
+    this->admit("a");
+    EXPECT_EQ(this->last_outcome_, std::nullopt);
+    (void)this->finish("a", Lease::yes, Outcome::timed_out);
+    EXPECT_EQ(this->admit("a"), Admission::already_settled);
+    EXPECT_EQ(this->last_outcome_, Outcome::timed_out);
+    this->deliver("a");
+    EXPECT_EQ(this->admit("a"), Admission::already_settled);
+    EXPECT_EQ(this->last_outcome_, Outcome::timed_out);
+    EXPECT_TRUE(this->run(this->outbox_->drop("a")));
+    EXPECT_EQ(this->admit("a"), Admission::already_forgotten);
+    EXPECT_EQ(this->last_outcome_, Outcome::timed_out);
+}
+
 // Dropped by the operator: gone from what is sent, its id still remembered.
 TYPED_TEST(OutboxContract, drops_by_hand) {
     this->admit("a", FirstState::running);

@@ -39,6 +39,7 @@ class OutboxDriver {
         receipt.received_at = outbox_->now();
         auto result = run(outbox_->received(std::move(receipt), state));
         last_reason_ = result.reason;
+        last_outcome_ = result.outcome;
         return result.admission;
     }
 
@@ -66,6 +67,7 @@ class OutboxDriver {
     test::ManualClock clock_;
     std::unique_ptr<Outbox> outbox_;
     std::optional<Error> last_reason_;
+    std::optional<Outcome> last_outcome_;
 };
 
 }  // namespace jiro::delivery
