@@ -6,6 +6,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/this_coro.hpp>
+
 #include "daemon/hub_overlay.hpp"
 #include "daemon/log.hpp"
 #include "daemon/reload.hpp"
@@ -213,6 +216,8 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         if (text && !*text) problems.push_back(text->error().message);
         if (!problems.empty()) co_return problems;
 
+        // From here on it is all or nothing, also when nobody waits for the answer any more.
+        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         auto before = put(overlay, **text);
         auto old = co_await std::move(before);
         if (!old) co_return std::vector<std::string>(1, old.error().message);

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <filesystem>
 
 #include "daemon/hub_overlay.hpp"
@@ -552,6 +554,25 @@ TEST_F(TargetsTest, ConfigUpdated_leaves_no_trace_of_what_cannot_be_applied) {
     EXPECT_THAT(answer["Message"].get<std::string>(), HasSubstr("it cannot be applied"));
     const auto again = load_with_overlay(folder_.path() / "config.yaml", environment_);
     EXPECT_EQ(again.config->commands.timeout, 60s);
+}
+
+// The hub may want it no more when it is half done: it is in force then, as the file says.
+TEST_F(TargetsTest, ConfigUpdated_is_whole_also_when_it_is_cancelled) {
+    signalr::Invocation invocation;
+    invocation.target = "ConfigUpdated";
+    invocation.invocation_id = "s1";
+    invocation.arguments.push_back({{"requestId", "r1"}, {"configData", {{"Commands.TimeoutMs", 5000}}}});
+    boost::asio::cancellation_signal cancel;
+    bool has_ended = false;
+    const auto on_end = [&](const std::exception_ptr&, const Result<json>&) { has_ended = true; };
+    boost::asio::co_spawn(context_, router_->receive(std::move(invocation)),
+                          boost::asio::bind_cancellation_slot(cancel.slot(), on_end));
+    const auto work = boost::asio::make_work_guard(context_);
+    context_.restart();
+    while (!std::filesystem::exists(folder_.path() / "hub-settings.json")) context_.run_one_for(1ms);
+    cancel.emit(boost::asio::cancellation_type::terminal);
+    while (!has_ended) context_.run_one_for(10s);
+    EXPECT_EQ(config_.commands.timeout, 5s);
 }
 
 TEST_F(TargetsTest, ConfigUpdated_needs_a_disk) {
