@@ -16,6 +16,15 @@ constexpr std::string_view kConflict = "another command has the same commandSync
 
 Completion rejection(std::string message) { return {Outcome::rejected, std::move(message), false}; }
 
+Completion ended_before(const AdmissionResult& answer) {
+    Completion completion{answer.outcome, "it ended before"};
+    if (answer.outcome) completion.message.append(" (").append(to_string(*answer.outcome)).append(")");
+    completion.forgotten = answer.admission == Admission::already_forgotten;
+    completion.message += completion.forgotten ? "; its outcome is kept no more, so it is not sent again"
+                                               : "; its outcome is being sent again";
+    return completion;
+}
+
 }  // namespace
 
 void drop_large_parameters(CommandMessage& message) {
@@ -218,8 +227,10 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
             [[fallthrough]];
         case Admission::already_forgotten:
             kind = ReceivedCommand::Kind::duplicate;
-            completion = {Outcome::succeeded, "ended before; its outcome is being sent again", false};
-            count_rejected(id, Rejection::duplicate, "Command ended before; its outcome is sent again");
+            completion = ended_before(answer);
+            count_rejected(id, Rejection::duplicate,
+                           completion.forgotten ? "Command ended before; its outcome is kept no more"
+                                                : "Command ended before; its outcome is sent again");
             break;
         case Admission::conflicting_content:
             completion = rejection(std::string(kConflict));

@@ -234,7 +234,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       uploads(executor, clock),
       requests(executor, clock, request_targets(environment), config.hub, config.websocket.max_send_bytes),
       deliveries(executor, clock),
-      intake(dispatcher, metrics, deliveries, clock, config.commands.acknowledge),
+      intake(dispatcher, metrics, deliveries, clock, config.commands.acknowledge, config.websocket.max_send_bytes),
       hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
       status({clock, hub, monitor, *outbox, courier, reloader, &pause, &dispatcher}, config.instance_id),
       status_server(
@@ -357,7 +357,8 @@ SessionStore& Application::Parts::session_store() {
 
 void Application::Parts::allow_requests(const config::Config& next) {
     const bool takes_commands = next.hub.requests.has(config::RequestKind::commands);
-    intake.update(next.commands.acknowledge, takes_commands ? CommandsAre::taken : CommandsAre::refused);
+    intake.update(next.commands.acknowledge, takes_commands ? CommandsAre::taken : CommandsAre::refused,
+                  next.websocket.max_send_bytes);
     requests.update(next.hub, next.websocket.max_send_bytes);
     uploads.set_max_send_bytes(next.websocket.max_send_bytes);
     log::tail().keep(next.hub.requests.has(config::RequestKind::logs) ? kLogTailBytes : 0);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr const char* kContractTarget = "CommandReceived";
 constexpr std::size_t kShownCommand = 100;
+constexpr std::size_t kAroundText = 1536;  // of an answer: the command, the id and the members, as JSON
 
 const std::string* header_of(const signalr::Invocation& invocation, std::string_view name) {
     const auto found = std::ranges::find_if(
@@ -50,33 +51,44 @@ std::string about(const std::string& text, std::string_view what) {
 // request. The seed's (ReceiveCommand) is told how the command ended.
 class Intake::Answers {
   public:
-    Answers(bool is_contract, std::string id, std::string text)
-        : is_contract_(is_contract), id_(std::move(id)), text_(std::move(text)) {}
+    // `room`: bytes of the answer as JSON.
+    Answers(bool is_contract, std::string id, std::string text, std::size_t room)
+        : is_contract_(is_contract),
+          id_(std::move(id)),
+          text_(std::move(text)),
+          text_room_((room - std::min(room, kAroundText)) / 2) {}
 
     [[nodiscard]] json received() const {
         return is_contract_ ? action_succeeded(id_, about(text_, "received")) : seeds(true, "received");
     }
     [[nodiscard]] json ended(const commands::Completion& completion) const {
         if (!is_contract_) return seeds(completion.is_success(), completion.message);
+        if (completion.forgotten) return failed(completion.message);
         std::string how = completion.is_success() ? "executed successfully" : "failed: " + completion.message;
         if (!completion.note.empty()) how += " (" + completion.note + ')';
-        return action_succeeded(id_, about(text_, how));
+        return action_succeeded(id_, about(text_, fitting(how)));
     }
     // It has no outcome, or none that is on its way.
-    [[nodiscard]] json failed(const std::string& why) const {
-        return is_contract_ ? action_failed(id_, about(text_, "failed: " + why), why) : seeds(false, why);
+    [[nodiscard]] json failed(const std::string& reason) const {
+        const auto why = fitting(reason);
+        return is_contract_ ? action_failed(id_, about(text_, "failed: " + why), why) : seeds(false, reason);
     }
 
   private:
     [[nodiscard]] json seeds(bool is_success, const std::string& message) const {
+        const auto text = fitting(message);
         auto errors = json::array();
-        if (!is_success) errors.push_back(message);
-        return {{"isSuccess", is_success}, {"message", message}, {"errors", std::move(errors)}, {"requestId", id_}};
+        if (!is_success) errors.push_back(text);
+        return {{"isSuccess", is_success}, {"message", text}, {"errors", std::move(errors)}, {"requestId", id_}};
     }
+
+    // A hub closes the connection on a longer record. What failed is said twice.
+    [[nodiscard]] std::string fitting(const std::string& text) const { return text_within(text, text_room_); }
 
     bool is_contract_;
     std::string id_;
     std::string text_;
+    std::size_t text_room_;
 };
 
 void Intake::attach(signalr::HubConnection& hub) {
@@ -104,6 +116,7 @@ commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
 Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     const TimePoint arrived = clock_.now();
     const bool is_contract = invocation.target == kContractTarget;
+    const std::size_t room = room_for_result(max_send_bytes_, invocation.invocation_id);
     auto parsed = parse(invocation);
     if (!parsed.answerable()) {
         observer_.rejected(Rejection::malformed);
@@ -111,41 +124,44 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         // The seed's generation of hubs takes an error; the contract's has a shape for it.
         if (!is_contract) co_return *parsed.error;
-        co_return Answers(is_contract, "", parsed.message.command).failed(parsed.error->message);
+        co_return Answers(is_contract, "", parsed.message.command, room).failed(parsed.error->message);
     }
     const bool hub_waits = invocation.invocation_id.has_value();
     const bool is_refused = commands_ == CommandsAre::refused;
     invocation.arguments.clear();  // large, and not needed while the command runs
     invocation.headers.clear();
     const std::string id = parsed.message.command_sync_id;
-    const Answers answers(is_contract, id, shortened(parsed.message.command, 2 * kShownCommand));
+    const Answers answers(is_contract, id, shortened(parsed.message.command, 2 * kShownCommand), room);
 
+    // Before it is there: of one that ended before, the outcome may be delivered again at once.
+    const auto delivery = deliveries_.expect(id);
     const auto received = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
     invocation.hold.reset();  // the journal has it
     if (!hub_waits) co_return json();
     if (is_refused) co_return answers.failed("commands are not allowed on this machine");
     try {
-        auto answering = answer(received, id, answers, arrived);
+        auto answering = answer(received, delivery, answers, arrived + kDeliveryLimit);
         auto result = co_await std::move(answering);
         co_return std::move(result);
     } catch (const std::exception& error) {
         // The hub no longer wants the command (CancelInvocation). At the daemon's stop nothing is left to cancel here.
-        if (is_cancellation(error)) dispatcher_.cancel(id, commands::CancelReason::by_hub);
+        // One that was there before is not this invocation's.
+        const bool is_its_own = received.kind() == commands::ReceivedCommand::Kind::accepted;
+        if (is_its_own && is_cancellation(error)) dispatcher_.cancel(id, commands::CancelReason::by_hub);
         throw;
     }
 }
 
-Task<json> Intake::answer(commands::ReceivedCommand received, std::string id, Answers answers, TimePoint arrived) {
+Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wait delivery, Answers answers,
+                          TimePoint deliver_until) {
     using Kind = commands::ReceivedCommand::Kind;
     const Acknowledge acknowledge = acknowledge_;
     if (received.kind() != Kind::refused && acknowledge == Acknowledge::received) co_return answers.received();
-    // Before the end: it may be delivered at once.
-    const auto delivery = deliveries_.expect(id);
     auto finishing = received.finished();
     const auto completion = co_await std::move(finishing);
     if (received.kind() == Kind::refused || completion.deferred) co_return answers.failed(completion.message);
-    if (acknowledge == Acknowledge::delivered && received.kind() == Kind::accepted) {
-        auto delivering = delivery.until(arrived + kDeliveryLimit);
+    if (acknowledge == Acknowledge::delivered && !completion.forgotten) {
+        auto delivering = delivery.until(deliver_until);
         const bool is_delivered = co_await std::move(delivering);
         if (!is_delivered) co_return answers.failed("the server has not confirmed the result yet; it is kept");
     }

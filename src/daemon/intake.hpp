@@ -26,12 +26,13 @@ class Intake {
     static constexpr Duration kDeliveryLimit = std::chrono::seconds(280);
 
     Intake(commands::Dispatcher& dispatcher, commands::CommandObserver& observer, DeliveryWatch& deliveries,
-           Clock& clock, commands::Acknowledge acknowledge)
+           Clock& clock, commands::Acknowledge acknowledge, std::size_t max_send_bytes)
         : dispatcher_(dispatcher),
           observer_(observer),
           deliveries_(deliveries),
           clock_(clock),
-          acknowledge_(acknowledge) {}
+          acknowledge_(acknowledge),
+          max_send_bytes_(max_send_bytes) {}
 
     // The handlers stay for the connection's life; the connection must not outlive this object.
     void attach(signalr::HubConnection& hub);
@@ -39,22 +40,24 @@ class Intake {
     // The handler that attach() registers.
     [[nodiscard]] Task<Result<nlohmann::json>> receive(signalr::Invocation invocation);
 
-    void update(commands::Acknowledge acknowledge, CommandsAre commands) {
+    void update(commands::Acknowledge acknowledge, CommandsAre commands, std::size_t max_send_bytes) {
         acknowledge_ = acknowledge;
+        max_send_bytes_ = max_send_bytes;
         commands_ = commands;
     }
 
   private:
     [[nodiscard]] commands::ParsedMessage parse(signalr::Invocation& invocation) const;
     class Answers;
-    [[nodiscard]] Task<nlohmann::json> answer(commands::ReceivedCommand received, std::string id, Answers answers,
-                                              TimePoint arrived);
+    [[nodiscard]] Task<nlohmann::json> answer(commands::ReceivedCommand received, DeliveryWatch::Wait delivery,
+                                              Answers answers, TimePoint deliver_until);
 
     commands::Dispatcher& dispatcher_;
     commands::CommandObserver& observer_;
     DeliveryWatch& deliveries_;
     Clock& clock_;
     commands::Acknowledge acknowledge_;
+    std::size_t max_send_bytes_;  // of one record
     CommandsAre commands_ = CommandsAre::taken;
 };
 

@@ -33,10 +33,11 @@ namespace jiro::commands {
 
 // How a command ended, for the answer to an invocation.
 struct Completion {
-    Outcome outcome = Outcome::rejected;
-    std::string message;    // the result's text, or the error; cut to a few KiB
-    bool deferred = false;  // not ended: it stays in the journal and runs after the restart
-    std::string note{};     // the result's
+    std::optional<Outcome> outcome;  // none: it ended before, and how is not known any more
+    std::string message;             // the result's text, or the error; cut to a few KiB
+    bool deferred = false;           // not ended: it stays in the journal and runs after the restart
+    std::string note{};              // the result's
+    bool forgotten = false;          // it ended before, and its outcome is not sent again
 
     [[nodiscard]] bool is_success() const noexcept { return outcome == Outcome::succeeded && !deferred; }
 };

@@ -35,6 +35,13 @@ std::string date_text(WallTime time) {
 
 std::size_t json_bytes(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace).size(); }
 
+std::size_t room_for_result(std::size_t max_send_bytes, const std::optional<std::string>& invocation_id) {
+    constexpr std::size_t kCompletionBytes = 64;  // the members around the result, and the record's end
+    constexpr std::size_t kLeastRoom = 1024;
+    const std::size_t around = kCompletionBytes + json_bytes(invocation_id.value_or(""));
+    return max_send_bytes > around + kLeastRoom ? max_send_bytes - around : kLeastRoom;
+}
+
 std::string text_within(std::string_view text, std::size_t limit) {
     std::string whole = to_utf8(text);
     const std::size_t bytes = json_bytes(whole);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ namespace jiro::daemon {
 
 // Bytes of the value as JSON text.
 [[nodiscard]] std::size_t json_bytes(const nlohmann::json& value);
+
+// Bytes that an invocation's result may have in a record of that length.
+[[nodiscard]] std::size_t room_for_result(std::size_t max_send_bytes, const std::optional<std::string>& invocation_id);
 
 // The text, or as much of its beginning as has at most `limit` bytes as JSON, followed by how much of it is missing.
 [[nodiscard]] std::string text_within(std::string_view text, std::size_t limit);

@@ -12,19 +12,6 @@ namespace jiro::daemon {
 
 using nlohmann::json;
 
-namespace {
-
-// The members of a Completion around its result, and the record's end.
-constexpr std::size_t kCompletionBytes = 64;
-constexpr std::size_t kLeastRoom = 1024;
-
-std::size_t room_for_result(std::size_t max_send_bytes, const std::optional<std::string>& invocation_id) {
-    const std::size_t around = kCompletionBytes + json_bytes(invocation_id.value_or(""));
-    return max_send_bytes > around + kLeastRoom ? max_send_bytes - around : kLeastRoom;
-}
-
-}  // namespace
-
 // One of kMaxRunning, while it exists.
 struct RequestRouter::Slot {
     explicit Slot(RequestRouter& of) : router(of) { ++router.running_; }

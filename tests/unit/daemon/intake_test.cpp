@@ -8,6 +8,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "daemon/requests/answers.hpp"
 #include "jiro/commands/errors.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -40,6 +41,13 @@ class FakeSink final : public commands::ResultSink {
     std::vector<FinishedCommand> finished_;
 };
 
+struct ClosedGate final : commands::StartGate {
+    std::optional<commands::GateClosed> closed() override {
+        return is_on ? std::optional(commands::GateClosed{"paused", false}) : std::nullopt;
+    }
+    bool is_on = true;
+};
+
 class FakeObserver final : public commands::CommandObserver {
   public:
     void rejected(Rejection why) override { rejections_.push_back(why); }
@@ -49,8 +57,10 @@ class FakeObserver final : public commands::CommandObserver {
 
 class IntakeTest : public ::testing::Test {
   protected:
+    static constexpr std::size_t kMaxSendBytes = 32 * 1024;
+
     explicit IntakeTest(commands::Acknowledge acknowledge = commands::Acknowledge::finished)
-        : intake_(dispatcher_, observer_, deliveries_, clock_, acknowledge) {
+        : intake_(dispatcher_, observer_, deliveries_, clock_, acknowledge, kMaxSendBytes) {
         boost::asio::co_spawn(context_, dispatcher_.run(),
                               boost::asio::bind_cancellation_slot(stop_.slot(), [](std::exception_ptr) {}));
     }
@@ -175,7 +185,7 @@ TEST_F(IntakeTest, contract_gets_a_shaped_answer_to_what_is_no_command) {
 
 // Hub.Requests without `commands`: the hub is told at once, and its user by the outcome.
 TEST_F(IntakeTest, commands_may_be_not_allowed) {
-    intake_.update(commands::Acknowledge::finished, CommandsAre::refused);
+    intake_.update(commands::Acknowledge::finished, CommandsAre::refused, kMaxSendBytes);
     const auto answer = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
 
     ASSERT_TRUE(answer.has_value());
@@ -199,6 +209,29 @@ TEST_F(DeliveringIntakeTest, hub_waits_for_the_delivery) {
     EXPECT_EQ((**answer_)["IsSuccess"], true);
 }
 
+// So does one that repeats the command, unless nothing is delivered any more.
+TEST_F(DeliveringIntakeTest, repetition_waits_for_the_delivery_too) {
+    const json command{{"command", "echo hi"}, {"commandSyncId", "cmd-1"}};
+    const auto repeat = [&] {
+        answer_.reset();
+        boost::asio::co_spawn(context_, intake_.receive(invocation(command, "8")),
+                              [this](std::exception_ptr, Result<json> answer) { answer_ = std::move(answer); });
+        test::settle(context_);
+    };
+    sink_.answer_ = {Admission::already_settled, {}, Outcome::succeeded};
+    repeat();
+    EXPECT_FALSE(answer_);
+    deliveries_.delivered("cmd-1");
+    test::settle(context_);
+    ASSERT_TRUE(answer_ && *answer_);
+    EXPECT_EQ((**answer_)["IsSuccess"], true);
+
+    sink_.answer_ = {Admission::already_forgotten, {}, Outcome::succeeded};
+    repeat();
+    ASSERT_TRUE(answer_ && *answer_);
+    EXPECT_EQ((**answer_)["IsSuccess"], false);
+}
+
 // A server that is away does not hold the hub up for longer than its own patience.
 TEST_F(DeliveringIntakeTest, hub_is_told_when_the_delivery_takes_too_long) {
     clock_.advance(Intake::kDeliveryLimit);
@@ -206,6 +239,28 @@ TEST_F(DeliveringIntakeTest, hub_is_told_when_the_delivery_takes_too_long) {
     ASSERT_TRUE(answer_ && *answer_);
     EXPECT_EQ((**answer_)["IsSuccess"], false);
     EXPECT_THAT((**answer_)["Message"].get<std::string>(), HasSubstr("it is kept"));
+}
+
+// A hub closes the connection on a longer record than it takes, and each control character is six bytes there.
+TEST_F(IntakeTest, every_answer_fits_into_one_message) {
+    int number = 0;
+    for (const std::size_t most : {std::size_t{4096}, std::size_t{8192}, kMaxSendBytes}) {
+        intake_.update(commands::Acknowledge::finished, CommandsAre::taken, most);
+        for (const auto& text : {std::string(5000, '\x01'), std::string(5000, '"'), std::string(5000, 'x')}) {
+            for (const char* command : {"echo ", ""}) {
+                for (const char* target : {"ReceiveCommand", "CommandReceived"}) {
+                    const json message{{"command", command + text},
+                                       {"commandSyncId", std::to_string(++number) + std::string(200, '"')}};
+                    sink_.answer_ = number / 2 % 2 == 0 ? AdmissionResult{Admission::refused,
+                                                                          Error(commands::errc::storage_refused, text)}
+                                                        : AdmissionResult{Admission::accepted, {}};
+                    const auto answer = handle(invocation(message, "7", target));
+                    ASSERT_TRUE(answer) << target;
+                    EXPECT_LT(json_bytes(*answer), most - 64) << target << text.substr(0, 1);
+                }
+            }
+        }
+    }
 }
 
 // Malformed but with an id: the server is told under that id.
@@ -216,6 +271,58 @@ TEST_F(IntakeTest, malformed_message_with_an_id_gets_an_error_result) {
     EXPECT_EQ((*answer)["IsSuccess"], true);
     ASSERT_EQ(sink_.finished_.size(), 1U);
     EXPECT_EQ(sink_.finished_[0].result.outcome, Outcome::rejected);
+}
+
+// A repetition is answered with how its command ended; where nothing is sent any more, nobody is told to wait for it.
+TEST_F(IntakeTest, repetition_gets_the_commands_own_end) {
+    const struct {
+        const char* name;
+        AdmissionResult journal;
+        bool seeds_is_success;
+        bool contracts_is_success;
+    } rows[] = {
+        {"sent again", {Admission::already_settled, {}, Outcome::succeeded}, true, true},
+        {"failed, sent again", {Admission::already_settled, {}, Outcome::timed_out}, false, true},
+        {"not known, sent again", {Admission::already_settled, {}}, false, true},
+        {"forgotten", {Admission::already_forgotten, {}, Outcome::succeeded}, true, false},
+        {"failed, forgotten", {Admission::already_forgotten, {}, Outcome::failed}, false, false},
+        {"not known, forgotten", {Admission::already_forgotten, {}}, false, false},
+    };
+    for (const auto& row : rows) {
+        sink_.answer_ = row.journal;
+        const json command{{"command", "echo hi"}, {"commandSyncId", "cmd-1"}};
+        const auto seeds = handle(invocation(command, "7", "ReceiveCommand"));
+        EXPECT_EQ((*seeds)["isSuccess"], row.seeds_is_success) << row.name;
+        EXPECT_THAT((*seeds)["message"].get<std::string>(), HasSubstr("ended before")) << row.name;
+        EXPECT_EQ((*seeds)["errors"].empty(), row.seeds_is_success) << row.name;
+        const auto contracts = handle(invocation(command, "8"));
+        EXPECT_EQ((*contracts)["IsSuccess"], row.contracts_is_success) << row.name;
+    }
+}
+
+// It is the first one's command that runs: who repeated it cannot take it away.
+TEST_F(IntakeTest, cancelled_repetition_leaves_the_command_alone) {
+    const json command{{"command", "echo hi"}, {"commandSyncId", "cmd-1"}};
+    ClosedGate pause;
+    dispatcher_.set_gate(pause);
+    std::optional<Result<json>> answer;
+    boost::asio::co_spawn(context_, intake_.receive(invocation(command, "7", "ReceiveCommand")),
+                          [&](std::exception_ptr, Result<json> first) { answer = std::move(first); });
+    boost::asio::cancellation_signal cancel;
+    bool is_cancelled = false;
+    const auto on_end = [&](const std::exception_ptr& why, const Result<json>&) { is_cancelled = why != nullptr; };
+    boost::asio::co_spawn(context_, intake_.receive(invocation(command, "8", "ReceiveCommand")),
+                          boost::asio::bind_cancellation_slot(cancel.slot(), on_end));
+    test::settle(context_);
+    cancel.emit(boost::asio::cancellation_type::terminal);
+    test::settle(context_);
+    EXPECT_TRUE(is_cancelled);
+
+    pause.is_on = false;
+    dispatcher_.gate_opened();
+    test::settle(context_);
+    ASSERT_TRUE(answer && *answer);
+    EXPECT_EQ((**answer)["message"], "hi");
 }
 
 TEST_F(IntakeTest, full_journal_is_told_to_the_hub) {
