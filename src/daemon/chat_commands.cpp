@@ -52,16 +52,40 @@ CommandResult result_of_exchange(const assistant::ExchangeEnd& end) {
                                                        : "what came until then is in the session, marked as cut off");
 }
 
+CommandDescription chat_description(const assistant::Settings& settings) {
+    return {.name = "chat",
+            .summary = "Asks the model, in the conversation of this session",
+            .usage = "chat TEXT",
+            .takes_text = true,
+            .time_limit = settings.timeout,
+            .own_clean_up = kOwnCleanUp};
+}
+
+CommandDescription reset_description() {
+    return {.name = "reset",
+            .summary = "Begins this session's conversation anew; what was said stays readable",
+            .usage = "reset [SESSION]",
+            .idempotent = true};
+}
+
+CommandDescription session_description(const std::string& name) {
+    return {.name = name,
+            .summary = "Shows a conversation of this machine: what it is, and its latest messages",
+            .usage = name + " [SESSION]",
+            .idempotent = true};
+}
+
+CommandDescription sessions_description() {
+    return {.name = "sessions",
+            .summary = "Lists the conversations of this machine, the last used one first",
+            .usage = "sessions",
+            .idempotent = true};
+}
+
 class ChatCommand final : public CommandHandler {
   public:
     explicit ChatCommand(Assistant& assistant)
-        : CommandHandler({.name = "chat",
-                          .summary = "Asks the model, in the conversation of this session",
-                          .usage = "chat TEXT",
-                          .takes_text = true,
-                          .time_limit = assistant.settings().timeout,
-                          .own_clean_up = kOwnCleanUp}),
-          assistant_(assistant) {}
+        : CommandHandler(chat_description(assistant.settings())), assistant_(assistant) {}
 
     Task<CommandResult> run(CommandContext& context) const override {
         assistant::Ask ask;
@@ -94,12 +118,7 @@ CommandResult no_such_session(const std::string& id) {
 
 class ResetCommand final : public CommandHandler {
   public:
-    explicit ResetCommand(Assistant& assistant)
-        : CommandHandler({.name = "reset",
-                          .summary = "Begins this session's conversation anew; what was said stays readable",
-                          .usage = "reset [SESSION]",
-                          .idempotent = true}),
-          assistant_(assistant) {}
+    explicit ResetCommand(Assistant& assistant) : CommandHandler(reset_description()), assistant_(assistant) {}
 
     Task<CommandResult> run(CommandContext& context) const override {
         const auto id = session_of(context);
@@ -120,12 +139,8 @@ std::string line_of(const SessionSummary& session) {
 
 class SessionCommand final : public CommandHandler {
   public:
-    SessionCommand(std::string name, Assistant& assistant)
-        : CommandHandler({.name = name,
-                          .summary = "Shows a conversation of this machine: what it is, and its latest messages",
-                          .usage = name + " [SESSION]",
-                          .idempotent = true}),
-          assistant_(assistant) {}
+    SessionCommand(const std::string& name, Assistant& assistant)
+        : CommandHandler(session_description(name)), assistant_(assistant) {}
 
     Task<CommandResult> run(CommandContext& context) const override {
         const auto id = session_of(context);
@@ -151,12 +166,7 @@ class SessionCommand final : public CommandHandler {
 
 class SessionsCommand final : public CommandHandler {
   public:
-    explicit SessionsCommand(Assistant& assistant)
-        : CommandHandler({.name = "sessions",
-                          .summary = "Lists the conversations of this machine, the last used one first",
-                          .usage = "sessions",
-                          .idempotent = true}),
-          assistant_(assistant) {}
+    explicit SessionsCommand(Assistant& assistant) : CommandHandler(sessions_description()), assistant_(assistant) {}
 
     Task<CommandResult> run(CommandContext&) const override {
         const auto list = co_await assistant_.sessions().list(kShownSessions);
@@ -174,7 +184,27 @@ class SessionsCommand final : public CommandHandler {
     Assistant& assistant_;
 };
 
+class AbsentCommand final : public CommandHandler {
+  public:
+    using CommandHandler::CommandHandler;
+
+    Task<CommandResult> run(CommandContext& context) const override {
+        co_return CommandResult::failed(context.name() +
+                                        " needs the running daemon, which has the conversations; in a terminal there "
+                                        "are `jiro-client chat` and `jiro-client sessions`");
+    }
+};
+
 }  // namespace
+
+commands::CommandRegistry::Handlers make_absent_chat_commands(const assistant::Settings& settings) {
+    commands::CommandRegistry::Handlers handlers;
+    for (auto& description : {chat_description(settings), reset_description(), session_description("session"),
+                              session_description("sessionInfo"), sessions_description()}) {
+        handlers.push_back(std::make_unique<AbsentCommand>(description));
+    }
+    return handlers;
+}
 
 commands::CommandRegistry::Handlers make_chat_commands(Assistant& assistant) {
     commands::CommandRegistry::Handlers handlers;

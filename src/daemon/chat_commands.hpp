@@ -10,4 +10,7 @@ namespace jiro::daemon {
 // They refer to the assistant, which must outlive them.
 [[nodiscard]] commands::CommandRegistry::Handlers make_chat_commands(assistant::Assistant& assistant);
 
+// The same commands where there is no daemon: each says where it works.
+[[nodiscard]] commands::CommandRegistry::Handlers make_absent_chat_commands(const assistant::Settings& settings);
+
 }  // namespace jiro::daemon

@@ -3,7 +3,6 @@
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "daemon/version.hpp"
 #include "jiro/commands/command_registry.hpp"
 #include "jiro/commands/render.hpp"
 
@@ -12,7 +11,7 @@ namespace jiro::daemon::cli {
 int commands(const std::string& config_file, Form form) {
     const auto config = load_config_or_report(config_file, process_environment());
     if (!config) return ExitCode::bad_configuration;
-    const auto registry = jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}});
+    const auto registry = make_registry_here(*config);
     if (!registry) {
         std::cerr << registry.error().message << '\n';
         return ExitCode::bad_configuration;

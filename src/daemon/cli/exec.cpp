@@ -8,7 +8,6 @@
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "daemon/version.hpp"
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
@@ -67,8 +66,7 @@ int exec(const std::string& config_file, const ExecOptions& options) {
     SystemRandom random;
     jiro::commands::LoadSampler load(clock);
     load.take_sample();
-    const auto registry =
-        jiro::commands::make_registry(config->commands, {.version = kVersion, .status = {}, .load = &load});
+    const auto registry = make_registry_here(*config, &load);
     if (!registry) {
         std::cerr << registry.error().message << '\n';
         return ExitCode::bad_configuration;

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <iostream>
 
+#include "daemon/chat_commands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/hub_overlay.hpp"
 #include "daemon/state_directory.hpp"
+#include "daemon/version.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
@@ -23,6 +25,13 @@ namespace {
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 
 }  // namespace
+
+Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(const config::Config& config,
+                                                                            const commands::LoadSampler* load) {
+    commands::BuiltinServices services{.version = kVersion, .status = {}, .load = load};
+    if (config.chat.is_configured()) services.others = [&config] { return make_absent_chat_commands(config.chat); };
+    return commands::make_registry(config.commands, services);
+}
 
 std::optional<config::Config> load_config_or_report(const std::string& file, const Environment& environment) {
     auto loaded = load_with_overlay(file, environment);

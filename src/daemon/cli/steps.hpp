@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/commands/command_registry.hpp"
 #include "jiro/config/load.hpp"
 #include "jiro/monitor/settings.hpp"
 #include "jiro/monitor/status_client.hpp"
@@ -21,6 +22,10 @@ namespace jiro::daemon::cli {
 // The configuration, or nothing after every error was printed, one a line: the exit code is then bad_configuration.
 [[nodiscard]] std::optional<config::Config> load_config_or_report(const std::string& file,
                                                                   const Environment& environment);
+
+// The commands of that configuration, for a process that is not the daemon: those that need it say so.
+[[nodiscard]] Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(
+    const config::Config& config, const commands::LoadSampler* load = nullptr);
 
 // Where the daemon of a configuration file keeps its outbox, seen from a terminal, without the variables that systemd
 // gives to its unit: Outbox.Path; else what the packaged unit uses for a file in /etc/jiro; else the default of
