@@ -169,6 +169,7 @@ std::optional<Error> Dispatcher::State::take_place(const PendingPtr& command, Re
 
 // When it arrives, and again when it starts after it has waited: its time may be over then, or other keys trusted.
 std::optional<Error> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
+    if (command.is_tool()) return std::nullopt;  // whoever calls it answers for it
     const bool runs_program = !resolution.handler->description().runs.empty();
     // One that goes on after the machine's restart began in time.
     const Duration begun_ago = command.resumes > 0 ? clock.now() - command.arrived_at : Duration::zero();
@@ -267,7 +268,7 @@ void Dispatcher::State::on_journalled(const PendingPtr& command) {
         start_control(command);
     } else if (!stopping || command->place == Place::reserved) {
         start_next();
-    } else if (sink.durable()) {
+    } else if (is_durable(*command)) {
         defer(command);
     } else {
         refuse(command, cancelled_result(CancelReason::shutting_down));

@@ -9,7 +9,7 @@ using Phase = PendingCommand::Phase;
 
 // A handler that has no such program, or has it not yet, looks at the wish later, or never.
 void Dispatcher::State::hand_over(const PendingPtr& command) {
-    if (!sink.durable() || command->cancel_reason) return;
+    if (!is_durable(*command) || command->cancel_reason) return;
     command->handover.is_wanted = true;
     if (command->handover.is_possible) command->stop.emit(boost::asio::cancellation_type::terminal);
 }

@@ -62,7 +62,7 @@ void Dispatcher::State::start_next() {
 
 void Dispatcher::State::start(const PendingPtr& command) {
     if (command->place == Place::queued) {
-        auto resolution = resolve(command->message.command, settings, *registry);
+        auto resolution = resolution_of(*command);
         if (!resolution) return refuse(command, CommandResult::rejected(resolution.error()));  // after a reload
         if (auto why = why_not_trusted(*command, *resolution)) {
             return refuse(command, CommandResult::rejected(std::move(*why)));
@@ -126,13 +126,8 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     completion.note = finished.result.note;
     const Duration queue_time = finished.queue_time;
     const Duration run_time = finished.run_time;
-    std::string problem;
-    try {
-        const auto stored = co_await sink.finished(std::move(finished));
-        if (!stored) problem = stored.error().message;
-    } catch (const std::exception& error) {
-        problem = error.what();
-    }
+    auto storing = store(command, std::move(finished));
+    const std::string problem = co_await std::move(storing);
     if (abandoned) co_return;
     if (problem.empty()) settle_handover(*command);
     if (!problem.empty()) {
@@ -144,6 +139,19 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     remember(*command, queue_time, run_time);
     by_id.erase(command->message.command_sync_id);
     command->complete(std::move(completion));
+}
+
+Task<std::string> Dispatcher::State::store(PendingPtr command, FinishedCommand finished) {
+    if (command->is_tool()) {
+        *command->answer = std::move(finished);
+        co_return "";
+    }
+    try {
+        const auto stored = co_await sink.finished(std::move(finished));
+        co_return stored ? "" : stored.error().message;
+    } catch (const std::exception& error) {
+        co_return error.what();
+    }
 }
 
 // Takes the message out of `command`, but for its id.
@@ -176,6 +184,7 @@ void Dispatcher::State::remember(PendingCommand& command, Duration queue_time, D
                .at = clock.now(),
                .queue_time = queue_time,
                .run_time = run_time,
+               .delivery = command.is_tool() ? DeliveryState::delivered : DeliveryState::waiting,
                .output = std::move(command.output)});
 }
 

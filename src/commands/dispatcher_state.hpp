@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // What the dispatcher and the coroutines of its commands share. Its functions stand by concept: dispatcher_arrival.cpp
-// (from the message to the journal), dispatcher_run.cpp (start and end), dispatcher_suspension.cpp and
-// dispatcher_handover.cpp (through a restart of the machine, or of the daemon), dispatcher.cpp (the rest). Event loop
-// only.
+// (from the message to the journal), dispatcher_call.cpp (what another command calls), dispatcher_run.cpp (start and
+// end), dispatcher_suspension.cpp and dispatcher_handover.cpp (through a restart of the machine, or of the daemon),
+// dispatcher.cpp (the rest). Event loop only.
 
 #include <exception>
 #include <memory>
@@ -86,6 +86,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<Error> why_rejected, bool idempotent);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);
     void on_journalled(const PendingPtr& command);
+    void begin_call(const PendingPtr& tool);
+    [[nodiscard]] Result<Resolution> resolution_of(const PendingCommand& command) const;
+    [[nodiscard]] bool is_durable(const PendingCommand& command) const { return !command.is_tool() && sink.durable(); }
 
     // Start. Re-entrant: a command may end while another is being started.
     void start_next();
@@ -117,6 +120,9 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void leave_running(const PendingPtr& command);
     static void settle_handover(PendingCommand& command);
     void take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution);
+
+    // Where the outcome belongs; empty, or why it could not be stored.
+    [[nodiscard]] Task<std::string> store(PendingPtr command, FinishedCommand finished);
 
     // End. Every accepted command comes through exactly one of these.
     [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);

@@ -24,6 +24,7 @@ Task<std::optional<std::string>> Dispatcher::State::suspend(PendingPtr command) 
     const auto& id = command->message.command_sync_id;
     const Suspension wish = *std::exchange(command->suspension, std::nullopt);
     const auto waiting = std::ranges::count_if(by_id, [](const auto& known) { return is_suspended(*known.second); });
+    if (command->is_tool()) co_return "who called it waits for its result";
     if (!sink.durable()) co_return "the outbox is in memory only, and would not outlive the machine's restart";
     if (clock.boot_id().empty()) co_return "this machine does not tell one boot from another";
     if (waiting >= kMostSuspended)

@@ -36,6 +36,8 @@ std::string_view to_string(CancelReason reason) {
             return "cancelled: by the hub";
         case CancelReason::by_operator:
             return "cancelled: by an operator of this machine";
+        case CancelReason::by_caller:
+            return "cancelled: what it was called for has ended";
         case CancelReason::connection_lost:
             return "cancelled: connection lost";
         case CancelReason::shutting_down:

@@ -36,6 +36,7 @@ class PendingCommand {
         running,           // has a slot
         control_reserved,  // the same two in the lane of control commands
         control,
+        tool,  // has a slot of its own command, and none of MaxConcurrent
     };
 
     PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
@@ -52,6 +53,8 @@ class PendingCommand {
 
     // Sets the reason (the first one counts) and tells a running handler.
     void request_cancel(CancelReason reason);
+
+    [[nodiscard]] bool is_tool() const noexcept { return answer != nullptr; }
 
     CommandMessage message;
     std::size_t bytes;  // of the message
@@ -70,7 +73,8 @@ class PendingCommand {
     std::uint64_t sequence;                  // arrival order
     Phase phase = Phase::journalling;
     Place place = Place::none;
-    bool is_marked_running = false;  // in the journal, by its receipt
+    bool is_marked_running = false;           // in the journal, by its receipt
+    std::shared_ptr<FinishedCommand> answer;  // of a tool: where its outcome goes, in place of the journal
     bool detached = false;
     std::optional<CancelReason> cancel_reason;
     std::shared_ptr<const RunOutput> output;  // of its program, while and after it runs

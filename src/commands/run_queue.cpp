@@ -46,6 +46,8 @@ void RunQueue::set_limits(const Settings& settings) {
     for (auto& [name, limit] : limits_) {
         std::ranges::move(limit.waiting, std::back_inserter(queue_));
         limit.waiting.clear();
+        std::ranges::move(limit.tools, std::back_inserter(tools_));
+        limit.tools.clear();
     }
     std::ranges::stable_sort(queue_, {}, &PendingCommand::sequence);
 }
@@ -88,7 +90,7 @@ void RunQueue::enqueue(const PendingPtr& command) {
     command->place = Place::queued;
     ++queued_;
     queued_bytes_ += command->bytes;
-    queue_.push_back(command);
+    (command->is_tool() ? tools_ : queue_).push_back(command);
 }
 
 bool RunQueue::reserve_control(PendingCommand& command) {
@@ -117,6 +119,8 @@ PendingPtr RunQueue::next_reserved() {
 }
 
 PendingPtr RunQueue::next_queued() {
+    skip_left(tools_);
+    if (!tools_.empty()) return pop_front(tools_);
     skip_left(queue_);
     if (!reserved_.empty() || running_ >= max_concurrent_ || queue_.empty()) return nullptr;
     if (queue_.front()->phase == PendingCommand::Phase::journalling) return nullptr;  // keeps the order of arrival
@@ -127,14 +131,15 @@ bool RunQueue::start(const PendingPtr& command, int max_concurrent) {
     PerCommandLimit& limit = limits_[command->name];
     limit.max_concurrent = max_concurrent;
     if (!limit.has_room()) {
-        sweep(limit.waiting, queued_);
-        line_up(limit.waiting, command);
+        auto& waiting = command->is_tool() ? limit.tools : limit.waiting;
+        sweep(waiting, queued_);
+        line_up(waiting, command);
         return false;
     }
-    ++running_;
+    if (!command->is_tool()) ++running_;
     ++limit.running;
     leave(*command);
-    command->place = Place::running;
+    command->place = command->is_tool() ? Place::tool : Place::running;
     return true;
 }
 
@@ -151,13 +156,20 @@ void RunQueue::leave(PendingCommand& command) {
         --queued_;
         queued_bytes_ -= command.bytes;
         sweep(queue_, queued_);
+        sweep(tools_, queued_);
     } else {
-        --running_;
+        if (place != Place::tool) --running_;
         --limit.running;
     }
     // It ran, or it was to run next and never will: in both cases the turn is another's.
+    skip_left(limit.tools);
     skip_left(limit.waiting);
-    if (!limit.waiting.empty() && limit.has_room()) line_up(queue_, pop_front(limit.waiting));
+    if (!limit.has_room()) return;
+    if (!limit.tools.empty()) {
+        line_up(tools_, pop_front(limit.tools));
+    } else if (!limit.waiting.empty()) {
+        line_up(queue_, pop_front(limit.waiting));
+    }
 }
 
 }  // namespace jiro::commands

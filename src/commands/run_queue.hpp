@@ -3,7 +3,9 @@
 // Which command runs next: order of arrival, a number of slots, and the limits of single commands. Pure: it starts
 // nothing; the dispatcher asks it after each change. A command is in one Place at a time, and `leave` takes it out of
 // whichever that is. Control commands have a lane beside the slots and the queue, so that commands which hang do not
-// keep anybody from looking; beyond the lane's bound they are as any other. Event loop only.
+// keep anybody from looking; beyond the lane's bound they are as any other. A tool takes no slot, since the command
+// that waits for it has one; of its own command's it does, and before those that wait for it without holding anything,
+// or who holds a slot would wait for one who needs it. Event loop only.
 
 #include <deque>
 #include <memory>
@@ -63,11 +65,13 @@ class RunQueue {
         int max_concurrent = 0;  // as `start` was told last; 0: none
         int running = 0;
         std::deque<PendingPtr> waiting;  // for this command's own limit; they start before anything in `queue_`
+        std::deque<PendingPtr> tools;    // likewise; before those
     };
 
     int max_concurrent_ = 0;
     std::size_t max_queued_ = 0;
     std::deque<PendingPtr> queue_;     // arrival order; this and the others may hold what has left, and skip it
+    std::deque<PendingPtr> tools_;     // arrival order; they need none of the slots
     std::deque<PendingPtr> reserved_;  // arrival order
     std::unordered_map<std::string, PerCommandLimit> limits_;  // by command name
     int running_ = 0;                                          // slots that are taken, reserved ones too

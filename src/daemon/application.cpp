@@ -568,7 +568,9 @@ void Application::Parts::connection_changed(const signalr::StateChange& change) 
 
 Result<> Application::Parts::build_registry(const config::Config& next) {
     if (next.chat.is_configured() && !chat) {
-        chat = std::make_unique<Chat>(executor, clock, random, workers, environment, next,
+        ToolCommands tools{[this] { return dispatcher.registry(); },
+                           [this](CommandMessage message) { return dispatcher.call(std::move(message)); }};
+        chat = std::make_unique<Chat>(executor, clock, random, std::move(tools), environment, next,
                                       sessions_location(next, outbox_file, environment));
     }
     if (next.chat.is_configured()) chat->update(next);  // the handlers take their time limit from it
@@ -583,7 +585,6 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
     if (!built) return built.error();
     registry = std::move(*built);
     dispatcher.reload(next.commands, registry);
-    if (chat) chat->use(next.commands, registry);
     return {};
 }
 

@@ -12,16 +12,19 @@ std::filesystem::path sessions_location(const config::Config& config, const std:
     return beside.parent_path() / "sessions.db";
 }
 
-Chat::Chat(const Executor& executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
-           Environment environment, const config::Config& config, std::filesystem::path sessions_file)
+Chat::Chat(const Executor& executor, Clock& clock, RandomSource& random, ToolCommands commands, Environment environment,
+           const config::Config& config, std::filesystem::path sessions_file)
     : credentials_(config.chat_credentials, environment),
       sessions_(clock, std::move(sessions_file), config.chat),
-      tools_(clock, random, workers),
-      assistant_({executor, clock, random, environment, credentials_.for_hub(), sessions_, &tools_}, config.chat) {}
+      tools_(random, std::move(commands)),
+      assistant_({executor, clock, random, environment, credentials_.for_hub(), sessions_, &tools_}, config.chat) {
+    tools_.update(config.commands.trust.require);
+}
 
 void Chat::update(const config::Config& config) {
     credentials_.replace(config.chat_credentials);
     assistant_.update(config.chat);
+    tools_.update(config.commands.trust.require);
 }
 
 monitor::ChatStatus Chat::status() const {

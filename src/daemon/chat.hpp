@@ -3,7 +3,6 @@
 // The assistant in the daemon: its parts, made when the configuration names a model, and what the other parts get of
 // it. Event loop only.
 
-#include <boost/asio/thread_pool.hpp>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -22,14 +21,10 @@ namespace jiro::daemon {
 
 class Chat {
   public:
-    Chat(const Executor& executor, Clock& clock, RandomSource& random, boost::asio::thread_pool& workers,
-         Environment environment, const config::Config& config, std::filesystem::path sessions_file);
+    Chat(const Executor& executor, Clock& clock, RandomSource& random, ToolCommands commands, Environment environment,
+         const config::Config& config, std::filesystem::path sessions_file);
 
     void update(const config::Config& config);
-    // What the model's tools are from now on.
-    void use(const commands::Settings& settings, std::shared_ptr<const commands::CommandRegistry> registry) {
-        tools_.use(settings, std::move(registry));
-    }
 
     [[nodiscard]] assistant::Assistant& assistant() noexcept { return assistant_; }
     [[nodiscard]] assistant::Sessions& sessions() noexcept { return sessions_; }

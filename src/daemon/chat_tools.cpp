@@ -4,7 +4,6 @@
 #include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/commands/dispatcher.hpp"
 
 namespace jiro::daemon {
 
@@ -52,24 +51,19 @@ std::optional<Parameters> parameters_of(const std::string& arguments) {
 
 }  // namespace
 
-void ChatTools::use(commands::Settings settings, std::shared_ptr<const commands::CommandRegistry> registry) {
-    settings_ = std::move(settings);
-    settings_.default_command.reset();  // only what is named
-    registry_ = std::move(registry);
-}
-
 // A program that wants a signature is no tool where the question did not need one: whoever may ask could run it.
-const commands::CommandHandler* ChatTools::find(const std::string& name) const {
-    const auto* handler = registry_ ? registry_->find(name) : nullptr;
-    const bool wants_signature = settings_.trust.require == commands::RequireSignature::exec;
+const commands::CommandHandler* ChatTools::find(const Registry& registry, const std::string& name) const {
+    const auto* handler = registry ? registry->find(name) : nullptr;
+    const bool wants_signature = signatures_ == commands::RequireSignature::exec;
     const bool is_program = handler != nullptr && !handler->description().runs.empty();
     return wants_signature && is_program ? nullptr : handler;
 }
 
 std::vector<assistant::Tool> ChatTools::tools(const std::vector<std::string>& names) const {
+    const auto registry = commands_.registry();
     std::vector<assistant::Tool> tools;
     for (const auto& name : names) {
-        const auto* handler = find(name);
+        const auto* handler = find(registry, name);
         if (handler == nullptr) continue;
         const auto& description = handler->description();
         tools.push_back({name, description.summary, schema_of(description)});
@@ -78,7 +72,7 @@ std::vector<assistant::Tool> ChatTools::tools(const std::vector<std::string>& na
 }
 
 Task<std::string> ChatTools::call(std::string name, std::string arguments, std::string session_id) {
-    if (find(name) == nullptr) co_return "error: there is no such tool";
+    if (find(commands_.registry(), name) == nullptr) co_return "error: there is no such tool";
     auto parameters = parameters_of(arguments);
     if (!parameters) co_return "error: the arguments are no JSON object";
     CommandMessage message;
@@ -86,9 +80,8 @@ Task<std::string> ChatTools::call(std::string name, std::string arguments, std::
     message.command_sync_id = "tool-" + random_.uuid();
     message.session_id = std::move(session_id);
     message.parameters = std::move(*parameters);
-    auto running = commands::run_locally(std::move(message), settings_, registry_, clock_, random_, workers_);
-    const auto finished = co_await std::move(running);
-    const auto& result = finished.result;
+    auto calling = commands_.call(std::move(message));
+    const auto result = co_await std::move(calling);
     if (const auto* graph = std::get_if<GraphResult>(&result.content)) {
         co_return graph->message + '\n' + graph->graph_data;
     }

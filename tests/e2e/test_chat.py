@@ -2,6 +2,7 @@
 """The assistant in the real daemon: a question from the hub, the answer over gRPC, the conversation on disk and at the terminal."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -254,6 +255,36 @@ class ChatTest(ChatCase):
         tool = self.endpoint.requests[0][1]["tools"][0]["function"]
         self.assertEqual((tool["name"], tool["parameters"]["required"]), ("greet", ["who"]))
 
+    def test_a_tool_is_a_command_like_any_other(self):
+        """Without a prefix and without a slot of MaxConcurrent, but in the audit and the figures, and held by a pause."""
+        def call_then_answer(request):
+            if request["messages"][-1]["role"] == "tool":
+                yield "It says: " + request["messages"][-1]["content"]
+                return
+            raise Reply(200, '{"choices":[{"message":{"tool_calls":[{"id":"t1","type":"function","function":'
+                             '{"name":"note","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}')
+
+        self.start_endpoint(call_then_answer)
+        ran, audit = self.directory / "ran", self.directory / "audit.log"
+        exec_ = {"note": {"Program": ["/bin/sh", "-c", f"echo done | tee -a {ran}"], "MaxConcurrent": 1}}
+        hub = self.start_all(config={**self.chat_config(Tools=["note"]), "Logging": {"Audit": str(audit)},
+                                     "Commands": {"RunAs": "daemon", "Prefix": "$", "MaxConcurrent": 1, "Exec": exec_}})
+        self.assertEqual(self.ask(hub, "$chat go", "c1").response, "It says: done\n")
+
+        def lines():
+            return audit.read_text().splitlines() if audit.exists() else []
+
+        wait_until(lambda: len(lines()) == 2, "both audit events", 10)
+        self.assertEqual([json.loads(line)["command"] for line in lines()], ["note", "chat"])
+        status = self.client.status()
+        self.assertEqual((status["receivedCommands"], status["successfulCommands"]), (2, 2))
+
+        self.assertEqual(self.command("pause", "--note", "kernel update").returncode, 0)
+        answer = self.command("chat", "go")
+        self.assertIn("It says: error: paused", answer.stdout, answer.stderr)
+        self.assertIn("kernel update", answer.stdout)
+        self.assertEqual(ran.read_text(), "done\n")
+
     def test_a_reload_switches_it_on_and_changes_it(self):
         self.start_endpoint()
         hub = self.start_all()
@@ -310,6 +341,16 @@ class TerminalTest(ChatCase):
         self.assertEqual((answer.returncode, answer.stdout), (0, "Hello from the model\n"), answer.stderr)
         self.assertIn("> Hello", self.command("sessions", "show", "t1").stdout)
         self.assertIn('"content":"Hello from the model"', self.command("sessions", "export").stdout)
+
+    def test_exec_says_where_it_is(self):
+        self.start_endpoint()
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        answer = self.command("exec", "chat Hello")
+        self.assertEqual(answer.returncode, 1)
+        self.assertIn("chat needs the running daemon", answer.stderr)
+        listing = self.command("commands").stdout
+        for name in ("chat TEXT", "reset [SESSION]", "sessionInfo [SESSION]", "sessions"):
+            self.assertIn(name, listing)
 
     def test_a_long_conversation_costs_the_daemon_little(self):
         self.start_endpoint()

@@ -92,6 +92,12 @@ class Dispatcher final : public RunningCommands {
     // error result.
     [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
 
+    // A command that another one calls (the model's tool) by its name and its parameters, and whose result it is given;
+    // the journal and the server know nothing of it. It is gated, limited, counted, shown, cancelled and audited as any
+    // other, but takes no slot of MaxConcurrent: the one that waits for it has one. Cancelled, it ends the command
+    // first.
+    [[nodiscard]] Task<CommandResult> call(CommandMessage message);
+
     // Runs without a second `received`, unless it has waited for longer than MaxWaitMs, or for the machine's restart
     // for longer than its definition allows. Returns when it has its place in the order, or its outcome is stored.
     [[nodiscard]] Task<> recover(LeftCommand left);

@@ -17,7 +17,7 @@
 
 namespace jiro::commands {
 
-enum class CancelReason { by_hub, by_operator, connection_lost, shutting_down };
+enum class CancelReason { by_hub, by_operator, by_caller, connection_lost, shutting_down };
 
 enum class CancelAnswer {
     is_ending,  // it waited and is settled now, or it runs and has been told to end

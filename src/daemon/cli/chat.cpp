@@ -15,11 +15,11 @@
 #include "daemon/cli/terminal_screen.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/shutdown.hpp"
-#include "daemon/version.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/commands/dispatcher.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
@@ -101,10 +101,12 @@ class DaemonPartner final : public Partner {
 class OwnPartner final : public Partner {
   public:
     OwnPartner(const config::Config& config, const std::filesystem::path& file, std::string session_id)
-        : chat_(context_.get_executor(), clock_, random_, workers_, process_environment(), config, file),
+        : settings_(config.commands),
+          chat_(context_.get_executor(), clock_, random_, tools(), process_environment(), config, file),
           session_id_(session_id.empty() ? random_.uuid() : std::move(session_id)) {
-        const auto registry = commands::make_registry(config.commands, {.version = kVersion, .status = {}});
-        if (registry) chat_.use(config.commands, *registry);
+        settings_.prefix.clear();  // only what is named
+        settings_.default_command.reset();
+        if (auto registry = make_registry_here(config)) registry_ = std::move(*registry);
     }
 
     bool answer(const std::string& text) override {
@@ -118,6 +120,16 @@ class OwnPartner final : public Partner {
     }
 
   private:
+    ToolCommands tools() {
+        return {[this] { return registry_; }, [this](CommandMessage message) { return run(std::move(message)); }};
+    }
+
+    Task<CommandResult> run(CommandMessage message) {
+        auto running = jiro::commands::run_locally(std::move(message), settings_, registry_, clock_, random_, workers_);
+        auto finished = co_await std::move(running);
+        co_return std::move(finished.result);
+    }
+
     static Task<> print_as_it_comes(std::shared_ptr<assistant::Exchange> exchange) {
         for (std::size_t printed = 0;;) {
             print_piece(std::string_view(exchange->text()).substr(printed));
@@ -142,6 +154,8 @@ class OwnPartner final : public Partner {
     SystemClock clock_;
     SystemRandom random_;
     boost::asio::thread_pool workers_{1};
+    jiro::commands::Settings settings_;  // of its tools
+    std::shared_ptr<const jiro::commands::CommandRegistry> registry_;
     Chat chat_;
     std::string session_id_;
 };

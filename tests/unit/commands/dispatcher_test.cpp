@@ -626,6 +626,75 @@ TEST_F(DispatcherTest, obeys_the_journals_verdict) {
     EXPECT_EQ(result_of("answer on").message(), "on") << "and life goes on";
 }
 
+struct Call {
+    std::optional<CommandResult> result;
+    asio::cancellation_signal cancel;
+};
+
+// What another command calls is a command like any other, but in the journal, and for the slots: the caller has one.
+TEST_F(DispatcherTest, a_call_is_a_command_beside_the_slots) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    settings.prefix = "$";
+    start(settings);
+    std::deque<Call> calls;
+    const auto call = [&](const std::string& id, std::string text) -> Call& {
+        Call& made = calls.emplace_back();
+        const auto on_end = [&made](const std::exception_ptr&, CommandResult result) {
+            made.result = std::move(result);
+        };
+        asio::co_spawn(context, dispatcher->call(message(id, std::move(text))),
+                       asio::bind_cancellation_slot(made.cancel.slot(), on_end));
+        jiro::test::settle(context);
+        return made;
+    };
+    receive(message("holds the slot", "$hang"));
+    receive(message("waits for it", "$single"));
+
+    Call& first = call("tool-1", "single");
+    Call& second = call("tool-2", "single");
+    EXPECT_EQ(dispatcher->running().size(), 2U);
+    EXPECT_EQ(dispatcher->running()[1].id, "tool-1");
+    clock.advance(1s);
+    jiro::test::settle(context);
+    ASSERT_TRUE(first.result);
+    EXPECT_TRUE(first.result->is_success());
+    EXPECT_FALSE(second.result) << "its command has a limit of its own";
+    EXPECT_EQ(dispatcher->running().back().id, "tool-2") << "before who waits without holding a slot";
+
+    dispatcher->cancel("holds the slot", CancelReason::by_operator);
+    jiro::test::settle(context);
+    EXPECT_EQ(dispatcher->running().size(), 1U) << "a call counts for its command's own limit";
+    second.cancel.emit(asio::cancellation_type::terminal);
+    jiro::test::settle(context);
+    ASSERT_TRUE(second.result) << "cancelled, it ends what runs";
+    EXPECT_EQ(second.result->outcome, Outcome::cancelled);
+    EXPECT_EQ(dispatcher->running().back().id, "waits for it");
+
+    EXPECT_THAT(call("tool-3", "nothing").result->message(), HasSubstr("no such command"));
+    EXPECT_EQ(sink.received_ids.size(), 2U) << "the journal has the hub's";
+    EXPECT_EQ(sink.outcome_of("tool-1"), nullptr);
+    EXPECT_EQ(observer.received_count, 5);
+}
+
+// Nothing starts while the client is paused, whoever calls it; and nobody who holds a slot waits for that to end.
+TEST_F(DispatcherTest, a_call_is_refused_while_the_gate_is_closed) {
+    struct Pause final : StartGate {
+        std::optional<GateClosed> closed() override { return GateClosed{"paused: kernel update", false}; }
+    } pause;
+    start();
+    dispatcher->set_gate(pause);
+
+    const auto result = jiro::test::run_task(context, dispatcher->call(message("tool-1", "answer")));
+    EXPECT_EQ(result.outcome, Outcome::rejected);
+    EXPECT_THAT(result.message(), HasSubstr("kernel update"));
+    const auto look = jiro::test::run_task(context, dispatcher->call(message("tool-2", "look")));
+    EXPECT_TRUE(look.is_success()) << "it only looks";
+    dispatcher->request_stop();
+    const auto late = jiro::test::run_task(context, dispatcher->call(message("tool-3", "look")));
+    EXPECT_EQ(late.outcome, Outcome::cancelled);
+}
+
 // A command that the journal refuses gets its result also when whoever brought it has been cancelled meanwhile.
 TEST_F(DispatcherTest, answers_a_refused_command_whose_receipt_was_cancelled) {
     std::vector<asio::steady_timer*> gate;
