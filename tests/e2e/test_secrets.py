@@ -130,11 +130,11 @@ class SecretsTest(DaemonTest):
         told = " ".join(CANARIES[name] for name in ("access token", "cookie", "header"))
         link = self.connection()
         self.assertEqual(link.request.headers["cookie"], "route=" + CANARIES["cookie"])
+        self.hub.on_negotiate = lambda request: http_response(200, json.dumps({"error": "it said " + told}))
         link.send({"type": 7, "error": "it said " + told, "allowReconnect": True})
         self.client.wait_log("it said")
         self.assertIn("it said", self.client.status()["lastError"])
         self.assert_clean("/status", self.client.get("/status")[1])
-        self.hub.on_negotiate = lambda request: http_response(200, json.dumps({"error": "it said " + told}))
         doctor = run_client("doctor", "--config", self.client.config_file)
         self.assertIn("it said", doctor.stdout + doctor.stderr)
         self.assert_clean("doctor", doctor.stdout + doctor.stderr, allowed=("cookie",))  # it was given none
