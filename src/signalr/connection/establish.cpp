@@ -110,7 +110,7 @@ Task<std::optional<Failure>> Establish::open_again(const Established& cut) {
         redirect_token_ = cut.redirect->access_token;
     }
     cookies_ = cut.cookies;
-    for (const Secret& secret : cut.secrets) keep_secret(secret);
+    keep_secrets(cut.secrets);
     failure = co_await upgrade(cut.connection_token);
     co_return failure;
 }
@@ -332,6 +332,10 @@ void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
 void Establish::keep_secret(const Secret& secret) {
     if (std::ranges::find(established_.secrets, secret) == established_.secrets.end())
         established_.secrets.push_back(secret);
+}
+
+void Establish::keep_secrets(const std::vector<Secret>& secrets) {
+    for (const Secret& secret : secrets) keep_secret(secret);
 }
 
 // Any header may hold a credential, and what comes back of it may be a part: what follows the scheme ("Bearer x"), or

@@ -36,6 +36,8 @@ class Establish {
     Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
               Environment environment);
 
+    // Before anything else: what was told on an earlier connection is masked as well when a hub repeats it.
+    void keep_secrets(const std::vector<Secret>& secrets);
     // `handshake` takes the place of the real one (the probe's).
     [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
     // Instead of an attempt, for a connection that was cut and goes on where it was (stateful reconnect): a WebSocket

@@ -114,6 +114,7 @@ Task<Attempt> HubConnection::Impl::attempt() {
                          {{"hub", settings_.hub_url->redacted()}});
     }
     Establish establish(clock_, *connector_, settings_, credentials_, environment_);
+    establish.keep_secrets(told_);
     std::string reason;
     try {
         co_return co_await establish.run();
@@ -139,6 +140,7 @@ Task<> HubConnection::Impl::serve() {
     }
     Failure failure = std::move(*ended);
     failure.error.message = peer_text(std::move(failure.error.message), session->established().secrets);
+    told_ = session->established().secrets;
     last_frame_at_ = session->last_record_at();
     session->finish(failure.error);
     session_.reset();

@@ -74,6 +74,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     std::shared_ptr<std::weak_ptr<Session>> current_session_ = std::make_shared<std::weak_ptr<Session>>();
     std::shared_ptr<InvocationDispatcher> dispatcher_;
     std::shared_ptr<Session> session_;
+    std::vector<Secret> told_;  // on the latest connection that has ended
     TaskGroup uploads_;
 
     Event wake_;   // stop, new settings, retry now
