@@ -63,6 +63,7 @@ POINTS = {
     "c10_before_migration_commit": ({}, 1, 0),
     "c12_before_redo_commit": ({}, 4, 0),
     "c13_redone": ({}, 4, 0),
+    "c13_memory_given_back": (LONG_TEXTS, 8, 0),
     "c14_before_rebuilt_commit": ({}, 1, 10),
     "c15_before_damaged_moved_aside": ({}, 1, 10),
     "c16_before_rebuilt_in_place": ({}, 1, 10),

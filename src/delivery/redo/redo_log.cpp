@@ -305,6 +305,7 @@ RedoLog::RedoLog(fs::path path, std::unique_ptr<Mapping> mapping)
     : path_(std::move(path)), mapping_(std::move(mapping)), bytes_(mapping_->header().bytes) {
     find_end();
     given_back_ = end_.load();  // whatever lies behind the end, nobody knows of memory there
+    free_until_ = start();
 }
 
 RedoLog::~RedoLog() = default;
@@ -348,12 +349,12 @@ bool RedoLog::append_alone(const RedoRecord& record) noexcept {
     return true;
 }
 
-// Where append() must end: a page before start() comes round again.
+// Where append() must end: a page before what is not free yet comes round again.
 RedoLog::Position RedoLog::limit() const noexcept {
-    return start() + bytes_ - (bytes_ > kResidentBytes ? kPageBytes : 0);
+    return free_until_.load(std::memory_order_acquire) + bytes_ - (bytes_ > kResidentBytes ? kPageBytes : 0);
 }
 
-// Memory behind the resident part. What forget() gave back, it gave back before it moved start().
+// Memory behind the resident part. What forget() gave back, it gave back before append() may go there.
 bool RedoLog::provide(Position until) noexcept {
     provided_ = std::max(provided_, end());
     while (provided_ < until) {
@@ -431,13 +432,18 @@ std::optional<RedoRecord> RedoLog::read(Position& at) const noexcept {
     return decode(record);
 }
 
-// The page where start() lies goes as well: what is before it there is forgotten, and append() keeps away from it.
+// The file's start moves first: a process that is killed before the memory is given back leaves the next one a log that
+// begins with a record. The page where the old start lies goes as well: what is before it there is forgotten, and
+// append() keeps away from it.
 void RedoLog::forget(Position until, Memory memory) noexcept {
+    const Position begin = start();
+    mapping_->header().start.store(until, std::memory_order_release);
     if (memory == Memory::give_back) {
-        release(start(), until);
+        release(begin, until);
+        JIRO_FAILPOINT("c13_memory_given_back");
         given_back_.store(until, std::memory_order_release);
     }
-    mapping_->header().start.store(until, std::memory_order_release);
+    free_until_.store(until, std::memory_order_release);
 }
 
 void RedoLog::release(Position begin, Position end) noexcept {

@@ -118,7 +118,8 @@ class RedoLog {
     const std::unique_ptr<Mapping> mapping_;
     const std::size_t bytes_;
     std::atomic<Position> end_{0};
-    Position provided_ = 0;  // up to it there is memory behind the resident part; the appending thread's
+    std::atomic<Position> free_until_{0};  // what append() may write over; follows start()
+    Position provided_ = 0;                // up to it there is memory behind the resident part; the appending thread's
     // Memory of what lies before was given back; what lies from here on to provided_ is there, and stays for what comes
     // to the same place in the next round.
     std::atomic<Position> given_back_{0};
