@@ -2,6 +2,7 @@
 // From a message to its place in the order and in the journal.
 #include "commands/dispatcher_state.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
