@@ -110,7 +110,7 @@ Task<std::optional<Failure>> Establish::open_again(const Established& cut) {
         redirect_token_ = cut.redirect->access_token;
     }
     cookies_ = cut.cookies;
-    keep_secrets(cut.secrets);
+    for (const Secret& secret : cut.secrets) keep_secret(secret);
     failure = co_await upgrade(cut.connection_token);
     co_return failure;
 }
@@ -334,10 +334,6 @@ void Establish::keep_secret(const Secret& secret) {
         established_.secrets.push_back(secret);
 }
 
-void Establish::keep_secrets(const std::vector<Secret>& secrets) {
-    for (const Secret& secret : secrets) keep_secret(secret);
-}
-
 // Any header may hold a credential, and what comes back of it may be a part: what follows the scheme ("Bearer x"), or
 // the name ("Cookie: a=x; b=y").
 void Establish::keep_secret_parts(std::string_view value) {
@@ -366,7 +362,9 @@ void Establish::note_date(const HttpResponse& response) {
 Failure Establish::failure_of(Error error) const {
     Failure failure{std::move(error)};
     failure.rejected = is_rejection(failure.error);
-    failure.error.message = peer_text(std::move(failure.error.message), established_.secrets);
+    std::vector<Secret> secrets = established_.secrets;
+    secrets.insert(secrets.end(), told_before_.begin(), told_before_.end());
+    failure.error.message = peer_text(std::move(failure.error.message), std::move(secrets));
     return failure;
 }
 

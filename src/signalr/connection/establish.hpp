@@ -36,8 +36,8 @@ class Establish {
     Establish(Clock& clock, Connector& connector, Settings settings, CredentialsProvider credentials,
               Environment environment);
 
-    // Before anything else: what was told on an earlier connection is masked as well when a hub repeats it.
-    void keep_secrets(const std::vector<Secret>& secrets);
+    // Before anything else: what was told on the connection before is masked as well when a hub repeats it.
+    void mask_too(std::vector<Secret> secrets) { told_before_ = std::move(secrets); }
     // `handshake` takes the place of the real one (the probe's).
     [[nodiscard]] Task<Attempt> run(std::string_view handshake = {});
     // Instead of an attempt, for a connection that was cut and goes on where it was (stateful reconnect): a WebSocket
@@ -83,7 +83,8 @@ class Establish {
     CookieJar cookies_;
     std::optional<NegotiateAccepted> accepted_;
     Established established_;
-    std::string handshake_;  // instead of the real one
+    std::string handshake_;            // instead of the real one
+    std::vector<Secret> told_before_;  // not of this connection: it does not go on with it
     AttemptProgress progress_;
 };
 

@@ -114,7 +114,7 @@ Task<Attempt> HubConnection::Impl::attempt() {
                          {{"hub", settings_.hub_url->redacted()}});
     }
     Establish establish(clock_, *connector_, settings_, credentials_, environment_);
-    establish.keep_secrets(told_);
+    establish.mask_too(told_);
     std::string reason;
     try {
         co_return co_await establish.run();
