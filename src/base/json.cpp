@@ -35,6 +35,14 @@ constexpr std::array kJsonFaultTexts = std::to_array<std::string_view>({
     "it has a number that is out of range",
 });
 
+// Boost.JSON before 1.83 stops at an exponent beyond an int, later ones read on: with a limit of ours all stop at the same.
+bool has_huge_exponent(std::string_view number) {
+    const auto letter = number.find_first_of("eE");
+    if (letter == std::string_view::npos) return false;
+    const auto digits = number.find_first_not_of("+-0", letter + 1);
+    return digits != std::string_view::npos && number.size() - digits > 9;
+}
+
 // What Boost.JSON's parser calls, in the order of the text: counts, and passes on. A text in pieces is put together.
 struct Events {
     // NOLINTBEGIN(readability-identifier-naming): the names that Boost.JSON asks for
@@ -102,7 +110,9 @@ struct Events {
 
     bool number(JsonPart part, error_code& error) {
         if (!count(error)) return false;
-        handler.number(whole(part));
+        const auto text = whole(part);
+        if (has_huge_exponent(text)) return refuse(JsonFault::number_out_of_range, error);
+        handler.number(text);
         return true;
     }
 
