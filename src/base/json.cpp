@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <utility>
-#include <vector>
 
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
@@ -35,7 +34,8 @@ constexpr std::array kJsonFaultTexts = std::to_array<std::string_view>({
     "it has a number that is out of range",
 });
 
-// Boost.JSON before 1.83 stops at an exponent beyond an int, later ones read on: with a limit of ours all stop at the same.
+// Boost.JSON before 1.83 stops at an exponent beyond an int, later ones read on: with a limit of ours all stop at the
+// same.
 bool has_huge_exponent(std::string_view number) {
     const auto letter = number.find_first_of("eE");
     if (letter == std::string_view::npos) return false;
@@ -175,51 +175,30 @@ JsonError json_error(JsonFault fault, std::size_t at, std::size_t size, const Js
     return {fault, at, std::move(message)};
 }
 
-// The parts of a tree that are open stay where they are: nothing is added to their parents before they are closed.
-class JsonTree final : public JsonHandler {
-  public:
-    void begin_object() override { open(json::object()); }
-    void key(std::string_view name) override { key_ = name; }
-    void end_object() override { open_.pop_back(); }
-    void begin_array() override { open(json::array()); }
-    void end_array() override { open_.pop_back(); }
-    void string(std::string_view text) override { place() = text; }
-    void number(std::string_view text) override {
-        auto& value = place();
-        value = json_number(text);
-        is_out_of_range_ = is_out_of_range_ || value.is_null();
-    }
-    void boolean(bool value) override { place() = value; }
-    void null() override { place() = nullptr; }
-
-    [[nodiscard]] bool is_out_of_range() const noexcept { return is_out_of_range_; }
-    [[nodiscard]] json take() && { return std::move(root_); }
-
-  private:
-    json& place() {
-        if (open_.empty()) return root_;
-        json& parent = *open_.back();
-        if (parent.is_array()) return parent.get_ref<json::array_t&>().emplace_back();
-        return parent.get_ref<json::object_t&>()[std::exchange(key_, {})];
-    }
-
-    void open(json value) {
-        json& opened = place();
-        opened = std::move(value);
-        open_.push_back(&opened);
-    }
-
-    json root_;
-    std::vector<json*> open_;
-    std::string key_;
-    bool is_out_of_range_ = false;
-};
-
 }  // namespace
 
 boost::system::error_code make_error_code(JsonFault fault) noexcept {
     static const ErrorCategory<JsonFault::number_out_of_range> category("jiro.json", kJsonFaultTexts);
     return {static_cast<int>(fault), category};
+}
+
+void JsonTree::number(std::string_view text) {
+    auto& value = place();
+    value = json_number(text);
+    is_out_of_range_ = is_out_of_range_ || value.is_null();
+}
+
+json& JsonTree::place() {
+    if (open_.empty()) return root_;
+    json& parent = *open_.back();
+    if (parent.is_array()) return parent.get_ref<json::array_t&>().emplace_back();
+    return parent.get_ref<json::object_t&>()[std::exchange(key_, {})];
+}
+
+void JsonTree::open(json value) {
+    json& opened = place();
+    opened = std::move(value);
+    open_.push_back(&opened);
 }
 
 json json_number(std::string_view text) {
@@ -254,12 +233,35 @@ std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limi
     return std::nullopt;
 }
 
-Result<json> read_json(std::string_view text, const JsonLimits& limits, json* before_fault) {
+void read_json(const json& value, JsonHandler& handler) {
+    if (value.is_object()) {
+        handler.begin_object();
+        for (auto member = value.begin(); member != value.end(); ++member) {
+            handler.key(member.key());
+            read_json(*member, handler);
+        }
+        handler.end_object();
+    } else if (value.is_array()) {
+        handler.begin_array();
+        for (const json& element : value) read_json(element, handler);
+        handler.end_array();
+    } else if (value.is_string()) {
+        handler.string(value.get_ref<const std::string&>());
+    } else if (value.is_number()) {
+        handler.number(value.dump());
+    } else if (value.is_boolean()) {
+        handler.boolean(value.get<bool>());
+    } else {
+        handler.null();
+    }
+}
+
+Result<json> read_json(std::string_view text, const JsonLimits& limits) {
     JsonTree tree;
     const auto error = read_json(text, limits, tree);
-    if (!error && !tree.is_out_of_range()) return std::move(tree).take();
-    if (before_fault != nullptr) *before_fault = std::move(tree).take();
-    return error ? Error(error->fault, error->message) : Error(JsonFault::number_out_of_range);
+    if (error) return Error(error->fault, error->message);
+    if (tree.is_out_of_range()) return Error(JsonFault::number_out_of_range);
+    return std::move(tree).take();
 }
 
 }  // namespace jiro

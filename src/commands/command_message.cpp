@@ -20,8 +20,6 @@ namespace jiro::commands {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::size_t kKeptOfRefused = 256;  // bytes of an oversized command text that are kept to name it
 
 bool has_control_characters(std::string_view text) {
@@ -34,161 +32,237 @@ constexpr std::array<std::string_view, 7> kMembers{"commandSyncId", "instanceId"
                                                    "parameters",    "traceparent", "tracestate"};
 
 const std::string_view* find_member(std::string_view name) {
+    const auto* const exact = std::ranges::find(kMembers, name);
+    if (exact != kMembers.end()) return exact;
     return std::ranges::find_if(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
 }
 
-using Names = std::vector<std::string>;
+// "1.50" is 1.5. What no number of 64 bits holds exactly stays as it was written.
+std::string number_text(std::string_view text) {
+    const bool is_integer = text.find_first_of(".eE") == std::string_view::npos;
+    const auto number = json_number(text);
+    const bool is_exact = number.is_number_integer() || (number.is_number() && !is_integer);
+    return is_exact ? number.dump() : std::string(text);
+}
 
-// What counts of a message in its string form: the contract's members, without a tree of the rest. The parameters are
-// kept in their order, and no more of them than are needed to see that there are too many.
-class MessageText final : public JsonHandler {
+// The value of a member, or of a parameter.
+enum class ValueKind : std::uint8_t { absent, null, text, object, other };
+
+// The parameters in their order, and no more of them than are needed to see that there are too many.
+class ParameterList {
   public:
-    explicit MessageText(const MessageLimits& limits) : limits_(limits) {}
+    explicit ParameterList(std::size_t most) : most_(most) {}
 
-    void begin_object() override { open(json::value_t::object); }
-    void end_object() override { --depth_; }
-    void begin_array() override { open(json::value_t::array); }
-    void end_array() override { --depth_; }
-    void key(std::string_view name) override {
-        if (depth_ == 1) is_wanted_ = find_member(name) != kMembers.end();
-        if (is_kept()) name_ = name;
+    void clear() {
+        list_.clear();
+        kinds_.clear();
+        index_.clear();
     }
-    void string(std::string_view text) override { add(text); }
-    void number(std::string_view text) override {
-        if (!is_kept()) return;
-        const bool is_integer = text.find_first_of(".eE") == std::string_view::npos;
-        auto number = json_number(text);
-        const bool is_exact = number.is_number_integer() || (number.is_number() && !is_integer);
-        add(is_exact ? std::move(number) : json(text));
+    // The next value's.
+    void name(std::string_view name) {
+        current_ = find(name);
+        if (current_ < list_.size() || list_.size() > most_) return;
+        list_.emplace_back(name, "");
+        kinds_.push_back(ValueKind::absent);
+        if (list_.size() > kFew && index_.empty()) {
+            for (std::size_t at = 0; at + 1 < list_.size(); ++at) index_.emplace(list_[at].first, at);
+        }
+        if (list_.size() > kFew) index_.emplace(list_.back().first, current_);
     }
-    void boolean(bool value) override { add(value); }
-    void null() override { add(nullptr); }
+    void value(ValueKind kind, std::string_view text) {
+        if (current_ >= list_.size()) return;
+        kinds_[current_] = kind;
+        list_[current_].second = text;
+    }
 
-    [[nodiscard]] bool is_object() const noexcept { return object_.is_object(); }
-    [[nodiscard]] json& object() noexcept { return object_; }
-    // Of the parameters in the member of this spelling.
-    [[nodiscard]] const Names& order(const std::string& spelling) { return orders_[spelling]; }
+    [[nodiscard]] bool are_too_many() const noexcept { return list_.size() > most_; }
+    [[nodiscard]] std::size_t size() const noexcept { return list_.size(); }
+    [[nodiscard]] ValueKind kind(std::size_t at) const { return kinds_[at]; }
+    [[nodiscard]] std::pair<std::string, std::string>& operator[](std::size_t at) { return list_[at]; }
 
   private:
-    [[nodiscard]] bool is_kept() const noexcept {
-        return (depth_ == 1 && is_wanted_) || (depth_ == 2 && parameters_ != nullptr);
-    }
+    static constexpr std::size_t kFew = 16;  // that are looked through
 
-    template <typename Value>
-    void add(Value&& value) {
-        if (!is_kept()) return;
-        if (depth_ == 1) {
-            object_[name_] = std::forward<Value>(value);
-        } else if (parameters_->size() <= limits_.parameter_count) {
-            const auto before = parameters_->size();
-            (*parameters_)[name_] = std::forward<Value>(value);
-            if (parameters_->size() > before) order_->push_back(name_);
+    [[nodiscard]] std::size_t find(std::string_view name) const {
+        if (index_.empty()) {
+            const auto found =
+                std::ranges::find(list_, name, [](const auto& one) { return std::string_view(one.first); });
+            return static_cast<std::size_t>(found - list_.begin());
         }
+        const auto found = index_.find(name);
+        return found == index_.end() ? list_.size() : found->second;
     }
 
-    void open(json::value_t type) {
-        if (depth_ == 0 && type == json::value_t::object) object_ = json::object();
-        if (is_kept()) add(json(type));
-        if (depth_ == 1) parameters_ = nullptr;
-        if (depth_ == 1 && is_wanted_ && type == json::value_t::object && equal_ignoring_case(name_, "parameters")) {
-            parameters_ = &object_[name_];
-            order_ = &(orders_[name_] = {});
-        }
-        ++depth_;
-    }
-
-    const MessageLimits& limits_;
-    std::size_t depth_ = 0;
-    bool is_wanted_ = false;  // the last name of depth 1
-    std::string name_;
-    json object_;
-    json* parameters_ = nullptr;  // in object_, while its members are read
-    std::map<std::string, Names> orders_;
-    Names* order_ = nullptr;
+    std::size_t most_;
+    Parameters list_;
+    std::vector<ValueKind> kinds_;
+    std::map<std::string, std::size_t, std::less<>> index_;  // of more than a few
+    std::size_t current_ = 0;
 };
 
-// Reads the members of one message object, whose texts it takes; stops at nothing, so that the commandSyncId is found
-// whatever else is wrong.
-class Reader {
+class Reader final : public MessageReader {
   public:
-    // `text`: where the order of the parameters is known; a tree has them sorted.
-    Reader(json& object, const MessageLimits& limits, MessageText* text = nullptr) : limits_(limits), text_(text) {
-        for (auto item = object.begin(); item != object.end(); ++item) {
-            const auto* name = find_member(item.key());
-            if (name == kMembers.end()) continue;
-            Found& found = members_.at(static_cast<std::size_t>(name - kMembers.begin()));
-            if (found.value == nullptr || item.key() == *name) found = {&item.key(), &*item};  // its own spelling wins
-        }
-    }
+    explicit Reader(const MessageLimits& limits) : limits_(limits), parameters_(limits.parameter_count) {}
 
-    ParsedMessage read() {
-        read_id();
-        read_text(Member::instance_id, message_.instance_id);
-        read_text(Member::session_id, message_.session_id);
-        read_command();
-        read_parameters();
-        message_.trace = TraceContext(optional_text(Member::traceparent), optional_text(Member::tracestate));
+    void begin_object() override { open(ValueKind::object); }
+    void end_object() override { close(); }
+    void begin_array() override { open(ValueKind::other); }
+    void end_array() override { close(); }
+    void key(std::string_view name) override {
+        if (depth_ == 1) choose(name);
+        if (is_in_parameters_ && depth_ == 2) parameters_.name(name);
+    }
+    void string(std::string_view text) override {
+        if (depth_ == 0 && arguments_ == 0 && !is_text_) return read_text(text);
+        value(ValueKind::text, text);
+    }
+    void number(std::string_view text) override {
+        value_as_text([&] { return number_text(text); });
+    }
+    void boolean(bool value) override {
+        value_as_text([&] { return value ? "true" : "false"; });
+    }
+    void null() override { value(ValueKind::null, {}); }
+
+    [[nodiscard]] ParsedMessage take() override {
+        if (is_text_ && fault_ && !(is_of_a_value(fault_->fault) && is_object_)) {
+            fail(errc::invalid_json, "the command message is a string that is not JSON: " + fault_->message);
+        } else if (is_text_ && !is_object_) {
+            fail(errc::not_an_object, "the command message is a string that holds no JSON object");
+        } else if (!is_object_) {
+            fail(errc::not_an_object, arguments_ == 0
+                                          ? "expected 1 argument, got 0"
+                                          : "the command message is neither a JSON object nor a string holding one");
+        } else {
+            take_members();
+            if (fault_) error_.emplace(errc::invalid_json, "the command message is refused: " + fault_->message);
+        }
         return {std::move(message_), std::move(error_)};
     }
 
   private:
     struct Found {
-        const std::string* spelling = nullptr;
-        json* value = nullptr;
+        std::string spelling;
+        ValueKind kind = ValueKind::absent;
+        std::string text;
     };
 
-    [[nodiscard]] const Found& found(Member member) const { return members_.at(static_cast<std::size_t>(member)); }
-    // nullptr: absent, or null.
-    [[nodiscard]] json* member(Member member) const {
-        json* const value = found(member).value;
-        return value == nullptr || value->is_null() ? nullptr : value;
+    [[nodiscard]] Found& found(Member member) { return members_.at(static_cast<std::size_t>(member)); }
+
+    // One that breaks a limit, or has a value that cannot be read, is answered if its commandSyncId stood ahead of
+    // that.
+    void read_text(std::string_view text) {
+        is_text_ = true;
+        const JsonLimits json_limits{SIZE_MAX, limits_.json_depth, limits_.json_values, limits_.json_values};
+        fault_ = read_json(text, json_limits, *this);
+        depth_ = 0;
+        arguments_ = 1;
+    }
+
+    // The contract's own spelling of a member wins, and the last of those that are spelt the same.
+    void choose(std::string_view name) {
+        member_ = nullptr;
+        if (arguments_ > 0) return;
+        const auto* const which = find_member(name);
+        if (which == kMembers.end()) return;
+        Found& found = members_.at(static_cast<std::size_t>(which - kMembers.begin()));
+        const bool counts = found.kind == ValueKind::absent || name == *which ||
+                            (found.spelling != *which && name <= std::string_view(found.spelling));
+        if (!counts) return;
+        found.spelling = name;
+        member_ = &found;
+    }
+
+    void value(ValueKind kind, std::string_view text) {
+        if (depth_ == 0) ++arguments_;
+        if (depth_ == 1 && member_ != nullptr) {
+            member_->kind = kind;
+            member_->text = text;
+        }
+        if (depth_ == 2 && is_in_parameters_) parameters_.value(kind, text);
+    }
+
+    // A number or a boolean, which a parameter may be.
+    template <typename Text>
+    void value_as_text(Text text) {
+        if (depth_ == 2 && is_in_parameters_) {
+            parameters_.value(ValueKind::text, text());
+        } else {
+            value(ValueKind::other, {});
+        }
+    }
+
+    void open(ValueKind kind) {
+        if (depth_ == 0) {
+            is_object_ = is_object_ || (arguments_ == 0 && kind == ValueKind::object);
+        } else {
+            value(kind, {});
+        }
+        if (depth_ == 1 && kind == ValueKind::object && member_ == &found(Member::parameters)) {
+            is_in_parameters_ = true;
+            parameters_.clear();
+        }
+        ++depth_;
+    }
+
+    void close() {
+        --depth_;
+        if (depth_ == 1) is_in_parameters_ = false;
+        if (depth_ == 0) ++arguments_;
     }
 
     void fail(errc code, std::string text) {
         if (!error_) error_.emplace(code, std::move(text));  // the first one names the problem
     }
 
-    void read_id() {
-        auto* value = member(Member::command_sync_id);
-        if (value == nullptr) return fail(errc::missing_command_sync_id, "the command message has no commandSyncId");
-        if (!value->is_string()) return fail(errc::bad_command_sync_id, "commandSyncId is not a string");
-        auto& id = value->get_ref<std::string&>();
+    void take_members() {
+        take_id();
+        take_short_text(Member::instance_id, message_.instance_id);
+        take_short_text(Member::session_id, message_.session_id);
+        take_command();
+        take_parameters();
+        message_.trace = TraceContext(found(Member::traceparent).text, found(Member::tracestate).text);
+    }
+
+    static bool is_missing(const Found& member) {
+        return member.kind == ValueKind::absent || member.kind == ValueKind::null;
+    }
+
+    void take_id() {
+        auto& [spelling, kind, id] = found(Member::command_sync_id);
+        if (is_missing(found(Member::command_sync_id))) {
+            return fail(errc::missing_command_sync_id, "the command message has no commandSyncId");
+        }
+        if (kind != ValueKind::text) return fail(errc::bad_command_sync_id, "commandSyncId is not a string");
         if (id.empty()) return fail(errc::missing_command_sync_id, "commandSyncId is empty");
         if (id.size() > limits_.command_sync_id_bytes) {
             return fail(errc::bad_command_sync_id,
                         "commandSyncId is longer than " + std::to_string(limits_.command_sync_id_bytes) + " bytes");
         }
-        if (has_control_characters(id) || !is_utf8(id)) {
+        if (has_control_characters(id)) {
             return fail(errc::bad_command_sync_id, "commandSyncId holds control characters");
         }
         message_.command_sync_id = std::move(id);
     }
 
-    void read_text(Member which, std::string& target) {
-        auto* value = member(which);
-        if (value == nullptr) return;
+    void take_short_text(Member which, std::string& target) {
+        Found& member = found(which);
+        if (is_missing(member)) return;
         const auto name = kMembers.at(static_cast<std::size_t>(which));
-        if (!value->is_string()) return fail(errc::wrong_member_type, std::string(name) + " is not a string");
-        auto& text = value->get_ref<std::string&>();
-        if (text.size() > limits_.command_sync_id_bytes || has_control_characters(text) || !is_utf8(text)) {
+        if (member.kind != ValueKind::text)
+            return fail(errc::wrong_member_type, std::string(name) + " is not a string");
+        if (member.text.size() > limits_.command_sync_id_bytes || has_control_characters(member.text)) {
             return fail(errc::invalid_text, std::string(name) + " is too long or holds control characters");
         }
-        target = std::move(text);
+        target = std::move(member.text);
     }
 
-    // Nothing depends on it: what is no text is passed over.
-    std::string_view optional_text(Member which) {
-        const auto* value = member(which);
-        return value != nullptr && value->is_string() ? value->get_ref<const std::string&>() : std::string_view();
-    }
-
-    void read_command() {
-        auto* value = member(Member::command);
-        if (value == nullptr) return fail(errc::missing_command, "the command message has no command");
-        if (!value->is_string()) return fail(errc::wrong_member_type, "command is not a string");
-        auto& text = value->get_ref<std::string&>();
+    void take_command() {
+        Found& member = found(Member::command);
+        if (is_missing(member)) return fail(errc::missing_command, "the command message has no command");
+        if (member.kind != ValueKind::text) return fail(errc::wrong_member_type, "command is not a string");
+        auto& text = member.text;
         if (text.empty()) return fail(errc::missing_command, "the command text is empty");
-        if (!is_utf8(text)) return fail(errc::invalid_text, "command is not UTF-8");
         if (text.size() > limits_.command_bytes) {
             message_.command = utf8_head(text, kKeptOfRefused);
             return fail(errc::command_too_long, "the command text is " + std::to_string(text.size()) +
@@ -198,50 +272,47 @@ class Reader {
         message_.command = std::move(text);
     }
 
-    void read_parameters() {
-        auto* value = member(Member::parameters);
-        if (value == nullptr) return;
-        if (!value->is_object()) return fail(errc::wrong_member_type, "parameters is not an object");
-        if (value->size() > limits_.parameter_count) {
+    void take_parameters() {
+        const Found& member = found(Member::parameters);
+        if (is_missing(member)) return;
+        if (member.kind != ValueKind::object) return fail(errc::wrong_member_type, "parameters is not an object");
+        if (parameters_.are_too_many()) {
             return fail(errc::too_many_parameters,
                         "more than " + std::to_string(limits_.parameter_count) + " parameters are not taken");
         }
-        message_.parameters.reserve(value->size());
-        if (text_ != nullptr) {
-            for (const auto& name : text_->order(*found(Member::parameters).spelling))
-                read_parameter(name, (*value)[name]);
-        } else {
-            for (auto item = value->begin(); item != value->end(); ++item) read_parameter(item.key(), item.value());
-        }
+        message_.parameters.reserve(parameters_.size());
+        for (std::size_t at = 0; at < parameters_.size(); ++at) take_parameter(parameters_.kind(at), parameters_[at]);
         if (parameter_bytes_ > limits_.parameter_bytes) message_.parameters.clear();
     }
 
-    void read_parameter(const std::string& name, json& value) {
-        if (value.is_null()) return;
-        if (value.is_structured()) {
-            return fail(errc::wrong_member_type, "parameter " + excerpt(name) + " is neither text, number nor boolean");
+    void take_parameter(ValueKind kind, std::pair<std::string, std::string>& parameter) {
+        if (kind == ValueKind::null || kind == ValueKind::absent) return;
+        if (kind != ValueKind::text) {
+            return fail(errc::wrong_member_type,
+                        "parameter " + excerpt(parameter.first) + " is neither text, number nor boolean");
         }
-        std::string text = value.is_string() ? std::move(value.get_ref<std::string&>()) : value.dump();
-        if (!is_utf8(name) || !is_utf8(text)) {
-            return fail(errc::invalid_text, "parameter " + excerpt(name) + " is not UTF-8");
-        }
-        parameter_bytes_ += name.size() + text.size();
+        parameter_bytes_ += parameter.first.size() + parameter.second.size();
         if (parameter_bytes_ > limits_.parameter_bytes) {
             return fail(errc::parameters_too_long,
                         "the parameters are longer than " + std::to_string(limits_.parameter_bytes) + " bytes");
         }
-        message_.parameters.emplace_back(name, std::move(text));
+        message_.parameters.push_back(std::move(parameter));
     }
 
-    const MessageLimits& limits_;
-    MessageText* text_;
+    const MessageLimits limits_;
+    std::size_t depth_ = 0;      // in the argument that is being read
+    std::size_t arguments_ = 0;  // that have been read
+    bool is_object_ = false;     // the first argument, or the text that it is
+    bool is_text_ = false;
+    std::optional<JsonError> fault_;  // of that text
     std::array<Found, kMembers.size()> members_{};
+    Found* member_ = nullptr;  // whose value comes, if it counts
+    bool is_in_parameters_ = false;
+    ParameterList parameters_;
     std::size_t parameter_bytes_ = 0;
     CommandMessage message_;
     std::optional<Error> error_;
 };
-
-ParsedMessage refused(errc code, std::string text) { return {{}, Error(code, std::move(text))}; }
 
 // The length first, so that ("ab", "c") and ("a", "bc") differ.
 void add_field(XXH3_state_t& state, std::string_view field) {
@@ -250,30 +321,16 @@ void add_field(XXH3_state_t& state, std::string_view field) {
     XXH3_128bits_update(&state, field.data(), field.size());
 }
 
-// One that breaks a limit, or has a value that cannot be read, is answered if its commandSyncId stood ahead of that.
-ParsedMessage read_text(const std::string& text, const MessageLimits& limits) {
-    MessageText members(limits);
-    const JsonLimits json_limits{SIZE_MAX, limits.json_depth, limits.json_values, limits.json_values};
-    const auto fault = read_json(text, json_limits, members);
-    if (fault && !(is_of_a_value(fault->fault) && members.is_object())) {
-        return refused(errc::invalid_json, "the command message is a string that is not JSON: " + fault->message);
-    }
-    if (!members.is_object()) {
-        return refused(errc::not_an_object, "the command message is a string that holds no JSON object");
-    }
-    auto parsed = Reader(members.object(), limits, &members).read();
-    if (fault) parsed.error.emplace(errc::invalid_json, "the command message is refused: " + fault->message);
-    return parsed;
-}
-
 }  // namespace
 
-ParsedMessage parse_command_message(json argument, const MessageLimits& limits) {
-    if (argument.is_object()) return Reader(argument, limits).read();
-    if (!argument.is_string()) {
-        return refused(errc::not_an_object, "the command message is neither a JSON object nor a string holding one");
-    }
-    return read_text(argument.get_ref<const std::string&>(), limits);
+std::shared_ptr<MessageReader> make_message_reader(const MessageLimits& limits) {
+    return std::make_shared<Reader>(limits);
+}
+
+ParsedMessage parse_command_message(std::string_view text, const MessageLimits& limits) {
+    Reader reader(limits);
+    reader.string(text);
+    return reader.take();
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {

@@ -94,17 +94,17 @@ class Intake::Answers {
 void Intake::attach(signalr::HubConnection& hub) {
     for (const char* target : {"ReceiveCommand", kContractTarget}) {
         const auto handler = [this](signalr::Invocation invocation) { return receive(std::move(invocation)); };
-        hub.on_result(target, handler, signalr::OverLimit::take).keep();
+        hub.on_result(target, handler, signalr::OverLimit::take, [] { return commands::make_message_reader(); }).keep();
     }
 }
 
 commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
-    commands::ParsedMessage parsed;
-    if (invocation.arguments.empty()) {
-        parsed.error = Error(commands::errc::not_an_object, "expected 1 argument, got 0");
-        return parsed;
+    auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
+    if (!reader) {  // its target stood behind its arguments
+        reader = commands::make_message_reader();
+        for (const json& argument : invocation.arguments) read_json(argument, *reader);
     }
-    parsed = commands::parse_command_message(std::move(invocation.arguments[0]));
+    auto parsed = reader->take();
     take_trace(invocation, parsed.message);
     if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);
     if (!parsed.error && commands_ == CommandsAre::refused) {

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/journal.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "jiro/commands/command_message.hpp"
 
 namespace jiro::daemon {
 
 Result<CommandMessage> message_of(const Receipt& receipt) {
-    auto parsed = commands::parse_command_message(nlohmann::json(receipt.payload));
+    auto parsed = commands::parse_command_message(receipt.payload);
     if (parsed.error) return parsed.error->with_prefix("the journal's copy of the command");
     return std::move(parsed.message);
 }

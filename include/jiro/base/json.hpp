@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "jiro/base/error.hpp"
 
@@ -70,7 +72,7 @@ struct JsonError {
     std::string message;  // "it is not JSON (at byte 5 of 20)"
 };
 
-// What a text holds, in its order. Views hold until the call returns.
+// What a text holds, in its order. Views hold until the call returns; they are UTF-8.
 class JsonHandler {
   public:
     virtual void begin_object() = 0;
@@ -87,13 +89,42 @@ class JsonHandler {
     ~JsonHandler() = default;
 };
 
+// Makes a tree of what it is given: integers of 64 bits exact, the last of repeated names wins, a number that no double
+// holds is null.
+class JsonTree final : public JsonHandler {
+  public:
+    void begin_object() override { open(nlohmann::json::object()); }
+    void key(std::string_view name) override { key_ = name; }
+    void end_object() override { open_.pop_back(); }
+    void begin_array() override { open(nlohmann::json::array()); }
+    void end_array() override { open_.pop_back(); }
+    void string(std::string_view text) override { place() = text; }
+    void number(std::string_view text) override;
+    void boolean(bool value) override { place() = value; }
+    void null() override { place() = nullptr; }
+
+    [[nodiscard]] bool is_out_of_range() const noexcept { return is_out_of_range_; }
+    [[nodiscard]] nlohmann::json take() && { return std::move(root_); }
+
+  private:
+    nlohmann::json& place();
+    void open(nlohmann::json value);
+
+    nlohmann::json root_;
+    // Those that are not closed: nothing is added to their parents before they are, so they stay where they are.
+    std::vector<nlohmann::json*> open_;
+    std::string key_;
+    bool is_out_of_range_ = false;
+};
+
 // Gives the whole text to `handler`; with an error, what stood before it.
 [[nodiscard]] std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler);
 
-// The text as a tree: integers of 64 bits exact, the last of repeated names wins. The error's code is a JsonFault; what
-// stood before it goes to `before_fault`, if that is given (a number that no double holds is null there).
-[[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {},
-                                               nlohmann::json* before_fault = nullptr);
+// A tree that is there already.
+void read_json(const nlohmann::json& value, JsonHandler& handler);
+
+// The text as a tree. The error's code is a JsonFault.
+[[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {});
 
 // The same for one who wants no reason: null when it is refused.
 [[nodiscard]] nlohmann::json json_or_null(std::string_view text, const JsonLimits& limits = kPatientJsonLimits);

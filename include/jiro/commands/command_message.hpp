@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// From an invocation's argument to a CommandMessage, and what is made of one. Pure; `parse_command_message` never
-// throws, and says by name what is wrong. Intake calls it; what it refuses but could identify still gets an error
-// result.
+// From an invocation's arguments to a CommandMessage, and what is made of one. Pure; reading never throws, and says by
+// name what is wrong. Intake calls it; what it refuses but could identify still gets an error result.
 
 #include <cstddef>
-#include <nlohmann/json_fwd.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/model/command_message.hpp"
 
 namespace jiro::commands {
@@ -20,7 +20,7 @@ struct MessageLimits {
     std::size_t command_bytes = 1048576;
     std::size_t parameter_count = 256;
     std::size_t parameter_bytes = 1048576;  // keys and values together
-    // Of the string form; it is read without a tree, so that it may hold more than a record.
+    // Of the string form; a record has its own.
     std::size_t json_depth = 32;
     std::size_t json_values = 131072;
 };
@@ -34,11 +34,22 @@ struct ParsedMessage {
     [[nodiscard]] bool answerable() const noexcept { return !message.command_sync_id.empty(); }
 };
 
-// `argument` is the invocation's first argument: an object, or a string holding one. Member names match
-// case-insensitively, unknown ones are ignored, sessionId, instanceId and parameters may be missing or null; numbers
-// and booleans in parameters are taken by their JSON text. `traceparent` and `tracestate` are what to_json() writes,
-// and a way for hubs that send no headers; what is not valid there is passed over.
-[[nodiscard]] ParsedMessage parse_command_message(nlohmann::json argument, const MessageLimits& limits = {});
+// Takes an invocation's arguments as they are read, without a tree of them. The first one counts: an object, or a
+// string holding one. Member names match case-insensitively, unknown ones are ignored, sessionId, instanceId and
+// parameters may be missing or null; numbers and booleans in parameters are taken by their JSON text. `traceparent` and
+// `tracestate` are what to_json() writes, and a way for hubs that send no headers; what is not valid there is passed
+// over.
+class MessageReader : public JsonHandler {
+  public:
+    virtual ~MessageReader() = default;
+    // Of what was read, once.
+    [[nodiscard]] virtual ParsedMessage take() = 0;
+};
+
+[[nodiscard]] std::shared_ptr<MessageReader> make_message_reader(const MessageLimits& limits = {});
+
+// The string form's string.
+[[nodiscard]] ParsedMessage parse_command_message(std::string_view text, const MessageLimits& limits = {});
 
 // A hash over instance, command text and parameters, whatever their order: tells a repeated command from another one
 // under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the

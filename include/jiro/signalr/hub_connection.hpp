@@ -136,7 +136,9 @@ class HubConnection {
 
     // Several handlers of a target run in order of registration; at most one returns a result (a second: logic_error).
     Subscription on(std::string target, Handler handler);
-    Subscription on_result(std::string target, ResultHandler handler, OverLimit over_limit = OverLimit::refuse);
+    // `make_reader`: for a handler that reads its arguments itself, one for each invocation (Invocation::reader).
+    Subscription on_result(std::string target, ResultHandler handler, OverLimit over_limit = OverLimit::refuse,
+                           std::function<ArgumentsReader()> make_reader = nullptr);
     void on_state_changed(std::function<void(const StateChange&)> observer);
 
     // All fail at once with not_active unless connected, but wait for the end of the very first attempt while that is

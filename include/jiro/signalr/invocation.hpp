@@ -22,9 +22,14 @@
 #include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/task.hpp"
 
 namespace jiro::signalr {
+
+// Reads an invocation's arguments while the record is read, without a tree of them: its events are those of the
+// elements of `arguments`. The record may turn out to be bad behind it, and then nobody asks for what it has.
+using ArgumentsReader = std::shared_ptr<JsonHandler>;
 
 struct Invocation {
     std::string target;
@@ -40,6 +45,8 @@ struct Invocation {
     std::optional<Error> over_limit = std::nullopt;
     // Of the record, by their names as they came: `traceparent`, for one. Not those of any request.
     std::map<std::string, std::string> headers = {};
+    // Of a handler that was registered with one: set, it has read the arguments, and `arguments` is empty.
+    ArgumentsReader reader = nullptr;
 };
 
 enum class OverLimit { refuse, take };

@@ -42,7 +42,7 @@ std::int64_t time_limit(const SignOptions& options) {
 
 // What a machine that trusts the key says of the message, by the same functions: what it would refuse is not signed.
 std::optional<Error> refusal_of(const std::string& text, const Ed25519PrivateKey& key, const std::string& key_id) {
-    const auto parsed = jiro::commands::parse_command_message(nlohmann::json(text));
+    const auto parsed = jiro::commands::parse_command_message(text);
     if (parsed.error) return parsed.error;
     auto public_key = Ed25519PublicKey::from_pem(key.public_pem());
     if (!public_key) return public_key.error();

@@ -263,8 +263,9 @@ Subscription HubConnection::on(std::string target, Handler handler) {
     return subscription(impl_->dispatcher(), std::move(target), id);
 }
 
-Subscription HubConnection::on_result(std::string target, ResultHandler handler, OverLimit over_limit) {
-    const auto id = impl_->dispatcher()->add_result(target, std::move(handler), over_limit);
+Subscription HubConnection::on_result(std::string target, ResultHandler handler, OverLimit over_limit,
+                                      std::function<ArgumentsReader()> make_reader) {
+    const auto id = impl_->dispatcher()->add_result(target, std::move(handler), over_limit, std::move(make_reader));
     return subscription(impl_->dispatcher(), std::move(target), id);
 }
 

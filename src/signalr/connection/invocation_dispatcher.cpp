@@ -89,12 +89,14 @@ std::uint64_t InvocationDispatcher::add(const std::string& target, Handler handl
     return id;
 }
 
-std::uint64_t InvocationDispatcher::add_result(const std::string& target, ResultHandler handler, OverLimit over_limit) {
+std::uint64_t InvocationDispatcher::add_result(const std::string& target, ResultHandler handler, OverLimit over_limit,
+                                               std::function<ArgumentsReader()> make_reader) {
     Target& entry = targets_[target];
     if (entry.result) throw std::logic_error("'" + target + "' already has a handler that returns a result");
     entry.result = std::make_shared<ResultHandler>(std::move(handler));
     entry.result_id = next_id_++;
     entry.over_limit = over_limit;
+    entry.make_reader = std::move(make_reader);
     return entry.result_id;
 }
 
@@ -104,6 +106,12 @@ void InvocationDispatcher::remove(const std::string& target, std::uint64_t id) {
     found->second.handlers.erase(id);
     if (found->second.result_id == id) found->second.result.reset();
     if (found->second.handlers.empty() && !found->second.result) targets_.erase(found);
+}
+
+ArgumentsReader InvocationDispatcher::reader_of(const std::string& target) const {
+    const auto found = targets_.find(target);
+    if (found == targets_.end() || !found->second.result || !found->second.make_reader) return nullptr;
+    return found->second.make_reader();
 }
 
 void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<CompletionSink> sink) {

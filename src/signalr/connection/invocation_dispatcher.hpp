@@ -36,9 +36,12 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
 
     std::uint64_t add(const std::string& target, Handler handler);
     // logic_error when there is one
-    std::uint64_t add_result(const std::string& target, ResultHandler handler, OverLimit over_limit);
+    std::uint64_t add_result(const std::string& target, ResultHandler handler, OverLimit over_limit,
+                             std::function<ArgumentsReader()> make_reader = nullptr);
     void remove(const std::string& target, std::uint64_t id);
 
+    // For the arguments of an invocation that is being read; none where its handler wants a tree.
+    [[nodiscard]] ArgumentsReader reader_of(const std::string& target) const;
     void dispatch(Invocation invocation, std::weak_ptr<CompletionSink> sink);
     void cancel(const CompletionSink& sink, const std::string& invocation_id);
     // Answers every running call of this session with an error; what the handlers give later is dropped.
@@ -60,7 +63,8 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
         std::map<std::uint64_t, std::shared_ptr<Handler>> handlers;
         std::shared_ptr<ResultHandler> result;
         std::uint64_t result_id = 0;
-        OverLimit over_limit = OverLimit::refuse;  // of `result`
+        OverLimit over_limit = OverLimit::refuse;  // of `result`, as is make_reader
+        std::function<ArgumentsReader()> make_reader;
     };
     struct RunningCall;
 

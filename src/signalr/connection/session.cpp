@@ -73,12 +73,13 @@ Task<> Session::guarded(Task<> loop) {
 }
 
 Task<> Session::read_loop() {
+    const ReaderOfTarget reader_of = [this](const std::string& target) { return dispatcher_.reader_of(target); };
     for (;;) {
         while (!closing_reason_) {
             const auto record = established_.splitter.next();
             if (!record) break;
             keep_alive_.received(clock_.now());
-            auto message = parse_record(*record);
+            auto message = parse_record(*record, reader_of);
             if (!message) co_return end(Failure{message.error()});
             record_bytes_ = record->size();
             auto failure = accept(std::move(*message));

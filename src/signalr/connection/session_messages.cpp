@@ -38,6 +38,7 @@ void Session::on_message(InvocationMessage message) {
     invocation.hold = dispatcher_.hold(record_bytes_);
     invocation.over_limit = std::move(message.over_limit);
     invocation.headers = std::move(message.headers);
+    invocation.reader = std::move(message.reader);
     dispatcher_.dispatch(std::move(invocation), weak_from_this());
 }
 

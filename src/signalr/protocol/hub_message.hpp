@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "jiro/base/error.hpp"
+#include "jiro/signalr/invocation.hpp"
 
 namespace jiro::signalr {
 
@@ -33,6 +34,7 @@ struct InvocationMessage {
     std::vector<std::string> stream_ids = {};  // client to server only; ignored when received
     std::optional<Error> over_limit = {};  // set: `arguments` hold what stood before the limit that the record broke
     std::map<std::string, std::string> headers = {};
+    ArgumentsReader reader = {};  // set: it has read the arguments, and `arguments` is empty
 };
 
 struct StreamItemMessage {

@@ -173,6 +173,95 @@ Result<std::int64_t> read_type(json& object) {
     return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
 }
 
+// The record as a tree, but for the arguments that a reader takes.
+class RecordTree final : public JsonHandler {
+  public:
+    explicit RecordTree(const ReaderOfTarget& reader_of) : reader_of_(reader_of) {}
+
+    void begin_object() override {
+        sink().begin_object();
+        ++depth_;
+    }
+    void end_object() override {
+        --depth_;
+        sink().end_object();
+    }
+    void begin_array() override {
+        sink().begin_array();
+        ++depth_;
+        if (depth_ != 2 || name_ != Name::arguments || !reader_of_ || target_.empty()) return;
+        reader_ = reader_of_(target_);
+        target_of_reader_ = target_;
+        is_reading_ = reader_ != nullptr;
+    }
+    void end_array() override {
+        --depth_;
+        if (depth_ == 1) is_reading_ = false;
+        sink().end_array();
+    }
+    void key(std::string_view name) override {
+        if (depth_ == 1) {
+            name_ = name == "target" ? Name::target : name == "arguments" ? Name::arguments : Name::other;
+            if (name_ == Name::arguments) reader_.reset();  // the last of repeated names counts
+        }
+        sink().key(name);
+    }
+    void string(std::string_view text) override {
+        if (depth_ == 1 && name_ == Name::target) target_ = text;
+        sink().string(text);
+    }
+    void number(std::string_view text) override { sink().number(text); }
+    void boolean(bool value) override { sink().boolean(value); }
+    void null() override { sink().null(); }
+
+    [[nodiscard]] bool is_out_of_range() const noexcept { return tree_.is_out_of_range(); }
+    // Another target came behind the arguments, for which they may be no business of that reader's.
+    [[nodiscard]] bool is_misread() const noexcept { return reader_ && target_ != target_of_reader_; }
+    [[nodiscard]] json take_tree() { return std::move(tree_).take(); }
+    [[nodiscard]] ArgumentsReader take_reader() { return std::move(reader_); }
+
+  private:
+    enum class Name { other, target, arguments };
+
+    [[nodiscard]] JsonHandler& sink() noexcept { return is_reading_ ? *reader_ : tree_; }
+
+    const ReaderOfTarget& reader_of_;
+    JsonTree tree_;
+    std::size_t depth_ = 0;
+    Name name_ = Name::other;  // of the last member at depth 1
+    std::string target_;
+    ArgumentsReader reader_;
+    std::string target_of_reader_;
+    bool is_reading_ = false;
+};
+
+Result<HubMessage> read_message(json& object) {
+    const auto type = read_type(object);
+    if (!type) return type.error();
+    if (*type >= 1 && *type <= 5 && !headers_are_fine(object)) return breach("'headers' is not an object of strings");
+    switch (static_cast<MessageType>(*type)) {
+        case MessageType::invocation:
+            return read_invocation(object);
+        case MessageType::stream_item:
+            return read_stream_item(object);
+        case MessageType::completion:
+            return read_completion(object);
+        case MessageType::stream_invocation:
+            return read_stream_invocation(object);
+        case MessageType::cancel_invocation:
+            return read_cancel(object);
+        case MessageType::ping:
+            return HubMessage(PingMessage{});
+        case MessageType::close:
+            return read_close(object);
+        case MessageType::ack:
+            return read_ack(object);
+        case MessageType::sequence:
+            return read_sequence(object);
+    }
+    return HubMessage(UnknownMessage{});
+}
+
 // A record that broke a limit of ours, or has a value that cannot be read, of which `object` is what stood before. (64
 // levels are the protocol's limit.)
 Result<HubMessage> read_over_limit(json& object, Error error) {
@@ -188,34 +277,20 @@ Result<HubMessage> read_over_limit(json& object, Error error) {
 
 }  // namespace
 
-Result<HubMessage> parse_record(std::string_view record) {
-    json before_fault;
-    auto object = read_json_object(record, &before_fault);
-    if (!object) return read_over_limit(before_fault, object.error());
-    const auto type = read_type(*object);
-    if (!type) return type.error();
-    if (*type >= 1 && *type <= 5 && !headers_are_fine(*object)) return breach("'headers' is not an object of strings");
-    switch (static_cast<MessageType>(*type)) {
-        case MessageType::invocation:
-            return read_invocation(*object);
-        case MessageType::stream_item:
-            return read_stream_item(*object);
-        case MessageType::completion:
-            return read_completion(*object);
-        case MessageType::stream_invocation:
-            return read_stream_invocation(*object);
-        case MessageType::cancel_invocation:
-            return read_cancel(*object);
-        case MessageType::ping:
-            return HubMessage(PingMessage{});
-        case MessageType::close:
-            return read_close(*object);
-        case MessageType::ack:
-            return read_ack(*object);
-        case MessageType::sequence:
-            return read_sequence(*object);
+Result<HubMessage> parse_record(std::string_view record, const ReaderOfTarget& reader_of) {
+    RecordTree reading(reader_of);
+    auto error = read_record(record, reading);
+    if (reading.is_misread()) return parse_record(record);
+    if (!error && reading.is_out_of_range()) {
+        error =
+            Error(errc::unreadable_value, "the record is refused: " + Error(JsonFault::number_out_of_range).message);
     }
-    return HubMessage(UnknownMessage{});
+    json object = reading.take_tree();
+    if (!error && !object.is_object()) return Error(errc::invalid_json, "the record is not a JSON object");
+    auto message = error ? read_over_limit(object, std::move(*error)) : read_message(object);
+    if (!message) return message;
+    if (auto* invocation = std::get_if<InvocationMessage>(&*message)) invocation->reader = reading.take_reader();
+    return message;
 }
 
 }  // namespace jiro::signalr

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "signalr/protocol/json_reader.hpp"
 
-#include "jiro/base/json.hpp"
 #include "jiro/signalr/errors.hpp"
 
 namespace jiro::signalr {
@@ -42,15 +41,19 @@ errc code_of(JsonFault fault) {
 
 }  // namespace
 
-Result<nlohmann::json> read_json_object(std::string_view text, nlohmann::json* before_fault) {
-    if (text.empty()) return Error(errc::invalid_json, "the record is empty");
-    auto value = read_json(text, record_limits(text.size()), before_fault);
-    if (!value) {
-        return Error(code_of(static_cast<JsonFault>(value.error().code.value())),
-                     "the record is refused: " + value.error().message);
-    }
-    if (!value->is_object()) return Error(errc::invalid_json, "the record is not a JSON object");
-    return value;
+std::optional<Error> read_record(std::string_view record, JsonHandler& handler) {
+    if (record.empty()) return Error(errc::invalid_json, "the record is empty");
+    const auto error = read_json(record, record_limits(record.size()), handler);
+    if (!error) return std::nullopt;
+    return Error(code_of(error->fault), "the record is refused: " + error->message);
+}
+
+Result<nlohmann::json> read_json_object(std::string_view text) {
+    JsonTree tree;
+    if (auto error = read_record(text, tree)) return *error;
+    auto object = std::move(tree).take();
+    if (!object.is_object()) return Error(errc::invalid_json, "the record is not a JSON object");
+    return object;
 }
 
 }  // namespace jiro::signalr

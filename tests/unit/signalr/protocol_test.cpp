@@ -193,6 +193,45 @@ TEST(JsonCodec, keeps_an_invocation_with_an_unreadable_value) {
     }
 }
 
+// Arguments go to their target's reader, if the target is known by then and stays what it is; else they are a tree.
+TEST(JsonCodec, gives_arguments_to_the_reader_of_their_target) {
+    const ReaderOfTarget reader_of = [](const std::string& target) -> ArgumentsReader {
+        return target == "R" ? std::make_shared<JsonTree>() : nullptr;
+    };
+    const struct {
+        const char* members;
+        const char* read;  // nullptr: a tree
+        const char* arguments;
+    } rows[] = {{R"("target":"R","arguments":[{"a":[1]}])", R"({"a":[1]})", "[]"},
+                {R"("target":"R","x":{"target":"Other","arguments":[2]},"arguments":[{"arguments":[]}])",
+                 R"({"arguments":[]})", "[]"},
+                {R"("target":"R","arguments":[])", "null", "[]"},
+                {R"("target":"R","arguments":[1],"arguments":[2])", "2", "[]"},
+                {R"("target":"Other","target":"R","arguments":[1])", "1", "[]"},
+                {R"("target":"Other","arguments":[1])", nullptr, "[1]"},
+                {R"("arguments":[1],"target":"R")", nullptr, "[1]"},
+                {R"("target":"R","arguments":[1],"target":"Other")", nullptr, "[1]"},
+                {R"("target":"R","arguments":[1e400])", "null", "[]"}};
+    for (const auto& row : rows) {
+        const auto message = parse_record(R"({"type":1,)" + std::string(row.members) + '}', reader_of);
+        ASSERT_TRUE(message) << row.members << ' ' << message.error().message;
+        const auto& invocation = std::get<InvocationMessage>(*message);
+        EXPECT_EQ(invocation.arguments.dump(), row.arguments) << row.members;
+        ASSERT_EQ(invocation.reader != nullptr, row.read != nullptr) << row.members;
+        if (row.read == nullptr) continue;
+        EXPECT_EQ(std::move(static_cast<JsonTree&>(*invocation.reader)).take().dump(), row.read) << row.members;
+    }
+    for (const char* none : {R"({"type":1,"target":"R","arguments":[1],"arguments":2})", R"({"type":1,"target":"R"})",
+                             R"({"type":1,"target":"R","arguments":[1],"target":2})", R"([{"target":"R"},[1]])"}) {
+        EXPECT_FALSE(parse_record(none, reader_of)) << none;
+    }
+    const auto cut = parse_record(R"({"type":1,"target":"R","arguments":[{"a":1,"b":"\ud800"}]})", reader_of);
+    ASSERT_TRUE(cut);
+    EXPECT_TRUE(std::get<InvocationMessage>(*cut).over_limit);
+    const auto& reader = std::get<InvocationMessage>(*cut).reader;
+    EXPECT_EQ(std::move(static_cast<JsonTree&>(*reader)).take().dump(), R"({"a":1})");
+}
+
 // A text that is not UTF-8 cannot be sent; nothing is appended.
 TEST(JsonCodec, refuses_to_write_bad_utf8) {
     std::string out = "before";
