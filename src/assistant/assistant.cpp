@@ -42,8 +42,7 @@ std::optional<Error> fault_in(const Ask& ask) {
                                               " bytes long, over the limit of " + std::to_string(kMaxTextBytes) +
                                               " bytes");
     }
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-    if (ask.session_id.size() > kMaxSessionIdBytes || std::ranges::any_of(ask.session_id, is_control)) {
+    if (ask.session_id.size() > kMaxSessionIdBytes || has_control_characters(ask.session_id)) {
         return Error(errc::bad_session_id, "the session's id is longer than 256 bytes, or has control characters");
     }
     return std::nullopt;

@@ -9,8 +9,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kAtOnce{50};
 
-double in_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 std::string one_decimal(double value) {
     char text[32];
     const int length = std::snprintf(text, sizeof text, "%.1f", value);

@@ -364,22 +364,6 @@ void SessionFile::forget_deleted() {
     checkpoint();
 }
 
-void SessionFile::checkpoint() {
-    if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
-        throw StorageError(storage_errc::io, "the log cannot be written into the database");
-    }
-}
-
-std::optional<std::string> SessionFile::damage() {
-    try {
-        auto verdict = database_.text("PRAGMA integrity_check(1)");
-        return verdict == "ok" ? std::nullopt : std::optional(std::move(verdict));
-    } catch (const StorageError& error) {
-        if (error.code == storage_errc::corrupt || error.code == storage_errc::statement_failed) return error.what();
-        throw;
-    }
-}
-
 bool SessionFile::update(const std::string& id, const SessionChange& change) {
     Transaction transaction(database_);
     const auto found = find(id);

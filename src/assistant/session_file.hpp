@@ -113,9 +113,9 @@ class SessionFile {
     ImportCounts import_from(const std::filesystem::path& path, Reading reading);
 
     // What the thorough check finds; nullopt: the file is sound.
-    [[nodiscard]] std::optional<std::string> damage();
+    [[nodiscard]] std::optional<std::string> damage() { return database_.damage(); }
     // What has been written is in the file alone.
-    void checkpoint();
+    void checkpoint() { database_.checkpoint(); }
 
     [[nodiscard]] std::uint64_t bytes();
     [[nodiscard]] std::uint64_t sessions();

@@ -172,6 +172,22 @@ std::int64_t Database::total_changes() const { return sqlite3_total_changes64(da
 
 std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(database_); }
 
+void Database::checkpoint() {
+    if (integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
+        throw StorageError(storage_errc::io, "the log cannot be written into the database");
+    }
+}
+
+std::optional<std::string> Database::damage() {
+    try {
+        auto verdict = text("PRAGMA integrity_check(1)");
+        return verdict == "ok" ? std::nullopt : std::optional(std::move(verdict));
+    } catch (const StorageError& error) {
+        if (error.code == storage_errc::corrupt || error.code == storage_errc::statement_failed) return error.what();
+        throw;
+    }
+}
+
 void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {
     constexpr std::int64_t kLastNumber = std::int64_t{1} << 56;
     std::int64_t after = INT64_MIN;

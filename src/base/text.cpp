@@ -132,6 +132,10 @@ bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
     return std::ranges::equal(left, right, {}, fold, fold);
 }
 
+bool has_control_characters(std::string_view text) noexcept {
+    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+}
+
 std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
     while (!text.empty() && is_space(text.back())) text.remove_suffix(1);

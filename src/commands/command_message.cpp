@@ -22,10 +22,6 @@ namespace {
 
 constexpr std::size_t kKeptOfRefused = 256;  // bytes of an oversized command text that are kept to name it
 
-bool has_control_characters(std::string_view text) {
-    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
-}
-
 // What counts of a message, in the contract's spelling.
 enum class Member { command_sync_id, instance_id, session_id, command, parameters, traceparent, tracestate };
 constexpr std::array<std::string_view, 7> kMembers{"commandSyncId", "instanceId",  "sessionId", "command",

@@ -48,7 +48,6 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
       limit_(handler_.description().time_limit.value_or(settings.timeout)),
       without_signature_(visible(command_->message)),
       context_({.message = without_signature_ ? *without_signature_ : command_->message,
-                .session_id = command_->message.session_id,
                 .name = command_->name,
                 .argument_text = command_->resolution->arguments,
                 .arguments_are = command_->resolution->arguments_are,

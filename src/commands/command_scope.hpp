@@ -22,9 +22,6 @@ class CommandScope {
     // too.
     [[nodiscard]] Task<CommandResult> run();
 
-    // As it is after the run: the handler may set it.
-    [[nodiscard]] const std::string& session_id() const noexcept { return context_.session_id(); }
-
   private:
     struct HandlerRun;
 

@@ -103,7 +103,6 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     if (!result) {
         CommandScope scope(command, settings, sink, clock, workers);
         result = co_await scope.run();
-        command->message.session_id = scope.session_id();
         // The next command need not wait until this one's outcome is stored. Posted, so that the outcome is on its way
         // to the journal first.
         boost::asio::post(executor, [self = shared_from_this(), command] { self->leave(command); });

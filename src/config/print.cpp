@@ -8,40 +8,6 @@
 
 namespace jiro::config {
 
-namespace {
-
-std::string cell(std::string_view text) {
-    std::string out;
-    for (const char c : text) out += c == '|' ? std::string("\\|") : std::string(1, c);
-    return out;
-}
-
-template <typename T>
-std::string table(std::span<const Key<T>> keys, std::string_view section) {
-    std::string out = "| Key | Type | Default | Description |\n|---|---|---|---|\n";
-    for (const Key<T>& key : keys) {
-        const auto dot = key.path.find('.');
-        if (!section.empty() && key.path.substr(0, dot == std::string_view::npos ? 0 : dot) != section) continue;
-        std::string type = key.kind.type;
-        if (!key.kind.allowed.empty()) type += ", " + key.kind.allowed;
-        out += "| `" + std::string(key.path) + "` | " + cell(type) + " | `" + cell(key.show(T(), Reveal::masked)) +
-               "` | " + cell(key.description);
-        if (key.effect != Effect::in_place) out += " *Change: " + std::string(to_string(key.effect)) + ".*";
-        out += " |\n";
-    }
-    return out;
-}
-
-std::string top_level_table() {
-    std::vector<Key<Config>> keys;
-    for (const Key<Config>& key : schema()) {
-        if (key.path.find('.') == std::string_view::npos) keys.push_back(key);
-    }
-    return table<Config>(keys, "");
-}
-
-}  // namespace
-
 void open_sections(std::string_view path, std::string& current, std::string& out) {
     const auto last_dot = path.rfind('.');
     const std::string wanted(last_dot == std::string_view::npos ? "" : path.substr(0, last_dot));
@@ -112,21 +78,6 @@ Config in_force(Config loaded, const Config& running) {
         if (key.effect == Effect::restart) key.copy(running, loaded);
     }
     return loaded;
-}
-
-std::string reference_tables() {
-    std::string out = "### Top level\n\n" + top_level_table();
-    std::vector<std::string_view> sections;
-    for (const Key<Config>& key : schema()) {
-        const auto dot = key.path.find('.');
-        const auto section = key.path.substr(0, dot);
-        if (dot == std::string_view::npos || std::ranges::find(sections, section) != sections.end()) continue;
-        sections.push_back(section);
-        out += "\n### " + std::string(section) + "\n\n" + table<Config>(schema(), section);
-    }
-    out += "\n### One definition in `Commands.Exec`\n\n" + table<commands::ExecCommand>(exec_schema(), "");
-    out += "\n### One entry of its `Parameters`\n\n" + table<commands::ExecParameter>(exec_parameter_schema(), "");
-    return out;
 }
 
 }  // namespace jiro::config

@@ -58,8 +58,7 @@ struct SecretText : KindInfo {
     bool read(const Node& node, Secret& target, const Context& context) const {
         if (!assign(read_text(node, context), target)) return false;
         log::register_secret(target);
-        const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
-        if (std::ranges::none_of(target.reveal(), is_control)) return true;
+        if (!has_control_characters(target.reveal())) return true;
         context.fail(node.place, "must not contain control characters");
         return false;
     }

@@ -45,14 +45,12 @@ std::string text_in(const json& object, const char* name) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-json unix_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
 json to_json(const SessionSummary& session) {
     return {{"id", session.id},
             {"name", session.name},
             {"description", session.description},
-            {"createdAt", unix_seconds(session.created_at)},
-            {"lastUsedAt", unix_seconds(session.last_used_at)},
+            {"createdAt", in_seconds(session.created_at.time_since_epoch())},
+            {"lastUsedAt", in_seconds(session.last_used_at.time_since_epoch())},
             {"messages", session.messages}};
 }
 
@@ -61,7 +59,7 @@ json to_json(const SessionMessage& message) {
             {"id", message.id},
             {"isUser", message.is_user},
             {"content", message.content},
-            {"createdAt", unix_seconds(message.created_at)}};
+            {"createdAt", in_seconds(message.created_at.time_since_epoch())}};
 }
 
 // The terminals' exchanges. One whose terminal has gone is forgotten when it has ended and others come.

@@ -16,15 +16,13 @@ using nlohmann::json;
 
 constexpr std::size_t kPartBytes = 256 * 1024;
 
-double to_seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Task<monitor::RouteReply> running_route(commands::RunningCommands& commands, monitor::RouteRequest) {
     json runs = json::array();
     for (const auto& run : commands.running()) {
         runs.push_back({{"id", run.id},
                         {"name", run.name},
                         {"sessionId", run.session_id},
-                        {"ageSeconds", to_seconds(run.age)},
+                        {"ageSeconds", in_seconds(run.age)},
                         {"user", run.user},
                         {"outputBytes", run.output_bytes},
                         {"detached", run.is_detached},
@@ -53,7 +51,7 @@ Task<monitor::RouteReply> output_route(commands::RunningCommands& commands, moni
               {"text", part->text},
               {"errorText", part->error_text},
               {"errorBytes", part->error_total},
-              {"ageSeconds", to_seconds(part->age)},
+              {"ageSeconds", in_seconds(part->age)},
               {"outcome", nullptr}};
     if (part->outcome) body["outcome"] = to_string(*part->outcome);
     co_return reply_with(200, body);

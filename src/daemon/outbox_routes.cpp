@@ -32,21 +32,19 @@ monitor::RouteReply failure(const Error& error) {
 
 monitor::RouteReply bad_request(const std::string& text) { return reply_with_error(400, text); }
 
-json to_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
-
 json to_json(const delivery::RowSummary& row) {
     json out{{"id", row.id},
              {"state", delivery::to_string(row.state)},
              {"outcome", nullptr},
-             {"receivedAt", to_seconds(row.received_at)},
+             {"receivedAt", in_seconds(row.received_at.time_since_epoch())},
              {"finishedAt", nullptr},
              {"dueAt", nullptr},
              {"attempts", row.attempts},
              {"bytes", row.bytes},
              {"lastError", row.last_error}};
     if (row.kind) out["outcome"] = to_string(*row.kind);
-    if (row.finished_at) out["finishedAt"] = to_seconds(*row.finished_at);
-    if (row.due_at) out["dueAt"] = to_seconds(*row.due_at);
+    if (row.finished_at) out["finishedAt"] = in_seconds(row.finished_at->time_since_epoch());
+    if (row.due_at) out["dueAt"] = in_seconds(row.due_at->time_since_epoch());
     return out;
 }
 

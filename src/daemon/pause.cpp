@@ -64,8 +64,6 @@ std::optional<PauseOrder> read_order(const std::filesystem::path& file, WallTime
     return PauseOrder{.since = now, .until = {}, .note = kDamaged, .boot_id = {}, .until_boot = {}};
 }
 
-double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
 Task<monitor::RouteReply> pause_route(Pause& pause, monitor::RouteRequest request) {
     const auto query = parse_query(request.query);
     const auto text = query_value(query, "seconds");
@@ -208,7 +206,7 @@ std::optional<monitor::PauseStatus> Pause::status() const {
     const auto now_closed = why_closed();
     if (!now_closed) return std::nullopt;
     monitor::PauseStatus status{.why = now_closed->why, .refuses = now_closed->refuses, .left_seconds = {}};
-    if (const auto left = time_left()) status.left_seconds = std::max(0.0, seconds_of(*left));
+    if (const auto left = time_left()) status.left_seconds = std::max(0.0, in_seconds(*left));
     return status;
 }
 

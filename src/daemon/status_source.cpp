@@ -12,12 +12,6 @@
 
 namespace jiro::daemon {
 
-namespace {
-
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-}  // namespace
-
 LossCause loss_cause_of(const Error& error) {
     using signalr::errc;
     static constexpr std::pair<errc, LossCause> kCauses[] = {
@@ -75,7 +69,7 @@ monitor::Status StatusSource::current() const {
     monitor::Status status;
     status.version = kVersion;
     status.instance_id = instance_id_;
-    status.uptime_seconds = seconds(parts_.clock.now() - started_);
+    status.uptime_seconds = in_seconds(parts_.clock.now() - started_);
     status.stopping = stopping_;
     if (parts_.pause != nullptr) status.pause = parts_.pause->status();
     status.hub = hub();
@@ -89,7 +83,7 @@ monitor::Status StatusSource::current() const {
     status.log_lines_dropped = log::lost_lines();
     status.last_reload_succeeded = parts_.reloader.last_succeeded();
     if (const auto at = parts_.reloader.last_at()) {
-        status.last_reload_unix_seconds = std::chrono::duration<double>(at->time_since_epoch()).count();
+        status.last_reload_unix_seconds = in_seconds(at->time_since_epoch());
     }
     if (auto problem = parts_.outbox.figures().problem; !problem.empty()) {
         status.extra_degraded.push_back("outbox: " + problem);
@@ -104,9 +98,9 @@ std::vector<monitor::EndedStatus> StatusSource::ended() const {
         shown.push_back({.id = command.id.substr(0, monitor::kShownIdBytes),
                          .name = command.name.substr(0, monitor::kShownNameBytes),
                          .outcome = command.outcome,
-                         .age_seconds = seconds(command.age),
-                         .queue_seconds = seconds(command.queue_time),
-                         .run_seconds = seconds(command.run_time),
+                         .age_seconds = in_seconds(command.age),
+                         .queue_seconds = in_seconds(command.queue_time),
+                         .run_seconds = in_seconds(command.run_time),
                          .delivery = command.delivery});
     }
     return shown;
@@ -121,9 +115,10 @@ monitor::HubStatus StatusSource::hub() const {
     hub.url = connected_url ? connected_url->redacted() : hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;
     if (hub.state != ConnectionState::connected) hub.attempt = parts_.hub.attempts();
-    if (const auto next = parts_.hub.next_attempt_at()) hub.next_attempt_seconds = std::max(0.0, seconds(*next - now));
-    if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = seconds(now - *last);
-    if (connected_since_) hub.connected_seconds = seconds(now - *connected_since_);
+    if (const auto next = parts_.hub.next_attempt_at())
+        hub.next_attempt_seconds = std::max(0.0, in_seconds(*next - now));
+    if (const auto last = parts_.hub.last_frame_at()) hub.last_frame_age_seconds = in_seconds(now - *last);
+    if (connected_since_) hub.connected_seconds = in_seconds(now - *connected_since_);
     for (std::size_t i = 0; i < losses_.size(); ++i)
         hub.reconnects_by_cause.emplace_back(kLossCauseNames[i], losses_[i]);
     return hub;
@@ -132,10 +127,7 @@ monitor::HubStatus StatusSource::hub() const {
 monitor::RequestsStatus StatusSource::requests() const {
     monitor::RequestsStatus status;
     if (requests_ == nullptr) return status;
-    for (std::size_t i = 0; i < config::kRequestKindNames.size(); ++i) {
-        if (!requests_->allowed().has(static_cast<config::RequestKind>(i))) continue;
-        status.allowed.emplace_back(config::kRequestKindNames.at(i));
-    }
+    status.allowed = requests_->allowed().names();
     for (const auto& [target, counts] : requests_->counts()) {
         for (std::size_t i = 0; i < counts.size(); ++i) {
             if (i > 0 && counts.at(i) == 0) continue;
@@ -160,7 +152,7 @@ monitor::OutboxStatus StatusSource::outbox() const {
                                  carried.oldest_unsaved.value_or(WallTime::max()));
     if (oldest != WallTime::max()) {
         const auto age = parts_.outbox.now() - oldest;
-        outbox.oldest_age_seconds = std::max(0.0, std::chrono::duration<double>(age).count());
+        outbox.oldest_age_seconds = std::max(0.0, in_seconds(age));
     }
     return outbox;
 }
@@ -173,7 +165,7 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.retries = figures.retries;
     delivery.channel = figures.channel;
     if (figures.next_probe)
-        delivery.next_attempt_seconds = std::max(0.0, seconds(*figures.next_probe - parts_.clock.now()));
+        delivery.next_attempt_seconds = std::max(0.0, in_seconds(*figures.next_probe - parts_.clock.now()));
     delivery.last_error = figures.channel_reason.empty() ? figures.last_error : figures.channel_reason;
     for (const auto& [code, count] : calls_) delivery.attempts_by_status.emplace_back(to_string(code), count);
     return delivery;

@@ -37,7 +37,6 @@ class ChannelGate {
     [[nodiscard]] TimePoint next_probe() const noexcept { return next_probe_; }
     [[nodiscard]] ChannelState state() const noexcept { return state_; }
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-    [[nodiscard]] int failed_probes() const noexcept { return failed_probes_; }
 
     // True when this opened the gate.
     bool succeeded();

@@ -165,23 +165,6 @@ void OutboxStore::prepare_file() {
     if (settings_.max_pages > 0) database_.execute("PRAGMA max_page_count = " + std::to_string(settings_.max_pages));
 }
 
-void OutboxStore::checkpoint() {
-    if (database_.integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
-        throw StorageError(storage_errc::io, "the log cannot be written into the database");
-    }
-}
-
-std::optional<std::string> OutboxStore::damage() {
-    try {
-        auto verdict = database_.text("PRAGMA integrity_check(1)");
-        if (verdict == "ok") return std::nullopt;
-        return verdict;
-    } catch (const StorageError& error) {
-        if (error.code == storage_errc::corrupt || error.code == storage_errc::statement_failed) return error.what();
-        throw;
-    }
-}
-
 // The version stands twice, in the header and in a row, so that a damaged header is not taken for a newer program's
 // file.
 void OutboxStore::check_schema() {

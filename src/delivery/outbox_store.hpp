@@ -82,7 +82,7 @@ class OutboxStore {
     [[nodiscard]] std::int64_t last_transaction() { return fact("transaction"); }
 
     // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
-    void checkpoint();
+    void checkpoint() { database_.checkpoint(); }
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
@@ -136,7 +136,7 @@ class OutboxStore {
     void set_dedupe_window(std::chrono::hours window) noexcept { settings_.dedupe_window = window; }
 
     // What is wrong with the file, looked for thoroughly; nothing: it is sound.
-    [[nodiscard]] std::optional<std::string> damage();
+    [[nodiscard]] std::optional<std::string> damage() { return database_.damage(); }
 
     // Takes over every readable row of a damaged file; gives how many. Never throws for the damaged file's sake.
     std::uint64_t take_over(const std::string& damaged_path);

@@ -110,12 +110,4 @@ std::vector<RunningCommand> CommandQueueMonitor::running() const {
     return commands;
 }
 
-std::vector<std::string> CommandQueueMonitor::active_command_ids() const {
-    std::vector<std::string> ids;
-    for (auto& command : running()) {
-        if (!command.detached) ids.push_back(std::move(command.id));
-    }
-    return ids;
-}
-
 }  // namespace jiro::monitor

@@ -16,6 +16,12 @@ using Duration = std::chrono::steady_clock::duration;
 using TimePoint = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 
+// For figures, as people and programs read them.
+template <typename Rep, typename Period>
+[[nodiscard]] constexpr double in_seconds(std::chrono::duration<Rep, Period> duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
 class Clock {
   public:
     virtual ~Clock() = default;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -100,6 +101,10 @@ class Database {
     [[nodiscard]] std::int64_t integer(
         const std::string& sql);  // the first column of the first row; 0 when there is none
     [[nodiscard]] std::string text(const std::string& sql);
+    // Writes the log into the file and flushes both; the log is empty then.
+    void checkpoint();
+    // What the thorough check finds; nullopt: the file is sound.
+    [[nodiscard]] std::optional<std::string> damage();
     [[nodiscard]] std::int64_t changes() const;        // of rows, by the last statement
     [[nodiscard]] std::int64_t total_changes() const;  // by all of them
     [[nodiscard]] std::int64_t last_insert() const;    // its rowid

@@ -23,6 +23,8 @@ namespace jiro {
 [[nodiscard]] std::string upper_case(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
 
+[[nodiscard]] bool has_control_characters(std::string_view text) noexcept;  // of ASCII
+
 [[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
 

@@ -36,7 +36,6 @@ class CommandContext {
   public:
     struct Parts {
         const CommandMessage& message;  // outlives the context
-        std::string session_id;
         std::string name;
         std::string_view argument_text;  // of message.command
         ArgumentsAre arguments_are = ArgumentsAre::words;
@@ -54,11 +53,7 @@ class CommandContext {
         : parts_(std::move(parts)), clock_(clock), workers_(workers) {}
 
     [[nodiscard]] const std::string& instance_id() const noexcept { return parts_.message.instance_id; }
-    [[nodiscard]] const std::string& session_id() const noexcept { return parts_.session_id; }
-    // The result carries the session id that is set when the handler ends.
-    void set_session_id(std::string id) { parts_.session_id = std::move(id); }
-
-    // As it arrived; the session in force is session_id().
+    [[nodiscard]] const std::string& session_id() const noexcept { return parts_.message.session_id; }
     [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
     [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
     // The words after the name, quotes and escapes resolved; or the one text.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jiro/base/enum_names.hpp"
 
@@ -45,6 +46,13 @@ class RequestKinds {
     void add(RequestKind kind) { bits_.set(static_cast<std::size_t>(kind)); }
     void remove(RequestKind kind) { bits_.reset(static_cast<std::size_t>(kind)); }
     [[nodiscard]] bool has(RequestKind kind) const { return bits_.test(static_cast<std::size_t>(kind)); }
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> names;
+        for (std::size_t i = 0; i < bits_.size(); ++i) {
+            if (bits_.test(i)) names.emplace_back(kRequestKindNames.at(i));
+        }
+        return names;
+    }
 
     friend bool operator==(const RequestKinds&, const RequestKinds&) = default;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What `check-config --print` shows, what a reload reports, and the reference tables of docs/configuration.md: all from
-// the one table of keys (src/config/schema.cpp). Pure.
+// What `check-config --print` shows, and what a reload reports: from the one table of keys (src/config/schema.cpp).
+// Pure.
 
 #include <string>
 #include <string_view>
@@ -35,8 +35,5 @@ struct KeyEffect {
 
 // What a reload puts in force: `loaded`, with the running values of the keys that only a restart can change.
 [[nodiscard]] Config in_force(Config loaded, const Config& running);
-
-// The tables of docs/configuration.md, as Markdown.
-[[nodiscard]] std::string reference_tables();
 
 }  // namespace jiro::config

@@ -83,17 +83,12 @@ class CommandQueueMonitor {
 
     // Counters: any thread.
     [[nodiscard]] CommandCounts counts() const;
-    [[nodiscard]] std::uint64_t active_command_count() const { return counts().active; }
-    [[nodiscard]] std::uint64_t total_commands_processed() const { return counts().processed(); }
-    [[nodiscard]] std::uint64_t successful_commands() const { return counts().successful; }
-    [[nodiscard]] std::uint64_t failed_commands() const { return counts().failed; }
     [[nodiscard]] HistogramReading run_time() const { return run_time_.read(); }
     [[nodiscard]] HistogramReading queue_time() const { return queue_time_.read(); }
     [[nodiscard]] HistogramReading delivery_time() const { return delivery_time_.read(); }
 
     // What names commands: the event loop only.
     [[nodiscard]] std::vector<RunningCommand> running() const;  // active and detached, oldest first
-    [[nodiscard]] std::vector<std::string> active_command_ids() const;
     // At most kMaxNames names, the rest under "other". What never ran counts under "none": its name is whatever the
     // sender wrote.
     using ByName = std::map<std::string, NameFigures, std::less<>>;

@@ -32,18 +32,16 @@ struct Themes {
     std::string failure;                                        // of the folder
 };
 
-std::string theme_text(const json& theme, std::string_view name) {
-    for (const auto& [key, value] : theme.items()) {
-        if (equal_ignoring_case(key, name) && value.is_string()) return value.get<std::string>();
-    }
-    return {};
-}
-
 const json* member_of(const json& theme, std::string_view name) {
     for (const auto& [key, value] : theme.items()) {
         if (equal_ignoring_case(key, name)) return &value;
     }
     return nullptr;
+}
+
+std::string theme_text(const json& theme, std::string_view name) {
+    const json* text = member_of(theme, name);
+    return text != nullptr && text->is_string() ? text->get<std::string>() : std::string();
 }
 
 Result<json> read_theme(const std::filesystem::path& file) {

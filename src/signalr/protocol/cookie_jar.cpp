@@ -16,12 +16,6 @@ constexpr std::size_t kMaxCookies = 50;
 constexpr std::size_t kMaxCookieBytes = 4096;
 constexpr std::chrono::seconds kLongestLife = std::chrono::hours(24 * 400);
 
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 bool domain_matches(std::string_view host, std::string_view domain) {
     return host == domain ||
            (host.size() > domain.size() && host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
@@ -34,10 +28,6 @@ bool path_matches(std::string_view path, std::string_view prefix) {
 std::string default_path(const Url& url) {
     const auto slash = url.path().rfind('/');
     return slash == 0 || slash == std::string::npos ? "/" : std::string(url.path().substr(0, slash));
-}
-
-bool has_control(std::string_view text) {
-    return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 // When a cookie of that Max-Age ends; nullopt: it is no number, and so as good as not there (RFC 6265, 5.2.2).
@@ -53,23 +43,23 @@ std::optional<std::chrono::sys_seconds> end_after(std::string_view max_age, std:
 }  // namespace
 
 void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now) {
-    if (set_cookie.size() > kMaxCookieBytes || has_control(set_cookie)) return;
+    if (set_cookie.size() > kMaxCookieBytes || has_control_characters(set_cookie)) return;
     auto end = set_cookie.find(';');
     const auto pair = set_cookie.substr(0, end);
     const auto equals = pair.find('=');
-    if (equals == std::string_view::npos || trim(pair.substr(0, equals)).empty()) return;
+    if (equals == std::string_view::npos || trimmed(pair.substr(0, equals)).empty()) return;
 
-    Cookie cookie{std::string(trim(pair.substr(0, equals))), std::string(trim(pair.substr(equals + 1))), from,
+    Cookie cookie{std::string(trimmed(pair.substr(0, equals))), std::string(trimmed(pair.substr(equals + 1))), from,
                   std::string(from.host()), default_path(from)};
     const auto today = std::chrono::floor<std::chrono::seconds>(now);
     std::optional<std::chrono::sys_seconds> end_by_age;  // which wins over Expires
     while (end != std::string_view::npos) {
         set_cookie.remove_prefix(end + 1);
         end = set_cookie.find(';');
-        const auto attribute = trim(set_cookie.substr(0, end));
+        const auto attribute = trimmed(set_cookie.substr(0, end));
         const auto split = attribute.find('=');
-        const auto name = lower_case(trim(attribute.substr(0, split)));
-        const auto value = split == std::string_view::npos ? std::string_view() : trim(attribute.substr(split + 1));
+        const auto name = lower_case(trimmed(attribute.substr(0, split)));
+        const auto value = split == std::string_view::npos ? std::string_view() : trimmed(attribute.substr(split + 1));
         if (name == "secure") cookie.secure = true;
         if (name == "path" && value.starts_with('/')) cookie.path = value;
         if (name == "max-age") {

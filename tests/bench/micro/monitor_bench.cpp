@@ -29,7 +29,7 @@ void read_counts(benchmark::State& state) {
     }
     for (auto _ : state) {
         benchmark::DoNotOptimize(monitor.counts());
-        benchmark::DoNotOptimize(monitor.active_command_ids());
+        benchmark::DoNotOptimize(monitor.running());
     }
 }
 BENCHMARK(read_counts);

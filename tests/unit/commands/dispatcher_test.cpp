@@ -56,11 +56,7 @@ Task<CommandResult> throw_number(CommandContext&) {
 
 Task<CommandResult> answer_much(CommandContext&) { co_return CommandResult::text(std::string(2000, 'x')); }
 
-Task<CommandResult> change_session(CommandContext& context) {
-    auto before = context.session_id();
-    context.set_session_id("changed");
-    co_return CommandResult::text(std::move(before));
-}
+Task<CommandResult> show_session(CommandContext& context) { co_return CommandResult::text(context.session_id()); }
 
 Task<CommandResult> use_worker(CommandContext& context) {
     const auto loop = std::this_thread::get_id();
@@ -141,7 +137,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("throw", throw_error);
     add("throw-number", throw_number);
     add("much", answer_much);
-    add("session", change_session);
+    add("session", show_session);
     add("worker", use_worker);
     add("worker-fails", fail_on_worker);
     add("careful", clean_up_when_cancelled);
@@ -260,7 +256,7 @@ TEST_F(DispatcherTest, turns_every_failure_into_an_error_result) {
     EXPECT_EQ(observer.failed, 6);
 }
 
-// A missing session is created, and a handler may change it; the result carries the final one.
+// A missing session is created; handler and result have it.
 TEST_F(DispatcherTest, creates_and_carries_the_session) {
     start();
     auto command = message("c1", "session");
@@ -272,7 +268,7 @@ TEST_F(DispatcherTest, creates_and_carries_the_session) {
     const auto* finished = sink.outcome_of("c1");
     ASSERT_NE(finished, nullptr);
     EXPECT_EQ(finished->result.message().size(), 36U) << "a UUID was created";
-    EXPECT_EQ(finished->message.session_id, "changed");
+    EXPECT_EQ(finished->message.session_id, finished->result.message());
 }
 
 // A malformed message with an id is answered under it, through the journal like any other.

@@ -172,10 +172,7 @@ void check_paths(Findings& findings, const config::Config& config) {
 }
 
 std::string allowed_requests(const config::RequestKinds& kinds) {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < config::kRequestKindNames.size(); ++i) {
-        if (kinds.has(static_cast<config::RequestKind>(i))) names.emplace_back(config::kRequestKindNames.at(i));
-    }
+    const auto names = kinds.names();
     return names.empty() ? "the hub may ask nothing" : "the hub may ask for " + join_with_commas(names);
 }
 
