@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/regex.hpp>
 #include <charconv>
 #include <string>
 #include <string_view>
@@ -16,7 +17,7 @@ namespace {
 
 constexpr std::size_t kFirstGuess = 1024 * 1024;
 constexpr std::size_t kFraming = 64;       // what a proxy counts beside the message
-constexpr std::size_t kLeastLimit = 1024;  // a smaller number limits something else, unless the two are compared
+constexpr std::size_t kLeastLimit = 1024;  // a smaller number limits something else, unless it stands behind "vs."
 
 // gRPC's own text for a proxy's HTTP 413; the names of that status (a proxy that translates it to gRPC sends them as
 // the text of UNKNOWN); and what ASP.NET Core answers for a message over its limit.
@@ -25,17 +26,11 @@ constexpr std::array<std::string_view, 3> kNamesOf413{"payload too large", "requ
                                                       "content too large"};
 constexpr std::string_view kAspNetCore = "received message exceeds the maximum configured message size.";
 
-enum class Unit {
-    none,   // 2000046, at the end, before a sign or a word that makes a sentence of it
-    bytes,  // exact
-    rounded,
-    other,  // 5000 ms, 1000 concurrent requests: it may count anything
-};
-
 // A number of a text, in bytes, and where it stands.
 struct SizeInText {
     std::uint64_t bytes = 0;
-    Unit unit = Unit::none;
+    bool has_unit = false;
+    bool is_rounded = false;
     std::size_t begin = 0;
     std::size_t end = 0;
 };
@@ -81,7 +76,7 @@ class SizeReader {
             if (!is_digit(text_[at_])) {
                 skip_word_or_character();
             } else if (const auto size = number()) {
-                sizes.push_back({size->bytes, size->unit, begin, at_});
+                sizes.push_back({size->bytes, size->has_unit, size->is_rounded, begin, at_});
             }
         }
         return sizes;
@@ -120,41 +115,27 @@ class SizeReader {
         }
         const bool is_address = (peek() == '.' || peek() == ':') && is_digit(peek(1));
         while (is_address && (is_digit(peek()) || peek() == '.' || peek() == ':')) ++at_;
-        const auto found = unit();
+        const auto unit = read_unit();
         double value = 0;
         const auto text = digits + '.' + fraction + '0';
         std::from_chars(text.data(), text.data() + text.size(), value);
-        if (is_address || !found || value > 1e15) return std::nullopt;
-        const auto unit = found->factor > 1 ? Unit::rounded : found->unit;
-        return SizeInText{static_cast<std::uint64_t>(value * static_cast<double>(found->factor)), unit};
+        if (is_address || !unit || value > 1e15) return std::nullopt;
+        const std::uint64_t factor = std::max<std::uint64_t>(1, *unit);
+        return SizeInText{static_cast<std::uint64_t>(value * static_cast<double>(factor)), *unit > 0, factor > 1};
     }
 
-    struct FoundUnit {
-        std::uint64_t factor = 1;
-        Unit unit = Unit::none;
-    };
-
-    // Behind the number, perhaps after a blank. nullopt: the number is a part of a word.
-    std::optional<FoundUnit> unit() {
-        static constexpr std::array<std::string_view, 16> kOfSentence{
-            "",        "vs",     "exceeds", "exceeded", "exceed", "is",      "was",   "larger",
-            "greater", "bigger", "over",    "allowed",  "max",    "maximum", "limit", "and"};
+    // Behind the number, perhaps after a blank; 0: there is none. nullopt: the number is a part of a word.
+    std::optional<std::uint64_t> read_unit() {
         const bool has_blank = peek() == ' ';
         const std::size_t from = at_ + (has_blank ? 1 : 0);
         std::size_t to = from;
         while (to < text_.size() && (is_letter(text_[to]) || is_digit(text_[to]))) ++to;
         const auto name = text_.substr(from, to - from);
         const auto* found = std::ranges::find(kByteUnits, name, &ByteUnit::name);
-        if (found != kByteUnits.end() && !(has_blank && name.size() == 1)) {
-            at_ = to;
-            return FoundUnit{found->factor, Unit::bytes};
-        }
-        if (has_blank || name.empty()) {
-            const bool is_bare = std::ranges::find(kOfSentence, name) != kOfSentence.end();
-            return FoundUnit{1, is_bare ? Unit::none : Unit::other};
-        }
+        const bool is_unit = found != kByteUnits.end() && !(has_blank && name.size() == 1);
+        if (!is_unit && (has_blank || name.empty())) return 0;
         at_ = to;
-        return std::nullopt;
+        return is_unit ? std::optional(found->factor) : std::nullopt;
     }
 
     std::string_view text_;
@@ -163,45 +144,52 @@ class SizeReader {
 
 // To the byte, or as near as a rounded number is.
 bool is_size_of(const SizeInText& said, std::size_t bytes) {
-    const std::uint64_t below = said.unit == Unit::rounded ? bytes / 20 : 0;
-    const std::uint64_t above = said.unit == Unit::rounded ? bytes / 20 : kFraming;
-    return said.unit != Unit::other && said.bytes + below >= bytes && said.bytes <= bytes + above;
+    const std::uint64_t below = said.is_rounded ? bytes / 20 : 0;
+    const std::uint64_t above = said.is_rounded ? bytes / 20 : kFraming;
+    return said.bytes + below >= bytes && said.bytes <= bytes + above;
 }
 
-// "larger than max (2000046 vs. 1048576)": the size comes first.
-bool are_compared(std::string_view text, const SizeInText& size, const SizeInText& limit) {
-    const auto between = text.substr(size.end, limit.begin - size.end);
-    return between == " vs. " || between == " vs ";
+// The sentences that say of a message of S bytes that L are its limit: each from one subject to the end of what is said
+// of it, so that no number of something else (a quota, an offset, what is left or free) is taken for a limit.
+const boost::regex& sentences() {
+    static const boost::regex all([] {
+        const std::string subject = "\\b(?:message|payload|content|frame|body|request)(?: after decompression)?";
+        const std::string measure = "(?: size| length)";
+        const std::string limit = "(?:the )?(?:(?:allowed|configured|permitted) )*(?:maximum|max|limit|allowed)" +
+                                  measure + "?(?: is| of)?:?";
+        const std::string excess = "(?:exceeds|exceeded|is over|is (?:larger|greater|bigger|longer) than)";
+        return subject + "(?:" +                                                                //
+               measure + "? (?:larger than|exceeds) " + limit + " \\(S vs\\.? (L)\\)|" +        //
+               measure + "? exceeds " + limit + " (L): S|" +                                    //
+               measure + "? too (?:large|big|long): (?:found )?S(?: >|, " + limit + ") (L)|" +  //
+               "(?:" + measure + "(?: of| is)?:?| of| is) S(?: " + excess + " " + limit + "|, " + limit + ") (L))" +
+               "(?=$|[.;,!)\\]])";
+    }());
+    return all;
 }
 
-std::optional<SizeLimit> limit_of(const SizeInText& size, const SizeInText& limit, std::size_t message_bytes) {
-    const bool is_limit = limit.unit != Unit::other && limit.bytes < size.bytes && limit.bytes < message_bytes;
-    if (!is_limit || !is_size_of(size, message_bytes)) return std::nullopt;
-    return SizeLimit{static_cast<std::size_t>(limit.bytes), true};
-}
-
-// Two numbers, of which one is our size and the other, the smaller one, the limit; and words that say so, and that the
-// numbers count bytes.
 std::optional<SizeLimit> named_limit(std::string_view text, std::size_t message_bytes) {
-    static constexpr std::array kOfMessage{"message", "payload", "body", "request", "content", "frame"};
-    static constexpr std::array kOfExcess{"larger",  "exceed", "too large", "too big", "too long", "bigger",
-                                          "greater", "over",   "limit",     "max",     "allowed"};
-    static constexpr std::array kOfSize{"size",      "length",  "byte",     "larger",
-                                        "too large", "too big", "too long", "bigger"};
-    static constexpr std::array kOfSomethingElse{
-        "metadata", "header", "trailer", "rate",     "quota",     "throttl",   "too many", "concurren", "connection",
-        "streams",  "token",  " per ",   "/s",       "/min",      "/h",        "second",   "minute",    "hour",
-        " day",     "time",   "took",    "deadline", "remaining", "available", "budget",   "queue"};
-    if (!has_any(text, kOfMessage) || !has_any(text, kOfExcess) || has_any(text, kOfSomethingElse)) return std::nullopt;
+    static constexpr std::array kOfSize{"size", "length", "larger", "too large", "too big", "too long", "bigger"};
+    static constexpr std::array kOfSomethingElse{"metadata", "header", "trailer", "rate", "quota", "throttl"};
+    if (has_any(text, kOfSomethingElse)) return std::nullopt;
     const auto sizes = SizeReader(text).all();
-    const auto has_unit = [](const SizeInText& size) { return size.unit == Unit::bytes || size.unit == Unit::rounded; };
-    if (!has_any(text, kOfSize) && std::ranges::none_of(sizes, has_unit)) return std::nullopt;
-    for (std::size_t i = 1; i < sizes.size(); ++i) {
-        if (are_compared(text, sizes[i - 1], sizes[i])) return limit_of(sizes[i - 1], sizes[i], message_bytes);
+    if (!has_any(text, kOfSize) && std::ranges::none_of(sizes, &SizeInText::has_unit)) return std::nullopt;
+    std::string sentence;  // S, L and # for the sizes
+    std::vector<std::uint64_t> bytes_at(text.size() + 1);
+    std::size_t at = 0;
+    for (const auto& size : sizes) {
+        sentence.append(text, at, size.begin - at);
+        bytes_at[sentence.size()] = size.bytes;
+        sentence += is_size_of(size, message_bytes) ? 'S' : size.bytes < message_bytes ? 'L' : '#';
+        at = size.end;
     }
-    if (sizes.size() != 2) return std::nullopt;
-    const auto [limit, size] = std::ranges::minmax(sizes[0], sizes[1], {}, &SizeInText::bytes);
-    return limit.bytes >= kLeastLimit ? limit_of(size, limit, message_bytes) : std::nullopt;
+    sentence.append(text, at);
+    boost::smatch found;
+    if (!boost::regex_search(sentence, found, sentences())) return std::nullopt;
+    const std::size_t which = found[1].matched ? 1 : found[2].matched ? 2 : found[3].matched ? 3 : 4;
+    const auto limit = bytes_at.at(static_cast<std::size_t>(found.position(which)));
+    if (which > 1 && limit < kLeastLimit) return std::nullopt;
+    return SizeLimit{static_cast<std::size_t>(limit), true};
 }
 
 // 1 MiB, 512 KiB, ... kSmallestGuess: the first that is less than what was refused.
@@ -219,16 +207,16 @@ bool is_refused_without_number(const SendResult& answer, std::string_view text) 
     return answer.code == StatusCode::unknown && std::ranges::find(kNamesOf413, text) != kNamesOf413.end();
 }
 
-// What would be as big then.
-bool says_to_try_again(StatusCode code) {
-    return code == StatusCode::unavailable || code == StatusCode::deadline_exceeded || code == StatusCode::aborted ||
-           code == StatusCode::cancelled;
+// The codes under which the known servers and proxies refuse a message for its size.
+bool may_be_of_size(StatusCode code) {
+    return code == StatusCode::resource_exhausted || code == StatusCode::invalid_argument ||
+           code == StatusCode::out_of_range || code == StatusCode::internal || code == StatusCode::unknown;
 }
 
 }  // namespace
 
 std::optional<SizeLimit> size_limit(const SendResult& answer, std::size_t message_bytes) {
-    if (answer.confirmed() || says_to_try_again(answer.code)) return std::nullopt;
+    if (answer.confirmed() || !may_be_of_size(answer.code)) return std::nullopt;
     const std::string text = lower_case(answer.message.substr(0, 1000));
     if (is_refused_without_number(answer, text)) return next_guess(message_bytes);
     return answer.is_local ? std::nullopt : named_limit(text, message_bytes);

@@ -38,7 +38,7 @@ TEST(SizeLimit, is_what_the_peer_names) {
         EXPECT_TRUE(found->is_named) << text;
         EXPECT_EQ(found->bytes, limit) << text;
     }
-    // Whatever the code: the words are the evidence.
+    // Under each code that servers use for it.
     for (const auto code : {StatusCode::out_of_range, StatusCode::invalid_argument, StatusCode::internal}) {
         EXPECT_TRUE(size_limit(says("message size 2000046 exceeds limit 1048576", code), kSize));
     }
@@ -81,8 +81,20 @@ TEST(SizeLimit, is_not_read_into_other_refusals) {
              "message size 2000111 exceeds limit 1048576",
              "message size 2000045 exceeds limit 1048576",
              "message size 2000046 exceeds limit 1000",
+             // Words within other words, and numbers of something else.
+             "failed to store message of 2000046 bytes: shard 4096 is being recovered",
+             "message of 2000046 bytes could not be written at offset 65536: server overloaded",
+             "request body of 2000046 bytes not accepted over plain text, error 4096",
+             "message of 2000046 bytes exceeds the 1500000 bytes left for this tenant",
+             "request of 2000046 bytes is over the 1500000 bytes free on the volume",
+             "message too large for the buffer now: 2000046 bytes, 1500000 bytes unused",
+             "message of 2000046 bytes exceeds the limit of 1500000 bytes left for this tenant",
+             "message size 2000046 exceeds the maximum of 1500000 per batch",
+             "hourly rate: message size 2000046 exceeds limit 1048576",
+             "the submessage size 2000046x exceeds limit 1048576",
          }) {
         EXPECT_FALSE(size_limit(says(text), kSize)) << text;
+        EXPECT_FALSE(size_limit(says(text, StatusCode::internal), kSize)) << text;
     }
     const std::pair<const char*, std::size_t> of_small_ones[] = {
         {"too many requests: 250, max 200", 255},
@@ -93,7 +105,9 @@ TEST(SizeLimit, is_not_read_into_other_refusals) {
         {"request size class 5000, max 4096 used", 4990},
     };
     for (const auto& [text, size] : of_small_ones) EXPECT_FALSE(size_limit(says(text), size)) << text;
-    for (const auto code : {StatusCode::unavailable, StatusCode::deadline_exceeded, StatusCode::aborted}) {
+    for (const auto code :
+         {StatusCode::unavailable, StatusCode::deadline_exceeded, StatusCode::aborted, StatusCode::unauthenticated,
+          StatusCode::permission_denied, StatusCode::unimplemented, StatusCode::failed_precondition}) {
         EXPECT_FALSE(size_limit(says("message size 2000046 exceeds limit 1048576", code), kSize));
     }
 }
