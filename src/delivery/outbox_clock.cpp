@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "delivery/outbox_clock.hpp"
 
-#include <algorithm>
-
 #include "delivery/crc32c.hpp"
 #include "jiro/base/random.hpp"
 
@@ -10,6 +8,7 @@ namespace jiro::delivery {
 
 namespace {
 
+constexpr std::chrono::hours kLongestOff{24 * 365};
 // A wall clock before this moment was never set.
 constexpr WallTime kProgramWritten = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
 
@@ -18,7 +17,7 @@ std::chrono::milliseconds wall_since_boot(const Clock& clock) {
     return std::chrono::floor<std::chrono::milliseconds>(wall - clock.boot_now());
 }
 
-// A boot that is not known is this process's own: rows of other processes are measured by wall time then.
+// A boot that is not known is this process's own.
 BootTag tag_of(const std::string& boot_id) {
     if (boot_id.empty()) return static_cast<BootTag>(SystemRandom().next() >> 1U | 1U);
     const std::uint64_t first = crc32c(boot_id);
@@ -28,13 +27,14 @@ BootTag tag_of(const std::string& boot_id) {
 
 }  // namespace
 
-Duration age_of(const Stamp& stamp, BootTag this_boot, const Moment& now) noexcept {
-    return std::max<Duration>(Duration::zero(), time_for(stamp.boot, this_boot, now) - stamp.at);
-}
-
-std::chrono::milliseconds correction_of(const PreviousBoot& previous, WallTime wall_now) noexcept {
-    if (!previous.latest || *previous.latest + previous.wall_set_by >= kProgramWritten) return previous.wall_set_by;
-    return std::chrono::floor<std::chrono::milliseconds>(wall_now - *previous.latest);
+Correction correction_of(const PreviousBoot& previous, WallTime wall_now) noexcept {
+    const auto set_by = previous.wall_set_by;
+    if (!previous.latest) return {set_by, set_by};
+    const auto to_now = std::chrono::floor<std::chrono::milliseconds>(wall_now - *previous.latest);
+    const auto off = to_now - set_by;
+    const bool was_set = *previous.latest + set_by >= kProgramWritten;
+    if (!was_set || off < off.zero()) return {to_now, to_now};
+    return {off > kLongestOff ? to_now : set_by, set_by};
 }
 
 OutboxClock::OutboxClock(const Clock& clock)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // OutboxClock: the outbox's own time, by which rows are stamped and measured. It looks like wall time and moves with
-// the boot clock: within a boot the difference of two stamps is elapsed time, whatever is done to the wall clock
-// meanwhile. The first start in a boot chooses where it stands (on the wall time of then), the database keeps that for
-// the later ones. Rows of another boot are as old as the wall clock says: nothing better is known of them.
+// the boot clock: the difference of two stamps is elapsed time, whatever is done to the wall clock meanwhile. The first
+// start in a boot chooses where it stands (on the wall time of then), and puts the rows that earlier boots left on it;
+// the database keeps where it stands for the later starts.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -23,19 +24,10 @@ struct Moment {
     WallTime wall{};
 };
 
-// A time of a row, on the OutboxClock of the boot that it was written in.
-struct Stamp {
-    WallTime at{};
-    BootTag boot = 0;
-};
-
-// What to compare a stamp of that boot with.
-[[nodiscard]] inline WallTime time_for(BootTag stamped_in, BootTag this_boot, const Moment& now) noexcept {
-    return stamped_in == this_boot ? now.here : now.wall;
+// Of a stamp of a row. Never negative: a stamp of the future shows a clock that was set back between two boots.
+[[nodiscard]] inline Duration age_of(WallTime stamp, const Moment& now) noexcept {
+    return std::max<Duration>(Duration::zero(), now.here - stamp);
 }
-
-// Never negative: a stamp of the future shows a clock that was set back.
-[[nodiscard]] Duration age_of(const Stamp& stamp, BootTag this_boot, const Moment& now) noexcept;
 
 // What the previous boot left in the database.
 struct PreviousBoot {
@@ -43,10 +35,17 @@ struct PreviousBoot {
     std::optional<WallTime> latest;           // the latest stamp of its rows
 };
 
-// By how much the stamps of the previous boot are to be moved, now that only wall time connects them with `wall_now`.
-// Either its wall clock was set while it ran; or it never was, and stood before this program was written: then its
-// latest row counts as one of just now, so that nothing ages by half a century in one reboot.
-[[nodiscard]] std::chrono::milliseconds correction_of(const PreviousBoot& previous, WallTime wall_now) noexcept;
+struct Correction {
+    std::chrono::milliseconds rows{};
+    std::chrono::milliseconds waiting{};  // of when a command came that waits
+};
+
+// By how much the stamps of the previous boot are to be moved, now that only wall time connects them with `wall_now`:
+// by how far its wall clock was set while it ran. If it never was, and stood before this program was written, or if
+// less than nothing or more than a year seems to be between the two boots, nothing is known: the latest row counts as
+// one of just now, so that nothing is forgotten or given up for half a century of one reboot. A command that waits is
+// not begun after a year, whatever that year was.
+[[nodiscard]] Correction correction_of(const PreviousBoot& previous, WallTime wall_now) noexcept;
 
 class OutboxClock {
   public:

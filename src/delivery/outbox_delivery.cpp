@@ -9,10 +9,6 @@ namespace jiro::delivery {
 
 namespace {
 
-// A time before the cutoff: ?1 for rows of this boot, which is ?3, by its clock; ?2 for those of others, by wall time.
-// The first half is for the index.
-#define JIRO_OLDER(time) time " < max(?1, ?2) AND " time " < CASE WHEN boot = ?3 THEN ?1 ELSE ?2 END"
-
 constexpr std::size_t kSweepRows = 500;
 constexpr const char* kDamaged = "damaged on disk: the stored outcome does not match its checksum";
 constexpr const char* kTooOld = "undelivered for longer than Outbox.MaxAgeHours";
@@ -28,8 +24,8 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
     for (const auto& [from, to] :
          {std::pair{std::int64_t{INT64_MIN}, to_stored(now.here)}, std::pair{horizon, INT64_MAX}}) {
         Statement& row = database_.use(
-            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole, boot"
-            " FROM commands"
+            "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole FROM "
+            "commands"
             " WHERE state = 'done' AND due_at >= ? AND due_at <= ? ORDER BY due_at, sequence");
         const Cursor cursor(row);
         row.bind(from, to);
@@ -47,7 +43,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
             one.whole = whole_of(row, 8, id, row.bytes(2));
             one.message = std::make_shared<const std::string>(message);
             one.kind = *kind;
-            one.finished_at = on_this_clock({from_stored(row.integer(5)), row.integer(10)}, now);
+            one.finished_at = std::min(from_stored(row.integer(5)), now.here);
             one.attempts = static_cast<int>(std::clamp<std::int64_t>(row.integer(6), 0, INT32_MAX / 2));
             one.refusals = static_cast<int>(std::clamp<std::int64_t>(row.integer(7), 0, 1000));
             one.id = std::move(id);
@@ -156,10 +152,10 @@ void OutboxStore::make_all_due_now(const Moment& now) {
 std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std::size_t limit, const Moment& now) {
     std::vector<std::string> ids;
     {
-        Statement& row = database_.use("SELECT id FROM commands WHERE state = 'done' AND " JIRO_OLDER(
-            "finished_at") " AND attempts >= ?4 ORDER BY finished_at");
+        Statement& row = database_.use(
+            "SELECT id FROM commands WHERE state = 'done' AND finished_at < ? AND attempts >= ? ORDER BY finished_at");
         const Cursor cursor(row);
-        row.bind(to_stored(now.here - max_age), to_stored(now.wall - max_age), clock_.boot(), attempts);
+        row.bind(to_stored(now.here - max_age), attempts);
         while (ids.size() < limit && row.step()) {
             if (auto id = row.text(0); !leased_.contains(id)) ids.push_back(std::move(id));
         }
@@ -188,15 +184,13 @@ bool OutboxStore::sweep(const Moment& now) {
     for (const bool has_message : {false, true}) {
         Statement& aged = database_.use(
             has_message
-                ? "SELECT sequence, length(message), 0 FROM commands WHERE state = 'delivered' AND " JIRO_OLDER(
-                      "settled_at") " ORDER BY settled_at"
-                : "SELECT sequence, 0, kept_at + kept_bytes FROM commands WHERE state = 'forgotten' AND " JIRO_OLDER(
-                      "settled_at") " ORDER BY settled_at");
+                ? "SELECT sequence, length(message), 0 FROM commands WHERE state = 'delivered' AND settled_at < ?"
+                  " ORDER BY settled_at"
+                : "SELECT sequence, 0, kept_at + kept_bytes FROM commands WHERE state = 'forgotten' AND settled_at < ?"
+                  " ORDER BY settled_at");
         const bool are_too_many = counts_.remembered > settings_.max_tombstones + old.size();
         const Cursor cursor(aged);
-        const auto here = are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window);
-        const auto elsewhere = are_too_many ? INT64_MAX : to_stored(now.wall - settings_.dedupe_window);
-        aged.bind(here, elsewhere, clock_.boot());
+        aged.bind(are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window));
         const std::size_t limit = are_too_many
                                       ? std::min<std::size_t>(kSweepRows, counts_.remembered - settings_.max_tombstones)
                                       : kSweepRows;

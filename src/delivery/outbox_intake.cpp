@@ -50,24 +50,23 @@ AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, 
 }
 
 std::optional<AdmissionResult> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
-    Statement& row =
-        database_.use("SELECT fingerprint, settled_at, message IS NULL, boot, kind FROM commands WHERE id = ?");
+    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL, kind FROM commands WHERE id = ?");
     auto found = find(receipt.id);
     if (!found) return std::nullopt;
     bool is_same = true;
     bool has_message = false;
-    Stamp settled;
+    WallTime settled;
     std::optional<Outcome> outcome;
     {
         const Cursor cursor(row);
         if (!row.bind(receipt.id).step()) return std::nullopt;
         is_same = row.is_null(0) || !is_comparable(row.bytes(0)) || row.bytes(0) == view(receipt.fingerprint);
-        settled = {from_stored(row.integer(1)), row.integer(3)};
+        settled = from_stored(row.integer(1));
         has_message = row.integer(2) == 0;
-        outcome = outcome_from(row.text(4));
+        outcome = outcome_from(row.text(3));
     }
     const bool is_remembered = found->state == "delivered" || found->state == "forgotten";
-    if (is_remembered && age_of(settled, clock_.boot(), now) > settings_.dedupe_window) {
+    if (is_remembered && age_of(settled, now) > settings_.dedupe_window) {
         // Only the sweep has not been here yet.
         --counts_.remembered;
         if (found->state == "delivered") counts_.remembered_bytes -= found->message_bytes + kRowOverhead;
@@ -196,7 +195,7 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
         Statement& row = database_.use(
             "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, "
             "receipt_sum,"
-            " boot, resumes, suspended_at, suspended_in FROM commands" JIRO_UNFINISHED
+            " resumes, suspended_at, suspended_in FROM commands" JIRO_UNFINISHED
             " AND state = ? AND sequence > ? AND sequence <= ? ORDER BY sequence");
         const Cursor cursor(row);
         row.bind(state, rest.after, *rest.until);
@@ -223,13 +222,13 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
             bytes += receipt.payload.size();
             receipt.received_at = from_stored(row.integer(5));
             receipt.run_before = from_stored(row.integer(6));
-            one.waited = age_of({receipt.received_at, row.integer(10)}, clock_.boot(), now);
+            one.waited = age_of(receipt.received_at, now);
             receipt.idempotent = row.integer(7) != 0;
             one.starts = static_cast<int>(std::clamp<std::int64_t>(row.integer(8), 0, 1000));
-            one.resumes = static_cast<int>(std::clamp<std::int64_t>(row.integer(11), 0, 1000));
+            one.resumes = static_cast<int>(std::clamp<std::int64_t>(row.integer(10), 0, 1000));
             if (one.resumes > 0 && one.starts == 0) {
-                one.suspended_for = age_of({from_stored(row.integer(12)), row.integer(10)}, clock_.boot(), now);
-                one.awaits_reboot = row.integer(13) == clock_.boot();
+                one.suspended_for = age_of(from_stored(row.integer(11)), now);
+                one.awaits_reboot = row.integer(12) == clock_.boot();
             }
             rows.push_back(std::move(one));
         }

@@ -14,7 +14,7 @@ namespace {
 #define JIRO_SUMMARY_COLUMNS                                                                                  \
     "sequence, id, state, kind, received_at, finished_at, due_at, attempts,"                                  \
     " coalesce(length(payload), 0) + coalesce(length(message), kept_bytes, 0) + coalesce(length(whole), 0), " \
-    "last_error, boot"
+    "last_error"
 
 RowState state_from(std::string_view name) {
     if (name == "received") return RowState::received;
@@ -26,9 +26,9 @@ RowState state_from(std::string_view name) {
 
 Error on_its_way() { return Error(errc::wrong_state).with_prefix("it is on its way just now, try again"); }
 
-// Its times are wall time, for people: in this boot the wall clock may have been set since they were stamped.
-RowSummary summary_of(Statement& row, BootTag this_boot, const Moment& now) {
-    const auto set_by = row.integer(10) == this_boot ? now.wall - now.here : WallTime::duration::zero();
+// Its times are wall time, for people.
+RowSummary summary_of(Statement& row, const Moment& now) {
+    const auto set_by = now.wall - now.here;
     const auto time = [&](int column) { return from_stored(row.integer(column)) + set_by; };
     RowSummary summary;
     summary.sequence = row.integer(0);
@@ -57,21 +57,26 @@ const char* rows_of_schema(std::int64_t version) {
     return JIRO_SALVAGED("whole_sum, whole, boot, resumes, suspended_at, suspended_in");
 }
 
-// The last one of a damaged file; 0: it cannot be read.
-std::int64_t transaction_in(Database& damaged) {
-    try {
-        return damaged.integer("SELECT value FROM facts WHERE name = 'transaction'");
-    } catch (const StorageError&) {
-        return 0;
+// What a damaged file says of itself: its rows are by that clock, and among them are those of that transaction. As
+// much as can be read.
+struct DamagedFacts {
+    explicit DamagedFacts(Database& damaged) {
+        try {
+            time = TimeFacts::of(damaged);
+            transaction = damaged.integer("SELECT value FROM facts WHERE name = 'transaction'");
+        } catch (const StorageError&) {
+        }
     }
-}
+    TimeFacts time;
+    std::int64_t transaction = 0;
+};
 
 }  // namespace
 
 std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit, const Moment& now) {
     std::vector<RowSummary> rows;
     const Cursor cursor(statement);
-    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement, clock_.boot(), now));
+    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement, now));
     return rows;
 }
 
@@ -97,9 +102,9 @@ Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {
         database_.use("SELECT " JIRO_SUMMARY_COLUMNS ", message, whole_sum, whole FROM commands WHERE id = ?");
     const Cursor cursor(row);
     if (!row.bind(id).step()) return Error(errc::unknown_id);
-    RowDetails details{summary_of(row, clock_.boot(), now), nullptr, whole_of(row, 12, id, row.bytes(3))};
+    RowDetails details{summary_of(row, now), nullptr, whole_of(row, 11, id, row.bytes(3))};
     details.message =
-        row.is_null(11) ? kept_message(details.summary.sequence) : std::make_shared<const std::string>(row.bytes(11));
+        row.is_null(10) ? kept_message(details.summary.sequence) : std::make_shared<const std::string>(row.bytes(10));
     return details;
 }
 
@@ -189,7 +194,9 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
         read_past_damage(*damaged, rows, [&](Statement& row) {
             if (insert_salvaged(row)) ++taken;
         });
-        note_fact("transaction", transaction_in(*damaged));  // its rows are among them
+        const DamagedFacts facts(*damaged);
+        adopt_time(facts.time);
+        note_fact("transaction", facts.transaction);
     }
     count_rows();
     return taken;

@@ -86,45 +86,56 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
     prepare_file();
     check_schema();
     kept_.start_at(static_cast<KeptMessages::Position>(fact("kept_until")));
-    adopt_time();
+    if (const auto left = TimeFacts::of(database_); left.boot == clock_.boot()) {
+        clock_.adopt(left.since_boot);
+        wall_set_by_ = left.wall_set_by;
+    } else {
+        Transaction transaction(database_);
+        adopt_time(left);
+        transaction.commit();
+    }
     count_rows();
 }
 
-// The first start in a boot chooses the time of its rows, the later ones go on in it.
-void OutboxStore::adopt_time() {
-    const auto previous = fact("boot");
-    if (previous == clock_.boot()) {
-        clock_.adopt(std::chrono::milliseconds(fact("outbox_clock_since_boot")));
-        wall_set_by_ = std::chrono::milliseconds(fact("wall_clock_set_by"));
-        return;
-    }
-    Transaction transaction(database_);
-    if (previous != 0) {
-        const auto latest =
-            database_.integer("SELECT max(coalesce(settled_at, finished_at, received_at)) FROM commands WHERE boot = " +
-                              std::to_string(previous));
-        PreviousBoot boot;
-        boot.wall_set_by = std::chrono::milliseconds(fact("wall_clock_set_by"));
-        if (latest > 0) boot.latest = from_stored(latest);
-        move_times(previous, correction_of(boot, clock_.now().wall));
+TimeFacts TimeFacts::of(Database& database) {
+    const auto fact = [&](const char* name) {
+        return database.integer("SELECT value FROM facts WHERE name = '" + std::string(name) + "'");
+    };
+    return {fact("boot"), std::chrono::milliseconds(fact("outbox_clock_since_boot")),
+            std::chrono::milliseconds(fact("wall_clock_set_by"))};
+}
+
+// The first start in a boot chooses the time of the rows, the later ones go on in it.
+void OutboxStore::adopt_time(const TimeFacts& left) {
+    if (left.boot == clock_.boot()) {
+        clock_.adopt(left.since_boot);
+        wall_set_by_ = left.wall_set_by;
+    } else {
+        put_on_this_clock(left.wall_set_by);
+        wall_set_by_ = {};
     }
     note_fact("boot", clock_.boot());
     note_fact("outbox_clock_since_boot", clock_.since_boot().count());
-    note_fact("wall_clock_set_by", 0);
-    transaction.commit();
+    note_fact("wall_clock_set_by", wall_set_by_.count());
 }
 
-void OutboxStore::move_times(BootTag boot, std::chrono::milliseconds by) {
-    if (by == std::chrono::milliseconds::zero()) return;
+void OutboxStore::put_on_this_clock(std::chrono::milliseconds wall_set_by) {
+    PreviousBoot previous{wall_set_by, std::nullopt};
+    const auto latest = database_.integer("SELECT max(coalesce(settled_at, finished_at, received_at)) FROM commands");
+    if (latest > 0) previous.latest = from_stored(latest);
+    const auto by = correction_of(previous, clock_.now().wall);
+    if (by.rows == std::chrono::milliseconds::zero()) return;
     database_
         .use(
-            "UPDATE commands SET received_at = received_at + ?1, run_before = run_before + ?1, finished_at ="
-            " finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1, suspended_at = suspended_at + ?1"
-            " WHERE boot = ?2")
-        .bind(by.count(), boot)
+            "UPDATE commands SET received_at = received_at + iif(state = 'received', ?2, ?1), run_before = run_before "
+            "+ ?2,"
+            " finished_at = finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1, suspended_at = "
+            "suspended_at + ?1")
+        .bind(by.rows.count(), by.waiting.count())
         .run();
-    outbox_log.warn("The wall clock was wrong in the previous boot: the times of its rows are moved",
-                    {{"by_ms", by.count()}, {"rows", database_.changes()}});
+    if (database_.changes() == 0) return;
+    outbox_log.warn("The wall clock was wrong in the previous boot, or is now: the times of its rows are moved",
+                    {{"by_ms", by.rows.count()}, {"rows", database_.changes()}});
 }
 
 bool OutboxStore::knows_wall_clock(const Moment& now) const {
@@ -134,11 +145,6 @@ bool OutboxStore::knows_wall_clock(const Moment& now) const {
 void OutboxStore::note_wall_clock(const Moment& now) {
     wall_set_by_ = std::chrono::floor<std::chrono::milliseconds>(now.wall - now.here);
     note_fact("wall_clock_set_by", wall_set_by_.count());
-}
-
-// As if it had been stamped in this boot.
-WallTime OutboxStore::on_this_clock(const Stamp& stamp, const Moment& now) const {
-    return now.here - std::chrono::duration_cast<WallTime::duration>(age_of(stamp, clock_.boot(), now));
 }
 
 void OutboxStore::note_fact(const char* name, std::int64_t value) {
@@ -262,10 +268,10 @@ std::int64_t OutboxStore::number_transaction() {
 std::optional<WallTime> OutboxStore::oldest_undelivered(const Moment& now) {
     if (counts_.pending == 0) return std::nullopt;
     Statement& row =
-        database_.use("SELECT finished_at, boot FROM commands WHERE state = 'done' ORDER BY finished_at LIMIT 1");
+        database_.use("SELECT finished_at FROM commands WHERE state = 'done' ORDER BY finished_at LIMIT 1");
     const Cursor cursor(row);
     if (!row.step() || row.is_null(0)) return std::nullopt;
-    return on_this_clock({from_stored(row.integer(0)), row.integer(1)}, now);
+    return std::min(from_stored(row.integer(0)), now.here);
 }
 
 bool OutboxStore::has_free_pages() {

@@ -68,6 +68,15 @@ struct RowSpan {
     std::optional<std::int64_t> until;
 };
 
+// Where the OutboxClock stood of the boot that wrote a database.
+struct TimeFacts {
+    [[nodiscard]] static TimeFacts of(Database& database);
+
+    BootTag boot = 0;
+    std::chrono::milliseconds since_boot{};
+    std::chrono::milliseconds wall_set_by{};
+};
+
 class OutboxStore {
   public:
     // Opens an existing file (which may be empty), checks it, migrates it and counts its rows.
@@ -176,9 +185,8 @@ class OutboxStore {
     void check_schema();
     void create_schema();
     void count_rows();
-    void adopt_time();
-    void move_times(BootTag boot, std::chrono::milliseconds by);
-    [[nodiscard]] WallTime on_this_clock(const Stamp& stamp, const Moment& now) const;
+    void adopt_time(const TimeFacts& left);
+    void put_on_this_clock(std::chrono::milliseconds wall_set_by);
     void note_fact(const char* name, std::int64_t value);
     [[nodiscard]] std::int64_t fact(const char* name);
     bool insert_salvaged(Statement& row);

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
@@ -21,38 +22,31 @@ using testing::IsEmpty;
 constexpr WallTime kToday = std::chrono::sys_days(std::chrono::year(2026) / 11 / 28);
 constexpr Duration kDay = 24h;
 
-TEST(RowAge, is_elapsed_time_in_this_boot_and_wall_time_in_others) {
-    struct Row {
-        const char* name;
-        Stamp stamp;
-        Moment now;
-        Duration age;
-    };
-    const Row rows[] = {
-        {"this boot", {kToday, 7}, {kToday + 66s, kToday + 66s}, 66s},
-        {"this boot, clock set ahead", {kToday, 7}, {kToday + 66s, kToday + 30 * kDay}, 66s},
-        {"this boot, clock set back", {kToday, 7}, {kToday + 66s, kToday - 2 * kDay}, 66s},
-        {"this boot, clock set at last", {WallTime{} + 20s, 7}, {WallTime{} + 86s, kToday}, 66s},
-        {"another boot", {kToday, 6}, {kToday + 66s, kToday + 3h}, 3h},
-        {"another boot, this one's clock is not set yet", {kToday, 6}, {WallTime{} + 20s, WallTime{} + 20s}, 0s},
-        {"a boot that is not known", {kToday, 0}, {kToday + 66s, kToday + 3h}, 3h},
-        {"a stamp of the future", {kToday + 5s, 7}, {kToday, kToday}, 0s},
-    };
-    for (const auto& row : rows) EXPECT_EQ(age_of(row.stamp, 7, row.now), row.age) << row.name;
+TEST(RowAge, is_elapsed_time) {
+    EXPECT_EQ(age_of(kToday, {kToday + 66s, kToday + 30 * kDay}), 66s);
+    EXPECT_EQ(age_of(kToday, {kToday + 66s, kToday - 2 * kDay}), 66s);
+    EXPECT_EQ(age_of(kToday + 5s, {kToday, kToday}), 0s);
 }
 
 TEST(RowAge, of_the_previous_boot_is_corrected_by_what_its_clock_was_set_by) {
-    EXPECT_EQ(correction_of({0ms, kToday}, kToday + 3h), 0ms);
-    EXPECT_EQ(correction_of({0ms, std::nullopt}, kToday), 0ms);
+    const auto rows = [](const PreviousBoot& previous, WallTime now) { return correction_of(previous, now).rows; };
+    EXPECT_EQ(rows({0ms, kToday}, kToday + 3h), 0ms);
+    EXPECT_EQ(rows({0ms, std::nullopt}, kToday), 0ms);
     // It was set while it ran.
     const auto set_by = std::chrono::duration_cast<std::chrono::milliseconds>(30 * kDay);
-    EXPECT_EQ(correction_of({set_by, kToday}, kToday + 31 * kDay), set_by);
-    EXPECT_EQ(correction_of({-set_by, kToday}, kToday - 29 * kDay), -set_by);
+    EXPECT_EQ(rows({set_by, kToday}, kToday + 31 * kDay), set_by);
+    EXPECT_EQ(rows({-set_by, kToday}, kToday - 29 * kDay), -set_by);
+    EXPECT_EQ(rows({0ms, kToday}, kToday - 2h), -2h);
     const auto from_1970 = std::chrono::duration_cast<std::chrono::milliseconds>(kToday.time_since_epoch());
-    EXPECT_EQ(correction_of({from_1970, WallTime{} + 20s}, kToday + 3h), from_1970);
+    EXPECT_EQ(rows({from_1970, WallTime{} + 20s}, kToday + 3h), from_1970);
     // It never was: its latest row is of just now, on whatever clock there is now.
-    EXPECT_EQ(WallTime{} + 20s + correction_of({0ms, WallTime{} + 20s}, kToday), kToday);
-    EXPECT_EQ(WallTime{} + 20s + correction_of({0ms, WallTime{} + 20s}, WallTime{} + 5s), WallTime{} + 5s);
+    EXPECT_EQ(WallTime{} + 20s + rows({0ms, WallTime{} + 20s}, kToday), kToday);
+    EXPECT_EQ(WallTime{} + 20s + rows({0ms, WallTime{} + 20s}, WallTime{} + 5s), WallTime{} + 5s);
+    // So it is after more than a year; but what waits has waited.
+    EXPECT_EQ(rows({0ms, kToday}, kToday + 360 * kDay), 0ms);
+    const auto ahead = correction_of({set_by, kToday}, kToday + 20'000 * kDay);
+    EXPECT_EQ(kToday + ahead.rows, kToday + 20'000 * kDay);
+    EXPECT_EQ(ahead.waiting, set_by);
 }
 
 // The same tests with the redo log and without.
@@ -199,6 +193,44 @@ TEST_P(TwoClocks, do_not_age_by_half_a_century_in_a_reboot) {
     reboot("third boot", WallTime{} + 20s);
     expect_fresh();
     clock_.set_wall(kToday + 10min);
+    expect_fresh();
+    expect_old_after_its_time();
+}
+
+// Whatever is done to the clock later in a boot: earlier boots' rows are as old as they were at its start. So it is
+// where no boot had a clock for long, and where this one's was ahead at its start.
+TEST_P(TwoClocks, keep_the_age_of_earlier_boots_when_the_clock_is_set) {
+    clock_.set_wall(WallTime{} + 20s);
+    open();
+    leave_rows();
+    reboot("second boot", WallTime{} + 25s);
+    expect_fresh();
+    reboot("third boot", WallTime{} + 20s);
+    clock_.advance(66s);
+    clock_.set_wall(kToday);
+    expect_fresh();
+    reboot("fourth boot", kToday + 20'000 * kDay);
+    EXPECT_GT(recover().to_run.at(0).waited, 19'000 * kDay);
+    expect_fresh();
+    clock_.set_wall(kToday + 3min);
+    expect_fresh();
+    reboot("fifth boot", kToday + 5min);
+    expect_fresh();
+    expect_old_after_its_time();
+}
+
+// A damaged file says by which clock its rows are.
+TEST_P(TwoClocks, keep_the_age_of_rows_that_were_taken_over) {
+    clock_.set_wall(WallTime{} + 20s);
+    open();
+    leave_rows();
+    clock_.advance(66s);
+    clock_.set_wall(kToday);
+    (void)run(outbox_->next_due());
+    outbox_.reset();
+    Database(settings_.path.string(), Database::Mode::read_write).execute("PRAGMA application_id = 1");
+    open();
+    EXPECT_THAT(figures().problem, testing::HasSubstr("damaged"));
     expect_fresh();
     expect_old_after_its_time();
 }
