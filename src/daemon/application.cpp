@@ -319,7 +319,8 @@ Task<> Application::Parts::run() {
         daemon_log.error("The outbox could not be recovered; starting degraded",
                          {{"reason", recovered.error().message}});
     }
-    dispatcher.not_before(outbox->now());
+    // What the wall clock showed when it was last looked at in this boot, and what has gone by.
+    dispatcher.not_before(outbox->now() + outbox->figures().wall_set_by);
     listen();
     start_timeout.reset();
     notifier.ready();

@@ -163,6 +163,7 @@ void OpenOutbox::count() {
 const OutboxFigures& OpenOutbox::figures(const Moment& now) {
     if (store_) count();
     if (store_) read([&](OutboxStore& store) { figures_.oldest_undelivered = store.oldest_undelivered(now); });
+    if (store_) figures_.wall_set_by = store_->wall_set_by();
     const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
     figures_.has_ballast.reset();
     if (settings_.ballast_bytes > 0 && knows_ballast) figures_.has_ballast = files_.has_ballast();

@@ -98,6 +98,7 @@ class OutboxStore {
     [[nodiscard]] bool has_free_pages();  // false at the database's own page limit
 
     // How far the wall clock was set since the first start in this boot.
+    [[nodiscard]] std::chrono::milliseconds wall_set_by() const noexcept { return wall_set_by_; }
     [[nodiscard]] bool knows_wall_clock(const Moment& now) const;
     void note_wall_clock(const Moment& now);
 

@@ -56,6 +56,11 @@ class TwoClocksTest(DaemonTest):
             self.set_clock(ahead)
             link.command(f"echo {sync_id}", sync_id, parameters=signer.parameters(f"echo {sync_id}", sync_id))
             self.assertIn(expected, self.result(sync_id).response)
+        self.client.stop()
+        self.client.start()
+        self.client.wait_connected()
+        self.connection().command("echo d", "d", parameters=signer.parameters("echo d", "d"))
+        self.assertEqual(self.result("d").response, "d", "the clock is right again, and the daemon was restarted")
 
     def set_while_results_wait(self, ahead):
         link = self.start_with_a_clock(self.away())

@@ -9,6 +9,7 @@
 // cannot be cancelled (it ends by itself). Errors are named in errors.hpp.
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -117,6 +118,7 @@ struct OutboxFigures {
     std::optional<WallTime> oldest_undelivered;  // when its command ended
     std::uint64_t storage_errors = 0;            // operations of the storage that failed, in this process
     std::optional<bool> has_ballast;             // the reserve for a full disk; nothing: this outbox keeps none
+    std::chrono::milliseconds wall_set_by{};     // how far the wall clock was from Outbox::now() when last looked at
     bool writable = false;
     std::string problem;  // why not writable, or what an operator should know; else empty
 };
