@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -64,8 +65,13 @@ Result<> DatabaseFile::end_rebuilt() const {
 }
 
 bool DatabaseFile::has_rebuilt() const {
-    std::error_code error;
-    return fs::exists(with_suffix(path_, kRebuilt), error);
+    // After a power cut it may be there without its content: then it takes nothing's place.
+    constexpr std::string_view kMagic = "SQLite format 3";
+    std::array<char, kMagic.size()> head{};
+    const FileDescriptor file(
+        open(with_suffix(path_, kRebuilt).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    return file && read(file.get(), head.data(), head.size()) == static_cast<ssize_t>(head.size()) &&
+           std::string_view(head.data(), head.size()) == kMagic;
 }
 
 Result<fs::path> DatabaseFile::move_aside() const {

@@ -188,6 +188,12 @@ std::optional<std::string> Database::damage() {
     }
 }
 
+bool Database::has_moved() const noexcept {
+    int has_moved = 0;
+    const int answer = sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    return answer == SQLITE_OK && has_moved != 0;
+}
+
 void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {
     constexpr std::int64_t kLastNumber = std::int64_t{1} << 56;
     std::int64_t after = INT64_MIN;

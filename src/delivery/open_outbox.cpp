@@ -15,6 +15,7 @@ constexpr auto kOpenAgain = 5s;
 constexpr auto kOpenBusyAgain = 1s;
 constexpr auto kRebuildAgain = 60s;
 constexpr auto kLookAgain = 1s;
+constexpr std::uint64_t kLeastSpace = 16 * 1024;
 constexpr auto kNoSpace = "no space left for the outbox";
 
 [[noreturn]] void give_up(const Error& error) {
@@ -32,6 +33,9 @@ Result<> OpenOutbox::open(const Joined& joined) {
     joined_ = joined;
     next_open_ = std::chrono::steady_clock::now() + kOpenAgain;
     if (auto prepared = files_.prepare(); !prepared) return refuse_to_open(prepared.error());
+    if (const auto aside = files_.take_replaced()) {
+        note_lasting("the outbox was damaged: it was moved to " + aside->filename().string());
+    }
     try {
         store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
         if (must_checkpoint_) store_->checkpoint();
@@ -76,13 +80,48 @@ Result<> OpenOutbox::join() {
 Result<> OpenOutbox::refuse_to_open(const Error& error) {
     store_.reset();
     ++figures_.storage_errors;
-    if (error.code == storage_errc::full) files_.drop_ballast();
-    if (!closed_because_ || closed_because_->message != error.message) {
-        outbox_log.error("The outbox cannot be opened: no command is taken until it can",
-                         {{"path", settings_.path.string()}, {"error", error.message}});
+    Error why = error;
+    // SQLite does not say that there was no inode for a file.
+    if (const auto lack = files_.lacks_space(kLeastSpace); lack && error.code != storage_errc::full) {
+        why = Error(storage_errc::full, error.message + ": " + *lack);
     }
-    closed_because_ = error;
-    return error;
+    if (why.code == storage_errc::full && files_.has_ballast()) {
+        files_.drop_ballast();
+        next_open_ = {};
+    }
+    if (!closed_because_ || closed_because_->message != why.message) {
+        outbox_log.error("The outbox cannot be opened: no command is taken until it can",
+                         {{"path", settings_.path.string()}, {"error", why.message}});
+    }
+    closed_because_ = why;
+    return why;
+}
+
+void OpenOutbox::note_lasting(std::string problem) {
+    lasting_problem_ = std::move(problem);
+    outbox_log.error("The outbox is not what it was", {{"problem", lasting_problem_}});
+}
+
+// While it is open, all of a file that was removed, or whose place another one took, can be written into a new one. The
+// old one is closed before that is opened: SQLite removes its log by name.
+void OpenOutbox::come_back() {
+    try {
+        if (const auto prepared = files_.prepare(); !prepared) give_up(prepared.error());
+        const auto begun = files_.begin_rebuilt();
+        if (!begun) give_up(begun.error());
+        store_->copy_to(*begun);
+        const auto aside = files_.put_rebuilt_in_place();
+        if (!aside) give_up(aside.error());
+        store_.reset();
+        is_astray_ = false;
+        (void)open_again();
+        note_lasting("its file was removed or replaced while it was open: all of it is in a new one");
+    } catch (const StorageError& error) {
+        if (!std::exchange(is_astray_, true)) {
+            outbox_log.error("The outbox's file was removed or replaced, and cannot be made again: no command is taken",
+                             {{"path", settings_.path.string()}, {"error", error.what()}});
+        }
+    }
 }
 
 void OpenOutbox::look_after(SteadyTime now) {
@@ -91,6 +130,8 @@ void OpenOutbox::look_after(SteadyTime now) {
     }
     if (!store_ || now < next_look_) return;
     next_look_ = now + kLookAgain;
+    if (!files_.are_none() && store_->has_moved()) come_back();
+    if (!store_) return;
     const auto ballast = settings_.ballast_bytes;
     is_low_ = ballast > 0 && files_.lacks_space(is_low_ ? ballast / 2 : ballast / 4).has_value();
     // New work again only when there is room for the ballast and as much on top: no flapping at the edge.
@@ -167,8 +208,9 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
     const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
     figures_.has_ballast.reset();
     if (settings_.ballast_bytes > 0 && knows_ballast) figures_.has_ballast = files_.has_ballast();
-    figures_.writable = store_ && !is_full_ && !is_low_;
+    figures_.writable = store_ && !is_full() && !is_low_;
     figures_.problem = closed_because_ ? closed_because_->message
+                       : is_astray_    ? "its file was removed or replaced"
                        : is_full_      ? kNoSpace
                        : is_low_       ? "little space left for the outbox"
                                        : lasting_problem_;

@@ -37,7 +37,7 @@ class OpenOutbox {
     std::optional<Error> read(const Work& work);
 
     [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
-    [[nodiscard]] bool is_full() const noexcept { return is_full_; }
+    [[nodiscard]] bool is_full() const noexcept { return is_full_ || is_astray_; }
     [[nodiscard]] bool is_low() const noexcept { return is_low_; }
     [[nodiscard]] const std::optional<Error>& closed_because() const noexcept { return closed_because_; }
     // The last known numbers while it is closed.
@@ -54,6 +54,8 @@ class OpenOutbox {
     Result<> open_again() { return open(joined_); }
     [[nodiscard]] Result<> join();
     Result<> refuse_to_open(const Error& error);
+    void note_lasting(std::string problem);
+    void come_back();
     void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
     void rebuild(const std::string& what);
@@ -71,6 +73,7 @@ class OpenOutbox {
     std::optional<Error> closed_because_;
     std::string lasting_problem_;   // what an operator should know until the next start
     bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
+    bool is_astray_ = false;        // the file is not where it was
     bool is_full_ = false;
     bool is_low_ = false;
     OutboxFigures figures_;

@@ -28,6 +28,8 @@ OutboxFiles::OutboxFiles(const OutboxSettings& settings)
 Result<> OutboxFiles::prepare() {
     if (are_none()) return {};
     std::error_code error;
+    has_ballast_ =
+        ballast_bytes_ > 0 && fs::file_size(with_suffix(path_, ".ballast"), error) >= ballast_bytes_ && !error;
     if (const auto folder = path_.parent_path(); !folder.empty() && !fs::exists(folder, error)) {
         fs::create_directories(folder, error);
         if (error) return file_error("cannot create", folder, error.value());
@@ -42,12 +44,11 @@ Result<> OutboxFiles::prepare() {
         lock_ = std::move(*lock);
     }
     if (database_.has_rebuilt()) {
-        if (auto replaced = finish_replacing(); !replaced) return replaced.error();
+        auto replaced = finish_replacing();
+        if (!replaced) return replaced.error();
+        replaced_ = std::move(*replaced);
     }
-    if (auto made = database_.make(); !made) return made.error();
-    has_ballast_ =
-        ballast_bytes_ > 0 && fs::file_size(with_suffix(path_, ".ballast"), error) >= ballast_bytes_ && !error;
-    return {};
+    return database_.make();
 }
 
 bool OutboxFiles::make_ballast() {

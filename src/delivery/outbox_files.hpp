@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "jiro/base/database_file.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -24,6 +25,10 @@ class OutboxFiles {
     // Creates the directory (0700), the lock and an empty database (0600) as far as they are missing, and takes the
     // lock. errc::in_use: another process has it.
     [[nodiscard]] Result<> prepare();
+    // The damaged file whose place was taken by what a crash had left whole; once, after prepare().
+    [[nodiscard]] std::optional<std::filesystem::path> take_replaced() {
+        return std::exchange(replaced_, std::nullopt);
+    }
 
     // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
     bool make_ballast();
@@ -46,6 +51,7 @@ class OutboxFiles {
     const DatabaseFile database_;
     const std::uint64_t ballast_bytes_;
     FileDescriptor lock_;
+    std::optional<std::filesystem::path> replaced_;
     bool has_ballast_ = false;
 };
 

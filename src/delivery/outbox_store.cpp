@@ -177,7 +177,13 @@ void OutboxStore::check_schema() {
     const auto version = database_.integer("PRAGMA user_version");
     const auto application = database_.integer("PRAGMA application_id");
     const auto tables = database_.integer("SELECT count(*) FROM sqlite_schema");
-    if (version == 0 && application == 0 && tables == 0) return create_schema();
+    if (version == 0 && application == 0 && tables == 0) {
+        std::error_code ignored;
+        if (std::filesystem::exists(settings_.path.string() + ".ballast", ignored)) {  // made once an outbox is open
+            throw StorageError(storage_errc::corrupt, "the file is empty, or its log is gone: an outbox was here");
+        }
+        return create_schema();
+    }
     const auto recorded = database_.integer("SELECT value FROM facts WHERE name = 'schema'");
     if (version > kSchemaVersion && recorded == version) {
         throw StorageError(storage_errc::newer_version, "the outbox has schema " + std::to_string(version) +
@@ -203,6 +209,10 @@ void OutboxStore::check_schema() {
     database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
     JIRO_FAILPOINT("c10_before_migration_commit");
     transaction.commit();
+}
+
+void OutboxStore::copy_to(const std::filesystem::path& file) {
+    database_.use("VACUUM INTO ?").bind(file.string()).run();
 }
 
 void OutboxStore::create_schema() {

@@ -95,6 +95,9 @@ class OutboxStore {
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
+    [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
+    // All of it into an empty file.
+    void copy_to(const std::filesystem::path& file);
     [[nodiscard]] bool has_free_pages();  // false at the database's own page limit
 
     // How far the wall clock was set since the first start in this boot.

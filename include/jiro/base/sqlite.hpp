@@ -105,6 +105,8 @@ class Database {
     void checkpoint();
     // What the thorough check finds; nullopt: the file is sound.
     [[nodiscard]] std::optional<std::string> damage();
+    // Its file was removed, or another one put in its place: what is written goes where nobody finds it.
+    [[nodiscard]] bool has_moved() const noexcept;
     [[nodiscard]] std::int64_t changes() const;        // of rows, by the last statement
     [[nodiscard]] std::int64_t total_changes() const;  // by all of them
     [[nodiscard]] std::int64_t last_insert() const;    // its rowid

@@ -466,6 +466,54 @@ TEST_F(SqliteOutboxTest, salvages_behind_a_damaged_header) {
     EXPECT_EQ(admit("id-3"), Admission::already_settled);
 }
 
+// An outbox whose file is empty or gone is not taken for a new one.
+TEST_F(SqliteOutboxTest, says_that_an_outbox_was_here) {
+    settings_.ballast_bytes = 64 * 1024;
+    const auto truncate = [&] { fs::resize_file(settings_.path, 0); };
+    const auto remove = [&] { fs::remove(settings_.path); };
+    for (const auto& damage : {std::function<void()>(truncate), std::function<void()>(remove)}) {
+        open();
+        EXPECT_EQ(figures().problem, "");
+        fill(10);
+        outbox_.reset();
+        damage();
+        open();
+        EXPECT_THAT(figures().problem, HasSubstr("damaged"));
+        EXPECT_TRUE(figures().writable);
+        EXPECT_EQ(admit("a"), Admission::accepted);
+        outbox_.reset();
+        fs::remove_all(settings_.path.parent_path());
+    }
+}
+
+// Removed, moved away with its folder, or replaced while it is open: all of it is written into a new file.
+TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
+    const auto folder = settings_.path.parent_path();
+    const auto remove = [&] { fs::remove(settings_.path); };
+    const auto replace = [&] {
+        std::ofstream(folder / "other") << "another file";
+        fs::rename(folder / "other", settings_.path);
+    };
+    const auto move_folder = [&] { fs::rename(folder, folder_.path() / "moved"); };
+    for (const auto& harm :
+         {std::function<void()>(remove), std::function<void()>(replace), std::function<void()>(move_folder)}) {
+        open();
+        fill(60);
+        harm();
+        while (figures().problem.empty()) (void)run(outbox_->next_due());
+        EXPECT_THAT(figures().problem, HasSubstr("removed or replaced"));
+        EXPECT_TRUE(figures().writable);
+        EXPECT_EQ(admit("later"), Admission::accepted);
+        open();
+        EXPECT_EQ(figures().problem, "");
+        EXPECT_EQ(figures().unfinished, 21U);
+        EXPECT_EQ(figures().pending, 20U);
+        EXPECT_EQ(admit("id-3"), Admission::already_settled);
+        outbox_.reset();
+        fs::remove_all(folder);
+    }
+}
+
 // No file is too broken to start: not a database at all, empty, or cut in the middle.
 TEST_F(SqliteOutboxTest, starts_with_any_file) {
     for (const std::string& content : {std::string("not a database"), std::string(), std::string(100'000, '\0'),
@@ -510,6 +558,7 @@ TEST_F(SqliteOutboxTest, goes_on_with_a_replacement_that_was_begun) {
         std::ofstream(with(".rebuilding")) << "half of a file";
         if (!was_moved_aside) std::ofstream(settings_.path) << "damaged";
         open();
+        EXPECT_THAT(figures().problem, HasSubstr("damaged"));
         EXPECT_EQ(figures().unfinished, 1U);
         EXPECT_EQ(aside().size(), was_moved_aside ? 0U : 1U);
         EXPECT_FALSE(fs::exists(with(".rebuilt")));
@@ -518,6 +567,12 @@ TEST_F(SqliteOutboxTest, goes_on_with_a_replacement_that_was_begun) {
         open();
         EXPECT_EQ(figures().unfinished, 1U);
         EXPECT_FALSE(fs::exists(with(".rebuilding")));
+        outbox_.reset();
+        std::ofstream(with(".rebuilt")) << "";
+        const auto before = aside().size();
+        open();
+        EXPECT_EQ(figures().unfinished, 1U);
+        EXPECT_EQ(aside().size(), before);
         outbox_.reset();
         fs::remove_all(settings_.path.parent_path());
     }
