@@ -28,6 +28,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMaxOrderBytes = 64 * 1024;
 constexpr auto kLookAtHold = 1s;
+constexpr Duration kLookAtClock = 10s;
 constexpr auto kStoreLimit = 5s;
 constexpr const char* kDamaged = "the order to pause cannot be read; `jiro-client resume` ends it";
 
@@ -132,6 +133,7 @@ Pause::Pause(const Executor& executor, Clock& clock, Files files, std::function<
       opened_(std::move(opened)),
       order_(read_order(files_.order, clock.wall_now())),
       ordered_(executor) {
+    adopt_order();
     open_hold();
     was_closed_ = why_closed().has_value();
     if (order_) daemon_log.warn("No command starts: an order to pause is in force", {{"note", order_->note}});
@@ -193,9 +195,10 @@ Task<> Pause::run() {
             opened_();
         }
         if (is_over) static_cast<void>(co_await store({}));
+        if (follow_wall_clock()) static_cast<void>(co_await store(to_json(*order_)));
         const bool looks_at_hold = !files_.hold.empty();
         if (looks_at_hold) open_hold();
-        Duration wait = looks_at_hold ? kLookAtHold : 24h;
+        Duration wait = looks_at_hold ? kLookAtHold : order_ && order_->until ? kLookAtClock : Duration(24h);
         if (const auto until_end = time_left()) wait = std::min(wait, *until_end);
         auto ordered = ordered_.wait();
         static_cast<void>(co_await with_timeout(clock_, wait, std::move(ordered)));
@@ -233,11 +236,29 @@ void Pause::open_hold() {
 
 std::optional<Duration> Pause::time_left() const {
     if (!order_ || !order_->until) return std::nullopt;
-    const bool is_this_boot = order_->until_boot && !order_->boot_id.empty() && order_->boot_id == clock_.boot_id();
-    if (is_this_boot) return *order_->until_boot - clock_.boot_now();
-    // A clock that was set back must not make it longer than it was ordered to be.
+    return *order_->until_boot - clock_.boot_now();
+}
+
+// An order of another boot goes on by this one's clock: only wall time says how long the machine was off, and nothing
+// does where that was never right. A clock that was set back must not make it longer than it was ordered to be.
+void Pause::adopt_order() {
+    if (!order_ || !order_->until) return;
+    if (order_->until_boot && !order_->boot_id.empty() && order_->boot_id == clock_.boot_id()) return;
     const Duration ordered = *order_->until - order_->since;
-    return std::min<Duration>(*order_->until - clock_.wall_now(), ordered);
+    const Duration left = *order_->until - clock_.wall_now();
+    order_->until_boot = clock_.boot_now() + (order_->since < kProgramWritten ? ordered : std::min(left, ordered));
+    order_->boot_id = clock_.boot_id();
+}
+
+// The wall clock was set, or the boot is another one: what is stored is for the next boot.
+bool Pause::follow_wall_clock() {
+    if (!order_ || !order_->until) return false;
+    const auto until = clock_.wall_now() + std::chrono::duration_cast<WallTime::duration>(*time_left());
+    const auto by = until - *order_->until;
+    if (std::chrono::abs(by) < 1s) return false;
+    order_->since += by;
+    order_->until = until;
+    return true;
 }
 
 void Pause::end_order(const char* why) {

@@ -27,7 +27,7 @@ enum class WhatArrives { waits, is_refused };
 
 struct PauseOrder {
     WallTime since{};
-    std::optional<WallTime> until;  // by the wall clock; none: until `resume`
+    std::optional<WallTime> until;  // by the wall clock, for the next boot; none: until `resume`
     std::string note;
     WhatArrives what_arrives = WhatArrives::waits;
     // Within this boot the end is measured by its clock.
@@ -71,6 +71,8 @@ class Pause final : public commands::StartGate {
     [[nodiscard]] bool is_held() const;
     void open_hold();
     [[nodiscard]] std::optional<Duration> time_left() const;
+    void adopt_order();
+    [[nodiscard]] bool follow_wall_clock();
     void end_order(const char* why);
     [[nodiscard]] Task<Result<>> store(std::string text);  // empty: removes the file
 

@@ -9,8 +9,6 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::chrono::hours kLongestOff{24 * 365};
-// A wall clock before this moment was never set.
-constexpr WallTime kProgramWritten = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
 
 std::chrono::milliseconds wall_since_boot(const Clock& clock) {
     const Duration wall = clock.wall_now().time_since_epoch();

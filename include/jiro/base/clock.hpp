@@ -16,6 +16,9 @@ using Duration = std::chrono::steady_clock::duration;
 using TimePoint = std::chrono::steady_clock::time_point;
 using WallTime = std::chrono::system_clock::time_point;
 
+// A wall clock before this moment was never set: this program was not written then.
+inline constexpr WallTime kProgramWritten = std::chrono::sys_days(std::chrono::year(2025) / 1 / 1);
+
 // For figures, as people and programs read them.
 template <typename Rep, typename Period>
 [[nodiscard]] constexpr double in_seconds(std::chrono::duration<Rep, Period> duration) {

@@ -147,6 +147,35 @@ TEST_F(PauseTest, outlives_a_reboot) {
     EXPECT_EQ(opened_, 1);
 }
 
+// On a machine without a clock of its own: set after the order, after the reboot, or never in the boot of the order.
+TEST_F(PauseTest, outlives_a_clock_that_is_set) {
+    clock_.set_wall(WallTime{} + 20s);
+    start();
+    order(24h);
+    clock_.set_wall(kPauseDay);
+    pass(1h);
+    end();
+    reboot("second boot", kPauseDay + 2h);
+    start();
+    EXPECT_EQ(pause_->status()->left_seconds, 22 * 3600.0);
+    end();
+    reboot("third boot", WallTime{} + 20s);
+    start();
+    clock_.set_wall(kPauseDay + 3h);
+    pass(1h);
+    EXPECT_EQ(pause_->status()->left_seconds, 23 * 3600.0) << "how long it was off is not known";
+
+    resume();
+    clock_.set_wall(WallTime{} + 20s);
+    order(24h);
+    end();
+    reboot("fourth boot", kPauseDay + 5h);
+    start();
+    EXPECT_EQ(pause_->status()->left_seconds, 24 * 3600.0);
+    pass(24h);
+    EXPECT_EQ(why(), "open");
+}
+
 // What a damaged order said is not known: what commands would do cannot be undone, so none starts.
 TEST_F(PauseTest, stays_closed_on_an_order_that_cannot_be_read) {
     for (const char* text :
