@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What is outside and hangs: files that are none, name servers that say nothing. The daemon serves, and stops, meanwhile."""
 
+import json
 import os
 import time
 import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
+from harness.disks import Disks
 from harness.outside import Promptness, SilentNameServers
 
 class FileTest(DaemonTest):
@@ -108,6 +110,39 @@ class NameServerTest(DaemonTest):
             time.sleep(0.3)
         self.assertEqual(self.threads("resolver"), 1)
         watch.check(self)
+
+
+@unittest.skipUnless(Disks.are_possible(), "needs root, mount namespaces and FUSE")
+class DiskTest(DaemonTest):
+    def start_with_disks(self, **commands):
+        self.disks = Disks(self.directory.path)
+        self.addCleanup(self.disks.close)
+        self.link = self.start_all(config={"Commands": {"Exec": commands}}, wrapper=self.disks.wrapper)
+
+    def sysinfo(self, sync_id):
+        self.link.command("sysinfo", sync_id)
+        return json.loads(self.result(sync_id).response)
+
+    def test_a_disk_that_hangs_holds_up_no_command(self):
+        self.start_with_disks(much={"Program": ["/usr/bin/head", "-c", "100000", "/dev/zero"], "Result": "base64"})
+        watch = Promptness(self.client)
+        for number in range(3):
+            self.link.command("sysinfo", f"s{number}")
+        for number in range(3):
+            self.assertIsNone(json.loads(self.result(f"s{number}").response)["disks"])
+            self.link.command("much", f"m{number}")
+            self.assertEqual(len(self.result(f"m{number}").response), 133336)
+        watch.check(self)
+        self.assertEqual(self.client.stop(), 0, self.client.tail())
+
+    def test_disks_are_named_as_they_are_mounted(self):
+        self.start_with_disks()
+        self.assertIsNone(self.sysinfo("hangs")["disks"])
+        self.disks.close()
+        disks = wait_until(lambda: self.sysinfo(f"s{time.monotonic()}")["disks"], "the disk that hung has gone", context=self.client.tail)
+        (empty,) = [disk for disk in disks if disk["device"] == "/dev/empty"]
+        self.assertEqual(empty["mount"], str(self.directory / "an empty\ttab\\disk"))
+        self.assertEqual(empty["totalBytes"], 1 << 20)
 
 
 if __name__ == "__main__":

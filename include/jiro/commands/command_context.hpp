@@ -83,7 +83,8 @@ class CommandContext {
         if (parts_.suspension != nullptr) *parts_.suspension = wish;
     }
 
-    // Runs `function` on a worker thread, for what computes or blocks, and returns its value or throws what it throws.
+    // Runs `function` on a worker thread, for what computes, and returns its value or throws what it throws. The
+    // workers are few and everybody's: what may wait for something outside of the process is an outside call.
     // Cancellation returns at once and leaves the function running: it must own all that it touches (capture by value).
     template <typename Function>
     Task<std::invoke_result_t<Function&>> run_on_worker(Function function) {

@@ -42,7 +42,7 @@ CommandDescription describe(const ExecCommand& command, const ArgumentBinding& b
     description.max_concurrent = command.max_concurrent;
     description.time_limit = command.timeout;
     description.resume_within = command.resume_within;
-    description.own_clean_up = command.kill_grace + 2 * kKillLimit + kDrainLimit;
+    description.own_clean_up = clean_up_limit(command.kill_grace);
     if (command.survives) description.own_clean_up += kTellLimit;
     return description;
 }

@@ -320,7 +320,10 @@ Task<CommandResult> ProgramRun::result() {
     std::function<CommandResult()> read = [command = command_, run = run_, printed = printed_] {
         return exec_result(command, run, printed->output, printed->error_output);
     };
-    co_return co_await context_.run_on_worker(std::move(read));
+    auto reading = context_.run_on_worker(read);
+    auto result = co_await with_timeout(clock_, kReadLimit, std::move(reading));
+    // The program's outcome is known: workers that are busy must not take it away.
+    co_return result ? std::move(*result) : read();
 }
 
 // Not in time, or not at all.

@@ -15,6 +15,13 @@ namespace jiro::commands {
 inline constexpr std::chrono::milliseconds kDrainLimit{2000};
 // After SIGKILL, and for the sweep.
 inline constexpr std::chrono::milliseconds kKillLimit{2000};
+// For the workers to make a result of much output.
+inline constexpr std::chrono::milliseconds kReadLimit{2000};
+
+// All that may follow a program's time limit: it is ended, what it left is looked at twice, its output read to the end.
+[[nodiscard]] constexpr std::chrono::milliseconds clean_up_limit(std::chrono::milliseconds kill_grace) {
+    return kill_grace + 3 * kKillLimit + kDrainLimit + kReadLimit;
+}
 
 struct ExecRequest {
     ChildSpec spec;

@@ -17,7 +17,7 @@ CommandDescription completed(CommandDescription description) {
     description.may_be_replaced = true;
     description.control = true;
     description.time_limit = kOwnTimeLimit;
-    description.own_clean_up = ExecCommand().kill_grace + 2 * kKillLimit + kDrainLimit;
+    description.own_clean_up = clean_up_limit(ExecCommand().kill_grace);
     return description;
 }
 

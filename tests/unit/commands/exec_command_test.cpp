@@ -14,11 +14,13 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <list>
 #include <sstream>
 #include <thread>
@@ -402,6 +404,16 @@ TEST_P(ExecCommandTest, cuts_long_output) {
     endless.timeout = 300ms;
     endless.max_output_bytes = 1000;
     EXPECT_EQ(run(endless).outcome, Outcome::timed_out);
+}
+
+// Much output is read by a worker; when none has time, the outcome is the program's all the same.
+TEST_P(ExecCommandTest, needs_no_worker) {
+    std::promise<void> free;
+    boost::asio::post(workers, [wait = free.get_future().share()] { wait.wait(); });
+    auto command = script("head -c 100000 /dev/zero | tr '\\0' x");
+    command.kill_grace = 0ms;
+    EXPECT_EQ(run(command), CommandResult::text(std::string(100'000, 'x')));
+    free.set_value();
 }
 
 // Head and tail of the capture itself, at the borders.
