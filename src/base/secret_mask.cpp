@@ -13,6 +13,8 @@ namespace jiro {
 // By their first byte; of each, the longest first.
 struct SecretMask::Forms {
     std::array<std::vector<std::string>, 256> by_first;
+    std::size_t longest = 0;
+    bool have_line_breaks = false;
 
     [[nodiscard]] const std::vector<std::string>& that_begin_with(char c) const {
         return by_first.at(static_cast<unsigned char>(c));
@@ -23,6 +25,8 @@ SecretMask::SecretMask(const std::vector<std::string>& values) {
     auto forms = std::make_shared<Forms>();
     for (const auto& value : values) {
         for (auto& form : forms_of_secret(value)) {
+            forms->longest = std::max(forms->longest, form.size());
+            forms->have_line_breaks |= form.find('\n') != std::string::npos;
             auto& list = forms->by_first.at(static_cast<unsigned char>(form.front()));
             if (std::ranges::find(list, form) == list.end()) list.push_back(std::move(form));
         }
@@ -32,10 +36,34 @@ SecretMask::SecretMask(const std::vector<std::string>& values) {
 }
 
 std::string SecretMask::feed(std::string_view bytes) {
+    if (unsafe_ > 0) bytes = after_cut_value(bytes);
     return scan(std::exchange(held_, {}).append(bytes), More::may_come);
 }
 
-std::string SecretMask::finish() { return scan(std::exchange(held_, {}), More::none); }
+std::string SecretMask::finish() {
+    auto held = std::exchange(held_, {});
+    return unsafe_ > 0 ? std::string() : scan(std::move(held), More::none);
+}
+
+// Twice the longest: what is held back when so many have come begins behind the cut value.
+void SecretMask::skip() {
+    held_.clear();
+    unsafe_ = 2 * forms_->longest;
+}
+
+// The line's end is the cut value's, too. Until then what comes is looked at, not shown: a whole value may begin in it.
+std::string_view SecretMask::after_cut_value(std::string_view bytes) {
+    const auto unsafe = bytes.substr(0, unsafe_);
+    const auto line_end = forms_->have_line_breaks ? std::string_view::npos : unsafe.find('\n');
+    if (line_end != std::string_view::npos) {
+        held_.clear();
+        unsafe_ = 0;
+        return bytes.substr(line_end + 1);
+    }
+    static_cast<void>(scan(std::exchange(held_, {}).append(unsafe), More::may_come));
+    unsafe_ -= unsafe.size();
+    return bytes.substr(unsafe.size());
+}
 
 std::string SecretMask::scan(std::string text, More more) {
     const std::string_view all = text;

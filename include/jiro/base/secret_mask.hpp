@@ -22,14 +22,20 @@ class SecretMask {
     // The rest, at the end. A value that was cut there is masked, if kMinLength of it came.
     [[nodiscard]] std::string finish();
 
+    // Bytes are missing here, and a value may have begun among them: what is held back goes, and of what follows
+    // nothing is shown until none of it can belong to such a value.
+    void skip();
+
   private:
     enum class More { may_come, none };
     struct Forms;
 
     [[nodiscard]] std::string scan(std::string text, More more);
+    [[nodiscard]] std::string_view after_cut_value(std::string_view bytes);
 
     std::shared_ptr<const Forms> forms_;
     std::string held_;
+    std::size_t unsafe_ = 0;  // so many bytes that come may belong to a value which was cut by skip()
 };
 
 }  // namespace jiro

@@ -171,9 +171,11 @@ CommandResult success(const ExecCommand& command, const OutputCapture& output) {
             kind == ExecResultKind::text || kind == ExecResultKind::markdown || kind == ExecResultKind::automatic;
         const auto text = output.text();
         if (!is_text || text.find('\0') != std::string::npos || !is_utf8(text)) {
-            return CommandResult::failed("its output is " + std::to_string(output.total_bytes()) +
-                                         " bytes long, over MaxOutputBytes (" +
-                                         std::to_string(command.max_output_bytes) + ')');
+            const auto length = "its output is " + std::to_string(output.total_bytes()) + " bytes long, ";
+            const bool is_over = output.total_bytes() > command.max_output_bytes;
+            return CommandResult::failed(
+                length + (is_over ? "over MaxOutputBytes (" + std::to_string(command.max_output_bytes) + ')'
+                                  : "and not all of it was kept: MaxOutputBytes was smaller"));
         }
     }
     switch (kind) {

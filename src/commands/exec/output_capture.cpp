@@ -2,7 +2,6 @@
 #include "commands/exec/output_capture.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
@@ -22,15 +21,13 @@ void OutputCapture::append(std::string_view bytes) {
     tail_ += bytes;
 }
 
+// The beginning ends here, and the end begins anew.
 void OutputCapture::skip(std::uint64_t bytes) {
-    std::uint64_t zeros = std::min<std::uint64_t>(bytes, head_limit_ + tail_limit_);
-    total_ += bytes - zeros;
-    constexpr std::array<char, 4096> kZeros{};
-    while (zeros > 0) {
-        const auto length = std::min<std::uint64_t>(zeros, kZeros.size());
-        append({kZeros.data(), static_cast<std::size_t>(length)});
-        zeros -= length;
-    }
+    if (bytes == 0) return;
+    total_ += bytes;
+    tail_limit_ += head_limit_ - head_.size();
+    head_limit_ = head_.size();
+    tail_.clear();
 }
 
 std::string_view OutputCapture::kept_tail() const noexcept {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // What a program printed, within a limit: the first quarter and the last three quarters are kept, what lies between is
-// counted. Pure; memory stays below twice the limit however much is printed.
+// counted, and so is what nobody has. Pure; memory stays below twice the limit however much is printed.
 
 #include <cstdint>
 #include <string>
@@ -14,13 +14,12 @@ class OutputCapture {
     explicit OutputCapture(std::size_t limit) : head_limit_(limit / 4), tail_limit_(limit - limit / 4) {}
 
     void append(std::string_view bytes);
-    // That many which nobody has: zeros, as far as they would be kept.
+    // That many which nobody has. They are counted; where they were is a gap, and what was kept but for the beginning
+    // goes: what is kept is whole up to the gap and behind it.
     void skip(std::uint64_t bytes);
 
-    // What is kept at most.
-    [[nodiscard]] std::size_t limit() const noexcept { return head_limit_ + tail_limit_; }
     [[nodiscard]] std::uint64_t total_bytes() const noexcept { return total_; }
-    [[nodiscard]] bool is_cut() const noexcept { return total_ > head_limit_ + tail_limit_; }
+    [[nodiscard]] bool is_cut() const noexcept { return total_ > head_.size() + kept_tail().size(); }
     // All that was kept; where something was left out, a line between the parts says how much.
     [[nodiscard]] std::string text() const;
     // The last `limit` bytes that were kept.

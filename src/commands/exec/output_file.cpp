@@ -114,22 +114,28 @@ void OutputFollower::stop() {
 
 bool OutputFollower::read_some(std::string& buffer) {
     if (position_ >= end_) return false;
-    skip_what_is_not_kept();
     const auto wanted = std::min<std::int64_t>(end_ - position_, static_cast<std::int64_t>(buffer.size()));
     const auto length = pread(file_.get(), buffer.data(), static_cast<std::size_t>(wanted), position_);
     if (length <= 0) return false;
-    position_ += length;
-    const auto bytes = std::string_view(buffer).substr(0, static_cast<std::size_t>(length));
+    // Asked after the read: whoever fills the file makes holes meanwhile, and what is none now was none then.
+    const auto hole = lseek(file_.get(), position_, SEEK_HOLE);
+    if (hole == position_) {
+        skip_hole();
+        return true;
+    }
+    const auto whole = hole < 0 ? length : std::min<std::int64_t>(length, hole - position_);
+    position_ += whole;
+    const auto bytes = std::string_view(buffer).substr(0, static_cast<std::size_t>(whole));
     mask_ ? capture_.append(mask_->feed(bytes)) : capture_.append(bytes);
     return true;
 }
 
-// Where it is far behind, on to the last bytes. A hole lies there, or what the capture would count only.
-void OutputFollower::skip_what_is_not_kept() {
-    const auto last = static_cast<std::int64_t>(capture_.limit() + kMargin);
-    if (position_ < last || end_ - position_ <= 2 * last) return;
-    capture_.skip(static_cast<std::uint64_t>(end_ - last - position_));
-    position_ = end_ - last;
+void OutputFollower::skip_hole() {
+    const auto data = lseek(file_.get(), position_, SEEK_DATA);
+    const auto ends = data < 0 ? end_ : std::min(data, end_);
+    capture_.skip(static_cast<std::uint64_t>(ends - position_));
+    if (mask_) mask_->skip();
+    position_ = ends;
 }
 
 }  // namespace jiro::commands

@@ -28,8 +28,8 @@ namespace jiro::commands {
 // a hole. What finds no room is not kept.
 [[nodiscard]] Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::size_t limit);
 
-// Reads what others write into such a file, but for what the capture would not keep. Nothing that it holds is believed:
-// it may shrink, or be of any size. No call is made that waits for whoever writes.
+// Reads what others write into such a file; a hole is bytes that nobody has. Nothing that it holds is believed: it may
+// shrink, or be of any size. No call is made that waits for whoever writes.
 class OutputFollower {
   public:
     OutputFollower(const Executor& executor, FileDescriptor file, OutputCapture& capture,
@@ -42,7 +42,7 @@ class OutputFollower {
 
   private:
     [[nodiscard]] bool read_some(std::string& buffer);
-    void skip_what_is_not_kept();
+    void skip_hole();
 
     FileDescriptor file_;
     OutputCapture& capture_;

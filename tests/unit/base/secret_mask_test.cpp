@@ -48,6 +48,33 @@ TEST(SecretMask, masks_wherever_the_pieces_end) {
     }
 }
 
+// Where bytes are missing a value may have been cut: nothing of what may be its rest is shown, and what begins behind
+// it is masked as ever.
+TEST(SecretMask, shows_no_rest_of_a_value_that_was_cut) {
+    const MaskCase cases[] = {
+        {"the rest, and a line", {"hunter22"}, "ter22\nand hunter22", "and ***"},
+        {"a beginning at the line's end", {"hunter22"}, "hunter\nhunter22", "***"},
+        {"without lines", {"hunter22"}, "nter22" + std::string(40, '.'), std::string(46 - 2 * 10, '.')},
+        {"whole ones without lines", {"hunter22"}, "er22.hunter22hunter22hunter22 x", "****** x"},
+        {"it repeats itself", {"ababab"}, "babab" + std::string(13, '.'), ".."},
+        {"with line breaks", {"ab\nab\nab"}, "\nab\nab" + std::string(40, '.'), std::string(46 - 2 * 12, '.')},
+        {"no values", {}, "text", "text"},
+        {"ended soon", {"hunter22"}, "hunter22", ""},
+    };
+    for (const auto& [name, values, text, expected] : cases) {
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            SecretMask mask(values);
+            static_cast<void>(mask.feed("hun"));
+            mask.skip();
+            std::string out;
+            for (std::size_t at = 0; at < text.size(); at += piece) {
+                out += mask.feed(std::string_view(text).substr(at, piece));
+            }
+            EXPECT_EQ(out + mask.finish(), expected) << name << ", in pieces of " << piece;
+        }
+    }
+}
+
 // In base64 a value is found wherever it stands in what was encoded.
 TEST(SecretMask, masks_base64) {
     for (const char* before : {"", "x", "xy", "xyz"}) {

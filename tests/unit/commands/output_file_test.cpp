@@ -37,6 +37,9 @@ class OutputFileTest : public ::testing::Test {
         return capture_.text();
     }
 
+    std::string fill_with(std::string_view unit);
+    OutputCapture read_with(std::size_t limit, std::optional<SecretMask> mask = std::nullopt);
+
     boost::asio::io_context context_;
     jiro::test::ManualClock clock_;
     FileDescriptor file_ = make_output_file("/bin/program").value();
@@ -89,33 +92,72 @@ TEST_F(OutputFileTest, is_not_believed) {
     EXPECT_TRUE(all().starts_with("begin"));
 }
 
-// Of much output its beginning and its end take memory, the whole still counts.
-TEST_F(OutputFileTest, is_filled_within_a_limit) {
+// Prints 800,000 bytes into the file, of which 20,000 of the beginning and of the end are to be kept.
+std::string OutputFileTest::fill_with(std::string_view unit) {
     int ends[2];
-    ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    EXPECT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
     FileDescriptor printing(ends[1]);
     ProgramStreams::Descriptor pipe(context_, ends[0]);
     boost::asio::co_spawn(context_, fill(pipe, file_, 20'000), boost::asio::detached);
     std::string printed;
-    for (int i = 0; i < 200; ++i) {
-        const std::string part(4000, static_cast<char>('a' + i % 26));
-        ASSERT_EQ(write(printing.get(), part.data(), part.size()), 4000);
+    while (printed.size() < 800'000) printed += unit;
+    printed.resize(800'000);
+    for (std::size_t at = 0; at < printed.size(); at += 4000) {
+        EXPECT_EQ(write(printing.get(), &printed[at], 4000), 4000);
         jiro::test::settle(context_);
-        printed += part;
     }
     printing = FileDescriptor();
     jiro::test::settle(context_);
+    return printed;
+}
+
+OutputCapture OutputFileTest::read_with(std::size_t limit, std::optional<SecretMask> mask) {
+    OutputCapture capture(limit);
+    OutputFollower follower(context_.get_executor(), file_.duplicate(), capture, std::move(mask));
+    follower.stop();
+    jiro::test::run_task(context_, follower.run(clock_));
+    return capture;
+}
+
+// Of much output its beginning and its end take memory, the whole still counts.
+TEST_F(OutputFileTest, is_filled_within_a_limit) {
+    const auto printed = fill_with("abcdefg");
     struct stat status {};
     ASSERT_EQ(fstat(file_.get(), &status), 0);
     EXPECT_EQ(status.st_size, 800'000);
     EXPECT_LE(status.st_blocks * 512, 280'000);
-    OutputCapture whole(20'000);
     OutputCapture expected(20'000);
     expected.append(printed);
-    OutputFollower follower(context_.get_executor(), file_.duplicate(), whole, std::nullopt);
-    follower.stop();
-    jiro::test::run_task(context_, follower.run(clock_));
-    EXPECT_EQ(whole.text(), expected.text());
+    EXPECT_EQ(read_with(20'000).text(), expected.text());
+}
+
+// A hole is no output, also for a reader who would keep more than there is.
+TEST_F(OutputFileTest, has_a_gap_where_nothing_was_kept) {
+    const auto printed = fill_with("abcdefg");
+    const auto capture = read_with(2'000'000);
+    EXPECT_EQ(capture.total_bytes(), 800'000U);
+    EXPECT_TRUE(capture.is_cut());
+    EXPECT_LT(capture.kept_bytes(), 300'000U);
+    const auto text = capture.text();
+    EXPECT_EQ(text.find('\0'), std::string::npos);
+    EXPECT_TRUE(text.starts_with(printed.substr(0, 20'000)));
+    EXPECT_TRUE(text.ends_with(printed.substr(780'000)));
+}
+
+// A secret that begins in a hole shows nothing of its end, with and without lines.
+TEST_F(OutputFileTest, is_masked_behind_a_gap) {
+    std::string secret;
+    for (int i = 1000; i < 1200; ++i) secret += std::to_string(i);
+    for (const auto* end : {"", "\n"}) {
+        file_ = make_output_file("/bin/program").value();
+        fill_with(secret + end);
+        for (const std::size_t limit : {500, 20'000, 2'000'000}) {
+            const auto text = read_with(limit, SecretMask({secret})).text();
+            for (std::size_t at = 0; at + 8 <= secret.size(); at += 4) {
+                EXPECT_EQ(text.find(secret.substr(at, 8)), std::string::npos) << limit << text.substr(0, 200);
+            }
+        }
+    }
 }
 
 TEST(InputFile, is_read_from_its_beginning) {
