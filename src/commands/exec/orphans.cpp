@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <fstream>
@@ -16,6 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/file_descriptor.hpp"
+#include "jiro/base/text.hpp"
+#include "jiro/commands/settings.hpp"
+
 namespace jiro::commands::orphans {
 
 namespace {
@@ -24,6 +29,7 @@ namespace {
 struct Runs {
     std::mutex mutex;
     std::set<Run*> known;
+    std::atomic<std::uint64_t> count = 0;  // of all that there were
 };
 
 Runs& runs() {
@@ -44,19 +50,42 @@ std::vector<pid_t> direct_children() {
     return children;
 }
 
-// The run that started it; empty when it cannot be read or was removed. The variable is the environment's first.
+// More than the kernel gives a program.
+constexpr std::size_t kMostEnvironment = std::size_t{8} * 1024 * 1024;
+
+std::string environment_of(pid_t pid) {
+    std::string text;
+    const FileDescriptor file(open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC));
+    std::array<char, 4096> buffer{};
+    for (ssize_t length = 1; length > 0 && text.size() < kMostEnvironment;) {
+        length = read(file.get(), buffer.data(), buffer.size());
+        if (length > 0) text.append(buffer.data(), static_cast<std::size_t>(length));
+    }
+    return text;
+}
+
+std::string own_prefix() { return std::to_string(getpid()) + '-'; }
+
+bool is_of_a_run_of_ours(std::string_view tag) {
+    const auto prefix = own_prefix();
+    if (!tag.starts_with(prefix)) return false;
+    const auto number = parse_number<std::uint64_t>(tag.substr(prefix.size()));
+    return number && *number <= runs().count;
+}
+
+// The run that started it, one of this process that is under way or has ended; empty when that cannot be read or was
+// removed. The variable is first in what we gave the program; a shell passes it on at any place. Without the NUL at its
+// end it might be the beginning of another one.
 std::string tag_of(pid_t pid) {
-    const int file = open(("/proc/" + std::to_string(pid) + "/environ").c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return {};
-    char buffer[4096];
-    const auto length = read(file, buffer, sizeof buffer);
-    close(file);
-    std::string_view rest(buffer, length > 0 ? static_cast<std::size_t>(length) : 0);
-    static constexpr std::string_view kName = "JIRO_RUN=";
-    while (!rest.empty()) {
-        const auto entry = rest.substr(0, rest.find('\0'));
-        if (entry.starts_with(kName)) return std::string(entry.substr(kName.size()));
-        rest.remove_prefix(std::min(rest.size(), entry.size() + 1));
+    const auto environment = environment_of(pid);
+    const auto name = std::string(kRunVariable) + '=';
+    std::string_view rest = environment;
+    for (auto end = rest.find('\0'); end != std::string_view::npos; end = rest.find('\0')) {
+        const auto entry = rest.substr(0, end);
+        rest.remove_prefix(end + 1);
+        if (!entry.starts_with(name)) continue;
+        const auto tag = entry.substr(name.size());
+        return is_of_a_run_of_ours(tag) ? std::string(tag) : std::string();
     }
     return {};
 }
@@ -76,8 +105,7 @@ bool is_of_a_known_run(pid_t session, const std::string& tag) {
 }  // namespace
 
 Run::Run() {
-    static std::atomic<std::uint64_t> count = 0;
-    tag_ = std::to_string(getpid()) + '-' + std::to_string(++count);
+    tag_ = own_prefix() + std::to_string(++runs().count);
     const std::lock_guard lock(runs().mutex);
     runs().known.insert(this);
 }

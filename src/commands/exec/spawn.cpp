@@ -152,7 +152,7 @@ void watch(Spawned& spawned) {
 Spawned spawn_program(StartRequest& request, const std::atomic<bool>& given_up) {
     const ChildSpec& spec = request.spec;
     auto arguments = spec.argv;
-    // The run's tag goes first: found without reading it all.
+    // The run's tag goes first: mostly it is found soon.
     std::vector<std::string> variables{std::string(kRunVariable) + '=' + request.run->tag()};
     for (const auto& [name, value] : spec.environment) variables.push_back(name + '=' + value);
     const auto argv = pointers(arguments);

@@ -445,6 +445,37 @@ TEST_P(ExecCommandTest, ends_what_a_program_leaves_behind) {
     expect_nothing_left();
 }
 
+// Whose a process is stands at any place of its environment: it ends with its own command, and with no other one.
+TEST_P(ExecCommandTest, ends_what_has_a_long_environment_with_its_own_command) {
+    const std::string mark = "32" + std::to_string(getpid());
+    const auto go = files.path() / "go";
+    // As much before the tag as leaves its last digit out of the first page, or all of it out.
+    const auto leave_behind = [&](const std::string& pages) {
+        return "n=$((" + pages + " * 4096 - 14 - ${#JIRO_RUN})); (setsid env -i LONG=$(printf %${n}s | tr ' ' x) " +
+               "JIRO_RUN=$JIRO_RUN sleep " + mark + pages + " >/dev/null 2>&1 & " +
+               "until grep -qsa ^sleep /proc/$!/cmdline; do :; done); ";
+    };
+    auto other = script(leave_behind("1") + "while [ ! -e " + go.string() + " ]; do sleep 0.02; done; echo over");
+    const auto settings = settings_for({other});
+    auto registry = make_registry(settings, {}).value();
+    CommandMessage message;
+    message.command = "it";
+    std::optional<FinishedCommand> finished;
+    boost::asio::co_spawn(context, run_locally(message, settings, registry, clock, random, workers),
+                          [&](std::exception_ptr, FinishedCommand result) { finished = std::move(result); });
+    jiro::test::run_task(context, until(context, [&] { return processes_with(mark + "1") == 1; }));
+
+    EXPECT_EQ(run(script(leave_behind("2") + "echo done")), CommandResult::text("done\n"));
+    EXPECT_EQ(processes_with(mark + "2"), 0);
+    EXPECT_EQ(processes_with(mark + "1"), 1) << "its own command goes on";
+    files.write("go", "");
+    jiro::test::run_task(context, until(context, [&] { return finished.has_value(); }));
+    EXPECT_EQ(finished->result, CommandResult::text("over\n"));
+    EXPECT_EQ(processes_with(mark + "1"), 0);
+    registry.reset();
+    expect_nothing_left();
+}
+
 // A program that is stopped takes its whole family along, whatever sessions they made.
 TEST_P(ExecCommandTest, ends_the_family_of_a_program_that_times_out) {
     auto command =
