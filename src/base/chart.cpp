@@ -19,17 +19,6 @@ using Series = std::vector<std::optional<double>>;
 constexpr int kRows = 6;
 constexpr int kLabelWidth = 8;
 
-std::vector<std::string> names_in(std::string_view list) {
-    std::vector<std::string> names;
-    while (!list.empty()) {
-        const auto comma = list.find(',');
-        const auto name = trimmed(list.substr(0, comma));
-        if (!name.empty()) names.emplace_back(name);
-        list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
-    }
-    return names;
-}
-
 std::optional<double> number(const Json& value) {
     return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
 }
@@ -121,7 +110,7 @@ std::string draw_series(const Series& series, const std::string& title) {
 std::string draw_chart(const Chart& chart, int width) {
     std::string text = chart.message.empty() ? std::string() : chart.message + '\n';
     const auto data = json_or_null(chart.data);
-    auto names = names_in(chart.y_axis);
+    auto names = split_at_commas(chart.y_axis);
     if (names.empty()) names = numeric_members(data, chart.x_axis);
     if (data.is_null() || names.empty()) return text + chart.data + '\n';
 

@@ -160,6 +160,17 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
     return best;
 }
 
+std::vector<std::string> split_at_commas(std::string_view list) {
+    std::vector<std::string> items;
+    while (!list.empty()) {
+        const auto comma = list.find(',');
+        const auto item = trimmed(list.substr(0, comma));
+        if (!item.empty()) items.emplace_back(item);
+        list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+    }
+    return items;
+}
+
 std::string join_with_commas(const std::vector<std::string>& items) {
     std::string text;
     for (const auto& item : items) text += text.empty() ? item : ", " + item;

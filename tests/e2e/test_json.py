@@ -60,9 +60,9 @@ class JsonTest(DaemonTest):
         self.assert_serves(link)
 
     def test_output_of_any_width_holds_nothing_up(self):
-        members = "{" + ",".join(f'"m{i}":{i}' for i in range(60_000)) + "}"
+        members = "{" + ",".join(f'"m{i}":[{i}]' for i in range(60_000)) + "}"
         values = "[" + "{}," * 340_000 + "0]"
-        link = self.start_with_outputs(members='{"yAxis":"a","data":' + members + "}", values=values)
+        link = self.start_with_outputs(members='{"yAxis":"m7","data":' + members + "}", values=values)
         for name in ("members-auto", "members-graph", "members-json", "values-auto", "values-json"):
             with self.subTest(name), self.loop_stays_free():
                 link.command(name, name)

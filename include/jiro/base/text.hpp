@@ -88,6 +88,8 @@ struct WordErrors {
 // The same moment for a person at this machine, in its time zone: "2026-11-22 11:00:00".
 [[nodiscard]] std::string local_text(std::chrono::system_clock::time_point time);
 
+// The items between commas, without white space around them; those that are empty are none.
+[[nodiscard]] std::vector<std::string> split_at_commas(std::string_view list);
 // "a, b, c"
 [[nodiscard]] std::string join_with_commas(const std::vector<std::string>& items);
 

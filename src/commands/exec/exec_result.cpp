@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <set>
 
 #include "jiro/base/base64.hpp"
 #include "jiro/base/json_writer.hpp"
@@ -40,72 +41,126 @@ std::string error_text(std::string what, const OutputCapture& output, const Outp
     return what;
 }
 
-// A graph, if the text is one: an object with the members "data", an object or a list, and "yAxis". No tree is made of
-// it; the data is written as it is read, so that its order and its numbers stay. The last of equal names counts.
+// A graph, if the text is one: an object with the members "data", an object of lists or a list of objects, and "yAxis",
+// names of members of these. No tree is made of it; the data is written as it is read, so that its order and its
+// numbers stay. The last of equal names counts; null stands for a member that is missing.
 class GraphText final : public JsonHandler {
   public:
     void begin_object() override {
         if (depth_ == 0) is_object_ = true;
-        open(&JsonHandler::begin_object);
-        if (depth_ == 2) is_units_ = equal_ignoring_case(name_, "units");
-        if (depth_ == 2 && is_units_) graph_.units.clear();
+        if (depth_ == 1) is_units_ = is_named("units");
+        if (depth_ == 1 && is_units_) graph_.units.clear();
+        open(Container::object);
     }
-    void end_object() override { close(&JsonHandler::end_object); }
-    void begin_array() override { open(&JsonHandler::begin_array); }
-    void end_array() override { close(&JsonHandler::end_array); }
+    void end_object() override { close(Container::object); }
+    void begin_array() override { open(Container::list); }
+    void end_array() override { close(Container::list); }
     void key(std::string_view name) override {
-        if (in_data()) return data_.key(name);
+        if (in_data()) {
+            const bool is_series = depth_ == (data_kind_ == Container::object ? 2U : 3U);
+            if (is_series && !series_.contains(name)) series_.emplace(name);
+            return data_.key(name);
+        }
         if (depth_ == 1) name_ = name;
         if (depth_ == 2) unit_ = name;
-        if (depth_ == 1 && equal_ignoring_case(name, "yAxis")) has_y_axis_ = true;
     }
     void string(std::string_view text) override {
+        value_in_data();
         if (in_data()) return data_.string(text);
-        if (depth_ == 2 && is_units_) graph_.units.emplace_back(unit_, text);
-        scalar();
-        if (std::string* member = depth_ == 1 ? text_member() : nullptr) *member = text;
+        if (depth_ == 2 && is_units_) {
+            graph_.units.emplace_back(unit_, text);
+            return;
+        }
+        value();
+        std::string* const member = depth_ == 1 ? text_member() : nullptr;
+        if (member != nullptr) *member = text;
+        if (member == nullptr) has_more_ = true;
     }
-    void number(std::string_view text) override { in_data() ? data_.number(text) : scalar(); }
-    void boolean(bool value) override { in_data() ? data_.boolean(value) : scalar(); }
-    void null() override { in_data() ? data_.null() : scalar(); }
+    void number(std::string_view text) override {
+        value_in_data();
+        in_data() ? data_.number(text) : other_value();
+    }
+    void boolean(bool is_true) override {
+        value_in_data();
+        in_data() ? data_.boolean(is_true) : other_value();
+    }
+    void null() override {
+        value_in_data();
+        in_data() ? data_.null() : value();
+    }
 
-    [[nodiscard]] bool is_graph() const noexcept { return is_object_ && has_data_ && has_y_axis_; }
+    // Why it is none; empty: it is one.
+    [[nodiscard]] std::string problem() const {
+        if (!is_object_) return "an object with \"data\" and \"yAxis\" was promised";
+        if (!has_data_) return "its \"data\" is neither an object of arrays nor an array of objects";
+        const auto names = split_at_commas(graph_.y_axis);
+        if (names.empty()) return "its \"yAxis\" names no member of the data";
+        const bool has_no_rows = series_.empty() && data_kind_ == Container::list;
+        for (const auto& name : names) {
+            if (has_no_rows || series_.contains(name)) continue;
+            return "its \"yAxis\" names '" + excerpt(name, 64) + "', which is no member of the data";
+        }
+        return {};
+    }
+    // Something that a graph has no place for.
+    [[nodiscard]] bool has_more() const noexcept { return has_more_; }
     [[nodiscard]] GraphResult take() && {
         graph_.graph_data = std::move(data_).take();
         return std::move(graph_);
     }
 
   private:
-    [[nodiscard]] bool in_data() const noexcept { return data_depth_ > 0; }
+    enum class Container { object, list };
 
-    void open(void (JsonHandler::*event)()) {
-        if (depth_ == 1 && is_object_ && equal_ignoring_case(name_, "data")) {
+    [[nodiscard]] bool in_data() const noexcept { return data_depth_ > 0; }
+    [[nodiscard]] bool is_named(std::string_view name) const { return equal_ignoring_case(name_, name); }
+
+    void open(Container kind) {
+        const bool is_data = depth_ == 1 && is_object_ && is_named("data");
+        if (is_data) {
             data_ = JsonWriter();
+            series_.clear();
+            data_kind_ = kind;
             has_data_ = true;
-            data_depth_ = depth_ + 1;
+            data_depth_ = 2;
+        } else if (in_data()) {
+            if (depth_ == 2 && kind == data_kind_) has_data_ = false;
+        } else if (depth_ > 0 && !(depth_ == 1 && is_units_)) {
+            other_value();
         }
-        if (in_data()) (data_.*event)();
+        if (in_data()) kind == Container::list ? data_.begin_array() : data_.begin_object();
         ++depth_;
     }
 
-    void close(void (JsonHandler::*event)()) {
-        if (in_data()) (data_.*event)();
+    void close(Container kind) {
+        if (in_data()) kind == Container::list ? data_.end_array() : data_.end_object();
         if (depth_-- == data_depth_) data_depth_ = 0;
         if (depth_ == 1) is_units_ = false;
     }
 
-    // A member that is no text and no part of the data takes the place of an earlier one of its name.
-    void scalar() {
+    // The data's own members are containers.
+    void value_in_data() {
+        if (in_data() && depth_ == 2) has_data_ = false;
+    }
+
+    // Whatever it is, it takes the place of an earlier member of its name.
+    void value() {
         if (depth_ != 1) return;
-        if (equal_ignoring_case(name_, "data")) has_data_ = false;
-        if (std::string* member = text_member()) member->clear();
+        if (is_named("data")) has_data_ = false;
+        if (is_named("units")) graph_.units.clear();
+        if (std::string* const member = text_member()) member->clear();
+    }
+
+    void other_value() {
+        value();
+        has_more_ = true;
     }
 
     std::string* text_member() {
-        if (equal_ignoring_case(name_, "message")) return &graph_.message;
-        if (equal_ignoring_case(name_, "note")) return &graph_.note;
-        if (equal_ignoring_case(name_, "xAxis")) return &graph_.x_axis;
-        if (equal_ignoring_case(name_, "yAxis")) return &graph_.y_axis;
+        if (is_named("message")) return &graph_.message;
+        if (is_named("note")) return &graph_.note;
+        if (is_named("xAxis")) return &graph_.x_axis;
+        if (is_named("yAxis")) return &graph_.y_axis;
         return nullptr;
     }
 
@@ -113,10 +168,12 @@ class GraphText final : public JsonHandler {
     bool is_object_ = false;
     std::string name_;  // of the member of depth 1
     bool has_data_ = false;
-    bool has_y_axis_ = false;
+    Container data_kind_ = Container::object;
     std::size_t data_depth_ = 0;  // of what is inside the data; 0: we are not
+    std::set<std::string, std::less<>> series_;
     bool is_units_ = false;
     std::string unit_;
+    bool has_more_ = false;
     JsonWriter data_;
     GraphResult graph_;
 };
@@ -145,8 +202,10 @@ CommandResult structured(const std::string& output, ExecResultKind kind) {
                                      excerpt(text, 200));
     }
     if (kind == ExecResultKind::json) return CommandResult::text(std::string(text), TextType::json);
-    if (graph.is_graph()) return CommandResult::graph(std::move(graph).take());
-    return CommandResult::failed("its output is no graph: an object with \"data\" and \"yAxis\" was promised");
+    if (const auto problem = graph.problem(); !problem.empty()) {
+        return CommandResult::failed("its output is no graph: " + problem);
+    }
+    return CommandResult::graph(std::move(graph).take());
 }
 
 CommandResult detected(std::string text) {
@@ -154,8 +213,9 @@ CommandResult detected(std::string text) {
     if (start.starts_with('{') || start.starts_with('[')) {
         GraphText graph;
         if (!read_json(start, kOutputLimits, graph)) {
-            return graph.is_graph() ? CommandResult::graph(std::move(graph).take())
-                                    : CommandResult::text(std::string(start), TextType::json);
+            const bool is_graph = graph.problem().empty() && !graph.has_more();
+            return is_graph ? CommandResult::graph(std::move(graph).take())
+                            : CommandResult::text(std::string(start), TextType::json);
         }
     }
     const auto begins = [&](std::string_view tag) { return equal_ignoring_case(start.substr(0, tag.size()), tag); };

@@ -57,8 +57,8 @@ TEST(ExecResult, stands_any_depth) {
 // As many members, or values, as there may be output: nothing is looked up among them.
 TEST(ExecResult, stands_any_width) {
     std::string members = R"({"yAxis":"a","data":{)";
-    for (int i = 0; i < 400'000; ++i) members += "\"m" + std::to_string(i) + "\":" + std::to_string(i) + ',';
-    members += "\"z\":0}}";
+    for (int i = 0; i < 400'000; ++i) members += "\"m" + std::to_string(i) + "\":[" + std::to_string(i) + "],";
+    members += "\"a\":[0]}}";
     EXPECT_EQ(graph_of(result_of(members, ExecResultKind::graph)).graph_data.size(), members.size() - 21);
     EXPECT_EQ(type_of(result_of(members, ExecResultKind::json)), TextType::json);
     std::string values = "[";
@@ -69,10 +69,10 @@ TEST(ExecResult, stands_any_width) {
 // The members of a graph are found in any case and order; its data keep their order and their numbers.
 TEST(ExecResult, takes_a_graph_as_it_is) {
     const auto graph = graph_of(result_of(
-        R"( { "note":"n", "Units":{"cpu":"%","t":7}, "DATA":[ {"z": 12345678901234567890123, "a":1.10, "e":1e400, "s":"\u00e9\n"} ],
+        R"( { "note":"n", "Units":{"cpu":"%","t":7}, "DATA":[ {"cpu":1, "z": 12345678901234567890123, "a":1.10, "e":1e400, "s":"\u00e9\n"} ],
             "data2":[1], "inner":{"data":[2],"yAxis":"no","units":{"x":"y"}}, "yaxis":"cpu", "xAxis":"t", "message":"m" } )",
-        ExecResultKind::automatic));
-    EXPECT_EQ(graph.graph_data, R"([{"z":12345678901234567890123,"a":1.10,"e":1e400,"s":"é\n"}])");
+        ExecResultKind::graph));
+    EXPECT_EQ(graph.graph_data, R"([{"cpu":1,"z":12345678901234567890123,"a":1.10,"e":1e400,"s":"é\n"}])");
     EXPECT_EQ(graph.message, "m");
     EXPECT_EQ(graph.note, "n");
     EXPECT_EQ(graph.x_axis, "t");
@@ -80,16 +80,62 @@ TEST(ExecResult, takes_a_graph_as_it_is) {
     EXPECT_EQ(graph.units, (decltype(graph.units){{"cpu", "%"}}));
 }
 
-// Data and a y axis make a graph; anything else of JSON is JSON.
+// Data of the two forms and a y axis that names members of them make a graph; anything else of JSON is JSON.
 TEST(ExecResult, tells_a_graph_from_other_json) {
-    for (const char* text : {"[]", "{}", "[1,2]", R"({"data":[1]})", R"({"yAxis":"a"})", R"({"data":1,"yAxis":"a"})",
-                             R"({"data":[1],"data":null,"yAxis":"a"})", R"([{"data":[1],"yAxis":"a"}])",
-                             R"({"inner":{"data":[1],"yAxis":"a"}})", R"([["data",[1],"yAxis"]])"}) {
-        EXPECT_EQ(type_of(result_of(text, ExecResultKind::automatic)), TextType::json) << text;
-        EXPECT_THAT(result_of(text, ExecResultKind::graph).message(), HasSubstr("no graph")) << text;
+    constexpr const char* kNoObject = "an object with";
+    constexpr const char* kData = "neither an object of arrays nor an array of objects";
+    constexpr const char* kNoName = "names no member";
+    constexpr const char* kOtherName = "which is no member";
+    const std::pair<const char*, const char*> rows[] = {{"[]", kNoObject},
+                                                        {"[1,2]", kNoObject},
+                                                        {R"([{"data":[],"yAxis":"a"}])", kNoObject},
+                                                        {R"([["data",[],"yAxis"]])", kNoObject},
+                                                        {"{}", kData},
+                                                        {R"({"yAxis":"a"})", kData},
+                                                        {R"({"data":1,"yAxis":"a"})", kData},
+                                                        {R"({"data":"text","yAxis":"a"})", kData},
+                                                        {R"({"data":[1],"yAxis":"a"})", kData},
+                                                        {R"({"data":[[1]],"yAxis":"a"})", kData},
+                                                        {R"({"data":[{"a":1},null],"yAxis":"a"})", kData},
+                                                        {R"({"data":{"a":1},"yAxis":"a"})", kData},
+                                                        {R"({"data":{"a":[1],"b":{}},"yAxis":"a"})", kData},
+                                                        {R"({"data":[{"a":1}],"data":null,"yAxis":"a"})", kData},
+                                                        {R"({"inner":{"data":[],"yAxis":"a"}})", kData},
+                                                        {R"({"data":[{"a":1}]})", kNoName},
+                                                        {R"({"data":[{"a":1}],"yAxis":null})", kNoName},
+                                                        {R"({"data":[{"a":1}],"yAxis":7})", kNoName},
+                                                        {R"({"data":[{"a":1}],"yAxis":["a"]})", kNoName},
+                                                        {R"({"data":[{"a":1}],"yAxis":{"title":"a"}})", kNoName},
+                                                        {R"({"data":[{"a":1}],"yAxis":" , "})", kNoName},
+                                                        {R"({"data":[{"a":{"b":1}}],"yAxis":"b"})", kOtherName},
+                                                        {R"({"data":{"a":[{"b":1}]},"yAxis":"a,b"})", kOtherName},
+                                                        {R"({"data":{},"yAxis":"a"})", kOtherName}};
+    for (const auto& [text, reason] : rows) {
+        EXPECT_EQ(result_of(text, ExecResultKind::automatic), CommandResult::text(text, TextType::json));
+        EXPECT_THAT(result_of(text, ExecResultKind::graph).message(), AllOf(HasSubstr("no graph"), HasSubstr(reason)))
+            << text;
     }
-    EXPECT_EQ(graph_of(result_of(R"({"data":{},"data":[{"a":1}],"yAxis":null})", ExecResultKind::graph)).graph_data,
-              R"([{"a":1}])");
+    for (const char* text :
+         {R"({"data":{"a":7},"data":[{"a":1}],"yAxis":"a"})", R"({"yAxis":"a , b","data":{"b":[1],"a":[{"c":1}]}})",
+          R"({"data":[{"a":1},{"b":[2]}],"yAxis":"b"})", R"({"data":[],"yAxis":"a"})",
+          R"({"data":[{"a":1}],"yAxis":7,"yAxis":"a","units":null,"note":null})"}) {
+        EXPECT_NE(graph_of(result_of(text, ExecResultKind::graph)).graph_data, "") << text;
+        const bool is_told_twice = std::string_view(text).find("7,\"yAxis") != std::string_view::npos;
+        EXPECT_EQ(std::holds_alternative<GraphResult>(result_of(text, ExecResultKind::automatic).content),
+                  !is_told_twice)
+            << text;
+    }
+}
+
+// Nobody promised a graph: what it has no place for is not dropped.
+TEST(ExecResult, keeps_what_a_graph_has_no_place_for) {
+    for (const char* more :
+         {R"("series":[1])", R"("title":"t")", R"("message":{"a":1})", R"("note":7)", R"("xAxis":["a"])",
+          R"("units":"%")", R"("units":{"a":1})", R"("units":{"a":{"b":"c"}})"}) {
+        const std::string text = R"({"data":[{"a":1}],"yAxis":"a",)" + std::string(more) + '}';
+        EXPECT_EQ(result_of(text, ExecResultKind::automatic), CommandResult::text(text, TextType::json));
+        EXPECT_EQ(graph_of(result_of(text, ExecResultKind::graph)).graph_data, R"([{"a":1}])") << text;
+    }
 }
 
 // A byte order mark ahead of JSON is no part of it.
@@ -100,7 +146,7 @@ TEST(ExecResult, leaves_a_byte_order_mark_out) {
         EXPECT_EQ(type_of(result), TextType::json);
         EXPECT_EQ(result.message(), "{\"a\":1}");
     }
-    EXPECT_EQ(graph_of(result_of(mark + R"({"data":[1],"yAxis":"a"})", ExecResultKind::graph)).graph_data, "[1]");
+    EXPECT_EQ(graph_of(result_of(mark + R"({"data":[],"yAxis":"a"})", ExecResultKind::graph)).graph_data, "[]");
     EXPECT_EQ(result_of(mark + "text", ExecResultKind::text).message(), mark + "text");
 }
 
