@@ -3,6 +3,7 @@
 
 #include <utf8.h>
 
+#include <algorithm>
 #include <iterator>
 
 namespace jiro {
@@ -51,6 +52,17 @@ std::string to_utf8(std::string_view text) {
 std::string to_utf8(std::string&& text) {
     if (is_utf8(text)) return std::move(text);
     return to_utf8(std::string_view(text));
+}
+
+std::string_view without_half_character(std::string_view text) noexcept {
+    for (std::size_t behind = 1; behind <= std::min(kLongestTail, text.size()); ++behind) {
+        const char first = text[text.size() - behind];
+        if (is_utf8_continuation(first)) continue;
+        const auto byte = static_cast<unsigned char>(first);
+        const std::size_t length = byte < 0xC2 || byte > 0xF4 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+        return text.substr(0, text.size() - (behind < length ? behind : 0));
+    }
+    return text;
 }
 
 std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {

@@ -42,12 +42,10 @@ std::string last_lines(const RunOutput& run) {
     return std::string(text.substr(begin));
 }
 
-// A half character at the end is left to the next part, when there may be one.
-std::string_view whole_characters(std::string_view bytes) {
-    constexpr std::size_t kLongest = 4;
-    const auto valid = valid_utf8(bytes);
-    const bool is_cut = valid > 0 && valid < bytes.size() && bytes.size() - valid < kLongest;
-    return is_cut ? bytes.substr(0, valid) : bytes;
+// A half character at the end is left to the next part, as long as it may become whole: what follows it may be a gap.
+std::string_view whole_characters(std::string_view bytes, bool is_all_so_far) {
+    const auto whole = without_half_character(bytes);
+    return whole.empty() && !is_all_so_far ? bytes : whole;
 }
 
 Result<OutputPart> part_of(const RunOutput* run, std::uint64_t from, std::size_t limit, OutputPart part) {
@@ -63,8 +61,8 @@ Result<OutputPart> part_of(const RunOutput* run, std::uint64_t from, std::size_t
     part.from = part.next = from;
     if (run == nullptr) return part;
     const auto read = run->output.read(from, limit);
-    const bool is_last = part.outcome && read.from + read.bytes.size() == part.total;
-    const auto bytes = is_last ? read.bytes : whole_characters(read.bytes);
+    const bool is_all_so_far = read.from + read.bytes.size() == part.total;
+    const auto bytes = part.outcome && is_all_so_far ? read.bytes : whole_characters(read.bytes, is_all_so_far);
     part.from = read.from;
     part.next = read.from + bytes.size();
     part.text = to_utf8(bytes);

@@ -24,6 +24,9 @@ namespace jiro {
 [[nodiscard]] std::string to_utf8(std::string_view text);
 [[nodiscard]] std::string to_utf8(std::string&& text);
 
+// Without what stands at its end and may be the beginning of a character.
+[[nodiscard]] std::string_view without_half_character(std::string_view text) noexcept;
+
 // At most `limit` bytes of the start (the end), without half a character at the cut. Bytes that are not UTF-8 at all
 // are cut at the limit.
 [[nodiscard]] std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept;

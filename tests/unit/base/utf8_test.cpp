@@ -64,6 +64,27 @@ TEST(Utf8, is_cut_between_characters) {
     EXPECT_EQ(utf8_tail(text, 4), "😀");
 }
 
+// What may become a character when more comes stays out; what cannot any more stays.
+TEST(Utf8, leaves_half_a_character_out) {
+    const std::pair<std::string_view, std::string_view> rows[] = {
+        {"", ""},
+        {"a", "a"},
+        {"\xC3", ""},
+        {"a\xC3", "a"},
+        {"a\xC3\xA9", "a\xC3\xA9"},
+        {"\xFF\xE2\x82", "\xFF"},
+        {"\xE2\x82\xAC", "\xE2\x82\xAC"},
+        {"\xF0\x9F\x98", ""},
+        {"\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+        {"\xE9x", "\xE9x"},
+        {"\xC1", "\xC1"},
+        {"\xF5", "\xF5"},
+        {"\xC3\xA9\xA9", "\xC3\xA9\xA9"},
+        {"\x80\x80\x80\x80", "\x80\x80\x80\x80"},
+    };
+    for (const auto& [text, whole] : rows) EXPECT_EQ(without_half_character(text), whole);
+}
+
 // What is not UTF-8 has no characters to keep whole, and must not vanish.
 TEST(Utf8, cuts_other_bytes_at_the_limit) {
     const std::string bytes(20, '\x80');

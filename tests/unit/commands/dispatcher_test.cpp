@@ -81,6 +81,19 @@ Task<CommandResult> clean_up_when_cancelled(CommandContext& context) {
 }
 
 // Prints as a program does: a line now, another one after a second; and goes on for a day.
+Task<CommandResult> print_halves(CommandContext& context) {
+    const auto printed = std::make_shared<RunOutput>(1000);
+    context.show_output(printed);
+    printed->output.append("\xE2\x82");
+    co_await context.clock().sleep_for(1s);
+    printed->output.append("\xAC\xE9.\xC3");
+    co_await context.clock().sleep_for(1s);
+    printed->output.skip(10);
+    printed->output.append("\xF0\x9F");
+    co_await context.clock().sleep_for(1s);
+    co_return CommandResult::text("done");
+}
+
 Task<CommandResult> print_and_sleep(CommandContext& context) {
     const auto printed = std::make_shared<RunOutput>(1000);
     printed->user = "somebody";
@@ -144,6 +157,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("look", answer, [](auto& d) { d.control = true; });
     add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
     add("print", print_and_sleep);
+    add("print-halves", print_halves);
     add("reboot", ask_for_reboot, [](auto& d) { d.resume_within = 10min; });
     add("program", go_on, [](auto& d) { d.time_limit = 2h, d.runs = "/bin/it"; });
     add("program-once", go_on, [](auto& d) { d.time_limit = 2h, d.max_concurrent = 1, d.runs = "/bin/it"; });
@@ -518,6 +532,30 @@ TEST_F(DispatcherTest, gives_the_output_part_by_part) {
     EXPECT_EQ(part.outcome, Outcome::succeeded);
     EXPECT_THAT(dispatcher->output("p", 1000, 10).error().message, HasSubstr("ended"));
     EXPECT_EQ(dispatcher->output("nothing", 0, 10).error().code, errc::no_such_run);
+}
+
+// Half a character that was printed alone waits for its other half; one that gets none, because the rest was not kept
+// or the command has ended, holds nobody up.
+TEST_F(DispatcherTest, gives_no_half_character) {
+    start();
+    receive(message("h", "print-halves"));
+    jiro::test::settle(context);
+    auto part = dispatcher->output("h", 0, 1000).value();
+    EXPECT_EQ(part.text, "");
+    EXPECT_EQ(part.next, 0U);
+    EXPECT_EQ(part.total, 2U);
+    pass(1s);
+    part = dispatcher->output("h", 0, 2).value();
+    EXPECT_EQ(part.next, 2U) << "so little was asked for that there is no whole one";
+    part = dispatcher->output("h", 0, 1000).value();
+    EXPECT_EQ(part.text, "\xE2\x82\xAC\xEF\xBF\xBD.");
+    EXPECT_EQ(part.next, 5U);
+    EXPECT_EQ(part.total, 6U);
+    pass(1s);
+    EXPECT_EQ(dispatcher->output("h", 5, 1000)->next, 6U) << "there is a gap behind it";
+    EXPECT_EQ(dispatcher->output("h", 6, 1000)->text, "");
+    pass(1s);
+    EXPECT_EQ(dispatcher->output("h", 6, 1000)->text, "\xEF\xBF\xBD");
 }
 
 // A command that waits has printed nothing; one that ended without a program has nothing but its result.
