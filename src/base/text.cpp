@@ -263,6 +263,18 @@ Result<std::vector<std::string>> split_words(std::string_view text, const WordEr
     return words;
 }
 
+std::string quoted_word(std::string_view word) {
+    const bool is_plain =
+        std::ranges::none_of(word, [](char c) { return is_space(c) || c == '"' || c == '\'' || c == '\\'; });
+    if (is_plain && !word.empty()) return std::string(word);
+    std::string quoted = "\"";
+    for (const char c : word) {
+        if (c == '"' || c == '\\') quoted += '\\';
+        quoted += c;
+    }
+    return quoted + '"';
+}
+
 std::string for_people(std::chrono::seconds duration) {
     const auto in_units = [](std::int64_t value, std::int64_t smaller_in_larger, const char* larger,
                              const char* smaller) {

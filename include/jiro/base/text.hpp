@@ -77,6 +77,8 @@ struct WordErrors {
 // The words of a text, which are separated by white space. '...' keeps everything as it is; "..." keeps everything but
 // \" and \\; outside of quotes a backslash keeps the next character. Nothing is expanded.
 [[nodiscard]] Result<std::vector<std::string>> split_words(std::string_view text, const WordErrors& errors);
+// A word as it is written in such a text.
+[[nodiscard]] std::string quoted_word(std::string_view word);
 // What is wrong with them, without making them.
 [[nodiscard]] std::optional<Error> check_words(std::string_view text, const WordErrors& errors);
 

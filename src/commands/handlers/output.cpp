@@ -23,7 +23,7 @@ std::string last_line(const OutputPart& part, const std::string& id) {
     text +=
         part.outcome ? " has ended, " + age + " ago: " + std::string(to_string(*part.outcome)) : " has run for " + age;
     const bool is_all = part.outcome && part.next == part.total;
-    if (!is_all) text += "; go on with: output " + id + ' ' + std::to_string(part.next);
+    if (!is_all) text += "; go on with: output " + quoted_word(id) + ' ' + std::to_string(part.next);
     return text + ']';
 }
 

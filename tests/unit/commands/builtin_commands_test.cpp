@@ -100,6 +100,8 @@ TEST_F(BuiltinCommands, output_shows_a_part_and_where_it_ends) {
     EXPECT_EQ(run("output 'c 1' 5").message(),
               "[bytes 5 to 7 were not kept]\nxy\n[bytes 7 to 9 of 9; backup has ended, 3 s ago: failed]");
     EXPECT_EQ(runs.asked, "c 1@5");
+    runs.part.outcome.reset();
+    EXPECT_THAT(run(R"(output 'c "1"' 5)").message(), HasSubstr(R"(go on with: output "c \"1\"" 9])"));
     runs.part = {.name = "copy", .error_text = "50 %", .error_total = 4, .age = 1s};
     EXPECT_EQ(run("output c-1").message(),
               "[the end of 4 bytes on standard error]\n50 %\n"

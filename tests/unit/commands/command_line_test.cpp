@@ -55,6 +55,14 @@ TEST(CommandLine, splits_words) {
     }
 }
 
+// A word that is written into a text comes back as it was.
+TEST(CommandLine, quotes_words) {
+    EXPECT_EQ(quoted_word("plain-1"), "plain-1");
+    for (const std::string word : {"", "a b", "tab\t", "'", "\"", "\\", "a\\\"b' c\n", "\\'"}) {
+        EXPECT_EQ(split_words("x " + quoted_word(word) + " y").value(), (std::vector<std::string>{"x", word, "y"}));
+    }
+}
+
 // What cannot be read as words is named, with the place of the quote.
 TEST(CommandLine, names_what_is_wrong) {
     EXPECT_EQ(split_words("a 'b").error().code, errc::unclosed_quote);
