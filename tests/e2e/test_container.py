@@ -31,7 +31,7 @@ class ContainerTest(DaemonTest):
         super().setUp()
         if subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode != 0:
             self.skipTest("no process namespace can be made here")
-        commands = {"quick": {"Program": ["/bin/echo", "hello"]}, "leave": {"Program": "setsid sleep 86396 & echo left", "Shell": True}}
+        commands = {"quick": {"Program": ["/bin/echo", "hello"]}, "leave": {"Program": "setsid sleep 86396 > /dev/null 2>&1 & echo left", "Shell": True}}
         self.link = self.start_all(wrapper=UNSHARE, config={"Commands": {"RunAs": "daemon", "Exec": commands}})
         (self.first,) = children(self.client.pid)
         (self.daemon,) = children(self.first)

@@ -29,6 +29,12 @@ class ProgramTest(DaemonTest):
         self.link.command(text, sync_id, **members)
         return self.result(sync_id, within)
 
+    def test_output_that_a_background_process_holds_open(self):
+        self.start_with({"list": shell("echo '[1]'; sleep 300 &", Result="json"), "text": shell("echo begun; sleep 300 &")})
+        self.assertEqual(self.run_command("list").response, "[1]")
+        self.client.wait_log("output is not complete.*command=list")
+        self.assertIn("output_incomplete", self.run_command("text", "b").response)
+
     def test_values_never_become_code(self):
         marker = self.directory / "pwned"
         self.start_with({

@@ -22,11 +22,17 @@ std::string signal_name(int signal) {
     return name == nullptr ? std::to_string(signal) : std::to_string(signal) + " (SIG" + name + ')';
 }
 
-std::string end_text(const ExecRun& run) {
+// SIGKILL follows SIGXCPU two seconds later.
+std::string why_killed(const ExecRun& run, const ExecLimits& limits) {
+    const bool is_at_limit = limits.cpu && run.status.cpu >= *limits.cpu;
+    return is_at_limit ? ": its CPU limit, or out of memory?" : ", not by this client: out of memory?";
+}
+
+std::string end_text(const ExecRun& run, const ExecLimits& limits) {
     if (run.status.code) return "exit code " + std::to_string(*run.status.code);
     if (!run.status.signal) return run.status.unknown;
     std::string text = "killed by signal " + signal_name(*run.status.signal);
-    if (*run.status.signal == SIGKILL) text += ", not by this client: out of memory?";
+    if (*run.status.signal == SIGKILL) text += why_killed(run, limits);
     if (*run.status.signal == SIGXCPU) text += ": its CPU limit";
     if (*run.status.signal == SIGXFSZ) text += ": its file size limit";
     return text;
@@ -256,6 +262,18 @@ CommandResult success(const ExecCommand& command, const OutputCapture& output) {
     return CommandResult::failed("unknown result kind");
 }
 
+// Where the result has a place for it; the log has it in any case.
+void mark_incomplete(CommandResult& result) {
+    static const std::string mark = "output_incomplete: a background process kept it open";
+    if (auto* const graph = std::get_if<GraphResult>(&result.content)) {
+        graph->note += (graph->note.empty() ? "" : "; ") + mark;
+        return;
+    }
+    auto& [response, type] = std::get<TextResult>(result.content);
+    if (type == TextType::plain || type == TextType::markdown) response += "\n[" + mark + "]\n";
+    if (type == TextType::html) response += "\n<!-- " + mark + " -->\n";
+}
+
 }  // namespace
 
 CommandResult exec_result(const ExecCommand& command, const ExecRun& run, const OutputCapture& output,
@@ -274,12 +292,9 @@ CommandResult exec_result(const ExecCommand& command, const ExecRun& run, const 
     }
     const bool good = run.status.code && std::ranges::find(command.success_exit_codes, *run.status.code) !=
                                              command.success_exit_codes.end();
-    if (!good) return CommandResult::failed(error_text(end_text(run), output, error_output));
+    if (!good) return CommandResult::failed(error_text(end_text(run, command.limits), output, error_output));
     auto result = success(command, output);
-    if (run.output_incomplete && result.is_success() && command.result == ExecResultKind::text) {
-        auto& text = std::get<TextResult>(result.content);
-        if (text.type == TextType::plain) text.response += "\n[output_incomplete: a background process kept it open]\n";
-    }
+    if (run.output_incomplete && result.is_success()) mark_incomplete(result);
     return result;
 }
 

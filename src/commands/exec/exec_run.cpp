@@ -295,6 +295,10 @@ Task<> ProgramRun::end() {
     if (!is_straggler_heard) co_await kill_descendants(*child_, clock_, command_.name);
     for (const auto& follower : followers_) follower->stop();
     run_.output_incomplete = !co_await streams_.wait_until(clock_, clock_.now() + kDrainLimit);
+    if (run_.output_incomplete) {
+        exec_log.info("A program's output is not complete: a background process kept it open",
+                      {{"command", command_.name}});
+    }
     co_await kill_descendants(*child_, clock_, command_.name);
     co_await stop_reading();
 }

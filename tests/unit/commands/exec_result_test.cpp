@@ -4,13 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 namespace jiro::commands {
 namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-CommandResult result_of(const std::string& text, ExecResultKind kind) {
+CommandResult result_of(const std::string& text, ExecResultKind kind, bool is_incomplete = false) {
     ExecCommand command;
     command.result = kind;
     command.max_output_bytes = 16 * 1024 * 1024;
@@ -18,6 +20,7 @@ CommandResult result_of(const std::string& text, ExecResultKind kind) {
     output.append(text);
     ExecRun run;
     run.status.code = 0;
+    run.output_incomplete = is_incomplete;
     return exec_result(command, run, output, OutputCapture(1000));
 }
 
@@ -136,6 +139,38 @@ TEST(ExecResult, keeps_what_a_graph_has_no_place_for) {
         EXPECT_EQ(result_of(text, ExecResultKind::automatic), CommandResult::text(text, TextType::json));
         EXPECT_EQ(graph_of(result_of(text, ExecResultKind::graph)).graph_data, R"([{"a":1}])") << text;
     }
+}
+
+// Output that a background process cut short says so, in every form that has a place for it.
+TEST(ExecResult, marks_output_that_is_not_complete) {
+    using enum ExecResultKind;
+    const std::string mark = "output_incomplete: a background process kept it open";
+    const auto marked = [](const char* text, ExecResultKind kind) { return result_of(text, kind, true); };
+    for (const auto kind : {automatic, text}) {
+        EXPECT_EQ(marked("half\n", kind), CommandResult::text("half\n\n[" + mark + "]\n"));
+    }
+    EXPECT_EQ(marked("# half", markdown), CommandResult::text("# half\n[" + mark + "]\n", TextType::markdown));
+    for (const auto kind : {automatic, html}) {
+        EXPECT_EQ(marked("<html>", kind), CommandResult::text("<html>\n<!-- " + mark + " -->\n", TextType::html));
+    }
+    EXPECT_EQ(graph_of(marked(R"({"data":[],"yAxis":"a"})", graph)).note, mark);
+    EXPECT_EQ(graph_of(marked(R"({"data":[],"yAxis":"a","note":"n"})", automatic)).note, "n; " + mark);
+    EXPECT_EQ(marked("[1]", json), CommandResult::text("[1]", TextType::json));
+    EXPECT_EQ(marked("half", base64), CommandResult::text("aGFsZg==", TextType::base64));
+}
+
+// Who may have killed a program: its CPU limit, if it has one and has used as much.
+TEST(ExecResult, names_who_may_have_killed_it) {
+    ExecCommand command;
+    ExecRun run;
+    run.status.signal = SIGKILL;
+    run.status.cpu = std::chrono::milliseconds(3000);
+    const auto message = [&] { return exec_result(command, run, OutputCapture(1), OutputCapture(1)).message(); };
+    EXPECT_EQ(message(), "killed by signal 9 (SIGKILL), not by this client: out of memory?");
+    command.limits.cpu = std::chrono::seconds(1);
+    EXPECT_EQ(message(), "killed by signal 9 (SIGKILL): its CPU limit, or out of memory?");
+    command.limits.cpu = std::chrono::seconds(4);
+    EXPECT_EQ(message(), "killed by signal 9 (SIGKILL), not by this client: out of memory?");
 }
 
 // A byte order mark ahead of JSON is no part of it.
