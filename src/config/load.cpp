@@ -247,8 +247,12 @@ LoadResult load_sources(const Sources& sources, const Environment& environment, 
     Config config = Loader(name, environment, problems).load(root, more, commands, overlay);
     config.source = name;
     for (const auto* pieces : {&sources.keys, &sources.commands}) {
-        for (const Piece& piece : *pieces) config.pieces.push_back(piece.path);
+        for (const Piece& piece : *pieces) {
+            config.pieces.push_back(piece.path);
+            if (piece.text.empty()) config.empty.insert(piece.path);
+        }
     }
+    if (sources.file.text.empty()) config.empty.insert(name);
     if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
     return {std::move(config), {}};
 }

@@ -22,6 +22,8 @@ bool is_piece(const std::string& name, std::string_view ending) {
 std::vector<std::string> names_in(const fs::path& folder, std::string_view ending, Problems& problems) {
     std::error_code error;
     std::vector<std::string> names;
+    // A link to nowhere is a folder that was there: whoever takes it for none forgets what it said.
+    if (fs::symlink_status(folder, error).type() == fs::file_type::not_found) return names;
     std::size_t entries = 0;
     fs::directory_iterator entry(folder, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
@@ -33,7 +35,7 @@ std::vector<std::string> names_in(const fs::path& folder, std::string_view endin
                          std::to_string(kMaxEntries) + " entries of any kind");
         return {};
     }
-    if (error && error != std::errc::no_such_file_or_directory) {
+    if (error) {
         problems.add({folder.string()}, "", "cannot be read: " + error.message());
         return {};
     }

@@ -26,8 +26,8 @@ inline constexpr std::size_t kMaxPieces = 1024;
 inline constexpr std::size_t kMaxBytesOfPieces = 4 * 1024 * 1024;
 
 // Its files whose names end in `ending` (".yaml") and do not begin with a dot, sorted by name; none when there is no
-// such folder. Adds a problem for each that cannot be read, is no regular file, or is a link that leads out of the
-// folder: whoever may add a file there may not have the daemon read any other.
+// such folder (a link to nowhere is a problem). Adds a problem for each that cannot be read, is no regular file, or is
+// a link that leads out of the folder: whoever may add a file there may not have the daemon read any other.
 [[nodiscard]] std::vector<Piece> read_pieces(const std::filesystem::path& folder, std::string_view ending,
                                              Problems& problems);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/reload.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include "daemon/events.hpp"
@@ -16,6 +17,24 @@ namespace {
 
 constexpr std::size_t kMaxLoaders = 2;
 constexpr std::chrono::seconds kLoadLimit{10};
+
+// What is valid and most likely not meant. An editor or a playbook cuts a file to nothing before it writes it anew:
+// what the file said (whom to trust, the hub) must not be forgotten at that moment. Empty: nothing.
+std::string why_not_meant(const config::Config& current, const config::Config& next) {
+    const auto was_filled = [&current](const std::filesystem::path& file) {
+        const bool is_known = file == current.source || std::ranges::count(current.pieces, file) > 0;
+        return is_known && !current.empty.contains(file);
+    };
+    const auto emptied = std::ranges::find_if(next.empty, was_filled);
+    if (emptied != next.empty.end()) {
+        return emptied->string() +
+               ": is empty now, as while it is being written; if that is meant, remove it or leave a comment in it";
+    }
+    if (current.websocket.hub_url && !next.websocket.hub_url) {
+        return next.source.string() + ": WebSocket.HubUrl is no longer set; to disconnect from the hub stop the daemon";
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -107,10 +126,8 @@ ReloadReport Reloader::try_reload(config::LoadResult loaded) {
     for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
     if (!loaded) return report;
 
-    // An editor may have just truncated the file: an empty one is valid, and would silently end the daemon's only job.
-    if (current_.websocket.hub_url && !loaded.config->websocket.hub_url) {
-        report.errors.push_back(current_.source.string() +
-                                ": WebSocket.HubUrl is no longer set; to disconnect from the hub stop the daemon");
+    if (auto reason = why_not_meant(current_, *loaded.config); !reason.empty()) {
+        report.errors.push_back(std::move(reason));
         return report;
     }
 

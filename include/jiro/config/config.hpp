@@ -8,6 +8,7 @@
 #include <array>
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,6 +72,7 @@ struct Config {
 
     std::filesystem::path source;               // the file it was read from; empty: none
     std::vector<std::filesystem::path> pieces;  // those of config.d and commands.d that belong to it
+    std::set<std::filesystem::path> empty;      // those of all these files that have no byte
     std::vector<Warning> warnings;              // for the log, once
     std::vector<ForeignUse> foreign;
     bool is_appsettings = false;  // the configuration of the C# client was read: its defaults where ours differ

@@ -208,6 +208,20 @@ TEST_F(ConfigPieces, need_no_folder) {
     EXPECT_THAT(errors_of(load()), HasSubstr(path("config.d") + ": cannot be read: Not a directory"));
 }
 
+// A link to nowhere (its mount is away) is a folder that cannot be read: what it says is not forgotten without a word.
+TEST_F(ConfigPieces, are_missed_when_the_folder_is_a_link_to_nowhere) {
+    for (const char* folder : {"config.d", "commands.d"}) {
+        std::filesystem::rename(path(folder), path("elsewhere"));
+        std::filesystem::create_directory_symlink(path("elsewhere"), path(folder));
+        EXPECT_TRUE(load()) << errors_of(load());
+        std::filesystem::rename(path("elsewhere"), path("away"));
+        EXPECT_THAT(errors_of(load()), HasSubstr(path(folder) + ": cannot be read: No such file or directory"));
+        std::filesystem::rename(path("away"), path("elsewhere"));
+        std::filesystem::remove(path(folder));
+        std::filesystem::rename(path("elsewhere"), path(folder));
+    }
+}
+
 // A secret in a piece that every user can read is warned about, at its place.
 TEST_F(ConfigPieces, with_secrets_are_for_few) {
     chmod(write("config.d/a.yaml", "ApiKey: secret\n").c_str(), 0644);

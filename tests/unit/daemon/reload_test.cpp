@@ -179,12 +179,35 @@ TEST_F(ReloadTest, what_cannot_be_applied_is_refused) {
     EXPECT_THAT(report.errors, ElementsAre("no such program"));
 }
 
-// A file that an editor has just emptied is valid YAML; it must not end the connection.
+// A file that was just cut to nothing, to be written anew, is valid YAML: nothing that it said is forgotten. It may go,
+// it may be left with a comment, and what was always empty may be empty.
+TEST_F(ReloadTest, a_file_that_became_empty_is_refused) {
+    std::filesystem::create_directory(folder_.path() / "config.d");
+    folder_.write("config.d/hub.yaml",
+                  "WebSocket: {HubUrl: 'http://127.0.0.1:1/hub'}\nGrpc: {ServerUrl: 'http://127.0.0.1:1'}\n");
+    folder_.write("config.d/more.yaml", "Commands: {MaxQueued: 7}\n");
+    folder_.write("config.d/placeholder.yaml", "");
+    ASSERT_TRUE(reload().accepted());
+
+    folder_.write("config.d/more.yaml", "");
+    EXPECT_THAT(reload().errors, ElementsAre(HasSubstr("more.yaml: is empty now")));
+    EXPECT_EQ(running_.commands.max_queued, 7);
+    std::filesystem::remove(folder_.path() / "config.d/more.yaml");
+    EXPECT_THAT(reload().in_force, ElementsAre("Commands.MaxQueued"));
+
+    write("");
+    EXPECT_THAT(reload().errors, ElementsAre(HasSubstr(file().string() + ": is empty now")));
+    EXPECT_EQ(running_.commands.max_concurrent, 4);
+    write("# config.d has it all\n");
+    EXPECT_THAT(reload().in_force, ElementsAre("Commands.MaxConcurrent"));
+}
+
+// A file that says less than before must not end the connection.
 TEST_F(ReloadTest, losing_the_hub_is_refused) {
     write("WebSocket: {HubUrl: 'http://127.0.0.1:1/hub'}\nGrpc: {ServerUrl: 'http://127.0.0.1:1'}\n");
     ASSERT_TRUE(reload().accepted());
 
-    write("");
+    write("Commands: {MaxConcurrent: 4}\n");
     const auto report = reload();
 
     EXPECT_THAT(report.errors, ElementsAre(HasSubstr("WebSocket.HubUrl is no longer set")));
