@@ -17,6 +17,7 @@ constexpr std::array kMonitorErrorTexts = std::to_array<std::string_view>({
     "the status endpoint's answer is too large",
     "the status endpoint's answer cannot be understood",
     "the status endpoint refused the request",
+    "the status endpoint has too many connections",
     "the connection to the status endpoint broke",
     "the status endpoint is switched off",
 });

@@ -79,6 +79,19 @@ std::string methods_of(const Routes& routes, std::string_view path) {
     return methods;
 }
 
+// As long as it lives the connection gives way to a new one.
+class IdleTime {
+  public:
+    IdleTime(std::list<Socket*>& idle, Socket& socket) : idle_(idle), socket_(socket) { idle_.push_back(&socket_); }
+    ~IdleTime() { idle_.remove(&socket_); }
+    IdleTime(const IdleTime&) = delete;
+    IdleTime& operator=(const IdleTime&) = delete;
+
+  private:
+    std::list<Socket*>& idle_;
+    Socket& socket_;
+};
+
 class Session {
   public:
     Session(ServerContext& context, Socket& socket) : context_(context), socket_(socket) {}
@@ -86,6 +99,7 @@ class Session {
     Task<> run() {
         for (;;) {
             if (requests_ > 0 && buffer_.size() == 0) {
+                const IdleTime idle(context_.idle, socket_);
                 const bool is_back = co_await with_timeout(clock(), limits().idle_limit, readable());
                 if (!is_back) co_return;
             }
@@ -280,6 +294,14 @@ class Session {
 Task<> serve_connection(ServerContext& context, Socket socket) {
     Session session(context, socket);
     co_await session.run();
+}
+
+bool end_longest_idle(ServerContext& context) {
+    if (context.idle.empty()) return false;
+    error_code ignored;
+    context.idle.front()->shutdown(asio::socket_base::shutdown_both, ignored);  // it reads the end, as if the peer left
+    context.idle.pop_front();
+    return true;
 }
 
 void refuse_connection(Socket socket) {

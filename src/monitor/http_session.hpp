@@ -3,6 +3,7 @@
 // One connection to the status endpoint: requests in, answers out, a time limit on each step. Private to the server.
 
 #include <functional>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -19,11 +20,15 @@ struct ServerContext {
     ServerLimits limits;
     Listen local;
     std::vector<std::string> names;  // the machine's, and those of the settings
+    std::list<Socket*> idle;         // between two requests, the longest first
 };
 
 // Serves `socket` until the peer leaves, a limit is exceeded or it is cancelled. Errors of the peer's are answered or
 // end the connection; they are nobody else's business.
 [[nodiscard]] Task<> serve_connection(ServerContext& context, Socket socket);
+
+// Ends the connection that has been idle for the longest time. False: none is idle.
+[[nodiscard]] bool end_longest_idle(ServerContext& context);
 
 // Tells a client that there are too many, as far as that is possible without waiting for it.
 void refuse_connection(Socket socket);

@@ -143,6 +143,7 @@ Result<Answer> post(const Listen& listen, std::string_view target, std::string_v
 Result<std::string> fetch_status(const Listen& listen, Duration limit) {
     auto answer = get(listen, "/status", limit);
     if (!answer) return answer.error();
+    if (answer->status == 503) return Error(errc::busy, to_string(listen) + ": it has too many connections; try again");
     if (answer->status != 200) {
         return Error(errc::refused, to_string(listen) + ": the answer has status " + std::to_string(answer->status));
     }

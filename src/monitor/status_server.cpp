@@ -52,7 +52,8 @@ struct StatusServer::Impl {
                 co_await context.clock.sleep_for(std::chrono::milliseconds(200));
                 continue;
             }
-            if (connections.size() >= context.limits.max_connections) {
+            const bool is_full = connections.size() >= context.limits.max_connections;
+            if (is_full && !end_longest_idle(context)) {
                 monitor_log.debug("Too many connections to the status endpoint");
                 refuse_connection(std::move(socket));
                 continue;
@@ -70,8 +71,13 @@ struct StatusServer::Impl {
 StatusServer::StatusServer(Executor executor, Clock& clock, Settings settings, std::function<Status()> source,
                            Routes routes, ServerLimits limits)
     : impl_(new Impl{std::move(executor),
-                     {clock, std::move(source), std::move(routes), limits, std::move(settings.listen),
-                      with_machine_name(std::move(settings.hosts))},
+                     {clock,
+                      std::move(source),
+                      std::move(routes),
+                      limits,
+                      std::move(settings.listen),
+                      with_machine_name(std::move(settings.hosts)),
+                      {}},
                      std::nullopt}) {}
 
 StatusServer::~StatusServer() = default;

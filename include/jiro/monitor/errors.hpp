@@ -18,6 +18,7 @@ enum class errc {
     answer_too_large,  // the answer exceeds the limit
     answer_malformed,  // the answer is not HTTP, or not the JSON that it should be
     refused,           // an answer other than 200
+    busy,              // 503: it has as many connections as it serves
     connection_lost,   // the connection broke before the answer was complete
     switched_off,      // Monitoring.Listen is off
 };

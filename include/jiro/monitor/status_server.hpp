@@ -7,10 +7,10 @@
 //     if (auto listening = server.listen(); !listening) ...   // named error; the daemon decides whether to go on
 //     co_await server.run();                                  // until cancelled
 //
-// It trusts nobody: small limits on everything, a time limit on every step, kMaxConnections at once (more get 503), and
-// the Host header must be an IP literal, localhost, this machine's name or the listen address, so that a web page
-// cannot read it by DNS rebinding. Routes that change things exist on the Unix socket only, for root and for the
-// daemon's own user.
+// It trusts nobody: small limits on everything, a time limit on every step, max_connections at once (a new one takes
+// the place of the one that has been idle longest; where none is idle it gets 503), and the Host header must be an IP
+// literal, localhost, this machine's name or the listen address, so that a web page cannot read it by DNS rebinding.
+// Routes that change things exist on the Unix socket only, for root and for the daemon's own user.
 //
 // Event loop only. Destroy it after run() has returned: its connections use it.
 

@@ -147,7 +147,8 @@ TEST(Doctor, explains_a_daemons_status) {
     for (const auto& [code, verdict] :
          {std::pair{errc::not_running, Verdict::warning}, std::pair{errc::no_permission, Verdict::warning},
           std::pair{errc::switched_off, Verdict::ok}, std::pair{errc::timeout, Verdict::problem},
-          std::pair{errc::answer_malformed, Verdict::problem}, std::pair{errc::refused, Verdict::problem}}) {
+          std::pair{errc::answer_malformed, Verdict::problem}, std::pair{errc::refused, Verdict::problem},
+          std::pair{errc::busy, Verdict::problem}}) {
         Findings absent;
         EXPECT_FALSE(explain_status(absent, Error(code), config));
         EXPECT_EQ(absent.all().at(0).verdict, verdict) << Error(code).message;

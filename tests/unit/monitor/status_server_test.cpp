@@ -294,6 +294,30 @@ TEST_F(StatusServerTest, survives_a_thousand_slow_clients) {
     EXPECT_THAT(ask(get_request("/healthz")), StartsWith("HTTP/1.1 200"));
 }
 
+// Clients that keep their connections open without a request keep nobody out: the one that has been idle longest gives
+// way. One that has a request under way keeps its place.
+TEST_F(StatusServerTest, idle_connections_make_room) {
+    ServerLimits limits;
+    limits.max_connections = 3;
+    start(ListenTcp{"127.0.0.1", 0}, limits);
+    const std::string get = "GET /healthz HTTP/1.1\r\n" + kHost + "\r\n";
+    auto first = client();
+    first.send(get).receive_until("alive\n");
+    auto second = client();
+    second.send(get).receive_until("alive\n");
+    auto half = client();
+    half.send("GET /healthz HTT").receive_available();
+    first.forget();
+    first.send(get).receive_until("alive\n");  // now `second` has been idle longest
+
+    EXPECT_THAT(ask(get_request("/healthz")), StartsWith("HTTP/1.1 200"));
+    second.receive_all();
+    EXPECT_TRUE(second.closed());
+    first.receive_available();
+    EXPECT_FALSE(first.closed());
+    EXPECT_THAT(half.send("P/1.1\r\n" + kHost + "\r\n").receive_until("alive\n"), StartsWith("HTTP/1.1 200"));
+}
+
 // Being cancelled ends the server with connections in every phase, and frees the port.
 TEST_F(StatusServerTest, stops_with_connections_open) {
     start();

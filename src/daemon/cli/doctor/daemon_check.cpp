@@ -53,6 +53,9 @@ void explain_absence(Findings& findings, const Error& error) {
                          "run this as root, or as a member of the status socket's group");
     } else if (error.code == errc::timeout) {
         findings.problem("daemon.running", error.message, "look at its log; restart it if it does not recover");
+    } else if (error.code == errc::busy) {
+        findings.problem("daemon.running", error.message,
+                         "`ss -tnp` or `ss -xp` names the programs that keep connections to Monitoring.Listen open");
     } else {
         findings.problem("daemon.running", error.message,
                          "another program may have taken Monitoring.Listen: stop that, or choose another address");
