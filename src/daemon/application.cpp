@@ -530,6 +530,7 @@ Task<> Application::Parts::stop_on_signal() {
         daemon_log.warn("Second signal: stopping at once");
         dispatcher.cancel_all(commands::CancelReason::shutting_down);
         co_await dispatcher.drain(clock.now() + kCancelLimit);
+        co_await audit.flush(clock.now() + kAuditLimit);
     }
 }
 
@@ -555,7 +556,7 @@ Task<> Application::Parts::drain() {
                                                             : unsaved > 0                    ? "in part"
                                                                                              : "in the outbox"}});
     }
-    static_cast<void>(co_await audit.flush(clock.now() + kAuditLimit));
+    co_await audit.flush(clock.now() + kAuditLimit);
     co_await hub.stop();
 }
 

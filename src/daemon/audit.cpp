@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "daemon/events.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/sha256.hpp"
@@ -103,11 +104,12 @@ class AuditFields {
 };
 
 // A field without a value is said to have none: each event has all of them.
-void write_to_log(const AuditFields& fields) {
+template <typename Fields>
+void write_fields(const Fields& all) {
     static constexpr std::string_view kNone = "-";
-    const auto field = [&fields](std::size_t index) {
-        const auto& [name, value] = fields.all.at(index);
-        return log::Field(name, value.empty() ? kNone : value);
+    const auto field = [&all](std::size_t index) {
+        const auto& [name, value] = all.at(index);
+        return log::Field(name, value.empty() ? kNone : std::string_view(value));
     };
     audit_log().info("Audit", {field(0), field(1), field(2), field(3), field(4), field(5), field(6), field(7), field(8),
                                field(9), field(10), field(11)});
@@ -130,7 +132,24 @@ std::string line_of(const AuditFields& fields) {
     return std::move(line).take() + '\n';
 }
 
+// The event of which line_of() made that line.
+void write_to_log(std::string_view line) {
+    const auto event = json_or_null(line);
+    const CommandMessage nobodys;
+    const AuditFields names({.message = nobodys}, {}, {}, {});
+    std::array<std::pair<std::string_view, std::string>, std::tuple_size_v<decltype(names.all)>> all;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        const auto& [name, unused] = names.all.at(i);
+        const auto value = event.is_object() ? event.value(std::string(name), nlohmann::json()) : nlohmann::json();
+        all.at(i) = {name, value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump()};
+    }
+    write_fields(all);
+}
+
 }  // namespace
+
+Audit::Audit(const Executor& executor, Clock& clock, asio::thread_pool& workers)
+    : executor_(executor), clock_(clock), workers_(workers), hashed_(executor), file_(executor, clock, write_to_log) {}
 
 void Audit::use(const std::string& where, std::string hub) {
     hub_ = std::move(hub);
@@ -158,18 +177,21 @@ void Audit::add(const commands::AuditedCommand& command) {
 void Audit::write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago) {
     const auto ended_at = clock_.wall_now() - std::chrono::duration_cast<WallTime::duration>(ended_ago);
     const AuditFields fields(command, std::move(text_sha256), ended_at, hub_);
-    if (where_ == Where::log) write_to_log(fields);
+    if (where_ == Where::log) write_fields(fields.all);
     if (where_ == Where::file) file_.add(line_of(fields));
 }
 
-Task<bool> Audit::flush(TimePoint deadline) {
+Task<> Audit::flush(TimePoint deadline) {
     while (hashing_bytes_ > 0) {
         auto hashed = hashed_.wait();
         const bool in_time = co_await with_timeout(clock_, deadline - clock_.now(), std::move(hashed));
-        if (!in_time) co_return false;
+        if (!in_time) break;  // what they still have goes to the log
     }
-    auto flushing = file_.flush(deadline);
-    co_return co_await std::move(flushing);
+    if (where_ == Where::file) {
+        auto flushing = file_.flush(deadline);
+        co_await std::move(flushing);
+        where_ = Where::log;  // what comes now would find nobody who waits for the file
+    }
 }
 
 }  // namespace jiro::daemon

@@ -18,8 +18,7 @@ namespace jiro::daemon {
 class Audit {
   public:
     // `workers` hash long texts; an event that waits for one is written when the loop runs.
-    Audit(const Executor& executor, Clock& clock, boost::asio::thread_pool& workers)
-        : executor_(executor), clock_(clock), workers_(workers), hashed_(executor), file_(executor, clock) {}
+    Audit(const Executor& executor, Clock& clock, boost::asio::thread_pool& workers);
 
     // `where`: Logging.Audit. `hub`: which one is obeyed, without secrets. At the start and at a reload.
     void use(const std::string& where, std::string hub);
@@ -28,8 +27,8 @@ class Audit {
 
     // Writes the file, until cancelled.
     [[nodiscard]] Task<> run() { return file_.run(); }
-    // At the stop. False: what is left was not written by then.
-    [[nodiscard]] Task<bool> flush(TimePoint deadline);
+    // At the stop: what the file has not taken by then, and what comes later, goes to the log.
+    [[nodiscard]] Task<> flush(TimePoint deadline);
 
   private:
     enum class Where { nowhere, log, file };

@@ -12,6 +12,7 @@
 #include "daemon/log.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::daemon {
@@ -19,6 +20,7 @@ namespace jiro::daemon {
 namespace {
 
 constexpr std::size_t kBatchBytes = 256 * 1024;
+constexpr std::string_view kLostEvents = "{\"lost_events\":";
 constexpr auto kNoWriteLimit =
     std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
 
@@ -72,13 +74,9 @@ Result<> append_to_file(const std::string& path, std::string_view text, std::uin
 
 void AuditFile::use(std::string path) {
     if (path == path_) return;
+    if (path.empty()) give_up();
     path_ = std::move(path);
     has_failed_ = false;
-    if (path_.empty()) {
-        lines_.clear();
-        bytes_ = 0;
-        lost_ = 0;
-    }
     changed_.notify();
 }
 
@@ -97,7 +95,7 @@ void AuditFile::add(std::string line) {
 
 std::string AuditFile::take_batch() {
     std::string batch;
-    if (lost_ > 0) batch = "{\"lost_events\":" + std::to_string(std::exchange(lost_, 0)) + "}\n";
+    if (lost_ > 0) batch = std::string(kLostEvents) + std::to_string(std::exchange(lost_, 0)) + "}\n";
     while (!lines_.empty() && batch.size() < kBatchBytes) {
         batch += log::scrubbed(lines_.front());
         bytes_ -= lines_.front().size();
@@ -134,13 +132,40 @@ void AuditFile::note(const Result<>& written) {
     if (written && had_failed) daemon_log.info("The audit file is written again", {{"file", path_}});
 }
 
+// A batch that is being written, and has not failed so far, may be in the file by now: twice is better than never.
+void AuditFile::give_up() {
+    std::string text = std::exchange(batch_, {});
+    while (!lines_.empty() || lost_ > 0) text += take_batch();
+    std::size_t given = 0;
+    std::uint64_t lost = 0;
+    for (std::string_view rest = text; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
+        const auto line = rest.substr(0, rest.find('\n'));
+        if (line.starts_with(kLostEvents)) {
+            lost += parse_number<std::uint64_t>(line.substr(kLostEvents.size(), line.size() - kLostEvents.size() - 1))
+                        .value_or(0);
+        } else if (given < kMostLeft) {
+            on_left_(line);
+            ++given;
+        } else {
+            ++lost;
+        }
+    }
+    if (given > 0) {
+        daemon_log.warn("The audit file is given up; the events that waited for it are in the log",
+                        {{"file", path_}, {"count", given}});
+    }
+    if (lost > 0) daemon_log.error("The audit file is given up; events are lost", {{"file", path_}, {"count", lost}});
+}
+
 Task<> AuditFile::until_empty() {
     while (!batch_.empty() || !lines_.empty()) co_await changed_.wait();
 }
 
 Task<bool> AuditFile::flush(TimePoint deadline) {
     auto emptying = until_empty();
-    co_return co_await with_timeout(clock_, deadline - clock_.now(), std::move(emptying));
+    const bool is_written = co_await with_timeout(clock_, deadline - clock_.now(), std::move(emptying));
+    if (!is_written) give_up();
+    co_return is_written;
 }
 
 }  // namespace jiro::daemon

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
@@ -21,22 +23,30 @@ class AuditFile {
     static constexpr std::uint64_t kLargestFile = 64ULL * 1024 * 1024;  // and as much again in FILE.1
     static constexpr std::chrono::seconds kAgain{1};
 
-    AuditFile(const Executor& executor, Clock& clock) : clock_(clock), changed_(executor) {}
+    static constexpr std::size_t kMostLeft = 1000;  // lines; so many find room in the log's queue
 
-    // Where lines go from now on, also those that wait. Empty: nowhere.
+    // Gets the lines, without their ends, for which there is no file any more; kMostLeft at a time, the rest is lost.
+    using OnLeft = std::function<void(std::string_view line)>;
+
+    AuditFile(const Executor& executor, Clock& clock, OnLeft on_left)
+        : clock_(clock), on_left_(std::move(on_left)), changed_(executor) {}
+
+    // Where lines go from now on, also those that wait. Empty: nowhere; those that wait are left.
     void use(std::string path);
     void add(std::string line);
 
     [[nodiscard]] Task<> run();  // until cancelled
-    // False: not everything was written by then. Beside run().
-    [[nodiscard]] Task<bool> flush(TimePoint deadline);
+    // False: not everything was written by then; that is left. Beside run().
+    Task<bool> flush(TimePoint deadline);
 
   private:
     [[nodiscard]] std::string take_batch();
     [[nodiscard]] Task<> until_empty();
     void note(const Result<>& written);
+    void give_up();
 
     Clock& clock_;
+    const OnLeft on_left_;
     Event changed_;
     std::string path_;
     std::deque<std::string> lines_;

@@ -4,6 +4,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import unittest
 
@@ -142,6 +143,38 @@ class AuditTest(DaemonTest):
         link.command("echo c", "c")
         self.event("c")
         self.assertEqual(self.client.stop(), 0)
+
+    def begin_without_a_file(self):
+        link = self.begin({"hang": shell("sleep 60", KillGraceMs=100)}, logging={"Audit": str(self.directory / "missing" / "audit.log")})
+        link.command("echo a", "a")
+        self.result("a")
+        return link
+
+    def assert_in_the_log(self, sync_id, outcome):
+        (line,) = self.client.logged(f"audit: Audit .*command_sync_id={sync_id} ")
+        self.assertRegex(line, f"command=[a-z]+ text_sha256=[0-9a-f]{{64}} signed_by=- .* outcome={outcome} exit_code=.* ended_at=2")
+
+    def test_what_the_file_has_not_taken_at_the_stop_is_in_the_log(self):
+        self.begin_without_a_file()
+        self.client.stop()
+        self.assert_in_the_log("a", "succeeded")
+        self.assertRegex(self.client.log.lines[-1], "Stopped$")
+
+    def test_a_second_signal_forgets_no_event(self):
+        self.begin_without_a_file().command("hang", "h")
+        self.client.wait_status(lambda status: status["activeCommandCount"] == 1, "it runs")
+        self.client.signal(signal.SIGTERM)
+        self.client.wait_log("Stopping: commands that run may finish")
+        self.client.stop()
+        self.assert_in_the_log("a", "succeeded")
+        self.assert_in_the_log("h", "cancelled")
+
+    def test_what_waits_for_a_file_that_is_given_up_is_in_the_log(self):
+        self.begin_without_a_file()
+        self.client.write_config(Logging={"Audit": "journal"})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("The audit file is given up; the events that waited for it are in the log .*count=1")
+        self.assert_in_the_log("a", "succeeded")
 
     @unittest.skipUnless(os.geteuid() == 0, "a full disk of a test's own is mounted by root")
     def test_a_full_disk(self):

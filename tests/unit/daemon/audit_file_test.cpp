@@ -14,6 +14,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "support/log_capture.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -84,23 +85,37 @@ TEST(AppendToFile, writes_all_or_nothing) {
 
 class AuditFileTest : public ::testing::Test {
   protected:
-    // Until everything is written, or for so long.
+    // Until everything is written, or for so long; then what is left goes.
     bool run_for(std::chrono::milliseconds time) {
+        bool is_written = false;
+        run_beside([&] { is_written = test::run_task(context_, file_.flush(clock_.now() + time)); });
+        return is_written;
+    }
+
+    void run_until_it_fails() {
+        const test::LogCapture logs;
+        run_beside([&] {
+            while (!logs.contains("The audit file cannot be written")) context_.run_one();
+        });
+    }
+
+    template <typename Function>
+    void run_beside(const Function& function) {
         boost::asio::cancellation_signal stop;
         boost::asio::co_spawn(context_, file_.run(),
                               boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
-        auto flushing = file_.flush(clock_.now() + time);
-        const bool is_written = test::run_task(context_, std::move(flushing));
+        context_.restart();
+        function();
         stop.emit(boost::asio::cancellation_type::terminal);
         test::settle(context_);
-        return is_written;
     }
 
     test::TempDir dir_;
     fs::path path_ = dir_.path() / "audit";
     boost::asio::io_context context_;
     SystemClock clock_;
-    AuditFile file_{context_.get_executor(), clock_};
+    std::vector<std::string> left_;
+    AuditFile file_{context_.get_executor(), clock_, [this](std::string_view line) { left_.emplace_back(line); }};
 };
 
 // Lines that the file does not take wait for it; those of which there is no room are counted in it.
@@ -109,7 +124,7 @@ TEST_F(AuditFileTest, keeps_what_cannot_be_written_and_counts_what_is_lost) {
     file_.use(path_);
     const std::string line = std::string(1024 * 1024 - 1, 'x') + '\n';
     for (int i = 0; i < 7; ++i) file_.add(line);
-    EXPECT_FALSE(run_for(50ms));
+    run_until_it_fails();
     fs::remove(path_);
     EXPECT_TRUE(run_for(20s));
 
@@ -122,7 +137,7 @@ TEST_F(AuditFileTest, keeps_what_cannot_be_written_and_counts_what_is_lost) {
 TEST_F(AuditFileTest, takes_another_file) {
     file_.use(dir_.path() / "missing" / "audit");
     file_.add("a\n");
-    EXPECT_FALSE(run_for(20ms));
+    run_until_it_fails();
     file_.use(path_);
     file_.add("b\n");
     EXPECT_TRUE(run_for(20s));
@@ -131,6 +146,29 @@ TEST_F(AuditFileTest, takes_another_file) {
     file_.add("c\n");
     EXPECT_TRUE(run_for(20s));
     EXPECT_EQ(content_of(path_), "a\nb\n");
+}
+
+// Without a file any more, or without time, what waits goes to whoever takes it in place of the file, the oldest first:
+// so many lines, and the number of the rest.
+TEST_F(AuditFileTest, hands_over_what_is_left) {
+    fs::create_directory(path_);
+    file_.use(path_);
+    file_.add("a\n");
+    run_until_it_fails();
+    const test::LogCapture logs;
+    file_.add("b\n");
+    EXPECT_FALSE(run_for(20ms));
+    EXPECT_EQ(left_, (std::vector<std::string>{"a", "b"}));
+    EXPECT_FALSE(logs.contains("events are lost"));
+
+    file_.add("c\n");
+    file_.use({});
+    EXPECT_EQ(left_.back(), "c");
+    file_.use(path_);
+    for (std::size_t i = 0; i < AuditFile::kMostLeft + 7; ++i) file_.add("d\n");
+    file_.use({});
+    EXPECT_EQ(left_.size(), 3 + AuditFile::kMostLeft);
+    EXPECT_EQ(logs.field("events are lost", "count"), "7");
 }
 
 }  // namespace
