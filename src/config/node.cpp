@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::config {
 
 std::string to_string(const Place& place) {
@@ -43,7 +45,7 @@ std::string to_string(const ConfigError& error) {
     if (error.line > 0) text += ':' + std::to_string(error.line);
     if (error.column > 0) text += ':' + std::to_string(error.column);
     if (!error.key_path.empty()) text += ": " + error.key_path;
-    return text + ": " + error.message;
+    return escaped(text + ": " + error.message);
 }
 
 }  // namespace jiro::config

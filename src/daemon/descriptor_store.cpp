@@ -96,6 +96,7 @@ void DescriptorStore::take_given() {
 
 bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started_at,
                            const ProgramDescriptors& program) {
+    if (!removals_.retry()) return false;  // one that came later would take away what is kept here
     if (!is_whole(program) || entries_.size() >= most_programs_) return false;
     const std::string key = key_of(command_sync_id);
     const Entry entry{started_at, {}, true};
@@ -103,7 +104,7 @@ bool DescriptorStore::keep(const std::string& command_sync_id, TimePoint started
         // FDPOLL=0: also what has ended comes back, so that what it printed is not lost.
         const std::string state = "FDSTORE=1\nFDPOLL=0\nFDNAME=" + name_of(key, started_at, part);
         const int descriptor = (program.*(part.descriptor)).get();
-        if (sd_pid_notify_with_fds(0, 0, state.c_str(), &descriptor, 1) > 0) continue;
+        if (notify_systemd(state, descriptor) == Notified::sent) continue;
         remove(key, entry);
         return false;
     }
@@ -145,10 +146,10 @@ int DescriptorStore::drop_unclaimed() {
     }));
 }
 
-void DescriptorStore::remove(const std::string& key, const Entry& entry) const {
+void DescriptorStore::remove(const std::string& key, const Entry& entry) {
     for (const auto& part : kParts) {
-        const std::string state = "FDSTOREREMOVE=1\nFDNAME=" + name_of(key, entry.started_at, part);
-        static_cast<void>(sd_notify(0, state.c_str()));
+        const std::string name = name_of(key, entry.started_at, part);
+        removals_.send(name, "FDSTOREREMOVE=1\nFDNAME=" + name);
     }
 }
 

@@ -3,13 +3,15 @@
 // systemd's descriptor store of the service (FileDescriptorStoreMax): what it holds outlives this process and comes
 // back with the next one, after a restart, an upgrade or a crash; at a stop systemd closes it. Holds the descriptors of
 // programs that survive. Their names there: run-<hash of the id>-<start, ms of the monotonic clock>-<part>. Event loop
-// only. Source: sd_pid_notify_with_fds(3), sd_listen_fds_with_names(3).
+// only; nothing waits: what systemd does not take at once is not kept. Source: sd_pid_notify_with_fds(3),
+// sd_listen_fds_with_names(3).
 
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "daemon/notify_socket.hpp"
 #include "jiro/base/environment.hpp"
 #include "jiro/commands/kept_programs.hpp"
 
@@ -41,9 +43,10 @@ class DescriptorStore final : public commands::KeptPrograms {
     };
 
     void take_given();
-    void remove(const std::string& key, const Entry& entry) const;
+    void remove(const std::string& key, const Entry& entry);
 
     std::size_t most_programs_;
+    NotifyQueue removals_;
     std::map<std::string, Entry> entries_;  // by the hash of the id
 };
 

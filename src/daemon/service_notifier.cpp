@@ -4,12 +4,14 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include <utility>
+
+#include "jiro/base/peer_text.hpp"
+#include "jiro/base/text.hpp"
+
 namespace jiro::daemon {
 
 namespace {
-
-// A failure means that nobody listens any more: nothing that the daemon could do about it.
-void notify(const std::string& state) { static_cast<void>(sd_notify(0, state.c_str())); }
 
 std::string monotonic_usec() {
     timespec now{};
@@ -19,12 +21,19 @@ std::string monotonic_usec() {
 
 }  // namespace
 
+void ServiceNotifier::notify(std::string state) {
+    const std::string kind = state.substr(0, state.find('='));
+    queue_.send(kind, std::move(state));
+}
+
 void ServiceNotifier::ready() { notify("READY=1"); }
 
 void ServiceNotifier::status(std::string_view text) {
+    queue_.retry();
     if (text == last_status_) return;
     last_status_ = text;
-    notify("STATUS=" + last_status_);
+    // A line break in it would begin an assignment of its own: texts of others, such as a mistyped key, are in it.
+    notify("STATUS=" + shortened(escaped(text)));
 }
 
 void ServiceNotifier::reloading() { notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic_usec()); }

@@ -26,7 +26,7 @@ struct ConfigError {
     std::string message;   // what is wrong, what is allowed, "did you mean 'X'?"; never contains a secret
 };
 
-// "config.yaml:3:5: WebSocket.HubUrl: ..."
+// "config.yaml:3:5: WebSocket.HubUrl: ...", on one line: keys and values of the file are in it, escaped.
 [[nodiscard]] std::string to_string(const ConfigError& error);
 
 struct LoadResult {

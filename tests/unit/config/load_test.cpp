@@ -15,6 +15,7 @@ using test::errors_of;
 using test::load;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 using namespace std::chrono_literals;
 
@@ -53,6 +54,12 @@ TEST(ConfigLoad, empty_text_gives_defaults) {
         EXPECT_EQ(loaded.config->websocket.headers.front().second, "Jiro-Bot/1.0");
         EXPECT_FALSE(loaded.config->websocket.hub_url);
     }
+}
+
+// An error is one line, for a terminal, the log and systemd's status: a key of the file cannot begin another.
+TEST(ConfigLoad, errors_are_one_line) {
+    EXPECT_THAT(errors_of(R"({"WebSocket": {"a\nSTOPPING=1\u001b[31m": 1}})"),
+                AllOf(HasSubstr(R"(WebSocket.a\x0aSTOPPING=1\x1b[31m: unknown key)"), Not(HasSubstr("\x1b"))));
 }
 
 // The JSON blocks that the deployed clients have in their appsettings.json, in every way somebody may paste them.
