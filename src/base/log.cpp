@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "base/log_output.hpp"
 #include "base/log_queue.hpp"
 #include "base/log_record.hpp"
 #include "base/log_sinks.hpp"
@@ -20,20 +21,29 @@ class Switch final : public spdlog::sinks::dist_sink_mt {
     void set_formatter_(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
 };
 
-// loggers -> Switch -> [QueueSink -> BudgetSink ->] ScrubSink -> output and Tail. The one global of the project.
+// At the end of the process: an output that hangs is not waited for any longer.
+constexpr std::chrono::seconds kEndLimit{3};
+
+// loggers -> Switch -> [QueueSink -> BudgetSink ->] ScrubSink -> OutputSink and Tail. The one global of the project.
+// Nothing but use_sink_for_test waits for a line that the log's thread is writing.
 struct Core {
     std::shared_ptr<Switch> front = std::make_shared<Switch>();
     std::shared_ptr<ScrubSink> scrub = std::make_shared<ScrubSink>();
+    std::shared_ptr<OutputSink> output = std::make_shared<OutputSink>(make_output(Target::console));
     Tail tail;
 
     std::mutex mutex;  // guards what follows
     Settings settings;
     std::vector<std::shared_ptr<spdlog::logger>> loggers;
     std::shared_ptr<QueueSink> queue;  // null before `configure` and after `shutdown`
-    spdlog::sink_ptr output = make_output(Target::console);
-    spdlog::sink_ptr for_test;  // in place of queue and output
+    spdlog::sink_ptr for_test;         // in place of queue and output
 
-    Core() { connect(); }
+    Core() { end_in(output); }
+
+    void end_in(spdlog::sink_ptr last) {
+        scrub->set_sinks({std::move(last), std::make_shared<TailSink>(tail)});
+        connect();
+    }
 
     void use_level() {
         spdlog::set_level(for_test ? spdlog::level::trace : of_spdlog(settings.level));
@@ -41,7 +51,6 @@ struct Core {
     }
 
     void connect() {
-        scrub->set_sinks({for_test ? for_test : output, std::make_shared<TailSink>(tail)});
         front->set_sinks({queue && !for_test ? spdlog::sink_ptr(queue) : scrub});
         use_level();
         spdlog::flush_on(queue ? spdlog::level::warn : spdlog::level::trace);
@@ -88,16 +97,20 @@ void configure(const Settings& settings) {
     const std::scoped_lock lock(shared.mutex);
     const auto before = std::exchange(shared.settings, settings);
     if (shared.queue && before.target == settings.target) return shared.use_level();  // waits for no line
-    shared.output = make_output(settings.target);
-    if (!shared.queue) shared.queue = std::make_shared<QueueSink>(std::make_shared<BudgetSink>(shared.scrub));
+    shared.output->use(make_output(settings.target));
+    if (!shared.queue) {
+        shared.queue = std::make_shared<QueueSink>(std::make_shared<BudgetSink>(shared.scrub), shared.output);
+    }
     shared.connect();
 }
 
 void shutdown() {
     Core& shared = core();
     const std::scoped_lock lock(shared.mutex);
-    const auto ending = std::exchange(shared.queue, nullptr);  // writes what it has when it is destroyed here
-    shared.connect();
+    auto ending = std::exchange(shared.queue, nullptr);
+    if (!ending || ending->end(kEndLimit)) return shared.connect();
+    shared.front->set_sinks({});  // the thread has all that is behind it, and goes with the process
+    static_cast<void>(new auto(std::move(ending)));
 }
 
 std::uint64_t lost_lines() {
@@ -116,7 +129,7 @@ void use_sink_for_test(std::shared_ptr<spdlog::sinks::sink> sink) {
     Core& shared = core();
     const std::scoped_lock lock(shared.mutex);
     shared.for_test = std::move(sink);
-    shared.connect();
+    shared.end_in(shared.for_test ? shared.for_test : shared.output);
 }
 
 }  // namespace jiro::log

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The last of spdlog's sinks: the scrubber, and behind it where lines end, which is standard error in one of three
-// forms or the journal. The log's thread uses them (the caller's, before `configure` and after `shutdown`).
+// The scrubber, and beside the output (log_output.hpp) the tail. The log's thread uses them (the caller's, before
+// `configure` and after `shutdown`).
 
 #include <spdlog/sinks/dist_sink.h>
 
@@ -40,19 +40,5 @@ class TailSink final : public spdlog::sinks::sink {
   private:
     Tail& tail_;
 };
-
-// `Target::automatic` is resolved here, by looking at standard error.
-[[nodiscard]] spdlog::sink_ptr make_output(Target target);
-
-// The journal behind that socket of journald's; standard error for what it does not take.
-[[nodiscard]] spdlog::sink_ptr make_journal_sink(std::string socket);
-
-// True when systemd connected file descriptor `fd` to the journal; `journal_stream` is $JOURNAL_STREAM
-// ("device:inode").
-[[nodiscard]] bool is_journal_stream(const char* journal_stream, int fd);
-
-// Writes all of `text` to `fd`; gives up when the reader takes nothing for `patience_ms`. False: something was not
-// written.
-[[nodiscard]] bool write_within(int fd, std::string_view text, int patience_ms);
 
 }  // namespace jiro::log

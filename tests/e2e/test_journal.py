@@ -3,6 +3,7 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -13,6 +14,7 @@ import unittest
 from harness import programs
 from harness.case import DaemonTest, wait_until
 
+COMMANDS = 300
 STAND_IN = pathlib.Path(__file__).parent / "harness" / "journal.py"
 
 
@@ -50,8 +52,7 @@ class JournalClient(programs.Client):
         return wait_until(found, f"{count} entries with {wanted}", 15, context=lambda: "\n".join(map(str, self.entries())))
 
 
-@unittest.skipUnless(has_namespaces(), "needs unshare, and the right to mount in a namespace")
-class JournalTest(DaemonTest):
+class JournalCase(DaemonTest):
     def start_journalled(self, **logging):
         self.start_hub()
         self.start_grpc()
@@ -65,6 +66,9 @@ class JournalTest(DaemonTest):
             self.client.process.send_signal(signal.SIGTERM)
             self.client.wait_exit()
 
+
+@unittest.skipUnless(has_namespaces(), "needs unshare, and the right to mount in a namespace")
+class JournalTest(JournalCase):
     def test_one_commands_life_is_found_by_its_id(self):
         self.start_journalled().command("echo a", "cmd-456-789", sessionId="session-1")
         life = self.client.wait_entries(4, JIRO_COMMAND_SYNC_ID="cmd-456-789")
@@ -105,6 +109,42 @@ class JournalTest(DaemonTest):
         self.assertRegex(refused["JIRO_REASON"], "Logging.Level")
         catalog = (STAND_IN.parents[3] / "systemd" / "jiro-client.catalog").read_text()
         self.assertIn(f"-- {refused['MESSAGE_ID']}", catalog)
+
+
+@unittest.skipUnless(has_namespaces(), "needs unshare, and the right to mount in a namespace")
+class FrozenJournalTest(JournalCase):
+    """journald does not read: commands run, a reload leads the lines elsewhere, and a stop ends."""
+
+    def start_frozen(self):
+        link = self.start_journalled()
+        self.client.wait_entries(1, JIRO_COMPONENT="signalr")
+        journald = self.client.process.pid
+        (self.daemon,) = map(int, pathlib.Path(f"/proc/{journald}/task/{journald}/children").read_text().split())
+        self.client.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.client.process.send_signal, signal.SIGCONT)
+        for number in range(COMMANDS):
+            link.command("echo a", f"id-{number}")
+        wait_until(lambda: len(self.grpc.accepted) == COMMANDS, "all have their results", 60)
+
+    def test_a_reload_leads_all_lines_elsewhere(self):
+        self.start_frozen()
+        self.client.write_config(Logging={"Target": "console"})
+        os.kill(self.daemon, signal.SIGHUP)
+        self.client.wait_log("Configuration reloaded.*Logging.Target")
+        self.client.status()
+        wait_until(lambda: self.client.logged(f"Result delivered .*id-{COMMANDS - 1} "), "the last line", 15, context=self.client.tail)
+        self.client.process.send_signal(signal.SIGCONT)
+        self.end()
+        delivered = self.client.entries(JIRO_COMPONENT="courier")
+        ids = [entry["JIRO_COMMAND_SYNC_ID"] for entry in delivered if "JIRO_COMMAND_SYNC_ID" in entry]
+        ids += [line.partition("command_sync_id=")[2].split()[0] for line in self.client.logged("Result delivered")]
+        self.assertEqual(sorted(ids), sorted(f"id-{number}" for number in range(COMMANDS)))
+
+    def test_a_stop_ends(self):
+        self.start_frozen()
+        os.kill(self.daemon, signal.SIGTERM)
+        state = pathlib.Path(f"/proc/{self.daemon}/stat")
+        wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "Z", "it has ended", 15)
 
 
 if __name__ == "__main__":

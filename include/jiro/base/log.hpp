@@ -114,10 +114,10 @@ struct Settings {
 };
 
 // Starts the log's thread. Called by main before anything logs and again by a reload (level and target change in
-// place). Lines written before the first call go to standard error at level info.
+// place); waits for no line. Lines written before the first call go to standard error at level info.
 void configure(const Settings& settings);
 
-// Flushes the queue and stops the log's thread. Called by main last; what is logged later is written at once.
+// Flushes the queue and stops the log's thread, or leaves one that hangs. By main, last; later lines go out at once.
 void shutdown();
 
 // Lines that were lost since the start because they came faster than they could be written. Any thread.
