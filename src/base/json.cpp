@@ -233,17 +233,17 @@ std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limi
     return std::nullopt;
 }
 
-void read_json(const json& value, JsonHandler& handler) {
+void walk_json(const json& value, JsonHandler& handler) {
     if (value.is_object()) {
         handler.begin_object();
         for (auto member = value.begin(); member != value.end(); ++member) {
             handler.key(member.key());
-            read_json(*member, handler);
+            walk_json(*member, handler);
         }
         handler.end_object();
     } else if (value.is_array()) {
         handler.begin_array();
-        for (const json& element : value) read_json(element, handler);
+        for (const json& element : value) walk_json(element, handler);
         handler.end_array();
     } else if (value.is_string()) {
         handler.string(value.get_ref<const std::string&>());

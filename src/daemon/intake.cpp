@@ -102,7 +102,7 @@ commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
     auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
     if (!reader) {  // its target stood behind its arguments
         reader = commands::make_message_reader();
-        for (const json& argument : invocation.arguments) read_json(argument, *reader);
+        for (const json& argument : invocation.arguments) walk_json(argument, *reader);
     }
     auto parsed = reader->take();
     take_trace(invocation, parsed.message);

@@ -29,7 +29,7 @@ void expect_agreement(const std::string& text) {
     if (!ours) return;
     EXPECT_EQ(exact(*ours), exact(theirs)) << text;
     JsonTree copy;
-    read_json(*ours, copy);
+    walk_json(*ours, copy);
     EXPECT_EQ(std::move(copy).take(), theirs) << text;
 }
 
