@@ -3,18 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/url/encode.hpp>
-#include <boost/url/rfc/unreserved_chars.hpp>
-#include <span>
 
-#include "jiro/base/base64.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro {
 
 namespace {
 
-constexpr std::string_view kMask = "***";
+constexpr std::string_view kMask = SecretSpellings::kMask;
 constexpr std::string_view kCut = "...";  // how a shortened text ends
 
 // What is asked of every character of every line: a look into a table.
@@ -31,31 +27,6 @@ bool is_word(char c) {
         return (lower >= 'a' && lower <= 'z') || (lower >= '0' && lower <= '9') || lower == '_' || lower == '-';
     });
     return kTable[static_cast<unsigned char>(c)];
-}
-
-// The base64 characters that `text` determines alone when it stands `offset` bytes into what is encoded.
-std::string base64_core(std::string_view text, std::size_t offset) {
-    const std::string padded = std::string(offset, '\0') + std::string(text);
-    const std::string out = to_base64(padded);
-    const std::size_t first = (offset * 8 + 5) / 6;
-    const std::size_t last = padded.size() * 8 / 6;
-    return out.substr(first, last - first);
-}
-
-void replace_all(std::string& text, std::string_view what) {
-    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + kMask.size())) {
-        text.replace(at, what.size(), kMask);
-    }
-}
-
-// A text that was cut may have been cut inside a secret: how much of that is there at its end.
-std::size_t start_at_end(std::string_view text, std::string_view what) {
-    if (!text.ends_with(kCut)) return 0;
-    text.remove_suffix(kCut.size());
-    for (std::size_t size = std::min(what.size(), text.size()); size >= Redactor::kMinLength; --size) {
-        if (text.ends_with(what.substr(0, size))) return size;
-    }
-    return 0;
 }
 
 // How the secret that follows a name in a text is told from the name.
@@ -151,36 +122,13 @@ std::string without_named_secrets(std::string_view text) {
 
 }  // namespace
 
-std::vector<std::string> forms_of_secret(std::string_view secret) {
-    std::vector<std::string> forms;
-    const auto add_form = [&](const std::string& form) {
-        const bool is_new = std::ranges::find(forms, form) == forms.end();
-        if (is_new && form.size() >= Redactor::kMinLength) forms.push_back(form);
-    };
-    add_form(std::string(secret));
-    std::string encoded = boost::urls::encode({secret.data(), secret.size()}, boost::urls::unreserved_chars);
-    add_form(encoded);
-    for (auto at = encoded.find('%'); at != std::string::npos; at = encoded.find('%', at + 1)) {
-        for (char& digit : std::span(encoded).subspan(at + 1, 2)) digit = lower_case(digit);
-    }
-    add_form(encoded);
-    for (std::size_t offset = 0; offset < 3; ++offset) {
-        std::string form = base64_core(secret, offset);
-        add_form(form);
-        std::ranges::replace(form, '+', '-');
-        std::ranges::replace(form, '/', '_');
-        add_form(form);
-    }
-    return forms;
-}
-
 void Redactor::add(std::string_view secret) {
-    auto forms = forms_of_secret(secret);
     if (secret.size() < kMinLength) return;
     const std::scoped_lock lock(mutex_);
-    std::erase_if(secrets_, [&](const auto& known) { return known.front() == secret; });
+    std::erase(secrets_, secret);
     if (secrets_.size() == kMaxSecrets) secrets_.pop_front();
-    secrets_.push_back(std::move(forms));
+    secrets_.emplace_back(secret);
+    spellings_ = SecretSpellings(secrets_);
     has_secrets_ = true;
 }
 
@@ -188,17 +136,12 @@ std::optional<std::string> Redactor::redacted(std::string_view text) const {
     std::string masked = without_named_secrets(text);
     if (!masked.empty()) text = masked;
     if (has_secrets_) {
+        // A text that was cut may have been cut inside a secret.
+        const bool is_cut = text.ends_with(kCut);
+        const auto end = is_cut ? SecretSpellings::End::cut : SecretSpellings::End::whole;
+        const auto body = text.substr(0, text.size() - (is_cut ? kCut.size() : 0));
         const std::scoped_lock lock(mutex_);
-        for (const auto& forms : secrets_) {
-            for (const std::string& form : forms) {
-                const std::size_t cut = start_at_end(text, form);
-                if (cut == 0 && text.find(form) == std::string_view::npos) continue;
-                if (masked.empty()) masked = text;
-                if (cut > 0) masked.replace(masked.size() - kCut.size() - cut, cut, kMask);
-                replace_all(masked, form);
-                text = masked;
-            }
-        }
+        if (spellings_.find(body, 0, end)) masked = spellings_.masked(body, end).shown.append(is_cut ? kCut : "");
     }
     if (masked.empty()) return std::nullopt;
     return masked;

@@ -9,20 +9,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "jiro/base/secret_mask.hpp"
+#include "base/secret_spellings.hpp"
 
 namespace jiro {
-
-// How a secret may appear in a text: as it is, percent-encoded, and what of its base64 form does not depend on its
-// neighbours. Those that are long enough.
-[[nodiscard]] std::vector<std::string> forms_of_secret(std::string_view secret);
 
 class Redactor {
   public:
     // Shorter values would hide ordinary words.
-    static constexpr std::size_t kMinLength = SecretMask::kMinLength;
+    static constexpr std::size_t kMinLength = SecretSpellings::kMinLength;
     // Tokens rotate: the oldest values beyond this many are forgotten.
     static constexpr std::size_t kMaxSecrets = 64;
 
@@ -36,9 +31,8 @@ class Redactor {
   private:
     std::atomic<bool> has_secrets_ = false;
     mutable std::mutex mutex_;
-    // Oldest first. Of each: the value itself, percent-encoded, and what of its base64 form does not depend on its
-    // neighbours.
-    std::deque<std::vector<std::string>> secrets_;
+    std::deque<std::string> secrets_;  // oldest first
+    SecretSpellings spellings_;        // of them
 };
 
 }  // namespace jiro

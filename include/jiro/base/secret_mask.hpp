@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Takes secrets out of a stream of bytes, wherever its pieces end: each value, also percent-encoded or in base64,
-// becomes ***. What may be the beginning of one is held back until more has come. Pure; one for each stream.
+// Takes secrets out of a stream of bytes, wherever its pieces end: each value becomes ***, however it is spelt
+// (base/secret_spellings.hpp). What may be the beginning of one is held back until more has come: six times its length
+// at most. Pure; one for each stream.
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace jiro {
+
+class SecretSpellings;
 
 class SecretMask {
   public:
@@ -19,21 +23,17 @@ class SecretMask {
 
     // What may be shown now.
     [[nodiscard]] std::string feed(std::string_view bytes);
-    // The rest, at the end. A value that was cut there is masked, if kMinLength of it came.
-    [[nodiscard]] std::string finish();
-
     // Bytes are missing here, and a value may have begun among them: what is held back goes, and of what follows
     // nothing is shown until none of it can belong to such a value.
     void skip();
 
+    // The rest, at the end. A value that was cut there is masked, if kMinLength of it came.
+    [[nodiscard]] std::string finish();
+
   private:
-    enum class More { may_come, none };
-    struct Forms;
+    [[nodiscard]] std::string shown_of(std::string_view bytes);
 
-    [[nodiscard]] std::string scan(std::string text, More more);
-    [[nodiscard]] std::string_view after_cut_value(std::string_view bytes);
-
-    std::shared_ptr<const Forms> forms_;
+    std::shared_ptr<const SecretSpellings> spellings_;
     std::string held_;
     std::size_t unsafe_ = 0;  // so many bytes that come may belong to a value which was cut by skip()
 };

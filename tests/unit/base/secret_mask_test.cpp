@@ -36,9 +36,49 @@ TEST(SecretMask, masks_wherever_the_pieces_end) {
         {"overlapping", {"abcdefgh", "efghijkl"}, "abcdefghijkl", "***ijkl"},
         {"with line breaks and NULs", {std::string("a\0\nb\r\xff", 6)}, std::string("<a\0\nb\r\xff>", 8), "<***>"},
         {"percent-encoded", {"p&ss w/rd"}, "q=p%26ss%20w%2Frd&p%26ss%20w%2frd", "q=***&***"},
-        {"too short", {"pass"}, "pass", "pass"},
+        {"percent-encoded in part", {"tok/en with+plus"}, "tok/en%20with%2Bplus tok%2fen+with%2bplus", "*** ***"},
+        {"a field of a form", {"correct horse"}, "pw=correct+horse&x=1", "pw=***&x=1"},
+        {"JSON",
+         {R"(corr"ect\horse/9)"},
+         R"({"a":"corr\"ect\\horse\/9","b":"corr\u0022ect\u005chorse/9"})",
+         R"({"a":"***","b":"***"})"},
+        {"JSON, nearly",
+         {R"(corr"ect\horse9)"},
+         R"(corr\"ect\\horse8 corr\"ect\horse9)",
+         R"(corr\"ect\\horse8 corr\"ect\horse9)"},
+        {"JSON in ASCII", {"p\u00e4ssw\u00f6rd"}, R"(p\u00e4ssw\u00F6rd p\u00e4ssword)", R"(*** p\u00e4ssword)"},
+        {"JSON of surrogate pairs",
+         {"\U0001f600 pass"},
+         R"("\ud83d\ude00 pass", "\ud83d\ude01 pass")",
+         R"("***", "\ud83d\ude01 pass")"},
+        {"JSON of half a pair",
+         {"\U0001f600 pass"},
+         R"(\ud83d pass \ude00 pass \ud83d)",
+         R"(\ud83d pass \ude00 pass \ud83d)"},
+        {"a shell's word", {"it's (one)"}, R"(it\'s\ \(one\))", "***"},
+        {"raw, with what looks like escapes", {R"(a\\b%41+\u0041)"}, R"(a\\b%41+\u0041)", "***"},
+        {"escaped, cut at the end", {"hunter\"22"}, R"(hunter\"2 or hunter\")", R"(hunter\"2 or ***)"},
+        {"no escape", {"hunter22"}, R"(100% of C:\new\u12 %zz \)", R"(100% of C:\new\u12 %zz \)"},
+        {"too short", {"pass"}, "pass p%61ss", "pass p%61ss"},
         {"cut at the end", {"hunter22"}, "it was hunter", "it was ***"},
         {"cut sooner", {"hunter22"}, "it was hunt", "it was hunt"},
+        {"no values", {}, "text", "text"},
+    };
+    for (const auto& [name, values, text, expected] : cases) {
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            EXPECT_EQ(masked(values, text, piece), expected) << name << ", in pieces of " << piece;
+        }
+    }
+}
+
+// Where bytes are missing a value may have been cut: nothing of what may be its rest is shown, and what begins behind
+// it is masked as ever.
+TEST(SecretMask, shows_no_rest_of_a_value_that_was_cut) {
+    const MaskCase cases[] = {
+        {"the rest", {"hunter22"}, "nter22" + std::string(200, '.'), std::string(206 - 2 * 48, '.')},
+        {"also lines", {"hunter22"}, "ter22\nand hunter22", ""},
+        {"not a whole one", {"hunter22"}, std::string(92, '.') + "hunter22 x", "*** x"},
+        {"it repeats itself", {"ababab"}, "babab" + std::string(80, '.'), std::string(85 - 2 * 36, '.')},
         {"no values", {}, "text", "text"},
     };
     for (const auto& [name, values, text, expected] : cases) {
@@ -83,6 +123,23 @@ TEST(SecretMask, masks_base64) {
         EXPECT_NE(shown, text);
         EXPECT_EQ(from_base64(shown).value_or("").find("hunter22"), std::string::npos) << shown;
         EXPECT_NE(shown.find("***"), std::string::npos) << shown;
+    }
+}
+
+// In lines, as coreutils and MIME have it; escaped, as in JSON and in a URL.
+TEST(SecretMask, masks_base64_that_is_broken_into_lines_or_escaped) {
+    const std::string secret = "ghp_" + std::string(26, '?') + std::string(45, '>');
+    for (const std::string_view line_break : {"\n", "\r\n", R"(\n)", "%0D%0a"}) {
+        std::string text = to_base64("x" + secret);
+        for (std::size_t at = 76; at < text.size(); at += 76 + line_break.size()) text.insert(at, line_break);
+        for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+            EXPECT_LT(masked({secret}, text, piece).size(), 10U) << text << ", in pieces of " << piece;
+        }
+    }
+    for (const auto& [plus, slash] : {std::pair{"-", "_"}, {"%2B", "%2f"}, {"+", R"(\/)"}, {R"(\u002b)", "/"}}) {
+        std::string text;
+        for (const char c : to_base64(secret)) text += c == '+' ? plus : c == '/' ? slash : std::string(1, c);
+        EXPECT_EQ(masked({secret}, text, 7), "***") << text;
     }
 }
 

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: MIT
+#include "base/secret_spellings.hpp"
+
+#include <utf8.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "jiro/base/base64.hpp"
+#include "jiro/base/text.hpp"
+
+namespace jiro {
+
+namespace {
+
+constexpr std::string_view kEscapes = "\\%";
+constexpr int kLongestBreak = 2;  // characters of a line's end: CR and LF
+
+using Escapes = SecretSpellings::Escapes;
+
+// One character of a text, as it was before it was escaped.
+struct Character {
+    std::array<char, 4> bytes{};  // UTF-8
+    std::size_t size = 0;         // of them
+    std::size_t length = 0;       // in the text; 0: cut by its end
+
+    [[nodiscard]] std::string_view view() const { return {bytes.data(), size}; }
+};
+
+Character plain_character(char c, std::size_t length) { return {{c}, 1, length}; }
+
+std::optional<std::uint32_t> hex_number(std::string_view digits) {
+    std::uint32_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
+    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+    return number;
+}
+
+Character after_percent(std::string_view text) {
+    if (text.size() < 3) return {};
+    const auto byte = hex_number(text.substr(1, 2));
+    return byte ? plain_character(static_cast<char>(*byte), 3) : plain_character('%', 1);
+}
+
+// Of UTF-16, as JSON has it: a character beyond it is two of them.
+Character after_backslash_u(std::string_view text) {
+    constexpr std::size_t kLength = 6;
+    constexpr std::uint32_t kFirstHigh = 0xD800;
+    constexpr std::uint32_t kFirstLow = 0xDC00;
+    constexpr std::uint32_t kBehindLow = 0xE000;
+    if (text.size() < kLength) return {};
+    auto code = hex_number(text.substr(2, 4));
+    if (!code) return plain_character('u', 2);
+    Character character;
+    character.length = kLength;
+    if (*code >= kFirstHigh && *code < kBehindLow) {
+        if (text.size() < 2 * kLength) return {};
+        const auto low = hex_number(text.substr(kLength + 2, 4));
+        const bool is_pair = *code < kFirstLow && text.substr(kLength).starts_with("\\u") && low && *low >= kFirstLow &&
+                             *low < kBehindLow;
+        if (!is_pair) return plain_character('u', 2);
+        code = 0x10000 + ((*code - kFirstHigh) << 10U) + (*low - kFirstLow);
+        character.length = 2 * kLength;
+    }
+    character.size =
+        static_cast<std::size_t>(utf8::unchecked::append(*code, character.bytes.data()) - character.bytes.data());
+    return character;
+}
+
+Character after_backslash(std::string_view text) {
+    static constexpr std::string_view kNames = "bfnrt";
+    static constexpr std::string_view kMeant = "\b\f\n\r\t";
+    if (text.size() < 2) return {};
+    if (text[1] == 'u') return after_backslash_u(text);
+    const auto name = kNames.find(text[1]);
+    return plain_character(name == std::string_view::npos ? text[1] : kMeant[name], 2);
+}
+
+Character first_character(std::string_view text, Escapes escapes) {
+    if (text.empty()) return {};
+    if (escapes == Escapes::backslash && text.front() == '\\') return after_backslash(text);
+    if (escapes == Escapes::percent && text.front() == '%') return after_percent(text);
+    return plain_character(text.front(), 1);
+}
+
+char standard_base64(char c) { return c == '-' ? '+' : c == '_' ? '/' : c; }
+
+bool is_escape(char c) { return kEscapes.find(c) != std::string_view::npos; }
+
+// The base64 characters that `text` determines alone when it stands `offset` bytes into what is encoded.
+std::string base64_core(std::string_view text, std::size_t offset) {
+    const std::string padded = std::string(offset, '\0') + std::string(text);
+    const std::string out = to_base64(padded);
+    const std::size_t first = (offset * 8 + 5) / 6;
+    const std::size_t last = padded.size() * 8 / 6;
+    return out.substr(first, last - first);
+}
+
+std::size_t pair_of(char first, char second) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(first)) << 8U | static_cast<unsigned char>(second);
+}
+
+}  // namespace
+
+void SecretSpellings::add(std::string_view value) {
+    if (value.size() < kMinLength) return;
+    longest_value_ = std::max(longest_value_, value.size());
+    add({std::string(value), false});
+    for (std::size_t offset = 0; offset < 3; ++offset) add({base64_core(value, offset), true});
+}
+
+void SecretSpellings::add(Pattern pattern) {
+    if (std::ranges::find(patterns_, pattern) != patterns_.end()) return;
+    const char first = pattern.text.front();
+    add_beginning(pattern, first);
+    if (pattern.is_base64 && first == '+') add_beginning(pattern, '-');
+    if (pattern.is_base64 && first == '/') add_beginning(pattern, '_');
+    if (first == ' ') add_beginning(pattern, '+');
+    patterns_.push_back(std::move(pattern));
+}
+
+void SecretSpellings::add_beginning(const Pattern& pattern, char first) {
+    by_first_byte_.at(static_cast<unsigned char>(first)).push_back(static_cast<std::uint32_t>(patterns_.size()));
+    const char next = pattern.text[1];
+    for (int i = std::numeric_limits<char>::min(); i <= std::numeric_limits<char>::max(); ++i) {
+        const char second = static_cast<char>(i);
+        const bool is_next = second == next || (second == '+' && next == ' ') || is_escape(second);
+        const bool is_base64 =
+            pattern.is_base64 && (standard_base64(second) == next || second == '\r' || second == '\n');
+        if (is_next || is_base64) first_two_bytes_.set(pair_of(first, second));
+        for (const char escape : kEscapes) first_two_bytes_.set(pair_of(escape, second));
+    }
+}
+
+// A text escapes in one way from the first character to the last: so there is nothing to try twice.
+SecretSpellings::Match SecretSpellings::match(const Pattern& pattern, std::string_view text, Escapes escapes) {
+    std::size_t at = 0;
+    std::size_t matched = 0;
+    int breaks = 0;
+    while (matched < pattern.text.size()) {
+        const auto rest = text.substr(at);
+        const auto character = first_character(rest, escapes);
+        if (character.length == 0) return {0, matched, true};
+        const auto expected = std::string_view(pattern.text).substr(matched, character.size);
+        const char first = character.bytes.front();
+        if (expected == character.view() || (pattern.is_base64 && standard_base64(first) == expected.front())) {
+            matched += character.size;
+            breaks = 0;
+        } else if (escapes == Escapes::percent && rest.front() == '+' && expected.front() == ' ') {
+            ++matched;
+        } else if (pattern.is_base64 && matched > 0 && breaks < kLongestBreak && (first == '\r' || first == '\n')) {
+            ++breaks;
+        } else {
+            return {};
+        }
+        at += character.length;
+    }
+    return {at, matched, false};
+}
+
+std::optional<SecretSpellings::Found> SecretSpellings::find_at(std::string_view text, std::size_t at, End end) const {
+    const auto rest = text.substr(at);
+    std::size_t size = 0;
+    for (const auto escapes : {Escapes::none, Escapes::backslash, Escapes::percent}) {
+        const auto first = first_character(rest, escapes);
+        if (first.length == 0 && end == End::open) return Found{at, rest.size(), true};
+        if (first.length == 0) continue;
+        for (const auto index : by_first_byte_.at(static_cast<unsigned char>(first.bytes.front()))) {
+            const auto found = match(patterns_[index], rest, escapes);
+            if (found.is_cut_by_the_end && end == End::open) return Found{at, rest.size(), true};
+            const bool is_half = found.is_cut_by_the_end && end == End::cut && found.begun >= kMinLength;
+            size = std::max(size, is_half ? rest.size() : found.size);
+        }
+    }
+    if (size == 0) return std::nullopt;
+    return Found{at, size, false};
+}
+
+std::optional<SecretSpellings::Found> SecretSpellings::find(std::string_view text, std::size_t from, End end) const {
+    if (patterns_.empty()) return std::nullopt;
+    for (std::size_t at = from; at < text.size(); ++at) {
+        if (at + 1 < text.size() && !first_two_bytes_[pair_of(text[at], text[at + 1])]) continue;
+        if (const auto found = find_at(text, at, end)) return found;
+    }
+    return std::nullopt;
+}
+
+SecretSpellings::Masked SecretSpellings::masked(std::string_view text, End end) const {
+    Masked result;
+    result.shown.reserve(text.size());
+    std::size_t at = 0;
+    while (const auto found = find(text, at, end)) {
+        result.shown.append(text.substr(at, found->begin - at));
+        if (found->is_open) {
+            result.held = text.substr(found->begin);
+            return result;
+        }
+        result.shown.append(kMask);
+        at = found->begin + found->size;
+    }
+    result.shown.append(text.substr(at));
+    return result;
+}
+
+}  // namespace jiro
