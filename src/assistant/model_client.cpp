@@ -40,7 +40,7 @@ bool is_event_stream(const http::Response& head) {
 
 // Endpoints repeat the key that they were sent. It is taken out before the text is cut: half of one is not found.
 Error shown(const Error& error, const Secret& key) {
-    return {error.code, excerpt(redacted(error.message, key), kMaxErrorText), error.where};
+    return {error.code, excerpt(redacted(error.message, {key}), kMaxErrorText), error.where};
 }
 
 Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }

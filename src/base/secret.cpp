@@ -3,6 +3,10 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <functional>
+#include <string_view>
+
 namespace jiro {
 
 Secret& Secret::operator=(const Secret& other) {
@@ -28,13 +32,16 @@ void Secret::wipe() noexcept {
     value_.clear();
 }
 
-std::string redacted(std::string text, const Secret& secret) {
+std::string redacted(std::string text, std::vector<Secret> secrets) {
     static constexpr std::size_t kShortest = 4;
     static constexpr std::string_view kStars = "***";
-    const std::string& hidden = secret.reveal();
-    if (hidden.size() < kShortest) return text;
-    for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + kStars.size())) {
-        text.replace(at, hidden.size(), kStars);
+    std::ranges::sort(secrets, std::greater(), [](const Secret& secret) { return secret.reveal().size(); });
+    for (const Secret& secret : secrets) {
+        const std::string& hidden = secret.reveal();
+        if (hidden.size() < kShortest) break;
+        for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + kStars.size())) {
+            text.replace(at, hidden.size(), kStars);
+        }
     }
     return text;
 }

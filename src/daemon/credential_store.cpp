@@ -71,8 +71,7 @@ delivery::CredentialsProvider CredentialStore::for_grpc() {
 
 std::string CredentialStore::redacted(std::string text) const {
     if (!current_ || text.empty()) return text;
-    text = jiro::redacted(std::move(text), current_->access_token);
-    return jiro::redacted(std::move(text), current_->api_key);
+    return jiro::redacted(std::move(text), {current_->access_token, current_->api_key});
 }
 
 }  // namespace jiro::daemon

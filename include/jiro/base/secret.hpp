@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace jiro {
 
@@ -39,8 +40,8 @@ struct Credentials {
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-// `text` with the secret replaced by ***, as a peer may repeat what it was told. One of fewer than 4 characters is
-// left: it would be found in half of all words.
-[[nodiscard]] std::string redacted(std::string text, const Secret& secret);
+// `text` with the secrets replaced by ***, as a peer may repeat what it was told; the longest first, since one may
+// begin with another. One of fewer than 4 characters is left: it would be found in half of all words.
+[[nodiscard]] std::string redacted(std::string text, std::vector<Secret> secrets);
 
 }  // namespace jiro

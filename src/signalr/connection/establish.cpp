@@ -5,7 +5,6 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/multiple_exceptions.hpp>
 #include <boost/system/system_error.hpp>
-#include <functional>
 
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/secret_mask.hpp"
@@ -377,10 +376,7 @@ Failure Establish::status_failure(HttpStep step, const HttpResponse& response, c
 }
 
 std::string peer_text(std::string text, std::vector<Secret> secrets) {
-    // One may begin with another.
-    std::ranges::sort(secrets, std::greater(), [](const Secret& secret) { return secret.reveal().size(); });
-    for (const Secret& secret : secrets) text = redacted(std::move(text), secret);
-    return shortened(text);
+    return shortened(redacted(std::move(text), std::move(secrets)));
 }
 
 }  // namespace jiro::signalr

@@ -50,5 +50,15 @@ TEST(Secret, leaves_nothing_in_what_it_was_moved_from) {
     }
 }
 
+// Whatever their order is: one that begins with another is hidden whole.
+TEST(Secret, is_hidden_whole_where_another_is_its_beginning) {
+    const Secret token("token-4711");
+    const Secret key("token-4711-and-more");
+    for (const auto& secrets : {std::vector{token, key}, std::vector{key, token}}) {
+        EXPECT_EQ(jiro::redacted("bad token-4711-and-more, token-4711, e", secrets), "bad ***, ***, e");
+    }
+    EXPECT_EQ(jiro::redacted("here", {Secret("e"), Secret("")}), "here");
+}
+
 }  // namespace
 }  // namespace jiro

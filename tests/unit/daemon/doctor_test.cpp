@@ -221,7 +221,7 @@ TEST(Doctor, prints_for_machines) {
 // Whatever repeats a credential: it is not printed.
 TEST(Doctor, hides_secrets) {
     auto findings = some_findings();
-    for (const char* secret : {"token-4711", "", "e"}) findings.hide(Secret(secret));
+    findings.hide({Secret("token"), Secret(""), Secret("e"), Secret("token-4711")});
     EXPECT_THAT(render_text(findings.all(), Colour::off), Not(HasSubstr("4711")));
     EXPECT_THAT(findings.all()[2].advice, "use ***");
     EXPECT_EQ(findings.all()[0].text, "well");

@@ -53,11 +53,11 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     if (!options.offline) check_network(findings, config, environment);
     const bool daemon_runs = check_daemon(findings, config);
     check_state(findings, config, outbox_location(config), daemon_runs);  // the last: it may take on another user
-    if (credentials) {
-        findings.hide(credentials->access_token);
-        findings.hide(credentials->api_key);
-    }
-    if (const auto key = config::read_credentials(config.chat_credentials, environment)) findings.hide(key->api_key);
+    std::vector<Secret> secrets;
+    if (credentials) secrets = {credentials->access_token, credentials->api_key};
+    if (const auto key = config::read_credentials(config.chat_credentials, environment))
+        secrets.push_back(key->api_key);
+    findings.hide(secrets);
     print(findings, options.json);
     log::shutdown();
     return worst(findings.all()) == Verdict::problem ? ExitCode::failed : ExitCode::good;

@@ -49,9 +49,9 @@ class Findings {
 
     [[nodiscard]] const std::vector<Finding>& all() const noexcept { return all_; }
     // Credentials that a server's or a file's name may repeat become ***: a last line of defence.
-    void hide(const Secret& secret) {
+    void hide(const std::vector<Secret>& secrets) {
         for (auto& finding : all_) {
-            for (auto* text : {&finding.text, &finding.advice}) *text = redacted(std::move(*text), secret);
+            for (auto* text : {&finding.text, &finding.advice}) *text = redacted(std::move(*text), secrets);
         }
     }
 
