@@ -12,6 +12,8 @@ namespace jiro::commands {
 
 namespace {
 
+constexpr std::size_t kLongestProgram = 1024;
+
 // Lines and tabs stay; ends with a line break.
 std::string lines_for_terminal(std::string_view text) {
     auto lines = escaped_lines(text);
@@ -134,6 +136,7 @@ std::string render_listing(const CommandRegistry& registry, ListingDetail detail
         const auto& description = handler->description();
         if (detail == ListingDetail::full) {
             text += render_description(description);
+            if (!description.runs.empty()) text += "    runs: " + excerpt(description.runs, kLongestProgram) + '\n';
             continue;
         }
         text += description.usage;

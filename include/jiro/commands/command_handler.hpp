@@ -27,12 +27,12 @@ struct ParameterDescription {
 
 struct CommandDescription {
     std::string name{};
-    std::string summary{};  // one line
+    std::string summary{};  // one line, for the hub's users, too
     std::string usage{};    // "disk [path]"
     std::vector<ParameterDescription> parameters{};
     std::string source = "built-in";  // or "file:line"
-    std::string runs{};               // exec commands: the program as written; empty for built-ins
-    bool uses_shell = false;          // an exec command with Shell: true
+    std::string runs{};       // exec commands: the program as written, for this machine's users; empty for built-ins
+    bool uses_shell = false;  // an exec command with Shell: true
     // A built-in command whose name an entry of Commands.Exec may have: it is younger than configurations in the field.
     bool may_be_replaced = false;
     bool idempotent = false;  // may run again after a crash of the daemon

@@ -16,7 +16,8 @@ namespace jiro::commands {
 // One JSON object: outcome, isSuccess, type, response or graph members, sessionId, runTimeMs.
 [[nodiscard]] std::string render_json(const FinishedCommand& command);
 
-// A table of all commands with summaries; with a description below each when `details`.
+// A table of all commands with summaries; for this machine's users (full) with a description of each, and the program
+// that it runs.
 enum class ListingDetail { brief, full };
 [[nodiscard]] std::string render_listing(const CommandRegistry& registry, ListingDetail detail = ListingDetail::full);
 [[nodiscard]] std::string render_listing_json(const CommandRegistry& registry);

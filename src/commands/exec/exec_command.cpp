@@ -25,7 +25,7 @@ std::string joined(const std::vector<std::string>& words) {
 CommandDescription describe(const ExecCommand& command, const ArgumentBinding& binding) {
     CommandDescription description;
     description.name = command.name;
-    description.summary = command.description.empty() ? "Runs " + joined(command.program) : command.description;
+    description.summary = command.description.empty() ? "Runs a program of this machine" : command.description;
     description.usage = command.name;
     for (const auto& parameter : binding.parameters()) {
         const auto& definition = parameter.definition();

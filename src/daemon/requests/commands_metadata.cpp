@@ -31,11 +31,8 @@ std::string_view type_name(commands::ExecParameter::Type type) {
 json metadata_of(const commands::CommandDescription& command) {
     auto parameters = json::object();
     for (const auto& parameter : command.parameters) parameters[parameter.name] = type_name(parameter.type);
-    // A command that its operator does not describe is described by its program, which is not the hub's business.
-    const bool names_program = !command.runs.empty() && command.summary.find(command.runs) != std::string::npos;
-    const std::string summary = names_program ? "Runs a program of this machine" : command.summary;
     return {{"CommandName", command.name},
-            {"CommandDescription", text_within(summary, kLongestCommandText)},
+            {"CommandDescription", text_within(command.summary, kLongestCommandText)},
             {"CommandSyntax", text_within(command.usage, kLongestCommandText)},
             {"Parameters", std::move(parameters)},
             {"ModuleName", command.runs.empty() ? "BaseCommands" : "Exec"},

@@ -6,6 +6,7 @@
 
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
+#include "jiro/commands/render.hpp"
 #include "jiro/commands/running_commands.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -16,6 +17,7 @@ namespace jiro::commands {
 
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 namespace {
 
@@ -33,10 +35,10 @@ class BuiltinCommands : public ::testing::Test {
         proc.write("loadavg", "0.50 0.40 0.30 1/100 12345\n");
     }
 
-    CommandResult run(std::string text) {
+    CommandResult run(std::string text, const Settings& settings = {}) {
         CommandMessage message;
         message.command = std::move(text);
-        auto registry = make_registry({}, services);
+        auto registry = make_registry(settings, services);
         EXPECT_TRUE(registry.has_value());
         return jiro::test::run_task(context, run_locally(std::move(message), {}, *registry, clock, random, workers))
             .result;
@@ -156,6 +158,26 @@ TEST_F(BuiltinCommands, help_lists_and_explains) {
     const auto slip = run("help ehco");
     EXPECT_FALSE(slip.is_success());
     EXPECT_THAT(slip.message(), HasSubstr("did you mean \"echo\"?"));
+}
+
+// What a command without a description runs is not the hub's business; at the terminal it is shown.
+TEST_F(BuiltinCommands, help_names_no_program) {
+    Settings settings;
+    settings.run_as = RunAs::daemon;
+    settings.exec.resize(2);
+    settings.exec[0].name = "fetch";
+    settings.exec[0].program = {"curl -H 'Authorization: hidden-1' https://host/"};
+    settings.exec[0].shell = true;
+    settings.exec[1].name = "plain";
+    settings.exec[1].program = {"/usr/bin/curl", "-u", "hidden-2"};
+    for (const auto* text : {"help", "help fetch", "help plain"}) {
+        const auto answer = run(text, settings).message();
+        EXPECT_THAT(answer, HasSubstr("Runs a program of this machine"));
+        EXPECT_THAT(answer, Not(HasSubstr("hidden")));
+    }
+    const auto listing = render_listing(*make_registry(settings, services).value());
+    EXPECT_THAT(listing, HasSubstr("    runs: /usr/bin/curl -u hidden-2\n"));
+    EXPECT_THAT(listing, HasSubstr("    runs: /bin/sh -c 'curl"));
 }
 
 // `sysinfo` is JSON with what an operator asks first.
