@@ -2,13 +2,16 @@
 """`jiro-client bundle` and the commands `bundle` and `doctor`: one archive with everything that helps, and no secret in it."""
 
 import json
+import signal
+import socket
 import stat
+import subprocess
 import tarfile
 import unittest
 
 from harness.case import DaemonTest
 from harness.grpc_server import Reply
-from harness.programs import run_client
+from harness.programs import CLIENT, clean_environment, run_client
 
 TOKEN = "canary-Token-of-the-bundle"
 KEY = "canary-Key-of-the-bundle"
@@ -70,6 +73,28 @@ class BundleTest(DaemonTest):
         for part in ("configuration.txt", "status.json", "outbox.json"):
             self.assertNotIn(part, files)
             self.assertIn(part + ": could not be had: ", files["summary.txt"])
+
+    def test_one_that_is_ended_leaves_nothing(self):
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(str(self.directory / "silent.sock"))
+        listener.listen()
+        config = self.directory / "config.yaml"
+        config.write_text(json.dumps({"Monitoring": {"Listen": f"unix:{self.directory / 'silent.sock'}"}}))
+        base = self.directory / "tmp"
+        base.mkdir()
+        program = subprocess.Popen([CLIENT, "bundle", str(self.directory / "a.tar.gz"), "--config", str(config)], env=clean_environment(TMPDIR=base),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(program.kill)
+        listener.settimeout(60)
+        connection, _ = listener.accept()  # a part waits for the daemon's answer
+        self.addCleanup(connection.close)
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+        self.assertEqual(program.returncode, 130, (out, err))
+        self.assertIn("a signal ended it", err)
+        self.assertEqual(list(base.iterdir()), [])
+        self.assertFalse((self.directory / "a.tar.gz").exists())
 
     def test_the_hubs_users_ask_for_one(self):
         link = self.begin(Hub={"Requests": ["commands", "logs"]})

@@ -3,12 +3,14 @@
 
 import json
 import os
+import pathlib
 import pwd
 import signal
+import subprocess
 import unittest
 
-from harness.case import DaemonTest
-from harness.programs import run_client
+from harness.case import DaemonTest, wait_until
+from harness.programs import CLIENT, clean_environment, run_client
 
 SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "{seconds}"],
                                        "Parameters": {"seconds": {"Pattern": "[0-9.]+"}}}}}}
@@ -89,6 +91,48 @@ class CommandLineTest(DaemonTest):
         failed = run_client("exec", "ecko Hello", "--config", config)
         self.assertEqual(failed.returncode, 1)
         self.assertIn("echo", failed.stdout + failed.stderr)
+
+    def begin_exec(self, script, **members):
+        """With what it started running, and its folder in `self.base`."""
+        self.base = self.directory / "tmp"
+        self.base.mkdir()
+        pids = self.directory / "pids"
+        script = f'touch "$TMPDIR/mine"; {script} echo $$ $! > {pids}.new; mv {pids}.new {pids}; sleep 300 & wait; wait'
+        config = self.write(json.dumps({"Commands": {"RunAs": "daemon", "Exec": {"hang": {"Program": script, "Shell": True, **members}}}}))
+        program = subprocess.Popen([CLIENT, "exec", "hang", "--config", str(config)], env=clean_environment(TMPDIR=self.base),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(program.kill)
+        wait_until(pids.exists, "its program runs", 10)
+        return program, [int(pid) for pid in pids.read_text().split()]
+
+    def is_alive(self, pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() != b""  # a zombie's is empty
+        except OSError:
+            return False
+
+    def test_exec_that_is_ended_takes_everything_along(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                program, pids = self.begin_exec("(trap '' TERM; exec sleep 300) & echo hello;", KillGraceMs=100)
+                program.send_signal(number)
+                out, err = program.communicate(timeout=20)
+                self.assertEqual(program.returncode, 128 + number, (out, err))
+                self.assertIn("cancelled", err)
+                self.assertEqual([path.name for path in self.base.iterdir()], [])
+                self.assertFalse(any(self.is_alive(pid) for pid in pids), pids)
+                (self.directory / "pids").unlink()
+                self.base.rmdir()
+
+    def test_exec_ends_at_once_at_a_second_signal(self):
+        told = self.directory / "told"
+        program, pids = self.begin_exec(f"trap 'touch {told}' TERM; (trap '' TERM; exec sleep 300) &", KillGraceMs=60000)
+        self.addCleanup(lambda: [os.kill(pid, signal.SIGKILL) for pid in pids if self.is_alive(pid)])
+        program.send_signal(signal.SIGINT)
+        wait_until(told.exists, "its program was told to end", 10)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=20)
+        self.assertEqual(program.returncode, -signal.SIGINT)
 
     def test_exec_as_json_has_session_and_parameters(self):
         config = self.write("{}")

@@ -15,6 +15,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/hub_overlay.hpp"
@@ -25,7 +26,6 @@
 #include "jiro/base/json.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/random.hpp"
-#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/config/credentials.hpp"
@@ -49,6 +49,7 @@ class Programs {
     // What it prints; or why there is nothing. Exit codes other than 0 that are good, too: `successes`.
     Result<std::string> run(const Words& words, std::vector<int> successes = {},
                             std::chrono::milliseconds limit = 30s) {
+        if (interruptible_.signal() != 0) return interrupted();
         jiro::commands::ExecCommand program;
         program.name = "part";
         for (const auto& word : words) program.program.push_back(literal(word));
@@ -69,13 +70,17 @@ class Programs {
         CommandMessage message;
         message.command = "part";
         auto running = jiro::commands::run_locally(std::move(message), settings, *registry, clock_, random_, workers_);
-        auto finished = run_blocking(context_, std::move(running));
+        const auto finished = interruptible_.run(std::move(running));
+        if (interruptible_.signal() != 0) return interrupted();
         const auto& text = finished.result.message();
         if (finished.result.is_success()) return text;
         return Error(make_error_code(boost::system::errc::io_error), words.front() + ": " + text);
     }
 
+    [[nodiscard]] const Interruptible& interruptible() const noexcept { return interruptible_; }
+
   private:
+    static Error interrupted() { return Error(make_error_code(boost::system::errc::interrupted), "a signal ended it"); }
     // In a definition braces stand for parameters.
     static std::string literal(std::string word) {
         boost::algorithm::replace_all(word, "{", "{{");
@@ -91,6 +96,7 @@ class Programs {
     SystemRandom random_;
     boost::asio::io_context context_{1};
     boost::asio::thread_pool workers_{1};
+    Interruptible interruptible_{context_};
 };
 
 // Any of these may hold a token.
@@ -246,13 +252,13 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
     log::configure({.level = log::Level::error, .target = log::Target::console});
     learn_secrets(config_file);
     const std::string file = options.file.empty() ? default_name() : options.file;
+    Programs programs;
     Staging staging;
     if (!staging.is_made()) {
         std::cerr << "no folder can be made in " << fs::temp_directory_path().string() << ": " << std::strerror(errno)
                   << '\n';
         return ExitCode::failed;
     }
-    Programs programs;
     staging.add("versions.txt", versions());
     add_own(staging, programs, config_file);
     options.from_daemon ? read_facts(staging) : ask_for_facts(staging, programs, config_file);
@@ -266,7 +272,8 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
     const auto problem = packed ? put_in_place(made, options, file) : std::optional(packed.error().message);
     if (problem) {
         std::cerr << "the archive " << escaped(file) << " cannot be made: " << escaped(*problem) << '\n';
-        return ExitCode::failed;
+        const auto& interruptible = programs.interruptible();
+        return interruptible.signal() != 0 ? interruptible.exit_code() : ExitCode::failed;
     }
     std::error_code ignored;
     std::cout << fs::absolute(file, ignored).string() << ", " << fs::file_size(file, ignored) << " bytes, with\n"

@@ -9,15 +9,14 @@
 
 #include "daemon/chat.hpp"
 #include "daemon/chat_commands.hpp"
+#include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/terminal_screen.hpp"
 #include "daemon/control_socket.hpp"
-#include "daemon/shutdown.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/race.hpp"
-#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/monitor/errors.hpp"
@@ -114,7 +113,8 @@ class OwnPartner final : public Partner {
         question.session_id = session_id_;
         question.text = text;
         const auto exchange = chat_.assistant().ask(std::move(question));
-        const bool has_ended = run_blocking(context_, print(exchange));
+        Interruptible interruptible(context_);  // at the prompt a signal ends the program
+        const bool has_ended = interruptible.run(print(exchange));
         const auto& end = exchange->end();
         return print_end(end.error ? std::optional(end.error->message) : std::nullopt, end.note()) && has_ended;
     }
@@ -139,12 +139,14 @@ class OwnPartner final : public Partner {
         }
     }
 
-    Task<bool> print(std::shared_ptr<assistant::Exchange> exchange) {
-        ShutdownSignal signal(context_.get_executor());
-        auto printing = print_as_it_comes(exchange);
-        auto interrupt = signal.wait();
-        const auto first = co_await race(std::move(printing), std::move(interrupt));
-        if (first == 0) co_return true;
+    static Task<bool> print(std::shared_ptr<assistant::Exchange> exchange) {
+        try {
+            co_await print_as_it_comes(exchange);
+            co_return true;
+        } catch (const std::exception& error) {
+            if (!is_cancellation(error)) throw;
+        }
+        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         exchange->cancel("cancelled at the terminal");
         co_await exchange->until_ended();
         co_return false;

@@ -5,10 +5,10 @@
 #include <iostream>
 #include <optional>
 
+#include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "jiro/base/run_blocking.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/render.hpp"
@@ -74,10 +74,11 @@ int exec(const std::string& config_file, const ExecOptions& options) {
 
     boost::asio::io_context context(1);
     boost::asio::thread_pool workers(1);
-    const auto finished = run_blocking(
-        context,
+    Interruptible interruptible(context);
+    const auto finished = interruptible.run(
         jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers));
     print_result(finished, options.json);
+    if (interruptible.signal() != 0) return interruptible.exit_code();
     return finished.result.is_success() ? ExitCode::good : ExitCode::failed;
 }
 
