@@ -82,17 +82,22 @@ Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteReq
     co_return reply_with(200, body);
 }
 
+// As it is, without a tree: it may have megabytes.
+void add_message(std::string& object, std::string_view name, const delivery::Bytes& message) {
+    object.append(",\"").append(name).append("\":").append(message ? delivery::describe(*message) : "null");
+}
+
 Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
     const auto id = query_value(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto row = co_await outbox.show(id);
     if (!row) co_return failure(row.error());
-    json body = to_json(row->summary);
-    body["message"] = nullptr;
-    body["whole"] = nullptr;
-    if (row->message) body["message"] = delivery::describe(*row->message);
-    if (row->whole) body["whole"] = delivery::describe(*row->whole);
-    co_return reply_with(200, body);
+    auto reply = reply_with(200, to_json(row->summary));
+    reply.json.pop_back();
+    add_message(reply.json, "message", row->message);
+    add_message(reply.json, "whole", row->whole);
+    reply.json += '}';
+    co_return reply;
 }
 
 Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, delivery::Courier* courier,

@@ -197,11 +197,12 @@ std::optional<Bytes> cut(std::string_view bytes, std::size_t max_bytes, std::str
 }
 
 std::string describe(std::string_view bytes) {
+    JsonWriter out;
     proto::ClientMessage message;
     if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-        return "(not a ClientMessage: " + std::to_string(bytes.size()) + " bytes)";
+        out.string("(not a ClientMessage: " + std::to_string(bytes.size()) + " bytes)");
+        return std::move(out).take();
     }
-    JsonWriter out(JsonWriter::Layout::indented);
     out.begin_object();
     out.member("commandName", message.commandname());
     out.member("commandType", proto::CommandType_Name(message.commandtype()));

@@ -67,9 +67,13 @@ Error connect_error(const Listen& listen, const error_code& error) {
 
 Error read_error(const Listen& listen, const error_code& error) {
     const std::string where = to_string(listen) + ": ";
-    if (error == http::error::body_limit || error == http::error::header_limit ||
-        error == http::error::buffer_overflow) {
-        return Error(errc::answer_too_large, where + "the answer is too large; is another program listening there?");
+    if (error == http::error::body_limit) {
+        return Error(errc::answer_too_large,
+                     where + "the answer has more than " + std::to_string(kMaxAnswerBytes / 1024 / 1024) + " MiB");
+    }
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+        return Error(errc::answer_too_large,
+                     where + "the answer's header is too large; is another program listening there?");
     }
     const bool is_lost = error == http::error::end_of_stream || error == http::error::partial_message ||
                          error.category() == boost::system::system_category();

@@ -104,6 +104,21 @@ class OutboxCommandTest(OperatorCase):
         self.assertTrue(unknown.stderr)
         self.assertEqual(self.outbox("retry", "a").returncode, 0)
 
+    def test_show_of_the_longest_result(self):
+        """Each of its characters is escaped in the answer's JSON."""
+        text = '"\x01\n' * 1_000_000
+        large = self.directory / "large"
+        large.write_text(text)
+        self.start_hub()
+        self.start_client(grpc_url="http://127.0.0.1:1", config={"Commands": {"Exec": {"large": {
+            "Program": ["/bin/cat", str(large)], "MaxOutputBytes": len(text), "Result": "text"}}}})
+        self.connection().command("large", "l")
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == 1, "pending")
+        shown = self.outbox("show", "l", "--json")
+        self.assertEqual((shown.returncode, shown.stderr), (0, ""), shown.stderr)
+        message = json.loads(shown.stdout)["message"]
+        self.assertEqual((message["commandSyncId"], message["textResult"]["response"] == text), ("l", True))
+
     def test_a_waiting_result_is_sent_again_by_hand(self):
         slow = {"Grpc": {"RetryDelayMs": 60000, "MaxRetryDelayMs": 60000}}
         self.start_all(behaviour=lambda message, nth: Reply.status("UNAVAILABLE"), config=slow)

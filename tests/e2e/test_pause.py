@@ -57,6 +57,13 @@ class PauseTest(DaemonTest):
         self.client.start()
         self.client.wait_status(lambda s: s["paused"] is None, "it is not paused after a restart")
 
+    def test_a_note_that_is_too_long_is_refused_by_name(self):
+        self.begin()
+        answer = run_client("pause", "--note", "n" * 9000, "--config", self.client.config_file, environment=self.environment)
+        self.assertEqual(answer.returncode, 2, answer)
+        self.assertIn("--note: has 9000 bytes; 500 are the most", answer.stderr)
+        self.assertIsNone(self.client.status()["paused"])
+
     def test_refuses_with_the_note(self):
         self.begin()
         self.cli("pause", "--refuse", "--note", "moving house")

@@ -28,7 +28,7 @@ inline constexpr std::size_t kMaxResultBytes = 3 * 1024 * 1024;
 // and `why`. nullopt: it is not longer, there is no room for any text, or the bytes are no ClientMessage.
 [[nodiscard]] std::optional<Bytes> cut(std::string_view message, std::size_t max_bytes, std::string_view why);
 
-// A stored message as indented JSON, for `jiro-client outbox show`.
+// A stored message as a JSON object, for `jiro-client outbox show`; a string that says so when it is none.
 [[nodiscard]] std::string describe(std::string_view message);
 
 }  // namespace jiro::delivery

@@ -9,6 +9,7 @@
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/monitor/settings.hpp"
 
 namespace jiro::monitor {
@@ -18,7 +19,8 @@ struct Answer {
     std::string body;
 };
 
-inline constexpr std::size_t kMaxAnswerBytes = 4 * 1024 * 1024;
+// One person waits for it: as much as is read as JSON then. A result of 3 MiB fits, whatever its characters are.
+inline constexpr std::size_t kMaxAnswerBytes = kPatientJsonLimits.bytes;
 
 // Any status is an answer; errors are not_running, no_permission, timeout, answer_too_large, answer_malformed,
 // connection_lost and switched_off.

@@ -223,12 +223,22 @@ class CommandLine {
         end->add_option("id", cancel_id_, "The command's commandSyncId")->required();
     }
 
+    void add_note(CLI::App* sub) {
+        sub->add_option("--note", pause_.note, "Why, for whoever looks at the status")
+            ->check([](const std::string& note) {
+                const bool fits = note.size() <= Pause::kMaxNoteBytes;
+                return fits ? std::string()
+                            : "has " + std::to_string(note.size()) + " bytes; " + std::to_string(Pause::kMaxNoteBytes) +
+                                  " are the most";
+            });
+    }
+
     void define_pause() {
         auto* stop = add("pause", "Start no command until `resume`; what arrives waits",
                          [this] { return pause(config_file_, pause_); });
         add_duration(stop, "--for", pause_.seconds, Pause::kLongest, CLI::AsNumberWithUnit::UNIT_REQUIRED,
                      "For so long only: 90s, 30min, 2h, 1d");
-        stop->add_option("--note", pause_.note, "Why, for whoever looks at the status");
+        add_note(stop);
         stop->add_flag("--refuse", pause_.refuse, "Refuse what arrives, with the note, in place of having it wait");
         add("resume", "Start commands again", [this] { return resume(config_file_); });
         auto* empty = add("drain", "Start no command, so that soon nothing runs", [this] {
@@ -236,7 +246,7 @@ class CommandLine {
             return drain(config_file_, pause_);
         });
         empty->add_flag("--wait", pause_.wait, "Return when nothing runs any more");
-        empty->add_option("--note", pause_.note, "Why, for whoever looks at the status");
+        add_note(empty);
         empty->add_flag("--refuse", pause_.refuse, "Refuse what arrives, with the note, in place of having it wait");
     }
 

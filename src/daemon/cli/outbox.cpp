@@ -173,11 +173,13 @@ int show(OutboxClient& client, const OutboxOptions& options) {
               << "\nFinished    " << time_of(*row, "finishedAt") << "\nNext try    " << time_of(*row, "dueAt")
               << "\nAttempts    " << member_text(*row, "attempts") << "\nBytes       " << member_text(*row, "bytes")
               << "\nLast error  " << member_text(*row, "lastError") << '\n';
-    if (const auto message = row->find("message"); message != row->end() && message->is_string())
-        std::cout << message->get<std::string>() << '\n';  // indented JSON, made by describe()
-    if (const auto whole = row->find("whole"); whole != row->end() && whole->is_string())
-        std::cout << "The whole result, of which that is a short form (send it: outbox retry --whole ID)\n"
-                  << whole->get<std::string>() << '\n';
+    const auto print_message = [&row](const char* member, const char* heading) {
+        const auto found = row->find(member);
+        if (found == row->end() || found->is_null()) return;
+        std::cout << heading << found->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+    };
+    print_message("message", "");
+    print_message("whole", "The whole result, of which that is a short form (send it: outbox retry --whole ID)\n");
     return ExitCode::good;
 }
 
