@@ -228,10 +228,20 @@ void Pause::open_hold() {
     struct stat there {};
     const bool is_ours = hold_ && fstat(hold_.get(), &ours) == 0 && lstat(files_.hold.c_str(), &there) == 0 &&
                          ours.st_ino == there.st_ino && ours.st_dev == there.st_dev;
-    if (is_ours) return;
+    const auto is_open_to_all = [&ours] { return (ours.st_mode & 077) != 0; };
+    if (is_ours && !is_open_to_all()) return;
     // Only whoever may write to it: a lock needs no more than a file that can be read.
-    hold_ = FileDescriptor(open(files_.hold.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
-    if (hold_ && fstat(hold_.get(), &ours) == 0 && ours.st_uid == geteuid()) fchmod(hold_.get(), 0600);
+    const auto open_file = [this] {
+        return FileDescriptor(
+            open(files_.hold.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    };
+    hold_ = open_file();
+    if (!hold_ || fstat(hold_.get(), &ours) != 0 || !is_open_to_all()) return;
+    if (fchmod(hold_.get(), 0600) == 0) return;
+    // Root's `flock` made it before this process: in its place comes one of ours, as soon as nobody has it locked.
+    if (flock(hold_.get(), LOCK_EX | LOCK_NB) != 0) return;
+    unlink(files_.hold.c_str());
+    hold_ = open_file();
 }
 
 std::optional<Duration> Pause::time_left() const {

@@ -3,9 +3,10 @@
 
 import fcntl
 import json
+import os
 import unittest
 
-from harness.case import DaemonTest
+from harness.case import DaemonTest, wait_until
 from harness.programs import run_client
 
 
@@ -102,6 +103,30 @@ class PauseTest(DaemonTest):
             self.assertIn("No command starts yet: paused: another program holds", self.cli("resume"))
         self.assertEqual(self.result("one").response, "one")
         self.client.wait_status(lambda s: s["paused"] is None, "it is over")
+
+    @unittest.skipUnless(os.geteuid() == 0, "the daemon becomes another user")
+    def test_a_hold_that_root_made_is_closed_to_others(self):
+        user = 65534
+        hold = self.directory / "hold"
+        hold.touch()
+        hold.chmod(0o644)
+        self.directory.path.chmod(0o755)
+        os.chown(self.directory.path, user, user)
+        environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
+        with open(hold) as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.start_client(config={"Outbox": {"RedoLog": None}}, environment=environment, start=False,
+                              wrapper=["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"])
+            self.client.config_file.chmod(0o644)
+            (self.directory / "state").mkdir(exist_ok=True)
+            os.chown(self.directory / "state", user, user)
+            self.client.start()
+            self.client.wait_status(lambda s: s["paused"] is not None, "root's hold is in force")
+            self.assertEqual(hold.stat().st_uid, 0)
+        wait_until(lambda: (hold.stat().st_uid, hold.stat().st_mode & 0o777) == (user, 0o600), "it is closed to others", 10)
+        with open(hold) as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.client.wait_status(lambda s: s["paused"] is not None, "the new one is in force")
 
     def test_drain(self):
         self.begin({"slow": shell("sleep 1.5; echo done")})
