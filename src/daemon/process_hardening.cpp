@@ -38,6 +38,7 @@ void harden_process() {
     prctl(PR_SET_DUMPABLE, 0);
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a write beyond a limit of file sizes fails, as one to a full disk
     disable_grpc_tracing();
     hide_no_proxy_from_grpc();
 }

@@ -53,6 +53,14 @@ class EarlySignalTest(DaemonTest):
 
 @unittest.skipIf(programs.sanitizers(), "a sanitizer needs descriptors of its own")
 class LackTest(DaemonTest):
+    def test_under_a_limit_of_file_sizes(self):
+        """What cannot be written is an error like another; programs get SIGXFSZ as ever."""
+        ignored = {"Program": ["/bin/grep", "SigIgn", "/proc/self/status"]}
+        link = self.start_all(wrapper=["prlimit", "--fsize=300000"], config={"Commands": {"RunAs": "daemon", "Exec": {"ignored": ignored}}})
+        link.command("ignored", "i")
+        self.assertRegex(self.result("i").response, r"^SigIgn:\s*0{16}\n$")
+        self.assertTrue(self.client.is_running())
+
     def test_no_descriptors_before_the_first_delivery_are_no_end(self):
         link = self.start_all(config={"Commands": {"MaxConcurrent": 200, "Exec": {"wait": {"Program": ["/bin/sleep", "2"]}}}})
         before = descriptors_of(self.client.pid)
