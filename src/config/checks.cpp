@@ -36,6 +36,16 @@ struct Checker {
         if (!config.chat_credentials.api_key.empty() && !config.chat_credentials.api_key_file.empty()) {
             fail("Chat.ApiKeyFile", "ApiKey is given too; give one of them");
         }
+        literal("WebSocket.AccessToken", sources.access_token);
+        literal("ApiKey", sources.api_key);
+        literal("Chat.ApiKey", config.chat_credentials.api_key);
+    }
+
+    // Whoever writes a variable there expects its value.
+    void literal(std::string_view path, const Secret& secret) const {
+        if (secret.reveal().find("${") == std::string::npos) return;
+        warn(path, "has \"${\", which is sent as it stands: no variable is looked up here; give " + std::string(path) +
+                       "File");
     }
 
     void certificate(const std::string& section, const TlsFiles& files) const {

@@ -70,6 +70,9 @@ TEST(ConfigChecks, warns_of_what_is_probably_not_meant) {
         {"no hub", kBoth, "WebSocket.HubUrl: is not set: no commands"},
         {"not verified", "WebSocket: { Tls: { Verify: false } }", "any server is believed"},
         {"open endpoint", "Monitoring: { Listen: 0.0.0.0:9470 }", "is reachable from other machines"},
+        {"a variable in a key", "ApiKey: \"${TOKEN}\"", "ApiKey: has \"${\", which is sent as it stands"},
+        {"a variable in a token", "WebSocket: { AccessToken: \"a${TOKEN}\" }",
+         "no variable is looked up here; give WebSocket.AccessTokenFile"},
         {"cap below delay", "Grpc: { RetryDelayMs: 50000 }", "Grpc.MaxRetryDelayMs: is less than RetryDelayMs"},
     };
     for (const Row& row : rows) {
