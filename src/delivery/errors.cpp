@@ -14,6 +14,7 @@ constexpr std::array kDeliveryErrorTexts = std::to_array<std::string_view>({
     "no such command in the outbox",
     "the command's state does not allow it",
     "the redo log cannot be had",
+    "the outbox's name is that of another file",
     "a TLS file cannot be read",
     "no gRPC server is configured",
     "the proxy cannot be used",

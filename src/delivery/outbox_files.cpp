@@ -5,6 +5,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
+#include <fstream>
+#include <string_view>
+
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
@@ -36,6 +40,10 @@ Result<> OutboxFiles::prepare() {
         fs::permissions(folder, fs::perms::owner_all, error);
     }
     if (!lock_) {
+        if (is_something_else()) {
+            return Error(errc::wrong_file, "Outbox.Path names a file that is no outbox: " + path_.string() +
+                                               "; name another, or move that one away");
+        }
         auto lock = open_private_file(with_suffix(path_, ".lock"));
         if (!lock) return lock.error();
         if (!lock_patiently(lock->get())) {
@@ -49,6 +57,18 @@ Result<> OutboxFiles::prepare() {
         replaced_ = std::move(*replaced);
     }
     return database_.make();
+}
+
+// An outbox whose first page is damaged has its lock beside it, and is replaced; this was never one.
+bool OutboxFiles::is_something_else() const {
+    static constexpr std::string_view kHeader("SQLite format 3\0", 16);
+    std::error_code error;
+    if (fs::exists(with_suffix(path_, ".lock"), error) || error) return false;
+    std::array<char, kHeader.size()> start{};
+    std::ifstream file(path_, std::ios::binary);
+    file.read(start.data(), start.size());
+    const auto count = static_cast<std::size_t>(file.gcount());
+    return count > 0 && std::string_view(start.data(), count) != kHeader;
 }
 
 bool OutboxFiles::make_ballast() {

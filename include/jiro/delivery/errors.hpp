@@ -16,6 +16,7 @@ enum class errc {
     unknown_id,   // no such row
     wrong_state,  // the row exists, but the step is not possible from the state it is in
     redo_log,     // the redo log cannot be had: the outbox goes on without it
+    wrong_file,   // Outbox.Path or RedoLog names a file that is something else: nothing was touched
     // Sending.
     bad_tls_file,    // a certificate, key or CA file cannot be read
     no_server,       // Grpc.ServerUrl is not set

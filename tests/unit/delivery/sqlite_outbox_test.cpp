@@ -518,7 +518,8 @@ TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
 TEST_F(SqliteOutboxTest, starts_with_any_file) {
     for (const std::string& content : {std::string("not a database"), std::string(), std::string(100'000, '\0'),
                                        std::string("SQLite format 3\0", 16), std::string(8192, '\xFF')}) {
-        fs::create_directories(settings_.path.parent_path());
+        open();
+        outbox_.reset();
         std::ofstream(settings_.path, std::ios::binary) << content;
         open();
         EXPECT_TRUE(figures().writable) << figures().problem;
@@ -526,6 +527,39 @@ TEST_F(SqliteOutboxTest, starts_with_any_file) {
         outbox_.reset();
         fs::remove_all(settings_.path.parent_path());
     }
+}
+
+// A path that was mistaken: another program's file stays as it is.
+TEST_F(SqliteOutboxTest, touches_no_file_that_was_never_an_outbox) {
+    const fs::path folder = settings_.path.parent_path();
+    fs::create_directories(folder);
+    for (const std::string& content : {std::string("Outbox: {}\n"), std::string(100'000, '\0')}) {
+        std::ofstream(settings_.path, std::ios::binary) << content;
+        fs::permissions(settings_.path, fs::perms(0644));
+        const auto opened = open_sqlite_outbox(clock_, settings_);
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().code, errc::wrong_file);
+        EXPECT_THAT(opened.error().message, HasSubstr(settings_.path.string()));
+        EXPECT_EQ(read(settings_.path), content);
+        EXPECT_EQ(fs::status(settings_.path).permissions(), fs::perms(0644));
+        EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 1);
+    }
+}
+
+// Nothing of the outbox is taken for its redo log.
+TEST_F(SqliteOutboxTest, refuses_a_redo_log_in_place_of_its_own_files) {
+    open();
+    EXPECT_EQ(admit("a"), Admission::accepted);
+    outbox_.reset();
+    for (const char* suffix : {"", "-wal", ".lock", ".ballast"}) {
+        settings_.redo_log = settings_.path.string() + suffix;
+        const auto opened = open_sqlite_outbox(clock_, settings_);
+        ASSERT_FALSE(opened) << suffix;
+        EXPECT_EQ(opened.error().code, errc::wrong_file);
+    }
+    settings_.redo_log.clear();
+    open();
+    EXPECT_EQ(admit("a"), Admission::already_in_progress);
 }
 
 // No room for the new file: the damaged one stays where it is, and is taken over when there is room.
@@ -596,6 +630,7 @@ TEST_F(SqliteOutboxTest, survives_random_damage) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         fs::remove_all(settings_.path.parent_path());
         fs::create_directories(settings_.path.parent_path());
+        std::ofstream(settings_.path.string() + ".lock");
         std::mt19937 random(seed);
         const bool has_wal = random() % 2 == 0;
         const std::string base = has_wal ? "open.db" : "closed.db";
