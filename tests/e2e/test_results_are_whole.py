@@ -72,7 +72,7 @@ class ResultsAreWholeTest(DaemonTest):
 
         config = self.client.config_file
         shown = run_client("outbox", "show", "a", "--json", "--config", config)
-        whole = json.loads(json.loads(shown.stdout)["whole"])
+        whole = json.loads(shown.stdout)["whole"]
         self.assertEqual(len(whole["textResult"]["response"]), BIG)
 
         confirms.append(True)

@@ -10,6 +10,8 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <fstream>
+#include <iterator>
 
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
@@ -62,6 +64,10 @@ class PauseTest : public ::testing::Test {
     void pass(Duration time) {
         clock_.advance(time);
         test::settle(context_);
+    }
+    std::string stored_order() const {
+        std::ifstream file(files_.order);
+        return {std::istreambuf_iterator<char>(file), {}};
     }
     std::string why() {
         const auto closed = pause_->closed();
@@ -152,8 +158,10 @@ TEST_F(PauseTest, outlives_a_clock_that_is_set) {
     clock_.set_wall(WallTime{} + 20s);
     start();
     order(24h);
+    const auto as_ordered = stored_order();
     clock_.set_wall(kPauseDay);
     pass(1h);
+    while (stored_order() == as_ordered) test::settle(context_);
     end();
     reboot("second boot", kPauseDay + 2h);
     start();
