@@ -88,7 +88,7 @@ class HostileProgramTest(DaemonTest):
         link.command("hostile", "h")
         answer = self.result("h", 90)
         self.assertTrue(answer.is_success, answer)
-        lines = [line for line in answer.response.splitlines() if "output_incomplete" not in line]  # of what it left behind
+        lines = [line for line in answer.response.splitlines() if line and "output_incomplete" not in line]  # of what it left behind
         got = {line.split(":")[0] for line in lines if ": refused" not in line}
         self.assertEqual(got, OF_THE_SANDBOX, answer.response)
         self.assertGreaterEqual(len(lines) - len(got), 25)

@@ -39,7 +39,7 @@ class HostileTest(SystemTest):
         self.assertTrue(result["isSuccess"], result)
         transcript = result["textResult"]["response"]
         print("\n" + transcript)
-        lines = [line for line in transcript.splitlines() if "output_incomplete" not in line]  # of what it left behind
+        lines = [line for line in transcript.splitlines() if line and "output_incomplete" not in line]  # of what it left behind
         self.assertGreaterEqual(len(lines), 20)
         self.assertEqual([line for line in lines if ": refused" not in line], [])
         self.assertEqual(self.alive(), [])
