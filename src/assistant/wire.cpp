@@ -66,11 +66,6 @@ const json* member(const json& object, const char* name) {
     return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-std::string text_member(const json& object, const char* name) {
-    const auto* value = member(object, name);
-    return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
-
 // A text, or a list of parts of which some are texts.
 std::string content_of(const json& message) {
     const auto* content = member(message, "content");

@@ -18,11 +18,6 @@ namespace {
 
 namespace errc = boost::system::errc;
 
-Error system_failure(std::string_view doing) {
-    const boost::system::error_code code(errno, boost::system::generic_category());
-    return Error(code).with_prefix(doing);
-}
-
 // Empty: a regular file.
 std::string_view what_else(mode_t mode) {
     if (S_ISREG(mode)) return {};
@@ -33,6 +28,21 @@ std::string_view what_else(mode_t mode) {
 }
 
 }  // namespace
+
+Error system_failure(std::string_view doing) {
+    const boost::system::error_code code(errno, boost::system::generic_category());
+    return Error(code).with_prefix(doing);
+}
+
+bool write_all(int file, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t count = write(file, text.data(), text.size());
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return false;
+        text.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return true;
+}
 
 Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit) {
     // O_NONBLOCK: a named pipe in the place of the file must not stop the daemon.
@@ -69,16 +79,6 @@ Result<> sync_folder_of(const std::filesystem::path& path) {
     const FileDescriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!opened || fsync(opened.get()) != 0) return system_failure("its folder cannot be flushed");
     return {};
-}
-
-bool write_all(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t count = write(file, text.data(), text.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
 }
 
 }  // namespace

@@ -212,6 +212,12 @@ json json_number(std::string_view text) {
     return std::isfinite(rounded) ? json(rounded) : json();
 }
 
+std::string text_member(const json& object, const char* name) {
+    if (!object.is_object()) return {};
+    const auto found = object.find(name);
+    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 json json_or_null(std::string_view text, const JsonLimits& limits) {
     auto value = read_json(text, limits);
     return value ? std::move(*value) : json();

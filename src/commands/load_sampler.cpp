@@ -18,6 +18,21 @@ Task<> LoadSampler::run() {
     }
 }
 
+MachineMemory read_memory(const std::filesystem::path& proc) {
+    MachineMemory memory;
+    std::ifstream lines(proc / "meminfo");
+    std::string label;
+    std::string rest;
+    for (std::uint64_t kibibytes = 0; lines >> label >> kibibytes;) {
+        std::getline(lines, rest);
+        if (label == "MemTotal:") memory.total = kibibytes;
+        if (label == "MemAvailable:") memory.available = kibibytes;
+        if (label == "SwapTotal:") memory.swap_total = kibibytes;
+        if (label == "SwapFree:") memory.swap_free = kibibytes;
+    }
+    return memory;
+}
+
 void LoadSampler::take_sample() {
     Sample sample{.time = clock_.wall_now()};
 
@@ -41,17 +56,11 @@ void LoadSampler::take_sample() {
     busy_before_ = busy;
     total_before_ = total;
 
-    std::ifstream memory(proc_ / "meminfo");
-    double memory_total = 0;
-    double memory_available = 0;
-    std::string unit;
-    for (double value = 0; memory >> label >> value;) {
-        std::getline(memory, unit);
-        if (label == "MemTotal:") memory_total = value;
-        if (label == "MemAvailable:") memory_available = value;
-        if (memory_total > 0 && memory_available > 0) break;
+    const auto memory = read_memory(proc_);
+    const auto total_memory = static_cast<double>(memory.total);
+    if (total_memory > 0) {
+        sample.memory_percent = 100.0 * (total_memory - static_cast<double>(memory.available)) / total_memory;
     }
-    if (memory_total > 0) sample.memory_percent = 100.0 * (memory_total - memory_available) / memory_total;
 
     std::ifstream(proc_ / "loadavg") >> sample.load_1min;
 

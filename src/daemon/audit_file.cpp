@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "daemon/log.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
@@ -29,41 +30,26 @@ OutsideFunctions<Result<>>& audit_writers() {
     return functions;
 }
 
-Error write_failure(std::string_view doing) {
-    const boost::system::error_code code(errno, boost::system::generic_category());
-    return Error(code).with_prefix(doing);
-}
-
 FileDescriptor open_for_append(const std::string& path) {
     return FileDescriptor(
         open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640));
-}
-
-bool write_whole(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t count = write(file, text.data(), text.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return true;
 }
 
 }  // namespace
 
 Result<> append_to_file(const std::string& path, std::string_view text, std::uint64_t largest_file) {
     FileDescriptor file = open_for_append(path);
-    if (!file) return write_failure("it cannot be opened");
+    if (!file) return system_failure("it cannot be opened");
     struct stat status {};
-    if (fstat(file.get(), &status) != 0) return write_failure("it cannot be examined");
+    if (fstat(file.get(), &status) != 0) return system_failure("it cannot be examined");
     if (!S_ISREG(status.st_mode)) return Error(make_error_code(boost::system::errc::invalid_argument), "it is no file");
     if (status.st_size > 0 && static_cast<std::uint64_t>(status.st_size) + text.size() > largest_file) {
         if (rename(path.c_str(), (path + ".1").c_str()) != 0)
-            return write_failure("it is full and cannot be moved away");
+            return system_failure("it is full and cannot be moved away");
         return append_to_file(path, text, largest_file);
     }
-    if (write_whole(file.get(), text)) return {};
-    const auto failure = write_failure("it cannot be written");
+    if (write_all(file.get(), text)) return {};
+    const auto failure = system_failure("it cannot be written");
     // No half line stays. What others appended meanwhile is theirs: then it stays all the same.
     struct stat after {};
     const bool is_ours =

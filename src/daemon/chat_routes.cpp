@@ -5,6 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "daemon/route_reply.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
@@ -23,26 +24,12 @@ constexpr std::size_t kMaxTalks = 64;
 constexpr std::size_t kMaxListed = 1000;
 constexpr std::size_t kMaxShown = 200;
 
-monitor::RouteReply answer(int status, const json& body) {
-    return {status, body.dump(-1, ' ', false, json::error_handler_t::replace)};
-}
-
-monitor::RouteReply refusal(int status, const std::string& why) { return answer(status, {{"error", why}}); }
-
 monitor::RouteReply not_configured() {
-    return refusal(409, "no assistant is configured: name a model by Chat.Model, see docs/chat.md");
+    return reply_with_error(409, "no assistant is configured: name a model by Chat.Model, see docs/chat.md");
 }
 
-// Of the query.
 std::string argument(const monitor::RouteRequest& request, std::string_view name) {
-    const auto query = parse_query(request.query);
-    const auto found = query.find(name);
-    return found == query.end() ? std::string() : found->second;
-}
-
-std::string text_in(const json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return query_value(parse_query(request.query), name);
 }
 
 json to_json(const SessionSummary& session) {
@@ -71,24 +58,24 @@ class Talks {
         auto* const assistant = source_();
         if (assistant == nullptr) co_return not_configured();
         const auto body = json_or_null(request.body, {});
-        if (!body.is_object()) co_return refusal(400, "a JSON object with text is wanted");
+        if (!body.is_object()) co_return reply_with_error(400, "a JSON object with text is wanted");
         if (talks_.size() >= kMaxTalks)
             std::erase_if(talks_, [](const auto& talk) { return talk.second->has_ended(); });
-        if (talks_.size() >= kMaxTalks) co_return refusal(503, "too many conversations are under way");
+        if (talks_.size() >= kMaxTalks) co_return reply_with_error(503, "too many conversations are under way");
         assistant::Ask ask;
-        ask.session_id = text_in(body, "sessionId");
-        ask.text = text_in(body, "text");
+        ask.session_id = text_member(body, "sessionId");
+        ask.text = text_member(body, "text");
         const auto exchange = assistant->ask(std::move(ask));
         const auto id = std::to_string(++last_id_);
         talks_.emplace(id, exchange);
-        co_return answer(200, {{"id", id}, {"sessionId", exchange->session_id()}});
+        co_return reply_with(200, {{"id", id}, {"sessionId", exchange->session_id()}});
     }
 
     // What came after byte `from`; waits a moment for something.
     Task<monitor::RouteReply> more(Clock& clock, monitor::RouteRequest request) {
         const auto id = argument(request, "id");
         const auto talk = talks_.find(id);
-        if (talk == talks_.end()) co_return refusal(404, "there is no such exchange");
+        if (talk == talks_.end()) co_return reply_with_error(404, "there is no such exchange");
         const ExchangePtr exchange = talk->second;
         const auto from = parse_number<std::size_t>(argument(request, "from")).value_or(0);
         if (!exchange->has_ended() && exchange->text().size() <= from) {
@@ -106,14 +93,14 @@ class Talks {
             body["note"] = end.note();
             talks_.erase(id);
         }
-        co_return answer(200, body);
+        co_return reply_with(200, body);
     }
 
     Task<monitor::RouteReply> cancel(monitor::RouteRequest request) {
         const auto talk = talks_.find(argument(request, "id"));
-        if (talk == talks_.end()) co_return refusal(404, "there is no such exchange");
+        if (talk == talks_.end()) co_return reply_with_error(404, "there is no such exchange");
         talk->second->cancel("cancelled at the terminal");
-        co_return answer(200, json::object());
+        co_return reply_with(200, json::object());
     }
 
   private:
@@ -129,10 +116,10 @@ Task<monitor::RouteReply> list_sessions(SessionsSource source, monitor::RouteReq
     if (sessions == nullptr) co_return not_configured();
     const auto limit = parse_number<std::size_t>(argument(request, "limit")).value_or(kMaxListed);
     const auto list = co_await sessions->list(std::min(limit, kMaxListed));
-    if (!list) co_return refusal(500, list.error().message);
+    if (!list) co_return reply_with_error(500, list.error().message);
     json listed = json::array();
     for (const auto& session : list->sessions) listed.push_back(to_json(session));
-    co_return answer(200, {{"total", list->total}, {"sessions", std::move(listed)}});
+    co_return reply_with(200, {{"total", list->total}, {"sessions", std::move(listed)}});
 }
 
 Task<monitor::RouteReply> show_session(SessionsSource source, monitor::RouteRequest request) {
@@ -140,16 +127,16 @@ Task<monitor::RouteReply> show_session(SessionsSource source, monitor::RouteRequ
     if (sessions == nullptr) co_return not_configured();
     const auto id = argument(request, "id");
     const auto session = co_await sessions->find(id);
-    if (!session) co_return refusal(500, session.error().message);
-    if (!*session) co_return refusal(404, "there is no session " + excerpt(id));
+    if (!session) co_return reply_with_error(500, session.error().message);
+    if (!*session) co_return reply_with_error(404, "there is no session " + excerpt(id));
     MessagePage page;
     page.after = parse_number<std::int64_t>(argument(request, "after"));
     page.limit = kMaxShown;
     const auto messages = co_await sessions->messages(id, page);
-    if (!messages) co_return refusal(500, messages.error().message);
+    if (!messages) co_return reply_with_error(500, messages.error().message);
     json body{{"session", to_json(**session)}, {"messages", json::array()}};
     for (const auto& message : *messages) body["messages"].push_back(to_json(message));
-    co_return answer(200, body);
+    co_return reply_with(200, body);
 }
 
 enum class SessionDeed { rename, remove, reset };
@@ -162,16 +149,16 @@ Task<monitor::RouteReply> change_session(SessionsSource source, SessionDeed deed
     if (deed == SessionDeed::rename) {
         SessionChange change;
         change.name = argument(request, "name");
-        if (change.name->empty()) co_return refusal(400, "name is missing");
+        if (change.name->empty()) co_return reply_with_error(400, "name is missing");
         done = co_await sessions->update(id, std::move(change));
     } else if (deed == SessionDeed::remove) {
         done = co_await sessions->remove(id);
     } else {
         done = co_await sessions->reset(id);
     }
-    if (!done) co_return refusal(500, done.error().message);
-    if (!*done) co_return refusal(404, "there is no session " + excerpt(id));
-    co_return answer(200, json::object());
+    if (!done) co_return reply_with_error(500, done.error().message);
+    if (!*done) co_return reply_with_error(404, "there is no session " + excerpt(id));
+    co_return reply_with(200, json::object());
 }
 
 }  // namespace

@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/hub_overlay.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "daemon/state_directory.hpp"
 #include "jiro/base/file.hpp"
-#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/json.hpp"
 
 namespace jiro::daemon {
@@ -18,21 +12,6 @@ using nlohmann::json;
 namespace {
 
 constexpr std::size_t kLongestOverlay = 64 * 1024;
-
-Error failed_to_write(std::string_view doing) {
-    const boost::system::error_code code(errno, boost::system::generic_category());
-    return Error(code).with_prefix(doing);
-}
-
-bool write_fully(int file, std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t count = ::write(file, text.data(), text.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(count));
-    }
-    return fsync(file) == 0;
-}
 
 bool is_missing(const Error& error) { return error.code == boost::system::errc::no_such_file_or_directory; }
 
@@ -85,16 +64,6 @@ std::string overlay_text(const HubValues& values) {
         tree[path.substr(0, dot)][path.substr(dot + 1)] = value;
     }
     return tree.dump(2) + '\n';
-}
-
-Result<> write_overlay(const std::filesystem::path& overlay, const std::string& text) {
-    const std::filesystem::path fresh = overlay.string() + ".new";
-    {
-        const FileDescriptor file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-        if (!file || !write_fully(file.get(), text)) return failed_to_write("cannot be written");
-    }
-    if (rename(fresh.c_str(), overlay.c_str()) != 0) return failed_to_write("cannot be put in place");
-    return {};
 }
 
 }  // namespace jiro::daemon

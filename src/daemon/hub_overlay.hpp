@@ -26,7 +26,5 @@ using HubValues = std::map<std::string, nlohmann::json, std::less<>>;
 // What is in the file; none: no file.
 [[nodiscard]] Result<HubValues> read_hub_values(const std::filesystem::path& overlay);
 [[nodiscard]] std::string overlay_text(const HubValues& values);
-// As a whole or not at all; 0600.
-[[nodiscard]] Result<> write_overlay(const std::filesystem::path& overlay, const std::string& text);
 
 }  // namespace jiro::daemon

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "jiro/base/error.hpp"
 
@@ -25,6 +26,12 @@ struct FileContent {
 
 // Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600.
 [[nodiscard]] Result<> write_small_file(const std::filesystem::path& path, std::string_view text);
+
+// All of it to a descriptor that blocks. False: errno says why not.
+[[nodiscard]] bool write_all(int file, std::string_view text);
+
+// What errno says of the last call: "cannot be opened: No such file or directory".
+[[nodiscard]] Error system_failure(std::string_view doing);
 
 // Also when it is not there.
 [[nodiscard]] Result<> remove_file(const std::filesystem::path& path);

@@ -132,6 +132,9 @@ void walk_json(const nlohmann::json& value, JsonHandler& handler);
 // One number as the tree has it; null when no double holds it.
 [[nodiscard]] nlohmann::json json_number(std::string_view text);
 
+// Of a tree that is not trusted: a member that is absent, or no text, is empty.
+[[nodiscard]] std::string text_member(const nlohmann::json& object, const char* name);
+
 [[nodiscard]] boost::system::error_code make_error_code(JsonFault fault) noexcept;
 
 }  // namespace jiro

@@ -5,12 +5,22 @@
 // run() has ended.
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 
 #include "jiro/base/clock.hpp"
 
 namespace jiro::commands {
+
+// In KiB; zero: it is not there.
+struct MachineMemory {
+    std::uint64_t total = 0;
+    std::uint64_t available = 0;
+    std::uint64_t swap_total = 0;
+    std::uint64_t swap_free = 0;
+};
+[[nodiscard]] MachineMemory read_memory(const std::filesystem::path& proc = "/proc");
 
 class LoadSampler {
   public:

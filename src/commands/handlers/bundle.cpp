@@ -7,30 +7,17 @@
 
 namespace jiro::commands {
 
-namespace {
-
-class MakeBundle final : public OwnProgramCommand {
-  public:
-    explicit MakeBundle(const OwnProgram* own)
-        : OwnProgramCommand({.name = "bundle",
-                             .summary = "Makes an archive for support on this machine, and says what is in it",
-                             .usage = "bundle"},
-                            own, {0}) {}
-
-  private:
-    [[nodiscard]] std::vector<std::string> arguments() const override {
-        return {"bundle", "--from-daemon", own().bundle_file};
-    }
-    [[nodiscard]] Task<std::optional<std::string>> input() const override {
-        auto asking = own().facts();
-        co_return co_await std::move(asking);
-    }
-};
-
-}  // namespace
-
 std::unique_ptr<const CommandHandler> make_bundle(const BuiltinServices& services) {
-    return std::make_unique<MakeBundle>(services.own);
+    OwnProgramCommand::Call call{.arguments = {"bundle"}, .successes = {0}};
+    if (services.own != nullptr) {
+        call.arguments.insert(call.arguments.end(), {"--from-daemon", services.own->bundle_file});
+        call.input = services.own->facts;
+    }
+    return std::make_unique<OwnProgramCommand>(
+        CommandDescription{.name = "bundle",
+                           .summary = "Makes an archive for support on this machine, and says what is in it",
+                           .usage = "bundle"},
+        services.own, std::move(call));
 }
 
 }  // namespace jiro::commands

@@ -23,8 +23,8 @@ CommandDescription completed(CommandDescription description) {
 
 }  // namespace
 
-OwnProgramCommand::OwnProgramCommand(CommandDescription description, const OwnProgram* own, std::vector<int> successes)
-    : CommandHandler(completed(std::move(description))), own_(own), successes_(std::move(successes)) {}
+OwnProgramCommand::OwnProgramCommand(CommandDescription description, const OwnProgram* own, Call call)
+    : CommandHandler(completed(std::move(description))), own_(own), call_(std::move(call)) {}
 
 Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
     const auto& name = description().name;
@@ -47,15 +47,17 @@ Task<CommandResult> OwnProgramCommand::run_alone(CommandContext& context) const 
     ExecCommand command;
     command.name = description().name;
     command.result = ExecResultKind::text;
-    command.success_exit_codes = successes_;
+    command.success_exit_codes = call_.successes;
     command.max_output_bytes = std::min(kOwnOutputBytes, context.max_result_bytes() / 2);
     ExecRequest request;
     request.spec.argv = {"/proc/self/exe"};  // also after an upgrade: what runs
-    for (auto& argument : arguments()) request.spec.argv.push_back(std::move(argument));
+    request.spec.argv.insert(request.spec.argv.end(), call_.arguments.begin(), call_.arguments.end());
     request.spec.argv.insert(request.spec.argv.end(), {"--config", own_->config_file});
     request.spec.environment = own_->environment;
-    auto reading = input();
-    request.input = co_await std::move(reading);
+    if (call_.input) {
+        auto reading = call_.input();
+        request.input = co_await std::move(reading);
+    }
     request.deadline = context.deadline();
     request.limit = kOwnTimeLimit;
     auto running = run_program(command, std::move(request), context);

@@ -18,6 +18,7 @@
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/commands/load_sampler.hpp"
 
 namespace jiro::commands {
 
@@ -40,17 +41,12 @@ std::string value_in(const char* file, std::string_view key, char separator) {
 }
 
 void write_memory(JsonWriter& json) {
-    std::ifstream lines("/proc/meminfo");
+    const auto memory = read_memory();
     json.begin_object();
-    std::string label;
-    std::string rest;
-    for (std::uint64_t kibibytes = 0; lines >> label >> kibibytes;) {
-        std::getline(lines, rest);
-        if (label == "MemTotal:") json.member("totalBytes", kibibytes * 1024);
-        if (label == "MemAvailable:") json.member("availableBytes", kibibytes * 1024);
-        if (label == "SwapTotal:") json.member("swapTotalBytes", kibibytes * 1024);
-        if (label == "SwapFree:") json.member("swapFreeBytes", kibibytes * 1024);
-    }
+    json.member("totalBytes", memory.total * 1024);
+    json.member("availableBytes", memory.available * 1024);
+    json.member("swapTotalBytes", memory.swap_total * 1024);
+    json.member("swapFreeBytes", memory.swap_free * 1024);
     json.end_object();
 }
 

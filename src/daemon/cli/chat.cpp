@@ -37,11 +37,6 @@ bool print_end(const std::optional<std::string>& error, const std::string& note)
     return !error;
 }
 
-std::string text_member(const json& body, const char* name) {
-    const auto found = body.find(name);
-    return found != body.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 // One side of the conversation that the user has.
 class Partner {
   public:
@@ -81,16 +76,7 @@ class DaemonPartner final : public Partner {
 
   private:
     std::optional<json> ask(Method method, const std::string& target, const std::string& body = {}) {
-        const auto answer = ask_daemon(sockets_, method, target, body);
-        if (!answer) {
-            std::cerr << "jiro-client: " << answer.error().message << '\n';
-            return std::nullopt;
-        }
-        auto object = json_or_null(answer->body);
-        if (answer->status == 200 && object.is_object()) return object;
-        std::cerr << "jiro-client: " << escaped(object.is_object() ? text_member(object, "error") : answer->body)
-                  << '\n';
-        return std::nullopt;
+        return json_or_report(ask_daemon(sockets_, method, target, body));
     }
 
     std::vector<monitor::Listen> sockets_;

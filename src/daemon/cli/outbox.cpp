@@ -69,13 +69,7 @@ Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const std::string& co
 }
 
 Result<monitor::Answer> StoppedOutbox::ask(Method method, const std::string& target) {
-    const auto question = target.find('?');
-    const auto route = routes_.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
-    if (route == routes_.end()) return cannot_open("there is no such verb");
-    monitor::RouteRequest request;
-    if (question != std::string::npos) request.query = target.substr(question + 1);
-    auto reply = run_blocking(context_, route->second(std::move(request)));
-    return monitor::Answer{reply.status, std::move(reply.json)};
+    return ask_in_place(context_, routes_, method, target);
 }
 
 // Asks the daemon, or the database when there is none.
@@ -108,15 +102,9 @@ std::string member_text(const json& row, const char* member) {
     return escaped(found->is_string() ? found->get<std::string>() : found->dump());
 }
 
-std::string time_of(const json& row, const char* member) {
-    const auto found = row.find(member);
-    if (found == row.end() || !found->is_number()) return "-";
-    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
-}
-
 void print_row(const json& row) {
     std::cout << std::left << std::setw(10) << member_text(row, "state") << std::setw(12) << member_text(row, "outcome")
-              << std::setw(21) << time_of(row, "receivedAt") << std::right << std::setw(8)
+              << std::setw(21) << time_member(row, "receivedAt") << std::right << std::setw(8)
               << member_text(row, "attempts") << std::setw(10) << member_text(row, "bytes") << "  "
               << member_text(row, "id");
     if (const auto error = member_text(row, "lastError"); !error.empty() && error != "-")
@@ -169,8 +157,8 @@ int show(OutboxClient& client, const OutboxOptions& options) {
         return ExitCode::good;
     }
     std::cout << "Id          " << member_text(*row, "id") << "\nState       " << member_text(*row, "state")
-              << "\nOutcome     " << member_text(*row, "outcome") << "\nReceived    " << time_of(*row, "receivedAt")
-              << "\nFinished    " << time_of(*row, "finishedAt") << "\nNext try    " << time_of(*row, "dueAt")
+              << "\nOutcome     " << member_text(*row, "outcome") << "\nReceived    " << time_member(*row, "receivedAt")
+              << "\nFinished    " << time_member(*row, "finishedAt") << "\nNext try    " << time_member(*row, "dueAt")
               << "\nAttempts    " << member_text(*row, "attempts") << "\nBytes       " << member_text(*row, "bytes")
               << "\nLast error  " << member_text(*row, "lastError") << '\n';
     const auto print_message = [&row](const char* member, const char* heading) {

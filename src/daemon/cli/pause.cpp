@@ -23,11 +23,6 @@ bool reply_flag(const json& object, const char* member) {
     return found != object.end() && found->is_boolean() && found->get<bool>();
 }
 
-std::string reply_text(const json& object, const char* member) {
-    const auto found = object.find(member);
-    return found != object.end() && found->is_string() ? escaped(found->get<std::string>()) : std::string();
-}
-
 // How many commands run; nothing after it was printed why that is not known.
 std::optional<std::size_t> count_running(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
@@ -42,8 +37,8 @@ bool order_pause(const std::string& config_file, const PauseOptions& options) {
     const auto answer = ask_daemon_or_report(config_file, Method::post, target);
     if (!answer) return false;
     if (!reply_flag(*answer, "kept")) {
-        std::cerr << "jiro-client: paused, but only until the daemon's next start: " << reply_text(*answer, "reason")
-                  << '\n';
+        std::cerr << "jiro-client: paused, but only until the daemon's next start: "
+                  << escaped(text_member(*answer, "reason")) << '\n';
     }
     return true;
 }
@@ -65,7 +60,7 @@ int resume(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::post, "/resume");
     if (!answer) return ExitCode::failed;
     std::cout << (reply_flag(*answer, "resumed") ? "Resumed\n" : "It was not paused\n");
-    if (const auto closed = reply_text(*answer, "closed"); !closed.empty()) {
+    if (const auto closed = escaped(text_member(*answer, "closed")); !closed.empty()) {
         std::cout << "No command starts yet: " << closed << '\n';
     }
     return ExitCode::good;

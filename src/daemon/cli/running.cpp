@@ -21,11 +21,6 @@ using namespace std::chrono_literals;
 constexpr auto kFollowInterval = 500ms;
 
 // The answer is not trusted to be ours: a member of another type is as if it were missing.
-std::string text_in(const json& object, const char* member) {
-    const auto found = object.find(member);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::uint64_t number_in(const json& object, const char* member) {
     const auto found = object.find(member);
     return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
@@ -50,15 +45,15 @@ std::string output_target(const OutputOptions& options, std::uint64_t from) {
 void print_part(const json& part, std::uint64_t asked_from) {
     const auto from = number_in(part, "from");
     if (from > asked_from) std::cerr << "[bytes " << asked_from << " to " << from << " were not kept]\n";
-    std::cout << escaped_lines(text_in(part, "text")) << std::flush;
+    std::cout << escaped_lines(text_member(part, "text")) << std::flush;
 }
 
 void print_end(const json& part) {
-    const auto outcome = text_in(part, "outcome");
+    const auto outcome = text_member(part, "outcome");
     if (number_in(part, "errorBytes") > 0) {
         std::cerr << "[the end of " << number_in(part, "errorBytes") << " bytes on standard error]\n"
-                  << escaped_lines(text_in(part, "errorText"));
-        if (!text_in(part, "errorText").ends_with('\n')) std::cerr << '\n';
+                  << escaped_lines(text_member(part, "errorText"));
+        if (!text_member(part, "errorText").ends_with('\n')) std::cerr << '\n';
     }
     std::cerr << "[bytes " << number_in(part, "from") << " to " << number_in(part, "next") << " of "
               << number_in(part, "total") << "; "
@@ -78,7 +73,7 @@ int running(const std::string& config_file, Form form) {
     if (!runs.empty()) print_row("ID", "COMMAND", "AGE", "USER", "BYTES");
     for (const auto& run : runs) {
         if (!run.is_object()) continue;
-        print_row(text_in(run, "id"), text_in(run, "name"), age_in(run), text_in(run, "user"),
+        print_row(text_member(run, "id"), text_member(run, "name"), age_in(run), text_member(run, "user"),
                   std::to_string(number_in(run, "outputBytes")));
     }
     if (runs.empty()) std::cout << "Nothing runs\n";
@@ -95,7 +90,7 @@ int output(const std::string& config_file, const OutputOptions& options) {
         print_part(*part, from);
         const auto next = number_in(*part, "next");
         const bool is_all = next >= number_in(*part, "total");
-        const bool has_ended = !text_in(*part, "outcome").empty();
+        const bool has_ended = !text_member(*part, "outcome").empty();
         if (is_all && (has_ended || !options.follow)) {
             print_end(*part);
             return ExitCode::good;

@@ -49,13 +49,9 @@ class SessionsClient {
         if (!stopped_) answer = ask_daemon(sockets_, method, target);
         if (!answer && answer.error().code == monitor::errc::not_running) {
             if (!open()) return std::nullopt;
-            answer = ask_here(method, target);
+            answer = ask_in_place(stopped_->context, stopped_->routes, method, target);
         }
-        if (!answer) return say(answer.error().message);
-        auto body = json_or_null(answer->body);
-        if (answer->status == 200 && body.is_object()) return body;
-        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
-        return say(escaped(has_reason ? body["error"].get<std::string>() : answer->body));
+        return json_or_report(answer);
     }
 
     // Opens the file itself: nothing after the reason was printed.
@@ -78,31 +74,10 @@ class SessionsClient {
     }
 
   private:
-    Result<monitor::Answer> ask_here(Method method, const std::string& target) {
-        const auto question = target.find('?');
-        const auto route =
-            stopped_->routes.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
-        monitor::RouteRequest request;
-        if (question != std::string::npos) request.query = target.substr(question + 1);
-        auto reply = run_blocking(stopped_->context, route->second(std::move(request)));
-        return monitor::Answer{reply.status, std::move(reply.json)};
-    }
-
     const std::string& config_file_;
     std::vector<monitor::Listen> sockets_;
     std::unique_ptr<StoppedSessions> stopped_;
 };
-
-std::string text_of(const json& object, const char* member) {
-    const auto found = object.find(member);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::string time_of_session(const json& object, const char* member) {
-    const auto found = object.find(member);
-    if (found == object.end() || !found->is_number()) return "-";
-    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
-}
 
 json list_in(const json& body, const char* member) {
     const auto found = body.find(member);
@@ -126,9 +101,10 @@ int list_all(SessionsClient& client, const SessionsOptions& options) {
               << "MESSAGES"
               << "  NAME\n";
     for (const auto& session : list_in(*body, "sessions")) {
-        std::cout << std::left << std::setw(38) << escaped(text_of(session, "id")) << std::setw(21)
-                  << time_of_session(session, "lastUsedAt") << std::right << std::setw(8)
-                  << session.value("messages", std::uint64_t{0}) << "  " << escaped(text_of(session, "name")) << '\n';
+        std::cout << std::left << std::setw(38) << escaped(text_member(session, "id")) << std::setw(21)
+                  << time_member(session, "lastUsedAt") << std::right << std::setw(8)
+                  << session.value("messages", std::uint64_t{0}) << "  " << escaped(text_member(session, "name"))
+                  << '\n';
     }
     return ExitCode::good;
 }
@@ -161,7 +137,7 @@ int show_one(SessionsClient& client, const SessionsOptions& options) {
     }
     for (const auto& message : list_in(*whole, "messages")) {
         const bool is_user = message.value("isUser", false);
-        std::cout << (is_user ? "> " : "") << escaped_lines(text_of(message, "content")) << "\n\n";
+        std::cout << (is_user ? "> " : "") << escaped_lines(text_member(message, "content")) << "\n\n";
     }
     return ExitCode::good;
 }
@@ -184,7 +160,7 @@ int export_all(SessionsClient& client) {
     const auto body = client.ask(Method::get, "/sessions");
     if (!body) return ExitCode::failed;
     for (const auto& session : list_in(*body, "sessions")) {
-        const auto whole = read_session(client, text_of(session, "id"));
+        const auto whole = read_session(client, text_member(session, "id"));
         if (!whole) return ExitCode::failed;
         std::cout << whole->dump() << '\n';
     }

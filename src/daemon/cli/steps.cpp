@@ -13,8 +13,10 @@
 #include "daemon/hub_overlay.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/version.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/monitor/errors.hpp"
 
@@ -66,7 +68,10 @@ void adopt_credentials_directory(Environment& environment, const std::filesystem
 int write_new_file(const std::string& file, std::string_view text, mode_t mode) {
     const FileDescriptor out(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
     if (!out) return errno;
-    return write(out.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : EIO;
+    if (write_all(out.get(), text)) return 0;
+    const int error = errno;
+    unlink(file.c_str());  // half of a file would be in the way of the next try
+    return error;
 }
 
 Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method, std::string_view target,
@@ -87,13 +92,30 @@ Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, 
                  "no daemon answers at " + tried + "; is it running (`systemctl status jiro-client`)?");
 }
 
+Result<monitor::Answer> ask_in_place(boost::asio::io_context& context, const monitor::Routes& routes, Method method,
+                                     const std::string& target) {
+    const auto question = target.find('?');
+    const auto route = routes.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
+    if (route == routes.end()) return Error(monitor::errc::refused, "there is no such verb");
+    monitor::RouteRequest request;
+    if (question != std::string::npos) request.query = target.substr(question + 1);
+    auto reply = run_blocking(context, route->second(std::move(request)));
+    return monitor::Answer{reply.status, std::move(reply.json)};
+}
+
+std::string time_member(const nlohmann::json& object, const char* name) {
+    const auto found = object.find(name);
+    if (found == object.end() || !found->is_number()) return "-";
+    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
+}
+
 std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer) {
     std::string reason;
     if (answer) {
         auto body = json_or_null(answer->body);
         if (answer->status == 200 && body.is_object()) return body;
-        const bool has_reason = body.is_object() && body.contains("error") && body["error"].is_string();
-        reason = has_reason ? body["error"].get<std::string>() : answer->body;
+        reason = text_member(body, "error");
+        if (reason.empty()) reason = answer->body;
     } else {
         reason = answer.error().message;
     }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "jiro/config/load.hpp"
 #include "jiro/monitor/settings.hpp"
 #include "jiro/monitor/status_client.hpp"
+#include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -46,6 +48,13 @@ void adopt_credentials_directory(Environment& environment, const std::filesystem
 enum class Method { get, post };
 [[nodiscard]] Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
                                                  std::string_view target, std::string_view body = {});
+
+// The same of routes that this process has itself.
+[[nodiscard]] Result<monitor::Answer> ask_in_place(boost::asio::io_context& context, const monitor::Routes& routes,
+                                                   Method method, const std::string& target);
+
+// Seconds since 1970, in this machine's time; "-": there is none.
+[[nodiscard]] std::string time_member(const nlohmann::json& object, const char* name);
 
 // The JSON object of an answer with status 200; else nothing, after the reason was printed.
 [[nodiscard]] std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer);

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 
+#include "jiro/base/file.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::daemon::cli {
@@ -19,16 +20,6 @@ constexpr std::string_view kLeave = "\033[?25h\033[?1049l";
 constexpr std::string_view kHome = "\033[H";
 constexpr std::string_view kClearLine = "\033[K";
 constexpr std::string_view kClearBelow = "\033[J";
-
-bool write_all(std::string_view text) {
-    while (!text.empty()) {
-        const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        text.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-}
 
 // The first `columns` characters of a line of UTF-8.
 std::string_view first_columns(std::string_view line, std::size_t columns) {
@@ -48,12 +39,12 @@ bool TerminalScreen::draw(std::string_view text) {
     const std::size_t columns = is_known ? size.ws_col : 80;
     const std::size_t rows = is_known ? size.ws_row : 24;
     // From the corner and line by line over what stands there: a cleared screen would flicker.
-    return write_all(std::string(kHome) + fit(text, columns, rows) + std::string(kClearBelow));
+    return write_all(STDOUT_FILENO, std::string(kHome) + fit(text, columns, rows) + std::string(kClearBelow));
 }
 
-void TerminalScreen::enter() { static_cast<void>(write_all(kEnter)); }
+void TerminalScreen::enter() { static_cast<void>(write_all(STDOUT_FILENO, kEnter)); }
 
-void TerminalScreen::leave() { static_cast<void>(write_all(kLeave)); }
+void TerminalScreen::leave() { static_cast<void>(write_all(STDOUT_FILENO, kLeave)); }
 
 std::string fit(std::string_view text, std::size_t columns, std::size_t rows) {
     std::string out;

@@ -55,16 +55,10 @@ json refuse_metadata(const Request& request, const std::string& why) {
 }  // namespace
 
 RequestTargets commands_targets(std::function<std::shared_ptr<const commands::CommandRegistry>()> registry) {
-    RequestTarget target;
-    target.name = "CommandsMetadataRequested";
-    target.kind = config::RequestKind::commands;
-    target.answer = [registry = std::move(registry)](Request request) -> Task<Result<json>> {
+    const auto answer = [registry = std::move(registry)](Request request) -> Task<Result<json>> {
         return answer_now(metadata_answer(request, *registry()));
     };
-    target.refuse = refuse_metadata;
-    RequestTargets targets;
-    targets.push_back(std::move(target));
-    return targets;
+    return {{"CommandsMetadataRequested", config::RequestKind::commands, answer, refuse_metadata}};
 }
 
 }  // namespace jiro::daemon

@@ -14,6 +14,7 @@
 #include "daemon/reload.hpp"
 #include "daemon/requests/answers.hpp"
 #include "daemon/requests/targets.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
@@ -234,7 +235,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         std::function<Result<std::string>()> write = [overlay, text = std::move(text)]() -> Result<std::string> {
             auto before = read_hub_values(overlay);
             std::string old = before ? overlay_text(*before) : overlay_text({});
-            if (const auto written = write_overlay(overlay, text); !written) return written.error();
+            if (const auto written = write_small_file(overlay, text); !written) return written.error();
             return old;
         };
         auto writing = off_the_loop<Result<std::string>>(clock_, std::move(write));
@@ -306,20 +307,12 @@ RequestTargets config_targets(Clock& clock, RunningConfig config, Identity ident
                               Reloader& reloader) {
     const auto updater = std::make_shared<ConfigUpdater>(clock, std::move(config), std::move(identity),
                                                          std::move(environment), reloader);
-    RequestTarget read;
-    read.name = "ConfigRequested";
-    read.kind = config::RequestKind::config;
-    read.answer = [updater](Request request) -> Task<Result<json>> { return answer_now(updater->current(request)); };
-    read.refuse = refuse_config;
-    RequestTarget update;
-    update.name = "ConfigUpdated";
-    update.kind = config::RequestKind::config;
-    update.answer = [updater](Request request) { return updater->update(std::move(request)); };
-    update.refuse = refuse_update;
-    RequestTargets targets;
-    targets.push_back(std::move(read));
-    targets.push_back(std::move(update));
-    return targets;
+    const auto read = [updater](Request request) -> Task<Result<json>> {
+        return answer_now(updater->current(request));
+    };
+    const auto update = [updater](Request request) { return updater->update(std::move(request)); };
+    return {{"ConfigRequested", config::RequestKind::config, read, refuse_config},
+            {"ConfigUpdated", config::RequestKind::config, update, refuse_update}};
 }
 
 }  // namespace jiro::daemon

@@ -190,22 +190,15 @@ json start_logs(Clock& clock, HubUploads& uploads, const Request& request) {
 }  // namespace
 
 RequestTargets logs_targets(Clock& clock, HubUploads& uploads) {
-    RequestTarget logs;
-    logs.name = "LogsRequested";
-    logs.kind = config::RequestKind::logs;
-    logs.answer = [](Request request) -> Task<Result<json>> { return answer_now(logs_answer(request)); };
-    logs.refuse = [&clock](const Request& request, const std::string& why) { return refuse_logs(clock, request, why); };
-    RequestTarget stream;
-    stream.name = "LogsStreamRequested";
-    stream.kind = config::RequestKind::logs;
-    stream.answer = [&clock, &uploads](Request request) -> Task<Result<json>> {
+    const auto logs = [](Request request) -> Task<Result<json>> { return answer_now(logs_answer(request)); };
+    const auto refuse = [&clock](const Request& request, const std::string& why) {
+        return refuse_logs(clock, request, why);
+    };
+    const auto stream = [&clock, &uploads](Request request) -> Task<Result<json>> {
         return answer_now(start_logs(clock, uploads, request));
     };
-    stream.refuse = [](const Request& request, const std::string& why) { return action_failed(request.id, why, why); };
-    RequestTargets targets;
-    targets.push_back(std::move(logs));
-    targets.push_back(std::move(stream));
-    return targets;
+    return {{"LogsRequested", config::RequestKind::logs, logs, refuse},
+            {"LogsStreamRequested", config::RequestKind::logs, stream, refuse_action}};
 }
 
 }  // namespace jiro::daemon

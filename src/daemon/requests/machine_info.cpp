@@ -25,25 +25,6 @@ std::string two_decimals(double value) {
     return text.data();
 }
 
-struct Memory {
-    double total_mib = 0;
-    double available_mib = 0;
-};
-
-Memory memory_of_machine() {
-    constexpr double kKibibytesAMiB = 1024;
-    Memory memory;
-    std::ifstream lines("/proc/meminfo");
-    std::string label;
-    std::string rest;
-    for (double kibibytes = 0; lines >> label >> kibibytes;) {
-        std::getline(lines, rest);
-        if (label == "MemTotal:") memory.total_mib = kibibytes / kKibibytesAMiB;
-        if (label == "MemAvailable:") memory.available_mib = kibibytes / kKibibytesAMiB;
-    }
-    return memory;
-}
-
 long long resident_bytes() {
     long long pages = 0;
     long long resident = 0;
@@ -58,9 +39,11 @@ double cpu_percent(commands::LoadSampler& load) {
 }
 
 json metadata(commands::LoadSampler& load, const Identity& identity, const std::string& system) {
-    const Memory memory = memory_of_machine();
-    const double used = memory.total_mib - memory.available_mib;
-    const double percent = memory.total_mib > 0 ? 100 * used / memory.total_mib : 0;
+    const auto memory = commands::read_memory();
+    const auto mebibytes = [](std::uint64_t kibibytes) { return static_cast<double>(kibibytes) / 1024; };
+    const double total = mebibytes(memory.total);
+    const double used = total - mebibytes(memory.available);
+    const double percent = total > 0 ? 100 * used / total : 0;
     const char* is_64_bit = sizeof(void*) == 8 ? "True" : "False";
     return {{"OS", system},
             {"Platform", "Unix"},
@@ -72,10 +55,10 @@ json metadata(commands::LoadSampler& load, const Identity& identity, const std::
             {"Is64BitOS", is_64_bit},
             {"Is64BitProcess", is_64_bit},
             {"CpuUsagePercent", two_decimals(cpu_percent(load))},
-            {"AvailableMemoryMB", two_decimals(memory.available_mib)},
+            {"AvailableMemoryMB", two_decimals(total - used)},
             {"UsedMemoryMB", two_decimals(used)},
             {"MemoryUsagePercent", two_decimals(percent)},
-            {"TotalMemoryMB", two_decimals(memory.total_mib)}};
+            {"TotalMemoryMB", two_decimals(total)}};
 }
 
 json machine_answer(const Request& request, commands::LoadSampler& load, const Identity& identity) {
@@ -104,16 +87,10 @@ json refuse_machine(const Request& request, const std::string& why) {
 }  // namespace
 
 RequestTargets machine_targets(commands::LoadSampler& load, Identity identity) {
-    RequestTarget target;
-    target.name = "MachineInfoRequested";
-    target.kind = config::RequestKind::machine;
-    target.answer = [&load, identity = std::move(identity)](Request request) -> Task<Result<json>> {
+    const auto answer = [&load, identity = std::move(identity)](Request request) -> Task<Result<json>> {
         return answer_now(machine_answer(request, load, identity));
     };
-    target.refuse = refuse_machine;
-    RequestTargets targets;
-    targets.push_back(std::move(target));
-    return targets;
+    return {{"MachineInfoRequested", config::RequestKind::machine, answer, refuse_machine}};
 }
 
 }  // namespace jiro::daemon

@@ -222,40 +222,27 @@ Task<Result<json>> update_session(SessionStore& sessions, Request request) {
     co_return action_succeeded(request.id, "Session " + id + " updated successfully");
 }
 
-json refuse_action(const Request& request, const std::string& why) { return action_failed(request.id, why, why); }
-
 }  // namespace
 
 RequestTargets sessions_targets(Clock& clock, CurrentSessions sessions, HubUploads& uploads) {
-    RequestTargets targets;
-    const auto add = [&targets](const char* name, auto answer, auto refuse) {
-        RequestTarget target;
-        target.name = name;
-        target.kind = config::RequestKind::sessions;
-        target.answer = std::move(answer);
-        target.refuse = std::move(refuse);
-        targets.push_back(std::move(target));
+    constexpr auto kind = config::RequestKind::sessions;
+    const auto list = [sessions](Request request) { return answer_sessions(sessions(), std::move(request)); };
+    const auto single = [&clock, sessions](Request request) {
+        return answer_session(clock, sessions(), std::move(request));
     };
-    add(
-        "SessionsRequested", [sessions](Request request) { return answer_sessions(sessions(), std::move(request)); },
-        refuse_sessions);
-    add(
-        "SingleSessionRequested",
-        [&clock, sessions](Request request) { return answer_session(clock, sessions(), std::move(request)); },
-        [&clock](const Request& request, const std::string& why) { return refuse_session(clock, request, why); });
-    add(
-        "SessionMessagesStreamRequested",
-        [sessions, &uploads](Request request) -> Task<Result<json>> {
-            return answer_now(start_messages(sessions(), uploads, request));
-        },
-        refuse_action);
-    add(
-        "RemoveSession", [sessions](Request request) { return remove_session(sessions(), std::move(request)); },
-        refuse_action);
-    add(
-        "UpdateSession", [sessions](Request request) { return update_session(sessions(), std::move(request)); },
-        refuse_action);
-    return targets;
+    const auto refuse_single = [&clock](const Request& request, const std::string& why) {
+        return refuse_session(clock, request, why);
+    };
+    const auto messages = [sessions, &uploads](Request request) -> Task<Result<json>> {
+        return answer_now(start_messages(sessions(), uploads, request));
+    };
+    const auto remove = [sessions](Request request) { return remove_session(sessions(), std::move(request)); };
+    const auto update = [sessions](Request request) { return update_session(sessions(), std::move(request)); };
+    return {{"SessionsRequested", kind, list, refuse_sessions},
+            {"SingleSessionRequested", kind, single, refuse_single},
+            {"SessionMessagesStreamRequested", kind, messages, refuse_action},
+            {"RemoveSession", kind, remove, refuse_action},
+            {"UpdateSession", kind, update, refuse_action}};
 }
 
 }  // namespace jiro::daemon

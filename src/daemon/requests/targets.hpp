@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 
+#include "daemon/requests/answers.hpp"
 #include "daemon/requests/request_router.hpp"
 #include "jiro/base/environment.hpp"
 #include "jiro/commands/command_registry.hpp"
@@ -31,6 +32,11 @@ struct Identity {
 };
 
 using RunningConfig = std::function<const config::Config&()>;
+
+// Of those whose answer is an ActionResult.
+[[nodiscard]] inline nlohmann::json refuse_action(const Request& request, const std::string& why) {
+    return action_failed(request.id, why, why);
+}
 
 // CommandsMetadataRequested.
 [[nodiscard]] RequestTargets commands_targets(

@@ -116,16 +116,10 @@ Task<Result<json>> answer_themes(Clock& clock, std::string folder, Request reque
 }  // namespace
 
 RequestTargets themes_targets(Clock& clock, RunningConfig config) {
-    RequestTarget target;
-    target.name = "CustomThemesRequested";
-    target.kind = config::RequestKind::themes;
-    target.answer = [&clock, config = std::move(config)](Request request) {
+    const auto answer = [&clock, config = std::move(config)](Request request) {
         return answer_themes(clock, config().hub.themes, std::move(request));
     };
-    target.refuse = refuse_themes;
-    RequestTargets targets;
-    targets.push_back(std::move(target));
-    return targets;
+    return {{"CustomThemesRequested", config::RequestKind::themes, answer, refuse_themes}};
 }
 
 }  // namespace jiro::daemon

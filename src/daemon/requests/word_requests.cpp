@@ -145,21 +145,13 @@ Task<Result<json>> start_words(Clock& clock, assistant::Assistant* assistant, Hu
     co_return action_succeeded(request.id, "Word stream initiated successfully");
 }
 
-json refuse_words(const Request& request, const std::string& why) { return action_failed(request.id, why, why); }
-
 }  // namespace
 
 RequestTargets words_targets(Clock& clock, std::function<assistant::Assistant*()> assistant, HubUploads& uploads) {
-    RequestTarget target;
-    target.name = "StreamWordsRequested";
-    target.kind = config::RequestKind::sessions;
-    target.answer = [&clock, assistant = std::move(assistant), &uploads](Request request) {
+    const auto answer = [&clock, assistant = std::move(assistant), &uploads](Request request) {
         return start_words(clock, assistant(), uploads, std::move(request));
     };
-    target.refuse = refuse_words;
-    RequestTargets targets;
-    targets.push_back(std::move(target));
-    return targets;
+    return {{"StreamWordsRequested", config::RequestKind::sessions, answer, refuse_action}};
 }
 
 }  // namespace jiro::daemon

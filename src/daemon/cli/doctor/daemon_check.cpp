@@ -17,11 +17,6 @@ using namespace std::chrono_literals;
 constexpr auto kDaemonAnswerLimit = 5s;
 constexpr std::size_t kShownReasons = 10;
 
-std::string status_text(const json& status, const char* member) {
-    const auto found = status.find(member);
-    return found != status.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
 std::chrono::seconds uptime_of(const json& status) {
     const auto found = status.find("uptimeSeconds");
     if (found == status.end() || !found->is_number()) return 0s;
@@ -76,15 +71,15 @@ bool explain_status(Findings& findings, const Result<std::string>& status, const
                                          : status.error());
         return false;
     }
-    const auto version = status_text(body, "version");
+    const auto version = text_member(body, "version");
     findings.ok("daemon.running", "a daemon runs: version " + version + ", up " + about(uptime_of(body)) +
-                                      ", its hub connection is " + status_text(body, "state"));
+                                      ", its hub connection is " + text_member(body, "state"));
     if (version != kVersion) {
         findings.warning("daemon.version", "it is version " + version + ", while this program is " + kVersion,
                          "restart it, so that the installed version runs");
     }
     const auto hub = config.websocket.hub_url ? config.websocket.hub_url->redacted() : std::string();
-    if (status_text(body, "hubUrl") != hub) {
+    if (text_member(body, "hubUrl") != hub) {
         findings.warning("daemon.configuration", "it does not use the hub of this configuration file",
                          "reload it (`systemctl reload jiro-client`), or give the --config that it uses");
     }
