@@ -41,7 +41,10 @@ def main():
     journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     journal.bind(str(SOCKET))
 
+    forwarded = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
     def receive():
+        signal.pthread_sigmask(signal.SIG_BLOCK, forwarded)  # to the other thread, whose wait they interrupt
         with open(output, "w", encoding="utf-8") as lines:
             while datagram := journal.recv(1 << 20):
                 lines.write(json.dumps(fields(datagram)) + "\n")
@@ -50,7 +53,7 @@ def main():
     reader = threading.Thread(target=receive)
     reader.start()
     program = subprocess.Popen(command)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+    for number in forwarded:
         signal.signal(number, lambda received, frame: program.send_signal(received))
     code = program.wait()
     goodbye = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
