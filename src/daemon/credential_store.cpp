@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr auto kMomentForFiles = 50ms;
 constexpr auto kMomentForTheFirst = 500ms;
 constexpr auto kGrpcMaxAge = 100ms;  // hundreds of calls a second need not read a file each
+constexpr auto kRotation = 2s;       // a file that is written anew may be empty, or not there, for a moment
 constexpr std::size_t kMaxReaders = 4;
 
 OutsideFunctions<Result<Credentials>>& readers() {
@@ -38,6 +39,7 @@ void CredentialStore::replace(config::CredentialSources sources) {
     if (sources != sources_) current_ = not_read();
     sources_ = std::move(sources);
     read_at_.reset();
+    fails_since_.reset();
     hangs_ = false;
 }
 
@@ -52,7 +54,10 @@ const Result<Credentials>& CredentialStore::fetch(Duration max_age) {
     auto credentials = key == "\n" ? std::optional(read())
                                    : readers().run_here(key, read, current_ ? kMomentForFiles : kMomentForTheFirst);
     if (credentials) {
-        current_ = std::move(*credentials);
+        if (*credentials) fails_since_.reset();
+        if (!*credentials && !fails_since_) fails_since_ = now;
+        const bool is_rotated = !*credentials && current_ && now - *fails_since_ < kRotation;
+        if (!is_rotated) current_ = std::move(*credentials);
         read_at_ = now;
     } else if (!hangs_) {
         daemon_log.warn("The files of the token or key do not answer; what was read before stays in use");

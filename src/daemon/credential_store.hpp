@@ -2,7 +2,8 @@
 #pragma once
 // The one place where the tokens of the configuration reach the two channels. Holds the sources (which a reload may
 // change) and reads the files anew whenever the hub connection or the result sender asks, on another thread: it waits a
-// moment for that. Files whose mount does not answer leave what was read before in use. Event loop only.
+// moment for that. Files whose mount does not answer leave what was read before in use, and so for two seconds do files
+// that cannot be read: they may be written anew just now. Event loop only.
 
 #include <optional>
 #include <string>
@@ -37,7 +38,8 @@ class CredentialStore {
     Environment environment_;
     Result<Credentials> current_;
     std::optional<TimePoint> read_at_;  // nothing: before the last reload
-    bool hangs_ = false;                // its files did not answer when they were asked last
+    std::optional<TimePoint> fails_since_;
+    bool hangs_ = false;  // its files did not answer when they were asked last
 };
 
 }  // namespace jiro::daemon

@@ -39,6 +39,24 @@ TEST(CredentialStore, are_what_the_files_say_at_each_attempt) {
     EXPECT_EQ(credentials.redacted("it was second"), "it was ***");
 }
 
+// As `make-token > file` and `mv` leave it for a moment. A reload asks for what is there.
+TEST(CredentialStore, stay_while_a_file_is_written_anew) {
+    const jiro::test::TempDir files;
+    const auto file = files.write("t", "first");
+    CredentialStore credentials(token_in(file), {});
+    EXPECT_EQ(token_for_hub(credentials), "first");
+    files.write("t", "");
+    EXPECT_EQ(token_for_hub(credentials), "first");
+    EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "first");
+    std::filesystem::remove(file);
+    EXPECT_EQ(token_for_hub(credentials), "first");
+    files.write("t", "second");
+    EXPECT_EQ(token_for_hub(credentials), "second");
+    files.write("t", "");
+    credentials.replace(token_in(files.path() / "other"));
+    EXPECT_EQ(token_for_hub(credentials), "");
+}
+
 TEST(CredentialStore, are_replaced_by_a_reload_for_the_next_attempt) {
     const jiro::test::TempDir files;
     config::CredentialSources sources;
