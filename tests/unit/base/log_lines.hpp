@@ -52,7 +52,7 @@ struct TestLine {
     std::string text;
     spdlog::level::level_enum level = spdlog::level::info;
     std::vector<std::pair<std::string, std::string>> fields{};
-    std::string component = "test";
+    std::string_view component = "test";  // a literal: lines that wait view it, as loggers live for ever
 
     void log_to(spdlog::sinks::sink& sink) const {
         Payload payload({}, text);
