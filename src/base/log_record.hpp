@@ -55,7 +55,7 @@ struct KeptLine {
 
     spdlog::log_clock::time_point time;
     spdlog::level::level_enum level = spdlog::level::info;
-    spdlog::string_view_t logger;
+    spdlog::string_view_t logger;  // which lives for ever
     std::string payload;
 };
 
