@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <ctime>
+#include <string_view>
 
 namespace jiro {
 
@@ -44,6 +45,15 @@ Result<FileDescriptor> open_private_file(const fs::path& path) {
     return file;
 }
 
+std::optional<bool> is_sqlite_file(const fs::path& path) {
+    constexpr std::string_view kHeader("SQLite format 3\0", 16);
+    std::array<char, kHeader.size()> start{};
+    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    const auto count = file ? read(file.get(), start.data(), start.size()) : -1;
+    if (count <= 0) return std::nullopt;
+    return std::string_view(start.data(), static_cast<std::size_t>(count)) == kHeader;
+}
+
 Result<> DatabaseFile::make() const {
     const auto file = open_private_file(path_);
     if (!file) return file.error();
@@ -65,13 +75,8 @@ Result<> DatabaseFile::end_rebuilt() const {
 }
 
 bool DatabaseFile::has_rebuilt() const {
-    // After a power cut it may be there without its content: then it takes nothing's place.
-    constexpr std::string_view kMagic = "SQLite format 3";
-    std::array<char, kMagic.size()> head{};
-    const FileDescriptor file(
-        open(with_suffix(path_, kRebuilt).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    return file && read(file.get(), head.data(), head.size()) == static_cast<ssize_t>(head.size()) &&
-           std::string_view(head.data(), head.size()) == kMagic;
+    return is_sqlite_file(with_suffix(path_, kRebuilt)) ==
+           true;  // after a power cut it may be there without its content
 }
 
 Result<fs::path> DatabaseFile::move_aside() const {

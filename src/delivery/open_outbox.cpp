@@ -82,7 +82,7 @@ Result<> OpenOutbox::refuse_to_open(const Error& error) {
     ++figures_.storage_errors;
     Error why = error;
     // SQLite does not say that there was no inode for a file.
-    if (const auto lack = files_.lacks_space(kLeastSpace); lack && error.code != storage_errc::full) {
+    if (const auto lack = files_.lacks_space(kLeastSpace); lack && error.code == storage_errc::io) {
         why = Error(storage_errc::full, error.message + ": " + *lack);
     }
     if (why.code == storage_errc::full && files_.has_ballast()) {

@@ -5,10 +5,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <array>
-#include <fstream>
-#include <string_view>
-
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
@@ -61,14 +57,9 @@ Result<> OutboxFiles::prepare() {
 
 // An outbox whose first page is damaged has its lock beside it, and is replaced; this was never one.
 bool OutboxFiles::is_something_else() const {
-    static constexpr std::string_view kHeader("SQLite format 3\0", 16);
     std::error_code error;
     if (fs::exists(with_suffix(path_, ".lock"), error) || error) return false;
-    std::array<char, kHeader.size()> start{};
-    std::ifstream file(path_, std::ios::binary);
-    file.read(start.data(), start.size());
-    const auto count = static_cast<std::size_t>(file.gcount());
-    return count > 0 && std::string_view(start.data(), count) != kHeader;
+    return is_sqlite_file(path_) == false;
 }
 
 bool OutboxFiles::make_ballast() {

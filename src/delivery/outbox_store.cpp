@@ -86,10 +86,7 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
     prepare_file();
     check_schema();
     kept_.start_at(static_cast<KeptMessages::Position>(fact("kept_until")));
-    if (const auto left = TimeFacts::of(database_); left.boot == clock_.boot()) {
-        clock_.adopt(left.since_boot);
-        wall_set_by_ = left.wall_set_by;
-    } else {
+    if (const auto left = TimeFacts::of(database_); !goes_on_by(left)) {
         Transaction transaction(database_);
         adopt_time(left);
         transaction.commit();
@@ -105,12 +102,16 @@ TimeFacts TimeFacts::of(Database& database) {
             std::chrono::milliseconds(fact("wall_clock_set_by"))};
 }
 
+bool OutboxStore::goes_on_by(const TimeFacts& left) {
+    if (left.boot != clock_.boot()) return false;
+    clock_.adopt(left.since_boot);
+    wall_set_by_ = left.wall_set_by;
+    return true;
+}
+
 // The first start in a boot chooses the time of the rows, the later ones go on in it.
 void OutboxStore::adopt_time(const TimeFacts& left) {
-    if (left.boot == clock_.boot()) {
-        clock_.adopt(left.since_boot);
-        wall_set_by_ = left.wall_set_by;
-    } else {
+    if (!goes_on_by(left)) {
         put_on_this_clock(left.wall_set_by);
         wall_set_by_ = {};
     }
@@ -127,10 +128,9 @@ void OutboxStore::put_on_this_clock(std::chrono::milliseconds wall_set_by) {
     if (by.rows == std::chrono::milliseconds::zero()) return;
     database_
         .use(
-            "UPDATE commands SET received_at = received_at + iif(state = 'received', ?2, ?1), run_before = run_before "
-            "+ ?2,"
-            " finished_at = finished_at + ?1, due_at = due_at + ?1, settled_at = settled_at + ?1, suspended_at = "
-            "suspended_at + ?1")
+            "UPDATE commands SET received_at = received_at + iif(state = 'received', ?2, ?1),"
+            " run_before = run_before + ?2, finished_at = finished_at + ?1, due_at = due_at + ?1,"
+            " settled_at = settled_at + ?1, suspended_at = suspended_at + ?1")
         .bind(by.rows.count(), by.waiting.count())
         .run();
     if (database_.changes() == 0) return;

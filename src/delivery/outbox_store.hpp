@@ -189,6 +189,7 @@ class OutboxStore {
     void check_schema();
     void create_schema();
     void count_rows();
+    [[nodiscard]] bool goes_on_by(const TimeFacts& left);
     void adopt_time(const TimeFacts& left);
     void put_on_this_clock(std::chrono::milliseconds wall_set_by);
     void note_fact(const char* name, std::int64_t value);

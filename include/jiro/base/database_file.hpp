@@ -12,6 +12,7 @@
 // At the next opening has_rebuilt() tells that a process died between the second step and the last: they are done then.
 
 #include <filesystem>
+#include <optional>
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/file_descriptor.hpp"
@@ -25,6 +26,9 @@ namespace jiro {
 
 // "cannot open /var/lib/x: No space left on device", with the name for `number` and what the operator can do.
 [[nodiscard]] Error file_error(const std::string& what, const std::filesystem::path& path, int number);
+
+// By its first bytes; nullopt: it is empty, or cannot be read.
+[[nodiscard]] std::optional<bool> is_sqlite_file(const std::filesystem::path& path);
 
 class DatabaseFile {
   public:
