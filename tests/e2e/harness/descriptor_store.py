@@ -54,10 +54,11 @@ class DescriptorStore:
             return sorted(self.held)
 
     def make_older(self, by_ms):
-        """As if what they belong to had been started earlier."""
+        """As if what they belong to had been started earlier, though after the machine was: a machine that has only just come up runs this, too."""
         with self._lock:
             for name in list(self.held):
                 run, key, at, part = name.split("-")
+                assert int(at) > by_ms, f"this machine came up less than {by_ms} ms ago"
                 self.held["-".join((run, key, str(int(at) - by_ms), part))] = self.held.pop(name)
 
     def close(self):
