@@ -12,14 +12,12 @@ namespace jiro::log {
 namespace {
 
 constexpr char kPacked = '\x02';  // then the parts, each behind its length: event id, sentence, name, value, name ...
-constexpr std::size_t kUsualBytes = 640;
 using PartLength = std::uint32_t;
 
 }  // namespace
 
 Payload::Payload(std::string_view event_id, std::string_view sentence) {
-    bytes_.reserve(kUsualBytes);
-    bytes_ += kPacked;
+    bytes_.push_back(kPacked);
     part(event_id, event_id.size());
     part(sentence, Logger::kMaxSentenceBytes);
 }
@@ -33,7 +31,10 @@ void Payload::field(std::string_view name, std::string_view value) {
 void Payload::part(std::string_view text, std::size_t limit) {
     if (text.size() > limit) return part(shortened(text, limit), std::string_view::npos);
     const auto length = static_cast<PartLength>(text.size());
-    bytes_.append(reinterpret_cast<const char*>(&length), sizeof length).append(text);
+    const std::size_t before = bytes_.size();
+    bytes_.resize(before + sizeof length + text.size());
+    std::memcpy(bytes_.data() + before, &length, sizeof length);
+    if (length > 0) std::memcpy(bytes_.data() + before + sizeof length, text.data(), length);
 }
 
 Record unpack(const spdlog::details::log_msg& message) {

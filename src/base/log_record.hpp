@@ -19,12 +19,14 @@ class Payload {
   public:
     Payload(std::string_view event_id, std::string_view sentence);
     void field(std::string_view name, std::string_view value);
-    [[nodiscard]] spdlog::string_view_t text() const { return bytes_; }
+    [[nodiscard]] spdlog::string_view_t text() const { return {bytes_.data(), bytes_.size()}; }
 
   private:
+    static constexpr std::size_t kUsualBytes = 640;  // these need no memory of their own
+
     void part(std::string_view text, std::size_t limit);
 
-    std::string bytes_;
+    fmt::basic_memory_buffer<char, kUsualBytes> bytes_;
 };
 
 // One line as the sinks see it: views into a message.
