@@ -239,29 +239,6 @@ std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limi
     return std::nullopt;
 }
 
-void walk_json(const json& value, JsonHandler& handler) {
-    if (value.is_object()) {
-        handler.begin_object();
-        for (auto member = value.begin(); member != value.end(); ++member) {
-            handler.key(member.key());
-            walk_json(*member, handler);
-        }
-        handler.end_object();
-    } else if (value.is_array()) {
-        handler.begin_array();
-        for (const json& element : value) walk_json(element, handler);
-        handler.end_array();
-    } else if (value.is_string()) {
-        handler.string(value.get_ref<const std::string&>());
-    } else if (value.is_number()) {
-        handler.number(value.dump());
-    } else if (value.is_boolean()) {
-        handler.boolean(value.get<bool>());
-    } else {
-        handler.null();
-    }
-}
-
 Result<json> read_json(std::string_view text, const JsonLimits& limits) {
     JsonTree tree;
     const auto error = read_json(text, limits, tree);

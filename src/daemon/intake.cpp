@@ -99,11 +99,7 @@ void Intake::attach(signalr::HubConnection& hub) {
 }
 
 commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
-    auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
-    if (!reader) {  // its target stood behind its arguments
-        reader = commands::make_message_reader();
-        for (const json& argument : invocation.arguments) walk_json(argument, *reader);
-    }
+    const auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
     auto parsed = reader->take();
     take_trace(invocation, parsed.message);
     if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);

@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& argument : {object, nlohmann::json(text)}) {
         if (argument.is_discarded()) continue;
         const auto reader = make_message_reader(limits);
-        jiro::walk_json(argument, *reader);
+        const auto as_text = argument.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+        if (jiro::read_json(as_text, {}, *reader)) continue;
         const auto parsed = reader->take();
         if (parsed.error) {
             check(!parsed.error->message.empty(), "an error says what is wrong");

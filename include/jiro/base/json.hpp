@@ -120,9 +120,6 @@ class JsonTree final : public JsonHandler {
 // Gives the whole text to `handler`; with an error, what stood before it.
 [[nodiscard]] std::optional<JsonError> read_json(std::string_view text, const JsonLimits& limits, JsonHandler& handler);
 
-// The same of a tree that is there already.
-void walk_json(const nlohmann::json& value, JsonHandler& handler);
-
 // The text as a tree. The error's code is a JsonFault.
 [[nodiscard]] Result<nlohmann::json> read_json(std::string_view text, const JsonLimits& limits = {});
 

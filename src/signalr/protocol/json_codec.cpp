@@ -210,10 +210,43 @@ Result<std::int64_t> read_type(Record& record) {
     return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
 }
 
+// Reads what says whom a record is for, wherever it stands: its type, target and id. Nothing else is kept.
+class EnvelopeReader final : public JsonHandler {
+  public:
+    void begin_object() override { ++depth_; }
+    void end_object() override { --depth_; }
+    void begin_array() override { ++depth_; }
+    void end_array() override { --depth_; }
+    void key(std::string_view name) override {
+        if (depth_ == 1) member_ = member_of(name);
+    }
+    void string(std::string_view text) override { keep(text); }
+    void number(std::string_view text) override { keep(json_number(text)); }
+    void boolean(bool value) override { keep(value); }
+    void null() override { keep(nullptr); }
+
+    [[nodiscard]] Record take() && { return std::move(record_); }
+
+  private:
+    void keep(json value) {
+        const bool is_of_it = member_ == Member::type || member_ == Member::target || member_ == Member::invocation_id;
+        if (depth_ == 1 && is_of_it) record_.set(member_, std::move(value));
+    }
+
+    Record record_;
+    Member member_ = Member::other;
+    std::size_t depth_ = 0;
+};
+
 // Reads a record's members, but for the arguments that a reader takes.
 class RecordReader final : public JsonHandler {
   public:
     explicit RecordReader(const ReaderOfTarget& reader_of) : reader_of_(reader_of) {}
+    // `envelope`: what is known of the record already.
+    RecordReader(const ReaderOfTarget& reader_of, Record envelope)
+        : reader_of_(reader_of), record_(std::move(envelope)) {
+        known_target_ = target();
+    }
 
     void begin_object() override {
         if (depth_ == 0) is_object_ = true;
@@ -226,9 +259,9 @@ class RecordReader final : public JsonHandler {
     }
     void begin_array() override {
         sink().begin_array();
-        if (++depth_ != 2 || member_ != Member::arguments || !reader_of_ || target().empty()) return;
+        if (++depth_ != 2 || member_ != Member::arguments || !reader_of_) return;
+        target_of_arguments_ = target();
         reader_ = reader_of_(target());
-        target_of_reader_ = target();
         is_reading_ = reader_ != nullptr;
     }
     void end_array() override {
@@ -260,8 +293,8 @@ class RecordReader final : public JsonHandler {
 
     [[nodiscard]] bool is_object() const noexcept { return is_object_; }
     [[nodiscard]] bool is_out_of_range() const noexcept { return tree_.is_out_of_range(); }
-    // Another target came behind the arguments, for which they may be no business of that reader's.
-    [[nodiscard]] bool is_misread() { return reader_ && target() != target_of_reader_; }
+    // The target came behind the arguments: another reader may have to take them.
+    [[nodiscard]] bool is_misread() { return target_of_arguments_ && target() != *target_of_arguments_; }
     // With what stood before the end of a text that broke off.
     [[nodiscard]] Record& record() {
         if (std::exchange(depth_, 0) > 1) record_.set(member_, std::move(tree_).take());
@@ -279,6 +312,7 @@ class RecordReader final : public JsonHandler {
 
     [[nodiscard]] const std::string& target() {
         static const std::string kNone;
+        if (!known_target_.empty()) return known_target_;
         const json* target = record_.find(Member::target);
         return target != nullptr && target->is_string() ? target->get_ref<const std::string&>() : kNone;
     }
@@ -289,8 +323,9 @@ class RecordReader final : public JsonHandler {
     Member member_ = Member::other;
     std::size_t depth_ = 0;
     bool is_object_ = false;
+    std::string known_target_;
     ArgumentsReader reader_;
-    std::string target_of_reader_;
+    std::optional<std::string> target_of_arguments_;
     bool is_reading_ = false;
 };
 
@@ -321,25 +356,30 @@ Result<HubMessage> read_message(Record& record) {
     return HubMessage(UnknownMessage{});
 }
 
-// A record that broke a limit of ours, or has a value that cannot be read, of which `record` is what stood before. (64
-// levels are the protocol's limit.)
+bool is_of_a_value(const Error& error) {
+    return error.code == errc::too_many_values || error.code == errc::unreadable_value;
+}
+
+// A record that broke a limit of ours, or has a value that cannot be read, of which `record` is what is known. (64
+// levels are the protocol's limit.) Whoever waits for what it says is told; nobody waits for a message that is not
+// known.
 Result<HubMessage> read_over_limit(Record& record, Error error) {
-    const bool is_of_a_value = error.code == errc::too_many_values || error.code == errc::unreadable_value;
-    if (!is_of_a_value) return error;
     const auto type = read_type(record);
-    if (!type || static_cast<MessageType>(*type) != MessageType::invocation) return error;
+    if (!is_of_a_value(error) || !type) return error;
+    if (*type < 1 || *type > 9) return HubMessage(UnknownMessage{});
+    if (static_cast<MessageType>(*type) == MessageType::completion) {
+        auto id = required_id(record);
+        if (!id) return error;
+        return HubMessage(CompletionMessage{std::move(*id), {}, std::move(error.message)});
+    }
+    if (static_cast<MessageType>(*type) != MessageType::invocation) return error;
     auto message = read_invocation(record);
     if (!message) return error;
     std::get<InvocationMessage>(*message).over_limit = std::move(error);
     return message;
 }
 
-}  // namespace
-
-Result<HubMessage> parse_record(std::string_view record, const ReaderOfTarget& reader_of) {
-    RecordReader reading(reader_of);
-    auto error = read_record(record, reading);
-    if (reading.is_misread()) return parse_record(record);
+Result<HubMessage> message_of(RecordReader& reading, std::optional<Error> error) {
     if (!error && reading.is_out_of_range()) {
         error =
             Error(errc::unreadable_value, "the record is refused: " + Error(JsonFault::number_out_of_range).message);
@@ -349,6 +389,31 @@ Result<HubMessage> parse_record(std::string_view record, const ReaderOfTarget& r
     if (!message) return message;
     if (auto* invocation = std::get_if<InvocationMessage>(&*message)) invocation->reader = reading.take_reader();
     return message;
+}
+
+// Whom the record is for, which may stand behind what broke a limit. None when it cannot be read to its end.
+std::optional<Record> read_envelope(std::string_view record) {
+    constexpr JsonLimits kNone{.bytes = SIZE_MAX, .nodes = SIZE_MAX, .members = SIZE_MAX};
+    EnvelopeReader envelope;
+    if (read_json(record, kNone, envelope)) return std::nullopt;
+    return std::move(envelope).take();
+}
+
+}  // namespace
+
+Result<HubMessage> parse_record(std::string_view record, const ReaderOfTarget& reader_of) {
+    RecordReader first(reader_of);
+    auto error = read_record(record, first);
+    std::optional<Record> envelope;
+    if (error && is_of_a_value(*error)) {
+        envelope = read_envelope(record);
+    } else if (!error && first.is_misread()) {
+        envelope = std::move(first.record());
+    }
+    if (!envelope) return message_of(first, std::move(error));
+    RecordReader again(reader_of, std::move(*envelope));
+    error = read_record(record, again);
+    return message_of(again, std::move(error));
 }
 
 }  // namespace jiro::signalr

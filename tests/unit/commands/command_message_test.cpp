@@ -16,7 +16,7 @@ namespace {
 // As a hub's invocation has it.
 ParsedMessage parsed_argument(const Json& argument) {
     const auto reader = make_message_reader();
-    walk_json(argument, *reader);
+    EXPECT_FALSE(read_json(argument.dump(), kPatientJsonLimits, *reader));
     return reader->take();
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "jiro/http/answer_head.hpp"
@@ -99,7 +100,7 @@ TEST(JsonCodec, names_what_is_wrong) {
         {"bad UTF-8", "{\"type\":6,\"canary\":\"\xFF\"}", errc::invalid_utf8},
         {"65 levels", deep, errc::nesting_too_deep},
         {"many levels", R"({"type":1,"target":"T","arguments":)" + std::string(100'000, '['), errc::nesting_too_deep},
-        {"many values", R"({"type":3,"invocationId":"1","result":[)" + values + "0]}", errc::too_many_values},
+        {"many values", R"({"type":2,"invocationId":"1","item":[)" + values + "0]}", errc::too_many_values},
         {"many members", R"({"type":2,"invocationId":"1","item":{)" + members + R"("z":0}})", errc::too_many_values},
         {"many values ahead", R"({"x":[)" + values + R"(0],"type":1,"target":"T","arguments":[]})",
          errc::too_many_values},
@@ -193,7 +194,7 @@ TEST(JsonCodec, keeps_an_invocation_with_an_unreadable_value) {
     }
 }
 
-// Arguments go to their target's reader, if the target is known by then and stays what it is; else they are a tree.
+// Arguments go to their target's reader, wherever the target stands; without one they are a tree.
 TEST(JsonCodec, gives_arguments_to_the_reader_of_their_target) {
     const ReaderOfTarget reader_of = [](const std::string& target) -> ArgumentsReader {
         return target == "R" ? std::make_shared<JsonTree>() : nullptr;
@@ -209,7 +210,9 @@ TEST(JsonCodec, gives_arguments_to_the_reader_of_their_target) {
                 {R"("target":"R","arguments":[1],"arguments":[2])", "2", "[]"},
                 {R"("target":"Other","target":"R","arguments":[1])", "1", "[]"},
                 {R"("target":"Other","arguments":[1])", nullptr, "[1]"},
-                {R"("arguments":[1],"target":"R")", nullptr, "[1]"},
+                {R"("arguments":[1],"target":"R")", "1", "[]"},
+                {R"("arguments":[1e400],"target":"R")", "null", "[]"},
+                {R"("target":"Other","arguments":[1],"target":"R")", "1", "[]"},
                 {R"("target":"R","arguments":[1],"target":"Other")", nullptr, "[1]"},
                 {R"("target":"R","arguments":[1e400])", "null", "[]"}};
     for (const auto& row : rows) {
@@ -230,6 +233,46 @@ TEST(JsonCodec, gives_arguments_to_the_reader_of_their_target) {
     EXPECT_TRUE(std::get<InvocationMessage>(*cut).over_limit);
     const auto& reader = std::get<InvocationMessage>(*cut).reader;
     EXPECT_EQ(std::move(static_cast<JsonTree&>(*reader)).take().dump(), R"({"a":1})");
+}
+
+// Whom a record is for is known wherever it stands, also behind what cannot be read.
+TEST(JsonCodec, reads_members_in_any_order) {
+    const ReaderOfTarget reader_of = [](const std::string& target) -> ArgumentsReader {
+        return target == "R" ? std::make_shared<JsonTree>() : nullptr;
+    };
+    std::string many = "1";
+    for (int i = 0; i < 9000; ++i) many += ",1";
+    std::vector<std::string> members{R"("type":1)", R"("target":"R")", R"("invocationId":"7")",
+                                     R"("arguments":[{"a":1,"b":[)" + many + "]}]"};
+    std::ranges::sort(members);
+    do {
+        const auto record = '{' + members[0] + ',' + members[1] + ',' + members[2] + ',' + members[3] + '}';
+        const auto message = parse_record(record, reader_of);
+        ASSERT_TRUE(message) << record.substr(0, 80) << ' ' << message.error().message;
+        const auto& invocation = std::get<InvocationMessage>(*message);
+        ASSERT_TRUE(invocation.over_limit);
+        EXPECT_EQ(invocation.over_limit->code, errc::too_many_values);
+        EXPECT_EQ(invocation.invocation_id, "7");
+        ASSERT_TRUE(invocation.reader) << record.substr(0, 80);
+        EXPECT_EQ(std::move(static_cast<JsonTree&>(*invocation.reader)).take()["a"], 1);
+    } while (std::ranges::next_permutation(members).found);
+}
+
+// A value that cannot be read ends no connection: who waits for it is told, and a message that is not known says
+// nothing.
+TEST(JsonCodec, names_what_cannot_be_read_to_whom_it_is_for) {
+    const auto completion = parse_record(R"({"result":1e999,"type":3,"invocationId":"7"})");
+    ASSERT_TRUE(completion);
+    EXPECT_EQ(std::get<CompletionMessage>(*completion).invocation_id, "7");
+    EXPECT_FALSE(std::get<CompletionMessage>(*completion).result);
+    EXPECT_THAT(std::get<CompletionMessage>(*completion).error.value(), testing::HasSubstr("is refused"));
+    const auto unknown = parse_record(R"({"x":1e999,"type":99})");
+    ASSERT_TRUE(unknown);
+    EXPECT_TRUE(std::holds_alternative<UnknownMessage>(*unknown));
+    for (const char* refused : {R"({"x":1e999})", R"({"type":2,"invocationId":"7","item":1e999})",
+                                R"({"type":3,"result":1e999})", R"([1e999])", R"({"type":7,"error":"\ud800"})"}) {
+        EXPECT_FALSE(parse_record(refused)) << refused;
+    }
 }
 
 // A text that is not UTF-8 cannot be sent; nothing is appended.
