@@ -17,7 +17,7 @@ using assistant::Assistant;
 using assistant::Exchange;
 using commands::CommandContext;
 using commands::CommandDescription;
-using commands::CommandHandler;
+using commands::CommandRegistry;
 
 constexpr std::chrono::seconds kOwnCleanUp{2};  // what came of an answer is stored
 constexpr std::size_t kShownSessions = 50;
@@ -52,58 +52,19 @@ CommandResult result_of_exchange(const assistant::ExchangeEnd& end) {
                                                        : "what came until then is in the session, marked as cut off");
 }
 
-CommandDescription chat_description(const assistant::Settings& settings) {
-    return {.name = "chat",
-            .summary = "Asks the model, in the conversation of this session",
-            .usage = "chat TEXT",
-            .takes_text = true,
-            .time_limit = settings.timeout,
-            .own_clean_up = kOwnCleanUp};
+Task<CommandResult> run_chat(Assistant& assistant, CommandContext& context) {
+    assistant::Ask ask;
+    ask.session_id = context.session_id();
+    ask.instance_id = context.instance_id();
+    ask.command_sync_id = context.message().command_sync_id;
+    ask.text = context.argument_text();
+    ask.deadline = context.deadline();
+    const auto* const prompt = context.parameter("prompt");
+    if (ask.text.empty() && prompt != nullptr) ask.text = *prompt;
+    const auto exchange = assistant.ask(std::move(ask));
+    co_await until_exchange_ended(exchange);
+    co_return result_of_exchange(exchange->end());
 }
-
-CommandDescription reset_description() {
-    return {.name = "reset",
-            .summary = "Begins this session's conversation anew; what was said stays readable",
-            .usage = "reset [SESSION]",
-            .idempotent = true};
-}
-
-CommandDescription session_description(const std::string& name) {
-    return {.name = name,
-            .summary = "Shows a conversation of this machine: what it is, and its latest messages",
-            .usage = name + " [SESSION]",
-            .idempotent = true};
-}
-
-CommandDescription sessions_description() {
-    return {.name = "sessions",
-            .summary = "Lists the conversations of this machine, the last used one first",
-            .usage = "sessions",
-            .idempotent = true};
-}
-
-class ChatCommand final : public CommandHandler {
-  public:
-    explicit ChatCommand(Assistant& assistant)
-        : CommandHandler(chat_description(assistant.settings())), assistant_(assistant) {}
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        assistant::Ask ask;
-        ask.session_id = context.session_id();
-        ask.instance_id = context.instance_id();
-        ask.command_sync_id = context.message().command_sync_id;
-        ask.text = context.argument_text();
-        ask.deadline = context.deadline();
-        const auto* const prompt = context.parameter("prompt");
-        if (ask.text.empty() && prompt != nullptr) ask.text = *prompt;
-        const auto exchange = assistant_.ask(std::move(ask));
-        co_await until_exchange_ended(exchange);
-        co_return result_of_exchange(exchange->end());
-    }
-
-  private:
-    Assistant& assistant_;
-};
 
 // Of the commands below: the session that is named, or the one that the command came in.
 std::string session_of(const CommandContext& context) {
@@ -112,107 +73,108 @@ std::string session_of(const CommandContext& context) {
     return given != nullptr && !given->empty() ? *given : context.session_id();
 }
 
-CommandResult no_such_session(const std::string& id) {
-    return CommandResult::failed("there is no session " + excerpt(id) + " on this machine; \"sessions\" lists them");
+Task<CommandResult> run_reset(Assistant& assistant, CommandContext& context) {
+    const auto id = session_of(context);
+    const auto reset = co_await assistant.sessions().reset(id);
+    if (!reset) co_return CommandResult::failed(reset.error().message);
+    if (!*reset) co_return CommandResult::text("there is nothing to forget in this session yet");
+    co_return CommandResult::text("the model begins anew in this session; what was said stays readable");
 }
-
-class ResetCommand final : public CommandHandler {
-  public:
-    explicit ResetCommand(Assistant& assistant) : CommandHandler(reset_description()), assistant_(assistant) {}
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        const auto id = session_of(context);
-        const auto reset = co_await assistant_.sessions().reset(id);
-        if (!reset) co_return CommandResult::failed(reset.error().message);
-        if (!*reset) co_return CommandResult::text("there is nothing to forget in this session yet");
-        co_return CommandResult::text("the model begins anew in this session; what was said stays readable");
-    }
-
-  private:
-    Assistant& assistant_;
-};
 
 std::string line_of(const SessionSummary& session) {
     return "- **" + escaped(session.name) + "**, " + std::to_string(session.messages) + " messages, last used " +
            utc_text(session.last_used_at) + ", `" + escaped(session.id) + "`\n";
 }
 
-class SessionCommand final : public CommandHandler {
-  public:
-    SessionCommand(const std::string& name, Assistant& assistant)
-        : CommandHandler(session_description(name)), assistant_(assistant) {}
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        const auto id = session_of(context);
-        const auto session = co_await assistant_.sessions().find(id);
-        if (!session) co_return CommandResult::failed(session.error().message);
-        if (!*session) co_return no_such_session(id);
-        MessagePage page;
-        page.order = MessageOrder::newest_first;
-        page.limit = kShownMessages;
-        const auto messages = co_await assistant_.sessions().messages(id, page);
-        if (!messages) co_return CommandResult::failed(messages.error().message);
-        std::string text = line_of(**session);
-        for (auto message = messages->rbegin(); message != messages->rend(); ++message) {
-            text += message->is_user ? "\n> " : "\n";
-            text += excerpt(message->content, kShownMessageBytes) + '\n';
-        }
-        co_return CommandResult::text(std::move(text), TextType::markdown);
+Task<CommandResult> run_session(Assistant& assistant, CommandContext& context) {
+    const auto id = session_of(context);
+    const auto session = co_await assistant.sessions().find(id);
+    if (!session) co_return CommandResult::failed(session.error().message);
+    if (!*session) {
+        co_return CommandResult::failed("there is no session " + excerpt(id) +
+                                        " on this machine; \"sessions\" lists them");
     }
+    MessagePage page;
+    page.order = MessageOrder::newest_first;
+    page.limit = kShownMessages;
+    const auto messages = co_await assistant.sessions().messages(id, page);
+    if (!messages) co_return CommandResult::failed(messages.error().message);
+    std::string text = line_of(**session);
+    for (auto message = messages->rbegin(); message != messages->rend(); ++message) {
+        text += message->is_user ? "\n> " : "\n";
+        text += excerpt(message->content, kShownMessageBytes) + '\n';
+    }
+    co_return CommandResult::text(std::move(text), TextType::markdown);
+}
 
-  private:
-    Assistant& assistant_;
+Task<CommandResult> run_sessions(Assistant& assistant, CommandContext&) {
+    const auto list = co_await assistant.sessions().list(kShownSessions);
+    if (!list) co_return CommandResult::failed(list.error().message);
+    if (list->sessions.empty()) co_return CommandResult::text("there is no conversation on this machine yet");
+    std::string text;
+    for (const auto& session : list->sessions) text += line_of(session);
+    if (list->total > list->sessions.size()) {
+        text += "- and " + std::to_string(list->total - list->sessions.size()) + " more\n";
+    }
+    co_return CommandResult::text(std::move(text), TextType::markdown);
+}
+
+Task<CommandResult> run_absent(CommandContext& context) {
+    co_return CommandResult::failed(context.name() +
+                                    " needs the running daemon, which has the conversations; in a terminal there "
+                                    "are `jiro-client chat` and `jiro-client sessions`");
+}
+
+struct ChatCommand {
+    CommandDescription description;
+    Task<CommandResult> (*run)(Assistant&, CommandContext&);
 };
 
-class SessionsCommand final : public CommandHandler {
-  public:
-    explicit SessionsCommand(Assistant& assistant) : CommandHandler(sessions_description()), assistant_(assistant) {}
-
-    Task<CommandResult> run(CommandContext&) const override {
-        const auto list = co_await assistant_.sessions().list(kShownSessions);
-        if (!list) co_return CommandResult::failed(list.error().message);
-        if (list->sessions.empty()) co_return CommandResult::text("there is no conversation on this machine yet");
-        std::string text;
-        for (const auto& session : list->sessions) text += line_of(session);
-        if (list->total > list->sessions.size()) {
-            text += "- and " + std::to_string(list->total - list->sessions.size()) + " more\n";
-        }
-        co_return CommandResult::text(std::move(text), TextType::markdown);
-    }
-
-  private:
-    Assistant& assistant_;
-};
-
-class AbsentCommand final : public CommandHandler {
-  public:
-    using CommandHandler::CommandHandler;
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        co_return CommandResult::failed(context.name() +
-                                        " needs the running daemon, which has the conversations; in a terminal there "
-                                        "are `jiro-client chat` and `jiro-client sessions`");
-    }
-};
+std::vector<ChatCommand> chat_commands(const assistant::Settings& settings) {
+    const auto session = [](const std::string& name) {
+        return CommandDescription{
+            .name = name,
+            .summary = "Shows a conversation of this machine: what it is, and its latest messages",
+            .usage = name + " [SESSION]",
+            .idempotent = true};
+    };
+    return {{{.name = "chat",
+              .summary = "Asks the model, in the conversation of this session",
+              .usage = "chat TEXT",
+              .takes_text = true,
+              .time_limit = settings.timeout,
+              .own_clean_up = kOwnCleanUp},
+             run_chat},
+            {{.name = "reset",
+              .summary = "Begins this session's conversation anew; what was said stays readable",
+              .usage = "reset [SESSION]",
+              .idempotent = true},
+             run_reset},
+            {session("session"), run_session},
+            {session("sessionInfo"), run_session},
+            {{.name = "sessions",
+              .summary = "Lists the conversations of this machine, the last used one first",
+              .usage = "sessions",
+              .idempotent = true},
+             run_sessions}};
+}
 
 }  // namespace
 
-commands::CommandRegistry::Handlers make_absent_chat_commands(const assistant::Settings& settings) {
-    commands::CommandRegistry::Handlers handlers;
-    for (auto& description : {chat_description(settings), reset_description(), session_description("session"),
-                              session_description("sessionInfo"), sessions_description()}) {
-        handlers.push_back(std::make_unique<AbsentCommand>(description));
-    }
+CommandRegistry::Handlers make_absent_chat_commands(const assistant::Settings& settings) {
+    CommandRegistry::Handlers handlers;
+    for (auto& [description, run] : chat_commands(settings))
+        handlers.push_back(commands::make_handler(std::move(description), run_absent));
     return handlers;
 }
 
-commands::CommandRegistry::Handlers make_chat_commands(Assistant& assistant) {
-    commands::CommandRegistry::Handlers handlers;
-    handlers.push_back(std::make_unique<ChatCommand>(assistant));
-    handlers.push_back(std::make_unique<ResetCommand>(assistant));
-    handlers.push_back(std::make_unique<SessionCommand>("session", assistant));
-    handlers.push_back(std::make_unique<SessionCommand>("sessionInfo", assistant));
-    handlers.push_back(std::make_unique<SessionsCommand>(assistant));
+CommandRegistry::Handlers make_chat_commands(Assistant& assistant) {
+    CommandRegistry::Handlers handlers;
+    for (auto& [description, run] : chat_commands(assistant.settings())) {
+        handlers.push_back(commands::make_handler(
+            std::move(description),
+            [&assistant, run = run](CommandContext& context) { return run(assistant, context); }));
+    }
     return handlers;
 }
 

@@ -4,6 +4,8 @@
 // (src/commands/exec) implement it; the registry owns them; the dispatcher runs them, several at a time.
 
 #include <chrono>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,5 +64,9 @@ class CommandHandler {
   private:
     CommandDescription description_;
 };
+
+// A command that is a function.
+using CommandFunction = std::function<Task<CommandResult>(CommandContext&)>;
+[[nodiscard]] std::unique_ptr<const CommandHandler> make_handler(CommandDescription description, CommandFunction run);
 
 }  // namespace jiro::commands

@@ -3,24 +3,12 @@
 
 namespace jiro::commands {
 
-namespace {
-
-class AnsweringCommand final : public CommandHandler {
-  public:
-    AnsweringCommand(CommandDescription description, Answer answer)
-        : CommandHandler(std::move(description)), answer_(std::move(answer)) {}
-
-    Task<CommandResult> run(CommandContext& context) const override { co_return answer_(context); }
-
-  private:
-    Answer answer_;
-};
-
-}  // namespace
-
 std::unique_ptr<const CommandHandler> make_answering(CommandDescription description, Answer answer) {
     description.idempotent = true;
-    return std::make_unique<AnsweringCommand>(std::move(description), std::move(answer));
+    // The function outlives its runs, and so does what it captures: the handler owns it.
+    return make_handler(
+        std::move(description),
+        [answer = std::move(answer)](CommandContext& context) -> Task<CommandResult> { co_return answer(context); });
 }
 
 CommandRegistry::Handlers make_builtin_commands(const BuiltinServices& services) {

@@ -111,34 +111,31 @@ std::string describe_machine(Disks disks) {
     return std::move(json).take();
 }
 
-class SysInfo final : public CommandHandler {
-  public:
-    SysInfo()
-        : CommandHandler({.name = "sysinfo",
-                          .summary = "Describes this machine: host, OS, kernel, CPUs, memory, disks, uptime, as JSON",
-                          .usage = "sysinfo",
-                          .idempotent = true}) {}
-
-    Task<CommandResult> run(CommandContext& context) const override {
-        static auto& askers = *new OutsideFunctions<std::string>("sysinfo", kMaxAskers);
-        Clock& clock = context.clock();
-        const TimePoint deadline = context.deadline();
-        const Duration patience = std::min<Duration>((deadline - clock.now()) / 2, kDisksLimit);
-        std::function<std::string()> describe = [] { return describe_machine(Disks::asked); };
-        auto describing = askers.run("whole", std::move(describe), clock, patience);
-        auto text = co_await std::move(describing);
-        if (!text) {
-            std::function<std::string()> describe_rest = [] { return describe_machine(Disks::unknown); };
-            auto describing_rest = askers.run("rest", std::move(describe_rest), clock, deadline - clock.now());
-            text = co_await std::move(describing_rest);
-        }
-        if (!text) co_return CommandResult::failed("this machine does not tell about itself: /proc does not answer");
-        co_return CommandResult::text(std::move(*text), TextType::json);
+Task<CommandResult> sysinfo(CommandContext& context) {
+    static auto& askers = *new OutsideFunctions<std::string>("sysinfo", kMaxAskers);
+    Clock& clock = context.clock();
+    const TimePoint deadline = context.deadline();
+    const Duration patience = std::min<Duration>((deadline - clock.now()) / 2, kDisksLimit);
+    std::function<std::string()> describe = [] { return describe_machine(Disks::asked); };
+    auto describing = askers.run("whole", std::move(describe), clock, patience);
+    auto text = co_await std::move(describing);
+    if (!text) {
+        std::function<std::string()> describe_rest = [] { return describe_machine(Disks::unknown); };
+        auto describing_rest = askers.run("rest", std::move(describe_rest), clock, deadline - clock.now());
+        text = co_await std::move(describing_rest);
     }
-};
+    if (!text) co_return CommandResult::failed("this machine does not tell about itself: /proc does not answer");
+    co_return CommandResult::text(std::move(*text), TextType::json);
+}
 
 }  // namespace
 
-std::unique_ptr<const CommandHandler> make_sysinfo(const BuiltinServices&) { return std::make_unique<SysInfo>(); }
+std::unique_ptr<const CommandHandler> make_sysinfo(const BuiltinServices&) {
+    return make_handler({.name = "sysinfo",
+                         .summary = "Describes this machine: host, OS, kernel, CPUs, memory, disks, uptime, as JSON",
+                         .usage = "sysinfo",
+                         .idempotent = true},
+                        sysinfo);
+}
 
 }  // namespace jiro::commands

@@ -7,8 +7,6 @@
 
 namespace jiro::commands {
 
-using test::FunctionCommand;
-
 namespace {
 
 Task<CommandResult> nothing(CommandContext&) { co_return CommandResult::text(""); }
@@ -18,7 +16,7 @@ std::shared_ptr<const CommandRegistry> registry_of(std::initializer_list<const c
     for (const auto* name : names) {
         CommandDescription description;
         description.name = name;
-        handlers.push_back(std::make_unique<FunctionCommand>(std::move(description), nothing));
+        handlers.push_back(make_handler(std::move(description), nothing));
     }
     return CommandRegistry::make(std::move(handlers)).value();
 }
@@ -52,7 +50,7 @@ TEST(CommandRegistry, refuses_a_second_command_of_a_name) {
     for (int i = 0; i < 2; ++i) {
         CommandDescription description;
         description.name = "disk";
-        handlers.push_back(std::make_unique<FunctionCommand>(std::move(description), nothing));
+        handlers.push_back(make_handler(std::move(description), nothing));
     }
     const auto registry = CommandRegistry::make(std::move(handlers));
     ASSERT_FALSE(registry.has_value());

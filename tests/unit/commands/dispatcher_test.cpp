@@ -21,7 +21,6 @@
 namespace jiro::commands {
 
 using namespace std::chrono_literals;
-using test::FunctionCommand;
 using test::message;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -136,11 +135,11 @@ Task<CommandResult> go_on(CommandContext& context) {
 
 std::shared_ptr<const CommandRegistry> make_commands() {
     CommandRegistry::Handlers handlers;
-    const auto add = [&](const char* name, FunctionCommand::Body body, auto... change) {
+    const auto add = [&](const char* name, CommandFunction body, auto... change) {
         CommandDescription description;
         description.name = name;
         (change(description), ...);
-        handlers.push_back(std::make_unique<FunctionCommand>(std::move(description), body));
+        handlers.push_back(make_handler(std::move(description), std::move(body)));
     };
     add("answer", answer, [](auto& d) { d.idempotent = true; });
     add("sleep", sleep_one_second);

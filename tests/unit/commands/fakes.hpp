@@ -132,17 +132,6 @@ class CountingObserver final : public CommandObserver {
     std::map<Rejection, int> rejections;
 };
 
-// A command whose body is a function.
-class FunctionCommand final : public CommandHandler {
-  public:
-    using Body = Task<CommandResult> (*)(CommandContext&);
-    FunctionCommand(CommandDescription description, Body body) : CommandHandler(std::move(description)), body_(body) {}
-    Task<CommandResult> run(CommandContext& context) const override { return body_(context); }
-
-  private:
-    Body body_;
-};
-
 inline CommandMessage message(std::string id, std::string text) {
     CommandMessage result;
     result.command_sync_id = std::move(id);
