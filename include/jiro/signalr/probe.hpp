@@ -54,15 +54,8 @@ struct ProbeReport {
     }
 };
 
-// resolve, connect, proxy and tls, to any server: Grpc.ServerUrl is looked at by it, too. `proxy`: as from
-// proxy_for.
-struct NetworkPath {
-    Url url;
-    TlsSettings tls;
-    std::optional<Url> proxy;
-    StepLimits limits;
-};
-[[nodiscard]] Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path);
+// resolve, connect, proxy and tls, to any server: Grpc.ServerUrl is looked at by it, too.
+[[nodiscard]] Task<ProbeReport> probe_network_path(Clock& clock, http::Endpoint endpoint);
 
 // All steps to settings.hub_url, which must be set. With a connector in `dependencies` (tests) the steps up to tls are
 // skipped.

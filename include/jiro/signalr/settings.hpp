@@ -26,12 +26,8 @@ namespace jiro::signalr {
 // Applies to negotiate, redirect targets and the WebSocket upgrade alike.
 using http::TlsSettings;
 
-// The time limit of each step of one attempt, and of sending and closing. Each has its own named error (errors.hpp).
-struct StepLimits {
-    std::chrono::milliseconds resolve{10'000};    // name resolution
-    std::chrono::milliseconds connect{10'000};    // TCP, all addresses together
-    std::chrono::milliseconds proxy{10'000};      // HTTP CONNECT
-    std::chrono::milliseconds tls{10'000};        // TLS handshake
+// And of the other steps of one attempt, and of sending and closing.
+struct StepLimits : http::StepLimits {
     std::chrono::milliseconds negotiate{30'000};  // one negotiate request and its answer, after the connection stands
     std::chrono::milliseconds upgrade{15'000};    // the WebSocket upgrade request and its answer
     std::chrono::milliseconds send{15'000};       // one write; a peer that stops reading is cut off after it

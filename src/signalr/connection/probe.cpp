@@ -89,8 +89,8 @@ Task<ProbeReport> probe_hub(Settings settings, Dependencies dependencies) {
             report.steps[static_cast<std::size_t>(ProbeStep::proxy)] = {
                 ProbeStep::proxy, End::failed, {}, proxy.error()};
         } else {
-            NetworkPath path{*settings.hub_url, settings.tls, std::move(*proxy), settings.limits};
-            report = co_await probe_network_path(dependencies.clock, std::move(path));
+            http::Endpoint hub{*settings.hub_url, settings.tls, std::move(*proxy), settings.limits};
+            report = co_await probe_network_path(dependencies.clock, std::move(hub));
         }
     }
     if (report.failure() != nullptr) {

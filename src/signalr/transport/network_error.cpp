@@ -6,12 +6,7 @@
 namespace jiro::signalr {
 
 http::Endpoint endpoint_of(const HttpRequest& request) {
-    const auto& limits = request.limits;
-    return {request.url,
-            request.tls,
-            request.proxy,
-            {limits.resolve, limits.connect, limits.proxy, limits.tls},
-            request.reach};
+    return {request.url, request.tls, request.proxy, request.limits, request.reach};
 }
 
 Error named_for_hub(Error error, errc otherwise) {

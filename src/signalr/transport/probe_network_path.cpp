@@ -74,7 +74,7 @@ ProbeStep step_of(const Error& error) {
 
 class PathReport {
   public:
-    explicit PathReport(const NetworkPath& path) : path_(path) {}
+    explicit PathReport(const http::Endpoint& endpoint) : endpoint_(endpoint) {}
 
     void dial_failed(Error error) {
         const ProbeStep step = step_of(error);
@@ -87,15 +87,15 @@ class PathReport {
 
     void dialled(const tcp::socket& socket) {
         boost::system::error_code error;
-        const auto endpoint = socket.remote_endpoint(error);
-        if (!error) address_ = endpoint.address().to_string();
+        const auto peer = socket.remote_endpoint(error);
+        if (!error) address_ = peer.address().to_string();
         note_all_before(ProbeStep::tls);
     }
 
     void tls_passed(SSL* connection) {
         report_.certificate = first_to_expire(connection);
-        std::string seen = std::string(SSL_get_version(connection)) + " with " + path_.url.authority();
-        if (!path_.tls.verify) seen += ", its certificate not verified";
+        std::string seen = std::string(SSL_get_version(connection)) + " with " + endpoint_.url.authority();
+        if (!endpoint_.tls.verify) seen += ", its certificate not verified";
         report_.passed(ProbeStep::tls, std::move(seen));
     }
 
@@ -108,7 +108,7 @@ class PathReport {
   private:
     // What passed when the first thing that can go wrong is `step`.
     void note_all_before(ProbeStep step) {
-        const Url& first_hop = path_.proxy ? *path_.proxy : path_.url;
+        const Url& first_hop = endpoint_.proxy ? *endpoint_.proxy : endpoint_.url;
         boost::system::error_code not_an_address;
         static_cast<void>(asio::ip::make_address(first_hop.host(), not_an_address));
         if (!not_an_address) {
@@ -119,31 +119,30 @@ class PathReport {
         }
         if (step > ProbeStep::connect) report_.passed(ProbeStep::connect, first_hop.authority() + " takes connections");
         if (step <= ProbeStep::proxy) return;
-        if (path_.proxy) {
-            report_.passed(ProbeStep::proxy, path_.proxy->authority() + " opens a tunnel to " + path_.url.authority());
+        if (endpoint_.proxy) {
+            report_.passed(ProbeStep::proxy,
+                           endpoint_.proxy->authority() + " opens a tunnel to " + endpoint_.url.authority());
         } else {
             report_.skipped(ProbeStep::proxy, "no proxy is used");
         }
     }
 
-    const NetworkPath& path_;
+    const http::Endpoint& endpoint_;
     std::string address_;
     ProbeReport report_;
 };
 
 }  // namespace
 
-Task<ProbeReport> probe_network_path(Clock& clock, NetworkPath path) {
-    PathReport report(path);
-    const HttpRequest request{path.url, {}, path.tls, path.proxy, path.limits};
-    const auto endpoint = endpoint_of(request);
+Task<ProbeReport> probe_network_path(Clock& clock, http::Endpoint endpoint) {
+    PathReport report(endpoint);
     auto socket = co_await http::dial(clock, endpoint);
     if (!socket) {
         report.dial_failed(named_for_hub(socket.error(), errc::internal));
         co_return report.take();
     }
     report.dialled(*socket);
-    if (!path.url.is_tls()) {
+    if (!endpoint.url.is_tls()) {
         report.without_tls();
         co_return report.take();
     }

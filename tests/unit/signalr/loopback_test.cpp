@@ -30,7 +30,7 @@ namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 namespace websocket = boost::beast::websocket;
 using asio::ip::tcp;
 using nlohmann::json;
@@ -134,23 +134,23 @@ class LoopbackHub {
     template <typename Stream>
     Task<> serve(Stream& stream) {
         boost::beast::flat_buffer buffer;
-        http::request<http::string_body> request;
-        const auto [error, count] = co_await http::async_read(stream, buffer, request, kNoThrow);
+        beast_http::request<beast_http::string_body> request;
+        const auto [error, count] = co_await beast_http::async_read(stream, buffer, request, kNoThrow);
         if (error) co_return;
         targets.emplace_back(request.target());
-        authorizations.emplace_back(request[http::field::authorization]);
+        authorizations.emplace_back(request[beast_http::field::authorization]);
         if (websocket::is_upgrade(request) && upgrade_status == 101) {
             websocket::stream<Stream&> socket(stream);
             const auto [refused] = co_await socket.async_accept(request, kNoThrow);
             if (!refused) co_await talk(socket);
             co_return;
         }
-        http::response<http::string_body> response(http::status::ok, 11);
+        beast_http::response<beast_http::string_body> response(beast_http::status::ok, 11);
         if (websocket::is_upgrade(request)) response.result(upgrade_status);
         response.body() = R"({"negotiateVersion":1,"connectionId":"c1","connectionToken":"canary-token",)"
                           R"("availableTransports":[{"transport":"WebSockets","transferFormats":["Text"]}]})";
         response.prepare_payload();
-        static_cast<void>(co_await http::async_write(stream, response, kNoThrow));
+        static_cast<void>(co_await beast_http::async_write(stream, response, kNoThrow));
     }
 
     template <typename Socket>

@@ -172,7 +172,7 @@ TEST(ProbeWay, sees_sockets) {
     ASSERT_NE(refused.failure(), nullptr);
     EXPECT_EQ(refused.failure()->step, ProbeStep::connect);
 
-    const auto path = NetworkPath{*Url::parse("http://hub.test/"), {}, *Url::parse(url), {}};
+    const auto path = http::Endpoint{*Url::parse("http://hub.test/"), {}, *Url::parse(url), {}};
     const auto no_proxy = test::run_task(context, probe_network_path(clock, path));
     EXPECT_EQ(no_proxy.failure()->step, ProbeStep::connect);
     EXPECT_THAT(no_proxy.failure()->error->message, HasSubstr("127.0.0.1"));

@@ -77,7 +77,7 @@ class Network {
         delivery::GrpcSettings settings = config_.delivery.grpc;
         shorten(settings.timeout);
         findings_.begin_section("Result server " + settings.server_url->redacted());
-        const auto report = run_blocking(context_, signalr::probe_network_path(clock_, path_to(settings)));
+        const auto report = run_blocking(context_, signalr::probe_network_path(clock_, endpoint_of(settings)));
         explain_steps(findings_, "grpc", report, clock_.wall_now());
         if (report.failure() != nullptr) return;
         const auto sender = delivery::make_grpc_result_sender(clock_, settings, credentials_.for_grpc(), environment_);
@@ -105,11 +105,11 @@ class Network {
     }
 
   private:
-    signalr::NetworkPath path_to(const delivery::GrpcSettings& settings) const {
-        signalr::NetworkPath path{*settings.server_url, {settings.tls}, {}, shortened({})};
+    http::Endpoint endpoint_of(const delivery::GrpcSettings& settings) const {
+        http::Endpoint endpoint{*settings.server_url, {settings.tls}, {}, shortened({})};
         auto proxy = proxy_for(settings.proxy, *settings.server_url, environment_);
-        if (proxy) path.proxy = std::move(*proxy);
-        return path;
+        if (proxy) endpoint.proxy = std::move(*proxy);
+        return endpoint;
     }
 
     Findings& findings_;
