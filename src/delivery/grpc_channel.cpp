@@ -6,12 +6,12 @@
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 #include <vector>
 
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
@@ -66,7 +66,7 @@ class Poller {
 
     void release() {
         is_reserved_ = false;
-        give_back();
+        spare_.clear();
         channel_.reset();
     }
 
@@ -77,7 +77,7 @@ class Poller {
         fill();
         const int reason = errno;
         const bool are_enough = spare_.size() >= kPollerDescriptors;
-        give_back();
+        spare_.clear();
         if (!are_enough) {
             return Error(errc::no_descriptors, "sending results needs " + std::to_string(kPollerDescriptors) +
                                                    " descriptors: " + std::generic_category().message(reason) +
@@ -90,18 +90,14 @@ class Poller {
   private:
     void fill() {
         while (!channel_ && spare_.size() < kSpareDescriptors) {
-            const int descriptor = eventfd(0, EFD_CLOEXEC);
-            if (descriptor < 0) return;
-            spare_.push_back(descriptor);
+            FileDescriptor descriptor(eventfd(0, EFD_CLOEXEC));
+            if (!descriptor) return;
+            spare_.push_back(std::move(descriptor));
         }
     }
 
-    void give_back() {
-        for (const int descriptor : std::exchange(spare_, {})) close(descriptor);
-    }
-
     bool is_reserved_ = false;
-    std::vector<int> spare_;
+    std::vector<FileDescriptor> spare_;
     std::shared_ptr<grpc::Channel> channel_;
 };
 

@@ -16,10 +16,6 @@
 
 namespace jiro::delivery {
 
-KeptMessages::~KeptMessages() {
-    if (descriptor_ >= 0) close(descriptor_);
-}
-
 std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::string_view>& messages) {
     std::vector<Position> positions;
     positions.reserve(messages.size());
@@ -57,7 +53,7 @@ std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::st
 std::optional<std::string> KeptMessages::read(Position position, std::size_t bytes) const {
     if (!has_room_for(bytes) || position >= end_ || end_ - position > bytes_ || !open()) return std::nullopt;
     std::string message(bytes, '\0');
-    const auto got = pread(descriptor_, message.data(), bytes, static_cast<off_t>(position % bytes_));
+    const auto got = pread(descriptor_.get(), message.data(), bytes, static_cast<off_t>(position % bytes_));
     if (got != static_cast<ssize_t>(bytes)) return std::nullopt;
     return message;
 }
@@ -70,23 +66,23 @@ void KeptMessages::forget(Position until) noexcept {
     forgotten_until_ = until;
     while (from < until) {
         const auto length = std::min(until - from, bytes_ - from % bytes_);
-        (void)fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from % bytes_),
+        (void)fallocate(descriptor_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                        static_cast<off_t>(from % bytes_),
                         static_cast<off_t>(length));  // some file systems cannot: then it stays until it is overwritten
         from += length;
     }
 }
 
 bool KeptMessages::open() const noexcept {
-    if (descriptor_ >= 0) return true;
-    const int opened = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (opened < 0) return false;
+    if (descriptor_) return true;
+    FileDescriptor opened(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+    if (!opened) return false;
     struct stat status {};
-    if (fstat(opened, &status) != 0 || !S_ISREG(status.st_mode)) {
-        close(opened);
+    if (fstat(opened.get(), &status) != 0 || !S_ISREG(status.st_mode)) {
         errno = EINVAL;
         return false;
     }
-    descriptor_ = opened;
+    descriptor_ = std::move(opened);
     return true;
 }
 
@@ -96,7 +92,7 @@ bool KeptMessages::write(Position position, const std::vector<std::string_view>&
     for (const auto message : messages) parts.push_back({const_cast<char*>(message.data()), message.size()});
     for (std::size_t first = 0; first < parts.size();) {
         const auto count = static_cast<int>(std::min<std::size_t>(parts.size() - first, IOV_MAX));
-        const auto written = pwritev(descriptor_, &parts[first], count, static_cast<off_t>(position % bytes_));
+        const auto written = pwritev(descriptor_.get(), &parts[first], count, static_cast<off_t>(position % bytes_));
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return false;
         position += static_cast<Position>(written);

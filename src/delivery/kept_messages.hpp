@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "jiro/base/file_descriptor.hpp"
+
 namespace jiro::delivery {
 
 class KeptMessages {
@@ -22,9 +24,6 @@ class KeptMessages {
 
     // `bytes`: at most so many are kept. The file is made with the first message.
     KeptMessages(std::filesystem::path path, std::uint64_t bytes) : path_(std::move(path)), bytes_(bytes) {}
-    ~KeptMessages();
-    KeptMessages(const KeptMessages&) = delete;
-    KeptMessages& operator=(const KeptMessages&) = delete;
 
     // Where the next message goes: what the database noted with the last ones.
     void start_at(Position end) noexcept { end_ = end; }
@@ -48,7 +47,7 @@ class KeptMessages {
 
     const std::filesystem::path path_;
     const std::uint64_t bytes_;
-    mutable int descriptor_ = -1;
+    mutable FileDescriptor descriptor_;
     Position end_ = 0;
     Position forgotten_until_ = 0;
     bool has_failed_ = false;

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "delivery/outbox_store.hpp"
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -67,16 +68,14 @@ Result<OutboxProbe> probe_outbox(const fs::path& path) {
 
 Result<bool> is_in_use(const fs::path& path) {
     const auto lock = path.string() + ".lock";
-    const int descriptor = open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0) {
+    const FileDescriptor descriptor(open(lock.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!descriptor) {
         if (errno == ENOENT || errno == ENOTDIR) return false;
         const int reason = errno;
         return Error(storage_errc::read_only, lock + " cannot be opened: " + std::generic_category().message(reason));
     }
     // Shared, for a moment, and given back by closing; a daemon that starts now tries again.
-    const bool is_free = flock(descriptor, LOCK_SH | LOCK_NB) == 0;
-    close(descriptor);
-    return !is_free;
+    return flock(descriptor.get(), LOCK_SH | LOCK_NB) != 0;
 }
 
 }  // namespace jiro::delivery

@@ -19,10 +19,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -107,22 +109,16 @@ class RedoLog::Mapping {
   public:
     enum class Access { read, write };
 
-    static Result<std::unique_ptr<Mapping>> of(int descriptor, std::size_t size, Access access, const fs::path& path) {
+    static Result<std::unique_ptr<Mapping>> of(FileDescriptor descriptor, std::size_t size, Access access,
+                                               const fs::path& path) {
         const int protection = access == Access::write ? PROT_READ | PROT_WRITE : PROT_READ;
-        void* address = mmap(nullptr, size, protection, MAP_SHARED, descriptor, 0);
-        if (address == MAP_FAILED) {
-            const int number = errno;
-            close(descriptor);
-            return cannot_be_read(storage_errc::io, path, "cannot be mapped: " + reason(number));
-        }
+        void* address = mmap(nullptr, size, protection, MAP_SHARED, descriptor.get(), 0);
+        if (address == MAP_FAILED) return cannot_be_read(storage_errc::io, path, "cannot be mapped: " + reason(errno));
         madvise(address, size, MADV_DONTFORK);
         madvise(address, size, MADV_DONTDUMP);
-        return std::unique_ptr<Mapping>(new Mapping(descriptor, address, size));
+        return std::unique_ptr<Mapping>(new Mapping(std::move(descriptor), address, size));
     }
-    ~Mapping() {
-        munmap(address_, size_);
-        close(descriptor_);  // and with it the lock
-    }
+    ~Mapping() { munmap(address_, size_); }
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
 
@@ -133,7 +129,7 @@ class RedoLog::Mapping {
 
     // Memory for a stretch of the records' place; false: there is none (a write would end the process with SIGBUS).
     [[nodiscard]] bool provide(std::size_t place, std::size_t length) noexcept {
-        if (fallocate(descriptor_, 0, offset(place), static_cast<off_t>(length)) != 0) return false;
+        if (fallocate(descriptor_.get(), 0, offset(place), static_cast<off_t>(length)) != 0) return false;
 #ifdef MADV_POPULATE_WRITE
         // One call instead of a fault for each page. Older kernels refuse it: then the faults do it.
         const std::size_t page = page_of(place);
@@ -144,21 +140,21 @@ class RedoLog::Mapping {
     // It is zero afterwards, and its whole pages take no memory.
     void release(std::size_t begin, std::size_t end) noexcept {
         if (begin >= end) return;
-        fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset(begin),
+        fallocate(descriptor_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset(begin),
                   static_cast<off_t>(end - begin));
     }
     // Whether there is memory at a place: to read where there is none takes some, and could end the process with
     // SIGBUS.
     [[nodiscard]] bool is_there(std::size_t place) const noexcept {
-        return place < kResidentBytes || lseek(descriptor_, offset(place), SEEK_DATA) == offset(place);
+        return place < kResidentBytes || lseek(descriptor_.get(), offset(place), SEEK_DATA) == offset(place);
     }
 
     // An empty file whose resident part is really there: writing to it later cannot fail for want of memory. Two
     // processes cannot make the same one: it gets its name when it is whole, and only where there is none of that name.
     static Result<std::unique_ptr<Mapping>> make(const fs::path& path, const fs::path& outbox, std::size_t bytes);
     // The same in the file that is open there, which has no name yet.
-    static Result<std::unique_ptr<Mapping>> make_in(int descriptor, const fs::path& path, const fs::path& outbox,
-                                                    std::size_t bytes);
+    static Result<std::unique_ptr<Mapping>> make_in(FileDescriptor descriptor, const fs::path& path,
+                                                    const fs::path& outbox, std::size_t bytes);
     // The file that is there; null: none, or one too short for anything, which is removed by who opens it to write.
     // errc::redo_log: another process has it.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
@@ -173,11 +169,11 @@ class RedoLog::Mapping {
     }
 
   private:
-    Mapping(int descriptor, void* address, std::size_t size)
-        : descriptor_(descriptor), address_(address), size_(size) {}
+    Mapping(FileDescriptor descriptor, void* address, std::size_t size)
+        : descriptor_(std::move(descriptor)), address_(address), size_(size) {}
     static off_t offset(std::size_t place) noexcept { return static_cast<off_t>(kHeaderBytes + place); }
 
-    const int descriptor_;
+    const FileDescriptor descriptor_;  // closed, it gives up the lock
     void* const address_;
     const std::size_t size_;
 };
@@ -188,29 +184,26 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     if (statfs(path.parent_path().c_str(), &system) != 0) return cannot_be_had(path, "has no folder: " + reason(errno));
     if (system.f_type != TMPFS_MAGIC)
         return cannot_be_had(path, "is not on tmpfs: writing to it could wait for a disk");
-    const int descriptor = ::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
-    if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
-    auto mapping = make_in(descriptor, path, outbox, bytes);
+    FileDescriptor descriptor(::open(path.parent_path().c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, 0600));
+    if (!descriptor) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    auto mapping = make_in(std::move(descriptor), path, outbox, bytes);
     if (!mapping) return mapping;
-    const auto nameless = "/proc/self/fd/" + std::to_string(descriptor);
+    const auto nameless = "/proc/self/fd/" + std::to_string((*mapping)->descriptor_.get());
     if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
         return cannot_be_had(path, "cannot be made: " + reason(errno));
     }
     return mapping;
 }
 
-Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make_in(int descriptor, const fs::path& path,
+Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make_in(FileDescriptor descriptor, const fs::path& path,
                                                                     const fs::path& outbox, std::size_t bytes) {
     const std::size_t size = kHeaderBytes + bytes;
     const auto resident = static_cast<off_t>(kHeaderBytes + std::min(bytes, kResidentBytes));
-    int no_room = posix_fallocate(descriptor, 0, resident);
-    if (no_room == 0 && ftruncate(descriptor, static_cast<off_t>(size)) != 0) no_room = errno;
-    if (no_room != 0 || flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-        const int error = no_room != 0 ? no_room : errno;
-        close(descriptor);
-        return cannot_be_had(path, "finds no room: " + reason(error));
-    }
-    auto mapping = of(descriptor, size, Access::write, path);
+    int no_room = posix_fallocate(descriptor.get(), 0, resident);
+    if (no_room == 0 && ftruncate(descriptor.get(), static_cast<off_t>(size)) != 0) no_room = errno;
+    if (no_room == 0 && flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) no_room = errno;
+    if (no_room != 0) return cannot_be_had(path, "finds no room: " + reason(no_room));
+    auto mapping = of(std::move(descriptor), size, Access::write, path);
     if (!mapping) return mapping;
     Header& header = (*mapping)->header();
     header.magic = kMagic;
@@ -225,22 +218,19 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make_in(int descript
 
 Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path& path, Access access) {
     const bool writes = access == Access::write;
-    const int descriptor = ::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW);
-    if (descriptor < 0 && (errno == ENOENT || errno == ENOTDIR)) return std::unique_ptr<Mapping>();
-    if (descriptor < 0) {
+    FileDescriptor descriptor(::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW));
+    if (!descriptor && (errno == ENOENT || errno == ENOTDIR)) return std::unique_ptr<Mapping>();
+    if (!descriptor) {
         return cannot_be_read(storage_errc::read_only, path, "cannot be opened: " + reason(errno));
     }
-    if (!(writes ? lock_patiently(descriptor) : flock(descriptor, LOCK_SH | LOCK_NB) == 0)) {
-        close(descriptor);
+    if (!(writes ? lock_patiently(descriptor.get()) : flock(descriptor.get(), LOCK_SH | LOCK_NB) == 0))
         return cannot_be_had(path, "is in use by another jiro-client");
-    }
     struct stat status {};
-    if (fstat(descriptor, &status) != 0 || static_cast<std::size_t>(status.st_size) < kHeaderBytes) {
+    if (fstat(descriptor.get(), &status) != 0 || static_cast<std::size_t>(status.st_size) < kHeaderBytes) {
         if (writes) unlink(path.c_str());
-        close(descriptor);
         return std::unique_ptr<Mapping>();
     }
-    return of(descriptor, static_cast<std::size_t>(status.st_size), access, path);
+    return of(std::move(descriptor), static_cast<std::size_t>(status.st_size), access, path);
 }
 
 Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {
@@ -294,9 +284,9 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
 
 Result<std::unique_ptr<RedoLog>> RedoLog::make_unnamed(std::size_t bytes) {
     const fs::path path = "in memory";
-    const int descriptor = memfd_create("jiro-redo", MFD_CLOEXEC);
-    if (descriptor < 0) return cannot_be_had(path, "cannot be made: " + reason(errno));
-    auto made = Mapping::make_in(descriptor, path, {}, aligned(bytes));
+    FileDescriptor descriptor(memfd_create("jiro-redo", MFD_CLOEXEC));
+    if (!descriptor) return cannot_be_had(path, "cannot be made: " + reason(errno));
+    auto made = Mapping::make_in(std::move(descriptor), path, {}, aligned(bytes));
     if (!made) return made.error();
     return std::unique_ptr<RedoLog>(new RedoLog({}, std::move(*made)));
 }
