@@ -67,12 +67,6 @@ std::vector<KeyEffect> changes(const Config& before, const Config& after) {
     return result;
 }
 
-std::vector<KeyEffect> keys() {
-    std::vector<KeyEffect> all;
-    for (const Key<Config>& key : schema()) all.push_back({key.path, key.effect});
-    return all;
-}
-
 Config in_force(Config loaded, const Config& running) {
     for (const Key<Config>& key : schema()) {
         if (key.effect == Effect::restart) key.copy(running, loaded);

@@ -23,14 +23,11 @@ enum class Effect {
 };
 [[nodiscard]] std::string_view to_string(Effect effect);
 
-// Every key of the file, in the order of the documentation.
 struct KeyEffect {
     std::string_view path;
     Effect effect;
 };
-[[nodiscard]] std::vector<KeyEffect> keys();
-
-// The keys whose values differ, in the same order.
+// The keys whose values differ, in the order of the documentation.
 [[nodiscard]] std::vector<KeyEffect> changes(const Config& before, const Config& after);
 
 // What a reload puts in force: `loaded`, with the running values of the keys that only a restart can change.

@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <map>
 
+#include "config/schema.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
@@ -130,7 +131,7 @@ std::string nested(std::string_view path, const std::string& value) {
 // The hub connection is opened anew by a change of exactly those keys of which the schema, and so the documentation,
 // says it.
 TEST(ReloadEffects, the_hub_connection_does_what_the_schema_says_of_each_key) {
-    for (const auto& key : config::keys()) {
+    for (const auto& key : config::schema()) {
         if (!key.path.starts_with("WebSocket.")) continue;
         const auto name = key.path.substr(key.path.find('.') + 1);
         const auto changed = kHubKeys.find(name);
