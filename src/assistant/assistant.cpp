@@ -11,6 +11,7 @@
 #include "assistant/exchange.hpp"
 #include "assistant/log.hpp"
 #include "jiro/assistant/errors.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/storage_error.hpp"
@@ -189,11 +190,7 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     if (auto fault = fault_in(exchange.ask)) co_return std::move(*fault);
     const auto taken = co_await take_lane(exchange);
     if (!taken) co_return taken.error();
-    struct AtEnd {
-        Impl& assistant;
-        const std::string& session_id;
-        ~AtEnd() { assistant.free_lane(session_id); }
-    } const at_end{*this, exchange.ask.session_id};
+    const AtEnd at_end([&] { free_lane(exchange.ask.session_id); });
 
     const Settings& with = *exchange.settings;
     auto prompt = co_await system_prompt(with);

@@ -7,6 +7,7 @@
 #include <exception>
 #include <list>
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
@@ -70,12 +71,8 @@ void TaskGroup::abort() { state_->emit(asio::cancellation_type::terminal); }
 Task<> TaskGroup::wait() {
     const auto state = state_;
     Event emptied(co_await asio::this_coro::executor);
-    struct Waiting {
-        std::list<Event*>& waiters;
-        std::list<Event*>::iterator self;
-        ~Waiting() { waiters.erase(self); }
-    };
-    const Waiting waiting{state->waiters, state->waiters.insert(state->waiters.end(), &emptied)};
+    const auto place = state->waiters.insert(state->waiters.end(), &emptied);
+    const AtEnd at_end([&] { state->waiters.erase(place); });
     // A child may be spawned between the end of the last one and this coroutine's turn.
     while (!state->children.empty()) co_await emptied.wait();
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
@@ -96,14 +97,10 @@ Task<CommandResult> CommandScope::run() {
 
 // An exception becomes a result here.
 Task<> CommandScope::run_handler(std::shared_ptr<HandlerRun> run) {
-    struct AtEnd {  // however it ends
-        HandlerRun& run;
-        ~AtEnd() {
-            run.has_ended = true;
-            if (run.ended) run.ended->notify();
-        }
-    };
-    const AtEnd at_end{*run};
+    const AtEnd at_end([&] {
+        run->has_ended = true;
+        if (run->ended) run->ended->notify();
+    });
     try {
         run->outcome = co_await handler_.run(context_);
     } catch (const std::exception& error) {

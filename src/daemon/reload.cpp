@@ -7,6 +7,7 @@
 #include "daemon/events.hpp"
 #include "daemon/hub_overlay.hpp"
 #include "daemon/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/config/load.hpp"
@@ -48,25 +49,6 @@ Reloader::Reloader(const Executor& executor, config::Config current, Environment
       apply_(std::move(apply)),
       reloaded_(executor) {}
 
-// However a reload ends, also by a cancellation: systemd hears of it, and the next one may begin.
-class Reloader::Turn {
-  public:
-    explicit Turn(Reloader& reloader) : reloader_(reloader) {
-        reloader_.is_reloading_ = true;
-        reloader_.notifier_.reloading();
-    }
-    ~Turn() {
-        reloader_.is_reloading_ = false;
-        reloader_.notifier_.ready();
-        reloader_.reloaded_.notify();
-    }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-  private:
-    Reloader& reloader_;
-};
-
 Task<> Reloader::run() {
     for (;;) {
         co_await signals_.async_wait(kAwait);
@@ -76,7 +58,14 @@ Task<> Reloader::run() {
 
 Task<ReloadReport> Reloader::reload() {
     while (is_reloading_) co_await reloaded_.wait();
-    const Turn turn(*this);
+    is_reloading_ = true;
+    notifier_.reloading();
+    // However it ends: systemd hears of it, and the next one may begin.
+    const AtEnd at_end([this] {
+        is_reloading_ = false;
+        notifier_.ready();
+        reloaded_.notify();
+    });
     auto loaded = co_await load();
     auto report = try_reload(std::move(loaded));
     log_report(report);

@@ -47,8 +47,6 @@ class Reloader {
     [[nodiscard]] const std::string& status_note() const noexcept { return status_note_; }
 
   private:
-    class Turn;
-
     [[nodiscard]] Task<config::LoadResult> load();
     ReloadReport try_reload(config::LoadResult loaded);
     void log_report(const ReloadReport& report);

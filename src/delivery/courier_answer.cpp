@@ -6,6 +6,7 @@
 #include "delivery/courier_impl.hpp"
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -44,16 +45,11 @@ std::string_view advice(StatusCode code) {
 }  // namespace
 
 Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
-    struct InFlight {
-        Impl& courier;
-        std::size_t bytes;
-        ~InFlight() {
-            --courier.in_flight_;
-            courier.bytes_in_hand_ -= bytes;
-        }
-    };
     {
-        const InFlight in_flight{*this, outgoing.bytes()};
+        const AtEnd at_end([this, bytes = outgoing.bytes()] {
+            --in_flight_;
+            bytes_in_hand_ -= bytes;
+        });
         const int number = outgoing.row.attempts + 1;
         ++figures_.attempts;
         if (number > 1) ++figures_.retries;

@@ -7,6 +7,7 @@
 #include "dev_hub/hub_server.hpp"
 #include "dev_hub/log.hpp"
 #include "dev_hub/results_service.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/task_group.hpp"
 
 namespace jiro::dev_hub {
@@ -128,11 +129,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         const auto self = shared_from_this();
         asio::steady_timer timer(executor_, limit);
         const auto place = client_waiters_.insert(client_waiters_.end(), &timer);
-        struct Erase {
-            std::list<asio::steady_timer*>& list;
-            std::list<asio::steady_timer*>::iterator place;
-            ~Erase() { list.erase(place); }
-        } const erase{client_waiters_, place};
+        const AtEnd at_end([&] { client_waiters_.erase(place); });
         co_await timer.async_wait(kNoThrow);
         co_return !hub_.ready().empty();
     }

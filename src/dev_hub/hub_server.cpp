@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dev_hub/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
@@ -133,20 +134,12 @@ Task<> HubServer::on_web_socket(std::shared_ptr<WebSocket> socket, HttpAnswer ac
     };
     HubSession session(executor_, clock_, options_, std::move(socket), accepted.connection_id, std::move(on_ready));
 
-    // Leaves the lists however run() ends, by cancellation too.
-    struct Listed {
-        HubServer& server;
-        HubSession& session;
-        const std::string& token;
-        Listed(HubServer& in, HubSession& who, const std::string& by) : server(in), session(who), token(by) {
-            server.all_.push_back(&session);
-        }
-        ~Listed() {
-            server.all_.remove(&session);
-            server.negotiations_.release(token);
-            if (std::erase(server.ready_, &session) > 0) server.events_.on_ended(session);
-        }
-    } listed(*this, session, accepted.claimed_token);
+    all_.push_back(&session);
+    const AtEnd leave_lists([&] {
+        all_.remove(&session);
+        negotiations_.release(accepted.claimed_token);
+        if (std::erase(ready_, &session) > 0) events_.on_ended(session);
+    });
     co_await session.run();
 }
 

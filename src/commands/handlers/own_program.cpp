@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "commands/exec/exec_run.hpp"
+#include "jiro/base/at_end.hpp"
 
 namespace jiro::commands {
 
@@ -33,12 +34,8 @@ Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
     }
     if (!context.arguments().empty()) co_return CommandResult::rejected("usage: " + name + ", without arguments");
     if (is_running_) co_return CommandResult::rejected("busy: " + name + " is under way already");
-    struct Turn {
-        bool& is_running;
-        explicit Turn(bool& flag) : is_running(flag) { is_running = true; }
-        ~Turn() { is_running = false; }
-    };
-    const Turn turn(is_running_);
+    is_running_ = true;
+    const AtEnd at_end([this] { is_running_ = false; });
     auto running = run_alone(context);
     co_return co_await std::move(running);
 }

@@ -14,6 +14,7 @@
 #include "daemon/reload.hpp"
 #include "daemon/requests/answers.hpp"
 #include "daemon/requests/targets.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/peer_text.hpp"
@@ -192,12 +193,8 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         if (overlay.empty()) problems.emplace_back("this daemon has no state directory to keep settings in");
         if (is_updating_) problems.emplace_back("another update is under way");
         if (!problems.empty()) co_return answer(request, update, problems);
-        struct Updating {
-            bool& flag;
-            explicit Updating(bool& of) : flag(of) { flag = true; }
-            ~Updating() { flag = false; }
-        };
-        const Updating updating(is_updating_);
+        is_updating_ = true;
+        const AtEnd at_end([this] { is_updating_ = false; });
         auto changing = change(overlay, update.values);
         problems = co_await std::move(changing);
         co_return answer(request, update, problems);

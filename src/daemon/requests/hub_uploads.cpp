@@ -4,6 +4,7 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "daemon/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/race.hpp"
 
@@ -54,12 +55,7 @@ Task<> HubUploads::run() {
 }
 
 Task<> HubUploads::upload(std::string method, std::string request_id, signalr::UploadSource source) {
-    struct UnderWay {
-        std::set<std::string>& ids;
-        const std::string& id;
-        ~UnderWay() { ids.erase(id); }
-    };
-    const UnderWay under_way{under_way_, request_id};
+    const AtEnd at_end([&] { under_way_.erase(request_id); });
     auto sending = send(method, request_id, std::move(source));
     co_await std::move(sending);
 }

@@ -5,25 +5,13 @@
 
 #include "daemon/log.hpp"
 #include "daemon/requests/answers.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::daemon {
 
 using nlohmann::json;
-
-// One of kMaxRunning, while it exists.
-struct RequestRouter::Slot {
-    explicit Slot(RequestRouter& of) : router(of) { ++router.running_; }
-    ~Slot() {
-        --router.running_;
-        router.slot_free_.notify();
-    }
-    Slot(const Slot&) = delete;
-    Slot& operator=(const Slot&) = delete;
-
-    RequestRouter& router;
-};
 
 RequestRouter::RequestRouter(const Executor& executor, Clock& clock, RequestTargets targets,
                              config::HubSettings settings, std::size_t max_send_bytes)
@@ -101,15 +89,15 @@ Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, Reque
         co_return busy;
     }
     while (running_ >= kMaxRunning) {
-        struct Waiting {
-            std::size_t& count;
-            explicit Waiting(std::size_t& of) : count(of) { ++count; }
-            ~Waiting() { --count; }
-        };
-        const Waiting waiting(waiting_);
+        ++waiting_;
+        const AtEnd at_end([this] { --waiting_; });
         co_await slot_free_.wait();
     }
-    const Slot slot(*this);
+    ++running_;
+    const AtEnd at_end([this] {
+        --running_;
+        slot_free_.notify();
+    });
     const Request kept = request;
     auto performing = perform(target, std::move(request));
     auto ended = co_await with_timeout(clock_, kTimeLimit, std::move(performing));

@@ -61,7 +61,6 @@ class RequestRouter {
     [[nodiscard]] const std::map<std::string, Counts, std::less<>>& counts() const noexcept { return counts_; }
 
   private:
-    struct Slot;
     struct Ended {
         RequestEnd end = RequestEnd::answered;
         nlohmann::json answer;

@@ -6,6 +6,7 @@
 #include <boost/system/system_error.hpp>
 #include <stdexcept>
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/log.hpp"
@@ -226,15 +227,10 @@ Task<> InvocationDispatcher::cancellation(std::shared_ptr<RunningCall> running) 
 Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> self,
                                         std::shared_ptr<ResultHandler> handler, Invocation invocation,
                                         std::shared_ptr<RunningCall> running) {
-    struct Ended {  // also when this coroutine is cancelled
-        InvocationDispatcher& dispatcher;
-        const std::shared_ptr<RunningCall>& call;
-        ~Ended() {
-            dispatcher.running_.remove(call);
-            dispatcher.ended();
-        }
-    };
-    const Ended at_end{*self, running};
+    const AtEnd at_end([&] {
+        self->running_.remove(running);
+        self->ended();
+    });
 
     if (!invocation.invocation_id) {
         const auto dropped = co_await call(std::move(handler), std::move(invocation));
