@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/chat_routes.hpp"
 
+#include <functional>
 #include <list>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -164,18 +165,12 @@ Task<monitor::RouteReply> change_session(SessionsSource source, SessionDeed deed
 }  // namespace
 
 monitor::Routes session_routes(std::function<assistant::Sessions*()> source) {
-    const auto deed = [source](SessionDeed what) {
-        return
-            [source, what](monitor::RouteRequest request) { return change_session(source, what, std::move(request)); };
-    };
     return {
-        {"GET /sessions",
-         [source](monitor::RouteRequest request) { return list_sessions(source, std::move(request)); }},
-        {"GET /sessions/show",
-         [source](monitor::RouteRequest request) { return show_session(source, std::move(request)); }},
-        {"POST /sessions/rename", deed(SessionDeed::rename)},
-        {"POST /sessions/remove", deed(SessionDeed::remove)},
-        {"POST /sessions/reset", deed(SessionDeed::reset)},
+        {"GET /sessions", std::bind_front(list_sessions, source)},
+        {"GET /sessions/show", std::bind_front(show_session, source)},
+        {"POST /sessions/rename", std::bind_front(change_session, source, SessionDeed::rename)},
+        {"POST /sessions/remove", std::bind_front(change_session, source, SessionDeed::remove)},
+        {"POST /sessions/reset", std::bind_front(change_session, source, SessionDeed::reset)},
     };
 }
 
@@ -186,11 +181,9 @@ monitor::Routes chat_routes(AssistantSource source) {
         auto* const assistant = source();
         return assistant == nullptr ? nullptr : &assistant->sessions();
     });
-    routes["POST /chat"] = [talks](monitor::RouteRequest request) { return talks->begin(std::move(request)); };
-    routes["GET /chat/more"] = [talks](monitor::RouteRequest request) {
-        return talks->more(clock, std::move(request));
-    };
-    routes["POST /chat/cancel"] = [talks](monitor::RouteRequest request) { return talks->cancel(std::move(request)); };
+    routes["POST /chat"] = std::bind_front(&Talks::begin, talks);
+    routes["GET /chat/more"] = std::bind_front(&Talks::more, talks, std::ref(clock));
+    routes["POST /chat/cancel"] = std::bind_front(&Talks::cancel, talks);
     return routes;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/command_routes.hpp"
 
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "daemon/route_reply.hpp"
@@ -74,12 +75,9 @@ Task<monitor::RouteReply> cancel_route(commands::RunningCommands& commands, moni
 }  // namespace
 
 monitor::Routes command_routes(commands::RunningCommands& commands) {
-    const auto with_commands = [&commands](auto route) {
-        return [&commands, route](monitor::RouteRequest request) { return route(commands, std::move(request)); };
-    };
-    return {{"GET /running", with_commands(running_route)},
-            {"GET /output", with_commands(output_route)},
-            {"POST /cancel", with_commands(cancel_route)}};
+    return {{"GET /running", std::bind_front(running_route, std::ref(commands))},
+            {"GET /output", std::bind_front(output_route, std::ref(commands))},
+            {"POST /cancel", std::bind_front(cancel_route, std::ref(commands))}};
 }
 
 }  // namespace jiro::daemon

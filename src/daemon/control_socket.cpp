@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 namespace jiro::daemon {
@@ -62,8 +63,7 @@ std::vector<monitor::Listen> control_candidates(const std::string& config_file, 
 }
 
 monitor::Routes reload_route(Reloader& reloader) {
-    return {
-        {"POST /reload", [&reloader](monitor::RouteRequest request) { return reload(reloader, std::move(request)); }}};
+    return {{"POST /reload", std::bind_front(reload, std::ref(reloader))}};
 }
 
 }  // namespace jiro::daemon

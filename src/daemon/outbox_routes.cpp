@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -140,19 +141,11 @@ Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, delivery::Courier
 }  // namespace
 
 monitor::Routes outbox_routes(delivery::Outbox& outbox, delivery::Courier* courier) {
-    const auto reads = [&outbox](auto route) {
-        return [&outbox, route](monitor::RouteRequest request) { return route(outbox, std::move(request)); };
-    };
-    const auto changes = [&outbox, courier](auto route) {
-        return [&outbox, courier, route](monitor::RouteRequest request) {
-            return route(outbox, courier, std::move(request));
-        };
-    };
     return {
-        {"GET /outbox", reads(list_route)},
-        {"GET /outbox/show", reads(show_route)},
-        {"POST /outbox/retry", changes(retry_route)},
-        {"POST /outbox/drop", changes(drop_route)},
+        {"GET /outbox", std::bind_front(list_route, std::ref(outbox))},
+        {"GET /outbox/show", std::bind_front(show_route, std::ref(outbox))},
+        {"POST /outbox/retry", std::bind_front(retry_route, std::ref(outbox), courier)},
+        {"POST /outbox/drop", std::bind_front(drop_route, std::ref(outbox), courier)},
     };
 }
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "daemon/log.hpp"
@@ -293,10 +294,8 @@ Task<Result<>> Pause::store(std::string text) {
 }
 
 monitor::Routes pause_routes(Pause& pause) {
-    const auto with_pause = [&pause](auto route) {
-        return [&pause, route](monitor::RouteRequest request) { return route(pause, std::move(request)); };
-    };
-    return {{"POST /pause", with_pause(pause_route)}, {"POST /resume", with_pause(resume_route)}};
+    return {{"POST /pause", std::bind_front(pause_route, std::ref(pause))},
+            {"POST /resume", std::bind_front(resume_route, std::ref(pause))}};
 }
 
 }  // namespace jiro::daemon
