@@ -79,8 +79,7 @@ std::string content_of(const json& message) {
 }
 
 std::int64_t count_member(const json& object, const char* name) {
-    const auto* value = member(object, name);
-    return value != nullptr && value->is_number_integer() ? std::max<std::int64_t>(0, value->get<std::int64_t>()) : 0;
+    return std::max<std::int64_t>(0, member_as<std::int64_t>(object, name).value_or(0));
 }
 
 void take_usage(const json& body, Completion& to) {
@@ -187,9 +186,7 @@ Error bad_piece(const std::string& why) { return Error(errc::bad_answer, "the an
 std::optional<Error> add_tool_calls(const json& calls, std::vector<ToolCall>& to) {
     if (!calls.is_array()) return bad_piece("tool_calls is no list");
     for (const auto& fragment : calls) {
-        const auto* index = member(fragment, "index");
-        std::size_t at = to.size();
-        if (index != nullptr && index->is_number_unsigned()) at = index->get<std::size_t>();
+        const auto at = member_as<std::size_t>(fragment, "index").value_or(to.size());
         if (at >= kMaxToolCallsAtOnce)
             return Error(errc::too_many_tool_calls, "the model calls too many tools at once");
         if (at >= to.size()) to.resize(at + 1);

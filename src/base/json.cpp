@@ -213,9 +213,11 @@ json json_number(std::string_view text) {
 }
 
 std::string text_member(const json& object, const char* name) {
-    if (!object.is_object()) return {};
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+    return member_as<std::string>(object, name).value_or("");
+}
+
+std::string json_text(const json& value, int indent) {
+    return value.dump(indent, ' ', false, json::error_handler_t::replace);
 }
 
 json json_or_null(std::string_view text, const JsonLimits& limits) {

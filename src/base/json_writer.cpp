@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -87,9 +88,7 @@ void JsonWriter::string(std::string_view text) {
     append_string(text_, text);
 }
 
-void JsonWriter::tree(const nlohmann::json& value) {
-    append(value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-}
+void JsonWriter::tree(const nlohmann::json& value) { append(json_text(value)); }
 
 void JsonWriter::separate() {
     if (std::exchange(follows_key_, false)) return;

@@ -6,6 +6,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "jiro/base/json.hpp"
+
 namespace jiro::daemon {
 
 namespace {
@@ -35,8 +37,7 @@ Task<monitor::RouteReply> reload(Reloader& reloader, monitor::RouteRequest) {
     } else {
         body["errors"] = report.errors;
     }
-    co_return monitor::RouteReply{report.accepted() ? 200 : 422,
-                                  body.dump(-1, ' ', false, json::error_handler_t::replace)};
+    co_return monitor::RouteReply{report.accepted() ? 200 : 422, json_text(body)};
 }
 
 }  // namespace

@@ -7,13 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "jiro/base/json.hpp"
 #include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon {
 
 // Ids and error texts come from outside: whatever is not UTF-8 in them is replaced.
 [[nodiscard]] inline monitor::RouteReply reply_with(int status, const nlohmann::json& body) {
-    return {status, body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+    return {status, json_text(body)};
 }
 
 [[nodiscard]] inline monitor::RouteReply reply_with_error(int status, const std::string& text) {

@@ -6,6 +6,7 @@
 #include "dev_hub/cli.hpp"
 #include "dev_hub/control.hpp"
 #include "jiro/base/base64.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/text.hpp"
 
@@ -30,10 +31,6 @@ struct SendFlags {
 };
 
 CLI::Range a_day_of_milliseconds() { return {std::int64_t{0}, std::int64_t{86'400'000}}; }
-
-std::string text_of(const json& value, int indent = -1) {
-    return value.dump(indent, ' ', false, json::error_handler_t::replace);
-}
 
 json read_pairs(const char* flag, const std::vector<std::string>& pairs) {
     json object = json::object();
@@ -97,7 +94,7 @@ void print_outcome(const json& outcome) {
         (is_success ? std::cout : std::cerr) << shown(*result);
     }
     if (const auto completion = outcome.find("completion"); completion != outcome.end()) {
-        std::cout << "completion: " << text_of(*completion) << "\n";
+        std::cout << "completion: " << json_text(*completion) << "\n";
     }
     if (const auto error = outcome.find("error"); error != outcome.end()) {
         std::cerr << "[" << id << "] " << error->get<std::string>() << "\n";
@@ -115,7 +112,7 @@ int ask_and_print(const std::string& control, const std::string& verb, const jso
     const bool ok = response->value("ok", false);
     // A command that failed is an answer; what could not be done at all is an error.
     const bool is_answer = ok || response->contains("outcomes");
-    (is_answer ? std::cout : std::cerr) << text_of(*response, 2) << std::endl;
+    (is_answer ? std::cout : std::cerr) << json_text(*response, 2) << std::endl;
     return ok ? 0 : 1;
 }
 

@@ -300,7 +300,7 @@ Task<HttpAnswer> Control::on_request(HttpRequest request) {
         response = co_await std::move(task);
         if (response.contains("error")) answer.status = 400;
     }
-    answer.body = response.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    answer.body = json_text(response) + "\n";
     co_return answer;
 }
 

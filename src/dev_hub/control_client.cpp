@@ -26,7 +26,7 @@ Result<nlohmann::json> ask(const std::filesystem::path& socket, const std::strin
     http::request<http::string_body> message(http::verb::post, "/" + verb, 11);
     message.set(http::field::host, "localhost");
     message.keep_alive(false);
-    message.body() = request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    message.body() = json_text(request);
     message.prepare_payload();
     http::write(connection, message, error);
     if (error) return failed(error.message());

@@ -2,6 +2,7 @@
 #include "dev_hub/hub_methods.hpp"
 
 #include "dev_hub/log.hpp"
+#include "jiro/base/json.hpp"
 
 namespace jiro::dev_hub {
 namespace {
@@ -33,9 +34,7 @@ bool HubMethods::handle(HubMessage message) {
             ++upload->second.items;
             if (const auto& request_id = upload->second.request_id; !request_id.empty()) {
                 const auto item = message.value.value_or(nlohmann::json());
-                logger.info("Stream item",
-                            {{"request_id", request_id},
-                             {"item", item.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}});
+                logger.info("Stream item", {{"request_id", request_id}, {"item", json_text(item)}});
             }
             return true;
         }
@@ -71,7 +70,7 @@ void HubMethods::call(const HubMessage& message) {
     };
     const auto& arguments = message.arguments;
     if (message.target == "Echo" && arguments.size() == 1) {
-        answer(completion_record(id, arguments[0].dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)));
+        answer(completion_record(id, json_text(arguments[0])));
     } else if (message.target == "Ping" && arguments.empty()) {
         answer(completion_record(id, std::nullopt));
     } else if (message.target == "Fail" && arguments.size() == 1 && arguments[0].is_string()) {

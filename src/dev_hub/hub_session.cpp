@@ -3,6 +3,7 @@
 
 #include "dev_hub/errors.hpp"
 #include "dev_hub/log.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/race.hpp"
 
 namespace jiro::dev_hub {
@@ -138,8 +139,7 @@ void HubSession::on_completion(HubMessage message) {
     const auto on_result = std::move(call->second);
     open_calls_.erase(call);
     ClientResult result;
-    result.result =
-        message.value ? message.value->dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) : "null";
+    result.result = message.value ? json_text(*message.value) : "null";
     if (message.error) result.error = message.error->empty() ? "(empty error)" : *message.error;
     on_result(std::move(result));
 }

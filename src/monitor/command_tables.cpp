@@ -72,7 +72,7 @@ Result<std::string> ended_json(std::string_view json, const EndedFilter& filter)
     if (!list) return list.error();
     Json wanted = Json::array();
     std::ranges::copy_if(*list, std::back_inserter(wanted), [&](const Json& item) { return is_wanted(item, filter); });
-    return wanted.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(wanted);
 }
 
 Result<std::string> ended_table(std::string_view json, const EndedFilter& filter) {
@@ -108,7 +108,7 @@ Result<std::string> by_name_table(std::string_view json) {
 Result<std::string> by_name_json(std::string_view json) {
     const auto list = list_in(json, "byName");
     if (!list) return list.error();
-    return list->dump(-1, ' ', false, Json::error_handler_t::replace);
+    return json_text(*list);
 }
 
 }  // namespace jiro::monitor

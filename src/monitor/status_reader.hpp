@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::monitor {
@@ -18,35 +19,22 @@ class StatusReader {
 
     explicit StatusReader(const Json& json) : json_(json) {}
 
-    [[nodiscard]] std::string text(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_string() ? escaped(value->get_ref<const std::string&>()) : std::string();
-    }
-    [[nodiscard]] std::optional<double> number(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number() ? std::optional(value->get<double>()) : std::nullopt;
-    }
+    [[nodiscard]] std::string text(const char* name) const { return escaped(text_member(json_, name)); }
+    [[nodiscard]] std::optional<double> number(const char* name) const { return member_as<double>(json_, name); }
     [[nodiscard]] std::string count(const char* name) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_number_unsigned() ? std::to_string(value->get<std::uint64_t>()) : "?";
+        const auto value = member_as<std::uint64_t>(json_, name);
+        return value ? std::to_string(*value) : "?";
     }
     [[nodiscard]] bool flag(const char* name, bool otherwise) const {
-        const auto* value = find(name);
-        return value != nullptr && value->is_boolean() ? value->get<bool>() : otherwise;
+        return member_as<bool>(json_, name).value_or(otherwise);
     }
     [[nodiscard]] const Json& child(const char* name) const {
         static const Json nothing;
-        const auto* value = find(name);
-        return value != nullptr ? *value : nothing;
+        const auto member = json_.find(name);
+        return member != json_.end() ? *member : nothing;
     }
 
   private:
-    [[nodiscard]] const Json* find(const char* name) const {
-        if (!json_.is_object()) return nullptr;
-        const auto member = json_.find(name);
-        return member == json_.end() ? nullptr : &*member;
-    }
-
     const Json& json_;
 };
 

@@ -6,10 +6,12 @@
 // A tree may be walked, written and destroyed by recursion, since its depth is limited. Pure, any thread.
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -129,8 +131,56 @@ class JsonTree final : public JsonHandler {
 // One number as the tree has it; null when no double holds it.
 [[nodiscard]] nlohmann::json json_number(std::string_view text);
 
-// Of a tree that is not trusted: a member that is absent, or no text, is empty.
+// Strict conversion: no number from a string, no integer from a fraction, none out of range. False: it does not fit.
+template <typename T>
+[[nodiscard]] bool read_value(const nlohmann::json& value, T& out) {
+    if constexpr (std::is_same_v<T, nlohmann::json>) {
+        out = value;
+        return true;
+    } else if constexpr (std::is_same_v<T, bool>) {
+        if (!value.is_boolean()) return false;
+        out = value.get<bool>();
+        return true;
+    } else if constexpr (std::is_same_v<T, std::string>) {
+        if (!value.is_string()) return false;
+        out = value.get_ref<const std::string&>();
+        return true;
+    } else if constexpr (std::is_integral_v<T>) {
+        if (value.is_number_unsigned()) {
+            const auto number = value.get<std::uint64_t>();
+            out = static_cast<T>(number);
+            return std::in_range<T>(number);
+        }
+        if (!value.is_number_integer()) return false;
+        const auto number = value.get<std::int64_t>();
+        out = static_cast<T>(number);
+        return std::in_range<T>(number);
+    } else if constexpr (std::is_floating_point_v<T>) {
+        if (!value.is_number()) return false;
+        out = value.get<T>();
+        return true;
+    } else {
+        try {
+            out = value.get<T>();
+            return true;
+        } catch (const nlohmann::json::exception&) {
+            return false;
+        }
+    }
+}
+
+// Of a tree that is not trusted: a member that is absent, or of another type, is none.
+template <typename T>
+[[nodiscard]] std::optional<T> member_as(const nlohmann::json& object, const char* name) {
+    const auto found = object.find(name);
+    T value{};
+    return found != object.end() && read_value(*found, value) ? std::optional(std::move(value)) : std::nullopt;
+}
+// A text; empty: it is absent, or none.
 [[nodiscard]] std::string text_member(const nlohmann::json& object, const char* name);
+
+// For whoever reads it: what is not UTF-8 in it is replaced.
+[[nodiscard]] std::string json_text(const nlohmann::json& value, int indent = -1);
 
 [[nodiscard]] boost::system::error_code make_error_code(JsonFault fault) noexcept;
 

@@ -26,6 +26,7 @@
 #include "jiro/base/clock.hpp"
 #include "jiro/base/connection_state.hpp"
 #include "jiro/base/error.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/proxy.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/base/task.hpp"
@@ -173,7 +174,7 @@ Task<Result<T>> HubConnection::invoke_as(std::string target, nlohmann::json argu
     auto reply = co_await invoke(std::move(target), std::move(arguments), std::move(options));
     if (!reply) co_return reply.error();
     T value{};
-    if (!*reply || !read_argument(**reply, value)) {
+    if (!*reply || !read_value(**reply, value)) {
         co_return Error(errc::result_mismatch,
                         "Error trying to deserialize result: it does not have the expected type");
     }

@@ -65,44 +65,6 @@ struct ArgumentMismatch : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Strict conversion: no number from a string, no integer from a fraction, none out of range. False: it does not fit.
-template <typename T>
-[[nodiscard]] bool read_argument(const nlohmann::json& value, T& out) {
-    if constexpr (std::is_same_v<T, nlohmann::json>) {
-        out = value;
-        return true;
-    } else if constexpr (std::is_same_v<T, bool>) {
-        if (!value.is_boolean()) return false;
-        out = value.get<bool>();
-        return true;
-    } else if constexpr (std::is_same_v<T, std::string>) {
-        if (!value.is_string()) return false;
-        out = value.get_ref<const std::string&>();
-        return true;
-    } else if constexpr (std::is_integral_v<T>) {
-        if (value.is_number_unsigned()) {
-            const auto number = value.get<std::uint64_t>();
-            out = static_cast<T>(number);
-            return std::in_range<T>(number);
-        }
-        if (!value.is_number_integer()) return false;
-        const auto number = value.get<std::int64_t>();
-        out = static_cast<T>(number);
-        return std::in_range<T>(number);
-    } else if constexpr (std::is_floating_point_v<T>) {
-        if (!value.is_number()) return false;
-        out = value.get<T>();
-        return true;
-    } else {
-        try {
-            out = value.get<T>();
-            return true;
-        } catch (const nlohmann::json::exception&) {
-            return false;
-        }
-    }
-}
-
 namespace detail {
 
 template <typename... Args, std::size_t... Index>
@@ -112,7 +74,7 @@ std::tuple<Args...> read_arguments(const nlohmann::json& arguments, std::index_s
                                std::to_string(arguments.size()));
     }
     std::tuple<Args...> values;
-    if (!(read_argument(arguments[Index], std::get<Index>(values)) && ...)) {
+    if (!(read_value(arguments[Index], std::get<Index>(values)) && ...)) {
         throw ArgumentMismatch("an argument has the wrong type");
     }
     return values;

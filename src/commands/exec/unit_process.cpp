@@ -10,6 +10,7 @@
 #include <climits>
 #include <cstring>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
@@ -100,16 +101,11 @@ Task<> UnitProcess::read_one() {
     if (!record) co_return;
     has_begun_ = has_begun_ || record->contains("begun");
     has_started_ = has_started_ || record->contains("started");
-    if (const auto user = record->find("user"); user != record->end() && user->is_string()) {
-        user_ = excerpt(user->get<std::string>(), 64);
-    }
-    if (const auto problem = record->find("problem"); problem != record->end() && problem->is_string()) {
-        problem_ = problem->get<std::string>();
-    }
+    if (const auto user = member_as<std::string>(*record, "user")) user_ = excerpt(*user, 64);
+    if (auto problem = member_as<std::string>(*record, "problem")) problem_ = std::move(*problem);
     if (record->contains("code") || record->contains("signal")) status_ = read_exit_status(*record);
-    if (const auto left = record->find("left"); left != record->end() && left->is_number_integer()) {
-        left_ = static_cast<int>(std::clamp<std::int64_t>(left->get<std::int64_t>(), 0, INT_MAX));
-    }
+    if (const auto left = member_as<std::int64_t>(*record, "left"))
+        left_ = static_cast<int>(std::clamp<std::int64_t>(*left, 0, INT_MAX));
 }
 
 Task<std::unique_ptr<UnitProcess>> UnitProcess::take_back(std::shared_ptr<UnitSocket> socket, FileDescriptor connected,

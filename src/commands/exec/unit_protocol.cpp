@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -158,11 +159,7 @@ Result<ChildSpec> read_request(std::string_view record) {
 
 ExitStatus read_exit_status(const json& record) {
     ExitStatus status;
-    const auto number = [&record](const char* name) -> std::optional<std::int64_t> {
-        const auto found = record.find(name);
-        if (found == record.end() || !found->is_number_integer()) return std::nullopt;
-        return found->get<std::int64_t>();
-    };
+    const auto number = [&record](const char* name) { return member_as<std::int64_t>(record, name); };
     if (const auto code = number("code")) status.code = static_cast<int>(*code & 0xFF);
     if (const auto signal = number("signal")) status.signal = static_cast<int>(*signal & 0x7F);
     status.cpu = std::chrono::milliseconds(number("cpuMs").value_or(0));

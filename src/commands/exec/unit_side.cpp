@@ -14,7 +14,7 @@
 #include "commands/exec/output_file.hpp"
 #include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_protocol.hpp"
-#include "jiro/base/json_writer.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
@@ -124,13 +124,7 @@ class UnitSide {
     }
 
   private:
-    void refuse(const Error& why) {
-        JsonWriter problem;
-        problem.begin_object();
-        problem.member("problem", why.message);
-        problem.end_object();
-        connection_.send(std::move(problem).take() + '\n');
-    }
+    void refuse(const Error& why) { connection_.send(json_text({{"problem", why.message}}) + '\n'); }
 
     // Files outlive the daemon's process, which pipes to it would not: the program gets pipes of its own.
     Result<> take_files(UnitRequest& request, const Executor& executor) {
@@ -148,12 +142,7 @@ class UnitSide {
     // How it ended, to a daemon that did not hear it; and that it has started.
     void tell() {
         if (status_) connection_.send(to_record(*status_));
-        JsonWriter started;
-        started.begin_object();
-        started.member("started", true);
-        started.member("user", own_user());
-        started.end_object();
-        connection_.send(std::move(started).take() + '\n');
+        connection_.send(json_text({{"started", true}, {"user", own_user()}}) + '\n');
     }
 
     Task<> sweep() {

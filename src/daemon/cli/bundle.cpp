@@ -195,11 +195,11 @@ void read_facts(Staging& staging) {
     }
     const auto facts = json_or_null(text, {.bytes = kFactsLimit});
     for (const char* name : {"status.json", "running.json", "outbox.json", "log.txt"}) {
-        const auto found = facts.is_object() ? facts.find(name) : facts.end();
-        const bool is_there = found != facts.end() && found->is_string();
-        if (is_there) staging.add(name, found->get<std::string>());
-        if (!is_there && name != std::string_view("log.txt"))
+        if (auto fact = member_as<std::string>(facts, name)) {
+            staging.add(name, std::move(*fact));
+        } else if (name != std::string_view("log.txt")) {
             staging.add(name, Error(make_error_code(boost::system::errc::no_message), "the daemon did not give it"));
+        }
     }
 }
 

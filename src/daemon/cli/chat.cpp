@@ -56,7 +56,7 @@ class DaemonPartner final : public Partner {
     bool answer(const std::string& text) override {
         const HeldSignals signals;
         const json question{{"sessionId", session_id_}, {"text", text}};
-        const auto begun = ask(Method::post, "/chat", question.dump(-1, ' ', false, json::error_handler_t::replace));
+        const auto begun = ask(Method::post, "/chat", json_text(question));
         if (!begun) return false;
         const auto id = text_member(*begun, "id");
         session_id_ = text_member(*begun, "sessionId");

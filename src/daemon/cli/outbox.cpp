@@ -142,7 +142,7 @@ int list(OutboxClient& client, const OutboxOptions& options) {
         after = next.dump();
     }
     if (options.json) {
-        std::cout << all.dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        std::cout << json_text(all, 2) << '\n';
     } else if (count == 0) {
         std::cout << "Nothing there\n";
     }
@@ -153,7 +153,7 @@ int show(OutboxClient& client, const OutboxOptions& options) {
     const auto row = client.ask(Method::get, "/outbox/show?id=" + percent_encode(options.id));
     if (!row) return ExitCode::failed;
     if (options.json) {
-        std::cout << row->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        std::cout << json_text(*row, 2) << '\n';
         return ExitCode::good;
     }
     std::cout << "Id          " << member_text(*row, "id") << "\nState       " << member_text(*row, "state")
@@ -164,7 +164,7 @@ int show(OutboxClient& client, const OutboxOptions& options) {
     const auto print_message = [&row](const char* member, const char* heading) {
         const auto found = row->find(member);
         if (found == row->end() || found->is_null()) return;
-        std::cout << heading << found->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        std::cout << heading << json_text(*found, 2) << '\n';
     };
     print_message("message", "");
     print_message("whole", "The whole result, of which that is a short form (send it: outbox retry --whole ID)\n");

@@ -6,6 +6,7 @@
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 
@@ -17,11 +18,6 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr auto kLookAgain = 500ms;
-
-bool reply_flag(const json& object, const char* member) {
-    const auto found = object.find(member);
-    return found != object.end() && found->is_boolean() && found->get<bool>();
-}
 
 // How many commands run; nothing after it was printed why that is not known.
 std::optional<std::size_t> count_running(const std::string& config_file) {
@@ -36,7 +32,7 @@ bool order_pause(const std::string& config_file, const PauseOptions& options) {
     if (options.refuse) target += "&refuse=yes";
     const auto answer = ask_daemon_or_report(config_file, Method::post, target);
     if (!answer) return false;
-    if (!reply_flag(*answer, "kept")) {
+    if (!member_as<bool>(*answer, "kept").value_or(false)) {
         std::cerr << "jiro-client: paused, but only until the daemon's next start: "
                   << escaped(text_member(*answer, "reason")) << '\n';
     }
@@ -59,7 +55,7 @@ int pause(const std::string& config_file, const PauseOptions& options) {
 int resume(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::post, "/resume");
     if (!answer) return ExitCode::failed;
-    std::cout << (reply_flag(*answer, "resumed") ? "Resumed\n" : "It was not paused\n");
+    std::cout << (member_as<bool>(*answer, "resumed").value_or(false) ? "Resumed\n" : "It was not paused\n");
     if (const auto closed = escaped(text_member(*answer, "closed")); !closed.empty()) {
         std::cout << "No command starts yet: " << closed << '\n';
     }

@@ -8,6 +8,7 @@
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 
@@ -22,13 +23,11 @@ constexpr auto kFollowInterval = 500ms;
 
 // The answer is not trusted to be ours: a member of another type is as if it were missing.
 std::uint64_t number_in(const json& object, const char* member) {
-    const auto found = object.find(member);
-    return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+    return member_as<std::uint64_t>(object, member).value_or(0);
 }
 
 std::string age_in(const json& object) {
-    const auto found = object.find("ageSeconds");
-    const double seconds = found != object.end() && found->is_number() ? found->get<double>() : 0;
+    const double seconds = member_as<double>(object, "ageSeconds").value_or(0);
     return for_people(std::chrono::seconds(static_cast<std::int64_t>(std::clamp(seconds, 0.0, 1e9))));
 }
 
@@ -66,7 +65,7 @@ int running(const std::string& config_file, Form form) {
     const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
     if (!answer) return ExitCode::failed;
     if (form == Form::json) {
-        std::cout << answer->dump(2, ' ', false, json::error_handler_t::replace) << '\n';
+        std::cout << json_text(*answer, 2) << '\n';
         return ExitCode::good;
     }
     const auto runs = answer->value("running", json::array());

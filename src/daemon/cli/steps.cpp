@@ -104,9 +104,8 @@ Result<monitor::Answer> ask_in_place(boost::asio::io_context& context, const mon
 }
 
 std::string time_member(const nlohmann::json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_number()) return "-";
-    return local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(found->get<double>()))));
+    const auto seconds = member_as<double>(object, name);
+    return seconds ? local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(*seconds)))) : "-";
 }
 
 std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdio>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -33,7 +34,7 @@ std::string date_text(WallTime time) {
     return text.insert(text.size() - 1, fraction.data());
 }
 
-std::size_t json_bytes(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace).size(); }
+std::size_t json_bytes(const json& value) { return json_text(value).size(); }
 
 std::size_t room_for_result(std::size_t max_send_bytes, const std::optional<std::string>& invocation_id) {
     constexpr std::size_t kCompletionBytes = 64;  // the members around the result, and the record's end

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/requests/request.hpp"
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/invocation.hpp"
 
@@ -46,7 +47,7 @@ std::optional<std::int64_t> RequestMembers::number(std::string_view name, std::i
     const json* value = find(name);
     if (value == nullptr) return std::nullopt;
     std::int64_t number = 0;
-    if (!signalr::read_argument(*value, number)) mismatch(name, "expected a whole number");
+    if (!read_value(*value, number)) mismatch(name, "expected a whole number");
     if (number < low || number > high) {
         mismatch(name, "expected " + std::to_string(low) + " to " + std::to_string(high));
     }

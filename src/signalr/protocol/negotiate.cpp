@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "jiro/base/json.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/protocol/json_reader.hpp"
@@ -20,11 +21,8 @@ Error invalid_answer(std::string_view what) {
 
 // A non-empty string member; nullopt when absent, null, empty or of another type.
 std::optional<std::string> text_member(const json& object, const char* name) {
-    const auto found = object.find(name);
-    if (found == object.end() || !found->is_string()) return std::nullopt;
-    const auto& text = found->get_ref<const std::string&>();
-    if (text.empty()) return std::nullopt;
-    return text;
+    auto text = member_as<std::string>(object, name);
+    return text && !text->empty() ? std::move(text) : std::nullopt;
 }
 
 bool looks_like_html(std::string_view body) {
@@ -69,9 +67,7 @@ Result<int> read_version(const json& answer) {
 }
 
 std::optional<std::chrono::seconds> read_lifetime(const json& answer) {
-    const auto lifetime = answer.find("tokenLifetimeSeconds");
-    if (lifetime == answer.end() || !lifetime->is_number_integer()) return std::nullopt;
-    const auto seconds = lifetime->get<std::int64_t>();
+    const auto seconds = member_as<std::int64_t>(answer, "tokenLifetimeSeconds").value_or(0);
     return seconds > 0 && seconds < 1'000'000'000 ? std::optional(std::chrono::seconds(seconds)) : std::nullopt;
 }
 

@@ -288,12 +288,12 @@ TEST(JsonCodec, refuses_to_write_bad_utf8) {
 // Typed handlers take what fits exactly.
 TEST(Binding, checks_count_and_types) {
     std::int8_t small = 0;
-    EXPECT_TRUE(read_argument(json(127), small));
-    EXPECT_FALSE(read_argument(json(128), small));
-    EXPECT_FALSE(read_argument(json(1.0), small));
-    EXPECT_FALSE(read_argument(json("1"), small));
+    EXPECT_TRUE(read_value(json(127), small));
+    EXPECT_FALSE(read_value(json(128), small));
+    EXPECT_FALSE(read_value(json(1.0), small));
+    EXPECT_FALSE(read_value(json("1"), small));
     double number = 0;
-    EXPECT_TRUE(read_argument(json(2), number));
+    EXPECT_TRUE(read_value(json(2), number));
     const auto handler = bind<int>([](int) -> Task<> { co_return; });
     Invocation invocation;
     EXPECT_THROW(static_cast<void>(handler(invocation)), ArgumentMismatch);

@@ -21,11 +21,11 @@ bool fits(const json& value, const std::string& type) {
     std::uint64_t natural = 0;
     double number = 0;
     std::string text;
-    if (type == "bool") return signalr::read_argument(value, flag);
-    if (type == "int" || type == "int64") return signalr::read_argument(value, integer);
-    if (type == "uint64") return signalr::read_argument(value, natural);
-    if (type == "double") return signalr::read_argument(value, number);
-    if (type == "string") return signalr::read_argument(value, text);
+    if (type == "bool") return read_value(value, flag);
+    if (type == "int" || type == "int64") return read_value(value, integer);
+    if (type == "uint64") return read_value(value, natural);
+    if (type == "double") return read_value(value, number);
+    if (type == "string") return read_value(value, text);
     return true;
 }
 

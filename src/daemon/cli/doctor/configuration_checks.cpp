@@ -184,13 +184,10 @@ std::optional<WallTime> expiry_of(const Secret& access_token) {
     const auto second = first == std::string::npos ? first : text.find('.', first + 1);
     if (second == std::string::npos || second == first + 1) return std::nullopt;
     const auto claims = json_or_null(decoded_part(text.substr(first + 1, second - first - 1)));
-    if (!claims.is_object()) return std::nullopt;
-    const auto expiry = claims.find("exp");
-    if (expiry == claims.end() || !expiry->is_number()) return std::nullopt;
-    const auto seconds = expiry->get<double>();
+    const auto seconds = member_as<double>(claims, "exp");
     constexpr double kYear3000 = 32'503'680'000;
-    if (!(seconds >= 0 && seconds < kYear3000)) return std::nullopt;
-    return WallTime(std::chrono::seconds(static_cast<std::int64_t>(seconds)));
+    if (!seconds || !(*seconds >= 0 && *seconds < kYear3000)) return std::nullopt;
+    return WallTime(std::chrono::seconds(static_cast<std::int64_t>(*seconds)));
 }
 
 void report_errors(Findings& findings, const std::vector<config::ConfigError>& errors) {

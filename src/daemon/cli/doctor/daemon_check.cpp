@@ -18,9 +18,7 @@ constexpr auto kDaemonAnswerLimit = 5s;
 constexpr std::size_t kShownReasons = 10;
 
 std::chrono::seconds uptime_of(const json& status) {
-    const auto found = status.find("uptimeSeconds");
-    if (found == status.end() || !found->is_number()) return 0s;
-    const auto seconds = found->get<double>();
+    const double seconds = member_as<double>(status, "uptimeSeconds").value_or(0);
     constexpr double kCentury = 3.2e9;
     return std::chrono::seconds(seconds > 0 && seconds < kCentury ? static_cast<std::int64_t>(seconds) : 0);
 }
