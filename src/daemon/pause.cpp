@@ -39,12 +39,6 @@ OutsideFunctions<Result<>>& writers() {
     return functions;
 }
 
-// A key of its own for each: what is to be stored differs.
-std::string next_store() {
-    static std::uint64_t number = 0;
-    return std::to_string(++number);
-}
-
 std::int64_t to_milliseconds(auto duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
 }
@@ -280,10 +274,10 @@ void Pause::end_order(const char* why) {
 
 Task<Result<>> Pause::store(std::string text) {
     if (files_.order.empty()) co_return Result<>();
-    std::function<Result<>()> write = [file = files_.order, text] {
-        return text.empty() ? remove_file(file) : write_small_file(file, text);
-    };
-    const auto stored = co_await writers().run(next_store(), std::move(write), clock_, kStoreLimit);
+    auto storing = writers().run(
+        [file = files_.order, text] { return text.empty() ? remove_file(file) : write_small_file(file, text); }, clock_,
+        kStoreLimit);
+    const auto stored = co_await std::move(storing);
     if (stored && *stored) co_return Result<>();
     const Error problem = stored ? stored->error()
                                  : Error(boost::system::errc::make_error_code(boost::system::errc::timed_out),

@@ -75,11 +75,10 @@ Task<ReloadReport> Reloader::reload() {
 Task<config::LoadResult> Reloader::load() {
     static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
     const auto file = current_.source;
-    std::function<config::LoadResult()> read = [file, environment = environment_] {
-        return load_with_overlay(file, environment);
-    };
-    std::string key = std::to_string(++loads_);  // each reads anew: the file may have been written meanwhile
-    auto loaded = co_await readers.run(std::move(key), std::move(read), clock_, kLoadLimit);
+    // Each reads anew: the file may have been written meanwhile.
+    auto loading = readers.run([file, environment = environment_] { return load_with_overlay(file, environment); },
+                               clock_, kLoadLimit);
+    auto loaded = co_await std::move(loading);
     if (loaded) co_return std::move(*loaded);
     config::LoadResult late;
     late.errors.push_back({file.string(), 0, 0, {}, "it, or a file that it names, cannot be read in time"});

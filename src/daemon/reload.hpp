@@ -60,7 +60,6 @@ class Reloader {
     std::optional<bool> last_succeeded_;
     std::optional<WallTime> last_at_;
     std::string status_note_;
-    std::uint64_t loads_ = 0;
     bool is_reloading_ = false;
     Event reloaded_;
 };

@@ -11,6 +11,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <list>
@@ -116,6 +117,11 @@ class OutsideFunctions {
         co_return call->value;
     }
 
+    // The same without a key: each is made anew.
+    [[nodiscard]] Task<std::optional<T>> run(std::function<T()> function, Clock& clock, Duration limit) {
+        return run('#' + std::to_string(++calls_without_key_), std::move(function), clock, limit);
+    }
+
     // Likewise, but waits right here, for a moment only; and not at all for a call that hangs already.
     [[nodiscard]] std::optional<T> run_here(const std::string& key, std::function<T()> function,
                                             std::chrono::milliseconds patience) {
@@ -151,6 +157,7 @@ class OutsideFunctions {
 
     OutsideThreads threads_;
     std::map<std::string, std::weak_ptr<Call>> calls_;  // event loop only
+    std::uint64_t calls_without_key_ = 0;
 };
 
 }  // namespace jiro

@@ -98,9 +98,8 @@ void ChildProcess::send_signal(int signal) const noexcept {
 Task<std::optional<int>> ChildProcess::sweep(Clock& clock, Duration limit) {
     static auto& sweepers = *new OutsideFunctions<int>("sweeper", kMaxSweepers);
     const TimePoint deadline = clock.now() + limit;
-    std::function<int()> look = [run = run_] { return orphans::sweep(*run); };
-    std::string key = run_->tag();
-    auto looking = sweepers.run(std::move(key), std::move(look), clock, limit);
+    auto looking = sweepers.run(
+        run_->tag(), [run = run_] { return orphans::sweep(*run); }, clock, limit);
     const auto left = co_await std::move(looking);
     if (left == 0 && run_->folder) {
         auto removing = remove_folder(clock, deadline - clock.now());
@@ -113,9 +112,8 @@ Task<std::optional<int>> ChildProcess::sweep(Clock& clock, Duration limit) {
 Task<> ChildProcess::remove_folder(Clock& clock, Duration limit) {
     static auto& removers = *new OutsideFunctions<bool>("remover", kMaxSweepers);
     const std::shared_ptr<RunFolder> folder = std::move(run_->folder);
-    std::function<bool()> remove = [folder] { return folder->remove(); };
-    std::string key = folder->path();
-    auto removing = removers.run(std::move(key), std::move(remove), clock, limit);
+    auto removing = removers.run(
+        folder->path(), [folder] { return folder->remove(); }, clock, limit);
     const auto is_gone = co_await std::move(removing);
     if (is_gone == false) {
         exec_log.warn("What a program left in its folder for temporary files cannot be removed",
@@ -125,8 +123,8 @@ Task<> ChildProcess::remove_folder(Clock& clock, Duration limit) {
 
 Task<> remove_left_run_folders(Clock& clock) {
     static auto& removers = *new OutsideFunctions<std::size_t>("remover", 1);
-    std::function<std::size_t()> remove = [] { return remove_left_folders(run_folder_base()); };
-    auto removing = removers.run("left", std::move(remove), clock, std::chrono::hours(1));
+    auto removing = removers.run(
+        "left", [] { return remove_left_folders(run_folder_base()); }, clock, std::chrono::hours(1));
     const auto removed = co_await std::move(removing);
     if (removed.value_or(0) > 0) {
         exec_log.info("Folders that the programs of an earlier process left behind were removed",

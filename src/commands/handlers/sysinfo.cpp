@@ -116,12 +116,12 @@ Task<CommandResult> sysinfo(CommandContext& context) {
     Clock& clock = context.clock();
     const TimePoint deadline = context.deadline();
     const Duration patience = std::min<Duration>((deadline - clock.now()) / 2, kDisksLimit);
-    std::function<std::string()> describe = [] { return describe_machine(Disks::asked); };
-    auto describing = askers.run("whole", std::move(describe), clock, patience);
+    auto describing = askers.run(
+        "whole", [] { return describe_machine(Disks::asked); }, clock, patience);
     auto text = co_await std::move(describing);
     if (!text) {
-        std::function<std::string()> describe_rest = [] { return describe_machine(Disks::unknown); };
-        auto describing_rest = askers.run("rest", std::move(describe_rest), clock, deadline - clock.now());
+        auto describing_rest = askers.run(
+            "rest", [] { return describe_machine(Disks::unknown); }, clock, deadline - clock.now());
         text = co_await std::move(describing_rest);
     }
     if (!text) co_return CommandResult::failed("this machine does not tell about itself: /proc does not answer");

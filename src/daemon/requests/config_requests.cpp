@@ -166,9 +166,7 @@ Update read_update(const Request& request) {
 template <typename T>
 Task<std::optional<T>> off_the_loop(Clock& clock, std::function<T()> step) {
     static auto& threads = *new OutsideFunctions<T>("hub settings", 2);
-    static std::uint64_t calls = 0;
-    std::string key = std::to_string(++calls);  // each is made anew
-    co_return co_await threads.run(std::move(key), std::move(step), clock, kFileLimit);
+    co_return co_await threads.run(std::move(step), clock, kFileLimit);
 }
 
 class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
@@ -203,11 +201,10 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
   private:
     // Empty: in force.
     [[nodiscard]] Task<std::vector<std::string>> change(std::filesystem::path overlay, HubValues changes) {
-        std::function<Result<std::string>()> prepare = [overlay, changes = std::move(changes), file = config_().source,
-                                                        environment = environment_] {
-            return checked_overlay(overlay, changes, file, environment);
-        };
-        auto preparing = off_the_loop<Result<std::string>>(clock_, std::move(prepare));
+        auto preparing = off_the_loop<Result<std::string>>(
+            clock_, [overlay, changes = std::move(changes), file = config_().source, environment = environment_] {
+                return checked_overlay(overlay, changes, file, environment);
+            });
         auto text = co_await std::move(preparing);
         std::vector<std::string> problems;
         if (!text) problems.emplace_back("the settings cannot be read in time");
@@ -229,13 +226,13 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
 
     // Writes the file; its text as it was before.
     [[nodiscard]] Task<Result<std::string>> put(std::filesystem::path overlay, std::string text) {
-        std::function<Result<std::string>()> write = [overlay, text = std::move(text)]() -> Result<std::string> {
-            auto before = read_hub_values(overlay);
-            std::string old = before ? overlay_text(*before) : overlay_text({});
-            if (const auto written = write_small_file(overlay, text); !written) return written.error();
-            return old;
-        };
-        auto writing = off_the_loop<Result<std::string>>(clock_, std::move(write));
+        auto writing =
+            off_the_loop<Result<std::string>>(clock_, [overlay, text = std::move(text)]() -> Result<std::string> {
+                auto before = read_hub_values(overlay);
+                std::string old = before ? overlay_text(*before) : overlay_text({});
+                if (const auto written = write_small_file(overlay, text); !written) return written.error();
+                return old;
+            });
         auto written = co_await std::move(writing);
         if (written) co_return std::move(*written);
         co_return Error(make_error_code(boost::system::errc::timed_out), "the settings cannot be written in time");
