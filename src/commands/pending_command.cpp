@@ -31,19 +31,14 @@ void PendingCommand::request_cancel(CancelReason reason) {
 }
 
 std::string_view to_string(CancelReason reason) {
-    switch (reason) {
-        case CancelReason::by_hub:
-            return "cancelled: by the hub";
-        case CancelReason::by_operator:
-            return "cancelled: by an operator of this machine";
-        case CancelReason::by_caller:
-            return "cancelled: what it was called for has ended";
-        case CancelReason::connection_lost:
-            return "cancelled: connection lost";
-        case CancelReason::shutting_down:
-            return "cancelled: shutting down";
-    }
-    return "cancelled";
+    static constexpr std::string_view kTexts[] = {
+        "cancelled: by the hub",
+        "cancelled: by an operator of this machine",
+        "cancelled: what it was called for has ended",
+        "cancelled: connection lost",
+        "cancelled: shutting down",
+    };
+    return kTexts[static_cast<std::size_t>(reason)];
 }
 
 }  // namespace jiro::commands

@@ -2,7 +2,6 @@
 #include "daemon/outbox_routes.hpp"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -21,8 +20,6 @@ using nlohmann::json;
 using Query = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::size_t kMaxPage = 500;
-constexpr std::array kStates = {delivery::RowState::received, delivery::RowState::running, delivery::RowState::done,
-                                delivery::RowState::delivered, delivery::RowState::dead};
 
 monitor::RouteReply failure(const Error& error) {
     int status = 500;
@@ -50,9 +47,9 @@ json to_json(const delivery::RowSummary& row) {
 }
 
 std::optional<delivery::RowState> state_named(std::string_view name) {
-    const auto* found =
-        std::ranges::find_if(kStates, [&](delivery::RowState state) { return delivery::to_string(state) == name; });
-    return found == kStates.end() ? std::nullopt : std::optional(*found);
+    const auto* found = std::ranges::find(delivery::kRowStateNames, name);
+    if (found == delivery::kRowStateNames.end()) return std::nullopt;
+    return static_cast<delivery::RowState>(found - delivery::kRowStateNames.begin());
 }
 
 // False: there is another text than a number.

@@ -19,19 +19,9 @@ namespace {
 namespace proto = JiroHubProto;
 
 proto::TextType to_proto(TextType type) {
-    switch (type) {
-        case TextType::plain:
-            return proto::PLAIN;
-        case TextType::json:
-            return proto::JSON;
-        case TextType::base64:
-            return proto::BASE64;
-        case TextType::markdown:
-            return proto::MARKDOWN;
-        case TextType::html:
-            return proto::HTML;
-    }
-    return proto::PLAIN;
+    static constexpr proto::TextType kTypes[] = {proto::PLAIN, proto::JSON, proto::BASE64, proto::MARKDOWN,
+                                                 proto::HTML};
+    return kTypes[static_cast<std::size_t>(type)];
 }
 
 constexpr std::string_view kTooBig = "the result was too big";

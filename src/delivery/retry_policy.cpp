@@ -5,6 +5,8 @@
 #include <array>
 
 #include "jiro/base/backoff.hpp"
+#include "jiro/base/enum_names.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::delivery {
 
@@ -150,43 +152,14 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
 }
 
 std::string_view to_string(StatusCode code) noexcept {
-    switch (code) {
-        case StatusCode::ok:
-            return "OK";
-        case StatusCode::cancelled:
-            return "CANCELLED";
-        case StatusCode::unknown:
-            return "UNKNOWN";
-        case StatusCode::invalid_argument:
-            return "INVALID_ARGUMENT";
-        case StatusCode::deadline_exceeded:
-            return "DEADLINE_EXCEEDED";
-        case StatusCode::not_found:
-            return "NOT_FOUND";
-        case StatusCode::already_exists:
-            return "ALREADY_EXISTS";
-        case StatusCode::permission_denied:
-            return "PERMISSION_DENIED";
-        case StatusCode::resource_exhausted:
-            return "RESOURCE_EXHAUSTED";
-        case StatusCode::failed_precondition:
-            return "FAILED_PRECONDITION";
-        case StatusCode::aborted:
-            return "ABORTED";
-        case StatusCode::out_of_range:
-            return "OUT_OF_RANGE";
-        case StatusCode::unimplemented:
-            return "UNIMPLEMENTED";
-        case StatusCode::internal:
-            return "INTERNAL";
-        case StatusCode::unavailable:
-            return "UNAVAILABLE";
-        case StatusCode::data_loss:
-            return "DATA_LOSS";
-        case StatusCode::unauthenticated:
-            return "UNAUTHENTICATED";
-    }
-    return "UNRECOGNISED";
+    static const auto kNames = [] {
+        constexpr auto kEnumerators = enum_names<StatusCode::ok, StatusCode::unauthenticated>;
+        std::array<std::string, kEnumerators.size()> names;
+        std::ranges::transform(kEnumerators, names.begin(), upper_case);
+        return names;
+    }();
+    const auto index = static_cast<std::size_t>(code);
+    return index < kNames.size() ? std::string_view(kNames[index]) : "UNRECOGNISED";
 }
 
 }  // namespace jiro::delivery

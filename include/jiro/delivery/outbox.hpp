@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/enum_names.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/delivery/client_message.hpp"
@@ -79,7 +80,10 @@ struct Postponement {
 };
 
 enum class RowState { received, running, done, delivered, dead };
-[[nodiscard]] std::string_view to_string(RowState state) noexcept;
+inline constexpr auto kRowStateNames = enum_names<RowState::received, RowState::dead>;
+[[nodiscard]] constexpr std::string_view to_string(RowState state) noexcept {
+    return kRowStateNames[static_cast<std::size_t>(state)];
+}
 
 struct RowSummary {
     std::int64_t sequence = 0;  // grows with each row; pages go on after it

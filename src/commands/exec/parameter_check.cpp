@@ -45,17 +45,8 @@ bool has_type(std::string_view value, ExecParameter::Type type) {
 }
 
 std::string_view name_of(ExecParameter::Type type) {
-    switch (type) {
-        case ExecParameter::Type::text:
-            return "text";
-        case ExecParameter::Type::integer:
-            return "an integer";
-        case ExecParameter::Type::number:
-            return "a number";
-        case ExecParameter::Type::boolean:
-            return "true or false";
-    }
-    return "";
+    static constexpr std::string_view kNames[] = {"text", "an integer", "a number", "true or false"};
+    return kNames[static_cast<std::size_t>(type)];
 }
 
 }  // namespace

@@ -14,18 +14,8 @@ constexpr std::size_t kLongestCommandText = 1024;
 
 // The contract's names are those of .NET's types.
 std::string_view type_name(commands::ExecParameter::Type type) {
-    using enum commands::ExecParameter::Type;
-    switch (type) {
-        case text:
-            return "System.String";
-        case integer:
-            return "System.Int64";
-        case number:
-            return "System.Double";
-        case boolean:
-            return "System.Boolean";
-    }
-    return "System.String";
+    static constexpr std::string_view kNames[] = {"System.String", "System.Int64", "System.Double", "System.Boolean"};
+    return kNames[static_cast<std::size_t>(type)];
 }
 
 json metadata_of(const commands::CommandDescription& command) {

@@ -27,15 +27,8 @@ Error hidden(const Error& error, std::string_view what) {
 }
 
 std::string_view type_of(MessageKind kind) {
-    switch (kind) {
-        case MessageKind::text:
-            return "Text";
-        case MessageKind::graph:
-            return "Graph";
-        case MessageKind::image:
-            return "Image";
-    }
-    return "Text";
+    static constexpr std::string_view kNames[] = {"Text", "Graph", "Image"};
+    return kNames[static_cast<std::size_t>(kind)];
 }
 
 json message_json(const SessionMessage& message, std::size_t room) {
