@@ -160,6 +160,12 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
     return best;
 }
 
+std::string did_you_mean(std::string_view word, std::span<const std::string_view> known, std::string_view before,
+                         std::string_view after) {
+    const auto nearest = nearest_word(word, known);
+    return nearest.empty() ? std::string() : std::string(before).append(nearest).append(after);
+}
+
 std::vector<std::string> split_at_commas(std::string_view list) {
     std::vector<std::string> items;
     while (!list.empty()) {

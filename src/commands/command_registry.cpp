@@ -34,10 +34,10 @@ const CommandHandler* CommandRegistry::find(std::string_view name) const noexcep
     return found != handlers_.end() && handler_name(*found) == name ? found->get() : nullptr;
 }
 
-std::string_view CommandRegistry::nearest(std::string_view name) const {
+std::string CommandRegistry::did_you_mean(std::string_view name) const {
     std::vector<std::string_view> names;
     for (const auto& handler : handlers_) names.push_back(handler_name(handler));
-    return nearest_word(name, names);
+    return jiro::did_you_mean(name, names, "; did you mean \"", "\"?");
 }
 
 }  // namespace jiro::commands

@@ -49,9 +49,8 @@ void add_exec_commands(const Settings& settings, KeptPrograms* kept, CommandRegi
 void check_name(const std::string& key_path, const std::string& name, const std::vector<std::string_view>& names,
                 std::vector<Problem>& problems) {
     if (std::ranges::find(names, name) != names.end()) return;
-    const auto nearest = nearest_word(name, names);
-    problems.push_back({key_path, "there is no command \"" + name + '"' +
-                                      (nearest.empty() ? "" : "; did you mean \"" + std::string(nearest) + "\"?")});
+    problems.push_back(
+        {key_path, "there is no command \"" + name + '"' + did_you_mean(name, names, "; did you mean \"", "\"?")});
 }
 
 void check_names(const Settings& settings, const CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {

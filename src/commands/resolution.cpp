@@ -16,11 +16,10 @@ Error unknown(std::string_view name, const CommandRegistry& registry) {
             "chat is not configured on this machine: the operator names a model by Chat.Model, Chat.Endpoint and "
             "Chat.ApiKeyFile in its configuration (docs/chat.md)");
     }
-    std::string text = "unknown command \"" + excerpt(name, 64) + '"';
-    const auto nearest = registry.nearest(name);
-    if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
+    const auto hint = registry.did_you_mean(name);
+    std::string text = "unknown command \"" + excerpt(name, 64) + '"' + hint;
     if (registry.find("help") != nullptr)
-        text += nearest.empty() ? "; \"help\" lists all commands" : " \"help\" lists all commands";
+        text += hint.empty() ? "; \"help\" lists all commands" : " \"help\" lists all commands";
     return Error(errc::unknown_command, std::move(text));
 }
 

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "config/appsettings.hpp"
-#include "config/suggest.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/text.hpp"
 

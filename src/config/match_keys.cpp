@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "config/schema.hpp"
-#include "config/suggest.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {

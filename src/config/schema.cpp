@@ -5,7 +5,6 @@
 #include <array>
 
 #include "config/machine.hpp"
-#include "config/suggest.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {

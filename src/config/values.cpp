@@ -7,7 +7,6 @@
 #include <charconv>
 
 #include "config/machine.hpp"
-#include "config/suggest.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {

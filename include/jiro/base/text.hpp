@@ -31,6 +31,9 @@ namespace jiro {
 // The known word that was most likely meant: it differs least from `word`, in at most a third of its letters, or begins
 // with it. Case does not count. Empty when none is near.
 [[nodiscard]] std::string_view nearest_word(std::string_view word, std::span<const std::string_view> known);
+// What the message about a mistyped word adds; empty when no known one is near.
+[[nodiscard]] std::string did_you_mean(std::string_view word, std::span<const std::string_view> known,
+                                       std::string_view before = ", did you mean '", std::string_view after = "'?");
 
 // Long texts are looked at in blocks: whether none of the characters of the block at `at` is one of Stops or below
 // `lowest`. What is no such block is to be looked at one by one. The loop has a fixed length and no way out, so that

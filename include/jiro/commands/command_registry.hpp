@@ -30,8 +30,8 @@ class CommandRegistry {
 
     // nullptr: no such command.
     [[nodiscard]] const CommandHandler* find(std::string_view name) const noexcept;
-    // The known name that the caller probably meant; empty: none is near.
-    [[nodiscard]] std::string_view nearest(std::string_view name) const;
+    // `; did you mean "disk"?`, for a message about an unknown name; empty: no known one is near.
+    [[nodiscard]] std::string did_you_mean(std::string_view name) const;
     // All commands, by name.
     [[nodiscard]] std::span<const std::unique_ptr<const CommandHandler>> handlers() const noexcept { return handlers_; }
 

@@ -119,9 +119,8 @@ void ArgumentBinding::read_program(const ExecCommand& command, std::vector<std::
             if (part.kind != Kind::parameter || index_of(part.text) < parameters_.size()) continue;
             std::vector<std::string_view> known;
             for (const auto& parameter : parameters_) known.push_back(parameter.definition().name);
-            const auto nearest = nearest_word(part.text, known);
             problems.push_back("Program: {" + part.text + "} is not in Parameters" +
-                               (nearest.empty() ? "" : "; did you mean {" + std::string(nearest) + "}?"));
+                               did_you_mean(part.text, known, "; did you mean {", "}?"));
         }
     }
     const auto& path = program_.front();

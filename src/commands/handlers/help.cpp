@@ -17,10 +17,7 @@ CommandResult help(const CommandContext& context) {
     if (name.starts_with('$')) name.remove_prefix(1);
     if (const auto* handler = registry.find(name))
         return CommandResult::text(render_description(handler->description()));
-    std::string text = "there is no command \"" + excerpt(name, 64) + '"';
-    const auto nearest = registry.nearest(name);
-    if (!nearest.empty()) text.append("; did you mean \"").append(nearest).append("\"?");
-    return CommandResult::failed(std::move(text));
+    return CommandResult::failed("there is no command \"" + excerpt(name, 64) + '"' + registry.did_you_mean(name));
 }
 
 }  // namespace

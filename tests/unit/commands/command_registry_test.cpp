@@ -36,12 +36,12 @@ TEST(CommandRegistry, finds_by_name) {
 // A typing mistake leads to the command that was meant; something else leads nowhere.
 TEST(CommandRegistry, knows_the_nearest_name) {
     const auto registry = registry_of({"ping", "disk", "help", "restart-service"});
-    EXPECT_EQ(registry->nearest("dsik"), "disk");
-    EXPECT_EQ(registry->nearest("DISK"), "disk");
-    EXPECT_EQ(registry->nearest("restart"), "restart-service");
-    EXPECT_EQ(registry->nearest("hlep"), "help");
-    EXPECT_EQ(registry->nearest("elephant"), "");
-    EXPECT_EQ(registry->nearest(std::string(1000000, 'x')), "");
+    EXPECT_EQ(registry->did_you_mean("dsik"), "; did you mean \"disk\"?");
+    EXPECT_EQ(registry->did_you_mean("DISK"), "; did you mean \"disk\"?");
+    EXPECT_EQ(registry->did_you_mean("restart"), "; did you mean \"restart-service\"?");
+    EXPECT_EQ(registry->did_you_mean("hlep"), "; did you mean \"help\"?");
+    EXPECT_EQ(registry->did_you_mean("elephant"), "");
+    EXPECT_EQ(registry->did_you_mean(std::string(1000000, 'x')), "");
 }
 
 // Two commands of one name cannot both be meant.
