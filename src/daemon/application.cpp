@@ -236,7 +236,8 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       deliveries(executor, clock),
       intake(dispatcher, metrics, deliveries, clock, config.commands.acknowledge, config.websocket.max_send_bytes),
       hub(executor, config.websocket, {.clock = clock, .random = random, .credentials = credentials.for_hub()}),
-      status({clock, hub, monitor, *outbox, courier, reloader, &pause, &dispatcher}, config.instance_id),
+      status({clock, hub, monitor, *outbox, courier, reloader, &pause, &dispatcher, &requests, &uploads},
+             config.instance_id),
       status_server(
           executor, clock, config.monitoring, [this] { return status.current(); }, routes()),
       control_server(
@@ -246,7 +247,6 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
     status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
-    status.set_requests(requests, uploads);
     own_program = {config.source.string(), variables_of_child(environment), bundle_file(outbox_file),
                    [this] { return facts_for_bundle(); }};
     allow_requests(config);

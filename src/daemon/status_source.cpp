@@ -126,15 +126,15 @@ monitor::HubStatus StatusSource::hub() const {
 
 monitor::RequestsStatus StatusSource::requests() const {
     monitor::RequestsStatus status;
-    if (requests_ == nullptr) return status;
-    status.allowed = requests_->allowed().names();
-    for (const auto& [target, counts] : requests_->counts()) {
+    if (parts_.requests == nullptr) return status;
+    status.allowed = parts_.requests->allowed().names();
+    for (const auto& [target, counts] : parts_.requests->counts()) {
         for (std::size_t i = 0; i < counts.size(); ++i) {
             if (i > 0 && counts.at(i) == 0) continue;
             status.counts.push_back({target, std::string(kRequestEndNames.at(i)), counts.at(i)});
         }
     }
-    status.streams = uploads_->size();
+    status.streams = parts_.uploads->size();
     return status;
 }
 

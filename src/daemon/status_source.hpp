@@ -54,6 +54,8 @@ class StatusSource {
         const Reloader& reloader;
         const Pause* pause = nullptr;
         const commands::RunningCommands* runs = nullptr;
+        const RequestRouter* requests = nullptr;  // what the hub asks beside commands
+        const HubUploads* uploads = nullptr;
     };
 
     StatusSource(Parts parts, std::string instance_id)
@@ -63,11 +65,6 @@ class StatusSource {
 
     void set_hub_url(std::string redacted_url) { hub_url_ = std::move(redacted_url); }
     void set_instance_id(std::string id) { instance_id_ = std::move(id); }
-    // What the hub asks beside commands; both must outlive this object.
-    void set_requests(const RequestRouter& router, const HubUploads& uploads) {
-        requests_ = &router;
-        uploads_ = &uploads;
-    }
     void set_stopping() { stopping_ = true; }
     // What the assistant says of itself; nothing when there is none.
     void set_chat(std::function<std::optional<monitor::ChatStatus>()> chat) { chat_ = std::move(chat); }
@@ -91,8 +88,6 @@ class StatusSource {
     std::optional<TimePoint> connected_since_;
     bool stopping_ = false;
     std::function<std::optional<monitor::ChatStatus>()> chat_;
-    const RequestRouter* requests_ = nullptr;
-    const HubUploads* uploads_ = nullptr;
 
     RecentErrors errors_;
     std::array<std::uint64_t, kLossCauseNames.size()> losses_{};

@@ -91,7 +91,6 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
 
     [[nodiscard]] const Established& established() const noexcept { return established_; }
     [[nodiscard]] TimePoint last_record_at() const noexcept { return keep_alive_.received_at(); }
-    [[nodiscard]] const ResumeBuffer& resume_buffer() const noexcept { return sent_; }
 
   private:
     Task<> guarded(Task<> loop);
