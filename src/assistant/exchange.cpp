@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "assistant/exchange.hpp"
 
-#include <cstdio>
+#include "jiro/base/text.hpp"
 
 namespace jiro::assistant {
 
 namespace {
 
 constexpr std::chrono::milliseconds kAtOnce{50};
-
-std::string one_decimal(double value) {
-    char text[32];
-    const int length = std::snprintf(text, sizeof text, "%.1f", value);
-    return {text, static_cast<std::size_t>(length)};
-}
 
 }  // namespace
 
@@ -27,9 +21,9 @@ double ExchangeEnd::tokens_per_second() const noexcept {
 std::string ExchangeEnd::note() const {
     std::string text = std::to_string(prompt_tokens) + " tokens in, " + std::to_string(completion_tokens) + " out";
     if (is_estimated) text += " (estimated)";
-    if (first_token) text += ", first after " + one_decimal(in_seconds(*first_token)) + " s";
-    text += ", " + one_decimal(in_seconds(time)) + " s";
-    if (completion_tokens > 0) text += ", " + one_decimal(tokens_per_second()) + " tokens/s";
+    if (first_token) text += ", first after " + decimal(in_seconds(*first_token), 1) + " s";
+    text += ", " + decimal(in_seconds(time), 1) + " s";
+    if (completion_tokens > 0) text += ", " + decimal(tokens_per_second(), 1) + " tokens/s";
     if (tool_calls > 0) text += ", " + std::to_string(tool_calls) + " tool calls";
     return text;
 }

@@ -8,8 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <ctime>
 #include <string_view>
+
+#include "jiro/base/text.hpp"
 
 namespace jiro {
 
@@ -80,15 +81,11 @@ bool DatabaseFile::has_rebuilt() const {
 }
 
 Result<fs::path> DatabaseFile::move_aside() const {
-    const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    char stamp[32];
-    (void)std::strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &parts);
+    std::string stamp = utc_text(std::chrono::system_clock::now());
+    std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
     std::error_code error;
     for (int i = 0; i < kMostDamagedFiles; ++i) {
-        const fs::path aside =
-            with_suffix(path_, std::string(".corrupt-") + stamp + (i == 0 ? "" : "-" + std::to_string(i)));
+        const fs::path aside = with_suffix(path_, ".corrupt-" + stamp + (i == 0 ? "" : "-" + std::to_string(i)));
         if (fs::exists(aside, error)) continue;
         // The WAL first: a database without it could be opened by mistake as if it were whole.
         if (const auto wal = with_suffix(path_, "-wal"); fs::exists(wal, error)) {

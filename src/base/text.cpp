@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdio>
 #include <ctime>
 #include <utility>
 
@@ -248,6 +249,11 @@ std::string excerpt(std::string_view text, std::size_t limit) {
     }
     if (head.size() < text.size()) out += "...";
     return out;
+}
+
+std::string decimal(double value, int places) {
+    char text[400];  // the largest double has 309 digits
+    return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.*f", places, value))};
 }
 
 std::string hex_digits(unsigned char byte) {

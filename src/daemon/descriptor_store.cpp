@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdlib>
 #include <memory>
 #include <set>
@@ -13,6 +12,7 @@
 
 #include "daemon/log.hpp"
 #include "jiro/base/sha256.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
 
@@ -53,11 +53,9 @@ std::optional<Name> parse_name(std::string_view text) {
     text.remove_prefix(kHashDigits);
     const auto dash = text.rfind('-');
     if (text.front() != '-' || dash == 0) return std::nullopt;
-    const auto number = text.substr(1, dash - 1);
-    std::int64_t ms = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), ms);
-    if (error != std::errc() || end != number.data() + number.size()) return std::nullopt;
-    name.started_at = TimePoint(std::chrono::milliseconds(ms));
+    const auto ms = parse_number<std::int64_t>(text.substr(1, dash - 1));
+    if (!ms) return std::nullopt;
+    name.started_at = TimePoint(std::chrono::milliseconds(*ms));
     for (const auto& part : kParts) {
         if (part.name == text.substr(dash + 1)) name.part = &part;
     }
@@ -72,10 +70,8 @@ bool is_whole(const ProgramDescriptors& program) {
 
 DescriptorStore::DescriptorStore(const Environment& environment) : most_programs_(kMostPrograms) {
     // systemd says how many it takes, from version 254 on.
-    const std::string most = variable_in(environment, "FDSTORE");
-    std::size_t number = 0;
-    const auto [end, error] = std::from_chars(most.data(), most.data() + most.size(), number);
-    if (!most.empty() && error == std::errc()) most_programs_ = std::min(kMostPrograms, number / kParts.size());
+    if (const auto most = parse_number<std::size_t>(variable_in(environment, "FDSTORE")))
+        most_programs_ = std::min(kMostPrograms, *most / kParts.size());
     take_given();
 }
 

@@ -87,10 +87,9 @@ void print_outcome(const json& outcome) {
     const auto id = outcome.value("commandSyncId", "");
     if (const auto result = outcome.find("result"); result != outcome.end()) {
         const bool is_success = result->value("isSuccess", false);
-        char elapsed[32];
-        std::snprintf(elapsed, sizeof elapsed, "%.1f", outcome.value("elapsedMs", 0.0));
         std::cout << "[" << id << "] " << result->value("commandName", "") << " "
-                  << (is_success ? "succeeded" : "failed") << " in " << elapsed << " ms\n";
+                  << (is_success ? "succeeded" : "failed") << " in " << decimal(outcome.value("elapsedMs", 0.0), 1)
+                  << " ms\n";
         (is_success ? std::cout : std::cerr) << shown(*result);
     }
     if (const auto completion = outcome.find("completion"); completion != outcome.end()) {

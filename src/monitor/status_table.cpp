@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 
 #include "jiro/base/json.hpp"
@@ -137,12 +135,6 @@ std::string error_lines(const StatusReader& status) {
     return lines;
 }
 
-std::string per_second(double count, double seconds) {
-    std::array<char, 48> text{};
-    std::snprintf(text.data(), text.size(), "%.1f/s", count / seconds);
-    return text.data();
-}
-
 // Nothing to compare with at first, and after the daemon was started anew.
 std::string rate_line(const StatusReader& now, const StatusReader& before, double seconds) {
     const bool is_same_process =
@@ -151,7 +143,7 @@ std::string rate_line(const StatusReader& now, const StatusReader& before, doubl
         const auto end = later.number(member);
         const auto begin = earlier.number(member);
         if (!is_same_process || !(seconds > 0) || !end || !begin) return std::string("-");
-        return per_second(std::max(0.0, *end - *begin), seconds);
+        return decimal(std::max(0.0, *end - *begin) / seconds, 1) + "/s";
     };
     return "Rates      " + rate(now, before, "receivedCommands") + " received, " +
            rate(now, before, "totalCommandsProcessed") + " processed, " +

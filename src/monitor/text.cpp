@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 
 #include "jiro/base/text.hpp"
 
@@ -15,15 +14,8 @@ std::string human_duration(double seconds) {
 
 std::string short_duration(double seconds) {
     if (!(seconds >= 0.0005)) return "0 ms";
-    std::array<char, 32> text{};
-    if (seconds < 0.9995) {
-        std::snprintf(text.data(), text.size(), "%.0f ms", seconds * 1000);
-    } else if (seconds < 9.95) {
-        std::snprintf(text.data(), text.size(), "%.1f s", seconds);
-    } else {
-        return human_duration(seconds);
-    }
-    return text.data();
+    if (seconds < 0.9995) return decimal(seconds * 1000, 0) + " ms";
+    return seconds < 9.95 ? decimal(seconds, 1) + " s" : human_duration(seconds);
 }
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -35,9 +27,7 @@ std::string human_bytes(std::uint64_t bytes) {
         value /= 1024;
         ++unit;
     }
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%.1f %s", value, kUnits[unit]);
-    return text.data();
+    return decimal(value, 1) + ' ' + kUnits[unit];
 }
 
 }  // namespace jiro::monitor

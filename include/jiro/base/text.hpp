@@ -68,6 +68,9 @@ template <typename Number>
     return is_number ? std::optional(number) : std::nullopt;
 }
 
+// "12.50"
+[[nodiscard]] std::string decimal(double value, int places);
+
 // The two digits of a byte, in lower case.
 [[nodiscard]] std::string hex_digits(unsigned char byte);
 

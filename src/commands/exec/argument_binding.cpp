@@ -17,9 +17,8 @@ using Kind = TemplatePart::Kind;
 constexpr std::string_view kRestName = "args";
 
 std::string variable_name(std::string_view parameter) {
-    std::string name = kParameterVariables;
-    for (const char c : parameter)
-        name += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - ('a' - 'A')) : c;
+    std::string name = kParameterVariables + upper_case(parameter);
+    std::ranges::replace(name, '-', '_');
     return name;
 }
 

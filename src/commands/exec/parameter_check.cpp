@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <boost/regex.hpp>
-#include <charconv>
 #include <stdexcept>
 
 #include "jiro/base/text.hpp"
@@ -23,21 +22,14 @@ namespace {
 
 constexpr std::size_t kLongestPattern = 1024;
 
-template <typename Number>
-bool is_a(std::string_view value) {
-    Number number{};
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    return error == std::errc() && end == value.data() + value.size();
-}
-
 bool has_type(std::string_view value, ExecParameter::Type type) {
     switch (type) {
         case ExecParameter::Type::text:
             return true;
         case ExecParameter::Type::integer:
-            return is_a<long long>(value);
+            return parse_number<long long>(value).has_value();
         case ExecParameter::Type::number:
-            return is_a<double>(value) && value.find_first_of("nN") == std::string_view::npos;
+            return parse_number<double>(value) && value.find_first_of("nN") == std::string_view::npos;
         case ExecParameter::Type::boolean:
             return value == "true" || value == "false";
     }

@@ -5,12 +5,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <fstream>
 
 #include "daemon/requests/answers.hpp"
 #include "daemon/requests/targets.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro::daemon {
@@ -18,12 +17,6 @@ namespace jiro::daemon {
 using nlohmann::json;
 
 namespace {
-
-std::string two_decimals(double value) {
-    std::array<char, 64> text{};
-    std::snprintf(text.data(), text.size(), "%.2f", value);
-    return text.data();
-}
 
 long long resident_bytes() {
     long long pages = 0;
@@ -54,11 +47,11 @@ json metadata(commands::LoadSampler& load, const Identity& identity, const std::
             {"UserDomainName", to_utf8(identity.host)},
             {"Is64BitOS", is_64_bit},
             {"Is64BitProcess", is_64_bit},
-            {"CpuUsagePercent", two_decimals(cpu_percent(load))},
-            {"AvailableMemoryMB", two_decimals(total - used)},
-            {"UsedMemoryMB", two_decimals(used)},
-            {"MemoryUsagePercent", two_decimals(percent)},
-            {"TotalMemoryMB", two_decimals(total)}};
+            {"CpuUsagePercent", decimal(cpu_percent(load), 2)},
+            {"AvailableMemoryMB", decimal(total - used, 2)},
+            {"UsedMemoryMB", decimal(used, 2)},
+            {"MemoryUsagePercent", decimal(percent, 2)},
+            {"TotalMemoryMB", decimal(total, 2)}};
 }
 
 json machine_answer(const Request& request, commands::LoadSampler& load, const Identity& identity) {
