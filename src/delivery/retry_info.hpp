@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The delay that a server asks for in a status' details (google.rpc.RetryInfo), read by hand: the details are a
-// serialised google.rpc.Status, and linking Google's common protos for two fields is not worth it.
+// The delay that a server asks for in a status' details, which are a serialised google.rpc.Status with a
+// google.rpc.RetryInfo (proto/retry_info.proto: linking Google's common protos for two fields is not worth it).
 
 #include <optional>
 #include <string_view>
