@@ -2,12 +2,9 @@
 #include "assistant/session_file.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <optional>
 
 #include "assistant/stored_time.hpp"
-#include "assistant/wire.hpp"
-#include "jiro/base/database_file.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -15,65 +12,8 @@ namespace jiro::assistant {
 
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::int64_t kApplicationId = 0x4A434854;  // "JCHT"
-constexpr std::uintmax_t kCheckedBytes = 64ULL * 1024 * 1024;
 constexpr std::size_t kNameBytes = 60;
 constexpr std::string_view kCutMark = "\n\n*(The answer was cut off here.)*";
-
-// The C# client's columns first. ContextFrom: messages up to that one are told to the model no more. State:
-// AnswerState. UsedInBoot, UsedAtMs: LastUpdatedAt on the boot clock; files of earlier versions get them.
-constexpr const char* kSchema = R"(
-CREATE TABLE ChatSessions (
-    Id              TEXT NOT NULL PRIMARY KEY,
-    Name            TEXT NOT NULL,
-    Description     TEXT NOT NULL,
-    CreatedAt       TEXT NOT NULL,
-    LastUpdatedAt   TEXT NOT NULL,
-    ContextFrom     INTEGER NOT NULL DEFAULT 0,
-    Summary         TEXT NOT NULL DEFAULT '',
-    SummarizedUntil INTEGER NOT NULL DEFAULT 0,
-    UsedInBoot      TEXT NOT NULL DEFAULT '',
-    UsedAtMs        INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE Messages (
-    Sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
-    Id         TEXT NOT NULL UNIQUE,
-    Content    TEXT NOT NULL,
-    InstanceId TEXT NOT NULL,
-    SessionId  TEXT NOT NULL REFERENCES ChatSessions(Id) ON DELETE CASCADE,
-    IsUser     INTEGER NOT NULL,
-    CreatedAt  TEXT NOT NULL,
-    Type       INTEGER NOT NULL,
-    State      INTEGER NOT NULL DEFAULT 0,
-    Tokens     INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX LastUsed ON ChatSessions(LastUpdatedAt);
-CREATE INDEX IX_Messages_SessionId ON Messages(SessionId, Sequence);
-CREATE INDEX BeingWritten ON Messages(Sequence) WHERE State = 2;
-)";
-
-template <typename T>
-T must(Result<T> step) {
-    if (!step) throw StorageError(static_cast<storage_errc>(step.error().code.value()), step.error().message);
-    if constexpr (!std::is_void_v<T>) return std::move(*step);
-}
-
-fs::path finish_replacing(const DatabaseFile& file) {
-    auto aside = must(file.move_aside());
-    must(file.put_in_place());
-    return aside;
-}
-
-// The path, when there is a file.
-std::string made(const fs::path& path) {
-    const DatabaseFile file(path);
-    if (file.has_rebuilt()) finish_replacing(file);
-    must(file.make());
-    return path.string();
-}
 
 // The first words, on one line.
 std::string name_for(std::string_view question) {
@@ -136,76 +76,6 @@ class ExchangeReader {
 };
 
 }  // namespace
-
-Rebuilt rebuild(const fs::path& path) {
-    const DatabaseFile file(path);
-    ImportCounts taken;
-    {
-        SessionFile fresh(must(file.begin_rebuilt()));
-        taken = fresh.import_from(path, SessionFile::Reading::tolerant);
-        fresh.checkpoint();
-    }
-    must(file.end_rebuilt());
-    return {finish_replacing(file), taken};
-}
-
-// Nothing is written before it is known to be ours.
-SessionFile::SessionFile(const fs::path& path) : database_(made(path), Database::Mode::read_write) {
-    database_.execute("PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE");
-    const bool is_new = is_empty();
-    if (is_new) database_.execute("PRAGMA auto_vacuum = INCREMENTAL");
-    database_.execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; "
-        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit "
-        "= 4194304");
-    if (is_new) create_schema();
-    add_boot_columns();
-    std::error_code ignored;
-    if (fs::file_size(path, ignored) <= kCheckedBytes) {
-        const auto verdict = database_.text("PRAGMA quick_check(1)");
-        if (verdict != "ok") throw StorageError(storage_errc::corrupt, verdict);
-    }
-    database_.execute(
-        "DELETE FROM Messages WHERE State = 2 AND Content = ''; UPDATE Messages SET State = 1 WHERE State = 2");
-}
-
-// Throws when it is another program's, or a newer version's.
-bool SessionFile::is_empty() {
-    const auto version = database_.integer("PRAGMA user_version");
-    const auto application = database_.integer("PRAGMA application_id");
-    if (version == 0 && application == 0 && database_.integer("SELECT count(*) FROM sqlite_schema") == 0) return true;
-    if (application != kApplicationId) {
-        throw ForeignFile(errc::not_sessions,
-                          "the file is another program's; that of the C# client is taken over by `jiro-client "
-                          "sessions import FILE`");
-    }
-    if (version > kSchemaVersion) {
-        throw StorageError(storage_errc::newer_version, "the sessions have schema " + std::to_string(version) +
-                                                            ", this program knows " + std::to_string(kSchemaVersion) +
-                                                            ": run the newer version, or move the file away");
-    }
-    return false;
-}
-
-void SessionFile::create_schema() {
-    Transaction transaction(database_);
-    database_.execute(kSchema);
-    database_.execute("PRAGMA application_id = " + std::to_string(kApplicationId));
-    database_.execute("PRAGMA user_version = " + std::to_string(kSchemaVersion));
-    transaction.commit();
-}
-
-// An earlier version does not miss them: the schema stays the same for it.
-void SessionFile::add_boot_columns() {
-    const auto known =
-        database_.integer("SELECT count(*) FROM pragma_table_info('ChatSessions') WHERE name = 'UsedInBoot'");
-    if (known > 0) return;
-    Transaction transaction(database_);
-    database_.execute(
-        "ALTER TABLE ChatSessions ADD COLUMN UsedInBoot TEXT NOT NULL DEFAULT '';"
-        "ALTER TABLE ChatSessions ADD COLUMN UsedAtMs INTEGER NOT NULL DEFAULT 0");
-    transaction.commit();
-}
 
 History SessionFile::history_of(const std::string& session_id, std::size_t max_bytes) {
     History history;
@@ -433,74 +303,6 @@ std::uint64_t SessionFile::bytes() {
 
 std::uint64_t SessionFile::sessions() {
     return static_cast<std::uint64_t>(database_.integer("SELECT count(*) FROM ChatSessions"));
-}
-
-ImportCounts SessionFile::import_from(const fs::path& path, Reading reading) {
-    const bool is_damaged = reading == Reading::tolerant;
-    const auto fail = [&](const std::string& why) {
-        throw ForeignFile(errc::import_failed, path.string() + ": " + why);
-    };
-    std::optional<Database> source;
-    std::int64_t tables = 0;
-    bool has_state = true;
-    try {
-        source.emplace(path.string(), is_damaged ? Database::Mode::evidence : Database::Mode::read_only);
-        tables = source->integer(
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name IN ('ChatSessions', 'Messages')");
-        has_state = source->integer("SELECT count(*) FROM pragma_table_info('Messages') WHERE name = 'State'") > 0;
-    } catch (const StorageError& error) {
-        if (!is_damaged) fail(error.what());
-        if (error.code == storage_errc::full) throw;
-    }
-    if (tables != 2 && !is_damaged) fail("it has no tables ChatSessions and Messages");
-    if (tables != 2) return {};
-
-    ImportCounts counts;
-    Transaction transaction(database_);
-    const auto copy = [&](const char* rows, const char* rows_of_damaged, const std::function<void(Statement&)>& take) {
-        if (is_damaged) return read_past_damage(*source, rows_of_damaged, take);
-        const auto of_source = [&](auto&& step) {
-            try {
-                return step();
-            } catch (const StorageError& error) {
-                fail(error.what());
-                throw;
-            }
-        };
-        Statement& row = *of_source([&] { return &source->use(rows); });
-        while (of_source([&] { return row.step(); })) take(row);
-    };
-#define JIRO_SESSIONS \
-    "SELECT rowid, Id, coalesce(Name, ''), coalesce(Description, ''), CreatedAt, LastUpdatedAt FROM ChatSessions"
-    copy(JIRO_SESSIONS, JIRO_SESSIONS " NOT INDEXED WHERE rowid > ? ORDER BY rowid", [&](Statement& row) {
-        database_
-            .use(
-                "INSERT OR IGNORE INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt) VALUES (?, "
-                "?, ?, ?, ?)")
-            .bind(row.text(1), row.text(2), row.text(3), to_stored(from_stored(row.text(4))),
-                  to_stored(from_stored(row.text(5))))
-            .run();
-        counts.sessions += static_cast<std::uint64_t>(database_.changes());
-    });
-#define JIRO_MESSAGES(state)                                                                                        \
-    "SELECT rowid, Id, coalesce(Content, ''), coalesce(InstanceId, ''), SessionId, IsUser, CreatedAt, Type, " state \
-    " FROM Messages"
-    const char* const messages =
-        has_state ? JIRO_MESSAGES("State") " ORDER BY Sequence" : JIRO_MESSAGES("0") " ORDER BY CreatedAt, rowid";
-    copy(messages, JIRO_MESSAGES("State") " NOT INDEXED WHERE rowid > ? ORDER BY rowid", [&](Statement& row) {
-        database_
-            .use(
-                "INSERT OR IGNORE INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, "
-                "State) SELECT ?, ?, ?, ?4, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM ChatSessions WHERE Id = ?4)")
-            .bind(row.text(1), to_utf8(row.text(2)), row.text(3), row.text(4), row.integer(5),
-                  to_stored(from_stored(row.text(6))), row.integer(7), std::min<std::int64_t>(row.integer(8), 1))
-            .run();
-        counts.messages += static_cast<std::uint64_t>(database_.changes());
-    });
-#undef JIRO_SESSIONS
-#undef JIRO_MESSAGES
-    transaction.commit();
-    return counts;
 }
 
 }  // namespace jiro::assistant
