@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+#include "config/kinds.hpp"
+
+#include <algorithm>
+
+#include "config/machine.hpp"
+
+namespace jiro::config {
+
+namespace {
+
+bool is_secret_header(std::string_view name) {
+    const std::string word = lower_case(name);
+    for (const std::string_view part :
+         {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
+        if (word.find(part) != std::string::npos) return true;
+    }
+    return false;
+}
+
+bool read_names(const Node& node, std::vector<std::string>& target, const Context& context) {
+    return assign(read_texts(node, context), target);
+}
+
+std::string show_names(const std::vector<std::string>& texts, Reveal) { return yaml_list(texts); }
+
+}  // namespace
+
+bool read_headers(const Node& node, Pairs& headers, const Context& context) {
+    if (!assign(read_text_map(node, context), headers)) return false;
+    for (auto& [name, value] : headers) {
+        const auto member = std::ranges::find(node.members, name, &Member::key);
+        if (auto complete = with_machine_facts(value)) {
+            value = std::move(*complete);
+        } else {
+            context.fail(member->place, "'" + yaml_text(name) + "' " + complete.error().message);
+        }
+        if (is_secret_header(name)) log::register_secret(Secret(value));
+        const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
+                                    : !signalr::can_be_sent(name, {})      ? "is not the name of an HTTP header"
+                                    : !signalr::can_be_sent(name, value)
+                                        ? "has a value with control characters, or of more than 16 KiB"
+                                        : "";
+        if (!problem.empty()) {
+            context.fail(member->place, "'" + yaml_text(name) + "' " + problem);
+        }
+    }
+    return true;
+}
+
+std::string show_headers(const Pairs& headers, Reveal reveal) {
+    Pairs shown = headers;
+    for (auto& [name, value] : shown) {
+        if (reveal == Reveal::masked && is_secret_header(name)) value = "***";
+    }
+    return yaml_map(shown);
+}
+
+bool read_listen(const Node& node, monitor::Listen& target, const Context& context) {
+    const auto text = read_text(node, context);
+    if (!text) return false;
+    const ExpandedPath expanded =
+        text->starts_with("unix:") ? expand_path(text->substr(5), context.environment) : ExpandedPath{*text, {}, {}};
+    auto listen = monitor::parse_listen(text->starts_with("unix:") ? "unix:" + expanded.path : *text);
+    if (listen) {
+        target = std::move(*listen);
+    } else if (!expanded.not_set.empty()) {
+        context.warn(node.place, expanded.not_set + " is not set here; it is when systemd starts the service");
+    } else {
+        context.fail(node.place, listen.error().message);
+    }
+    return listen.has_value();
+}
+
+std::string show_listen(const monitor::Listen& listen, Reveal) { return yaml_text(monitor::to_string(listen)); }
+
+const Special<std::vector<std::string>>& text_list() {
+    static const Special<std::vector<std::string>> kind({"list", {}, true, false, true}, read_names, show_names);
+    return kind;
+}
+
+bool read_requests(const Node& node, RequestKinds& target, const Context& context) {
+    RequestKinds kinds;
+    for (const Node& item : node.items) {
+        const auto choice = read_choice(item, kRequestKindNames, context);
+        if (!choice) return false;
+        kinds.add(static_cast<RequestKind>(*choice));
+    }
+    if (node.kind != Node::Kind::sequence) {
+        context.fail(node.place,
+                     "expected a list of " + allowed_text(kRequestKindNames) + ", not " + std::string(kind_name(node)));
+        return false;
+    }
+    target = kinds;
+    return true;
+}
+
+std::string show_requests(const RequestKinds& kinds, Reveal) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < kRequestKindNames.size(); ++i) {
+        if (kinds.has(static_cast<RequestKind>(i))) names.emplace_back(kRequestKindNames[i]);
+    }
+    return yaml_list(names);
+}
+
+}  // namespace jiro::config
