@@ -152,6 +152,14 @@ struct Text : KindInfo {
     std::string show(const std::string& value, Reveal) const { return yaml_text(value); }
 };
 
+struct TextList : KindInfo {
+    TextList() : KindInfo{"list", {}, true, false, true} {}
+    bool read(const Node& node, std::vector<std::string>& target, const Context& context) const {
+        return assign(read_texts(node, context), target);
+    }
+    std::string show(const std::vector<std::string>& texts, Reveal) const { return yaml_list(texts); }
+};
+
 // An absolute path, or `instead`, a word that is none.
 struct PathText : KindInfo {
     explicit PathText(std::string_view word = {})

@@ -18,12 +18,6 @@ bool is_secret_header(std::string_view name) {
     return false;
 }
 
-bool read_names(const Node& node, std::vector<std::string>& target, const Context& context) {
-    return assign(read_texts(node, context), target);
-}
-
-std::string show_names(const std::vector<std::string>& texts, Reveal) { return yaml_list(texts); }
-
 }  // namespace
 
 bool read_headers(const Node& node, Pairs& headers, const Context& context) {
@@ -73,11 +67,6 @@ bool read_listen(const Node& node, monitor::Listen& target, const Context& conte
 }
 
 std::string show_listen(const monitor::Listen& listen, Reveal) { return yaml_text(monitor::to_string(listen)); }
-
-const Special<std::vector<std::string>>& text_list() {
-    static const Special<std::vector<std::string>> kind({"list", {}, true, false, true}, read_names, show_names);
-    return kind;
-}
 
 bool read_requests(const Node& node, RequestKinds& target, const Context& context) {
     RequestKinds kinds;

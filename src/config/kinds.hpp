@@ -70,7 +70,6 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context);
 [[nodiscard]] std::string show_headers(const Pairs& headers, Reveal reveal);
 bool read_listen(const Node& node, monitor::Listen& target, const Context& context);
 [[nodiscard]] std::string show_listen(const monitor::Listen& listen, Reveal);
-[[nodiscard]] const Special<std::vector<std::string>>& text_list();
 bool read_requests(const Node& node, RequestKinds& target, const Context& context);
 [[nodiscard]] std::string show_requests(const RequestKinds& kinds, Reveal);
 

@@ -222,7 +222,7 @@ std::vector<Key<Config>> make_schema() {
             "Longest silence in the middle of an answer. Until its beginning only TimeoutMs counts."),
         key("Chat.ContextTokens", Number("whole number", {512, 100'000'000}), MEMBER(chat.context_tokens), in_place,
             "Tokens that the model can take, answer included. Older exchanges are summarized when they do not fit."),
-        key("Chat.Tools", text_list(), MEMBER(chat.tools), in_place,
+        key("Chat.Tools", TextList(), MEMBER(chat.tools), in_place,
             "Commands of this machine that the model may call. What it is told can make it call them: nothing that "
             "changes "
             "anything belongs here. See docs/chat.md."),
@@ -252,7 +252,7 @@ std::vector<Key<Config>> make_schema() {
             MEMBER(monitoring.listen), restart,
             "Where /status, /metrics, /healthz and /readyz answer. There is no password: keep it on the loopback "
             "interface or on a Unix socket."),
-        key("Monitoring.Hosts", text_list(), MEMBER(monitoring.hosts), restart,
+        key("Monitoring.Hosts", TextList(), MEMBER(monitoring.hosts), restart,
             "Names besides the machine's own by which the endpoint may be asked over TCP, as monitor.example.com: a "
             "request for any other is refused, so that no page of a browser reads it."),
 
