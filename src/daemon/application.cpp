@@ -15,6 +15,7 @@
 #include "daemon/chat_routes.hpp"
 #include "daemon/clock_watch.hpp"
 #include "daemon/command_metrics.hpp"
+#include "daemon/command_recovery.hpp"
 #include "daemon/command_routes.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/credential_store.hpp"
@@ -59,7 +60,6 @@ constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
 constexpr auto kAuditLimit = 1s;
 constexpr auto kCloseLimit = 8s;  // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
-constexpr auto kRecoverAgain = 1s;
 constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kLogLinesInBundle = 1000;
 constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
@@ -122,11 +122,6 @@ struct Application::Parts {
     Result<> apply(const config::Config& next);
 
     Task<> run();
-    Task<Result<>> recover();
-    Task<> recover_rest();
-    void note_lost(const delivery::Recovery& part);
-    Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
-    void drop_unclaimed();
     Task<> serve();
     Task<> report_status();
     Task<> feed_watchdog();
@@ -150,7 +145,6 @@ struct Application::Parts {
     // The loop, its sources of time and chance, and the threads for what blocks.
     Loop& loop = Loop::of_process();
     Executor executor = loop.context.get_executor();
-    bool is_recovered = false;  // everything that the previous process left behind is taken up
     std::unique_ptr<StartTimeoutExtender> start_timeout;  // until READY
     SystemClock clock;
     SystemRandom random;
@@ -182,6 +176,7 @@ struct Application::Parts {
     std::shared_ptr<const commands::CommandRegistry> registry;
     Pause pause;
     commands::Dispatcher dispatcher;
+    CommandRecovery recovery{clock, *outbox, courier, dispatcher, descriptors};
 
     // What the hub may ask beside commands.
     Reloader reloader;
@@ -314,7 +309,7 @@ Task<> Application::Parts::run() {
             .warn("No hub is configured: set WebSocket.HubUrl and Grpc.ServerUrl, then reload",
                   {{"config", config.source.string()}});
     }
-    const auto recovered = co_await recover();
+    const auto recovered = co_await recovery.recover();
     if (!recovered) {
         daemon_log.error("The outbox could not be recovered; starting degraded",
                          {{"reason", recovered.error().message}});
@@ -404,93 +399,11 @@ void Application::Parts::listen() {
     }
 }
 
-// What the previous process left behind is taken up before anything new comes in, as far as there is room in memory.
-Task<Result<>> Application::Parts::recover() {
-    while (!is_recovered && dispatcher.has_room()) {
-        auto part = co_await outbox->recover(make_interrupted_outcome, descriptors.finder());
-        if (!part) co_return part.error();
-        note_lost(*part);
-        is_recovered = part->is_all;
-        dispatcher.set_older_in_journal(!is_recovered);
-        co_await take_up(std::move(part->running));
-        co_await take_up(std::move(part->to_run));
-    }
-    if (is_recovered) drop_unclaimed();
-    co_return Result<>();
-}
-
-// More than there was room for waits in the outbox for its turn. Or the outbox could not be read when the daemon
-// started (disk full, read-only, ...): it takes no command until it was.
-Task<> Application::Parts::recover_rest() {
-    if (is_recovered) co_return;
-    bool has_failed = false;
-    while (!is_recovered) {
-        auto room = has_failed ? clock.sleep_for(kRecoverAgain) : dispatcher.until_room();
-        co_await std::move(room);
-        const auto recovered = co_await recover();
-        has_failed = !recovered;
-        courier.notify();
-    }
-    daemon_log.info("The outbox has been recovered");
-}
-
-void Application::Parts::note_lost(const delivery::Recovery& part) {
-    for (const auto& problem : part.problems) {
-        daemon_log.with_event(event::kRowSetAside)
-            .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
-    }
-    for (const auto& receipt : part.interrupted) {
-        daemon_log.with_event(event::kInterrupted)
-            .warn("A command was interrupted when the daemon stopped; its effect is unknown",
-                  {{"command_sync_id", receipt.id}});
-        CommandMessage message;
-        if (auto read = message_of(receipt)) message = std::move(*read);
-        message.command_sync_id = receipt.id;
-        dispatcher.note_interrupted(message, outbox->now() - receipt.received_at, receipt.received_at);
-    }
-}
-
-Task<> Application::Parts::take_up(std::vector<delivery::RecoveredCommand> commands) {
-    for (const auto& command : commands) {
-        auto message = message_of(command.receipt);
-        if (message) {
-            // What was suspended is no program any more, whoever still holds that.
-            const auto runs_since = command.suspended_for ? std::nullopt : descriptors.claim(command.receipt.id);
-            // The limit is of its waiting: what had begun waits anew for its next run.
-            const bool waits_anew = !runs_since && (command.starts > 0 || command.resumes > 0);
-            commands::LeftCommand left{.message = std::move(*message),
-                                       .age = command.waited,
-                                       .waited = waits_anew ? Duration::zero() : command.waited,
-                                       .resumes = command.resumes,
-                                       .suspended_for = command.suspended_for,
-                                       .awaits_reboot = command.awaits_reboot,
-                                       .runs_since = runs_since,
-                                       .settled = [this, id = command.receipt.id] { descriptors.drop(id); }};
-            auto taking_up = dispatcher.recover(std::move(left));
-            co_await std::move(taking_up);
-            continue;
-        }
-        daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
-                         {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
-        auto lost = make_interrupted_outcome(command.receipt);
-        static_cast<void>(
-            co_await outbox->finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
-    }
-}
-
-// What systemd held for commands that the outbox knows to have ended, or does not know.
-void Application::Parts::drop_unclaimed() {
-    const int dropped = descriptors.drop_unclaimed();
-    if (dropped == 0) return;
-    daemon_log.warn("Programs from before the restart belong to no command that runs; they were ended",
-                    {{"count", dropped}});
-}
-
 Task<> Application::Parts::serve() {
     auto parts =
         tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
-              reloader.run(), uploads.run(), report_status(), feed_watchdog(), recover_rest(), pause.run(), audit.run(),
-              commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
+              reloader.run(), uploads.run(), report_status(), feed_watchdog(), recovery.recover_rest(), pause.run(),
+              audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
     co_await all(std::move(parts));
 }
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/command_recovery.hpp"
+
+#include "daemon/events.hpp"
+#include "daemon/journal.hpp"
+#include "daemon/log.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+constexpr auto kRecoverAgain = std::chrono::seconds(1);
+
+}  // namespace
+
+Task<Result<>> CommandRecovery::recover() {
+    while (!is_recovered_ && dispatcher_.has_room()) {
+        auto part = co_await outbox_.recover(make_interrupted_outcome, descriptors_.finder());
+        if (!part) co_return part.error();
+        note_lost(*part);
+        is_recovered_ = part->is_all;
+        dispatcher_.set_older_in_journal(!is_recovered_);
+        co_await take_up(std::move(part->running));
+        co_await take_up(std::move(part->to_run));
+    }
+    if (is_recovered_) drop_unclaimed();
+    co_return Result<>();
+}
+
+Task<> CommandRecovery::recover_rest() {
+    if (is_recovered_) co_return;
+    bool has_failed = false;
+    while (!is_recovered_) {
+        auto room = has_failed ? clock_.sleep_for(kRecoverAgain) : dispatcher_.until_room();
+        co_await std::move(room);
+        const auto recovered = co_await recover();
+        has_failed = !recovered;
+        courier_.notify();
+    }
+    daemon_log.info("The outbox has been recovered");
+}
+
+void CommandRecovery::note_lost(const delivery::Recovery& part) {
+    for (const auto& problem : part.problems) {
+        daemon_log.with_event(event::kRowSetAside)
+            .error("A row of the outbox was set aside", {{"command_sync_id", problem.id}, {"reason", problem.what}});
+    }
+    for (const auto& receipt : part.interrupted) {
+        daemon_log.with_event(event::kInterrupted)
+            .warn("A command was interrupted when the daemon stopped; its effect is unknown",
+                  {{"command_sync_id", receipt.id}});
+        CommandMessage message;
+        if (auto read = message_of(receipt)) message = std::move(*read);
+        message.command_sync_id = receipt.id;
+        dispatcher_.note_interrupted(message, outbox_.now() - receipt.received_at, receipt.received_at);
+    }
+}
+
+Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands) {
+    for (const auto& command : commands) {
+        auto message = message_of(command.receipt);
+        if (message) {
+            // What was suspended is no program any more, whoever still holds that.
+            const auto runs_since = command.suspended_for ? std::nullopt : descriptors_.claim(command.receipt.id);
+            // The limit is of its waiting: what had begun waits anew for its next run.
+            const bool waits_anew = !runs_since && (command.starts > 0 || command.resumes > 0);
+            commands::LeftCommand left{
+                .message = std::move(*message),
+                .age = command.waited,
+                .waited = waits_anew ? Duration::zero() : command.waited,
+                .resumes = command.resumes,
+                .suspended_for = command.suspended_for,
+                .awaits_reboot = command.awaits_reboot,
+                .runs_since = runs_since,
+                .settled = [&descriptors = descriptors_, id = command.receipt.id] { descriptors.drop(id); }};
+            auto taking_up = dispatcher_.recover(std::move(left));
+            co_await std::move(taking_up);
+            continue;
+        }
+        daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
+                         {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
+        auto lost = make_interrupted_outcome(command.receipt);
+        static_cast<void>(
+            co_await outbox_.finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
+    }
+}
+
+// What systemd held for commands that the outbox knows to have ended, or does not know.
+void CommandRecovery::drop_unclaimed() {
+    const int dropped = descriptors_.drop_unclaimed();
+    if (dropped == 0) return;
+    daemon_log.warn("Programs from before the restart belong to no command that runs; they were ended",
+                    {{"count", dropped}});
+}
+
+}  // namespace jiro::daemon
