@@ -10,6 +10,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include "daemon/bundle_facts.hpp"
 #include "daemon/chat.hpp"
 #include "daemon/chat_commands.hpp"
 #include "daemon/chat_routes.hpp"
@@ -35,11 +36,9 @@
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
 #include "daemon/version.hpp"
-#include "jiro/base/json_writer.hpp"
 #include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
-#include "jiro/base/text.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/run_folders.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
@@ -61,7 +60,6 @@ constexpr auto kAuditLimit = 1s;
 constexpr auto kCloseLimit = 8s;  // for the hub's close, as told to systemd
 constexpr auto kStatusLineInterval = 2s;
 constexpr std::size_t kWorkerThreads = 2;
-constexpr std::size_t kLogLinesInBundle = 1000;
 constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
 
 // When the file was last written: it is later now, whatever the wall clock says.
@@ -86,21 +84,6 @@ std::vector<std::pair<std::string, std::string>> variables_of_child(Environment 
     return {environment.begin(), environment.end()};
 }
 
-// One of them, beside the outbox.
-std::string bundle_file(const std::filesystem::path& outbox_file) {
-    const auto folder = outbox_file == kInMemory ? std::filesystem::temp_directory_path() : outbox_file.parent_path();
-    return (folder / "bundle.tar.gz").string();
-}
-
-std::string last_lines(const log::Tail& tail, std::size_t count) {
-    const auto newest = tail.newest();
-    std::string text;
-    for (const auto& line : tail.after(newest > count ? newest - count : 0, count)) {
-        text += utc_text_ms(line.time) + ' ' + line.component + ": " + line.text + '\n';
-    }
-    return text;
-}
-
 std::string redacted_hub_url(const config::Config& config) {
     return config.websocket.hub_url ? config.websocket.hub_url->redacted() : "";
 }
@@ -116,7 +99,6 @@ struct Application::Parts {
     void allow_requests(const config::Config& next);
     [[nodiscard]] SessionStore& session_store();
     monitor::Routes routes();
-    [[nodiscard]] Task<std::string> facts_for_bundle();
     void listen();
     Result<> build_registry(const config::Config& next);
     Result<> apply(const config::Config& next);
@@ -243,7 +225,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
     status.set_hub_url(redacted_hub_url(config));
     status.set_chat([this] { return has_chat() ? std::optional(chat->status()) : std::nullopt; });
     own_program = {config.source.string(), variables_of_child(environment), bundle_file(outbox_file),
-                   [this] { return facts_for_bundle(); }};
+                   [this] { return bundle_facts(status.current(), routes()); }};
     allow_requests(config);
     dispatcher.set_gate(pause);
     intake.attach(hub);
@@ -368,23 +350,6 @@ monitor::Routes Application::Parts::routes() {
     all.merge(command_routes(dispatcher));
     all.merge(pause_routes(pause));
     return all;
-}
-
-// By the names that they have in the archive.
-Task<std::string> Application::Parts::facts_for_bundle() {
-    JsonWriter facts;
-    facts.begin_object();
-    facts.member("status.json", monitor::status_json(status.current()));
-    const auto all = routes();
-    for (const auto& [name, route] :
-         {std::pair("running.json", "GET /running"), std::pair("outbox.json", "GET /outbox")}) {
-        auto asking = all.at(route)({"limit=500", {}});
-        const auto reply = co_await std::move(asking);
-        facts.member(name, reply.json);
-    }
-    if (log::tail().is_kept()) facts.member("log.txt", last_lines(log::tail(), kLogLinesInBundle));
-    facts.end_object();
-    co_return std::move(facts).take();
 }
 
 void Application::Parts::listen() {
