@@ -26,8 +26,7 @@ void write_tool_call(JsonWriter& writer, const ToolCall& call) {
     writer.begin_object();
     writer.member("id", call.id);
     writer.member("type", "function");
-    writer.key("function");
-    writer.begin_object();
+    writer.begin_object("function");
     writer.member("name", call.name);
     writer.member("arguments", call.arguments);
     writer.end_object();
@@ -39,8 +38,7 @@ void write_message(JsonWriter& writer, const ChatMessage& message) {
     writer.member("role", kRoles[static_cast<std::size_t>(message.role)]);
     writer.member("content", message.content);
     if (!message.tool_calls.empty()) {
-        writer.key("tool_calls");
-        writer.begin_array();
+        writer.begin_array("tool_calls");
         for (const auto& call : message.tool_calls) write_tool_call(writer, call);
         writer.end_array();
     }
@@ -51,8 +49,7 @@ void write_message(JsonWriter& writer, const ChatMessage& message) {
 void write_tool(JsonWriter& writer, const Tool& tool) {
     writer.begin_object();
     writer.member("type", "function");
-    writer.key("function");
-    writer.begin_object();
+    writer.begin_object("function");
     writer.member("name", tool.name);
     writer.member("description", tool.description);
     writer.member("parameters", json_or_null(tool.parameters));
@@ -283,13 +280,11 @@ std::string request_body(const Question& question, const Settings& settings, Max
     JsonWriter writer;
     writer.begin_object();
     writer.member("model", settings.model);
-    writer.key("messages");
-    writer.begin_array();
+    writer.begin_array("messages");
     for (const auto& message : question.messages) write_message(writer, message);
     writer.end_array();
     if (!question.tools.empty()) {
-        writer.key("tools");
-        writer.begin_array();
+        writer.begin_array("tools");
         for (const auto& tool : question.tools) write_tool(writer, tool);
         writer.end_array();
     }
@@ -300,8 +295,7 @@ std::string request_body(const Question& question, const Settings& settings, Max
     if (settings.temperature) writer.member("temperature", *settings.temperature);
     writer.member("stream", question.stream);
     if (question.stream) {
-        writer.key("stream_options");
-        writer.begin_object();
+        writer.begin_object("stream_options");
         writer.member("include_usage", true);
         writer.end_object();
     }

@@ -42,8 +42,7 @@ void write_description(JsonWriter& json, const CommandDescription& description) 
     json.member("name", description.name);
     json.member("summary", description.summary);
     json.member("usage", description.usage);
-    json.key("parameters");
-    json.begin_array();
+    json.begin_array("parameters");
     for (const auto& parameter : description.parameters) {
         json.begin_object();
         json.member("name", parameter.name);
@@ -100,8 +99,7 @@ std::string render_json(const FinishedCommand& command) {
         json.member("note", graph.note);
         json.member("xAxis", graph.x_axis);
         json.member("yAxis", graph.y_axis);
-        json.key("units");
-        json.begin_object();
+        json.begin_object("units");
         for (const auto& [member, unit] : graph.units) json.member(member, unit);
         json.end_object();
     }

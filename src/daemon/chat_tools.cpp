@@ -13,11 +13,9 @@ std::string schema_of(const commands::CommandDescription& description) {
     JsonWriter json;
     json.begin_object();
     json.member("type", "object");
-    json.key("properties");
-    json.begin_object();
+    json.begin_object("properties");
     for (const auto& parameter : description.parameters) {
-        json.key(parameter.name);
-        json.begin_object();
+        json.begin_object(parameter.name);
         json.member("type", "string");
         std::string what = parameter.description;
         if (!parameter.allowed.empty()) what += (what.empty() ? "" : "; ") + parameter.allowed;
@@ -26,8 +24,7 @@ std::string schema_of(const commands::CommandDescription& description) {
         json.end_object();
     }
     json.end_object();
-    json.key("required");
-    json.begin_array();
+    json.begin_array("required");
     for (const auto& parameter : description.parameters) {
         if (parameter.required && !parameter.default_value) json.value(parameter.name);
     }

@@ -117,23 +117,20 @@ Bytes to_bytes(const proto::ClientMessage& message) {
 }
 
 void write(JsonWriter& out, const proto::TextResult& text) {
-    out.key("textResult");
-    out.begin_object();
+    out.begin_object("textResult");
     out.member("response", text.response());
     out.member("textType", proto::TextType_Name(text.texttype()));
     out.end_object();
 }
 
 void write(JsonWriter& out, const proto::GraphResult& graph) {
-    out.key("graphResult");
-    out.begin_object();
+    out.begin_object("graphResult");
     out.member("message", graph.message());
     out.member("graphData", to_base64(graph.graphdata()));
     out.member("note", graph.note());
     out.member("xAxis", graph.xaxis());
     out.member("yAxis", graph.yaxis());
-    out.key("units");
-    out.begin_object();
+    out.begin_object("units");
     for (const auto& [member, unit] : std::map<std::string, std::string>(graph.units().begin(), graph.units().end())) {
         out.member(member, unit);
     }
@@ -200,8 +197,7 @@ std::string describe(std::string_view bytes) {
     if (message.has_graphresult()) write(out, message.graphresult());
     out.member("isSuccess", message.issuccess());
     out.member("commandSyncId", message.commandsyncid());
-    out.key("parameters");
-    out.begin_array();
+    out.begin_array("parameters");
     for (const auto& pair : message.parameters()) {
         out.begin_object();
         out.member("key", pair.key());

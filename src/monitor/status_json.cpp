@@ -20,8 +20,7 @@ std::optional<std::string> text_or_null(const std::string& text) {
 }
 
 void write_latency(JsonWriter& json, const char* name, const HistogramReading& reading) {
-    json.key(name);
-    json.begin_object();
+    json.begin_object(name);
     json.member("count", reading.count());
     json.member("sumSeconds", rounded(reading.sum_seconds));
     json.member("p50Seconds", rounded(reading.quantile_seconds(0.5)));
@@ -32,8 +31,7 @@ void write_latency(JsonWriter& json, const char* name, const HistogramReading& r
 
 void write_counts(JsonWriter& json, const char* name,
                   const std::vector<std::pair<std::string, std::uint64_t>>& counts) {
-    json.key(name);
-    json.begin_object();
+    json.begin_object(name);
     for (const auto& [counted, count] : counts) json.member(counted, count);
     json.end_object();
 }
@@ -51,11 +49,9 @@ void write_hub(JsonWriter& json, const HubStatus& hub) {
 }
 
 void write_requests(JsonWriter& json, const RequestsStatus& requests) {
-    json.key("hubRequests");
-    json.begin_object();
+    json.begin_object("hubRequests");
     json.member("allowed", requests.allowed);
-    json.key("counts");
-    json.begin_array();
+    json.begin_array("counts");
     for (const auto& [target, outcome, count] : requests.counts) {
         if (count == 0) continue;
         json.begin_object();
@@ -70,8 +66,7 @@ void write_requests(JsonWriter& json, const RequestsStatus& requests) {
 }
 
 void write_running(JsonWriter& json, const Status& status) {
-    json.key("running");
-    json.begin_array();
+    json.begin_array("running");
     for (const auto& command : status.running) {
         json.begin_object();
         json.member("id", command.id);
@@ -84,8 +79,7 @@ void write_running(JsonWriter& json, const Status& status) {
 }
 
 void write_ended(JsonWriter& json, const Status& status) {
-    json.key("ended");
-    json.begin_array();
+    json.begin_array("ended");
     for (const auto& command : status.ended) {
         json.begin_object();
         json.member("id", command.id);
@@ -101,8 +95,7 @@ void write_ended(JsonWriter& json, const Status& status) {
 }
 
 void write_by_name(JsonWriter& json, const Status& status) {
-    json.key("byName");
-    json.begin_array();
+    json.begin_array("byName");
     for (const auto& [name, figures] : status.by_name) {
         const auto& outcomes = figures.outcomes;
         const auto count = std::accumulate(outcomes.begin(), outcomes.end(), std::uint64_t{0});
@@ -124,8 +117,7 @@ void write_by_name(JsonWriter& json, const Status& status) {
 void write_commands(JsonWriter& json, const Status& status) {
     const auto& counts = status.commands;
     json.member("activeCommandCount", counts.active);
-    json.key("activeCommandIds");
-    json.begin_array();
+    json.begin_array("activeCommandIds");
     for (const auto& command : status.running) {
         if (!command.detached) json.value(command.id);
     }
@@ -143,8 +135,7 @@ void write_commands(JsonWriter& json, const Status& status) {
     write_running(json, status);
     write_ended(json, status);
     write_by_name(json, status);
-    json.key("latency");
-    json.begin_object();
+    json.begin_object("latency");
     write_latency(json, "run", status.run_time);
     write_latency(json, "queue", status.queue_time);
     write_latency(json, "delivery", status.delivery_time);
@@ -152,8 +143,7 @@ void write_commands(JsonWriter& json, const Status& status) {
 }
 
 void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const DeliveryStatus& delivery) {
-    json.key("outbox");
-    json.begin_object();
+    json.begin_object("outbox");
     json.member("pending", outbox.pending);
     json.member("deadLetters", outbox.dead_letters);
     json.member("oldestAgeSeconds", seconds_or_null(outbox.oldest_age_seconds));
@@ -161,8 +151,7 @@ void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const Delivery
     json.member("writable", outbox.writable);
     json.member("storageErrors", outbox.storage_errors);
     json.end_object();
-    json.key("delivery");
-    json.begin_object();
+    json.begin_object("delivery");
     json.member("delivered", delivery.delivered);
     json.member("attempts", delivery.attempts);
     json.member("retries", delivery.retries);
@@ -209,8 +198,7 @@ void write_health(JsonWriter& json, const Status& status) {
     json.member("ready", health.ready());
     json.member("notReady", health.not_ready);
     json.member("degraded", health.degraded);
-    json.key("recentErrors");
-    json.begin_array();
+    json.begin_array("recentErrors");
     for (const auto& entry : status.recent_errors) {
         json.begin_object();
         json.member("time", entry.time);

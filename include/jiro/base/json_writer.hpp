@@ -56,6 +56,8 @@ class JsonWriter final : public JsonHandler {
         key(name);
         value(its);
     }
+    void begin_object(std::string_view name) { key(name), begin_object(); }
+    void begin_array(std::string_view name) { key(name), begin_array(); }
 
     void reserve(std::size_t bytes) { text_.reserve(bytes); }
     [[nodiscard]] bool empty() const noexcept { return text_.empty(); }

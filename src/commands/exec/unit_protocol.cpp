@@ -40,15 +40,13 @@ void for_each_limit(Limits& limits, Visit visit) {
 }
 
 void write_pairs(JsonWriter& writer, const char* name, const Parameters& pairs) {
-    writer.key(name);
-    writer.begin_array();
+    writer.begin_array(name);
     for (const auto& [key, value] : pairs) writer.value(std::array<std::string_view, 2>{key, value});
     writer.end_array();
 }
 
 void write_call(JsonWriter& writer, const CommandCall& call) {
-    writer.key("command");
-    writer.begin_object();
+    writer.begin_object("command");
     writer.member("name", call.name);
     writer.member("arguments", call.arguments);
     write_pairs(writer, "parameters", call.parameters);
@@ -73,8 +71,7 @@ CommandCall read_call(const json& object) {
 }
 
 void write_limits(JsonWriter& writer, const ExecLimits& limits) {
-    writer.key("limits");
-    writer.begin_object();
+    writer.begin_object("limits");
     if (limits.cpu) writer.member("cpuSeconds", limits.cpu->count());
     for_each_limit(limits, [&](const char* name, const auto& limit) {
         if (limit) writer.member(name, *limit);

@@ -96,8 +96,7 @@ std::string describe_machine(Disks disks) {
     json.member("os", value_in("/etc/os-release", "PRETTY_NAME", '='));
     json.member("kernel", std::string(kernel.sysname) + ' ' + kernel.release);
     json.member("architecture", kernel.machine);
-    json.key("cpus");
-    json.begin_object();
+    json.begin_object("cpus");
     json.member("count", sysconf(_SC_NPROCESSORS_ONLN));
     json.member("model", value_in("/proc/cpuinfo", "model name", ':'));
     json.end_object();

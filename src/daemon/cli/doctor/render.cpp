@@ -75,8 +75,7 @@ std::string render_json(std::span<const Finding> findings) {
     json.member("result", to_string(worst(findings)));
     json.member("problems", count(findings, Verdict::problem));
     json.member("warnings", count(findings, Verdict::warning));
-    json.key("findings");
-    json.begin_array();
+    json.begin_array("findings");
     for (const auto& finding : findings) {
         json.begin_object();
         json.member("verdict", to_string(finding.verdict));
