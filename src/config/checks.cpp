@@ -25,17 +25,16 @@ struct Checker {
                                                                      std::string(path), std::move(message)})});
     }
 
+    // A value, or a file that holds it.
+    void one_of(std::string_view path_of_file, const char* name, const auto& value, const auto& file) const {
+        if (!value.empty() && !file.empty()) fail(path_of_file, std::string(name) + " is given too; give one of them");
+    }
+
     void credentials() const {
         const CredentialSources& sources = config.credentials;
-        if (!sources.access_token.empty() && !sources.access_token_file.empty()) {
-            fail("WebSocket.AccessTokenFile", "AccessToken is given too; give one of them");
-        }
-        if (!sources.api_key.empty() && !sources.api_key_file.empty()) {
-            fail("ApiKeyFile", "ApiKey is given too; give one of them");
-        }
-        if (!config.chat_credentials.api_key.empty() && !config.chat_credentials.api_key_file.empty()) {
-            fail("Chat.ApiKeyFile", "ApiKey is given too; give one of them");
-        }
+        one_of("WebSocket.AccessTokenFile", "AccessToken", sources.access_token, sources.access_token_file);
+        one_of("ApiKeyFile", "ApiKey", sources.api_key, sources.api_key_file);
+        one_of("Chat.ApiKeyFile", "ApiKey", config.chat_credentials.api_key, config.chat_credentials.api_key_file);
         literal("WebSocket.AccessToken", sources.access_token);
         literal("ApiKey", sources.api_key);
         literal("Chat.ApiKey", config.chat_credentials.api_key);
@@ -140,9 +139,7 @@ struct Checker {
 
     void chat() const {
         const assistant::Settings& chat = config.chat;
-        if (!chat.system_prompt.empty() && !chat.system_prompt_file.empty()) {
-            fail("Chat.SystemPromptFile", "SystemPrompt is given too; give one of them");
-        }
+        one_of("Chat.SystemPromptFile", "SystemPrompt", chat.system_prompt, chat.system_prompt_file);
         for (const auto& tool : chat.tools) {
             if (std::ranges::find(assistant::kCommandNames, tool) != assistant::kCommandNames.end()) {
                 fail("Chat.Tools", '"' + tool + "\" is the assistant's own");
