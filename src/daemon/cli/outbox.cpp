@@ -24,25 +24,20 @@ namespace {
 using nlohmann::json;
 
 // The outbox of a daemon that does not run: the routes that it would serve, called in place.
-class StoppedOutbox {
-  public:
-    static Result<std::unique_ptr<StoppedOutbox>> open(const std::string& config_file);
-    Result<monitor::Answer> ask(Method method, const std::string& target);
+struct StoppedOutbox {
+    explicit StoppedOutbox(std::unique_ptr<delivery::Outbox> opened)
+        : outbox(std::move(opened)), routes(outbox_routes(*outbox, nullptr)) {}
 
-  private:
-    StoppedOutbox(std::unique_ptr<delivery::Outbox> outbox)
-        : outbox_(std::move(outbox)), routes_(outbox_routes(*outbox_, nullptr)) {}
-
-    boost::asio::io_context context_{1};  // outlives the storage thread, which posts to it
-    std::unique_ptr<delivery::Outbox> outbox_;
-    monitor::Routes routes_;
+    boost::asio::io_context context{1};  // outlives the storage thread, which posts to it
+    std::unique_ptr<delivery::Outbox> outbox;
+    monitor::Routes routes;
 };
 
 Error cannot_open(const std::string& reason) {
     return Error(make_error_code(boost::system::errc::io_error), "the daemon does not run, and " + reason);
 }
 
-Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const std::string& config_file) {
+Result<std::unique_ptr<StoppedOutbox>> open_stopped(const std::string& config_file) {
     auto loaded = config::load_file(config_file, process_environment());
     if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
     auto settings = loaded.config->delivery.outbox;
@@ -65,11 +60,7 @@ Result<std::unique_ptr<StoppedOutbox>> StoppedOutbox::open(const std::string& co
                          " is in use by a running daemon, whose control socket does not answer; use the same --config "
                          "as the daemon, and run this as root or as the daemon's user");
     }
-    return std::unique_ptr<StoppedOutbox>(new StoppedOutbox(std::move(*outbox)));
-}
-
-Result<monitor::Answer> StoppedOutbox::ask(Method method, const std::string& target) {
-    return ask_in_place(context_, routes_, method, target);
+    return std::make_unique<StoppedOutbox>(std::move(*outbox));
 }
 
 // Asks the daemon, or the database when there is none.
@@ -80,14 +71,14 @@ class OutboxClient {
 
     // The answer's JSON; nothing after the reason was printed.
     std::optional<json> ask(Method method, const std::string& target) {
-        auto answer = stopped_ ? stopped_->ask(method, target) : ask_daemon(sockets_, method, target);
-        if (!answer && answer.error().code == monitor::errc::not_running) {
-            auto opened = StoppedOutbox::open(config_file_);
+        if (!stopped_) {
+            const auto answer = ask_daemon(sockets_, method, target);
+            if (answer || answer.error().code != monitor::errc::not_running) return json_or_report(answer);
+            auto opened = open_stopped(config_file_);
             if (!opened) return json_or_report(opened.error());
             stopped_ = std::move(*opened);
-            answer = stopped_->ask(method, target);
         }
-        return json_or_report(answer);
+        return json_or_report(ask_in_place(stopped_->context, stopped_->routes, method, target));
     }
 
   private:
