@@ -57,17 +57,22 @@ bool is_member(std::string_view text) {
            std::ranges::all_of(value, [](unsigned char c) { return c >= 0x20 && c < 0x7F && c != '='; });
 }
 
-// Members between commas; empty ones, and spaces around, are allowed.
-bool is_state(std::string_view text) {
-    if (text.size() > kStateBytes) return false;
+// Members between commas; empty ones, and blanks and tabs around, are allowed and left out. Empty when it is not valid.
+std::string checked_state(std::string_view text) {
+    if (text.size() > kStateBytes) return {};
+    std::string state;
     std::size_t members = 0;
     for (;;) {
         const auto comma = text.find(',');
         auto member = text.substr(0, comma);
         member.remove_prefix(std::min(member.find_first_not_of(" \t"), member.size()));
         member = member.substr(0, member.find_last_not_of(" \t") + 1);
-        if (!member.empty() && (!is_member(member) || ++members > kStateMembers)) return false;
-        if (comma == std::string_view::npos) return true;
+        if (!member.empty()) {
+            if (!is_member(member) || ++members > kStateMembers) return {};
+            if (!state.empty()) state += ',';
+            state += member;
+        }
+        if (comma == std::string_view::npos) return state;
         text.remove_prefix(comma + 1);
     }
 }
@@ -75,7 +80,7 @@ bool is_state(std::string_view text) {
 }  // namespace
 
 TraceContext::TraceContext(std::string_view parent, std::string_view state) : parent_(checked_parent(parent)) {
-    if (!parent_.empty() && is_state(state)) state_ = state;
+    if (!parent_.empty()) state_ = checked_state(state);
 }
 
 std::string_view TraceContext::trace_id() const noexcept {

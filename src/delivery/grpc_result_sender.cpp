@@ -46,11 +46,14 @@ grpc::ByteBuffer as_buffer(const Bytes& message) {
     return grpc::ByteBuffer(&slice, 1);
 }
 
-bool is_metadata_text(std::string_view text) {
-    return std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c < 0x7F; });
+// The one way to a call's metadata: gRPC aborts the process on a value with other bytes. False: it has such bytes.
+bool add_text(grpc::ClientContext& context, const char* name, const std::string& value) {
+    if (!std::ranges::all_of(value, [](unsigned char c) { return c >= 0x20 && c < 0x7F; })) return false;
+    context.AddMetadata(name, value);
+    return true;
 }
 
-// gRPC aborts the process on metadata with other bytes: those are percent-encoded, and the percent sign with them.
+// What metadata does not take is percent-encoded, and the percent sign with it.
 std::string metadata_text(std::string_view text) { return percent_encode(text, "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"); }
 
 // A negative one says "do not retry": the outbox decides that.
@@ -175,9 +178,8 @@ class GrpcResultSender final : public ResultSender {
             auto trouble = co_await prepare_channel();
             if (trouble) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_, message);
-            trouble = add_metadata(call->context(), credentials, id, attempt);
+            trouble = add_metadata(call->context(), credentials, id, attempt, trace);
             if (trouble) co_return std::move(*trouble);
-            add_trace(call->context(), trace);
             call->context().set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
                 co_await calls_.perform(call);
@@ -251,29 +253,22 @@ class GrpcResultSender final : public ResultSender {
         return credentials_ ? credentials_(reading) : Result<Credentials>(Credentials{});
     }
 
-    std::optional<SendResult> add_metadata(grpc::ClientContext& context, const Result<Credentials>& credentials,
-                                           const std::string& id, int attempt) {
+    static std::optional<SendResult> add_metadata(grpc::ClientContext& context, const Result<Credentials>& credentials,
+                                                  const std::string& id, int attempt, const TraceContext& trace) {
         if (!credentials) return SendResult{StatusCode::unauthenticated, false, credentials.error().message, {}};
-        for (const auto& [secret, what] :
-             {std::pair{&credentials->access_token, "access token"}, std::pair{&credentials->api_key, "API key"}}) {
-            if (is_metadata_text(secret->reveal())) continue;
-            return SendResult{StatusCode::unauthenticated,
-                              false,
-                              std::string("the ") + what + " contains characters that cannot be sent",
-                              {}};
+        const auto& [token, key] = *credentials;
+        const bool has_token = token.empty() || add_text(context, "authorization", "Bearer " + token.reveal());
+        const bool has_key = key.empty() || add_text(context, "x-api-key", key.reveal());
+        if (!has_token || !has_key) {
+            const std::string what = has_token ? "API key" : "access token";
+            return SendResult{
+                StatusCode::unauthenticated, false, "the " + what + " contains characters that cannot be sent", {}};
         }
-        if (!credentials->access_token.empty()) {
-            context.AddMetadata("authorization", "Bearer " + credentials->access_token.reveal());
-        }
-        if (!credentials->api_key.empty()) context.AddMetadata("x-api-key", credentials->api_key.reveal());
-        if (id.size() <= kMaxIdMetadata) context.AddMetadata("idempotency-key", metadata_text(id));
-        context.AddMetadata("attempt", std::to_string(attempt));
+        if (id.size() <= kMaxIdMetadata) add_text(context, "idempotency-key", metadata_text(id));
+        add_text(context, "attempt", std::to_string(attempt));
+        if (!trace.empty()) add_text(context, "traceparent", trace.parent());
+        if (!trace.state().empty()) add_text(context, "tracestate", trace.state());
         return std::nullopt;
-    }
-
-    static void add_trace(grpc::ClientContext& context, const TraceContext& trace) {
-        if (!trace.empty()) context.AddMetadata("traceparent", trace.parent());
-        if (!trace.state().empty()) context.AddMetadata("tracestate", trace.state());
     }
 
     std::chrono::milliseconds deadline_for(std::size_t bytes) const {

@@ -66,6 +66,16 @@ class TracingTest(DaemonTest):
         self.assertEqual(metadata["traceparent"], PARENT)
         self.assertNotIn("tracestate", metadata)
 
+    def test_white_space_of_a_tracestate(self):
+        """A tab is valid there, and nothing that gRPC takes in metadata: it would abort the process."""
+        self.start_with_programs()
+        for sync_id, message in (("header", {"headers": {"traceparent": PARENT, "tracestate": "vendor=1,\tother=2"}}),
+                                 ("member", {"traceparent": PARENT, "tracestate": "\tvendor=1 ,\tother=2\t"})):
+            self.command("show", sync_id, **message)
+            self.assertEqual(self.metadata(sync_id)["tracestate"], "vendor=1,other=2")
+            self.assertEqual(self.result(sync_id).response, f"{PARENT}|vendor=1,other=2\n")
+        self.assert_serves(self.link)
+
     def test_a_hub_that_sends_no_headers(self):
         self.start_with_programs()
         self.command("show", "a", traceparent=PARENT)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // To which trace something belongs, by the W3C's Trace Context: the two values `traceparent` and `tracestate`, which
-// are passed on as they came. Whoever takes them from outside makes a TraceContext of them; what is in one is valid,
-// short ASCII and may go into headers and environments. Pure, any thread.
+// are passed on, without what white space and empty members they came with. Whoever takes them from outside makes a
+// TraceContext of them; what is in one is valid, short, printable ASCII and may go into headers and environments. Pure,
+// any thread.
 
 #include <string>
 #include <string_view>
