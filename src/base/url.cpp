@@ -20,6 +20,8 @@ Error invalid(std::string_view why) {
     return Error(boost::system::errc::make_error_code(boost::system::errc::invalid_argument), std::string(why));
 }
 
+constexpr std::size_t kLongestHost = 253;
+
 std::uint16_t default_port(std::string_view scheme) { return scheme == "https" || scheme == "wss" ? 443 : 80; }
 
 std::string percent_decode(std::string_view text) {
@@ -70,6 +72,8 @@ Result<Url> Url::parse(std::string_view text) {
     const auto host =
         lower_case(is_ipv6 ? std::string(parsed->host_ipv6_address().to_string()) : std::string(parsed->host()));
     if (host.empty()) return invalid("the host is missing");
+    // As long as a DNS name can be. A hub's redirect may name a longer one, and Beast throws on a Host of 64 KiB.
+    if (host.size() > kLongestHost) return invalid("the host is longer than any host name is");
     // A host is decoded: "http://a%0D%0Ab/" must not get line breaks into a Host header or a proxy's CONNECT. What
     // stays are the characters that a URL may have there as they are; a name in another script is written as xn--...
     const auto is_odd = [](unsigned char c) {

@@ -69,6 +69,8 @@ TEST(Url, refuses_what_it_cannot_dial) {
                                         "javascript:alert(1)"}) {
         EXPECT_FALSE(Url::parse(text)) << text;
     }
+    EXPECT_TRUE(Url::parse("http://" + std::string(253, 'a') + ":80/"));
+    EXPECT_FALSE(Url::parse("http://" + std::string(254, 'a') + ":80/"));
 }
 
 // The printed form holds nothing that could be a credential.
