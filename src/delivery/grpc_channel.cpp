@@ -13,6 +13,7 @@
 
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
+#include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 
@@ -52,7 +53,9 @@ Result<> set_proxy(grpc::ChannelArguments& arguments, const std::optional<Url>& 
         return Error(errc::bad_proxy, "the proxy " + proxy->redacted() +
                                           " cannot be used for results: gRPC takes no '@' in its user or password");
     }
-    arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + (user.empty() ? "" : user + '@') + proxy->authority());
+    // gRPC decodes it; as it is, a slash of the password would end what it takes for the proxy's address.
+    const std::string encoded = user.empty() ? "" : percent_encode(user, ":-._~") + '@';
+    arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + encoded + proxy->authority());
     return {};
 }
 

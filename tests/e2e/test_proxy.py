@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """One rule for both ways: what leads to the hub through a proxy leads the results through it, too, and what does not does not."""
 
+import base64
 import signal
 import socket
 import threading
@@ -104,6 +105,15 @@ class ProxyTest(DaemonTest):
         users = {authority.partition(":")[0]: user for authority, user in tunnel.asked}
         self.assertEqual(users, {"hub.invalid": "Basic cm9ib3Q6Y2FuYXJ5LTE=", "results.invalid": "Basic cm9ib3Q6Y2FuYXJ5LTI="})
         self.assertNotIn("canary", self.client.tail(10_000))
+
+    def test_a_password_of_any_characters(self):
+        tunnel = self.tunnel()
+        proxy = f"http://robot:a%2Fb%3Fc%23d%25ab%20e%3Af@{tunnel.address}"
+        self.start_behind(names=True, WebSocket={"Proxy": proxy}, Grpc={"Proxy": proxy})
+        self.assert_serves()
+        credentials = "Basic " + base64.b64encode(b"robot:a/b?c#d%ab e:f").decode()
+        self.assertEqual({user for _, user in tunnel.asked}, {credentials})
+        self.assertEqual(tunnel.names(), {"hub.invalid", "results.invalid"})
 
     def test_interim_answers_of_the_proxy_are_not_its_answer(self):
         tunnel = self.tunnel(interim=2)
