@@ -21,9 +21,9 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr std::size_t kPollerDescriptors = 8;  // 4 of them in gRPC 1.51
-constexpr std::size_t kSpareDescriptors = 24;  // with what other threads may take in that moment
-constexpr int kMaxAnswerBytes = 1024 * 1024;
+constexpr std::size_t kPollerDescriptors = 8;     // 4 of them in gRPC 1.51
+constexpr std::size_t kSpareDescriptors = 24;     // with what other threads may take in that moment
+constexpr int kMaxAnswerHeaderBytes = 64 * 1024;  // gRPC's 8 KiB are less than a long grpc-message
 constexpr std::chrono::seconds kReadLimit{10};
 constexpr std::size_t kMaxReaders = 2;
 
@@ -163,6 +163,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     arguments.SetMaxSendMessageSize(-1);  // how much the server takes is the server's to say
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
+    arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxAnswerHeaderBytes);
     arguments.SetUserAgentPrefix("jiro-client");
     if (const auto refused = set_proxy(arguments, *proxy); !refused) return refused.error();
     // As in the hub's Host header: without the default port, which some proxies take for another host.

@@ -17,6 +17,9 @@ class Channel;
 
 namespace jiro::delivery {
 
+// Of the answer's message. A CommandResultResponse has a few hundred.
+inline constexpr int kMaxAnswerBytes = 1024 * 1024;
+
 // What the channel's TLS needs: read off the event loop, anew for each channel, so that it sees rotated files.
 // errc::bad_tls_file names the file.
 [[nodiscard]] Task<Result<TlsMaterial>> read_tls(GrpcSettings settings);

@@ -80,18 +80,33 @@ bool parse(const grpc::ByteBuffer& buffer, JiroHubProto::CommandResultResponse& 
     return answer.ParseFromString(bytes);
 }
 
-// gRPC gives the same codes to what it finds out itself (headers too long, a stream that was reset, a connection that
-// failed); only in its own description does it say whose word a status is.
+// gRPC gives the same codes to what it finds out itself (a connection that failed, say); only in its own description
+// does it say whose word a status is.
 bool is_peers_word(const grpc::ClientContext& context) {
     return context.debug_error_string().find("Error received from peer") != std::string::npos;
 }
 
-SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status,
-                       const grpc::ByteBuffer& response) {
+// That, too, it calls the peer's word; the sentence tells. Of a message that is too long for the peer, the peer may say
+// the same: then with the size that was sent.
+bool is_answer_too_long(const grpc::Status& status, std::size_t sent_bytes) {
+    if (status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) return false;
+    const std::string& text = status.error_message();
+    if (text.ends_with(" metadata size exceeds limit")) return true;
+    return text.starts_with("Received message larger than max (") &&
+           text.ends_with(" vs. " + std::to_string(kMaxAnswerBytes) + ")") &&
+           text.find("(" + std::to_string(sent_bytes) + " vs.") == std::string::npos;
+}
+
+SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status, const grpc::ByteBuffer& response,
+                       std::size_t sent_bytes) {
     SendResult result;
     result.code = static_cast<StatusCode>(status.error_code());
     result.message = status.error_message();
     result.is_local = !status.ok() && !is_peers_word(context);
+    if (is_answer_too_long(status, sent_bytes)) {
+        result.message = "the server's answer is too long: " + result.message;
+        result.is_local = true;
+    }
     if (status.ok()) {
         JiroHubProto::CommandResultResponse answer;
         if (parse(response, answer)) {
@@ -136,7 +151,7 @@ class ResultCall final : public GrpcCall {
     // What gRPC had is freed where it was made: from the event loop that would meet the thread within gRPC.
     void end() override {
         const std::lock_guard lock(mutex_);
-        result_ = read_answer(parts_->context, parts_->status, parts_->response);
+        result_ = read_answer(parts_->context, parts_->status, parts_->response, parts_->request.Length());
         has_trailers_ = !parts_->context.GetServerTrailingMetadata().empty();
         parts_.reset();
     }

@@ -38,7 +38,9 @@ Treatment treatment_of(const SendResult& answer) {
             return Treatment::doubtful;
 
         case StatusCode::resource_exhausted:
-            return Treatment::too_much;  // a quota, a rate limit, an overloaded proxy
+            // A quota, a rate limit, an overloaded proxy. Or gRPC's own word for an answer that it finds too long: then
+            // the server is there, and may well have taken it.
+            return answer.is_local ? Treatment::doubtful : Treatment::too_much;
 
         case StatusCode::unauthenticated:    // or a proxy's 401
         case StatusCode::permission_denied:  // or a proxy's 403

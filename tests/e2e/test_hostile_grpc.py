@@ -70,6 +70,33 @@ class HostileGrpcTest(DaemonTest):
     def test_an_answer_longer_than_any_is(self):
         self.attack(Reply.body(b"\x12" + b"\x80\x80\x80\x04" + b"x" * (8 << 20)))
 
+    def test_an_answer_with_long_headers(self):
+        """gRPC's own limit is 8 KiB; what is below ours says what it says."""
+        long = [(f"x-debug-{number}", "y" * 1000) for number in range(40)]
+        replies = {"a": Reply.ok(trailers=long), "b": Reply.status("INVALID_ARGUMENT", "x" * 40000),
+                   "c": Reply.status("UNAUTHENTICATED", headers=long)}
+        link = self.start_all(lambda message, nth: replies[message.command_sync_id])
+        for sync_id, pattern in (("a", "Result delivered"), ("b", "not delivered.*INVALID_ARGUMENT: xxx"), ("c", "delivery is parked.*UNAUTHENTICATED")):
+            link.command("echo a", sync_id)
+            self.client.wait_log(pattern)
+        self.assertEqual(dict(self.grpc.attempts), {"a": 1, "b": 1, "c": 1})
+
+    def test_answers_that_gRPC_finds_too_long(self):
+        """Each is its own result's trouble: the others go out."""
+        trailers = Reply.ok(trailers=[(f"x-debug-{number}", "y" * 1000) for number in range(100)])
+        body = Reply.body(b"\x12\xe0\xc6\x5b" + b"x" * 1_500_000)
+        replies = {f"bad-{number}": (trailers, body)[number % 2] for number in range(6)}
+        link = self.start_all(lambda message, nth: replies.get(message.command_sync_id, Reply.ok()))
+        for number in range(6):
+            link.command("echo a", f"bad-{number}")
+            self.client.wait_log(rf"not delivered.*command_sync_id=bad-{number}\b.*the server's answer is too long")
+        for number in range(20):
+            link.command("echo a", f"good-{number}")
+        for number in range(20):
+            self.result(f"good-{number}")
+        self.assertEqual(self.client.status()["delivery"]["channel"], "open")
+        self.assertEqual(self.client.logged("takes no results"), [])
+
     def test_silence_ends_with_the_deadline_and_is_tried_again(self):
         link = self.start_all(lambda message, nth: Reply.silence() if nth == 1 else Reply.ok(),
                               config={"Grpc": {"TimeoutMs": 1000}})

@@ -32,8 +32,8 @@ class Reply:
         self.kind, self.accepts, self.details = kind, accepts, details
 
     @staticmethod
-    def ok():
-        return Reply("message", accepts=True, body=command_result_response(True))
+    def ok(trailers=()):
+        return Reply("message", accepts=True, body=command_result_response(True), trailers=trailers)
 
     @staticmethod
     def refused(message="not today"):
@@ -220,7 +220,8 @@ class _Http2Connection:
             body = reply.details["body"]
             self.frame(HEADERS, END_HEADERS, stream, start)
             self.frame(DATA, 0, stream, b"\0" + struct.pack(">I", len(body)) + body)
-            self.frame(HEADERS, END_HEADERS | END_STREAM, stream, header_block([("grpc-status", "0")]))
+            trailers = [("grpc-status", "0"), *reply.details.get("trailers", ())]
+            self.frame(HEADERS, END_HEADERS | END_STREAM, stream, header_block(trailers))
         elif reply.kind == "status":
             trailers = [
                 (":status", "200"),

@@ -27,6 +27,12 @@ SendResult answer(StatusCode code, bool success = false, std::string message = {
     return result;
 }
 
+// Found out by gRPC on this side.
+SendResult local(SendResult result) {
+    result.is_local = true;
+    return result;
+}
+
 AttemptFacts after(int attempts, int refusals = 0, Duration age = 1min, std::size_t bytes = 100) {
     return {attempts, refusals, age, bytes, false};
 }
@@ -58,6 +64,10 @@ TEST(RetryPolicy, decides_by_status_attempts_age_and_size) {
          ChannelHint::result, 0s, 1s},
 
         {"over a quota", answer(resource_exhausted), after(1), Action::retry_fast, ChannelHint::away, 0s, 4s},
+        {"an answer that is too long, 1st", local(answer(resource_exhausted)), after(1), Action::retry_fast,
+         ChannelHint::result, 0s, 1s},
+        {"an answer that is too long, 4th", local(answer(resource_exhausted)), after(4), Action::retry_slow,
+         ChannelHint::result, 15s, 30s},
         {"too big, says the server",
          answer(resource_exhausted, false, "Received message larger than max (100000 vs. 65536)"),
          after(1, 0, 1s, 100'000), Action::cut_and_resend, ChannelHint::result, 0s, 1s},
