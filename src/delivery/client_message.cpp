@@ -167,16 +167,18 @@ std::optional<Bytes> cut(std::string_view bytes, std::size_t max_bytes, std::str
     if (bytes.size() <= max_bytes || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
         return std::nullopt;
     }
-    if (message.has_graphresult()) {
-        set_graph_too_big(message, message.graphresult().graphdata().size(), max_bytes);
-    } else {
-        const std::string response = message.textresult().response();
-        const std::size_t around = bytes.size() - response.size();
+    message.clear_parameters();  // the first to go: the hub knows what it sent
+    const std::size_t size = message.ByteSizeLong();
+    if (size > max_bytes && message.has_graphresult()) {
+        set_graph_too_big(message, message.graphresult().ByteSizeLong(), max_bytes);
+    } else if (size > max_bytes) {
+        std::string response = message.textresult().response();
+        const std::size_t around = size - response.size();
         if (max_bytes <= around) return std::nullopt;
         const std::size_t least = left_out(response.size(), response.size(), why).size();
         const std::size_t room = max_bytes - around;
         if (room / 4 * 3 < least) return std::nullopt;
-        set_text(*message.mutable_textresult(), response, message.textresult().texttype(), {room, why});
+        set_text(*message.mutable_textresult(), std::move(response), message.textresult().texttype(), {room, why});
     }
     auto shorter = to_bytes(message);
     if (shorter->size() > max_bytes) return std::nullopt;

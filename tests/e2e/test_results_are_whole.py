@@ -81,6 +81,20 @@ class ResultsAreWholeTest(DaemonTest):
         left_out = BIG - response.count("x")
         self.assertIn(f"[... {left_out:,} of ", response)
 
+    def test_parameters_go_before_the_text(self):
+        """The hub knows what it sent; a short answer to a long question goes out whole."""
+        limit = 65_536
+
+        def behaviour(message, nth):
+            size = self.grpc.sizes["a"][-1]
+            return Reply.ok() if size <= limit else Reply.status("RESOURCE_EXHAUSTED", f"Received message larger than max ({size} vs. {limit})")
+
+        link = self.start_all(behaviour)
+        link.command("echo hi", "a", parameters={"document": "x" * 100_000})
+        message = self.result("a")
+        self.assertEqual((message.response, message.parameters), ("hi", {}))
+        self.assertEqual(self.grpc.attempts["a"], 2)
+
     def test_the_operator_sends_the_whole_after_all(self):
         limit = [100_000]
 

@@ -24,8 +24,9 @@ inline constexpr std::size_t kMaxResultBytes = 3 * 1024 * 1024;
 // every string field is made valid UTF-8.
 [[nodiscard]] Bytes serialise(FinishedCommand command, std::size_t max_bytes = kMaxResultBytes);
 
-// The same message with its text cut so that all of it takes at most `max_bytes`; the text says how much is missing,
-// and `why`. nullopt: it is not longer, there is no room for any text, or the bytes are no ClientMessage.
+// The same message without its parameters and, where that is not enough, with its text cut, so that all of it takes at
+// most `max_bytes`; a text that is cut says how much is missing, and `why`. nullopt: it is not longer, there is no room
+// for any text, or the bytes are no ClientMessage.
 [[nodiscard]] std::optional<Bytes> cut(std::string_view message, std::size_t max_bytes, std::string_view why);
 
 // A stored message as a JSON object, for `jiro-client outbox show`; a string that says so when it is none.

@@ -117,7 +117,7 @@ TEST(ClientMessage, is_cut_to_a_limit_and_says_how_much_is_missing) {
         EXPECT_GT((*shorter)->size(), limit - 100);
         const auto message = parse(**shorter);
         EXPECT_EQ(message.textresult().texttype(), JiroHubProto::PLAIN);
-        EXPECT_EQ(message.parameters_size(), 1);
+        EXPECT_EQ(message.parameters_size(), 0);
         const auto& response = message.textresult().response();
         const auto kept = std::ranges::count(response, 'x');
         std::string missing = std::to_string(2'000'000 - kept);
@@ -128,7 +128,24 @@ TEST(ClientMessage, is_cut_to_a_limit_and_says_how_much_is_missing) {
             std::string::npos)
             << response.substr(limit / 2, 200);
     }
-    EXPECT_FALSE(cut(*whole, 600, "no room beside the parameters"));
+    EXPECT_FALSE(cut(*whole, 100, "no room for a text"));
+}
+
+// The hub knows what it sent: without them a result that is short itself goes out as it is.
+TEST(ClientMessage, is_cut_at_its_parameters_first) {
+    auto text = finished_text("hi", TextType::markdown);
+    auto graph = text;
+    graph.result.content = GraphResult{"m", "{}", "", "", "", {}};
+    for (auto* command : {&text, &graph}) {
+        command->message.parameters.clear();
+        const auto without = serialise(*command);
+        command->message.parameters = {{"document", std::string(100'000, 'x')}, {"other", "y"}};
+        const auto whole = serialise(*command);
+        const auto shorter = cut(*whole, 65'536, "why");
+        ASSERT_TRUE(shorter);
+        EXPECT_EQ(**shorter, *without);
+        EXPECT_FALSE(cut(*whole, whole->size(), "it fits"));
+    }
 }
 
 // It also works on BASE64 and on graphs; what is short enough stays as it is.
@@ -147,6 +164,10 @@ TEST(ClientMessage, is_cut_whatever_it_holds) {
     ASSERT_TRUE(cut_graph);
     EXPECT_EQ(parse(**cut_graph).commandtype(), JiroHubProto::TEXT);
     EXPECT_TRUE(parse(**cut_graph).issuccess());
+    graph.result.content = GraphResult{"m", "{}", std::string(200'000, 'n'), "", "", {}};
+    const auto cut_note = cut(*serialise(graph), 65'536, "why");
+    ASSERT_TRUE(cut_note);
+    EXPECT_NE(parse(**cut_note).textresult().response().find("its data has 2000"), std::string::npos);
 
     EXPECT_FALSE(cut(*serialise(finished_text("short")), 65'536, "why"));
     EXPECT_FALSE(cut(std::string(100'000, '\xFF'), 65'536, "not a message"));
