@@ -81,6 +81,8 @@ void Dispatcher::request_stop() {
     }
 }
 
+bool Dispatcher::is_stopping() const noexcept { return state_->stopping; }
+
 Task<bool> Dispatcher::drain(TimePoint deadline) {
     const auto state = state_;
     // What is being committed as running will run: it has begun.

@@ -221,7 +221,7 @@ ReceivedCommand Dispatcher::State::not_admitted(const PendingPtr& command, const
             break;  // not here
         case Admission::already_in_progress:
             kind = ReceivedCommand::Kind::duplicate;
-            completion = {Outcome::interrupted, "already in the journal", true};
+            completion = {Outcome::interrupted, "is already in the journal", true};
             count_rejected(id, Rejection::duplicate, "Command is already in the journal; the repetition is ignored");
             break;
         case Admission::already_settled:

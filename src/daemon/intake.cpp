@@ -68,6 +68,10 @@ class Intake::Answers {
         if (!completion.note.empty()) how += " (" + completion.note + ')';
         return action_succeeded(id_, about(text_, fitting(how)));
     }
+    // It has not ended, and is not lost: its outcome is on its way all the same.
+    [[nodiscard]] json kept(const std::string& where) const {
+        return is_contract_ ? action_succeeded(id_, about(text_, where)) : seeds(true, where);
+    }
     // It has no outcome, or none that is on its way.
     [[nodiscard]] json failed(const std::string& reason) const {
         const auto why = fitting(reason);
@@ -123,6 +127,8 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
         co_return Answers(is_contract, "", parsed.message.command, room).failed(parsed.error->message);
     }
     const bool hub_waits = invocation.invocation_id.has_value();
+    // Who waits for the answer can send it elsewhere; for who does not, it runs after the restart.
+    if (hub_waits && dispatcher_.is_stopping() && !parsed.error) parsed.error = Error(commands::errc::stopping);
     const bool is_refused = commands_ == CommandsAre::refused;
     invocation.arguments.clear();  // large, and not needed while the command runs
     invocation.headers.clear();
@@ -155,7 +161,8 @@ Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wai
     if (received.kind() != Kind::refused && acknowledge == Acknowledge::received) co_return answers.received();
     auto finishing = received.finished();
     const auto completion = co_await std::move(finishing);
-    if (received.kind() == Kind::refused || completion.deferred) co_return answers.failed(completion.message);
+    if (received.kind() == Kind::refused) co_return answers.failed(completion.message);
+    if (completion.deferred) co_return answers.kept(completion.message);
     if (acknowledge == Acknowledge::delivered && !completion.forgotten) {
         auto delivering = delivery.until(deliver_until);
         const bool is_delivered = co_await std::move(delivering);

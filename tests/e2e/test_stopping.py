@@ -39,19 +39,40 @@ class StopTest(DaemonTest):
         self.assertLess(time.monotonic() - started, 3)
         self.assertTrue(link.said_close())
 
-    def test_what_comes_while_it_stops_is_answered_and_not_run(self):
-        link = self.start_all(config=SLOW)
-        link.command("slow", "running", parameters={"seconds": "1.5"})
+    def test_what_comes_while_it_stops_runs_once_or_never(self):
+        """A hub that waits may send it elsewhere, so it never runs here; what nobody waits for runs after the restart."""
+        ran = self.directory / "ran"
+        note = {"note": {"Program": ["/bin/sh", "-c", f'echo "$JIRO_COMMAND_ID" >> {ran}']}}
+        link = self.start_all(config={"Commands": {"Exec": {**SLOW["Commands"]["Exec"], **note}, "MaxConcurrent": 1}})
+        link.command("slow", "running", parameters={"seconds": "3"})
         self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        for target in ("ReceiveCommand", "CommandReceived"):
+            link.command("note", f"waiting-{target}", invocation_id=f"waiting-{target}", target=target)
+        self.client.wait_status(lambda s: s["queuedCommands"] == 2, "two wait")
         self.client.signal(signal.SIGTERM)
         self.client.wait_log("(?i)stopping")
-        link.command("echo too late", "late", invocation_id="late")
-        completion = link.completion("late", context=self.client.tail)
-        self.assertTrue("error" in completion or not completion["result"]["isSuccess"], completion)
+        for target in ("ReceiveCommand", "CommandReceived"):
+            link.command("note", f"late-{target}", invocation_id=f"late-{target}", target=target)
+        link.command("note", "unattended")
+        told = {name: link.completion(name, context=self.client.tail)["result"] for kind in ("late", "waiting")
+                for name in (f"{kind}-ReceiveCommand", f"{kind}-CommandReceived")}
+        self.assertFalse(told["late-ReceiveCommand"]["isSuccess"], told)
+        self.assertIn("failed: the client is stopping", told["late-CommandReceived"]["Message"])
+        for message in (told["waiting-ReceiveCommand"]["message"], told["waiting-CommandReceived"]["Message"]):
+            self.assertIn("waits in the journal for the next start", message)
+        self.assertTrue(told["waiting-ReceiveCommand"]["isSuccess"] and told["waiting-CommandReceived"]["IsSuccess"], told)
         self.assertEqual(self.client.wait_exit(), 0)
         self.assertTrue(self.grpc.accepted["running"].is_success)
-        late = self.grpc.accepted.get("late")
-        self.assertTrue(late is None or not late.is_success)
+        for target in ("ReceiveCommand", "CommandReceived"):
+            self.assertEqual(self.grpc.accepted[f"late-{target}"].response, "the client is stopping")
+        self.assertFalse(ran.exists())
+        self.client.start()
+        kept = {"waiting-ReceiveCommand", "waiting-CommandReceived", "unattended"}
+        for name in kept:
+            self.assertTrue(self.result(name).is_success)
+        self.connection(2).command("note", "late-ReceiveCommand")  # as a hub may that did not see the answer
+        self.assert_serves(self.connection(2))
+        self.assertEqual(sorted(ran.read_text().split()), sorted(kept))
 
     def test_the_second_signal_stops_at_once(self):
         link = self.start_all(config=SLOW)

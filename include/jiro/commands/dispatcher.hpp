@@ -122,6 +122,7 @@ class Dispatcher final : public RunningCommands {
     // Phase 1: nothing starts any more. What waits is deferred to the next start (durable sink) or settled as
     // cancelled; a program that can go on without this process is left to the next one.
     void request_stop();
+    [[nodiscard]] bool is_stopping() const noexcept;
     // True when everything was settled before `deadline`.
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
     // Phase 2: cancels what runs; each is still settled.

@@ -23,7 +23,7 @@ using ::testing::HasSubstr;
 // A journal that accepts everything, or refuses, as the test says.
 class FakeSink final : public commands::ResultSink {
   public:
-    bool durable() const noexcept override { return false; }
+    bool durable() const noexcept override { return is_durable_; }
     Task<AdmissionResult> received(Receipt, Duration, FirstState) override { co_return answer_; }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> suspended(std::string) override { co_return Result<>(); }
@@ -38,6 +38,7 @@ class FakeSink final : public commands::ResultSink {
     void send_again() override {}
 
     AdmissionResult answer_{Admission::accepted, {}};
+    bool is_durable_ = false;
     std::vector<FinishedCommand> finished_;
 };
 
@@ -323,6 +324,47 @@ TEST_F(IntakeTest, cancelled_repetition_leaves_the_command_alone) {
     test::settle(context_);
     ASSERT_TRUE(answer && *answer);
     EXPECT_EQ((**answer)["message"], "hi");
+}
+
+// A hub that waits is refused, and the command does not run later; one that does not wait would lose it.
+TEST_F(IntakeTest, what_comes_during_a_stop_is_refused_or_kept) {
+    sink_.is_durable_ = true;
+    dispatcher_.request_stop();
+    const auto contracts = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-1"}}, "7"));
+    EXPECT_EQ((*contracts)["IsSuccess"], true) << "its outcome is on its way";
+    EXPECT_EQ((*contracts)["Message"], "Command 'echo hi' failed: the client is stopping");
+    const auto seeds = handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-2"}}, "8", "ReceiveCommand"));
+    EXPECT_EQ((*seeds)["isSuccess"], false);
+    EXPECT_EQ((*seeds)["message"], "the client is stopping");
+    ASSERT_EQ(sink_.finished_.size(), 2U);
+    EXPECT_EQ(sink_.finished_[0].result.outcome, Outcome::rejected);
+
+    EXPECT_TRUE(handle(invocation({{"command", "echo hi"}, {"commandSyncId", "cmd-3"}}, std::nullopt)));
+    test::settle(context_);
+    EXPECT_EQ(sink_.finished_.size(), 2U);
+}
+
+// It runs after the restart: no hub may take the answer for a refusal.
+TEST_F(IntakeTest, what_waits_at_a_stop_is_told_to_be_kept) {
+    sink_.is_durable_ = true;
+    ClosedGate pause;
+    dispatcher_.set_gate(pause);
+    std::vector<Result<json>> answers;
+    for (const char* target : {"CommandReceived", "ReceiveCommand"}) {
+        const json command{{"command", "echo hi"}, {"commandSyncId", target}};
+        boost::asio::co_spawn(context_, intake_.receive(invocation(command, "7", target)),
+                              [&](std::exception_ptr, Result<json> answer) { answers.push_back(std::move(answer)); });
+    }
+    test::settle(context_);
+    dispatcher_.request_stop();
+    test::settle(context_);
+
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ((*answers[0])["IsSuccess"], true);
+    EXPECT_EQ((*answers[0])["Message"], "Command 'echo hi' waits in the journal for the next start");
+    EXPECT_EQ((*answers[1])["isSuccess"], true);
+    EXPECT_EQ((*answers[1])["message"], "waits in the journal for the next start");
+    EXPECT_TRUE(sink_.finished_.empty());
 }
 
 TEST_F(IntakeTest, full_journal_is_told_to_the_hub) {
