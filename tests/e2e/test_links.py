@@ -8,6 +8,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import STATUS, Reply
+from harness.hub_server import http_response
 from harness.waiting import holds_for
 
 SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "1"]}}}}
@@ -87,6 +88,25 @@ class HubLinkTest(DaemonTest):
         self.assertTrue([r for r in link.records if r.get("type") == 6], "it pinged meanwhile")
         self.connection(2)
 
+    def test_a_resume_that_leads_nowhere_is_not_repeated(self):
+        """Something in between takes each upgrade and cuts it: one try, then the policy."""
+        self.start_hub()
+        self.start_grpc()
+        self.hub.on_negotiate = lambda request: http_response(200, self.hub.negotiate_body(useStatefulReconnect=True))
+        delays = {"ReconnectionDelayMs": 60000, "MaxReconnectionDelayMs": 60000}
+        self.start_client(config={"WebSocket": {"StatefulReconnect": True, **delays}})
+        link = self.connection()
+
+        def cut(record):
+            raise ConnectionAbortedError
+
+        self.hub.on_handshake = cut
+        link.abort()
+        self.client.wait_log("trying to resume it")
+        self.client.wait_status(lambda s: s["state"] == "Reconnecting", "it waits", 10)
+        time.sleep(1)
+        self.assertLess(len(self.hub.upgrades()), 5)
+
     def test_pings_of_the_hub_keep_it(self):
         link = self.start_all(config={"WebSocket": {"ServerTimeoutMs": 1500, "KeepAliveIntervalMs": 400}})
         for _ in range(10):
@@ -125,8 +145,6 @@ class HubLinkTest(DaemonTest):
         self.assertFalse(link.completion("i")["result"]["isSuccess"])
 
     def test_credentials_that_are_refused_make_it_failed_with_advice(self):
-        from harness.hub_server import http_response
-
         self.start_hub()
         self.start_grpc()
         for status, name in ((401, "unauthorized"), (403, "forbidden")):
@@ -138,8 +156,6 @@ class HubLinkTest(DaemonTest):
                 self.client.wait_log("(?i)token|credential|ApiKey")
 
     def test_retry_after_is_honoured(self):
-        from harness.hub_server import http_response
-
         self.start_hub()
         times = []
 

@@ -248,7 +248,7 @@ void Session::finish(const Error& error) {
 }
 
 bool Session::can_resume(const Failure& failure) const {
-    return established_.stateful && failure.ungraceful && !closing_reason_;
+    return established_.stateful && failure.ungraceful && !closing_reason_ && clock_.now() >= resumable_from_;
 }
 
 void Session::resume(Established again) {
@@ -257,6 +257,7 @@ void Session::resume(Established again) {
     established_.secrets = std::move(again.secrets);
     established_.splitter = RecordSplitter(settings_.max_message_bytes);
     resumed_ = true;
+    resumable_from_ = TimePoint::max();
     write_started_.reset();
     write_failed_.reset();
     outgoing_.clear();  // what counts is in the resume buffer

@@ -131,6 +131,9 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     KeepAlive keep_alive_;
     bool open_ = true;
     bool resumed_ = false;
+    // A resume is free of the policy's delays, so the next one takes proof of the last: the hub's Sequence, and a
+    // socket that stood for a first delay since.
+    TimePoint resumable_from_ = TimePoint::min();
     std::size_t record_bytes_ = 0;  // of the record that is being accepted
 
     std::string outgoing_;  // records not yet given to the socket

@@ -106,6 +106,7 @@ void Session::on_message(SequenceMessage message) {
     if (!established_.stateful) return;
     const auto continued = received_.continue_at(message.sequence_id);
     if (!continued) violation_ = Failure{continued.error()};
+    resumable_from_ = clock_.now() + settings_.reconnection_delay;
 }
 
 Task<> Session::complete(CompletionMessage completion) {

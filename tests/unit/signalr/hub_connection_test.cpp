@@ -506,6 +506,42 @@ TEST(HubConnection, resumes_statefully) {
     EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
 }
 
+// A resume has no delay, so it must not follow on one that led nowhere: cut at once, also after the hub's Sequence, or
+// silent for the server timeout. Then the policy's delay comes, and a full start.
+TEST(HubConnection, does_not_resume_a_resume_that_led_nowhere) {
+    struct Case {
+        const char* name;
+        const char* said;
+        Duration stood;
+        bool resumes_again;
+    };
+    const std::string sequence = "{\"type\":9,\"sequenceId\":1}\x1e";
+    for (const auto& [name, said, stood, resumes_again] :
+         {Case{"cut at once", "", 0s, false}, Case{"silent", "", 30s, false},
+          Case{"cut after a ping", "{\"type\":6}\x1e", 20s, false},
+          Case{"cut after the Sequence", sequence.c_str(), 4s, false}, Case{"stood", sequence.c_str(), 5s, true}}) {
+        SCOPED_TRACE(name);
+        Bench bench;
+        bench.random = test::FixedRandom({3'000'000'000});
+        bench.settings.stateful_reconnect = true;
+        bench.connector->stateful = true;
+        bench.start();
+        bench.socket().cut();
+        test::settle(bench.context);
+        bench.deliver(said);
+        bench.advance(stood);
+        if (stood < 30s) bench.socket().cut();
+        test::settle(bench.context);
+
+        EXPECT_EQ(bench.state(), resumes_again ? State::connected : State::reconnecting);
+        EXPECT_EQ(bench.connector->sockets.size(), resumes_again ? 3U : 2U);
+        bench.advance(3s);
+        EXPECT_EQ(bench.state(), State::connected);
+        EXPECT_EQ(bench.connector->sockets.size(), 3U);
+        EXPECT_EQ(bench.connector->posts(), resumes_again ? 1U : 2U);
+    }
+}
+
 // A resume is a request of its own: today's token, the cookies of the connection's server, and where a redirect led.
 TEST(HubConnection, resumes_with_todays_credentials) {
     Bench bench;
