@@ -97,10 +97,12 @@ void Dispatcher::cancel_all(CancelReason reason) {
 }
 
 void Dispatcher::connection_lost() {
-    if (state_->settings.on_connection_lost == OnConnectionLost::cancel) {
-        cancel_all(CancelReason::connection_lost);
-        return;
-    }
+    if (state_->settings.on_connection_lost == OnConnectionLost::cancel)
+        return cancel_all(CancelReason::connection_lost);
+    connection_left();
+}
+
+void Dispatcher::connection_left() {
     for (const auto& command : state_->all_in_order()) {
         if (command->phase != Phase::running || std::exchange(command->detached, true)) continue;
         commands_log.info("Command goes on without the connection",

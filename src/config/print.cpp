@@ -67,6 +67,13 @@ std::vector<KeyEffect> changes(const Config& before, const Config& after) {
     return result;
 }
 
+Config with_keys(Config running, const Config& loaded, const std::vector<std::string>& paths) {
+    for (const Key<Config>& key : schema()) {
+        if (std::ranges::find(paths, key.path) != paths.end()) key.copy(loaded, running);
+    }
+    return running;
+}
+
 Config in_force(Config loaded, const Config& running) {
     for (const Key<Config>& key : schema()) {
         if (key.effect == Effect::restart) key.copy(running, loaded);

@@ -441,7 +441,8 @@ Task<> Application::Parts::drain() {
 void Application::Parts::connection_changed(const signalr::StateChange& change) {
     status.note(change);
     if (change.from == signalr::State::connected && change.to != signalr::State::disconnecting) {
-        dispatcher.connection_lost();
+        const bool was_left = change.error && change.error->code == signalr::errc::settings_changed;
+        was_left ? dispatcher.connection_left() : dispatcher.connection_lost();
     }
     notifier.status(monitor::status_line(status.current()) + reloader.status_note());
 }

@@ -72,6 +72,11 @@ Task<ReloadReport> Reloader::reload() {
     co_return report;
 }
 
+Task<Result<>> Reloader::change(config::Config loaded, std::vector<std::string> paths) {
+    while (is_reloading_) co_await reloaded_.wait();
+    co_return put_in_force(config::with_keys(current_, loaded, paths));
+}
+
 Task<config::LoadResult> Reloader::load() {
     static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
     const auto file = current_.source;
@@ -120,17 +125,21 @@ ReloadReport Reloader::try_reload(config::LoadResult loaded) {
     }
 
     const auto changes = config::changes(current_, *loaded.config);
-    auto next = config::in_force(std::move(*loaded.config), current_);
-    if (const auto applied = apply_(next); !applied) {
+    if (const auto applied = put_in_force(config::in_force(std::move(*loaded.config), current_)); !applied) {
         report.errors.push_back(applied.error().message);
         return report;
     }
     for (const auto& change : changes) {
         (change.effect == config::Effect::restart ? report.want_restart : report.in_force).emplace_back(change.path);
     }
-    for (const auto& warning : next.warnings) reload_log.warn(warning.text);
-    current_ = std::move(next);
+    for (const auto& warning : current_.warnings) reload_log.warn(warning.text);
     return report;
+}
+
+Result<> Reloader::put_in_force(config::Config next) {
+    auto applied = apply_(next);
+    if (applied) current_ = std::move(next);
+    return applied;
 }
 
 }  // namespace jiro::daemon

@@ -40,6 +40,8 @@ class Reloader {
     [[nodiscard]] Task<> run();
     // Reads off the event loop; two at a time come one after the other.
     [[nodiscard]] Task<ReloadReport> reload();
+    // Puts these keys of `loaded` in force; all others stay as they run, whatever the file says meanwhile.
+    [[nodiscard]] Task<Result<>> change(config::Config loaded, std::vector<std::string> paths);
 
     [[nodiscard]] std::optional<bool> last_succeeded() const noexcept { return last_succeeded_; }
     [[nodiscard]] std::optional<WallTime> last_at() const noexcept { return last_at_; }
@@ -49,6 +51,7 @@ class Reloader {
   private:
     [[nodiscard]] Task<config::LoadResult> load();
     ReloadReport try_reload(config::LoadResult loaded);
+    Result<> put_in_force(config::Config next);
     void log_report(const ReloadReport& report);
 
     boost::asio::signal_set signals_;

@@ -136,6 +136,16 @@ class HubLinkTest(DaemonTest):
         self.assertFalse(message.is_success)
         self.assertIn("connection lost", message.response)
 
+    def test_a_reload_cancels_nothing_that_runs(self):
+        config = {"Commands": {"OnConnectionLost": "cancel", "Exec": {"slow": {"Program": ["/bin/sleep", "2"]}}}}
+        link = self.start_all(config=config)
+        link.command("slow", "a")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        self.client.write_config(WebSocket={"KeepAliveIntervalMs": 14000})
+        self.client.signal(signal.SIGHUP)
+        self.connection(2)
+        self.assertTrue(self.result("a").is_success)
+
     def test_a_command_past_its_time_limit_gives_an_error_result(self):
         link = self.start_all(config={"Commands": {"TimeoutMs": 1000, "Exec": {"slow": {"Program": ["/bin/sleep", "60"]}}}})
         link.command("slow", "a", invocation_id="i")

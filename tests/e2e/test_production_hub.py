@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import stat
 import unittest
 
@@ -116,6 +117,17 @@ class RequestTest(DaemonTest):
         self.link = self.connection(2)
         values = self.ask("ConfigRequested")["Configuration"]["Values"]
         self.assertEqual(values["Commands:TimeoutMs"], "4321")
+
+    def test_what_the_operator_has_saved_waits_for_the_reload(self):
+        self.client.write_config(WebSocket={"KeepAliveIntervalMs": 14000})
+        answer = self.ask("ConfigUpdated", configData={"Commands.TimeoutMs": 4321})
+        self.assertTrue(answer["Success"], answer)
+        values = self.ask("ConfigRequested")["Configuration"]["Values"]
+        self.assertEqual(values["Commands:TimeoutMs"], "4321")
+        self.assertEqual(len(self.hub.connections), 1)
+        self.client.signal(signal.SIGHUP)
+        self.link = self.connection(2)
+        self.assertEqual(self.ask("ConfigRequested")["Configuration"]["Values"]["Commands:TimeoutMs"], "4321")
 
     def test_requests_are_seen(self):
         self.ask("MachineInfoRequested")

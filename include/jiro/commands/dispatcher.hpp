@@ -137,6 +137,8 @@ class Dispatcher final : public RunningCommands {
     void set_delivery(std::string_view command_sync_id, DeliveryState state);
     // Running commands become detached, or everything is cancelled, as OnConnectionLost says.
     void connection_lost();
+    // The daemon's own doing, for new settings: running commands become detached, whatever OnConnectionLost says.
+    void connection_left();
 
     // For signatures: it is at least so late, whatever the wall clock says.
     void not_before(WallTime time);

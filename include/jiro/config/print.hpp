@@ -30,6 +30,9 @@ struct KeyEffect {
 // The keys whose values differ, in the order of the documentation.
 [[nodiscard]] std::vector<KeyEffect> changes(const Config& before, const Config& after);
 
+// `running` with the values that these keys have in `loaded`.
+[[nodiscard]] Config with_keys(Config running, const Config& loaded, const std::vector<std::string>& paths);
+
 // What a reload puts in force: `loaded`, with the running values of the keys that only a restart can change.
 [[nodiscard]] Config in_force(Config loaded, const Config& running);
 

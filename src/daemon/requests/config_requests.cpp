@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // ConfigRequested and ConfigUpdated. What the hub sees is masked; what it may set is a list of keys (config/hub_keys),
-// kept in a file of its own over the operator's, checked by the normal loader and put in force by a reload: all of an
-// update or nothing. Files are read and written on a thread of their own.
+// kept in a file of its own over the operator's, checked by the normal loader: all of an update or nothing. Only its
+// keys change what runs; what the operator has saved waits for the operator's reload. Files are read and written on a
+// thread of their own.
 
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -194,35 +195,44 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         is_updating_ = true;
         const AtEnd at_end([this] { is_updating_ = false; });
         auto changing = change(overlay, update.values);
-        problems = co_await std::move(changing);
+        const auto changed = co_await std::move(changing);
+        if (!changed) problems.push_back(changed.error().message);
         co_return answer(request, update, problems);
     }
 
   private:
-    // Empty: in force.
-    [[nodiscard]] Task<std::vector<std::string>> change(std::filesystem::path overlay, HubValues changes) {
-        auto preparing = off_the_loop<Result<std::string>>(
-            clock_, [overlay, changes = std::move(changes), file = config_().source, environment = environment_] {
-                return checked_overlay(overlay, changes, file, environment);
-            });
-        auto text = co_await std::move(preparing);
-        std::vector<std::string> problems;
-        if (!text) problems.emplace_back("the settings cannot be read in time");
-        if (text && !*text) problems.push_back(text->error().message);
-        if (!problems.empty()) co_return problems;
+    struct Checked {
+        std::string overlay;
+        config::Config config;  // with it
+    };
+
+    [[nodiscard]] Task<Result<>> change(std::filesystem::path overlay, HubValues changes) {
+        std::vector<std::string> paths;
+        for (const auto& [path, value] : changes) paths.push_back(path);
+        std::function<Result<Checked>()> prepare = [overlay, changes = std::move(changes), file = config_().source,
+                                                    environment = environment_] {
+            return checked_overlay(overlay, changes, file, environment);
+        };
+        auto preparing = off_the_loop<Result<Checked>>(clock_, std::move(prepare));
+        auto checked = co_await std::move(preparing);
+        if (!checked) co_return late("the settings cannot be read in time");
+        if (!*checked) co_return checked->error();
 
         // From here on it is all or nothing, also when nobody waits for the answer any more.
         co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
-        auto before = put(overlay, **text);
+        auto before = put(overlay, (*checked)->overlay);
         auto old = co_await std::move(before);
-        if (!old) co_return std::vector<std::string>(1, old.error().message);
-        auto reloading = reloader_.reload();
-        auto report = co_await std::move(reloading);
-        if (report.accepted()) co_return std::vector<std::string>();
-        auto after = put(overlay, *old);
-        static_cast<void>(co_await std::move(after));
-        co_return report.errors;
+        if (!old) co_return old.error();
+        auto changing = reloader_.change(std::move((*checked)->config), std::move(paths));
+        auto changed = co_await std::move(changing);
+        if (!changed) {
+            auto after = put(overlay, *old);
+            static_cast<void>(co_await std::move(after));
+        }
+        co_return changed;
     }
+
+    static Error late(const char* what) { return Error(make_error_code(boost::system::errc::timed_out), what); }
 
     // Writes the file; its text as it was before.
     [[nodiscard]] Task<Result<std::string>> put(std::filesystem::path overlay, std::string text) {
@@ -235,12 +245,12 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
             });
         auto written = co_await std::move(writing);
         if (written) co_return std::move(*written);
-        co_return Error(make_error_code(boost::system::errc::timed_out), "the settings cannot be written in time");
+        co_return late("the settings cannot be written in time");
     }
 
     // Blocks.
-    static Result<std::string> checked_overlay(const std::filesystem::path& overlay, const HubValues& changes,
-                                               const std::filesystem::path& file, const Environment& environment) {
+    static Result<Checked> checked_overlay(const std::filesystem::path& overlay, const HubValues& changes,
+                                           const std::filesystem::path& file, const Environment& environment) {
         auto read = read_hub_values(overlay);
         HubValues values = read ? std::move(*read) : HubValues();  // damaged: begun anew
         for (const auto& [path, value] : changes) {
@@ -251,8 +261,8 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
             }
         }
         std::string text = overlay_text(values);
-        const auto loaded = config::load_file(file, environment, {text, overlay.string()});
-        if (loaded) return text;
+        auto loaded = config::load_file(file, environment, {text, overlay.string()});
+        if (loaded) return Checked{std::move(text), std::move(*loaded.config)};
         std::string all;
         for (const auto& error : loaded.errors) {
             const std::string what = (error.key_path.empty() ? "" : error.key_path + ": ") + error.message;

@@ -1173,6 +1173,19 @@ TEST_F(DispatcherTest, cancels_when_the_connection_is_lost_if_told_so) {
     EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::cancelled("cancelled: connection lost"));
 }
 
+// A reload that opens a new connection touches nothing that runs, whatever is to be done at a loss.
+TEST_F(DispatcherTest, cancels_nothing_when_the_connection_is_left) {
+    Settings settings;
+    settings.on_connection_lost = OnConnectionLost::cancel;
+    start(settings);
+    receive(message("c1", "sleep"));
+    jiro::test::settle(context);
+    dispatcher->connection_left();
+    EXPECT_EQ(observer.detached_count, 1);
+    pass(1s);
+    EXPECT_EQ(sink.outcome_of("c1")->result, CommandResult::text("slept"));
+}
+
 // Stop, phase 1: what runs may finish, what waits stays in a durable journal. Phase 2: the rest is cancelled and
 // settled.
 TEST_F(DispatcherTest, stops_in_two_phases_with_a_durable_journal) {

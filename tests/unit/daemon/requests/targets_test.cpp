@@ -556,6 +556,19 @@ TEST_F(TargetsTest, ConfigUpdated_leaves_no_trace_of_what_cannot_be_applied) {
     EXPECT_EQ(again.config->commands.timeout, 60s);
 }
 
+// What the operator has saved meanwhile waits for the operator's reload.
+TEST_F(TargetsTest, ConfigUpdated_puts_nothing_else_in_force) {
+    const config::Config running = config_;
+    config_text({{"Commands", {{"MaxQueued", 7}}}, {"WebSocket", {{"KeepAliveIntervalMs", 14000}}}});
+    config_ = running;
+    const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
+    EXPECT_EQ(answer["Success"], true) << answer["Message"];
+    ASSERT_EQ(config::changes(running, config_).size(), 1U);
+    EXPECT_EQ(config::changes(running, config_)[0].path, "Commands.TimeoutMs");
+    EXPECT_EQ(test::run_task(context_, reloader_->reload()).in_force.size(), 2U);
+    EXPECT_EQ(config_.commands.timeout, 5s);
+}
+
 // The hub may want it no more when it is half done: it is in force then, as the file says.
 TEST_F(TargetsTest, ConfigUpdated_is_whole_also_when_it_is_cancelled) {
     signalr::Invocation invocation;
