@@ -39,6 +39,20 @@ void take_trace(const signalr::Invocation& invocation, CommandMessage& message) 
                      {{"command_sync_id", message.command_sync_id}, {"traceparent", excerpt(*parent)}});
 }
 
+constexpr const char* kNotConfirmed = "the server has not confirmed the result yet; it is kept";
+
+// One more, as long as it lives.
+class Counted {
+  public:
+    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+    ~Counted() { --count_; }
+    Counted(const Counted&) = delete;
+    Counted& operator=(const Counted&) = delete;
+
+  private:
+    std::size_t& count_;
+};
+
 // "Command 'backup db' executed successfully"
 std::string about(const std::string& text, std::string_view what) {
     return "Command '" + shortened(text, kShownCommand) + "' " + std::string(what);
@@ -158,15 +172,19 @@ Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wai
                           TimePoint deliver_until) {
     using Kind = commands::ReceivedCommand::Kind;
     const Acknowledge acknowledge = acknowledge_;
-    if (received.kind() != Kind::refused && acknowledge == Acknowledge::received) co_return answers.received();
+    const bool is_refused = received.kind() == Kind::refused;
+    const bool are_too_many = waits_ >= kMostWaits;
+    if (!is_refused && are_too_many && acknowledge == Acknowledge::delivered) co_return answers.failed(kNotConfirmed);
+    if (!is_refused && (are_too_many || acknowledge == Acknowledge::received)) co_return answers.received();
+    const Counted waiting(waits_);
     auto finishing = received.finished();
     const auto completion = co_await std::move(finishing);
-    if (received.kind() == Kind::refused) co_return answers.failed(completion.message);
+    if (is_refused) co_return answers.failed(completion.message);
     if (completion.deferred) co_return answers.kept(completion.message);
     if (acknowledge == Acknowledge::delivered && !completion.forgotten) {
         auto delivering = delivery.until(deliver_until);
         const bool is_delivered = co_await std::move(delivering);
-        if (!is_delivered) co_return answers.failed("the server has not confirmed the result yet; it is kept");
+        if (!is_delivered) co_return answers.failed(kNotConfirmed);
     }
     co_return answers.ended(completion);
 }

@@ -24,6 +24,9 @@ class Intake {
   public:
     // From the command's arrival; the server's own patience is 300 s.
     static constexpr Duration kDeliveryLimit = std::chrono::seconds(280);
+    // Invocations that wait for their command's end or delivery; one beyond is answered at once. Well below signalr's
+    // max_pending_invocations, at which nothing is read any more, no `cancel` and no Close either.
+    static constexpr std::size_t kMostWaits = 2'048;
 
     Intake(commands::Dispatcher& dispatcher, commands::CommandObserver& observer, DeliveryWatch& deliveries,
            Clock& clock, commands::Acknowledge acknowledge, std::size_t max_send_bytes)
@@ -59,6 +62,7 @@ class Intake {
     commands::Acknowledge acknowledge_;
     std::size_t max_send_bytes_;  // of one record
     CommandsAre commands_ = CommandsAre::taken;
+    std::size_t waits_ = 0;
 };
 
 }  // namespace jiro::daemon

@@ -8,6 +8,8 @@ import time
 import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
+from harness.grpc_server import Reply
+from harness.hub_server import command_message
 from harness.programs import sanitizers
 
 PING = 6
@@ -53,6 +55,23 @@ class OverloadTest(DaemonTest):
         longest = max(later - earlier for earlier, later in zip(times, times[1:]))
         self.assertLess(longest, 2 * INTERVAL)
         self.assert_serves(link)
+
+    def test_invocations_that_wait_for_the_results_server_do_not_make_it_deaf(self):
+        link = self.start_all(lambda message, number: Reply.status("UNAVAILABLE"),
+                              config={"Commands": {"Acknowledge": "delivered"}})
+        count = 4200  # more than the connection lets be open
+        for start in range(0, count, 100):
+            link.send(*({"type": 1, "target": "CommandReceived", "invocationId": f"i-{number}",
+                         "arguments": [command_message("echo hi", f"id-{number}")]}
+                        for number in range(start, start + 100)))
+        link.command("ping", "look", "look", "CommandReceived")
+        answer = link.completion("look", 60, context=self.client.tail)["result"]
+        self.assertIn("it is kept", answer["Message"])
+        self.assertEqual([], [record for record in link.completions() if record["invocationId"] == "i-0"])
+        link.send({"type": 5, "invocationId": "i-0"})
+        self.assertIn("cancelled", link.completion("i-0", context=self.client.tail)["error"])
+        link.send({"type": 7, "allowReconnect": True})
+        link.wait_closed(context=self.client.tail)
 
     def assert_small(self):
         """The most memory that was resident."""

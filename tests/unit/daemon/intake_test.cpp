@@ -242,6 +242,35 @@ TEST_F(DeliveringIntakeTest, hub_is_told_when_the_delivery_takes_too_long) {
     EXPECT_THAT((**answer_)["Message"].get<std::string>(), HasSubstr("it is kept"));
 }
 
+// An outage of the results' server holds no more invocations than that: the hub is still read, and can cancel.
+TEST_F(DeliveringIntakeTest, only_so_many_invocations_wait) {
+    std::vector<json> answers;
+    const auto send = [&](std::size_t number, const char* target) {
+        const json command{{"command", "echo hi"}, {"commandSyncId", "more-" + std::to_string(number)}};
+        boost::asio::co_spawn(context_, intake_.receive(invocation(command, std::to_string(number), target)),
+                              [&](std::exception_ptr, Result<json> answer) { answers.push_back(*answer); });
+        test::settle(context_);
+    };
+    for (std::size_t i = 1; i < Intake::kMostWaits; ++i) send(i, "CommandReceived");
+    ASSERT_TRUE(answers.empty());
+    send(Intake::kMostWaits, "CommandReceived");
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_EQ(answers.back()["IsSuccess"], false);
+    EXPECT_THAT(answers.back()["Message"].get<std::string>(), HasSubstr("it is kept"));
+    EXPECT_EQ(sink_.finished_.size(), Intake::kMostWaits + 1);
+
+    intake_.update(commands::Acknowledge::finished, CommandsAre::taken, kMaxSendBytes);
+    send(Intake::kMostWaits + 1, "ReceiveCommand");
+    ASSERT_EQ(answers.size(), 2U);
+    EXPECT_EQ(answers.back()["message"], "received");
+
+    deliveries_.delivered("cmd-1");
+    test::settle(context_);
+    send(Intake::kMostWaits + 2, "ReceiveCommand");
+    ASSERT_EQ(answers.size(), 3U);
+    EXPECT_EQ(answers.back()["message"], "hi");
+}
+
 // A hub closes the connection on a longer record than it takes, and each control character is six bytes there.
 TEST_F(IntakeTest, every_answer_fits_into_one_message) {
     int number = 0;
