@@ -7,7 +7,7 @@ import signal
 import stat
 import unittest
 
-from harness.case import DaemonTest
+from harness.case import DaemonTest, wait_until
 from harness.programs import run_client
 
 APPSETTINGS = """{
@@ -128,6 +128,13 @@ class RequestTest(DaemonTest):
         self.client.signal(signal.SIGHUP)
         self.link = self.connection(2)
         self.assertEqual(self.ask("ConfigRequested")["Configuration"]["Values"]["Commands:TimeoutMs"], "4321")
+
+    def test_an_item_for_a_call_that_is_no_stream_ends_its_stream(self):
+        self.ask("LogsStreamRequested")
+        called = lambda: [record for record in self.link.records if record.get("target") == "ReceiveLogsStream"]
+        call = wait_until(called, "the log's stream", context=self.client.tail)[0]
+        self.link.send({"type": 2, "invocationId": call["invocationId"], "item": 1})
+        self.assertIn("cancel", self.link.completion(call["streamIds"][0], context=self.client.tail)["error"])
 
     def test_requests_are_seen(self):
         self.ask("MachineInfoRequested")

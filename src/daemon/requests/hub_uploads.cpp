@@ -7,6 +7,7 @@
 #include "jiro/base/at_end.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/with_timeout.hpp"
 
 namespace jiro::daemon {
 
@@ -22,7 +23,16 @@ constexpr Duration kMethodEnds = std::chrono::minutes(1);
 
 using Item = Result<std::optional<json>>;
 
-Task<Item> no_more() { co_return std::optional<json>(); }
+// The source's next item; at `until` the end, also of a source that is quiet then.
+Task<Item> next_until(TimePoint until, Clock& clock, signalr::UploadSource source) {
+    std::optional<Item> item;
+    if (const auto left = until - clock.now(); left > Duration::zero()) {
+        auto pulling = source();
+        item = co_await with_timeout(clock, left, std::move(pulling));
+    }
+    if (item) co_return std::move(*item);
+    co_return std::optional<json>();
+}
 
 }  // namespace
 
@@ -64,10 +74,8 @@ Task<> HubUploads::send(const std::string& method, const std::string& request_id
     const TimePoint until = clock_.now() + kLongest;
     signalr::CallOptions options;
     options.deadline = kLongest + kMethodEnds;
-    options.uploads.push_back([source = std::move(source), until, &clock = clock_]() -> Task<Item> {
-        if (clock.now() >= until) return no_more();
-        return source();
-    });
+    options.uploads.push_back(
+        [source = std::move(source), until, &clock = clock_] { return next_until(until, clock, source); });
     auto arguments = json::array();
     arguments.push_back(request_id);
     auto calling = hub_->invoke(method, std::move(arguments), std::move(options));

@@ -12,6 +12,8 @@ using nlohmann::json;
 namespace {
 
 Error not_active() { return Error(errc::not_active, "the connection is not active"); }
+Error call_cancelled() { return Error(errc::call_cancelled, "the call was cancelled here"); }
+Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
 
 // Forgets the call and tells the hub when the caller goes away before the hub has completed it.
 class CallGuard {
@@ -20,7 +22,7 @@ class CallGuard {
         : session_(std::move(session)), call_(std::move(call)) {}
     CallGuard(const CallGuard&) = delete;
     CallGuard& operator=(const CallGuard&) = delete;
-    ~CallGuard() { session_->abandon(*call_, errc::call_cancelled); }
+    ~CallGuard() { session_->abandon(*call_, call_cancelled()); }
 
   private:
     std::shared_ptr<Session> session_;
@@ -59,8 +61,6 @@ Subscription subscription(const std::shared_ptr<InvocationDispatcher>& to, std::
         if (const auto dispatcher = weak.lock()) dispatcher->remove(target, id);
     });
 }
-
-Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
 
 }  // namespace
 
@@ -134,8 +134,8 @@ Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::sh
             co_return;
         }
     }
-    // The hub completed the call: stop. The caller cancelled it: say so.
-    if (call->end->error && call->end->error->code == errc::call_cancelled) {
+    // The hub completed the call: stop. It ended here: say so, or the hub's method waits for items for ever.
+    if (call->is_abandoned) {
         completion.error = "Stream canceled by client.";
         session->complete_now(std::move(completion));
     }
@@ -168,10 +168,7 @@ Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target
     start_uploads(*prepared, call, std::move(options.uploads));
     while (!call->end) {
         const bool in_time = co_await wait_for_change(clock_, call, prepared->deadline);
-        if (!in_time && !call->end) {
-            session->abandon(*call, errc::call_timeout);
-            co_return call_timeout();
-        }
+        if (!in_time && !call->end) session->abandon(*call, call_timeout());
     }
     if (call->end->error) co_return *call->end->error;
     co_return std::move(call->end->result);
@@ -214,7 +211,7 @@ StreamReader& StreamReader::operator=(StreamReader&& other) noexcept {
 StreamReader::~StreamReader() { cancel(); }
 
 void StreamReader::cancel() {
-    if (impl_) impl_->session->abandon(*impl_->call, errc::call_cancelled);
+    if (impl_) impl_->session->abandon(*impl_->call, call_cancelled());
 }
 
 Task<Result<std::optional<json>>> StreamReader::next() {
@@ -223,10 +220,7 @@ Task<Result<std::optional<json>>> StreamReader::next() {
     const auto call = impl->call;
     while (call->items.empty() && !call->end) {
         const bool in_time = co_await wait_for_change(impl->clock, call, impl->deadline);
-        if (!in_time && call->items.empty() && !call->end) {
-            impl->session->abandon(*call, errc::call_timeout);
-            co_return call_timeout();
-        }
+        if (!in_time && call->items.empty() && !call->end) impl->session->abandon(*call, call_timeout());
     }
     if (call->items.empty()) {
         if (call->end->error) co_return *call->end->error;

@@ -53,7 +53,8 @@ struct PendingCall {
     Kind kind;
     std::deque<nlohmann::json> items;
     std::optional<End> end;
-    Event changed;  // an item came, or the end
+    bool is_abandoned = false;  // it ended here; the hub has not completed it
+    Event changed;              // an item came, or the end
 };
 
 class Session final : public CompletionSink, public std::enable_shared_from_this<Session> {
@@ -85,7 +86,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     [[nodiscard]] std::string next_id() { return std::to_string(++last_id_); }
     [[nodiscard]] std::shared_ptr<PendingCall> open_call(PendingCall::Kind kind);
     // The caller does not want it any more: forgotten here, and the hub is told if it still runs.
-    void abandon(PendingCall& call, errc why);
+    void abandon(PendingCall& call, const Error& why);
     void forget(PendingCall& call, const Error& error);  // it was never sent
     void writable_changed() { changed_.notify(); }
 
@@ -121,7 +122,6 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     void on_message(AckMessage message);
     void on_message(SequenceMessage message);
     void on_message(UnknownMessage) {}
-    void complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end);
 
     Executor executor_;
     Clock& clock_;

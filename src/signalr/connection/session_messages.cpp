@@ -48,8 +48,7 @@ void Session::on_message(StreamItemMessage message) {
         return signalr_log.debug("A stream item for no open stream was ignored");  // after a cancel
     const auto call = found->second;
     if (call->kind != PendingCall::Kind::stream) {
-        const Error error(errc::protocol_error, "the hub sent a stream item to a call that is no stream");
-        return complete_call(call, {error, {}});
+        return abandon(*call, Error(errc::protocol_error, "the hub sent a stream item to a call that is no stream"));
     }
     call->items.push_back(std::move(message.item));
     if (call->items.size() >= settings_.max_stream_items) overfull_stream_ = call;
@@ -59,20 +58,16 @@ void Session::on_message(StreamItemMessage message) {
 void Session::on_message(CompletionMessage message) {
     const auto found = calls_.find(message.invocation_id);
     if (found == calls_.end()) return signalr_log.debug("A Completion for no open call was ignored");
-    PendingCall::End end;
+    const auto call = found->second;
+    calls_.erase(found);
+    auto& end = call->end.emplace();
     if (message.error) {
         end.error = Error(errc::call_failed, std::move(*message.error));
-    } else if (message.result && found->second->kind == PendingCall::Kind::stream) {
+    } else if (message.result && call->kind == PendingCall::Kind::stream) {
         end.error = Error(errc::protocol_error, "the hub completed a stream with a result");
     } else {
         end.result = std::move(message.result);
     }
-    complete_call(std::shared_ptr(found->second), std::move(end));
-}
-
-void Session::complete_call(const std::shared_ptr<PendingCall>& call, PendingCall::End end) {
-    calls_.erase(call->id);
-    call->end = std::move(end);
     call->changed.notify();
 }
 
@@ -132,9 +127,10 @@ void Session::forget(PendingCall& call, const Error& error) {
     calls_.erase(call.id);
 }
 
-void Session::abandon(PendingCall& call, errc why) {
+void Session::abandon(PendingCall& call, const Error& why) {
     if (call.end) return;
-    call.end = PendingCall::End{Error(why, "the call was cancelled here"), std::nullopt};
+    call.end = PendingCall::End{why, std::nullopt};
+    call.is_abandoned = true;
     call.items.clear();
     call.changed.notify();
     calls_.erase(call.id);

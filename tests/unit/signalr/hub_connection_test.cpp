@@ -434,6 +434,46 @@ TEST(HubConnection, call_has_a_deadline) {
     EXPECT_THAT(bench.socket().records('5'), ElementsAre(R"({"type":5,"invocationId":"1"})"));
 }
 
+Task<Result<std::optional<json>>> item_in_an_hour(Clock& clock) {
+    co_await clock.sleep_for(1h);
+    co_return std::optional<json>(1);
+}
+
+// A call that ends on this side ends its uploads too: the hub's method would wait for more items for ever.
+TEST(HubConnection, ends_the_uploads_of_a_call_that_ends_here) {
+    struct Case {
+        const char* name;
+        bool is_by_the_hub;
+        errc code;
+    };
+    for (const auto& [name, is_by_the_hub, code] :
+         {Case{"deadline", false, errc::call_timeout}, Case{"item of no stream", true, errc::protocol_error}}) {
+        SCOPED_TRACE(name);
+        Bench bench;
+        bench.start();
+        CallOptions options;
+        options.deadline = 5s;
+        options.uploads.push_back([&bench] { return item_in_an_hour(bench.clock); });
+        std::optional<Result<std::optional<json>>> outcome;
+        bench.spawn<Result<std::optional<json>>>(bench.hub->invoke("Up", json::array(), std::move(options)),
+                                                 [&](auto result) { outcome = std::move(result); });
+        const auto call = json::parse(bench.socket().records('1').at(0));
+        if (is_by_the_hub) {
+            bench.deliver(R"({"type":2,"invocationId":)" + call["invocationId"].dump() + ",\"item\":1}\x1e");
+        } else {
+            bench.pass(5s);
+        }
+
+        ASSERT_TRUE(outcome);
+        EXPECT_EQ(outcome->error().code, code);
+        EXPECT_EQ(bench.socket().records('5').size(), 1U);
+        ASSERT_EQ(bench.socket().records('3').size(), 1U);
+        EXPECT_EQ(json::parse(bench.socket().records('3')[0]),
+                  json({{"type", 3}, {"invocationId", call["streamIds"][0]}, {"error", "Stream canceled by client."}}));
+        bench.shut_down();
+    }
+}
+
 // A removed handler is not called any more.
 TEST(HubConnection, removes_a_handler) {
     Bench bench;

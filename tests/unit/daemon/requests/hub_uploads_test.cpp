@@ -50,6 +50,11 @@ class HubUploadsTest : public ::testing::Test {
         co_return std::optional<json>((*left)--);
     }
 
+    static Task<Item> next_after(Clock& clock, Duration delay) {
+        co_await clock.sleep_for(delay);
+        co_return std::optional<json>(1);
+    }
+
     std::vector<std::string> records(char type) { return bench_.socket().records(type); }
 
     test::Bench bench_;
@@ -110,6 +115,19 @@ TEST_F(HubUploadsTest, ends_after_its_time) {
     EXPECT_EQ(uploads_->size(), 1U);
     bench_.pass(60s);
     EXPECT_EQ(uploads_->size(), 0U);
+}
+
+// So is one that is quiet then.
+TEST_F(HubUploadsTest, ends_after_its_time_also_when_it_is_quiet) {
+    bench_.settings.server_timeout = std::chrono::hours(10);
+    bench_.hub->update(bench_.settings);
+    bench_.pass(10s);
+    const auto quiet = [this]() -> Task<Item> { return next_after(bench_.clock, std::chrono::hours(10)); };
+    ASSERT_TRUE(uploads_->start("ReceiveLogsStream", "r", quiet));
+    bench_.pass(std::chrono::duration_cast<std::chrono::seconds>(HubUploads::kLongest) + 2s);
+    ASSERT_THAT(records('3'), SizeIs(1));
+    EXPECT_FALSE(json::parse(records('3')[0]).contains("error"));
+    EXPECT_THAT(records('5'), IsEmpty());
 }
 
 TEST_F(HubUploadsTest, one_id_is_one_stream_and_there_are_not_many) {
