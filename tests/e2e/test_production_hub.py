@@ -108,7 +108,8 @@ class RequestTest(DaemonTest):
         return completion["result"]
 
     def test_what_the_hub_sets_survives_a_restart(self):
-        answer = self.ask("ConfigUpdated", configData={"Commands.TimeoutMs": 4321})
+        shown = self.ask("ConfigRequested")["Configuration"]["Values"]
+        answer = self.ask("ConfigUpdated", configData={**shown, "Commands:TimeoutMs": "4321"})
         self.assertTrue(answer["Success"], answer)
         overlay = self.client.outbox.parent / "hub-settings.json"
         self.assertEqual(stat.S_IMODE(os.stat(overlay).st_mode), 0o600)

@@ -9,6 +9,7 @@
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <limits>
 
 #include "daemon/hub_overlay.hpp"
 #include "daemon/log.hpp"
@@ -34,6 +35,7 @@ constexpr std::size_t kLongestKey = 200;
 constexpr std::size_t kLongestShownValue = 2048;
 constexpr std::chrono::seconds kFileLimit{10};
 constexpr std::string_view kMasked = "***";
+constexpr std::string_view kNote = "_ConfigurationNote";  // among the values
 
 json system_info(const Identity& identity) {
     utsname kernel{};
@@ -49,7 +51,6 @@ json system_info(const Identity& identity) {
 
 // Values are left out from the end when they do not fit; the note says how many.
 json shown_values(const config::Config& config, std::size_t room) {
-    static constexpr const char* kNote = "Secrets are shown as ***.";
     auto values = json::object();
     const auto flat = config::flattened(config);
     std::size_t bytes = 2;
@@ -63,7 +64,7 @@ json shown_values(const config::Config& config, std::size_t room) {
     const std::string shown = std::to_string(values.size()) + " of " + std::to_string(flat.size());
     const std::string left_out =
         values.size() < flat.size() ? ' ' + shown + " keys: more does not fit into one message." : "";
-    values["_ConfigurationNote"] = kNote + left_out;
+    values[kNote] = "Secrets are shown as ***." + left_out;
     return values;
 }
 
@@ -93,7 +94,7 @@ json refuse_config(const Request& request, const std::string& why) {
     answer["Version"] = "";
     answer["Environment"] = "";
     answer["InstanceId"] = "";
-    answer["Configuration"]["Values"]["_ConfigurationNote"] = why;
+    answer["Configuration"]["Values"][kNote] = why;
     answer["SystemInfo"] = std::move(info);
     answer["UptimeSeconds"] = 0.0;
     answer["RequestId"] = request.id;
@@ -126,10 +127,25 @@ json refuse_update(const Request& request, const std::string& why) {
 
 // Key paths with the values that they are to have; null: the operator's again.
 struct Update {
+    json shown;  // what ConfigRequested shows
     HubValues values;
     std::vector<std::string> received;  // names as they came
     std::vector<std::string> refused;   // name and reason
 };
+
+// As it was shown: a page sends back all that it got.
+bool is_no_change(const json& shown, const std::string& name, const json& value) {
+    if (name == kNote || value == kMasked) return true;
+    const auto found = shown.find(name);
+    return found != shown.end() && *found == value;
+}
+
+// Values are shown as texts, and may come back as such.
+json number_in(const json& value) {
+    if (!value.is_string()) return value;
+    const auto number = parse_number<std::int64_t>(value.get_ref<const std::string&>());
+    return number ? json(*number) : value;
+}
 
 void read_change(Update& update, const std::string& name, const json& value) {
     if (value.is_object()) {
@@ -137,11 +153,11 @@ void read_change(Update& update, const std::string& name, const json& value) {
             read_change(update, name.empty() ? key : name + '.' + key, inner);
         return;
     }
+    if (is_no_change(update.shown, name, value)) return;
     if (update.received.size() + update.refused.size() >= kMostChanges) {
         throw signalr::ArgumentMismatch("ConfigData: more than " + std::to_string(kMostChanges) + " keys");
     }
     const std::string shown = excerpt(name, kLongestKey);
-    if (value.is_string() && value.get_ref<const std::string&>() == kMasked) return;  // as it was shown: no change
     update.received.push_back(shown);
     const config::HubKey key = config::find_hub_key(name);
     if (key.path.empty()) {
@@ -151,14 +167,15 @@ void read_change(Update& update, const std::string& name, const json& value) {
     } else if (value.is_array()) {
         update.refused.push_back(shown + ": expected one value");
     } else {
-        update.values[std::string(key.path)] = value;
+        update.values[std::string(key.path)] = number_in(value);
     }
 }
 
-Update read_update(const Request& request) {
+Update read_update(const Request& request, const config::Config& config) {
     const json* data = request.members.find("ConfigData");
     if (data == nullptr || !data->is_object()) throw signalr::ArgumentMismatch("ConfigData: expected an object");
     Update update;
+    update.shown = shown_values(config, std::numeric_limits<std::size_t>::max());
     read_change(update, "", *data);
     return update;
 }
@@ -185,7 +202,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
 
     [[nodiscard]] Task<Result<json>> update(Request request) {
         const auto self = shared_from_this();
-        const Update update = read_update(request);
+        const Update update = read_update(request, config_());
         if (!update.refused.empty()) co_return answer(request, update, update.refused);
         const auto overlay = hub_overlay_path(config_(), environment_);
         std::vector<std::string> problems;

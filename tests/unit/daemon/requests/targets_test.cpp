@@ -547,6 +547,22 @@ TEST_F(TargetsTest, ConfigUpdated_ignores_masked_values) {
     EXPECT_EQ(config_.commands.timeout, 4s);
 }
 
+// A page that shows all values sends all of them back, as texts, with one that its user has changed.
+TEST_F(TargetsTest, ConfigUpdated_takes_back_what_ConfigRequested_shows) {
+    config_text({{"ApiKey", "secret"}, {"WebSocket", {{"HubUrl", "https://hub.example/hub"}}}});
+    test::run_task(context_, reloader_->reload());
+    const config::Config before = config_;
+    json values = ask("ConfigRequested")["Configuration"]["Values"];
+    values["Commands:TimeoutMs"] = "4321";
+    const json answer = ask("ConfigUpdated", {{"configData", values}});
+    EXPECT_EQ(answer["Success"], true) << answer["Message"];
+    EXPECT_EQ(answer["ReceivedKeys"], json::array({"Commands:TimeoutMs"}));
+    EXPECT_EQ(config_.commands.timeout, 4321ms);
+    EXPECT_EQ(config::changes(before, config_).size(), 1U);
+    values["JiroCloud:WebSocket:HubUrl"] = "https://evil.example/hub";
+    EXPECT_EQ(ask("ConfigUpdated", {{"configData", values}})["Success"], false);
+}
+
 TEST_F(TargetsTest, ConfigUpdated_leaves_no_trace_of_what_cannot_be_applied) {
     refuses_reload_ = true;
     const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
