@@ -47,12 +47,6 @@ struct Checker {
                        "File");
     }
 
-    void outbox() const {
-        const delivery::OutboxSettings& outbox = config.delivery.outbox;
-        if (!outbox.redo_log.empty() && delivery::is_of_outbox(outbox.redo_log, outbox.path))
-            fail("Outbox.RedoLog", "is a file of the outbox itself (Outbox.Path); name another");
-    }
-
     void certificate(const std::string& section, const TlsFiles& files) const {
         if (files.certificate.empty() && !files.key.empty()) {
             fail(section + ".PrivateKeyFile", "is given without CertificateFile; give both or none");
@@ -200,7 +194,6 @@ void check_together(const Config& config, const std::function<Place(std::string_
     const Checker check{config, place_of, problems, warnings};
     check.credentials();
     for (const auto& [section, files] : tls_sections(config)) check.certificate(section, *files);
-    check.outbox();
     check.addresses();
     check.plain_text();
     check.programs();

@@ -15,6 +15,7 @@
 #include "jiro/base/file.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/config/hub_keys.hpp"
+#include "jiro/config/locations.hpp"
 
 namespace jiro::config {
 
@@ -67,6 +68,7 @@ class Loader {
     // `more`: keys of config.d; `commands`: more definitions for Commands.Exec; `overlay`: keys that the hub has set.
     Config load(const Node& root, const Node& more, const Node& commands, const Node& overlay) {
         Config config;
+        config.source = name_;
         const auto overrides = read_environment(environment_, config, problems_);
         const Keys in_file = match_own_and_foreign(root, config);
         auto assigned = own_of(in_file);
@@ -104,6 +106,7 @@ class Loader {
         }
         const auto place_of = [this](std::string_view path) { return place(path); };
         check_together(config, place_of, problems_, config.warnings);
+        for (auto& [path, what] : shared_files(config, environment_)) problems_.add(place(path), path, std::move(what));
         // What is said of a key that could not be read would be said of its default.
         auto found = commands::check(config.commands);
         std::erase_if(found, [this](const auto& problem) { return problems_.concern(problem.key_path); });
@@ -245,7 +248,6 @@ LoadResult load_sources(const Sources& sources, const Environment& environment, 
     const Node overlay =
         sources.overlay.name.empty() ? Node() : read_yaml(sources.overlay.text, sources.overlay.name, problems);
     Config config = Loader(name, environment, problems).load(root, more, commands, overlay);
-    config.source = name;
     for (const auto* pieces : {&sources.keys, &sources.commands}) {
         for (const Piece& piece : *pieces) {
             config.pieces.push_back(piece.path);

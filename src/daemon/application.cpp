@@ -41,6 +41,7 @@
 #include "jiro/base/race.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/run_folders.hpp"
+#include "jiro/config/locations.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/status_server.hpp"
@@ -452,7 +453,7 @@ Result<> Application::Parts::build_registry(const config::Config& next) {
         ToolCommands tools{[this] { return dispatcher.registry(); },
                            [this](CommandMessage message) { return dispatcher.call(std::move(message)); }};
         chat = std::make_unique<Chat>(executor, clock, random, std::move(tools), environment, next,
-                                      sessions_location(next, outbox_file, environment));
+                                      config::find_sessions_path(next, outbox_file, environment));
     }
     if (next.chat.is_configured()) chat->update(next);  // the handlers take their time limit from it
     commands::BuiltinServices services{.version = kVersion,

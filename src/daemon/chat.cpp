@@ -1,16 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/chat.hpp"
 
-#include "daemon/state_directory.hpp"
-
 namespace jiro::daemon {
-
-std::filesystem::path sessions_location(const config::Config& config, const std::filesystem::path& outbox,
-                                        const Environment& environment) {
-    if (!config.chat.path.empty()) return config.chat.path;
-    const auto beside = outbox == kInMemory ? find_outbox_path({}, environment) : outbox;
-    return beside.parent_path() / "sessions.db";
-}
 
 Chat::Chat(const Executor& executor, Clock& clock, RandomSource& random, ToolCommands commands, Environment environment,
            const config::Config& config, std::filesystem::path sessions_file)

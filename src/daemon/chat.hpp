@@ -15,10 +15,6 @@
 
 namespace jiro::daemon {
 
-// Where the conversations lie: Chat.Path, else sessions.db beside the outbox, or where that would be were it no memory.
-[[nodiscard]] std::filesystem::path sessions_location(const config::Config& config, const std::filesystem::path& outbox,
-                                                      const Environment& environment);
-
 class Chat {
   public:
     Chat(const Executor& executor, Clock& clock, RandomSource& random, ToolCommands commands, Environment environment,

@@ -4,6 +4,7 @@
 #include "daemon/state_directory.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/config/locations.hpp"
 
 namespace jiro::daemon {
 
@@ -18,7 +19,7 @@ bool is_missing(const Error& error) { return error.code == boost::system::errc::
 }  // namespace
 
 std::filesystem::path hub_overlay_path(const config::Config& config, const Environment& environment) {
-    const auto outbox = find_outbox_path(config.delivery.outbox, environment);
+    const auto outbox = config::find_outbox_path(config.delivery.outbox, environment);
     if (outbox.empty() || outbox == kInMemory) return {};
     return outbox.parent_path() / "hub-settings.json";
 }

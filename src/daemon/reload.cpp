@@ -11,6 +11,7 @@
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/config/load.hpp"
+#include "jiro/config/locations.hpp"
 
 namespace jiro::daemon {
 
@@ -80,9 +81,16 @@ Task<Result<>> Reloader::change(config::Config loaded, std::vector<std::string> 
 Task<config::LoadResult> Reloader::load() {
     static auto& readers = *new OutsideFunctions<config::LoadResult>("reload", kMaxLoaders);
     const auto file = current_.source;
+    std::function<config::LoadResult()> read = [file, environment = environment_, running = current_] {
+        auto loaded = load_with_overlay(file, environment);
+        if (!loaded) return loaded;
+        // What is written goes on being written where a restart only would change it.
+        for (auto& [key, what] : config::shared_files(config::in_force(*loaded.config, running), environment))
+            loaded.errors.push_back({file.string(), 0, 0, std::move(key), std::move(what)});
+        return loaded;
+    };
     // Each reads anew: the file may have been written meanwhile.
-    auto loading = readers.run([file, environment = environment_] { return load_with_overlay(file, environment); },
-                               clock_, kLoadLimit);
+    auto loading = readers.run(std::move(read), clock_, kLoadLimit);
     auto loaded = co_await std::move(loading);
     if (loaded) co_return std::move(*loaded);
     config::LoadResult late;
@@ -117,7 +125,7 @@ void Reloader::log_report(const ReloadReport& report) {
 ReloadReport Reloader::try_reload(config::LoadResult loaded) {
     ReloadReport report;
     for (const auto& error : loaded.errors) report.errors.push_back(config::to_string(error));
-    if (!loaded) return report;
+    if (!report.accepted()) return report;
 
     if (auto reason = why_not_meant(current_, *loaded.config); !reason.empty()) {
         report.errors.push_back(std::move(reason));

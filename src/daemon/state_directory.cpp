@@ -1,33 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/state_directory.hpp"
 
-#include <unistd.h>
-
 #include <system_error>
+
+#include "jiro/config/locations.hpp"
 
 namespace jiro::daemon {
 
-namespace {
-
-std::filesystem::path default_directory(const Environment& environment) {
-    if (const auto state = systemd_folder(environment, "STATE_DIRECTORY"); !state.empty()) return state;
-    if (geteuid() == 0) return "/var/lib/jiro";
-    if (const auto state = variable_in(environment, "XDG_STATE_HOME"); !state.empty()) return state + "/jiro";
-    if (const auto home = variable_in(environment, "HOME"); !home.empty()) return home + "/.local/state/jiro";
-    return {};
-}
-
-}  // namespace
-
-std::filesystem::path find_outbox_path(const delivery::OutboxSettings& settings, const Environment& environment) {
-    if (!settings.path.empty()) return settings.path;
-    const auto directory = default_directory(environment);
-    return directory.empty() ? directory : directory / "outbox.db";
-}
-
 Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
                                                   const Environment& environment) {
-    const auto path = find_outbox_path(settings, environment);
+    const auto path = config::find_outbox_path(settings, environment);
     if (path == kInMemory) return path;
     const auto directory = path.parent_path();
     if (path.empty()) {

@@ -28,10 +28,6 @@ constexpr std::size_t kLoadedAtOnce = 5'000;
 }  // namespace
 
 Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings& settings, const Clock& clock) {
-    if (!settings.redo_log.empty() && is_of_outbox(settings.redo_log, settings.path)) {
-        return Error(errc::wrong_file,
-                     "Outbox.RedoLog is a file of the outbox itself (Outbox.Path): " + settings.redo_log.string());
-    }
     std::unique_ptr<StorageThread> storage(new StorageThread(settings, clock));
     const auto opened = storage->open();
     const bool is_refused = !opened && (opened.error().code == errc::in_use || opened.error().code == errc::wrong_file);

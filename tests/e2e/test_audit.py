@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest, wait_until
+from harness.programs import run_client
 from harness.signing import Signer
 
 FIELDS = ["command_sync_id", "session_id", "command", "text_sha256", "signed_by", "hub", "user", "outcome", "exit_code", "received_at",
@@ -168,6 +169,27 @@ class AuditTest(DaemonTest):
         self.client.stop()
         self.assert_in_the_log("a", "succeeded")
         self.assert_in_the_log("h", "cancelled")
+
+    def test_no_event_is_written_into_a_file_of_the_outbox(self):
+        link = self.begin()
+        link.command("echo a", "a")
+        self.event("a")
+        taken = (self.client.outbox, f"{self.client.outbox}.kept", self.client.redo_log)
+        for file in taken:
+            self.client.write_config(Logging={"Audit": str(file)})
+            self.client.signal(signal.SIGHUP)
+            self.client.wait_log(f"Reload refused.*Logging.Audit: {file} is a file of Outbox")
+        self.assertEqual(self.client.stop(), 0)
+        left = [path.read_bytes() for path in self.directory.path.glob("outbox.db*")]
+        for file in taken:
+            with self.subTest(file):
+                self.client.write_config(Logging={"Audit": str(file)})
+                answer = run_client("check-config", "--config", self.client.config_file)
+                self.assertEqual(answer.returncode, 78, answer)
+                self.assertIn(f"Logging.Audit: {file} is a file of Outbox", answer.stderr)
+                self.client.start()
+                self.assertEqual(self.client.wait_exit(), 78)
+        self.assertEqual(left, [path.read_bytes() for path in self.directory.path.glob("outbox.db*")])
 
     def test_what_waits_for_a_file_that_is_given_up_is_in_the_log(self):
         self.begin_without_a_file()

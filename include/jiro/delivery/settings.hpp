@@ -4,8 +4,6 @@
 // config fills them and checks the ranges, the daemon hands them to make_grpc_result_sender, the outboxes and the
 // Courier.
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -54,13 +52,6 @@ struct OutboxSettings {
     std::uint64_t ballast_bytes =
         8ULL * 1024 * 1024;  // kept allocated beside the database, freed when the disk is full
 };
-
-// Whether `file` is the database `path`, or one of those that belong to it.
-[[nodiscard]] inline bool is_of_outbox(const std::filesystem::path& file, const std::filesystem::path& path) {
-    static constexpr std::array kSuffixes{"", "-wal", "-shm", "-journal", ".lock", ".kept", ".ballast"};
-    const auto plain = [](const std::filesystem::path& name) { return name.lexically_normal().string(); };
-    return std::ranges::any_of(kSuffixes, [&](const char* suffix) { return plain(file) == plain(path) + suffix; });
-}
 
 struct Settings {
     GrpcSettings grpc;

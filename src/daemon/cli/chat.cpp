@@ -7,7 +7,6 @@
 #include <boost/asio/thread_pool.hpp>
 #include <iostream>
 
-#include "daemon/chat.hpp"
 #include "daemon/chat_commands.hpp"
 #include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/service_user.hpp"
@@ -19,6 +18,7 @@
 #include "jiro/base/race.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/dispatcher.hpp"
+#include "jiro/config/locations.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
@@ -169,16 +169,18 @@ int converse(Partner& partner, const ChatOptions& options) {
 }  // namespace
 
 int chat(const std::string& config_file, const ChatOptions& options) {
-    DaemonPartner daemon(control_candidates(config_file, process_environment()), options.session_id.value_or(""));
+    const auto environment = process_environment();
+    DaemonPartner daemon(control_candidates(config_file, environment), options.session_id.value_or(""));
     if (daemon.is_there()) return converse(daemon, options);
 
-    const auto config = load_config_or_report(config_file, process_environment());
+    const auto config = load_config_or_report(config_file, environment);
     if (!config) return ExitCode::bad_configuration;
     if (!config->chat.is_configured()) {
         return report_failure("no assistant is configured: name a model by Chat.Model in " + config_file +
                               ", see docs/chat.md");
     }
-    const auto file = sessions_location(*config, outbox_location(*config), process_environment());
+    const auto file =
+        config::find_sessions_path(*config, config::find_outbox_of_unit(*config, environment), environment);
     if (const auto became = become_owner_of(file.parent_path()); !became) return report_failure(became.error().message);
     OwnPartner own(*config, file, options.session_id.value_or(""));
     return converse(own, options);

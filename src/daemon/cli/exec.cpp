@@ -12,6 +12,7 @@
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/render.hpp"
+#include "jiro/config/locations.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -43,7 +44,7 @@ Result<> take_service_user(config::Config& config, bool as_root) {
     if (geteuid() != 0) return {};
     std::optional<std::string> user;
     if (!as_root) {
-        auto became = become_owner_of(outbox_location(config).parent_path());
+        auto became = become_owner_of(config::find_outbox_of_unit(config, process_environment()).parent_path());
         if (!became) return became.error().with_prefix("--as-root runs it as root");
         user = std::move(*became);
     }

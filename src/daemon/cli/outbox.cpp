@@ -13,6 +13,7 @@
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
+#include "jiro/config/locations.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "jiro/monitor/errors.hpp"
@@ -41,7 +42,7 @@ Result<std::unique_ptr<StoppedOutbox>> open_stopped(const std::string& config_fi
     auto loaded = config::load_file(config_file, process_environment());
     if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
     auto settings = loaded.config->delivery.outbox;
-    settings.path = outbox_location(*loaded.config);
+    settings.path = config::find_outbox_of_unit(*loaded.config, process_environment());
     settings.redo_log.clear();  // none is needed; where the daemon's lies is in the database
     if (settings.path == kInMemory) return cannot_open("its outbox was in memory only (Outbox.Path)");
     if (const auto became = become_owner_of(settings.path.parent_path()); !became)

@@ -4,7 +4,6 @@
 #include <iomanip>
 #include <iostream>
 
-#include "daemon/chat.hpp"
 #include "daemon/chat_routes.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
@@ -14,6 +13,7 @@
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
+#include "jiro/config/locations.hpp"
 #include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
@@ -59,7 +59,9 @@ class SessionsClient {
         if (stopped_) return stopped_.get();
         const auto config = load_config_or_report(config_file_, process_environment());
         if (!config) return nullptr;
-        const auto file = sessions_location(*config, outbox_location(*config), process_environment());
+        const auto environment = process_environment();
+        const auto file =
+            config::find_sessions_path(*config, config::find_outbox_of_unit(*config, environment), environment);
         if (const auto became = become_owner_of(file.parent_path()); !became) {
             say(became.error().message);
             return nullptr;

@@ -11,7 +11,6 @@
 #include "daemon/chat_commands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/hub_overlay.hpp"
-#include "daemon/state_directory.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/file_descriptor.hpp"
@@ -39,16 +38,6 @@ std::optional<config::Config> load_config_or_report(const std::string& file, con
     auto loaded = load_with_overlay(file, environment);
     for (const auto& error : loaded.errors) std::cerr << config::to_string(error) << '\n';
     return std::move(loaded.config);
-}
-
-std::filesystem::path outbox_location(const config::Config& config) {
-    if (!config.delivery.outbox.path.empty()) return config.delivery.outbox.path;
-    const std::filesystem::path packaged = "/var/lib/jiro";
-    if (config.source.parent_path() == "/etc/jiro") {
-        const auto name = config.source.stem();
-        return name == "config" ? packaged / "outbox.db" : packaged / name / "outbox.db";
-    }
-    return find_outbox_path(config.delivery.outbox, process_environment());
 }
 
 std::string unit_of(const std::filesystem::path& config_file) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What several subcommands do: read the configuration, find the outbox, ask the running daemon.
+// What several subcommands do: read the configuration, ask the running daemon.
 
 #include <sys/types.h>
 
@@ -28,11 +28,6 @@ namespace jiro::daemon::cli {
 // The commands of that configuration, for a process that is not the daemon: those that need it say so.
 [[nodiscard]] Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(
     const config::Config& config, const commands::LoadSampler* load = nullptr);
-
-// Where the daemon of a configuration file keeps its outbox, seen from a terminal, without the variables that systemd
-// gives to its unit: Outbox.Path; else what the packaged unit uses for a file in /etc/jiro; else the default of
-// state_directory.hpp. Makes no folder. Empty when there is no default.
-[[nodiscard]] std::filesystem::path outbox_location(const config::Config& config);
 
 // The packaged unit of a configuration file in /etc/jiro; empty: it has none.
 [[nodiscard]] std::string unit_of(const std::filesystem::path& config_file);

@@ -37,10 +37,6 @@ TEST(ConfigChecks, refuses_contradictions) {
          "test.yaml:1:14: WebSocket.HubUrl: has a user or password, which would not be sent\n"},
         {"a fragment", "Grpc: { ServerUrl: \"https://hub.example#a\" }",
          "test.yaml:1:20: Grpc.ServerUrl: has a fragment (#...), which is never sent\n"},
-        {"redo log in place of the outbox", "Outbox: { Path: /s/outbox.db, RedoLog: /s/x/../outbox.db }",
-         "test.yaml:1:31: Outbox.RedoLog: is a file of the outbox itself (Outbox.Path); name another\n"},
-        {"redo log in place of the WAL", "Outbox: { Path: /s/outbox.db, RedoLog: /s/outbox.db-wal }",
-         "test.yaml:1:31: Outbox.RedoLog: is a file of the outbox itself (Outbox.Path); name another\n"},
         {"certificate alone", "Grpc: { Tls: { CertificateFile: /k } }",
          "test.yaml:1:16: Grpc.Tls.CertificateFile: is given without PrivateKeyFile; give both or none\n"},
     };

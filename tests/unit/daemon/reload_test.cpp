@@ -27,7 +27,8 @@ class ReloadTest : public ::testing::Test {
     ReloadTest() {
         write("Commands: {MaxConcurrent: 4}\n");
         auto loaded = config::load_file(file(), {});
-        reloader_.emplace(context_.get_executor(), std::move(*loaded.config), Environment{}, clock_, notifier_,
+        reloader_.emplace(context_.get_executor(), std::move(*loaded.config),
+                          Environment{{"STATE_DIRECTORY", "/running"}}, clock_, notifier_,
                           [this](const config::Config& next) -> Result<> {
                               if (refusal_) return *refusal_;
                               applied_.push_back(next.commands.max_concurrent);
@@ -90,6 +91,19 @@ TEST_F(ReloadTest, a_restart_is_wanted_until_it_happens) {
     write("Commands: {MaxConcurrent: 5}\n");
     EXPECT_THAT(reload().want_restart, IsEmpty());
     EXPECT_THAT(reloader_->status_note(), IsEmpty());
+}
+
+// The file may name another outbox: until the restart the one that runs is written to.
+TEST_F(ReloadTest, nothing_is_written_over_the_outbox_that_runs) {
+    const std::string text = "Commands: {MaxConcurrent: 4}\nOutbox: {Path: /new/outbox.db}\nLogging: {Audit: ";
+    write(text + "/new/audit.log}\n");
+    ASSERT_TRUE(reload().accepted());
+    write(text + "/running/outbox.db}\n");
+
+    const auto report = reload();
+
+    EXPECT_THAT(report.errors, ElementsAre(HasSubstr("Logging.Audit: /running/outbox.db is a file of Outbox.Path")));
+    EXPECT_EQ(running_.audit, "/new/audit.log");
 }
 
 // One changed value of each key of WebSocket. A key that is added needs a row.

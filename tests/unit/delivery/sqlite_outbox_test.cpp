@@ -546,22 +546,6 @@ TEST_F(SqliteOutboxTest, touches_no_file_that_was_never_an_outbox) {
     }
 }
 
-// Nothing of the outbox is taken for its redo log.
-TEST_F(SqliteOutboxTest, refuses_a_redo_log_in_place_of_its_own_files) {
-    open();
-    EXPECT_EQ(admit("a"), Admission::accepted);
-    outbox_.reset();
-    for (const char* suffix : {"", "-wal", ".lock", ".ballast"}) {
-        settings_.redo_log = settings_.path.string() + suffix;
-        const auto opened = open_sqlite_outbox(clock_, settings_);
-        ASSERT_FALSE(opened) << suffix;
-        EXPECT_EQ(opened.error().code, errc::wrong_file);
-    }
-    settings_.redo_log.clear();
-    open();
-    EXPECT_EQ(admit("a"), Admission::already_in_progress);
-}
-
 // No room for the new file: the damaged one stays where it is, and is taken over when there is room.
 TEST_F(SqliteOutboxTest, does_not_begin_empty_when_it_cannot_be_made_anew) {
     open();

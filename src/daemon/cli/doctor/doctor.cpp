@@ -15,6 +15,7 @@
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/config/credentials.hpp"
+#include "jiro/config/locations.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -52,7 +53,8 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     check_clock(findings, now);
     if (!options.offline) check_network(findings, config, environment);
     const bool daemon_runs = check_daemon(findings, config);
-    check_state(findings, config, outbox_location(config), daemon_runs);  // the last: it may take on another user
+    check_state(findings, config, config::find_outbox_of_unit(config, environment),
+                daemon_runs);  // the last: it may take on another user
     std::vector<Secret> secrets;
     if (credentials) secrets = {credentials->access_token, credentials->api_key};
     if (const auto key = config::read_credentials(config.chat_credentials, environment))

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+#include "jiro/config/locations.hpp"
+
+#include <gtest/gtest.h>
+
+#include "jiro/config/load.hpp"
+#include "support/temp_dir.hpp"
+
+namespace jiro::config {
+namespace {
+
+const Environment kService{{"STATE_DIRECTORY", "/s"}};
+
+// What is refused as the place of a key, one a line: "Key: message".
+std::string refusals(const std::string& text, const Environment& environment = kService) {
+    std::string all;
+    for (const auto& error : load_text(text, "test.yaml", environment).errors)
+        all += error.key_path + ": " + error.message + '\n';
+    return all;
+}
+
+// Whatever is written to is no file of another key's, however it is spelled and whether or not that key is given.
+TEST(Locations, no_key_names_a_file_of_another) {
+    struct Row {
+        std::string_view name;
+        std::string text;
+        std::string refusal;
+    };
+    const Row rows[] = {
+        {"redo log in place of the outbox", "Outbox: { Path: /o/outbox.db, RedoLog: /o/x/../outbox.db }",
+         "Outbox.RedoLog: /o/outbox.db is a file of Outbox.Path, /o/outbox.db; name another\n"},
+        {"redo log in place of the WAL", "Outbox: { Path: /o/outbox.db, RedoLog: /o/outbox.db-wal }",
+         "Outbox.RedoLog: /o/outbox.db-wal is a file of Outbox.Path, /o/outbox.db; name another\n"},
+        {"audit in place of the outbox", "Outbox: { Path: /o/outbox.db }\nLogging: { Audit: //o/./outbox.db }",
+         "Logging.Audit: /o/outbox.db is a file of Outbox.Path, /o/outbox.db; name another\n"},
+        {"audit in place of the unnamed outbox", "Logging: { Audit: \"${STATE_DIRECTORY}/outbox.db\" }",
+         "Logging.Audit: /s/outbox.db is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"audit in place of the ring", "Logging: { Audit: /s/outbox.db.kept }",
+         "Logging.Audit: /s/outbox.db.kept is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"audit in place of the redo log", "Outbox: { RedoLog: /r/redo.log }\nLogging: { Audit: /r/redo.log }",
+         "Logging.Audit: /r/redo.log is a file of Outbox.RedoLog, /r/redo.log; name another\n"},
+        {"audit's full file in place of the redo log",
+         "Outbox: { RedoLog: /r/redo.log.1 }\nLogging: { Audit: /r/redo.log }",
+         "Logging.Audit: /r/redo.log is a file of Outbox.RedoLog, /r/redo.log.1; name another\n"},
+        {"conversations in place of the lock", "Chat: { Path: /s/outbox.db.lock }",
+         "Chat.Path: /s/outbox.db.lock is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"outbox in place of the conversations", "Outbox: { Path: /o/sessions.db }\nChat: { Model: a }",
+         "Chat.Path: /o/sessions.db is a file of Outbox.Path, /o/sessions.db; name another\n"},
+        {"audit in place of the conversations", "Logging: { Audit: /s/sessions.db-wal }\nChat: { Model: a }",
+         "Logging.Audit: /s/sessions.db-wal is a file of Chat.Path, /s/sessions.db; name another\n"},
+        {"socket in place of the journal", "Monitoring: { Listen: \"unix:/s/outbox.db-journal\" }",
+         "Monitoring.Listen: /s/outbox.db-journal is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"all beside each other",
+         "Outbox: { RedoLog: /s/redo.log }\nLogging: { Audit: /s/audit.log }\nChat: { Model: a }\n"
+         "Monitoring: { Listen: \"unix:/s/status.sock\" }",
+         ""},
+        {"in memory", "Outbox: { Path: \":memory:\" }\nLogging: { Audit: off }", ""},
+    };
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        EXPECT_EQ(refusals(row.text), row.refusal);
+    }
+}
+
+// `check-config` on a terminal does not know systemd's folder, and says the same all the same.
+TEST(Locations, a_folder_that_only_the_service_knows_is_the_same_folder) {
+    EXPECT_EQ(refusals("Logging: { Audit: \"${STATE_DIRECTORY}/outbox.db-wal\" }", {}),
+              "Logging.Audit: ${STATE_DIRECTORY}/outbox.db-wal is a file of Outbox.Path, ${STATE_DIRECTORY}/outbox.db; "
+              "name another\n");
+    const auto in_etc = load_text("Logging: { Audit: /var/lib/jiro/two/outbox.db }", "/etc/jiro/two.yaml", {});
+    ASSERT_FALSE(in_etc);
+    EXPECT_EQ(in_etc.errors.front().key_path, "Logging.Audit");
+}
+
+TEST(Locations, a_link_is_followed) {
+    const jiro::test::TempDir folder;
+    std::filesystem::create_directory(folder.path() / "state");
+    std::filesystem::create_directory_symlink("state", folder.path() / "link");
+    const auto at = [&folder](const char* name) { return (folder.path() / name).string(); };
+    const auto text =
+        "Outbox: { Path: " + at("state/outbox.db") + " }\nLogging: { Audit: " + at("link/outbox.db") + " }";
+    EXPECT_EQ(refusals(text), "Logging.Audit: " + at("state/outbox.db") + " is a file of Outbox.Path, " +
+                                  at("state/outbox.db") + "; name another\n");
+}
+
+}  // namespace
+}  // namespace jiro::config
