@@ -77,12 +77,17 @@ class CommandLineTest(DaemonTest):
                 self.assertEqual(answer.returncode, 1, answer)
                 self.assertIn("standard output cannot be written", answer.stderr)
 
-    def test_a_missing_configuration_file_is_exit_code_78(self):
-        for arguments in (["run"], ["check-config"], []):
-            with self.subTest(arguments):
-                answer = run_client(*arguments, "--config", self.directory / "absent.yaml")
-                self.assertEqual(answer.returncode, 78, answer)
-                self.assertIn("absent.yaml", answer.stderr)
+    def test_a_missing_or_bad_configuration_is_exit_code_78(self):
+        """Whatever the subcommand, where no daemon answers in its place."""
+        bad = self.write("Outbax: {}")
+        for arguments in ([], ["run"], ["check-config"], ["status"], ["commands"], ["exec", "echo a"], ["reload"], ["running"], ["output", "a"],
+                          ["cancel", "a"], ["pause"], ["resume"], ["drain"], ["outbox", "list"], ["outbox", "show", "a"], ["outbox", "retry", "a"],
+                          ["outbox", "drop", "a"], ["sessions", "list"], ["sessions", "import", "a"], ["sessions", "export"], ["chat", "hello"]):
+            for file, what in ((self.directory / "absent.yaml", "absent.yaml"), (bad, "did you mean 'Outbox'")):
+                with self.subTest(arguments, file=file):
+                    answer = run_client(*arguments, "--config", file)
+                    self.assertEqual(answer.returncode, 78, answer)
+                    self.assertIn(what, answer.stderr)
 
     def test_exec_runs_one_command_without_a_server(self):
         config = self.write("{}")

@@ -173,16 +173,14 @@ int chat(const std::string& config_file, const ChatOptions& options) {
     DaemonPartner daemon(control_candidates(config_file, environment), options.session_id.value_or(""));
     if (daemon.is_there()) return converse(daemon, options);
 
-    const auto config = load_config_or_report(config_file, environment);
-    if (!config) return ExitCode::bad_configuration;
-    if (!config->chat.is_configured()) {
+    const auto config = load_config(config_file, environment);
+    if (!config.chat.is_configured()) {
         return report_failure("no assistant is configured: name a model by Chat.Model in " + config_file +
                               ", see docs/chat.md");
     }
-    const auto file =
-        config::find_sessions_path(*config, config::find_outbox_of_unit(*config, environment), environment);
+    const auto file = config::find_sessions_path(config, config::find_outbox_of_unit(config, environment), environment);
     if (const auto became = become_owner_of(file.parent_path()); !became) return report_failure(became.error().message);
-    OwnPartner own(*config, file, options.session_id.value_or(""));
+    OwnPartner own(config, file, options.session_id.value_or(""));
     return converse(own, options);
 }
 

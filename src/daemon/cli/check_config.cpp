@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <iostream>
 
-#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
+#include "daemon/hub_overlay.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/config/migrate.hpp"
 #include "jiro/config/print.hpp"
@@ -20,10 +20,12 @@ void check_tls_files(std::vector<std::string>& problems, const std::string& sect
 }  // namespace
 
 int check_config(const std::string& config_file, Print print) {
-    const auto config = load_config_or_report(config_file, process_environment());
-    if (!config) return ExitCode::bad_configuration;
+    const auto [config, errors] = load_with_overlay(config_file, process_environment());
     std::vector<std::string> problems;
-    for (const auto& [section, files] : config::tls_sections(*config)) check_tls_files(problems, section, *files);
+    for (const auto& error : errors) problems.push_back(config::to_string(error));
+    if (config) {
+        for (const auto& [section, files] : config::tls_sections(*config)) check_tls_files(problems, section, *files);
+    }
     for (const auto& problem : problems) std::cerr << problem << '\n';
     if (!problems.empty()) return ExitCode::bad_configuration;
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/pause.hpp"
 #include "daemon/shutdown.hpp"
@@ -359,6 +360,9 @@ int main(int argc, char** argv) try {
     } catch (const CLI::ParseError& error) {
         return written(app.exit(error) == 0 ? ExitCode::good : ExitCode::usage);
     }
+} catch (const BadConfiguration& error) {
+    std::cerr << error.what();
+    return ExitCode::bad_configuration;
 } catch (const std::exception& error) {
     std::cerr << "jiro-client: " << error.what() << '\n';
     return ExitCode::failed;

@@ -9,9 +9,8 @@
 namespace jiro::daemon::cli {
 
 int commands(const std::string& config_file, Form form) {
-    const auto config = load_config_or_report(config_file, process_environment());
-    if (!config) return ExitCode::bad_configuration;
-    const auto registry = make_registry_here(*config);
+    const auto config = load_config(config_file, process_environment());
+    const auto registry = make_registry_here(config);
     if (!registry) {
         std::cerr << registry.error().message << '\n';
         return ExitCode::bad_configuration;

@@ -56,9 +56,8 @@ Result<> take_service_user(config::Config& config, bool as_root) {
 }  // namespace
 
 int exec(const std::string& config_file, const ExecOptions& options) {
-    auto config = load_config_or_report(config_file, process_environment());
-    if (!config) return ExitCode::bad_configuration;
-    if (const auto taken = take_service_user(*config, options.as_root); !taken) {
+    auto config = load_config(config_file, process_environment());
+    if (const auto taken = take_service_user(config, options.as_root); !taken) {
         std::cerr << taken.error().message << '\n';
         return ExitCode::failed;
     }
@@ -67,7 +66,7 @@ int exec(const std::string& config_file, const ExecOptions& options) {
     SystemRandom random;
     jiro::commands::LoadSampler load(clock);
     load.take_sample();
-    const auto registry = make_registry_here(*config, &load);
+    const auto registry = make_registry_here(config, &load);
     if (!registry) {
         std::cerr << registry.error().message << '\n';
         return ExitCode::bad_configuration;
@@ -77,7 +76,7 @@ int exec(const std::string& config_file, const ExecOptions& options) {
     boost::asio::thread_pool workers(1);
     Interruptible interruptible(context);
     const auto finished = interruptible.run(
-        jiro::commands::run_locally(to_message(options, random), config->commands, *registry, clock, random, workers));
+        jiro::commands::run_locally(to_message(options, random), config.commands, *registry, clock, random, workers));
     print_result(finished, options.json);
     if (interruptible.signal() != 0) return interruptible.exit_code();
     return finished.result.is_success() ? ExitCode::good : ExitCode::failed;

@@ -39,10 +39,10 @@ Error cannot_open(const std::string& reason) {
 }
 
 Result<std::unique_ptr<StoppedOutbox>> open_stopped(const std::string& config_file) {
-    auto loaded = config::load_file(config_file, process_environment());
-    if (!loaded) return cannot_open(config::to_string(loaded.errors.front()));
-    auto settings = loaded.config->delivery.outbox;
-    settings.path = config::find_outbox_of_unit(*loaded.config, process_environment());
+    const auto environment = process_environment();
+    const auto config = load_config(config_file, environment);
+    auto settings = config.delivery.outbox;
+    settings.path = config::find_outbox_of_unit(config, environment);
     settings.redo_log.clear();  // none is needed; where the daemon's lies is in the database
     if (settings.path == kInMemory) return cannot_open("its outbox was in memory only (Outbox.Path)");
     if (const auto became = become_owner_of(settings.path.parent_path()); !became)

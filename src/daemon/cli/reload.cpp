@@ -35,12 +35,12 @@ int show_accepted(const json& body) {
 }  // namespace
 
 int reload(const std::string& config_file) {
-    const auto sockets = control_candidates(config_file, process_environment());
-    const auto answer = ask_daemon(sockets, Method::post, "/reload");
+    const auto environment = process_environment();
+    const auto answer = ask_daemon(control_candidates(config_file, environment), Method::post, "/reload");
     if (!answer) {
-        // Nobody to ask; what the daemon would have said about the file is still worth saying.
-        static_cast<void>(load_config_or_report(config_file, process_environment()));
         std::cerr << "jiro-client: " << answer.error().message << '\n';
+        // Nobody to ask; what the daemon would have said about the file is still worth saying.
+        static_cast<void>(load_config(config_file, environment));
         return ExitCode::failed;
     }
     const auto body = json_or_null(answer->body);

@@ -34,10 +34,9 @@ int run(const std::string& config_file) {
     if (const auto code = serve_as_init()) return *code;
     harden_process();
     auto environment = process_environment();
-    auto config = load_config_or_report(config_file, environment);
-    if (!config) return ExitCode::bad_configuration;
-    log::configure(config->logging);
-    const int exit_code = run_application(std::move(*config), std::move(environment));
+    auto config = load_config(config_file, environment);
+    log::configure(config.logging);
+    const int exit_code = run_application(std::move(config), std::move(environment));
     log::shutdown();
     return exit_code;
 }

@@ -57,11 +57,10 @@ class SessionsClient {
     // Opens the file itself: nothing after the reason was printed.
     StoppedSessions* open() {
         if (stopped_) return stopped_.get();
-        const auto config = load_config_or_report(config_file_, process_environment());
-        if (!config) return nullptr;
         const auto environment = process_environment();
+        const auto config = load_config(config_file_, environment);
         const auto file =
-            config::find_sessions_path(*config, config::find_outbox_of_unit(*config, environment), environment);
+            config::find_sessions_path(config, config::find_outbox_of_unit(config, environment), environment);
         if (const auto became = become_owner_of(file.parent_path()); !became) {
             say(became.error().message);
             return nullptr;
@@ -71,7 +70,7 @@ class SessionsClient {
             say("there is no folder " + file.parent_path().string() + " for the conversations");
             return nullptr;
         }
-        stopped_ = std::make_unique<StoppedSessions>(file, config->chat);
+        stopped_ = std::make_unique<StoppedSessions>(file, config.chat);
         return stopped_.get();
     }
 

@@ -29,14 +29,13 @@ std::optional<monitor::Listen> find_without_file(const std::string& config_file,
     return std::nullopt;
 }
 
-// Nothing after it was printed why.
-std::optional<monitor::Listen> where_to_ask(const std::string& config_file) {
-    const auto environment = process_environment();
-    const auto config = load_config_or_report(config_file, environment);
-    if (config) return config->monitoring.listen;
-    auto found = find_without_file(config_file, environment);
-    if (found) std::cerr << "jiro-client: asking the daemon at " << monitor::to_string(*found) << " instead\n";
-    return found;
+monitor::Listen where_to_ask(const std::string& config_file) try {
+    return load_config(config_file, process_environment()).monitoring.listen;
+} catch (const BadConfiguration& error) {
+    const auto found = find_without_file(config_file, process_environment());
+    if (!found) throw;
+    std::cerr << error.what() << "jiro-client: asking the daemon at " << monitor::to_string(*found) << " instead\n";
+    return *found;
 }
 
 int report_readiness(const monitor::Listen& listen) {
@@ -73,10 +72,9 @@ int show_status(const monitor::Listen& listen, const StatusOptions& options) {
 
 int status(const std::string& config_file, const StatusOptions& options) {
     const auto listen = where_to_ask(config_file);
-    if (!listen) return ExitCode::bad_configuration;
-    if (options.ready_only) return report_readiness(*listen);
-    if (options.watch) return watch_status(*listen, options.json ? Form::json : Form::people);
-    return show_status(*listen, options);
+    if (options.ready_only) return report_readiness(listen);
+    if (options.watch) return watch_status(listen, options.json ? Form::json : Form::people);
+    return show_status(listen, options);
 }
 
 }  // namespace jiro::daemon::cli

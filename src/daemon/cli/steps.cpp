@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <iostream>
+#include <numeric>
 
 #include "daemon/chat_commands.hpp"
 #include "daemon/control_socket.hpp"
@@ -34,10 +35,16 @@ Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(cons
     return commands::make_registry(config.commands, services);
 }
 
-std::optional<config::Config> load_config_or_report(const std::string& file, const Environment& environment) {
+BadConfiguration::BadConfiguration(const std::vector<config::ConfigError>& errors)
+    : std::runtime_error(std::accumulate(errors.begin(), errors.end(), std::string(),
+                                         [](std::string all, const config::ConfigError& error) {
+                                             return std::move(all) + config::to_string(error) + '\n';
+                                         })) {}
+
+config::Config load_config(const std::string& file, const Environment& environment) {
     auto loaded = load_with_overlay(file, environment);
-    for (const auto& error : loaded.errors) std::cerr << config::to_string(error) << '\n';
-    return std::move(loaded.config);
+    if (!loaded) throw BadConfiguration(loaded.errors);
+    return std::move(*loaded.config);
 }
 
 std::string unit_of(const std::filesystem::path& config_file) {
@@ -113,8 +120,12 @@ std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answ
 
 std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_file, Method method,
                                                    std::string_view target) {
-    const auto answer = ask_daemon(control_candidates(config_file, process_environment()), method, target);
-    return json_or_report(answer);
+    const auto environment = process_environment();
+    const auto answer = ask_daemon(control_candidates(config_file, environment), method, target);
+    auto body = json_or_report(answer);
+    if (!answer && answer.error().code == monitor::errc::not_running)
+        static_cast<void>(load_config(config_file, environment));
+    return body;
 }
 
 }  // namespace jiro::daemon::cli

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,9 +22,14 @@
 
 namespace jiro::daemon::cli {
 
-// The configuration, or nothing after every error was printed, one a line: the exit code is then bad_configuration.
-[[nodiscard]] std::optional<config::Config> load_config_or_report(const std::string& file,
-                                                                  const Environment& environment);
+// What it says is every error of the configuration, one a line. main() alone catches it, prints that, and ends with
+// ExitCode::bad_configuration.
+struct BadConfiguration : std::runtime_error {
+    explicit BadConfiguration(const std::vector<config::ConfigError>& errors);
+};
+
+// Throws BadConfiguration.
+[[nodiscard]] config::Config load_config(const std::string& file, const Environment& environment);
 
 // The commands of that configuration, for a process that is not the daemon: those that need it say so.
 [[nodiscard]] Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(
@@ -54,7 +60,8 @@ enum class Method { get, post };
 // The JSON object of an answer with status 200; else nothing, after the reason was printed.
 [[nodiscard]] std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer);
 
-// Both, at the control socket of that configuration file's daemon.
+// Both, at the control socket of that configuration file's daemon. Throws BadConfiguration when that may be why it was
+// not found.
 [[nodiscard]] std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_file, Method method,
                                                                  std::string_view target);
 
