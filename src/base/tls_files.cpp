@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include <boost/system/errc.hpp>
@@ -23,16 +24,24 @@ constexpr std::size_t kLargestPem = 4 * 1024 * 1024;  // the system's bundles ha
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 using PrivateKey = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
-using LeafCertificate = std::unique_ptr<X509, decltype(&X509_free)>;
+using Context = std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)>;
 
 Error unusable(std::string why) { return Error(errc::make_error_code(errc::invalid_argument), std::move(why)); }
 
-Bio reading(const std::string& pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
+Bio reading(std::string_view pem) { return {BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free}; }
 
-LeafCertificate first_certificate(const std::string& pem) {
-    LeafCertificate certificate(PEM_read_bio_X509_AUX(reading(pem).get(), nullptr, nullptr, nullptr), X509_free);
+// What OpenSSL says last; it keeps nothing for others to find.
+std::string openssl_reason() {
+    const char* reason = ERR_reason_error_string(ERR_peek_last_error());
     ERR_clear_error();
-    return certificate;
+    return reason == nullptr ? "OpenSSL does not say why" : reason;
+}
+
+// It may be too weak for this machine's OpenSSL, whose word on that is asked for.
+Result<> check_certificate(X509* certificate) {
+    const Context context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+    if (SSL_CTX_use_certificate(context.get(), certificate) == 1) return {};
+    return unusable("is not accepted by OpenSSL: " + openssl_reason());
 }
 
 // OpenSSL's own way to ask is a prompt on the terminal, on the thread that reads.
@@ -67,7 +76,9 @@ std::string prefix(const char* key, const std::filesystem::path& path) {
 
 Result<std::string> read_authorities(const char* key, const std::filesystem::path& path) {
     auto pem = read_pem(path);
-    if (pem && !first_certificate(*pem)) pem = unusable("holds no certificate in PEM form");
+    if (pem) {
+        if (const auto certificates = certificates_in(*pem); !certificates) pem = certificates.error();
+    }
     if (!pem) return pem.error().with_prefix(prefix(key, path));
     return pem;
 }
@@ -79,7 +90,7 @@ Result<std::string> authorities_in(const std::filesystem::path& folder) {
     for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
          entry.increment(error)) {
         const auto pem = read_pem(entry->path());
-        if (pem && first_certificate(*pem)) all += *pem + '\n';
+        if (pem && certificates_in(*pem)) all += *pem + '\n';
         if (all.size() > kLargestPem)
             return unusable("holds more than 4 MiB").with_prefix(prefix("SSL_CERT_DIR", folder));
     }
@@ -105,14 +116,33 @@ Result<std::string> read_trust(const std::filesystem::path& ca_file) {
 
 }  // namespace
 
+Result<std::vector<std::shared_ptr<x509_st>>> certificates_in(std::string_view pem) {
+    std::vector<std::shared_ptr<X509>> all;
+    const Bio in = reading(pem);
+    while (X509* certificate = PEM_read_bio_X509_AUX(in.get(), nullptr, nullptr, nullptr)) {
+        all.emplace_back(certificate, X509_free);
+    }
+    const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    const auto reason = openssl_reason();
+    if (all.empty()) return unusable("holds no certificate in PEM form");
+    if (!is_end)
+        return unusable("holds a damaged certificate, number " + std::to_string(all.size() + 1) + ": " + reason);
+    return all;
+}
+
 Result<TlsMaterial> read_tls_files(const TlsFiles& files) {
     auto ca = read_trust(files.ca);
     if (!ca) return ca.error();
     if (files.certificate.empty()) return TlsMaterial{std::move(*ca), {}, {}};
 
     auto chain = read_pem(files.certificate);
-    const auto certificate = chain ? first_certificate(*chain) : LeafCertificate(nullptr, X509_free);
-    if (chain && !certificate) chain = unusable("holds no certificate in PEM form");
+    std::shared_ptr<X509> certificate;
+    if (chain) {
+        const auto all = certificates_in(*chain);
+        const auto good = all ? check_certificate(all->front().get()) : Result<>(all.error());
+        if (good) certificate = all->front();
+        if (!good) chain = good.error();
+    }
     if (!chain) return chain.error().with_prefix(prefix("CertificateFile", files.certificate));
 
     const auto& key_file = files.key.empty() ? files.certificate : files.key;

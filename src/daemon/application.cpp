@@ -35,6 +35,7 @@
 #include "daemon/start_timeout.hpp"
 #include "daemon/state_directory.hpp"
 #include "daemon/status_source.hpp"
+#include "daemon/tls_watch.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
@@ -140,6 +141,7 @@ struct Application::Parts {
     config::Config config;
     std::filesystem::path outbox_file;  // Outbox.Path, or what stands for it when it is not set
     CredentialStore credentials;
+    TlsWatch tls_watch;
 
     // Results out.
     Persistence persistence;
@@ -184,6 +186,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       config(std::move(loaded)),
       outbox_file(std::move(outbox_path)),
       credentials(config.credentials, environment),
+      tls_watch(executor, clock, [this]() -> const config::Config& { return config; }),
       persistence(config.delivery.outbox.path == kInMemory ? Persistence::memory : Persistence::disk),
       outbox(std::move(opened_outbox)),
       courier(executor, *outbox, delivery::make_grpc_result_sender(clock, config.delivery.grpc, credentials.for_grpc()),
@@ -369,7 +372,8 @@ Task<> Application::Parts::serve() {
     auto parts =
         tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
               reloader.run(), uploads.run(), report_status(), feed_watchdog(), recovery.recover_rest(), pause.run(),
-              audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox));
+              audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox),
+              tls_watch.run());
     co_await all(std::move(parts));
 }
 
@@ -489,6 +493,7 @@ Result<> Application::Parts::apply(const config::Config& next) {
     audit.use(next.audit, redacted_hub_url(next));
     status.set_instance_id(next.instance_id);
     config = next;
+    tls_watch.look_again();
     return {};
 }
 

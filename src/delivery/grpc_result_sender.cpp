@@ -8,6 +8,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
 #include <mutex>
@@ -221,6 +222,11 @@ class GrpcResultSender final : public ResultSender {
             }
             if (repeats < kRepeats && result.code == StatusCode::unavailable) repeating_helps_ = false;
             judge_channel(result.code, call->channel());
+            if (may_miss_certificate(result)) {
+                result.message +=
+                    "; perhaps the server asks for a client certificate: Grpc.Tls.CertificateFile names none "
+                    "(`jiro-client doctor` looks)";
+            }
             co_return result;
         }
     }
@@ -302,6 +308,17 @@ class GrpcResultSender final : public ResultSender {
     // Refused for its credentials: a rotation may have overtaken what was read a moment before.
     static bool was_refused(StatusCode code) {
         return code == StatusCode::unauthenticated || code == StatusCode::permission_denied;
+    }
+
+    // gRPC does not say that it was asked for one; a server that wants one ends the handshake, or what follows it.
+    bool may_miss_certificate(const SendResult& result) const {
+        const bool is_of_grpc = result.is_local || result.message.starts_with("failed to connect to all addresses");
+        if (!is_of_grpc || result.code != StatusCode::unavailable) return false;
+        if (!settings_.server_url->is_tls() || !settings_.tls.certificate.empty()) return false;
+        static constexpr std::array kEnds{"alert handshake failure", "certificate required", "Endpoint read failed",
+                                          "Socket closed", "Connection reset"};
+        return std::ranges::any_of(
+            kEnds, [&result](const char* end) { return result.message.find(end) != std::string::npos; });
     }
 
     // Calls that end without any sign of the server, although the channel looks fine: its connection is stuck.

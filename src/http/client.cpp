@@ -38,10 +38,10 @@ Message to_message(Request request) {
     return message;
 }
 
-Error read_error(const error_code& error) {
+Error read_error(ClientStream& stream, const error_code& error) {
     if (error == beast::error::header_limit || error == beast::error::buffer_overflow)
         return Error(errc::answer_too_large, "the header of its answer is too long");
-    return Error(errc::request_failed, "got no usable HTTP answer: " + error.message());
+    return Error(errc::request_failed, "got no usable HTTP answer: " + stream.reason(error));
 }
 
 }  // namespace
@@ -81,8 +81,9 @@ Task<Result<Response>> Connection::ask(Request request) {
     const auto message = to_message(std::move(request));
     const auto [write_error, written] = co_await beast::async_write(impl_->stream, message, kNoThrow);
     const error_code error = co_await impl_->read_head();
-    if (error && write_error) co_return Error(errc::request_failed, "could not be sent: " + write_error.message());
-    if (error) co_return read_error(error);
+    if (error && write_error)
+        co_return Error(errc::request_failed, "could not be sent: " + impl_->stream.reason(write_error));
+    if (error) co_return read_error(impl_->stream, error);
     Response head;
     head.status = impl_->parser->get().result_int();
     for (const auto& field : impl_->parser->get()) head.headers.emplace_back(field.name_string(), field.value());

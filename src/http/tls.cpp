@@ -30,6 +30,29 @@ OutsideFunctions<Result<ContextPtr>>& context_builders() {
     return functions;
 }
 
+// In an SSL: the server asked for a certificate that is not there.
+int wish_index() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
+int note_wish(SSL* connection, X509**, EVP_PKEY**) {
+    static char noted = 0;
+    SSL_set_ex_data(connection, wish_index(), &noted);
+    return 0;  // goes on without
+}
+
+// Asio's own function passes over certificates with settings of trust.
+void trust(ssl::context& context, const std::string& pem, error_code& error) {
+    const auto certificates = certificates_in(pem);
+    if (!certificates) error = certificates.error().code;
+    X509_STORE* const store = SSL_CTX_get_cert_store(context.native_handle());
+    for (std::size_t i = 0; !error && i < certificates->size(); ++i) {
+        if (X509_STORE_add_cert(store, (*certificates)[i].get()) == 1) continue;
+        error = error_code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());
+    }
+}
+
 // Reads files, the system's too.
 Result<ContextPtr> build_context(const TlsSettings& settings) {
     const auto material = read_tls_files(settings);
@@ -41,8 +64,9 @@ Result<ContextPtr> build_context(const TlsSettings& settings) {
     if (material->ca.empty()) {
         context->set_default_verify_paths(error);
     } else {
-        context->add_certificate_authority(buffer(material->ca), error);
+        trust(*context, material->ca, error);
     }
+    SSL_CTX_set_client_cert_cb(context->native_handle(), note_wish);  // called when there is none
     if (!error && !material->certificate.empty()) {
         context->use_certificate_chain(buffer(material->certificate), error);
         if (!error) context->use_private_key(buffer(material->key), ssl::context::pem, error);
@@ -65,8 +89,9 @@ std::string reason_of(TlsStream& stream, const error_code& error) {
         text += X509_verify_cert_error_string(verified);
         return text + "; check the host name in the URL, the system's CAs or CaFile, and the clock";
     }
+    if (misses_client_certificate(stream.native_handle())) return error.message() + kNoClientCertificate;
     if (error == ssl::error::stream_truncated || error == asio::error::eof || error == asio::error::connection_reset) {
-        return "the server hung up; check that the port speaks TLS and whether it wants a client certificate";
+        return "the server hung up; check that the port speaks TLS";
     }
     return error.message() + "; check that the port speaks TLS 1.2 or newer";
 }
@@ -77,6 +102,10 @@ Task<error_code> handshake(TlsStream& stream) {
 }
 
 }  // namespace
+
+bool misses_client_certificate(const ssl_st* connection) {
+    return SSL_get_ex_data(connection, wish_index()) != nullptr;
+}
 
 Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSettings settings, StepLimits limits) {
     const std::string key = names_of(settings) + (settings.verify ? "" : "\nunverified");

@@ -2,6 +2,7 @@
 """TLS on both ways: our own authority is enough, and every certificate that is not right is refused by name."""
 
 import shutil
+import signal
 import ssl
 import subprocess
 import unittest
@@ -77,6 +78,73 @@ class TlsTest(DaemonTest):
         self.start_over_tls(self.server_context(pair, ca), self.server_context(pair, ca), CertificateFile=str(client[0]),
                             PrivateKeyFile=str(client[1]))
         self.assert_serves(self.connection())
+
+    def test_a_server_that_wants_a_client_certificate_is_named_as_the_reason(self):
+        pair, ca = self.certificate("server"), self.directory / "ca.pem"
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for more in ({}, {"SkipNegotiation": True}):
+                with self.subTest(newest, **more):
+                    contexts = [self.server_context(pair, ca) for _ in range(2)]
+                    for context in contexts:
+                        context.maximum_version = newest
+                    self.start_hub(tls=contexts[0])
+                    self.start_grpc(tls=contexts[1])
+                    tls = {"Tls": {"CaFile": str(ca)}}
+                    self.start_client(config={"WebSocket": tls | more, "Grpc": tls})
+                    self.client.wait_reason("the server asks for a client certificate: name one in CertificateFile and PrivateKeyFile")
+                    found = run_client("doctor", "--config", self.client.config_file).stdout
+                    self.assertRegex(found, "problem .*(?s:.*)asks for a client certificate(?s:.*)Result server (?s:.*)asks for a client certificate")
+                    self.client.kill()
+
+    def test_a_result_server_that_wants_a_client_certificate(self):
+        pair, ca = self.certificate("server"), self.directory / "ca.pem"
+        for newest in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            with self.subTest(newest):
+                context = self.server_context(pair, ca)
+                context.maximum_version = newest
+                self.start_hub()
+                self.start_grpc(tls=context)
+                self.start_client(config={"Grpc": {"Tls": {"CaFile": str(ca)}}})
+                self.connection().command("echo a", f"a {newest}")
+                self.client.wait_log("not delivered.*perhaps the server asks for a client certificate: Grpc.Tls.CertificateFile names none")
+                self.client.kill()
+
+    def test_certificates_with_settings_of_trust_are_taken_by_all(self):
+        pair, client = self.certificate("server"), self.certificate("client", usage="clientAuth")
+        for name in ("ca", "client"):
+            openssl("x509", "-in", f"{name}.pem", "-trustout", "-out", f"trusted-{name}.pem", cwd=self.directory.path)
+        files = {"CaFile": str(self.directory / "trusted-ca.pem"), "CertificateFile": str(self.directory / "trusted-client.pem"),
+                 "PrivateKeyFile": str(client[1])}
+        self.assertIn("BEGIN TRUSTED CERTIFICATE", (self.directory / "trusted-ca.pem").read_text())
+        context = self.server_context(pair, self.directory / "ca.pem")
+        self.start_over_tls(context, self.server_context(pair, self.directory / "ca.pem"), **files)
+        self.assert_serves(self.connection())
+        self.assertEqual(run_client("check-config", "--config", self.client.config_file).returncode, 0)
+        self.assertNotIn("problem  WebSocket.Tls", run_client("doctor", "--offline", "--config", self.client.config_file).stdout)
+
+    def test_the_daemon_names_bad_files_at_the_start_and_at_a_reload_as_check_config_does(self):
+        """Also where nothing needs them now; it goes on, and so does its reload."""
+        pair = self.certificate("server")
+        (self.directory / "damaged.pem").write_text(pair[0].read_text() + pair[0].read_text().replace("MII", "NII"))
+        openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-subj", "/CN=weak", "-keyout", "weak.key", "-out", "weak.pem", cwd=self.directory.path)
+        bad = {"WebSocket": {"Tls": {"CaFile": str(self.directory / "absent.pem"), "CertificateFile": str(self.directory / "weak.pem"),
+                                     "PrivateKeyFile": str(self.directory / "weak.key")}},
+               "Grpc": {"Tls": {"CaFile": str(self.directory / "damaged.pem")}}}
+        link = self.start_all(config=bad)
+        reasons = ["WebSocket.Tls.CaFile .*absent.pem cannot be used: .*No such file", "WebSocket.Tls.CertificateFile .*weak.pem cannot be used: is not accepted",
+                   "Grpc.Tls.CaFile .*damaged.pem cannot be used: holds a damaged certificate, number 2"]
+        answer = run_client("check-config", "--config", self.client.config_file)
+        self.assertEqual(answer.returncode, 78, answer)
+        found = run_client("doctor", "--offline", "--config", self.client.config_file).stdout
+        for reason in reasons:
+            self.client.wait_reason(reason)
+            self.assertRegex(answer.stderr, reason)
+            self.assertRegex(found, f"problem +{reason}")
+        self.assert_serves(link)
+        self.client.write_config(Grpc={"Tls": {"CaFile": str(self.directory / "other.pem")}}, WebSocket={})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_reason("Grpc.Tls.CaFile .*other.pem cannot be used: .*No such file")
+        self.assert_serves(link)
 
     def test_a_wrong_certificate_is_refused_by_name_and_nothing_is_sent(self):
         cases = {

@@ -13,6 +13,7 @@
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 #include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -56,6 +57,13 @@ class ClientStream {
     async_write_some(const Buffers& buffers, Token&& token) {
         return std::visit([&](auto& stream) { return stream.async_write_some(buffers, std::forward<Token>(token)); },
                           stream_);
+    }
+
+    // Why an operation of it failed.
+    [[nodiscard]] std::string reason(const error_code& error) {
+        auto* const tls = std::get_if<TlsStream>(&stream_);
+        const bool misses = tls != nullptr && misses_client_certificate(tls->native_handle());
+        return error.message() + (misses ? kNoClientCertificate : "");
     }
 
     // What is read next is the answer to an upgrade: its head comes without the interim ones ahead of it. Of an answer

@@ -10,6 +10,8 @@
 #include "jiro/base/error.hpp"
 #include "jiro/http/settings.hpp"
 
+struct ssl_st;  // OpenSSL's SSL
+
 namespace boost::asio::ssl {
 class context;
 template <typename Stream>
@@ -22,6 +24,12 @@ namespace jiro::http {
 [[nodiscard]] Task<Result<std::shared_ptr<boost::asio::ssl::context>>> make_tls_context(Clock& clock,
                                                                                         TlsSettings settings,
                                                                                         StepLimits limits);
+
+// Whether the server asked for a client certificate and none is configured. With TLS 1.3 it refuses a client without
+// one only when the handshake is over for this side: whatever fails then may have this reason.
+[[nodiscard]] bool misses_client_certificate(const ssl_st* connection);
+inline constexpr const char* kNoClientCertificate =
+    "; the server asks for a client certificate: name one in CertificateFile and PrivateKeyFile";
 
 // Names the host (SNI, verification) and performs the handshake within its limit.
 [[nodiscard]] Task<Result<void>> tls_handshake(Clock& clock,

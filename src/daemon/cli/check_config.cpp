@@ -3,28 +3,18 @@
 
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/hub_overlay.hpp"
-#include "jiro/base/tls_files.hpp"
+#include "jiro/config/check_tls.hpp"
 #include "jiro/config/migrate.hpp"
 #include "jiro/config/print.hpp"
 
 namespace jiro::daemon::cli {
-
-namespace {
-
-// By the function that reads them for a connection.
-void check_tls_files(std::vector<std::string>& problems, const std::string& section, const TlsFiles& files) {
-    const auto material = read_tls_files(files);
-    if (!material) problems.push_back(section + '.' + material.error().message);
-}
-
-}  // namespace
 
 int check_config(const std::string& config_file, Print print) {
     const auto [config, errors] = load_with_overlay(config_file, process_environment());
     std::vector<std::string> problems;
     for (const auto& error : errors) problems.push_back(config::to_string(error));
     if (config) {
-        for (const auto& [section, files] : config::tls_sections(*config)) check_tls_files(problems, section, *files);
+        for (const auto& problem : config::check_tls_files(*config)) problems.push_back(problem.message);
     }
     for (const auto& problem : problems) std::cerr << problem << '\n';
     if (!problems.empty()) return ExitCode::bad_configuration;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -9,10 +7,11 @@
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <ctime>
-#include <limits>
 #include <memory>
 
+#include "jiro/base/tls_files.hpp"
 #include "jiro/http/dialer.hpp"
+#include "jiro/http/errors.hpp"
 #include "jiro/http/tls.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "jiro/signalr/probe.hpp"
@@ -27,7 +26,6 @@ using TlsStream = asio::ssl::stream<tcp::socket>;
 namespace {
 
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
-using Owned = std::unique_ptr<X509, decltype(&X509_free)>;
 
 std::optional<WallTime> to_time(const ASN1_TIME* time) {
     std::tm parts{};
@@ -96,6 +94,8 @@ class PathReport {
         report_.certificate = first_to_expire(connection);
         std::string seen = std::string(SSL_get_version(connection)) + " with " + endpoint_.url.authority();
         if (!endpoint_.tls.verify) seen += ", its certificate not verified";
+        if (http::misses_client_certificate(connection))
+            seen += ", which asks for a client certificate: none is configured";
         report_.passed(ProbeStep::tls, std::move(seen));
     }
 
@@ -162,16 +162,11 @@ Task<ProbeReport> probe_network_path(Clock& clock, http::Endpoint endpoint) {
 }
 
 Result<Certificate> first_to_expire(std::string_view pem) {
-    if (pem.size() > std::numeric_limits<int>::max()) return Error(http::errc::tls_settings_invalid, "is too large");
-    const Bio in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    const auto certificates = certificates_in(pem);
+    if (!certificates) return certificates.error();
     std::optional<Certificate> first;
-    for (;;) {
-        const Owned certificate(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), X509_free);
-        if (!certificate) break;
-        keep_earlier(first, describe(certificate.get()));
-    }
-    ERR_clear_error();  // the end of the text is an error to OpenSSL
-    if (!first) return Error(http::errc::tls_settings_invalid, "holds no certificate in PEM form");
+    for (const auto& certificate : *certificates) keep_earlier(first, describe(certificate.get()));
+    if (!first) return Error(http::errc::tls_settings_invalid, "holds no certificate whose dates can be read");
     return std::move(*first);
 }
 

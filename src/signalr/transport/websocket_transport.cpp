@@ -71,6 +71,8 @@ class BeastTransport final : public Transport {
         });
     }
 
+    [[nodiscard]] std::string reason(const error_code& error) { return websocket_.next_layer().reason(error); }
+
     Task<Upgrade> upgrade(const HttpRequest& request, error_code& error) {
         websocket_.set_option(websocket::stream_base::decorator([&request](websocket::request_type& message) {
             for (const auto& [name, value] : request.headers) message.set(name, value);
@@ -149,7 +151,7 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, http::ClientStream stream, cons
     }
     if (error && error != websocket::error::upgrade_declined) {
         co_return Error(errc::upgrade_failed,
-                        "the WebSocket upgrade at " + request.url.redacted() + " failed: " + error.message());
+                        "the WebSocket upgrade at " + request.url.redacted() + " failed: " + transport->reason(error));
     }
     if (!error) upgrade->transport = std::move(transport);
     co_return std::move(*upgrade);

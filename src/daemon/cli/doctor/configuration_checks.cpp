@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -11,6 +12,7 @@
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/tls_files.hpp"
+#include "jiro/config/check_tls.hpp"
 #include "jiro/config/credentials.hpp"
 #include "jiro/signalr/probe.hpp"
 
@@ -21,7 +23,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kExpiresSoon = 21 * 24h;  // enough for a holiday
-constexpr std::size_t kLargestPem = 1024 * 1024;
+constexpr std::size_t kLargestPem = 4 * 1024 * 1024;
 
 std::chrono::seconds between(WallTime from, WallTime to) {
     return std::chrono::duration_cast<std::chrono::seconds>(to - from);
@@ -71,54 +73,43 @@ void check_secret_file(Findings& findings, const std::string& key, const std::st
     findings.ok(check, key + ": " + path + " is there and not for everybody");
 }
 
-// A bundle of authorities may hold some that have expired and are of no use to anybody; a chain or a single one may
-// not.
-enum class PemKind { bundle, chain };
-
-std::size_t certificates_in(std::string_view pem) {
-    constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----";
-    std::size_t count = 0;
-    for (auto at = pem.find(kBegin); at != std::string_view::npos; at = pem.find(kBegin, at + kBegin.size())) ++count;
-    return count;
-}
-
-void check_certificate_file(Findings& findings, const std::string& key, const std::string& path, PemKind kind,
-                            WallTime now) {
-    const std::string check = "config.file." + key;
+// The chain of ours that may not expire; a bundle of authorities may hold some that have, and are of no use to anybody.
+void check_lifetime(Findings& findings, const std::string& key, const std::string& path, WallTime now) {
     const auto file = read_small_file(path, kLargestPem);
-    if (!file) {
-        findings.problem(check, key + ": " + path + ' ' + file.error().message,
-                         "correct the path, or make the file readable for the daemon's user");
+    const auto certificate = file ? signalr::first_to_expire(file->text) : Result<signalr::Certificate>(file.error());
+    if (!certificate) return;  // it is a problem already
+    const auto count = certificates_in(file->text)->size();
+    const std::string check = "config.file." + key;
+    const std::string whose = key + ": " + path;
+    if (key.ends_with("CaFile") && count > 1) {
+        findings.ok(check, whose + " holds " + std::to_string(count) + " certificates");
         return;
     }
-    const std::string& pem = file->text;
-    const auto certificate = signalr::first_to_expire(pem);
-    if (!certificate) {
-        findings.problem(check, key + ": " + path + ' ' + certificate.error().message,
-                         "give a file in PEM form, which begins with -----BEGIN CERTIFICATE-----");
-        return;
-    }
-    if (const auto count = certificates_in(pem); kind == PemKind::bundle && count > 1) {
-        findings.ok(check, key + ": " + path + " holds " + std::to_string(count) + " certificates");
-        return;
-    }
-    check_expiry(findings, check, key + ": " + path, certificate->not_before, certificate->not_after, now);
+    check_expiry(findings, check, whose, certificate->not_before, certificate->not_after, now);
 }
 
-void check_tls_files(Findings& findings, const std::string& section, const TlsFiles& files, WallTime now) {
-    const auto& [ca, certificate, key] = files;
-    if (!ca.empty()) check_certificate_file(findings, section + ".CaFile", ca, PemKind::bundle, now);
-    if (!certificate.empty())
-        check_certificate_file(findings, section + ".CertificateFile", certificate, PemKind::chain, now);
-    if (key.empty()) return;
-    const auto material = read_tls_files({{}, certificate, key});  // as for a connection
-    if (!material && material.error().message.starts_with("PrivateKeyFile")) {
-        findings.problem(
-            "config.file." + section + ".PrivateKeyFile", section + '.' + material.error().message,
-            "give the certificate's own key, in PEM form, without a passphrase, readable by the daemon's user");
-        return;
+void check_tls(Findings& findings, const config::Config& config, WallTime now) {
+    const auto problems = config::check_tls_files(config);
+    for (const auto& [key, message] : problems) {
+        findings.problem("config.file." + key, message,
+                         key.ends_with("PrivateKeyFile")
+                             ? "give the certificate's own key, in PEM form, without a passphrase, readable by the "
+                               "daemon's user"
+                             : "correct the path, or give a file in PEM form (-----BEGIN CERTIFICATE-----), readable "
+                               "by the daemon's user");
     }
-    check_secret_file(findings, section + ".PrivateKeyFile", key);
+    for (const auto& [section, files] : config::tls_sections(config)) {
+        const auto is_good = [&, section = section](const std::string& key, const std::filesystem::path& file) {
+            return !file.empty() && std::ranges::count(problems, key, &config::TlsProblem::key_path) == 0;
+        };
+        for (const auto& [name, file] :
+             {std::pair(".CaFile", &files->ca), std::pair(".CertificateFile", &files->certificate)}) {
+            if (const auto key = section + std::string(name); is_good(key, *file))
+                check_lifetime(findings, key, *file, now);
+        }
+        if (const auto key = section + std::string(".PrivateKeyFile"); is_good(key, files->key))
+            check_secret_file(findings, key, files->key);
+    }
 }
 
 bool is_known_to_the_unit_only(const std::string& path) { return path.starts_with("${"); }
@@ -217,7 +208,7 @@ void check_configuration(Findings& findings, const config::Config& config, const
     check_shells(findings, config);
     check_paths(findings, config);
     check_credentials(findings, config, environment, now);
-    for (const auto& [section, files] : config::tls_sections(config)) check_tls_files(findings, section, *files, now);
+    check_tls(findings, config, now);
 }
 
 void check_expiry(Findings& findings, const std::string& check, const std::string& whose, WallTime not_before,

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "daemon/tls_watch.hpp"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "daemon/log.hpp"
+#include "jiro/base/outside_calls.hpp"
+#include "jiro/config/check_tls.hpp"
+
+namespace jiro::daemon {
+
+namespace {
+
+using Problems = std::vector<config::TlsProblem>;
+
+constexpr std::chrono::seconds kTlsCheckLimit{10};
+constexpr std::size_t kMaxTlsCheckers = 2;
+
+OutsideFunctions<Problems>& tls_checkers() {
+    static auto& functions = *new OutsideFunctions<Problems>("tls check", kMaxTlsCheckers);
+    return functions;
+}
+
+}  // namespace
+
+Task<> TlsWatch::run() {
+    for (std::uint64_t round = 0;; ++round) {
+        while (!std::exchange(must_look_, false)) co_await reloaded_.wait();
+        std::function<Problems()> check = [config = running_()] { return config::check_tls_files(config); };
+        auto problems = co_await tls_checkers().run(std::to_string(round), std::move(check), clock_, kTlsCheckLimit);
+        if (!problems) problems = Problems{{{}, "the files of a Tls section cannot be read in time"}};
+        for (const auto& problem : *problems)
+            daemon_log.warn("A Tls section cannot be used as it is; each connection looks again",
+                            {{"reason", problem.message}});
+    }
+}
+
+}  // namespace jiro::daemon
