@@ -348,7 +348,7 @@ void Application::Parts::allow_requests(const config::Config& next) {
 
 // What an operator may do, on the Unix sockets only.
 monitor::Routes Application::Parts::routes() {
-    auto all = outbox_routes(*outbox, &courier);
+    auto all = outbox_routes(*outbox, OutboxUsers{courier, dispatcher});
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
     all.merge(command_routes(dispatcher));

@@ -98,7 +98,7 @@ Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteReq
     co_return reply;
 }
 
-Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, delivery::Courier* courier,
+Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
                                       monitor::RouteRequest request) {
     const Query query = parse_query(request.query);
     const auto id = query_value(query, "id");
@@ -112,37 +112,39 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, delivery::Courie
         count = *retried;
         outbox_log.info("An operator asked for all dead letters to be sent again", {{"count", count}});
     } else {
-        if (courier != nullptr) courier->let_go(id);
+        if (users) users->courier.let_go(id);
         auto retried = co_await outbox.retry(id, what);
         if (!retried) co_return failure(retried.error());
+        if (users) users->dispatcher.set_delivery(id, DeliveryState::waiting);
         outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }
-    if (courier != nullptr) courier->notify();
+    if (users) users->courier.notify();
     co_return reply_with(200, {{"retried", count}});
 }
 
-Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, delivery::Courier* courier,
+Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
                                      monitor::RouteRequest request) {
     const auto id = query_value(parse_query(request.query), "id");
     if (id.empty()) co_return bad_request("id is missing");
-    if (courier != nullptr) courier->let_go(id);
+    if (users) users->courier.let_go(id);
     auto dropped = co_await outbox.drop(id);
     if (!dropped) {
-        if (courier != nullptr) courier->notify();
+        if (users) users->courier.notify();
         co_return failure(dropped.error());
     }
+    if (users) users->dispatcher.set_delivery(id, DeliveryState::dropped);
     outbox_log.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
     co_return reply_with(200, {{"dropped", 1}});
 }
 
 }  // namespace
 
-monitor::Routes outbox_routes(delivery::Outbox& outbox, delivery::Courier* courier) {
+monitor::Routes outbox_routes(delivery::Outbox& outbox, std::optional<OutboxUsers> users) {
     return {
         {"GET /outbox", std::bind_front(list_route, std::ref(outbox))},
         {"GET /outbox/show", std::bind_front(show_route, std::ref(outbox))},
-        {"POST /outbox/retry", std::bind_front(retry_route, std::ref(outbox), courier)},
-        {"POST /outbox/drop", std::bind_front(drop_route, std::ref(outbox), courier)},
+        {"POST /outbox/retry", std::bind_front(retry_route, std::ref(outbox), users)},
+        {"POST /outbox/drop", std::bind_front(drop_route, std::ref(outbox), users)},
     };
 }
 

@@ -4,14 +4,23 @@
 // their arguments in the query (percent-encoded), their answers JSON. The daemon serves them on its Unix sockets;
 // `jiro-client outbox` calls the same functions in place when no daemon runs. Event loop only.
 
+#include <optional>
+
+#include "jiro/commands/dispatcher.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon {
 
-// `courier` has rows of the outbox in its hands; null: no daemon runs. Both must outlive the routes, which refer to
-// them.
-[[nodiscard]] monitor::Routes outbox_routes(delivery::Outbox& outbox, delivery::Courier* courier);
+// The running daemon, which has rows of the outbox in its hands and shows how far they are. Both must outlive the
+// routes, which refer to them.
+struct OutboxUsers {
+    delivery::Courier& courier;
+    commands::Dispatcher& dispatcher;
+};
+
+// `users`: none when no daemon runs. The outbox must outlive the routes, which refer to it.
+[[nodiscard]] monitor::Routes outbox_routes(delivery::Outbox& outbox, std::optional<OutboxUsers> users);
 
 }  // namespace jiro::daemon

@@ -161,6 +161,17 @@ class EndedTest(DaemonTest):
         self.assertEqual([(e["id"], e["delivery"]) for e in status["ended"]], [("a", "waiting")])
         self.assertRegex(self.ask_status("--recent", "--undelivered").stdout, r"(?m)^a +echo +succeeded .* waiting$")
 
+    def test_what_an_operator_dropped_does_not_wait(self):
+        link = self.start_all(lambda message, nth: Reply.status("UNAVAILABLE"))
+        shown = lambda: {e["id"]: e["delivery"] for e in self.client.status()["ended"]}
+        for sync_id in "ab":
+            link.command("echo a", sync_id)
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == 2, "both wait")
+        self.assertEqual(shown(), {"a": "waiting", "b": "waiting"})
+        self.assertEqual(run_client("outbox", "drop", "a", "--config", self.client.config_file).returncode, 0)
+        self.assertEqual(shown(), {"a": "dropped", "b": "waiting"})
+        self.assertRegex(self.ask_status("--recent", "--undelivered").stdout, r"(?m)^a +echo +succeeded .* dropped$")
+
 
 class Terminal:
     """`jiro-client status --watch` on a terminal of so many lines and columns."""

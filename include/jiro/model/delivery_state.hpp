@@ -12,8 +12,9 @@ enum class DeliveryState {
     waiting,    // the server has not confirmed it yet
     delivered,  // it has
     dead,       // given up: a dead letter in the outbox
+    dropped,    // an operator gave it up: it will not be sent
 };
-inline constexpr std::array<std::string_view, 3> kDeliveryStateNames{"waiting", "delivered", "dead"};
+inline constexpr std::array<std::string_view, 4> kDeliveryStateNames{"waiting", "delivered", "dead", "dropped"};
 [[nodiscard]] constexpr std::string_view to_string(DeliveryState state) noexcept {
     return kDeliveryStateNames[static_cast<std::size_t>(state)];
 }

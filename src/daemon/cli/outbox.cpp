@@ -27,7 +27,7 @@ using nlohmann::json;
 // The outbox of a daemon that does not run: the routes that it would serve, called in place.
 struct StoppedOutbox {
     explicit StoppedOutbox(std::unique_ptr<delivery::Outbox> opened)
-        : outbox(std::move(opened)), routes(outbox_routes(*outbox, nullptr)) {}
+        : outbox(std::move(opened)), routes(outbox_routes(*outbox, std::nullopt)) {}
 
     boost::asio::io_context context{1};  // outlives the storage thread, which posts to it
     std::unique_ptr<delivery::Outbox> outbox;
