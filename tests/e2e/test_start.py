@@ -61,6 +61,17 @@ class LackTest(DaemonTest):
         self.assertRegex(self.result("i").response, r"^SigIgn:\s*0{16}\n$")
         self.assertTrue(self.client.is_running())
 
+    @unittest.skipUnless(os.geteuid() == 0 and os.system("unshare --mount true 2>/dev/null") == 0, "needs root and mount namespaces")
+    def test_a_null_device_that_cannot_be_opened_is_named(self):
+        """One that is no device, as a file system without devices has it; seen by this daemon only."""
+        hide = f"mount -t tmpfs -o nodev none {self.directory / 'nodev'} && mknod {self.directory / 'nodev' / 'null'} c 1 3 && "\
+               f"mount --bind {self.directory / 'nodev' / 'null'} /dev/null && exec \"$@\""
+        (self.directory / "nodev").mkdir()
+        link = self.start_all(wrapper=["unshare", "--mount", "sh", "-c", hide, "sh"],
+                              config={"Commands": {"RunAs": "daemon", "Exec": {"true": {"Program": ["/bin/true"]}}}})
+        link.command("true", "t")
+        self.assertRegex(self.result("t").response, "cannot start .*/bin/true: /dev/null cannot be opened: Permission denied; .*mknod -m 666")
+
     def test_no_descriptors_before_the_first_delivery_are_no_end(self):
         link = self.start_all(config={"Commands": {"MaxConcurrent": 200, "Exec": {"wait": {"Program": ["/bin/sleep", "2"]}}}})
         before = descriptors_of(self.client.pid)

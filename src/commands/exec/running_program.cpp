@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "jiro/base/environment.hpp"
+#include "jiro/base/null_device.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -58,7 +59,11 @@ Result<ProgramStreams> ProgramStreams::make(const Executor& executor, bool with_
     if (!make_pipe(output, true) || !make_pipe(error_output, true) || (with_input && !make_pipe(input, false))) {
         return spawn_error(program, std::string("cannot make a pipe: ") + std::strerror(errno));
     }
-    if (!with_input) input.read = off_standard_streams(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    if (!with_input) {
+        auto nothing = open_null_device();
+        if (!nothing) return spawn_error(program, nothing.error().message);
+        input.read = off_standard_streams(nothing->release());
+    }
     ProgramStreams streams{Descriptor(executor),
                            Descriptor(executor),
                            Descriptor(executor),

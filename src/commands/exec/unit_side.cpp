@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/commands/unit_side.hpp"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -39,7 +38,9 @@ Result<> bind_by(const ExecCommand& definition, UnitRequest& request) {
     if (!spec) return spec.error();
     request.spec = std::move(*spec);
     if (definition.standard_input == ExecStandardInput::nothing) {
-        request.descriptors.front() = FileDescriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+        auto nothing = open_null_device();
+        if (!nothing) return Error(errc::spawn_failed, nothing.error().message);
+        request.descriptors.front() = std::move(*nothing);
     }
     return {};
 }

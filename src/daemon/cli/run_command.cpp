@@ -10,6 +10,7 @@
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/process_hardening.hpp"
 #include "daemon/service_notifier.hpp"
+#include "jiro/base/null_device.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/commands/errors.hpp"
 #include "jiro/commands/unit_side.hpp"
@@ -61,7 +62,11 @@ int run_command(const RunCommandOptions& options) {
     harden_process();
     FileDescriptor connection(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
     close(STDIN_FILENO);  // the connection has one owner
-    if (open("/dev/null", O_RDONLY | O_CLOEXEC) != STDIN_FILENO) return ExitCode::failed;
+    auto nothing = open_null_device();
+    if (!nothing || nothing->release() != STDIN_FILENO) {
+        std::cerr << "jiro-client: " << (nothing ? "standard input is taken" : nothing.error().message) << '\n';
+        return ExitCode::failed;
+    }
 
     boost::asio::io_context context(1);
     SystemClock clock;
