@@ -193,7 +193,8 @@ class Session {
         const Target target = split_target(request.target());
         if (target.path.empty()) co_return text_response(http::status::bad_request, "the target must be a path");
         const std::string_view host = target.host.empty() ? std::string_view(request[http::field::host]) : target.host;
-        if (!host.empty() && !is_allowed_host(host, context_.local, context_.names)) {
+        const bool has_host = hosts > 0 || !target.host.empty();
+        if (has_host && !is_allowed_host(host, context_.local, context_.names)) {
             co_return text_response(http::status::misdirected_request,
                                     "this Host is not served: use an IP address, localhost, the machine's name, or "
                                     "one of Monitoring.Hosts");

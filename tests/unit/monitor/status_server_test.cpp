@@ -168,6 +168,7 @@ TEST_F(StatusServerTest, names_what_is_wrong_with_a_request) {
         {"a dot at the end",
          "GET /healthz HTTP/1.1\r\nHost: localhost.\r\nConnection: close\r\n\r\n",
          {"HTTP/1.1 200"}},
+        {"empty Host", "GET /status HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n", {"HTTP/1.1 421"}},
         {"foreign Host", "GET /status HTTP/1.1\r\nHost: evil.example\r\n\r\n", {"HTTP/1.1 421"}},
     };
     for (const auto& row : rows) {
