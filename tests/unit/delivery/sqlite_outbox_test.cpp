@@ -738,6 +738,30 @@ TEST_F(SqliteOutboxTest, opens_late_when_inodes_ran_out) {
     outbox_.reset();
 }
 
+// A full disk hides no other reason why it cannot be opened: who waits for room then would wait for ever.
+TEST_F(SqliteOutboxTest, a_full_disk_is_not_the_reason_of_everything) {
+    const test::SmallDisk disk(settings_.path.parent_path(), "size=4m");
+    if (!disk.is_there()) GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
+    open();
+    disk.fill();
+    const auto second = open_sqlite_outbox(clock_, settings_);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, errc::in_use) << second.error().message;
+    outbox_.reset();
+
+    disk.free();
+    {
+        Database database(settings_.path.string(), Database::Mode::read_write);
+        database.execute("PRAGMA user_version = 7; UPDATE facts SET value = 7 WHERE name = 'schema'");
+    }
+    disk.fill();
+    open();
+    EXPECT_EQ(admit("a"), Admission::refused);
+    EXPECT_EQ(last_reason_->code, storage_errc::newer_version) << last_reason_->message;
+    EXPECT_THAT(figures().problem, HasSubstr("newer"));
+    outbox_.reset();
+}
+
 // Not openable at the start: what waits in it is recovered once it opens, and nothing new gets among that before.
 TEST_F(SqliteOutboxTest, takes_nothing_until_recovered) {
     open();
