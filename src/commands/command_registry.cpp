@@ -34,6 +34,13 @@ const CommandHandler* CommandRegistry::find(std::string_view name) const noexcep
     return found != handlers_.end() && handler_name(*found) == name ? found->get() : nullptr;
 }
 
+const CommandHandler* CommandRegistry::find_in_any_case(std::string_view name) const noexcept {
+    if (const auto* handler = find(name)) return handler;
+    const auto is_named = [name](const auto& handler) { return equal_ignoring_case(handler_name(handler), name); };
+    const auto found = std::ranges::find_if(handlers_, is_named);
+    return found == handlers_.end() ? nullptr : found->get();
+}
+
 std::string CommandRegistry::did_you_mean(std::string_view name) const {
     std::vector<std::string_view> names;
     for (const auto& handler : handlers_) names.push_back(handler_name(handler));

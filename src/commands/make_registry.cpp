@@ -62,8 +62,9 @@ void check_names(const Settings& settings, const CommandRegistry::Handlers& hand
     if (settings.default_command) check_name("Commands.Default", *settings.default_command, names, problems);
 }
 
-CommandRegistry::Handlers make_handlers(const Settings& settings, const BuiltinServices& services,
+CommandRegistry::Handlers make_handlers(const Settings& settings, BuiltinServices services,
                                         std::vector<Problem>& problems) {
+    services.prefix = settings.prefix;
     auto handlers = make_builtin_commands(services);
     if (services.others) std::ranges::move(services.others(), std::back_inserter(handlers));
     add_exec_commands(settings, services.kept, handlers, problems);

@@ -26,12 +26,7 @@ Error unknown(std::string_view name, const CommandRegistry& registry) {
 // The handler that a text names; null: none. An empty line: with a prefix, the text is no command.
 const CommandHandler* find_handler(const CommandLine& line, const Settings& settings, const CommandRegistry& registry) {
     if (line.name.empty()) return nullptr;
-    const auto* handler = registry.find(line.name);
-    if (handler != nullptr || settings.prefix.empty()) return handler;
-    for (const auto& known : registry.handlers()) {
-        if (equal_ignoring_case(known->description().name, line.name)) return known.get();
-    }
-    return nullptr;
+    return settings.prefix.empty() ? registry.find(line.name) : registry.find_in_any_case(line.name);
 }
 
 CommandLine command_line(std::string_view text, const Settings& settings) {

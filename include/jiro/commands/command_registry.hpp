@@ -30,6 +30,8 @@ class CommandRegistry {
 
     // nullptr: no such command.
     [[nodiscard]] const CommandHandler* find(std::string_view name) const noexcept;
+    // With this name, or else with one that differs from it in upper and lower case only.
+    [[nodiscard]] const CommandHandler* find_in_any_case(std::string_view name) const noexcept;
     // `; did you mean "disk"?`, for a message about an unknown name; empty: no known one is near.
     [[nodiscard]] std::string did_you_mean(std::string_view name) const;
     // All commands, by name.
@@ -60,6 +62,7 @@ struct BuiltinServices {
     const OwnProgram* own = nullptr;      // for `doctor`, `bundle`
     KeptPrograms* kept = nullptr;         // for commands that survive the daemon's restart
     std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
+    std::string prefix = {};                                 // for `help`: Settings::prefix, given by make_registry
 };
 
 // All built-in commands (src/commands/handlers/builtin_commands.cpp is the table).

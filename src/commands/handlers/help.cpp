@@ -9,26 +9,32 @@ namespace jiro::commands {
 
 namespace {
 
-CommandResult help(const CommandContext& context) {
+// As people write a command: with `prefix`, or with a $.
+std::string_view bare_name(std::string_view name, std::string_view prefix) {
+    const std::string_view first = !prefix.empty() && name.starts_with(prefix) ? prefix : "$";
+    if (name.size() > first.size() && name.starts_with(first)) name.remove_prefix(first.size());
+    return name;
+}
+
+CommandResult help(const CommandContext& context, std::string_view prefix) {
     const CommandRegistry& registry = context.registry();
     const auto words = context.arguments();
     if (words.empty()) return CommandResult::text(render_listing(registry, ListingDetail::brief));
-    std::string_view name = words.front();
-    if (name.starts_with('$')) name.remove_prefix(1);
-    if (const auto* handler = registry.find(name))
+    const auto name = bare_name(words.front(), prefix);
+    if (const auto* handler = prefix.empty() ? registry.find(name) : registry.find_in_any_case(name))
         return CommandResult::text(render_description(handler->description()));
     return CommandResult::failed("there is no command \"" + excerpt(name, 64) + '"' + registry.did_you_mean(name));
 }
 
 }  // namespace
 
-std::unique_ptr<const CommandHandler> make_help(const BuiltinServices&) {
+std::unique_ptr<const CommandHandler> make_help(const BuiltinServices& services) {
     return make_answering({.name = "help",
                            .summary = "Lists all commands, or explains one",
                            .usage = "help [NAME]",
                            .parameters = {{.name = "NAME", .description = "the command to explain"}},
                            .control = true},
-                          help);
+                          [prefix = services.prefix](const CommandContext& context) { return help(context, prefix); });
 }
 
 }  // namespace jiro::commands

@@ -160,6 +160,17 @@ TEST_F(BuiltinCommands, help_lists_and_explains) {
     EXPECT_THAT(slip.message(), HasSubstr("did you mean \"echo\"?"));
 }
 
+// With the prefix, which lets it be written in capitals, too.
+TEST_F(BuiltinCommands, help_explains_a_command_as_it_is_written) {
+    EXPECT_THAT(run("help $echo").message(), HasSubstr("echo TEXT..."));
+    EXPECT_FALSE(run("help ECHO").is_success());
+    Settings settings;
+    settings.prefix = "jiro:";
+    for (const auto* text : {"help echo", "help ECHO", "help jiro:Echo", "help $echo"})
+        EXPECT_THAT(run(text, settings).message(), HasSubstr("echo TEXT...")) << text;
+    EXPECT_FALSE(run("help jiro:", settings).is_success());
+}
+
 // What a command without a description runs is not the hub's business; at the terminal it is shown.
 TEST_F(BuiltinCommands, help_names_no_program) {
     Settings settings;
