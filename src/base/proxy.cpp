@@ -6,6 +6,7 @@
 #include <boost/asio/ip/network_v6.hpp>
 #include <boost/system/errc.hpp>
 
+#include "jiro/base/base64.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro {
@@ -84,6 +85,11 @@ Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const
         return unusable_proxy("the proxy of the environment cannot be used: " + proxy.error().message);
     }
     return checked(std::move(*proxy));
+}
+
+std::string proxy_authorization(const Url& proxy) {
+    const std::string user = proxy.user_info();
+    return user.empty() ? std::string() : "Basic " + to_base64(user);
 }
 
 }  // namespace jiro

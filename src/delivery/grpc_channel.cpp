@@ -42,21 +42,14 @@ OutsideFunctions<Result<TlsMaterial>>& tls_readers() {
 }
 
 // gRPC is told what base/proxy decided, and decides nothing itself: it knows other variables and no loopback.
-// (harden_process() takes NO_PROXY from it, which has a say even then.)
-Result<> set_proxy(grpc::ChannelArguments& arguments, const std::optional<Url>& proxy) {
-    if (!proxy) {
-        arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-        return {};
-    }
-    const std::string& user = proxy->user_info();
-    if (user.find('@') != std::string::npos) {
-        return Error(errc::bad_proxy, "the proxy " + proxy->redacted() +
-                                          " cannot be used for results: gRPC takes no '@' in its user or password");
-    }
-    // gRPC decodes it; as it is, a slash of the password would end what it takes for the proxy's address.
-    const std::string encoded = user.empty() ? "" : percent_encode(user, ":-._~") + '@';
-    arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + encoded + proxy->authority());
-    return {};
+// (harden_process() takes NO_PROXY from it, which has a say even then.) User and password go as the header that the
+// proxy gets, not in an address: gRPC decodes one before it looks for its parts, and logs a part as the proxy's name.
+void set_proxy(grpc::ChannelArguments& arguments, const std::optional<Url>& proxy) {
+    static const std::string kConnectHeaders = "grpc.http_connect_headers";
+    if (!proxy) return arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    arguments.SetString(GRPC_ARG_HTTP_PROXY, "http://" + proxy->authority());
+    const std::string user = proxy_authorization(*proxy);
+    if (!user.empty()) arguments.SetString(kConnectHeaders, "Proxy-Authorization:" + user);
 }
 
 // gRPC's poller, which is the process's: it lives as long as any channel does.
@@ -165,7 +158,7 @@ Result<std::shared_ptr<grpc::Channel>> make_channel(const GrpcSettings& settings
     arguments.SetMaxReceiveMessageSize(kMaxAnswerBytes);
     arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMaxAnswerHeaderBytes);
     arguments.SetUserAgentPrefix("jiro-client");
-    if (const auto refused = set_proxy(arguments, *proxy); !refused) return refused.error();
+    set_proxy(arguments, *proxy);
     // As in the hub's Host header: without the default port, which some proxies take for another host.
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, std::string(server.host_port()));
     // The scheme, since a host may be named like one ("unix").

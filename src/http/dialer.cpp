@@ -8,9 +8,9 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/write.hpp>
 
-#include "jiro/base/base64.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/own_address.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/http/answer_head.hpp"
@@ -163,9 +163,8 @@ Task<Result<unsigned>> read_status(asio::ip::tcp::socket& socket, const Url& pro
 // `authority`.
 Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::string authority) {
     std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
-    if (!proxy.user_info().empty()) {
-        request += "Proxy-Authorization: Basic " + to_base64(proxy.user_info()) + "\r\n";
-    }
+    const std::string user = proxy_authorization(proxy);
+    if (!user.empty()) request += "Proxy-Authorization: " + user + "\r\n";
     request += "\r\n";
     const auto [write_error, written] = co_await asio::async_write(socket, asio::buffer(request), kNoThrow);
     if (write_error) {

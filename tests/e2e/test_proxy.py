@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import unittest
+import urllib.parse
 
 from harness.case import DaemonTest
 from harness.listener import Listener
@@ -70,14 +71,14 @@ class ProxyTest(DaemonTest):
         self.addCleanup(tunnel.stop)
         return tunnel
 
-    def start_behind(self, names, environment=None, **config):
+    def start_behind(self, names, environment=None, name="client", **config):
         """Hub and result server under names that only a proxy can resolve, if `names`."""
         self.start_hub()
         self.start_grpc()
         urls = [self.hub.url, self.grpc.url]
         if names:
             urls = [url.replace("127.0.0.1", name) for url, name in zip(urls, ("hub.invalid", "results.invalid"))]
-        self.start_client(*urls, environment=environment, config=config | {"AllowInsecure": True})
+        self.start_client(*urls, environment=environment, name=name, config=config | {"AllowInsecure": True})
 
     def test_the_environments_proxy_leads_to_both(self):
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -122,12 +123,28 @@ class ProxyTest(DaemonTest):
         self.start_client(config={"WebSocket": {"Proxy": f"http://{tunnel.address}"}})
         self.assert_serves()
 
+    def test_both_ways_send_the_same_password_whatever_is_in_it(self):
+        password = "canary/7#?%41%2F @:[ü\\"
+        proxy = "http://robot:" + urllib.parse.quote(password, safe="") + "@"
+        expected = "Basic " + base64.b64encode(f"robot:{password}".encode()).decode()
+        for entrance in ("environment", "keys"):
+            with self.subTest(entrance):
+                tunnel = self.tunnel()
+                url = proxy + tunnel.address
+                keys = {"WebSocket": {"Proxy": url}, "Grpc": {"Proxy": url}} if entrance == "keys" else {}
+                self.start_behind(names=True, environment=None if keys else {"http_proxy": url}, name=entrance, **keys)
+                self.assert_serves()
+                self.assertEqual(tunnel.names(), {"hub.invalid", "results.invalid"})
+                self.assertEqual({user for _, user in tunnel.asked}, {expected})
+                self.assertNotIn("canary", self.client.tail(10_000) + str(self.client.status()))
+                self.client.kill()
+
     def test_a_proxy_that_cannot_be_used_is_named(self):
         tunnel = self.tunnel()
-        self.start_behind(names=True, WebSocket={"Proxy": f"http://{tunnel.address}"},
-                          Grpc={"Proxy": f"http://robot:canary%40x@{tunnel.address}"})
+        self.start_behind(names=True, environment={"http_proxy": "https://robot:canary@127.0.0.1:1"},
+                          WebSocket={"Proxy": f"http://{tunnel.address}"})
         self.connection().command("echo kept", "kept")
-        self.client.wait_log("takes no '@' in its user or password")
+        self.client.wait_log("the proxy https://127.0.0.1:1/ cannot be used: only http:// proxies are")
         self.client.write_config(Grpc={"Proxy": f"http://{tunnel.address}"})
         self.client.signal(signal.SIGHUP)
         self.assertTrue(self.result("kept", within=20).is_success)

@@ -4,6 +4,7 @@
 // any thread.
 
 #include <optional>
+#include <string>
 
 #include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
@@ -17,5 +18,8 @@ namespace jiro {
 // error: one that cannot be used, for its scheme or its form.
 [[nodiscard]] Result<std::optional<Url>> proxy_for(const std::optional<Url>& configured, const Url& url,
                                                    const Environment& environment);
+
+// The value of Proxy-Authorization for the user and the password in its URL; empty when there are none.
+[[nodiscard]] std::string proxy_authorization(const Url& proxy);
 
 }  // namespace jiro

@@ -29,5 +29,11 @@ TEST(ProxyFor, follows_the_environment) {
     EXPECT_FALSE(proxy_for(own, *Url::parse("https://hub.test/"), environment));
 }
 
+// The user and the password as they are meant, whatever a URL makes of their characters.
+TEST(ProxyFor, credentials_are_decoded_once) {
+    EXPECT_EQ(proxy_authorization(*Url::parse("http://proxy:3128")), "");
+    EXPECT_EQ(proxy_authorization(*Url::parse("http://robot:a%2Fb%40%2541@proxy")), "Basic cm9ib3Q6YS9iQCU0MQ==");
+}
+
 }  // namespace
 }  // namespace jiro
