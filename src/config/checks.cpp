@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "config/secret_text.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -42,6 +43,9 @@ struct Checker {
 
     // Whoever writes a variable there expects its value.
     void literal(std::string_view path, const Secret& secret) const {
+        if (begins_with_bearer(secret)) {
+            warn(path, "begins with \"Bearer \", which is put ahead of it when it is sent; leave that word away");
+        }
         if (secret.reveal().find("${") == std::string::npos) return;
         warn(path, "has \"${\", which is sent as it stands: no variable is looked up here; give " + std::string(path) +
                        "File");

@@ -3,6 +3,7 @@
 // The kinds of values that only the table of all keys has (schema.cpp); those of every table are in key.hpp.
 
 #include "config/key.hpp"
+#include "config/secret_text.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -37,14 +38,18 @@ struct TextWithFacts : Text {
 
 // A token or key written into the file itself.
 struct SecretText : KindInfo {
-    SecretText() : KindInfo{"text", {}, true} {}
+    SecretText() : KindInfo{"text", {}, true, true} {}
 
     bool read(const Node& node, Secret& target, const Context& context) const {
-        if (!assign(read_text(node, context), target)) return false;
-        log::register_secret(target);
-        if (!has_control_characters(target.reveal())) return true;
-        context.fail(node.place, "must not contain control characters");
-        return false;
+        const auto text = read_text(node, context);
+        if (!text) return false;
+        auto secret = clean_secret(*text);
+        if (secret) {
+            target = std::move(*secret);
+        } else {
+            context.fail(node.place, secret.error().message);
+        }
+        return secret.has_value();
     }
     std::string show(const Secret& secret, Reveal reveal) const {
         if (secret.empty()) return "null";

@@ -178,6 +178,23 @@ class ConfigurationTest(DaemonTest):
 
 
 class CredentialFileTest(DaemonTest):
+    def test_a_token_has_the_same_form_in_a_key_and_a_variable(self):
+        for number, text in enumerate(("\ufeffa-token", "a-token \n", "a-tokenü")):
+            for name, (config, environment) in {"key": ({"WebSocket": {"AccessToken": text}}, {}),
+                                                "variable": ({}, {"JIRO_WEBSOCKET__ACCESSTOKEN": text})}.items():
+                with self.subTest(name, text=text):
+                    self.start_hub()
+                    self.start_grpc()
+                    self.start_client(name=f"{name}{number}", config=config, environment=environment)
+                    if "ü" in text:
+                        self.assertEqual(self.client.wait_exit(), 78)
+                        self.client.wait_log("AccessToken: contains control characters or letters beyond ASCII")
+                        continue
+                    self.assert_serves(self.connection())
+                    self.assertEqual({request.headers.get("authorization") for request in self.hub.requests}, {"Bearer a-token"})
+                    self.assertEqual({call.metadata.get("authorization") for call in self.grpc.calls}, {"Bearer a-token"})
+                    self.client.kill()
+
     def test_token_and_key_from_files_are_sent_and_read_again_at_each_attempt(self):
         token, key = self.directory / "token", self.directory / "key"
         token.write_text("first-token\n")

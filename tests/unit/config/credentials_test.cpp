@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "config/values.hpp"
 #include "support/log_capture.hpp"
 #include "support/temp_dir.hpp"
 
@@ -39,18 +40,34 @@ TEST(Credentials, files_are_read_at_each_call) {
     EXPECT_EQ(read_credentials(sources, {})->api_key.reveal(), "the-key");
 }
 
+// The three entrances of a token, each with `content`.
+std::vector<Result<Credentials>> by_each_entrance(const TempDir& directory, const std::string& content) {
+    CredentialSources sources;
+    sources.access_token_file = private_file(directory, "token", content);
+    std::vector<Result<Credentials>> all{read_credentials(sources, {})};
+    const std::string variable = "JIRO_WEBSOCKET__ACCESSTOKEN";
+    const auto key = load_text("WebSocket: { AccessToken: " + yaml_text(content) + " }", "c.yaml", {});
+    for (const auto& loaded : {key, load_text("", "c.yaml", {{variable, content}})}) {
+        if (loaded) {
+            all.push_back(read_credentials(loaded.config->credentials, {}));
+        } else {
+            all.emplace_back(Error({}, loaded.errors.front().message));
+        }
+    }
+    return all;
+}
+
 // What editors leave around a token is not part of it.
 TEST(Credentials, are_taken_without_what_surrounds_them) {
     const TempDir directory;
-    CredentialSources sources;
     for (const char* content : {"a-token", "a-token\n", "a-token\n\n", "a-token \t\r\n", " a-token",
                                 "\xEF\xBB\xBF"
                                 "a-token\r\n",
                                 "\xEF\xBB\xBF \na-token"}) {
-        sources.access_token_file = private_file(directory, "token", content);
-        const auto credentials = read_credentials(sources, {});
-        ASSERT_TRUE(credentials) << content << credentials.error().message;
-        EXPECT_EQ(credentials->access_token.reveal(), "a-token") << content;
+        for (const auto& credentials : by_each_entrance(directory, content)) {
+            ASSERT_TRUE(credentials) << content << credentials.error().message;
+            EXPECT_EQ(credentials->access_token.reveal(), "a-token") << content;
+        }
     }
 }
 
@@ -64,6 +81,29 @@ TEST(Credentials, expand_the_credentials_directory) {
               "abcdefgh");
     EXPECT_THAT(read_credentials(sources, {}).error().message,
                 HasSubstr("CREDENTIALS_DIRECTORY is not set; is LoadCredential="));
+}
+
+// What no header carries is refused before it is sent, wherever it stands.
+TEST(Credentials, are_refused_by_each_entrance) {
+    const TempDir directory;
+    for (const char* content :
+         {" \t", "canary\nsecond", "canary\xC3\xA4", "canary\xEF\xBB\xBF", "canary\x01", "\xC2\xA0x"}) {
+        for (const auto& credentials : by_each_entrance(directory, content)) {
+            ASSERT_FALSE(credentials) << content;
+            EXPECT_EQ(credentials.error().message.find("canary"), std::string::npos);
+        }
+    }
+}
+
+// Whoever pastes the whole header is told.
+TEST(Credentials, bearer_is_warned_about) {
+    const TempDir directory;
+    LogCapture logs;
+    for (const auto& credentials : by_each_entrance(directory, "Bearer abcdef")) ASSERT_TRUE(credentials);
+    EXPECT_TRUE(logs.contains("begins with \"Bearer \"")) << logs.text();
+    const auto loaded = load_text("ApiKey: bearer abcdef", "c.yaml", {});
+    ASSERT_EQ(loaded.config->warnings.size(), 1U);
+    EXPECT_THAT(loaded.config->warnings.front().text, HasSubstr("c.yaml:1:1: ApiKey: begins with \"Bearer \""));
 }
 
 // A file that is no credential is refused with its name, never with its content.
