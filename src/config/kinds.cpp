@@ -9,14 +9,12 @@ namespace jiro::config {
 
 namespace {
 
-bool is_secret_header(std::string_view name) {
-    const std::string word = lower_case(name);
-    for (const std::string_view part :
-         {"auth", "cookie", "key", "token", "secret", "pass", "credential", "session", "signature"}) {
-        if (word.find(part) != std::string::npos) return true;
-    }
-    return false;
-}
+// As when the hub's redirect leads elsewhere (signalr/connection/establish.cpp): any other may be a credential,
+// whatever its name.
+bool is_secret_header(std::string_view name) { return !equal_ignoring_case(name, "User-Agent"); }
+
+// What is this machine's name or id and nothing else: the log needs both.
+bool is_fact_of_machine(std::string_view text) { return text == "${hostname}" || text == "${machine-id}"; }
 
 }  // namespace
 
@@ -24,12 +22,13 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
     if (!assign(read_text_map(node, context), headers)) return false;
     for (auto& [name, value] : headers) {
         const auto member = std::ranges::find(node.members, name, &Member::key);
+        const bool is_secret = is_secret_header(name) && !is_fact_of_machine(value);
         if (auto complete = with_machine_facts(value)) {
             value = std::move(*complete);
         } else {
             context.fail(member->place, "'" + yaml_text(name) + "' " + complete.error().message);
         }
-        if (is_secret_header(name)) log::register_secret(Secret(value));
+        if (is_secret) log::register_secret(Secret(value));
         const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
                                     : !signalr::can_be_sent(name, {})      ? "is not the name of an HTTP header"
                                     : !signalr::can_be_sent(name, value)

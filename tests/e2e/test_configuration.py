@@ -111,13 +111,13 @@ class ConfigurationTest(DaemonTest):
         self.assertNotIn("some-token", answer.stderr)
 
     def test_print_masks_every_secret(self):
-        text = ("ApiKey: canary-api-key-1\nWebSocket:\n  AccessToken: canary-token-2\n  HubUrl: https://u:canary-pass-3@hub.example/h?x=1\n"
-                "  Headers: {Cookie: canary-cookie-4, Authorization: canary-header-5, User-Agent: shown}\n"
+        text = ("ApiKey: canary-api-key-1\nWebSocket:\n  AccessToken: canary-token-2\n  HubUrl: https://hub.example/h?x=canary-query-3\n"
+                "  Headers: {Cookie: canary-cookie-4, Authorization: canary-header-5, X-Tenant: canary-tenant-7, User-Agent: shown}\n"
                 "  Proxy: http://user:canary-proxy-6@proxy.example:3128\n")
         answer = self.check(text, "--print")
         self.assertNotIn("canary", answer.stdout + answer.stderr)
-        if answer.returncode == 0:
-            self.assertIn("shown", answer.stdout)
+        self.assertEqual(answer.returncode, 0, answer)
+        self.assertIn("shown", answer.stdout)
 
     def test_errors_about_a_secret_do_not_show_it(self):
         for text in ("ApiKey: [canary-1]", "ApiKey: {canary-1: 2}", "WebSocket: {AccessToken: \"canary\\u0001\"}",

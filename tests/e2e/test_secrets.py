@@ -4,12 +4,13 @@
 import base64
 import json
 import pathlib
+import re
 import unittest
 import urllib.parse
 
 from harness.case import DaemonTest
 from harness.grpc_server import Reply
-from harness.hub_server import http_response
+from harness.hub_server import HubServer, http_response
 from harness.programs import run_client
 
 CANARIES = {
@@ -140,6 +141,20 @@ class SecretsTest(DaemonTest):
         self.assert_clean("doctor", doctor.stdout + doctor.stderr, allowed=("cookie",))  # it was given none
         self.client.stop()
         self.assert_clean("standard error", self.client.log_file.read_bytes())
+
+    def test_a_hub_elsewhere_that_asks_for_the_configuration(self):
+        self.start_hub()
+        other = HubServer()
+        self.addCleanup(other.stop)
+        self.hub.on_negotiate = lambda request: http_response(200, json.dumps({"url": other.url}))
+        names = {"X-Tenant": "tenant", "CF-Access-Client-Id": "client", "User-Agent": "agent"}
+        headers = {name: f"canary-header-{word}" for name, word in names.items()}
+        self.start_client(config={"Hub": {"Requests": ["config"]}, "WebSocket": {"Headers": headers}})
+        link = other.connection(context=self.client.tail)
+        link.invoke({"RequestId": "r"}, target="ConfigRequested", invocation_id="1")
+        printed = run_client("check-config", "--print", "--config", self.client.config_file).stdout
+        for where in (json.dumps(link.completion("1")), json.dumps([request.headers for request in other.requests]), printed):
+            self.assertEqual(set(re.findall(r"canary-header-\w+", where)), {"canary-header-agent"})
 
     def test_command_text_is_logged_only_when_allowed(self):
         link = self.start_all(config={"Logging": {"CommandText": True, "Level": "debug"}})

@@ -101,7 +101,7 @@ TEST(ConfigChecks, warns_of_a_secret_in_a_readable_file) {
     std::filesystem::permissions(file, std::filesystem::perms(0640));
     EXPECT_EQ(load_file(file, {}).config->warnings.size(), 0U);
     for (const char* text :
-         {"WebSocket: { Proxy: \"http://user:pass@p\" }", "WebSocket: { Headers: { X-Functions-Key: abc } }",
+         {"WebSocket: { Proxy: \"http://user:pass@p\" }", "WebSocket: { Headers: { X-Tenant: abc } }",
           "Commands: { RunAs: unit, UnitSocket: /dev/null,\n"
           "            Exec: { a: { Program: [/a], Environment: { PGPASSWORD: abc } } } }"}) {
         const auto other = directory.write("other.yaml", text);

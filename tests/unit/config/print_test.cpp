@@ -17,7 +17,7 @@ using testing::Not;
 TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     const auto loaded = load(
         "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://h/hub?access_token=canary-t\n  Proxy: http://u:canary-pw@p\n"
-        "  Headers: { Authorization: canary-h, X: y }\n"
+        "  Headers: { X-Tenant: canary-h, user-agent: y }\n"
         "Commands: { Exec: { a: { Program: [/a], Environment: { PGPASSWORD: canary-e } } } }\n",
         {{"JIRO_WEBSOCKET__ACCESSTOKEN", "canary-token"}, {"JIRO_GRPC__MAXRETRIES", "7"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
@@ -27,7 +27,7 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     EXPECT_THAT(text, HasSubstr("\n  Tls:\n    CaFile: null  # default\n"));
     EXPECT_THAT(text, HasSubstr("\nGrpc:\n  ServerUrl: null  # default\n"));
     EXPECT_THAT(text, HasSubstr("  MaxRetries: 7  # environment JIRO_GRPC__MAXRETRIES\n"));
-    EXPECT_THAT(text, HasSubstr("X: \"y\""));
+    EXPECT_THAT(text, HasSubstr("Headers: { X-Tenant: \"***\", user-agent: \"y\" }"));
     EXPECT_THAT(text, HasSubstr("PGPASSWORD: \"***\""));
     EXPECT_THAT(text, Not(HasSubstr("canary")));
 }
@@ -35,7 +35,7 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
 // What is printed is a configuration, and means the same.
 TEST(ConfigPrint, printed_text_loads_to_the_same_values) {
     const auto first = load(R"(InstanceId: "null"
-WebSocket: { HubUrl: "https://h:8443/a%20b", Headers: { X-A: "1: #\\ \"", X-B: "" }, Tls: { CaFile: "/etc/my ca.pem" } }
+WebSocket: { HubUrl: "https://h:8443/a%20b", Headers: { User-Agent: "1: #\\ \"" }, Tls: { CaFile: "/etc/my ca.pem" } }
 Grpc: { ServerUrl: "https://h" }
 Commands:
   Default: "-"
