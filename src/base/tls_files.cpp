@@ -10,15 +10,20 @@
 
 #include <boost/system/errc.hpp>
 #include <memory>
+#include <sstream>
+#include <vector>
 
 #include "jiro/base/environment.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/log.hpp"
 
 namespace jiro {
 
 namespace {
 
 namespace errc = boost::system::errc;
+
+const log::Logger tls_log{"tls"};
 
 constexpr std::size_t kLargestPem = 4 * 1024 * 1024;  // the system's bundles have about 250 KB
 
@@ -98,18 +103,32 @@ Result<std::string> authorities_in(const std::filesystem::path& folder) {
     return all;
 }
 
+// Of a file, and of folders with a ':' between them, as OpenSSL takes these variables.
+std::vector<Result<std::string>> authorities_of_environment() {
+    const auto environment = process_environment();
+    std::vector<Result<std::string>> sources;
+    const std::string file = variable_in(environment, "SSL_CERT_FILE");
+    if (!file.empty()) sources.push_back(read_authorities("SSL_CERT_FILE", file));
+    std::istringstream folders(variable_in(environment, "SSL_CERT_DIR"));
+    for (std::string folder; std::getline(folders, folder, ':');) {
+        if (!folder.empty()) sources.push_back(authorities_in(folder));
+    }
+    return sources;
+}
+
 // The authorities to trust: CaFile, else what SSL_CERT_FILE and SSL_CERT_DIR name, else the system's (empty). One rule,
-// since OpenSSL and gRPC have different ones of their own.
+// since OpenSSL and gRPC have different ones of their own. A source that cannot be used is passed over while another
+// gives some.
 Result<std::string> read_trust(const std::filesystem::path& ca_file) {
     if (!ca_file.empty()) return read_authorities("CaFile", ca_file);
-    const auto environment = process_environment();
+    const auto sources = authorities_of_environment();
     std::string all;
-    for (const auto& [variable, is_folder] : {std::pair("SSL_CERT_FILE", false), std::pair("SSL_CERT_DIR", true)}) {
-        const auto name = variable_in(environment, variable);
-        if (name.empty()) continue;
-        auto some = is_folder ? authorities_in(name) : read_authorities(variable, name);
-        if (!some) return some;
-        all += *some + '\n';
+    for (const auto& source : sources) {
+        if (source) all += *source + '\n';
+    }
+    if (all.empty() && !sources.empty()) return sources.front();
+    for (const auto& source : sources) {
+        if (!source) tls_log.warn("Authorities to trust were passed over", {{"reason", source.error().message}});
     }
     return all;
 }

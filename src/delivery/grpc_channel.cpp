@@ -30,7 +30,8 @@ constexpr std::size_t kMaxReaders = 2;
 std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const GrpcSettings& settings, TlsMaterial tls) {
     if (!settings.server_url->is_tls()) return grpc::InsecureChannelCredentials();
     grpc::SslCredentialsOptions options;
-    options.pem_root_certs = std::move(tls.ca);  // empty: the system's
+    options.pem_root_certs =
+        std::move(tls.ca);  // empty: the system's (harden_process() takes gRPC's own variables away)
     options.pem_cert_chain = std::move(tls.certificate);
     options.pem_private_key = std::move(tls.key);
     return grpc::SslCredentials(options);

@@ -64,13 +64,28 @@ class TlsTest(DaemonTest):
         folder.mkdir()
         shutil.copy(self.directory / "ca.pem", folder)
         openssl("rehash", folder, cwd=folder)
-        for variable, value in (("SSL_CERT_FILE", self.directory / "ca.pem"), ("SSL_CERT_DIR", folder)):
-            with self.subTest(variable):
+        file, others, nothing = self.directory / "ca.pem", self.directory / "other-ca.pem", self.directory / "nothing"
+        for number, named in enumerate((
+                {"SSL_CERT_FILE": file}, {"SSL_CERT_DIR": folder}, {"SSL_CERT_FILE": others, "SSL_CERT_DIR": f"{nothing}:{folder}"},
+                {"SSL_CERT_FILE": nothing, "SSL_CERT_DIR": folder}, {"SSL_CERT_FILE": file, "SSL_CERT_DIR": nothing})):
+            with self.subTest(named):
                 self.start_hub(tls=self.server_context(pair))
                 self.start_grpc(tls=self.server_context(pair))
-                self.start_client(environment={variable: str(value)})
+                self.start_client(name=f"client{number}", environment={name: str(value) for name, value in named.items()})
                 self.assert_serves(self.connection())
+                if str(nothing) in str(named):
+                    self.client.wait_log("Authorities to trust were passed over.*nothing")
                 self.client.kill()
+
+    def test_variables_of_grpc_alone_are_not_followed(self):
+        pair = self.certificate("server")
+        self.start_hub()
+        self.start_grpc(tls=self.server_context(pair))
+        self.start_client(environment={"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(self.directory / "ca.pem")})
+        self.client.wait_log("Ignored a gRPC variable of authorities to trust.*GRPC_DEFAULT_SSL_ROOTS_FILE_PATH")
+        self.connection().command("echo a", "a")
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == 1 and s["delivery"]["lastError"], "it waits")
+        self.assertEqual(self.grpc.results(), [])
 
     def test_client_certificates(self):
         pair, client = self.certificate("server"), self.certificate("client", usage="clientAuth")
