@@ -2,6 +2,7 @@
 #include "config/json_text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
 
@@ -12,16 +13,17 @@ namespace jiro::config {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\n";
-constexpr int kMaxObjects = 64;     // as many documents as the YAML reader takes
-constexpr std::size_t kEscape = 6;  // "\ud83d"
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+constexpr std::string_view kDocument = "---";  // YAML's
+constexpr int kMaxObjects = 64;                // as many documents as the YAML reader takes
+constexpr std::size_t kEscape = 6;             // "\ud83d"
 
 std::size_t start_of_value(std::string_view text) {
-    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
     std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
     for (;;) {
         at = text.find_first_not_of(kBlanks, at);
-        if (at == std::string_view::npos || text[at] != '#') return at;
-        at = text.find('\n', at);
+        if (at == std::string_view::npos || (text[at] != '#' && !text.substr(at).starts_with(kDocument))) return at;
+        at = text[at] == '#' ? text.find('\n', at) : at + kDocument.size();
     }
 }
 
@@ -51,16 +53,17 @@ class NoHandler final : public JsonHandler {
 bool looks_like_json(std::string_view text) {
     const auto at = start_of_value(text);
     return at != std::string_view::npos &&
-           (text[at] == '{' || text.substr(at, 2) == "//" || text.substr(at, 2) == "/*");
+           (text[at] == '{' || text[at] == '[' || text.substr(at, 2) == "//" || text.substr(at, 2) == "/*");
 }
 
 namespace {
 
 // Where a comment may begin: not in the middle of a word, as in an address without quotes.
 bool may_begin_comment(std::string_view before) {
-    constexpr std::string_view kEnds = " \t\r\n{}[],\"";
+    static constexpr std::string_view kEnds = " \t\r\n{}[],\"0123456789";
+    static constexpr std::array<std::string_view, 5> kWords{"true", "false", "null", "\":", kByteOrderMark};
     return before.empty() || kEnds.find(before.back()) != std::string_view::npos ||
-           (before.back() >= '0' && before.back() <= '9');
+           std::ranges::any_of(kWords, [&](std::string_view word) { return before.ends_with(word); });
 }
 
 // As many bytes of `text` as the string, the comment or the single character at its start has.

@@ -9,7 +9,8 @@
 
 namespace jiro::config {
 
-// Whether the first thing in the text, blanks and lines of # aside, is a JSON object's brace.
+// Whether the first thing in the text, blanks, lines of # and YAML's --- aside, is the brace of a JSON object, the
+// bracket of a list or a comment.
 [[nodiscard]] bool looks_like_json(std::string_view text);
 
 // The same text with blanks in place of comments (// and /* */), which .NET allows in its files; places stay as they

@@ -204,6 +204,8 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(refused.place, "", refused.message);
         return {};
     } catch (const YAML::Exception& error) {
+        const std::string joined = with_pairs_joined(text);  // JSON may have been pasted into YAML
+        if (!is_json && joined != text) return read_documents(joined, name, problems);
         if (const auto place = indented_with("\t", text, name)) {
             problems.add(*place, "", "a tab is used to indent: YAML takes spaces only");
             return {};

@@ -148,6 +148,11 @@ TEST(Appsettings, comments_are_passed_over) {
     EXPECT_EQ(loaded.config->delivery.grpc.server_url->host(), "a.example");
     const auto unquoted = load("{ Grpc: { ServerUrl: https://a.example/x } }");
     ASSERT_TRUE(unquoted) << errors_of(unquoted);
+    const auto tight = load(
+        "\xEF\xBB\xBF// ahead\n---\n{\"AllowInsecure\": true// yes\n, \"ApiKey\": null/* none */, \"Commands\":/**/ "
+        "{\"MaxQueued\": 5/**/}}");
+    ASSERT_TRUE(tight) << errors_of(tight);
+    EXPECT_TRUE(tight.config->allow_insecure);
     // Places stay what they are.
     EXPECT_THAT(errors_of("{ // x\n /* y */ \"Grpc\": { \"TimeoutMs\": \"x\" } }"), HasSubstr("test.yaml:2:"));
 }

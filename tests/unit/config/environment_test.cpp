@@ -39,6 +39,17 @@ TEST(ConfigEnvironment, overrides_the_file) {
     EXPECT_EQ(loaded.config->provenance.at("Grpc.TimeoutMs"), "environment JIRO_GRPC__TIMEOUTMS");
 }
 
+// A list or a map may be pasted from JSON, as .NET writes it.
+TEST(ConfigEnvironment, lists_and_maps_may_be_json) {
+    const auto loaded = load("", {{"JIRO_HUB__REQUESTS", "[ // c\n \"commands\"/**/]"},
+                                  {"JIRO_WEBSOCKET__HEADERS", R"({"X-Site": "\ud83d\ude80"})"},
+                                  {"JIRO_MONITORING__HOSTS", R"([a.example, "\ud83d\ude80"])"}});
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_FALSE(loaded.config->hub.requests == RequestKinds::all());
+    EXPECT_EQ(loaded.config->websocket.headers.at(0).second, "\U0001F680");
+    EXPECT_EQ(loaded.config->monitoring.hosts, (std::vector<std::string>{"a.example", "\U0001F680"}));
+}
+
 // An empty variable is one that is not set: what may be null is, what may not is as if there was no variable.
 TEST(ConfigEnvironment, empty_variables_set_nothing) {
     Environment environment;

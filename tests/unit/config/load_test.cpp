@@ -101,7 +101,7 @@ TEST(ConfigLoad, accepts_the_json_blocks_of_existing_clients) {
     }
 }
 
-// JSON's own way to write a character beyond U+FFFF, as .NET does by default; elsewhere it means nothing.
+// JSON's own way to write a character beyond U+FFFF, as .NET does by default, also where it was pasted into YAML.
 TEST(ConfigLoad, reads_surrogate_pairs_of_json) {
     const std::pair<std::string_view, std::string_view> rows[] = {
         {R"({"InstanceId": "a\ud83d\ude80z"})", "a\U0001F680z"},
@@ -110,6 +110,16 @@ TEST(ConfigLoad, reads_surrogate_pairs_of_json) {
          "\U0001F680"},
         {R"({"InstanceId": "\u00e9\udbff\udfff"})", "é\U0010FFFF"},
         {R"({"InstanceId": "\\ud83d\\ude80"})", R"(\ud83d\ude80)"},
+        {"---\n"
+         R"({"InstanceId": "\ud83d\ude80"})",
+         "\U0001F680"},
+        {"Grpc: {}\n"
+         R"(InstanceId: "\ud83d\ude80")",
+         "\U0001F680"},
+        {"Grpc: {}\n"
+         R"({"InstanceId": "\ud83d\ude80"})",
+         "\U0001F680"},
+        {R"(InstanceId: '\ud83d\ude80')", R"(\ud83d\ude80)"},
         {R"({"InstanceId": "https://x/*y*/ //"})", "https://x/*y*/ //"}};
     for (const auto& [text, id] : rows) {
         const auto loaded = load(text);
