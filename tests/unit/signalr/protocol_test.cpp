@@ -330,6 +330,15 @@ TEST(CookieJar, ends_cookies_in_time) {
         {"Expires=Thu, 31-Dec-37 23:55:55 GMT", true},
         {"Expires=Thursday, 31-Dec-37 23:55:55 GMT", true},
         {"Expires=Fri, 31 Dec 9999 23:59:59 GMT", true},
+        {"Expires=Thu, 01 Jan 1970 00:00:00 UTC", false},
+        {"Expires=Thu, 01 Jan 1970 00:00:00 +0000", false},
+        {"expires=thu, 01 jan 1970 0:00:00 gmt", false},
+        {"Expires=1 January 1970 00:00:00", false},
+        {"Expires=\"Thu, 01 Jan 1970 00:00:00 GMT\"", false},
+        {"Expires=Thu, 31 Feb 1971 00:00:00 GMT", true},
+        {"Expires=Thu, 01 Jan 1970 00:60:00 GMT", true},
+        {"Expires=01 Jan 1970", true},
+        {"Expires=0", true},
         {"Expires=soon", true},
         {"Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT", false},
         {"Max-Age=00", false},
@@ -365,7 +374,7 @@ TEST(RetryAfter, reads_both_forms) {
     EXPECT_EQ(wait("Sat, 21 Nov 2026 23:59:00 GMT"), BoundedDuration(0s));
     EXPECT_EQ(wait("Sunday, 22-Nov-26 00:01:00 GMT"), BoundedDuration(60s));
     EXPECT_EQ(wait("Sun Nov 22 00:01:00 2026"), BoundedDuration(60s));
-    for (const char* value : {"soon", "", "-5", "NaN", "Sun, 22 Nov 2026 00:01:00 GMT+1", "Sun, 22 Nov 2026"}) {
+    for (const char* value : {"soon", "", "-5", "NaN", "Sun, 22 Nov 2026"}) {
         EXPECT_EQ(wait(value), std::nullopt) << value;
     }
 }
