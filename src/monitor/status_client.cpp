@@ -12,6 +12,7 @@
 #include "jiro/base/json.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/monitor/errors.hpp"
+#include "monitor/status_reader.hpp"
 
 namespace jiro::monitor {
 
@@ -151,8 +152,9 @@ Result<std::string> fetch_status(const Listen& listen, Duration limit) {
     if (answer->status != 200) {
         return Error(errc::refused, to_string(listen) + ": the answer has status " + std::to_string(answer->status));
     }
-    if (!json_or_null(answer->body).is_object()) {
-        return Error(errc::answer_malformed, to_string(listen) + ": the answer is not a JSON object");
+    if (StatusReader(json_or_null(answer->body)).text("state").empty()) {
+        return Error(errc::answer_malformed,
+                     to_string(listen) + ": the answer is not a status; is another program listening there?");
     }
     return std::move(answer->body);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Reads the JSON of /status as another process gave it: members may be missing or of another type, since the daemon may
-// be of another version. Texts come escaped. Pure.
+// be of another version. Texts come escaped, and no longer than for people. Pure.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "jiro/base/json.hpp"
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::monitor {
@@ -19,7 +20,9 @@ class StatusReader {
 
     explicit StatusReader(const Json& json) : json_(json) {}
 
-    [[nodiscard]] std::string text(const char* name) const { return escaped(text_member(json_, name)); }
+    [[nodiscard]] std::string text(const char* name) const {
+        return escaped(shortened(text_member(json_, name), kLongest));
+    }
     [[nodiscard]] std::optional<double> number(const char* name) const { return member_as<double>(json_, name); }
     [[nodiscard]] std::string count(const char* name) const {
         const auto value = member_as<std::uint64_t>(json_, name);
@@ -35,6 +38,8 @@ class StatusReader {
     }
 
   private:
+    static constexpr std::size_t kLongest = 2000;
+
     const Json& json_;
 };
 

@@ -27,7 +27,7 @@ inline constexpr std::size_t kMaxAnswerBytes = kPatientJsonLimits.bytes;
 [[nodiscard]] Result<Answer> get(const Listen& listen, std::string_view target, Duration limit);
 [[nodiscard]] Result<Answer> post(const Listen& listen, std::string_view target, std::string_view body, Duration limit);
 
-// The JSON object of /status; 503 is `busy`, any other status than 200 `refused`.
+// The JSON object of /status, which has a `state`; 503 is `busy`, any other status than 200 `refused`.
 [[nodiscard]] Result<std::string> fetch_status(const Listen& listen, Duration limit);
 
 }  // namespace jiro::monitor

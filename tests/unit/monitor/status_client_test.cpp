@@ -64,6 +64,8 @@ TEST(StatusClient, names_what_is_wrong_with_an_answer) {
         {"half a body", ok + "Content-Length: 100\r\n\r\n{", errc::connection_lost},
         {"HTML", ok + "Content-Length: 6\r\n\r\n<html>", errc::answer_malformed},
         {"a JSON array", ok + "Content-Length: 2\r\n\r\n[]", errc::answer_malformed},
+        {"an empty JSON object", ok + "Content-Length: 2\r\n\r\n{}", errc::answer_malformed},
+        {"another's state", ok + "Content-Length: 11\r\n\r\n{\"state\":1}", errc::answer_malformed},
         {"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", errc::refused},
         {"too large, announced", ok + "Content-Length: 99999999\r\n\r\n{}", errc::answer_too_large},
         {"too large, sent", ok + "\r\n" + std::string(kMaxAnswerBytes + 1000, ' '), errc::answer_too_large},

@@ -292,6 +292,9 @@ TEST(StatusTable, tolerates_strange_answers) {
     ASSERT_TRUE(table);
     EXPECT_THAT(*table, HasSubstr("\\x1b[2J\\xc2\\x9b31m"));
     EXPECT_THAT(*table, HasSubstr("a\\x0ab"));
+    const auto endless = status_table(R"({"state":")" + std::string(3'000'000, 'x') + R"("})");
+    EXPECT_THAT(endless.value(), HasSubstr("xxx...\n"));
+    EXPECT_LT(endless->size(), 3'000U);
 }
 
 // What ended last: all of it, or what the filter lets through.
