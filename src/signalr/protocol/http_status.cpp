@@ -13,12 +13,19 @@ bool is_page(const HttpResponse& response) {
     return type != nullptr && lower_case(*type).starts_with("text/html");
 }
 
-// Where a 3xx leads; its query may hold secrets.
-std::string redirection(const HttpResponse& response) {
+// Where a 3xx leads, whose query may hold secrets; empty when it does not say.
+std::string target_of(const HttpResponse& response) {
     const std::string* location = find_header(response.headers, "Location");
-    const auto url = location == nullptr ? Result<Url>(Error(errc::negotiate_invalid)) : Url::parse(*location);
-    if (!url) return "a redirect, usually to a login page, is not followed; check the hub URL and the credentials";
-    return "a redirect to " + url->redacted().substr(0, 200) +
+    if (location == nullptr) return {};
+    if (const auto url = Url::parse(*location)) return url->redacted();
+    return location->starts_with('/') ? location->substr(0, location->find_first_of("?#")) : std::string();
+}
+
+std::string redirection(const HttpResponse& response) {
+    const std::string target = target_of(response);
+    if (target.empty())
+        return "a redirect, usually to a login page, is not followed; check the hub URL and the credentials";
+    return "a redirect to " + excerpt(target, 200) +
            " is not followed; if the hub is there, put that address into WebSocket.HubUrl, else check the credentials";
 }
 
@@ -49,6 +56,8 @@ std::string_view advice(HttpStep step, unsigned status, bool is_page) {
             return "the server limits requests; raise ReconnectionDelayMs if this stays";
         case 503:
             return "the server is not available at the moment";
+        case 511:
+            return "this network wants somebody to log in first, as in a hotel; do that, or use another network";
         default:
             break;
     }
