@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <sys/resource.h>
+
 #include <iostream>
 
 #include "daemon/application.hpp"
@@ -28,6 +30,18 @@ int run_application(config::Config config, Environment environment) {
     }
 }
 
+// With fewer it would stop somewhere, for want of one, and say each time another thing.
+bool are_descriptors_enough() {
+    constexpr rlim_t kFewest = 64;
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= kFewest) return true;
+    daemon_log.with_event(event::kCannotStart)
+        .error("Cannot start",
+               {{"reason", "only " + std::to_string(limit.rlim_cur) + " files may be open, and " +
+                               std::to_string(kFewest) + " are the fewest (LimitNOFILE= of the unit, ulimit -n)"}});
+    return false;
+}
+
 }  // namespace
 
 int run(const std::string& config_file) {
@@ -36,7 +50,8 @@ int run(const std::string& config_file) {
     auto environment = process_environment();
     auto config = load_config(config_file, environment);
     log::configure(config.logging);
-    const int exit_code = run_application(std::move(config), std::move(environment));
+    const int exit_code = are_descriptors_enough() ? run_application(std::move(config), std::move(environment))
+                                                   : static_cast<int>(ExitCode::failed);
     log::shutdown();
     return exit_code;
 }
