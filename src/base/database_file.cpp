@@ -6,10 +6,14 @@
 #include <unistd.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <string_view>
 
+#include "base/wal.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro {
@@ -21,6 +25,7 @@ namespace fs = std::filesystem;
 constexpr auto kRebuilding = ".rebuilding";
 constexpr auto kRebuilt = ".rebuilt";
 constexpr int kMostDamagedFiles = 1000;
+constexpr std::uint32_t kPageSize = 4096;
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }
 
@@ -29,6 +34,25 @@ Result<> rename_file(const fs::path& from, const fs::path& to, const char* what)
     fs::rename(from, to, error);
     if (error) return file_error(what, from, error.value());
     return {};
+}
+
+// is_open_elsewhere: by SQLite, which locks these bytes of what it has open.
+bool is_open_elsewhere(int database) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 0x40000000;
+    lock.l_len = 512;
+    return fcntl(database, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+// page_size_of: as the header says, or SQLite's own choice where that says nothing.
+std::uint32_t page_size_of(int database) {
+    std::array<unsigned char, 2> size{};
+    if (pread(database, size.data(), size.size(), 16) != 2) return kPageSize;
+    const auto bytes = static_cast<std::uint32_t>(size[0] << 8U | size[1]);
+    if (bytes == 1) return 65536;
+    return std::has_single_bit(bytes) && bytes >= 512 ? bytes : kPageSize;
 }
 
 }  // namespace
@@ -63,6 +87,54 @@ Result<> DatabaseFile::make() const {
     return {};
 }
 
+bool DatabaseFile::is_empty() const {
+    std::error_code error;
+    return fs::file_size(path_, error) == 0 && !error;
+}
+
+std::string MendedLog::told() const {
+    constexpr std::array kWhat{"its log was damaged: it is mended, and nothing is lost",
+                               "its log was damaged, more than could be mended: what stood there is lost",
+                               "its file was emptied: what its log still had is taken up, the rest is lost"};
+    return std::string(kWhat.at(static_cast<std::size_t>(harm))) +
+           "; the log as it was: " + kept_as.filename().string();
+}
+
+// The log takes the place of the damaged one when it is whole: until then whoever is killed begins anew.
+Result<std::optional<MendedLog>> DatabaseFile::mend_log() const {
+    const auto log = with_suffix(path_, "-wal");
+    const FileDescriptor database(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const FileDescriptor wal(open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!database || !wal || is_open_elsewhere(database.get())) return std::optional<MendedLog>();
+    const auto page_size = page_size_of(database.get());
+    const auto verdict = judge_wal(wal.get(), page_size);
+    const bool is_alone = is_empty() && verdict.frames > 0;  // SQLite would delete it
+    if (verdict.dropped == 0 && !is_alone) return std::optional<MendedLog>();
+
+    const auto aside = free_name();
+    if (!aside) return aside.error();
+    const auto kept_as = with_suffix(*aside, "-wal");
+    const auto mended = with_suffix(log, ".mended");
+    unlink(mended.c_str());
+    const auto file = open_private_file(mended);
+    if (!file) return file.error();
+    std::error_code error;
+    if (!write_mended_wal(wal.get(), page_size, verdict, file->get()) || fsync(file->get()) != 0 ||
+        (is_alone && ftruncate(database.get(), page_size) != 0)) {
+        error.assign(errno, std::generic_category());
+    }
+    if (!error) fs::copy_file(log, kept_as, error);
+    if (!error) fs::rename(mended, log, error);
+    if (error) {
+        unlink(mended.c_str());
+        unlink(kept_as.c_str());
+        return file_error("cannot mend", log, error.value());
+    }
+    (void)sync_folder_of(path_);  // a power cut before that: mended again
+    using Harm = MendedLog::Harm;
+    return std::optional(MendedLog{kept_as, is_alone ? Harm::emptied : verdict.is_exact ? Harm::none : Harm::some});
+}
+
 Result<fs::path> DatabaseFile::begin_rebuilt() const {
     const auto path = with_suffix(path_, kRebuilding);
     for (const char* suffix : {"", "-wal", "-journal"}) unlink(with_suffix(path, suffix).c_str());
@@ -80,25 +152,33 @@ bool DatabaseFile::has_rebuilt() const {
            true;  // after a power cut it may be there without its content
 }
 
-Result<fs::path> DatabaseFile::move_aside() const {
+// Neither a damaged file nor a log is kept under it yet.
+Result<fs::path> DatabaseFile::free_name() const {
     std::string stamp = utc_text(std::chrono::system_clock::now());
     std::erase_if(stamp, [](char c) { return c == '-' || c == ':'; });
     std::error_code error;
     for (int i = 0; i < kMostDamagedFiles; ++i) {
         const fs::path aside = with_suffix(path_, ".corrupt-" + stamp + (i == 0 ? "" : "-" + std::to_string(i)));
-        if (fs::exists(aside, error)) continue;
-        // The WAL first: a database without it could be opened by mistake as if it were whole.
-        if (const auto wal = with_suffix(path_, "-wal"); fs::exists(wal, error)) {
-            if (auto moved = rename_file(wal, with_suffix(aside, "-wal"), "cannot move aside"); !moved)
-                return moved.error();
-        }
-        fs::rename(path_, aside, error);
-        if (error && error != std::errc::no_such_file_or_directory) {
-            return file_error("cannot move aside", path_, error.value());
-        }
-        return aside;
+        if (!fs::exists(aside, error) && !fs::exists(with_suffix(aside, "-wal"), error)) return aside;
     }
     return Error(storage_errc::io, "too many damaged files beside " + path_.string());
+}
+
+Result<fs::path> DatabaseFile::move_aside() const {
+    auto aside = free_name();
+    if (!aside) return aside;
+    std::error_code error;
+    // The WAL first: a database without it could be opened by mistake as if it were whole.
+    if (const auto wal = with_suffix(path_, "-wal"); fs::exists(wal, error)) {
+        if (auto moved = rename_file(wal, with_suffix(*aside, "-wal"), "cannot move aside"); !moved) {
+            return moved.error();
+        }
+    }
+    fs::rename(path_, *aside, error);
+    if (error && error != std::errc::no_such_file_or_directory) {
+        return file_error("cannot move aside", path_, error.value());
+    }
+    return aside;
 }
 
 Result<> DatabaseFile::put_in_place() const {

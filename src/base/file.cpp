@@ -72,16 +72,12 @@ Result<FileContent> read_small_file(const std::filesystem::path& path, std::size
     }
 }
 
-namespace {
-
 Result<> sync_folder_of(const std::filesystem::path& path) {
     const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
     const FileDescriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!opened || fsync(opened.get()) != 0) return system_failure("its folder cannot be flushed");
     return {};
 }
-
-}  // namespace
 
 Result<> write_small_file(const std::filesystem::path& path, std::string_view text) {
     const std::string made = path.string() + ".new";

@@ -10,9 +10,13 @@
 //     put_in_place()      <path>.rebuilt is <path>
 //
 // At the next opening has_rebuilt() tells that a process died between the second step and the last: they are done then.
+//
+// A log (SQLite's WAL) that was damaged is mended before the database is opened, since SQLite says nothing of it, reads
+// what is before the damage, and writes over the rest (base/wal.hpp).
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/file_descriptor.hpp"
@@ -30,12 +34,26 @@ namespace jiro {
 // By its first bytes; nullopt: it is empty, or cannot be read.
 [[nodiscard]] std::optional<bool> is_sqlite_file(const std::filesystem::path& path);
 
+struct MendedLog {
+    enum class Harm { none, some, emptied };
+    std::filesystem::path kept_as;  // the log as it was
+    Harm harm = Harm::none;
+
+    // "its log was damaged: ..."
+    [[nodiscard]] std::string told() const;
+};
+
 class DatabaseFile {
   public:
     explicit DatabaseFile(std::filesystem::path path) : path_(std::move(path)) {}
 
     // Makes an empty one where there is none; 0600 in any case.
     [[nodiscard]] Result<> make() const;
+    // It is there, without a byte in it.
+    [[nodiscard]] bool is_empty() const;
+
+    // Before it is opened; not while somebody has it open. nullopt: there is nothing to mend.
+    [[nodiscard]] Result<std::optional<MendedLog>> mend_log() const;
 
     [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
     [[nodiscard]] Result<> end_rebuilt() const;
@@ -46,6 +64,8 @@ class DatabaseFile {
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   private:
+    [[nodiscard]] Result<std::filesystem::path> free_name() const;
+
     std::filesystem::path path_;
 };
 

@@ -27,6 +27,9 @@ struct FileContent {
 // Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600.
 [[nodiscard]] Result<> write_small_file(const std::filesystem::path& path, std::string_view text);
 
+// The folder that it is in: what was made or renamed there stays so through a power cut.
+[[nodiscard]] Result<> sync_folder_of(const std::filesystem::path& path);
+
 // All of it to a descriptor that blocks. False: errno says why not.
 [[nodiscard]] bool write_all(int file, std::string_view text);
 
