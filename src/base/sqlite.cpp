@@ -178,6 +178,8 @@ void Database::checkpoint() {
     }
 }
 
+void Database::copy_to(const std::string& path) { use("VACUUM INTO ?").bind(path).run(); }
+
 std::optional<std::string> Database::damage() {
     try {
         auto verdict = text("PRAGMA integrity_check(1)");

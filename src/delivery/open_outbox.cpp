@@ -36,6 +36,7 @@ Result<> OpenOutbox::open(const Joined& joined) {
     if (const auto aside = files_.take_replaced()) {
         note_lasting("the outbox was damaged: it was moved to " + aside->filename().string());
     }
+    if (auto mended = mend_log(); !mended) return refuse_to_open(mended.error());
     try {
         store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
         if (must_checkpoint_) store_->checkpoint();
@@ -68,8 +69,23 @@ Result<> OpenOutbox::open(const Joined& joined) {
     return {};
 }
 
+// A row may be older than it was when a page of the log is lost.
+Result<> OpenOutbox::mend_log() {
+    const auto log = files_.mend_log();
+    if (!log) return log.error();
+    if (!*log) return {};
+    const bool is_whole = (*log)->harm == MendedLog::Harm::none;
+    must_distrust_ = must_distrust_ || !is_whole;
+    note_lasting((*log)->told() + (is_whole ? ""
+                                            : ". Commands that waited count as interrupted; one that the hub repeats "
+                                              "may run a second time"));
+    return {};
+}
+
 Result<> OpenOutbox::join() {
     try {
+        if (must_distrust_) store_->distrust_waiting();
+        must_distrust_ = false;
         return joined_(*store_);
     } catch (const StorageError& error) {
         store_->roll_back();

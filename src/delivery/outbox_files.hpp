@@ -30,6 +30,9 @@ class OutboxFiles {
         return std::exchange(replaced_, std::nullopt);
     }
 
+    // Before the database is opened.
+    [[nodiscard]] Result<std::optional<MendedLog>> mend_log() const { return database_.mend_log(); }
+
     // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
     bool make_ballast();
     void drop_ballast();

@@ -211,8 +211,10 @@ void OutboxStore::check_schema() {
     transaction.commit();
 }
 
-void OutboxStore::copy_to(const std::filesystem::path& file) {
-    database_.use("VACUUM INTO ?").bind(file.string()).run();
+void OutboxStore::distrust_waiting() {
+    begin();
+    database_.use("UPDATE commands SET state = 'running' WHERE state = 'received'").run();
+    commit();
 }
 
 void OutboxStore::create_schema() {

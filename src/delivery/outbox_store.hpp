@@ -97,7 +97,9 @@ class OutboxStore {
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
     [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
     // All of it into an empty file.
-    void copy_to(const std::filesystem::path& file);
+    void copy_to(const std::filesystem::path& file) { database_.copy_to(file.string()); }
+    // What is said to wait may have run since: the rows may be older than they were. A transaction of its own.
+    void distrust_waiting();
     [[nodiscard]] bool has_free_pages();  // false at the database's own page limit
 
     // How far the wall clock was set since the first start in this boot.

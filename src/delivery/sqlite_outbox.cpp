@@ -20,8 +20,7 @@
 // 7. A row is removed by the sweep only after that; by the operator's hand only its content. Nothing else deletes.
 // 8. One process: a lock beside the file. A full disk, a read-only one, an unreadable or a newer file refuse new
 //    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
-//    can be read is taken over. A WAL damaged by the disk loses the transactions behind the damage: SQLite cannot tell
-//    that from a torn write.
+//    can be read is taken over. A damaged WAL is mended, as far as that goes, before SQLite sees it (base/wal.hpp).
 // 9. Memory does not grow with the number of rows (unless they are in memory). What is kept: the ids of commands in
 // hand and of leased rows, 4,096
 //    rows on their way, a Bloom filter of 2 MiB, counters.

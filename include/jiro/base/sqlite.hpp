@@ -103,6 +103,8 @@ class Database {
     [[nodiscard]] std::string text(const std::string& sql);
     // Writes the log into the file and flushes both; the log is empty then.
     void checkpoint();
+    // All of it into a file that is empty or not there.
+    void copy_to(const std::string& path);
     // What the thorough check finds; nullopt: the file is sound.
     [[nodiscard]] std::optional<std::string> damage();
     // Its file was removed, or another one put in its place: what is written goes where nobody finds it.

@@ -596,6 +596,38 @@ TEST_F(SqliteOutboxTest, goes_on_with_a_replacement_that_was_begun) {
     }
 }
 
+// A block of the WAL is gone: what stands behind it is there, and no row of which it cannot be told runs again.
+TEST_F(SqliteOutboxTest, a_damaged_log_costs_its_place_only) {
+    open();
+    fill(300);
+    const auto file = read(settings_.path);
+    const auto log = read(settings_.path.string() + "-wal");
+    outbox_.reset();
+    std::size_t end = 32;  // of the log's last round: its frames have the header's salts
+    while (end + 4120 <= log.size() && log.compare(end + 8, 8, log, 16, 8) == 0) end += 4120;
+    const auto place = end / 2 / 4096 * 4096;
+    for (const std::size_t size : {std::size_t{1}, std::size_t{4096}}) {
+        std::ofstream(settings_.path, std::ios::binary) << file;
+        auto damaged = log;
+        for (std::size_t i = 0; i < size; ++i) damaged[place + i] = static_cast<char>(damaged[place + i] ^ 0x10);
+        std::ofstream(settings_.path.string() + "-wal", std::ios::binary) << damaged;
+        open();
+        const auto recovery = recover();
+        if (size == 1) {
+            EXPECT_THAT(figures().problem, HasSubstr("nothing is lost"));
+            EXPECT_EQ(recovery.to_run.size(), 50U);
+            EXPECT_EQ(recovery.interrupted.size(), 50U);
+            EXPECT_EQ(figures().pending, 150U);
+        } else {
+            EXPECT_THAT(figures().problem, HasSubstr("damaged"));
+            EXPECT_EQ(recovery.to_run.size(), 0U);
+            EXPECT_GT(recovery.interrupted.size(), 80U);
+            EXPECT_EQ(admit("id-299"), Admission::already_settled);
+        }
+        outbox_.reset();
+    }
+}
+
 // Random damage of database and WAL: it always starts, always works, and what it gives out is never garbage.
 TEST_F(SqliteOutboxTest, survives_random_damage) {
     open();
