@@ -116,6 +116,10 @@ class SessionFile {
     [[nodiscard]] std::optional<std::string> damage() { return database_.damage(); }
     // What has been written is in the file alone.
     void checkpoint() { database_.checkpoint(); }
+    // What of the file that was there is lost, or was nearly; empty: nothing.
+    [[nodiscard]] const std::string& loss() const noexcept { return loss_; }
+    [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
+    void copy_to(const std::filesystem::path& file) { database_.copy_to(file.string()); }
 
     [[nodiscard]] std::uint64_t bytes();
     [[nodiscard]] std::uint64_t sessions();
@@ -128,6 +132,7 @@ class SessionFile {
     [[nodiscard]] History history_of(const std::string& session_id, std::size_t max_bytes);
     void forget_deleted();
 
+    std::string loss_;
     Database database_;
 };
 
@@ -137,5 +142,8 @@ struct Rebuilt {
     ImportCounts taken;
 };
 [[nodiscard]] Rebuilt rebuild(const std::filesystem::path& path);
+// All of an open file that was removed, or whose place another one took, into a new one there. What took the place is
+// kept under the name that is given back.
+std::filesystem::path put_back(SessionFile& file, const std::filesystem::path& path);
 
 }  // namespace jiro::assistant

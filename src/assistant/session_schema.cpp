@@ -58,11 +58,17 @@ fs::path finish_replacing(const DatabaseFile& file) {
     return aside;
 }
 
-// The path, when there is a file.
-std::string made(const fs::path& path) {
+// The path, when there is a file. `loss`: what is wrong with what was there.
+std::string made(const fs::path& path, std::string& loss) {
     const DatabaseFile file(path);
     if (file.has_rebuilt()) finish_replacing(file);
+    const bool was_emptied = file.is_empty();
     must(file.make());
+    if (const auto log = must(file.mend_log())) {
+        loss = log->told();
+    } else if (was_emptied) {
+        loss = "their file was emptied: what was in it is lost";
+    }
     return path.string();
 }
 
@@ -80,8 +86,15 @@ Rebuilt rebuild(const fs::path& path) {
     return {finish_replacing(file), taken};
 }
 
+fs::path put_back(SessionFile& file, const fs::path& path) {
+    const DatabaseFile place(path);
+    file.copy_to(must(place.begin_rebuilt()));
+    must(place.end_rebuilt());
+    return finish_replacing(place);
+}
+
 // Nothing is written before it is known to be ours.
-SessionFile::SessionFile(const fs::path& path) : database_(made(path), Database::Mode::read_write) {
+SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Database::Mode::read_write) {
     database_.execute("PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE");
     const bool is_new = is_empty();
     if (is_new) database_.execute("PRAGMA auto_vacuum = INCREMENTAL");

@@ -36,6 +36,11 @@ Error sentence(storage_errc code, const std::filesystem::path& path, const std::
 class Sessions::Storage {
   public:
     Storage(std::filesystem::path path, SessionLimits limits) : path_(std::move(path)), limits_(limits) {}
+    ~Storage() {
+        if (file_ && file_->has_moved()) (void)perform<bool>([](SessionFile&) { return true; });
+    }
+    Storage(const Storage&) = delete;
+    Storage& operator=(const Storage&) = delete;
 
     template <typename T>
     Result<T> perform(const std::function<T(SessionFile&)>& work) {
@@ -49,11 +54,13 @@ class Sessions::Storage {
                 if (refused.code == errc::import_failed) return Error(refused.code, refused.what());
                 return failed(Error(refused.code, path_.string() + ": " + refused.what()));
             } catch (const StorageError& error) {
-                if (tries == 1 && is_damage(error) && rebuild(error.what())) continue;
+                // As long as it is open, all of it can be put back.
+                const bool is_astray = file_ && file_->has_moved();
+                if (tries == 1 && !is_astray && is_damage(error) && rebuild(error.what())) continue;
                 // What could not be written or flushed must be written again by whoever opens the file next: a second
                 // flush says nothing.
                 must_checkpoint_ = must_checkpoint_ || error.code == storage_errc::io;
-                if (error.code != storage_errc::full) file_.reset();
+                if (error.code != storage_errc::full && !is_astray) file_.reset();
                 return failed(sentence(error.code, path_, error.what()));
             }
         }
@@ -74,16 +81,33 @@ class Sessions::Storage {
 
     [[nodiscard]] std::string problem() const {
         const std::lock_guard lock(mutex_);
-        return problem_;
+        return problem_.empty() ? loss_ : problem_;
     }
 
   private:
     void open() {
+        if (file_ && file_->has_moved()) {
+            put_back(*file_, path_);
+            file_.reset();  // before the next opening: SQLite removes its log by name
+            tell_loss("their file was removed or replaced while it was open: all of it is in a new one");
+        }
         if (file_) return;
         auto file = std::make_unique<SessionFile>(path_);
         if (must_checkpoint_) file->checkpoint();
         must_checkpoint_ = false;
         file_ = std::move(file);
+        if (!file_->loss().empty()) tell_loss(file_->loss());
+    }
+
+    void tell_loss(const std::string& loss) {
+        assistant_log.error("The conversations are not what they were", {{"problem", loss}});
+        note_loss(loss);
+    }
+
+    // Until the next start.
+    void note_loss(std::string loss) {
+        const std::lock_guard lock(mutex_);
+        loss_ = std::move(loss);
     }
 
     Error failed(Error failure) {
@@ -111,6 +135,8 @@ class Sessions::Storage {
         file_.reset();
         try {
             const auto [kept_as, taken] = assistant::rebuild(path_);
+            note_loss("their file was damaged: it was moved to " + kept_as.filename().string() + ", " +
+                      std::to_string(taken.messages) + " messages were taken over");
             assistant_log.error("The conversations are damaged: moved aside, what can be read was taken over",
                                 {{"damage", damage},
                                  {"kept_as", kept_as.string()},
@@ -141,6 +167,7 @@ class Sessions::Storage {
     mutable std::mutex mutex_;
     SessionLimits limits_;
     std::string problem_;
+    std::string loss_;  // what an operator should know until the next start
 };
 
 Sessions::Sessions(Clock& clock, std::filesystem::path path, const Settings& settings)

@@ -172,6 +172,36 @@ class ChatTest(ChatCase):
         self.assertEqual(half[2], 1)
         return answer
 
+    def test_a_file_that_is_removed_is_put_back(self):
+        self.start_endpoint()
+        link = self.start_all(config=self.chat_config())
+        self.assertTrue(self.ask(link, "chat one", "c1").is_success)
+        file = self.sessions_file()
+        for n, harm in enumerate((file.unlink, lambda: file.rename(self.directory / "moved.db")), start=2):
+            harm()
+            self.assertTrue(self.ask(link, f"chat {n}", f"c{n}").is_success)
+            self.assertIn("removed or replaced while it was open", self.client.status()["chat"]["storageProblem"])
+            self.assertTrue(file.exists())
+        self.assertTrue([line for line in self.client.log.lines if line.startswith("<3>") and "removed or replaced" in line])
+        file.unlink()  # and nothing is asked any more
+        self.assertEqual(self.client.stop(), 0)
+        self.client.start()
+        link = self.connection(2)
+        self.ask(link, "chat after", "c9")
+        told = [message["content"] for message in self.endpoint.requests[-1][1]["messages"] if message["role"] == "user"]
+        self.assertEqual([text for text in told if text in ("one", "2", "3", "after")], ["one", "2", "3", "after"])
+
+    def test_a_file_that_was_emptied_is_told(self):
+        self.start_endpoint()
+        link = self.start_all(config=self.chat_config())
+        self.ask(link, "chat one", "c1")
+        self.client.stop()
+        os.truncate(self.sessions_file(), 0)
+        self.client.start()
+        self.assertTrue(self.ask(self.connection(2), "chat after", "c2").is_success)
+        self.assertIn("emptied", self.client.status()["chat"]["storageProblem"])
+        self.assertTrue([line for line in self.client.log.lines if line.startswith("<3>") and "emptied" in line])
+
     def test_a_lost_connection_cancels(self):
         self.start_endpoint()
         hub = self.start_all(config={**self.chat_config(), "Commands": {"OnConnectionLost": "cancel"}})

@@ -182,6 +182,45 @@ TEST_F(SessionsOnDisk, a_damaged_file_is_made_anew) {
     EXPECT_THAT(said(), ElementsAre("again", "an answer"));
 }
 
+// Removed, replaced, or moved away with its folder while it is open: all of it is in a new file.
+TEST_F(SessionsOnDisk, comes_back_when_its_file_is_gone) {
+    path = folder.path() / "state" / "sessions.db";
+    fs::create_directory(path.parent_path());
+    ASSERT_TRUE(say("first"));
+    EXPECT_EQ(sessions().problem(), "");
+    fs::remove(path);
+    ASSERT_TRUE(say("second"));
+    EXPECT_THAT(sessions().problem(), HasSubstr("removed or replaced"));
+    std::ofstream(folder.path() / "other") << "another file";
+    fs::rename(folder.path() / "other", path);
+    ASSERT_TRUE(say("third"));
+    EXPECT_EQ(contents(kept_aside().at(0)), "another file");
+
+    fs::rename(path.parent_path(), folder.path() / "moved");
+    EXPECT_FALSE(say("lost"));  // it is kept open meanwhile
+    EXPECT_FALSE(sessions().problem().empty());
+    fs::create_directory(path.parent_path());
+    ASSERT_TRUE(say("fourth"));
+    fs::remove(path);
+    opened.reset();
+    EXPECT_THAT(said(),
+                ElementsAre("first", "an answer", "second", "an answer", "third", "an answer", "fourth", "an answer"));
+    EXPECT_EQ(sessions().problem(), "");
+}
+
+// Nothing of it is left: that is said, until the next start.
+TEST_F(SessionsOnDisk, an_emptied_file_is_told) {
+    ASSERT_TRUE(say("before"));
+    opened.reset();
+    fs::resize_file(path, 0);
+    ASSERT_TRUE(say("after"));
+    EXPECT_THAT(sessions().problem(), HasSubstr("emptied"));
+    EXPECT_THAT(said(), ElementsAre("after", "an answer"));
+    opened.reset();
+    EXPECT_THAT(said(), ElementsAre("after", "an answer"));
+    EXPECT_EQ(sessions().problem(), "");
+}
+
 // Killed when the new file was whole and the damaged one still in its place: it is put there.
 TEST_F(SessionsOnDisk, a_replacement_is_finished) {
     ASSERT_TRUE(say("taken over"));
