@@ -255,19 +255,23 @@ class WalReader {
         sum_of({}, {header_.data(), kSummedBytes}, order_).put(&header_[kSummedBytes]);
     }
 
-    // Its salts are not summed. A second sum that is one byte off may itself be wrong, or the last word of what it is
-    // of: the next frame knows.
+    // Its salts are not summed. Sums that are one byte off may themselves be wrong, or some word of what they are of:
+    // the next frame knows.
     void judge(WalSums before, bool is_of_this_log) {
         const auto stored = frame_.sums();
         const auto sums = sum_of(before, frame_.content, order_);
         if (sums == stored) {
             fit_ = is_of_this_log ? Fit::sound : Fit::mended;
             before_ = stored;
-        } else if (is_of_this_log && differ_in_one_byte(sums, stored) && !goes_on_from(stored)) {
-            fit_ = sums.second == stored.second || goes_on_from(sums) ? Fit::mended : Fit::doubtful;
+            return;
+        }
+        if (!is_of_this_log) return;
+        const auto places = places_of_error(frame_.content, stored - sums, order_);
+        if (differ_in_one_byte(sums, stored) && !goes_on_from(stored)) {
+            fit_ = places.empty() || goes_on_from(sums) ? Fit::mended : Fit::doubtful;
             before_ = sums;
-        } else if (is_of_this_log) {
-            mend(places_of_error(frame_.content, stored - sums, order_));
+        } else {
+            mend(places);
         }
     }
 
