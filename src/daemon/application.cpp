@@ -372,8 +372,7 @@ Task<> Application::Parts::serve() {
     auto parts =
         tasks(hub.run(), courier.run(), dispatcher.run(), load.run(), status_server.run(), control_server.run(),
               reloader.run(), uploads.run(), report_status(), feed_watchdog(), recovery.recover_rest(), pause.run(),
-              audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox),
-              tls_watch.run());
+              audit.run(), commands::remove_left_run_folders(clock), watch_wall_clock(clock, *outbox), tls_watch.run());
     co_await all(std::move(parts));
 }
 
