@@ -4,10 +4,9 @@
 // with it; its sum goes over it and all that is before it. SQLite ends where a sum does not fit, takes that for the end
 // of what a power cut left, and writes over the rest. Here that end is told from damage:
 //
-//   one byte is wrong    of a frame or of the header: the sums say which, and what it was. Nothing is lost. (Where it
-//   is
-//                        the highest byte of a word, they may not say which: the page is taken as it is, unless it is
-//                        written again behind it.)
+//   one byte is wrong    of a frame or of the header: the sums say which, and what it was. Nothing is lost. (Of the
+//                        highest byte of a word they may not say it: the page is taken as it is, unless it is written
+//                        again behind it.)
 //   more is wrong        but two whole transactions stand behind it. The first was there when the second was begun, so
 //                        what is before it was there, too. A frame whose header still is this log's is taken as it is,
 //                        others are left out: whoever keeps the database looks what is wrong with it now.
