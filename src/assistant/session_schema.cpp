@@ -64,7 +64,7 @@ std::string made(const fs::path& path, std::string& loss) {
     if (file.has_rebuilt()) finish_replacing(file);
     const bool was_emptied = file.is_empty();
     must(file.make());
-    if (const auto log = must(file.mend_log())) {
+    if (const auto log = must(file.mend_log(Flushed::checkpoints))) {
         loss = log->told();
     } else if (was_emptied) {
         loss = "their file was emptied: what was in it is lost";
@@ -111,6 +111,7 @@ SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Da
     }
     database_.execute(
         "DELETE FROM Messages WHERE State = 2 AND Content = ''; UPDATE Messages SET State = 1 WHERE State = 2");
+    DatabaseFile(path).settle();  // no conversation is run again
 }
 
 // Throws when it is another program's, or a newer version's.

@@ -23,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr auto kRebuilding = ".rebuilding";
+constexpr const char* kDoubtful = ".doubtful";
 constexpr auto kRebuilt = ".rebuilt";
 constexpr int kMostDamagedFiles = 1000;
 constexpr std::uint32_t kPageSize = 4096;
@@ -101,13 +102,13 @@ std::string MendedLog::told() const {
 }
 
 // The log takes the place of the damaged one when it is whole: until then whoever is killed begins anew.
-Result<std::optional<MendedLog>> DatabaseFile::mend_log() const {
+Result<std::optional<MendedLog>> DatabaseFile::mend_log(Flushed flushed) const {
     const auto log = with_suffix(path_, "-wal");
     const FileDescriptor database(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     const FileDescriptor wal(open(log.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!database || !wal || is_open_elsewhere(database.get())) return std::optional<MendedLog>();
     const auto page_size = page_size_of(database.get());
-    const auto verdict = judge_wal(wal.get(), page_size);
+    const auto verdict = judge_wal(wal.get(), page_size, flushed);
     const bool is_alone = is_empty() && verdict.frames > 0;  // SQLite would delete it
     if (verdict.dropped == 0 && !is_alone) return std::optional<MendedLog>();
 
@@ -119,21 +120,34 @@ Result<std::optional<MendedLog>> DatabaseFile::mend_log() const {
     const auto file = open_private_file(mended);
     if (!file) return file.error();
     std::error_code error;
-    if (!write_mended_wal(wal.get(), page_size, verdict, file->get()) || fsync(file->get()) != 0 ||
-        (is_alone && ftruncate(database.get(), page_size) != 0)) {
+    if (!write_mended_wal(wal.get(), page_size, verdict, file->get()) || fsync(file->get()) != 0) {
         error.assign(errno, std::generic_category());
     }
     if (!error) fs::copy_file(log, kept_as, error);
+    const bool is_doubtful = is_alone || !verdict.is_exact;
+    if (!error && is_doubtful && !open_private_file(with_suffix(path_, kDoubtful))) {
+        error.assign(errno, std::generic_category());
+    }
     if (!error) fs::rename(mended, log, error);
+    // Last: as long as it is empty, whoever is killed here begins anew.
+    if (!error && is_alone && ftruncate(database.get(), page_size) != 0) error.assign(errno, std::generic_category());
     if (error) {
         unlink(mended.c_str());
         unlink(kept_as.c_str());
+        settle();
         return file_error("cannot mend", log, error.value());
     }
     (void)sync_folder_of(path_);  // a power cut before that: mended again
     using Harm = MendedLog::Harm;
     return std::optional(MendedLog{kept_as, is_alone ? Harm::emptied : verdict.is_exact ? Harm::none : Harm::some});
 }
+
+bool DatabaseFile::is_doubtful() const {
+    std::error_code error;
+    return fs::exists(with_suffix(path_, kDoubtful), error);
+}
+
+void DatabaseFile::settle() const { unlink(with_suffix(path_, kDoubtful).c_str()); }
 
 Result<fs::path> DatabaseFile::begin_rebuilt() const {
     const auto path = with_suffix(path_, kRebuilding);

@@ -307,7 +307,7 @@ bool write_bytes(int file, const void* bytes, std::size_t size) {
 
 }  // namespace
 
-WalVerdict judge_wal(int wal, std::uint32_t page_size) {
+WalVerdict judge_wal(int wal, std::uint32_t page_size, Flushed flushed) {
     WalReader reader(wal, page_size);
     WalVerdict verdict;
     bool is_read_by_sqlite = reader.has_sound_header();
@@ -318,6 +318,7 @@ WalVerdict judge_wal(int wal, std::uint32_t page_size) {
     for (std::uint64_t frame = 1; reader.next(); ++frame) {
         is_read_by_sqlite = is_read_by_sqlite && reader.fit() == Fit::sound;
         if (reader.fit() == Fit::unknown || reader.fit() == Fit::none) {
+            if (flushed == Flushed::checkpoints) break;
             has_gap = true;
             transactions_to_prove = 2;
             continue;

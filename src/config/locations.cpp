@@ -34,18 +34,27 @@ fs::path one_name(const fs::path& file) {
     return name.empty() ? file.lexically_normal() : name;
 }
 
-// Whether `file` is the one at `path`, or has the name of one that is kept beside it: by SQLite, the outbox, the
-// rebuilding of a damaged database, the redo log, the audit.
-bool is_kept_beside(const fs::path& file, const fs::path& path) {
-    static constexpr std::array kSuffixes{"",         "-wal",        "-shm",     "-journal", ".lock", ".kept",
-                                          ".ballast", ".rebuilding", ".rebuilt", ".damaged", ".old",  ".1"};
-    return std::ranges::any_of(kSuffixes, [&](const char* suffix) { return file == path.string() + suffix; });
-}
-
 struct WrittenFile {
     std::string_view key;
     fs::path path;
 };
+
+// Whether `file` is the written one, or has the name of one that is kept beside it: by SQLite, the outbox, the
+// rebuilding of a damaged database, the redo log, the audit.
+bool is_kept_beside(const fs::path& file, const WrittenFile& written) {
+    static constexpr std::array kOfDatabase{"-wal",     "-shm",        "-journal", ".lock",    ".kept",
+                                            ".ballast", ".rebuilding", ".rebuilt", ".damaged", ".doubtful"};
+    static constexpr std::array kOfRedoLog{".damaged", ".old"};
+    static constexpr std::array kOfAudit{".1"};
+    const auto has_one = [&](const auto& suffixes) {
+        return std::ranges::any_of(suffixes,
+                                   [&](const char* suffix) { return file == written.path.string() + suffix; });
+    };
+    if (file == written.path) return true;
+    if (written.key == "Outbox.RedoLog") return has_one(kOfRedoLog);
+    if (written.key == "Logging.Audit") return has_one(kOfAudit);
+    return written.key != "Monitoring.Listen" && has_one(kOfDatabase);
+}
 
 std::vector<WrittenFile> written_files(const Config& config, const Environment& environment) {
     std::vector<WrittenFile> all;
@@ -94,8 +103,7 @@ std::vector<SharedFile> shared_files(const Config& config, const Environment& en
     const auto all = written_files(config, environment);
     for (auto file = all.begin(); file != all.end(); ++file) {
         const auto owner = std::find_if(all.begin(), file, [&file](const WrittenFile& other) {
-            return other.key != file->key &&
-                   (is_kept_beside(file->path, other.path) || is_kept_beside(other.path, file->path));
+            return other.key != file->key && (is_kept_beside(file->path, other) || is_kept_beside(other.path, *file));
         });
         if (owner == file) continue;
         found.push_back({std::string(file->key), file->path.string() + " is a file of " + std::string(owner->key) +

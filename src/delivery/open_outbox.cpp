@@ -71,11 +71,11 @@ Result<> OpenOutbox::open(const Joined& joined) {
 
 // A row may be older than it was when a page of the log is lost.
 Result<> OpenOutbox::mend_log() {
-    const auto log = files_.mend_log();
+    const auto log =
+        files_.mend_log(settings_.durability == Durability::power ? Flushed::commits : Flushed::checkpoints);
     if (!log) return log.error();
     if (!*log) return {};
     const bool is_whole = (*log)->harm == MendedLog::Harm::none;
-    must_distrust_ = must_distrust_ || !is_whole;
     note_lasting((*log)->told() + (is_whole ? ""
                                             : ". Commands that waited count as interrupted; one that the hub repeats "
                                               "may run a second time"));
@@ -84,8 +84,11 @@ Result<> OpenOutbox::mend_log() {
 
 Result<> OpenOutbox::join() {
     try {
-        if (must_distrust_) store_->distrust_waiting();
-        must_distrust_ = false;
+        if (files_.is_doubtful()) {
+            store_->distrust_waiting();
+            store_->checkpoint();
+            files_.settle();
+        }
         return joined_(*store_);
     } catch (const StorageError& error) {
         store_->roll_back();

@@ -74,7 +74,6 @@ class OpenOutbox {
     std::optional<Error> closed_because_;
     std::string lasting_problem_;   // what an operator should know until the next start
     bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
-    bool must_distrust_ = false;    // what is said to wait may have run since
     bool is_astray_ = false;        // the file is not where it was
     bool is_full_ = false;
     bool is_low_ = false;

@@ -31,7 +31,11 @@ class OutboxFiles {
     }
 
     // Before the database is opened.
-    [[nodiscard]] Result<std::optional<MendedLog>> mend_log() const { return database_.mend_log(); }
+    [[nodiscard]] Result<std::optional<MendedLog>> mend_log(Flushed flushed) const {
+        return database_.mend_log(flushed);
+    }
+    [[nodiscard]] bool is_doubtful() const { return database_.is_doubtful(); }
+    void settle() const { database_.settle(); }
 
     // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
     bool make_ballast();

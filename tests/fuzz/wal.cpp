@@ -99,13 +99,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (std::size_t i = 0; i < log.size(); ++i) changed += log[i] != sound[i] ? 1 : 0;
 
     const auto file = file_of(log);
-    const auto verdict = jiro::judge_wal(file.get(), kPage);
+    const auto verdict = jiro::judge_wal(file.get(), kPage, jiro::Flushed::commits);
     check(verdict.frames <= kFrames && verdict.dropped <= verdict.frames, "no frame is made up");
     check(changed > 0 || (verdict.frames == kFrames && verdict.dropped == 0), "a sound log is sound");
     if (verdict.dropped == 0) return 0;
     const auto mended = file_of("");
     check(jiro::write_mended_wal(file.get(), kPage, verdict, mended.get()), "it can be written");
-    const auto again = jiro::judge_wal(mended.get(), kPage);
+    const auto again = jiro::judge_wal(mended.get(), kPage, jiro::Flushed::commits);
     check(again.dropped == 0 && again.is_exact, "what was mended is sound");
     const auto content = content_of(mended.get());
     check(changed != 1 || !verdict.is_exact || latest_pages(content) == latest_pages(sound.substr(0, content.size())),

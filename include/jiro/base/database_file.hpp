@@ -34,6 +34,9 @@ namespace jiro {
 // By its first bytes; nullopt: it is empty, or cannot be read.
 [[nodiscard]] std::optional<bool> is_sqlite_file(const std::filesystem::path& path);
 
+// What is on the disk when the machine loses its power: every commit (synchronous=FULL), or what a checkpoint wrote.
+enum class Flushed { commits, checkpoints };
+
 struct MendedLog {
     enum class Harm { none, some, emptied };
     std::filesystem::path kept_as;  // the log as it was
@@ -53,7 +56,10 @@ class DatabaseFile {
     [[nodiscard]] bool is_empty() const;
 
     // Before it is opened; not while somebody has it open. nullopt: there is nothing to mend.
-    [[nodiscard]] Result<std::optional<MendedLog>> mend_log() const;
+    [[nodiscard]] Result<std::optional<MendedLog>> mend_log(Flushed flushed) const;
+    // Something was lost in mending, since settle().
+    [[nodiscard]] bool is_doubtful() const;
+    void settle() const;
 
     [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
     [[nodiscard]] Result<> end_rebuilt() const;

@@ -97,7 +97,9 @@ struct MendLog : testing::Test {
         damaged[at] = static_cast<char>(damaged[at] ^ (1 << at % 8));
         return damaged;
     }
-    [[nodiscard]] std::optional<MendedLog> mend() const { return DatabaseFile(left).mend_log().value(); }
+    [[nodiscard]] std::optional<MendedLog> mend(Flushed flushed = Flushed::commits) const {
+        return DatabaseFile(left).mend_log(flushed).value();
+    }
     // How many texts are there, each of them whole; -1: the file is not sound.
     [[nodiscard]] std::int64_t texts() const {
         Database database(left, Database::Mode::read_write);
@@ -233,9 +235,12 @@ TEST_F(MendLog, greater_damage_costs_its_place_only) {
         auto damaged = log;
         damaged.replace(place.first, place.second, place.second, '\0');
         leave(damaged);
+        EXPECT_EQ(mend(Flushed::checkpoints), std::nullopt);  // a power cut leaves the same
+        EXPECT_FALSE(DatabaseFile(left).is_doubtful());
         const auto mended = mend();
         ASSERT_TRUE(mended);
         EXPECT_EQ(mended->harm, Harm::some);
+        EXPECT_TRUE(DatabaseFile(left).is_doubtful());
         EXPECT_TRUE(content(mended->kept_as) == damaged);
         Database database(left, Database::Mode::evidence);
         std::int64_t last = 0;

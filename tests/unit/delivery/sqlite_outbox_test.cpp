@@ -598,6 +598,7 @@ TEST_F(SqliteOutboxTest, goes_on_with_a_replacement_that_was_begun) {
 
 // A block of the WAL is gone: what stands behind it is there, and no row of which it cannot be told runs again.
 TEST_F(SqliteOutboxTest, a_damaged_log_costs_its_place_only) {
+    settings_.durability = Durability::power;
     open();
     fill(300);
     const auto file = read(settings_.path);
