@@ -44,13 +44,13 @@ constexpr const char* kNotConfirmed = "the server has not confirmed the result y
 // One more, as long as it lives.
 class Counted {
   public:
-    explicit Counted(std::size_t& count) : count_(count) { ++count_; }
-    ~Counted() { --count_; }
+    explicit Counted(std::shared_ptr<std::size_t> count) : count_(std::move(count)) { ++*count_; }
+    ~Counted() { --*count_; }
     Counted(const Counted&) = delete;
     Counted& operator=(const Counted&) = delete;
 
   private:
-    std::size_t& count_;
+    std::shared_ptr<std::size_t> count_;  // may outlive the Intake
 };
 
 // "Command 'backup db' executed successfully"
@@ -117,7 +117,8 @@ void Intake::attach(signalr::HubConnection& hub) {
 }
 
 commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
-    const auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
+    auto reader = std::static_pointer_cast<commands::MessageReader>(std::exchange(invocation.reader, nullptr));
+    if (!reader) reader = commands::make_message_reader();  // the record broke off before its arguments
     auto parsed = reader->take();
     take_trace(invocation, parsed.message);
     if (invocation.over_limit) parsed.error = std::move(invocation.over_limit);
@@ -173,7 +174,7 @@ Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wai
     using Kind = commands::ReceivedCommand::Kind;
     const Acknowledge acknowledge = acknowledge_;
     const bool is_refused = received.kind() == Kind::refused;
-    const bool are_too_many = waits_ >= kMostWaits;
+    const bool are_too_many = *waits_ >= kMostWaits;
     if (!is_refused && are_too_many && acknowledge == Acknowledge::delivered) co_return answers.failed(kNotConfirmed);
     if (!is_refused && (are_too_many || acknowledge == Acknowledge::received)) co_return answers.received();
     const Counted waiting(waits_);

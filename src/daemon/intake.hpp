@@ -62,7 +62,7 @@ class Intake {
     commands::Acknowledge acknowledge_;
     std::size_t max_send_bytes_;  // of one record
     CommandsAre commands_ = CommandsAre::taken;
-    std::size_t waits_ = 0;
+    std::shared_ptr<std::size_t> waits_ = std::make_shared<std::size_t>(0);
 };
 
 }  // namespace jiro::daemon

@@ -52,6 +52,25 @@ class HostileRecordTest(DaemonTest):
             with self.subTest(name):
                 self.attack(lambda link, record=record: link.send(record), pattern)
 
+    def test_commands_of_records_that_break_off_are_refused_by_name(self):
+        many = b"1," * 9000
+        records = [
+            b'{"type":1,"arguments":[],"target":"ReceiveCommand","x":"\\ud800"}',
+            b'{"type":1,"target":"ReceiveCommand","arguments":[],"arguments":"\\ud800"}',
+            b'{"type":1,"target":"ReceiveCommand","arguments":[],"x":[' + many + b'0],"target":"Other"}',
+            b'{"type":1,"target":"ReceiveCommand","arguments":[' + many + b'0],"target":"Other"}',
+            b'{"type":1,"arguments":[{"Command":"echo hi"}],"target":"ReceiveCommand","x":[' + many + b"oops",
+            b'{"type":1,"target":"Other","arguments":[],"target":"ReceiveCommand","x":[' + many + b"oops",
+        ]
+        self.start_all()
+        link = self.connection()
+        for number, record in enumerate(records):
+            with self.subTest(record[:80]):
+                link.send(record)
+                link.command("echo hi", f"after {number}")
+                self.assertEqual(self.result(f"after {number}").response, "hi")
+        self.client.wait_reason("half of a surrogate pair|too many values")
+
     def test_frames_that_break_websocket_end_the_connection_with_a_reason(self):
         record = json.dumps({"type": 6}).encode() + b"\x1e"
         cases = [

@@ -210,6 +210,10 @@ Result<std::int64_t> read_type(Record& record) {
     return number >= 1 && number <= 9 && std::trunc(number) == number ? static_cast<std::int64_t>(number) : 0;
 }
 
+bool is_of_envelope(Member member) {
+    return member == Member::type || member == Member::target || member == Member::invocation_id;
+}
+
 // Reads what says whom a record is for, wherever it stands: its type, target and id. Nothing else is kept.
 class EnvelopeReader final : public JsonHandler {
   public:
@@ -229,8 +233,7 @@ class EnvelopeReader final : public JsonHandler {
 
   private:
     void keep(json value) {
-        const bool is_of_it = member_ == Member::type || member_ == Member::target || member_ == Member::invocation_id;
-        if (depth_ == 1 && is_of_it) record_.set(member_, std::move(value));
+        if (depth_ == 1 && is_of_envelope(member_)) record_.set(member_, std::move(value));
     }
 
     Record record_;
@@ -244,9 +247,7 @@ class RecordReader final : public JsonHandler {
     explicit RecordReader(const ReaderOfTarget& reader_of) : reader_of_(reader_of) {}
     // `envelope`: what is known of the record already.
     RecordReader(const ReaderOfTarget& reader_of, Record envelope)
-        : reader_of_(reader_of), record_(std::move(envelope)) {
-        known_target_ = target();
-    }
+        : reader_of_(reader_of), record_(std::move(envelope)), has_envelope_(true) {}
 
     void begin_object() override {
         if (depth_ == 0) is_object_ = true;
@@ -297,7 +298,7 @@ class RecordReader final : public JsonHandler {
     [[nodiscard]] bool is_misread() { return target_of_arguments_ && target() != *target_of_arguments_; }
     // With what stood before the end of a text that broke off.
     [[nodiscard]] Record& record() {
-        if (std::exchange(depth_, 0) > 1) record_.set(member_, std::move(tree_).take());
+        if (std::exchange(depth_, 0) > 1) set(std::move(tree_).take());
         return record_;
     }
     [[nodiscard]] ArgumentsReader take_reader() { return std::move(reader_); }
@@ -307,23 +308,27 @@ class RecordReader final : public JsonHandler {
 
     // When a member's value is whole.
     void keep() {
-        if (depth_ == 1 && is_object_) record_.set(member_, std::move(tree_).take());
+        if (depth_ == 1 && is_object_) set(std::move(tree_).take());
+    }
+
+    // What the envelope says holds: the last of repeated names may stand behind what breaks a limit.
+    void set(json value) {
+        if (!has_envelope_ || !is_of_envelope(member_)) record_.set(member_, std::move(value));
     }
 
     [[nodiscard]] const std::string& target() {
         static const std::string kNone;
-        if (!known_target_.empty()) return known_target_;
         const json* target = record_.find(Member::target);
         return target != nullptr && target->is_string() ? target->get_ref<const std::string&>() : kNone;
     }
 
     const ReaderOfTarget& reader_of_;
     Record record_;
+    bool has_envelope_ = false;
     JsonTree tree_;  // of the member that is being read
     Member member_ = Member::other;
     std::size_t depth_ = 0;
     bool is_object_ = false;
-    std::string known_target_;
     ArgumentsReader reader_;
     std::optional<std::string> target_of_arguments_;
     bool is_reading_ = false;
@@ -405,11 +410,8 @@ Result<HubMessage> parse_record(std::string_view record, const ReaderOfTarget& r
     RecordReader first(reader_of);
     auto error = read_record(record, first);
     std::optional<Record> envelope;
-    if (error && is_of_a_value(*error)) {
-        envelope = read_envelope(record);
-    } else if (!error && first.is_misread()) {
-        envelope = std::move(first.record());
-    }
+    if (error && is_of_a_value(*error)) envelope = read_envelope(record);
+    if (!envelope && first.is_misread()) envelope = std::move(first.record());
     if (!envelope) return message_of(first, std::move(error));
     RecordReader again(reader_of, std::move(*envelope));
     error = read_record(record, again);

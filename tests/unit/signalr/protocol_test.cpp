@@ -258,6 +258,31 @@ TEST(JsonCodec, reads_members_in_any_order) {
     } while (std::ranges::next_permutation(members).found);
 }
 
+// The last target counts, also behind what breaks a limit: another reader has nothing to do with it.
+TEST(JsonCodec, gives_a_record_that_breaks_off_to_its_last_target) {
+    const ReaderOfTarget reader_of = [](const std::string& target) -> ArgumentsReader {
+        return target == "R" ? std::make_shared<JsonTree>() : nullptr;
+    };
+    std::string many = "1";
+    for (int i = 0; i < 9000; ++i) many += ",1";
+    const struct {
+        std::string members;
+        const char* target;
+        bool has_reader;
+    } rows[] = {{R"("target":"R","arguments":[)" + many + R"(],"target":"O")", "O", false},
+                {R"("target":"O","arguments":[)" + many + R"(],"target":"R")", "R", true},
+                {R"("target":"R","arguments":[],"x":[)" + many + R"(],"target":"O")", "O", false},
+                {R"("arguments":[],"target":"R","x":"\ud800")", "R", true}};
+    for (const auto& row : rows) {
+        const auto message = parse_record(R"({"type":1,)" + row.members + '}', reader_of);
+        ASSERT_TRUE(message) << row.members.substr(0, 80);
+        const auto& invocation = std::get<InvocationMessage>(*message);
+        EXPECT_TRUE(invocation.over_limit);
+        EXPECT_EQ(invocation.target, row.target) << row.members.substr(0, 80);
+        EXPECT_EQ(invocation.reader != nullptr, row.has_reader) << row.members.substr(0, 80);
+    }
+}
+
 // A value that cannot be read ends no connection: who waits for it is told, and a message that is not known says
 // nothing.
 TEST(JsonCodec, names_what_cannot_be_read_to_whom_it_is_for) {
