@@ -39,13 +39,16 @@ struct Checker {
         literal("WebSocket.AccessToken", sources.access_token);
         literal("ApiKey", sources.api_key);
         literal("Chat.ApiKey", config.chat_credentials.api_key);
+        for (const auto& [path, secret] : {std::pair("WebSocket.AccessToken", &sources.access_token),
+                                           std::pair("Chat.ApiKey", &config.chat_credentials.api_key)}) {
+            if (begins_with_bearer(*secret)) {
+                warn(path, "begins with \"Bearer \", which is put ahead of it when it is sent; leave that word away");
+            }
+        }
     }
 
     // Whoever writes a variable there expects its value.
     void literal(std::string_view path, const Secret& secret) const {
-        if (begins_with_bearer(secret)) {
-            warn(path, "begins with \"Bearer \", which is put ahead of it when it is sent; leave that word away");
-        }
         if (secret.reveal().find("${") == std::string::npos) return;
         warn(path, "has \"${\", which is sent as it stands: no variable is looked up here; give " + std::string(path) +
                        "File");

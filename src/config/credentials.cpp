@@ -29,10 +29,6 @@ Result<Secret> read_secret(const std::string& configured, const Environment& env
     if (!content) return content.error().with_prefix("credential " + expanded.path);
     auto secret = clean_secret(content->text);
     if (!secret) return secret.error().with_prefix("credential " + expanded.path);
-    if (begins_with_bearer(*secret)) {
-        config_log.warn("A credential begins with \"Bearer \", which is put ahead of it when it is sent",
-                        {{"file", expanded.path}});
-    }
     if (content->is_world_readable) {
         config_log.warn("A credential can be read by every user of this machine", {{"file", expanded.path}});
     }
@@ -49,6 +45,10 @@ Result<Secret> value_or_file(const Secret& value, const std::string& file, const
 Result<Credentials> read_credentials(const CredentialSources& sources, const Environment& environment) {
     auto access_token = value_or_file(sources.access_token, sources.access_token_file, environment);
     if (!access_token) return access_token.error();
+    if (!sources.access_token_file.empty() && begins_with_bearer(*access_token)) {
+        config_log.warn("A credential begins with \"Bearer \", which is put ahead of it when it is sent",
+                        {{"file", sources.access_token_file}});
+    }
     auto api_key = value_or_file(sources.api_key, sources.api_key_file, environment);
     if (!api_key) return api_key.error();
     return Credentials{std::move(*access_token), std::move(*api_key)};

@@ -2,6 +2,7 @@
 #include "config/kinds.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "config/machine.hpp"
 
@@ -13,8 +14,17 @@ namespace {
 // whatever its name.
 bool is_secret_header(std::string_view name) { return !equal_ignoring_case(name, "User-Agent"); }
 
-// What is this machine's name or id and nothing else: the log needs both.
-bool is_fact_of_machine(std::string_view text) { return text == "${hostname}" || text == "${machine-id}"; }
+// Whether the log masks it wherever it stands. A short word (a site, a tenant) stands in paths and host names, too, and
+// so does what is this machine's name or id and nothing else.
+bool is_masked_in_log(std::string_view name, std::string_view value) {
+    static constexpr std::size_t kNoWord = 16;
+    if (!is_secret_header(name) || value == "${hostname}" || value == "${machine-id}") return false;
+    if (value.size() >= kNoWord) return true;
+    static constexpr std::array<std::string_view, 9> kTelling{"auth", "cookie",     "key",     "token",    "secret",
+                                                              "pass", "credential", "session", "signature"};
+    const auto is_part = [word = lower_case(name)](auto part) { return word.find(part) != std::string::npos; };
+    return std::ranges::any_of(kTelling, is_part);
+}
 
 }  // namespace
 
@@ -22,13 +32,13 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
     if (!assign(read_text_map(node, context), headers)) return false;
     for (auto& [name, value] : headers) {
         const auto member = std::ranges::find(node.members, name, &Member::key);
-        const bool is_secret = is_secret_header(name) && !is_fact_of_machine(value);
+        const bool is_masked = is_masked_in_log(name, value);
         if (auto complete = with_machine_facts(value)) {
             value = std::move(*complete);
         } else {
             context.fail(member->place, "'" + yaml_text(name) + "' " + complete.error().message);
         }
-        if (is_secret) log::register_secret(Secret(value));
+        if (is_masked) log::register_secret(Secret(value));
         const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
                                     : !signalr::can_be_sent(name, {})      ? "is not the name of an HTTP header"
                                     : !signalr::can_be_sent(name, value)

@@ -72,7 +72,8 @@ std::vector<Key<Config>> make_schema() {
         key("WebSocket.Headers", Special<Pairs>({"map", {}, true, false, true}, read_headers, show_headers),
             MEMBER(websocket.headers), reconnects_hub,
             "HTTP headers added to the negotiate request and to the WebSocket upgrade. ${machine-id} and ${hostname} "
-            "in a value are this machine's. All values but User-Agent's are secrets."),
+            "in a value are this machine's. All values but User-Agent's are secrets; "
+            "those of 16 characters, and of names such as Authorization, are masked in the log, too."),
         key("WebSocket.SkipNegotiation", Flag(), MEMBER(websocket.skip_negotiation), reconnects_hub,
             "Connect the WebSocket without the negotiate request; for hubs that allow it."),
         key("WebSocket.StatefulReconnect", Flag(), MEMBER(websocket.stateful_reconnect), reconnects_hub,

@@ -66,7 +66,7 @@ Result<ContextPtr> build_context(const TlsSettings& settings) {
     } else {
         trust(*context, material->ca, error);
     }
-    SSL_CTX_set_client_cert_cb(context->native_handle(), note_wish);  // called when there is none
+    if (material->certificate.empty()) SSL_CTX_set_client_cert_cb(context->native_handle(), note_wish);
     if (!error && !material->certificate.empty()) {
         context->use_certificate_chain(buffer(material->certificate), error);
         if (!error) context->use_private_key(buffer(material->key), ssl::context::pem, error);

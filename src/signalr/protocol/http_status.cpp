@@ -18,7 +18,8 @@ std::string target_of(const HttpResponse& response) {
     const std::string* location = find_header(response.headers, "Location");
     if (location == nullptr) return {};
     if (const auto url = Url::parse(*location)) return url->redacted();
-    return location->starts_with('/') ? location->substr(0, location->find_first_of("?#")) : std::string();
+    const bool is_path = location->starts_with('/') && !location->starts_with("//");  // which may name a password
+    return is_path ? location->substr(0, location->find_first_of("?#")) : std::string();
 }
 
 std::string redirection(const HttpResponse& response) {

@@ -101,9 +101,9 @@ TEST(Credentials, bearer_is_warned_about) {
     LogCapture logs;
     for (const auto& credentials : by_each_entrance(directory, "Bearer abcdef")) ASSERT_TRUE(credentials);
     EXPECT_TRUE(logs.contains("begins with \"Bearer \"")) << logs.text();
-    const auto loaded = load_text("ApiKey: bearer abcdef", "c.yaml", {});
+    const auto loaded = load_text("WebSocket: { AccessToken: bearer abcdef }\nApiKey: Bearer abcdef", "c.yaml", {});
     ASSERT_EQ(loaded.config->warnings.size(), 1U);
-    EXPECT_THAT(loaded.config->warnings.front().text, HasSubstr("c.yaml:1:1: ApiKey: begins with \"Bearer \""));
+    EXPECT_THAT(loaded.config->warnings.front().text, HasSubstr("AccessToken: begins with \"Bearer \""));
 }
 
 // A file that is no credential is refused with its name, never with its content.
