@@ -52,6 +52,7 @@ Task<std::size_t> race(std::vector<Task<>> tasks) {
 Task<std::size_t> race(Task<> first, Task<> second) { return race(tasks(std::move(first), std::move(second))); }
 
 Task<> all(std::vector<Task<>> tasks) {
+    if (tasks.empty()) co_return;  // of which none is the first
     const auto first = co_await run_together(std::move(tasks), asio::experimental::wait_for_one_error());
     if (first.exception) std::rethrow_exception(first.exception);
 }

@@ -49,6 +49,12 @@ TEST(Race, exception_of_the_first_passes_through_at_once) {
     EXPECT_EQ(clock.sleepers(), 0U);
 }
 
+// A machine without disks has none to ask.
+TEST(All, of_none_ends_at_once) {
+    boost::asio::io_context context;
+    EXPECT_NO_THROW(test::run_task(context, all({})));
+}
+
 // A failed operation is not a timeout.
 TEST(WithTimeout, exception_passes_through_at_once) {
     boost::asio::io_context context;
