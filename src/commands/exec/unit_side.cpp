@@ -14,6 +14,7 @@
 #include "commands/exec/run_output.hpp"
 #include "commands/exec/unit_protocol.hpp"
 #include "jiro/base/json.hpp"
+#include "jiro/base/null_device.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/errors.hpp"
