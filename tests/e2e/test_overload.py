@@ -28,7 +28,7 @@ class OverloadTest(DaemonTest):
                 "MaxConcurrent": 16,
                 "MaxQueued": 40,
                 "Exec": {
-                    "burn": {"Program": "while :; do :; done", "Shell": True, "TimeoutMs": 1500, "KillGraceMs": 200},
+                    "burn": {"Program": "while :; do :; done", "Shell": True, "TimeoutMs": 3000, "KillGraceMs": 200},
                     "flood": {"Program": "head -c 30000000 /dev/zero | tr '\\0' x", "Shell": True, "MaxOutputBytes": 50_000},
                 },
             },
