@@ -10,15 +10,11 @@ namespace jiro::config {
 
 namespace {
 
-// As when the hub's redirect leads elsewhere (signalr/connection/establish.cpp): any other may be a credential,
-// whatever its name.
-bool is_secret_header(std::string_view name) { return !equal_ignoring_case(name, "User-Agent"); }
-
 // Whether the log masks it wherever it stands. A short word (a site, a tenant) stands in paths and host names, too, and
 // so does what is this machine's name or id and nothing else.
 bool is_masked_in_log(std::string_view name, std::string_view value) {
     static constexpr std::size_t kNoWord = 16;
-    if (!is_secret_header(name) || value == "${hostname}" || value == "${machine-id}") return false;
+    if (!signalr::may_be_credential(name) || value == "${hostname}" || value == "${machine-id}") return false;
     if (value.size() >= kNoWord) return true;
     static constexpr std::array<std::string_view, 9> kTelling{"auth", "cookie",     "key",     "token",    "secret",
                                                               "pass", "credential", "session", "signature"};
@@ -54,7 +50,7 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
 std::string show_headers(const Pairs& headers, Reveal reveal) {
     Pairs shown = headers;
     for (auto& [name, value] : shown) {
-        if (reveal == Reveal::masked && is_secret_header(name)) value = "***";
+        if (reveal == Reveal::masked && signalr::may_be_credential(name)) value = "***";
     }
     return yaml_map(shown);
 }

@@ -26,10 +26,11 @@ OutsideFunctions<Problems>& tls_checkers() {
 }  // namespace
 
 Task<> TlsWatch::run() {
-    for (std::uint64_t round = 0;; ++round) {
+    for (;;) {
         while (!std::exchange(must_look_, false)) co_await reloaded_.wait();
         std::function<Problems()> check = [config = running_()] { return config::check_tls_files(config); };
-        auto problems = co_await tls_checkers().run(std::to_string(round), std::move(check), clock_, kTlsCheckLimit);
+        auto checking = tls_checkers().run(std::move(check), clock_, kTlsCheckLimit);
+        auto problems = co_await std::move(checking);
         if (!problems) problems = Problems{{{}, "the files of a Tls section cannot be read in time"}};
         for (const auto& problem : *problems)
             daemon_log.warn("A Tls section cannot be used as it is; each connection looks again",

@@ -16,6 +16,8 @@ bool is_header_of_the_client(std::string_view name) {
     return std::ranges::find(kNames, word) != kNames.end() || word.starts_with("sec-websocket-");
 }
 
+bool may_be_credential(std::string_view name) { return !equal_ignoring_case(name, "User-Agent"); }
+
 bool can_be_sent(std::string_view name, std::string_view value) {
     static constexpr std::size_t kMaxValue = 16 * 1024;
     const auto is_token = [](char c) {  // RFC 9110, 5.6.2

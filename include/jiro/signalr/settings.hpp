@@ -81,6 +81,8 @@ struct Settings {
 // own; the connection leaves it out. One that would break the request (by its name, a control character, more than 16
 // KiB) fails the attempt.
 [[nodiscard]] bool is_header_of_the_client(std::string_view name);
+// Any header but User-Agent, whatever its name: not sent to a hub elsewhere, not shown.
+[[nodiscard]] bool may_be_credential(std::string_view name);
 [[nodiscard]] bool can_be_sent(std::string_view name, std::string_view value);
 
 // Whether a hub there may be listened to: the one rule, for the address that is configured and those of redirects. By

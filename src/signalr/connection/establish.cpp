@@ -95,7 +95,7 @@ std::optional<Failure> Establish::read_credentials() {
     origin_ = *settings_.hub_url;
     url_ = origin_;
     for (const auto& [name, value] : settings_.headers) {
-        if (!equal_ignoring_case(name, "User-Agent")) keep_secret_parts(value);
+        if (may_be_credential(name)) keep_secret_parts(value);
     }
     if (!credentials_provider_) return std::nullopt;
     auto credentials = credentials_provider_();

@@ -57,8 +57,7 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
     headers.emplace_back("User-Agent", kDefaultUserAgent);
     const bool is_foreign = !is_same_origin(url, origin_);
     for (const auto& [name, value] : settings_.headers) {
-        // Any of them may be a credential, whatever its name.
-        if (is_header_of_the_client(name) || (is_foreign && !equal_ignoring_case(name, "User-Agent"))) continue;
+        if (is_header_of_the_client(name) || (is_foreign && may_be_credential(name))) continue;
         set_header(headers, name, value);
     }
     // So that cookie authentication answers 401 and not with a login page.
