@@ -13,6 +13,9 @@ namespace {
 constexpr std::string_view kMask = SecretSpellings::kMask;
 constexpr std::string_view kCut = "...";  // how a shortened text ends
 
+constexpr std::string_view kEncodedIs = "%3D";
+constexpr std::string_view kBehindParameter = "& \t\r\n\"'#;,)<>";
+
 // What is asked of every character of every line: a look into a table.
 template <typename Predicate>
 constexpr std::array<bool, 256> table_of(Predicate is_in) {
@@ -97,12 +100,17 @@ Range secret_after(Shape shape, std::string_view text, std::size_t end) {
         const bool is_set = separator < text.size() && (text[separator] == ':' || text[separator] == '=');
         return is_set ? up_to(skip_spaces(text, separator + 1), "\r\n") : Range{end, end};
     }
+    if (equal_ignoring_case(text.substr(end, kEncodedIs.size()), kEncodedIs)) {  // a query inside of another
+        const auto stop = up_to(end + kEncodedIs.size(), kBehindParameter);
+        return {stop.begin, std::min(text.find("%26", stop.begin), stop.end)};
+    }
     if (text[end] != '=') return {end, end};
     const bool is_quoted = end + 1 < text.size() && text[end + 1] == '"';
-    return is_quoted ? up_to(end + 2, "\"") : up_to(end + 1, "& \t\r\n\"'#;,)<>");
+    return is_quoted ? up_to(end + 2, "\"") : up_to(end + 1, kBehindParameter);
 }
 
-// Empty when there was nothing to hide.
+}  // namespace
+
 std::string without_named_secrets(std::string_view text) {
     std::string out;
     std::size_t copied = 0;
@@ -120,7 +128,14 @@ std::string without_named_secrets(std::string_view text) {
     return out;
 }
 
-}  // namespace
+std::optional<std::string> without_known_secrets(std::string_view text, const SecretSpellings& known) {
+    // A text that was cut may have been cut inside a secret.
+    const bool is_cut = text.ends_with(kCut);
+    const auto end = is_cut ? SecretSpellings::End::cut : SecretSpellings::End::whole;
+    const auto body = text.substr(0, text.size() - (is_cut ? kCut.size() : 0));
+    if (!known.find(body, 0, end)) return std::nullopt;
+    return known.masked(body, end).shown.append(is_cut ? kCut : "");
+}
 
 void Redactor::add(std::string_view secret) {
     if (secret.size() < kMinLength) return;
@@ -136,12 +151,8 @@ std::optional<std::string> Redactor::redacted(std::string_view text) const {
     std::string masked = without_named_secrets(text);
     if (!masked.empty()) text = masked;
     if (has_secrets_) {
-        // A text that was cut may have been cut inside a secret.
-        const bool is_cut = text.ends_with(kCut);
-        const auto end = is_cut ? SecretSpellings::End::cut : SecretSpellings::End::whole;
-        const auto body = text.substr(0, text.size() - (is_cut ? kCut.size() : 0));
         const std::scoped_lock lock(mutex_);
-        if (spellings_.find(body, 0, end)) masked = spellings_.masked(body, end).shown.append(is_cut ? kCut : "");
+        if (auto known = without_known_secrets(text, spellings_)) return known;
     }
     if (masked.empty()) return std::nullopt;
     return masked;

@@ -14,6 +14,11 @@
 
 namespace jiro {
 
+// Empty when there was nothing to hide.
+[[nodiscard]] std::string without_named_secrets(std::string_view text);
+// Nothing: there is none.
+[[nodiscard]] std::optional<std::string> without_known_secrets(std::string_view text, const SecretSpellings& known);
+
 class Redactor {
   public:
     // Shorter values would hide ordinary words.

@@ -3,9 +3,9 @@
 
 #include <openssl/crypto.h>
 
-#include <algorithm>
-#include <functional>
-#include <string_view>
+#include <ranges>
+
+#include "base/redactor.hpp"
 
 namespace jiro {
 
@@ -32,18 +32,10 @@ void Secret::wipe() noexcept {
     value_.clear();
 }
 
-std::string redacted(std::string text, std::vector<Secret> secrets) {
-    static constexpr std::size_t kShortest = 4;
-    static constexpr std::string_view kStars = "***";
-    std::ranges::sort(secrets, std::greater(), [](const Secret& secret) { return secret.reveal().size(); });
-    for (const Secret& secret : secrets) {
-        const std::string& hidden = secret.reveal();
-        if (hidden.size() < kShortest) break;
-        for (auto at = text.find(hidden); at != std::string::npos; at = text.find(hidden, at + kStars.size())) {
-            text.replace(at, hidden.size(), kStars);
-        }
-    }
-    return text;
+std::string redacted(std::string text, const std::vector<Secret>& secrets) {
+    if (auto named = without_named_secrets(text); !named.empty()) text = std::move(named);
+    const SecretSpellings known(secrets | std::views::transform(&Secret::reveal));
+    return without_known_secrets(text, known).value_or(text);
 }
 
 }  // namespace jiro

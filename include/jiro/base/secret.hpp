@@ -40,8 +40,8 @@ struct Credentials {
     friend bool operator==(const Credentials&, const Credentials&) = default;
 };
 
-// `text` with the secrets replaced by ***, as a peer may repeat what it was told; the longest first, since one may
-// begin with another. One of fewer than 4 characters is left: it would be found in half of all words.
-[[nodiscard]] std::string redacted(std::string text, std::vector<Secret> secrets);
+// `text` with ***, as in the log, in place of the secrets and of what looks like one by its name: a peer may repeat
+// what it was told, in any spelling (base/secret_spellings.hpp, which leaves out the shortest).
+[[nodiscard]] std::string redacted(std::string text, const std::vector<Secret>& secrets);
 
 }  // namespace jiro

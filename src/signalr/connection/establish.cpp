@@ -134,6 +134,7 @@ Task<std::optional<Failure>> Establish::negotiate() {
         if (!answer) co_return failure_of(answer.error().with_prefix("negotiate with " + target.redacted()));
         if (auto* accepted = std::get_if<NegotiateAccepted>(&*answer)) {
             accepted_ = std::move(*accepted);
+            accepted_->connection_id = masked(std::move(accepted_->connection_id));
             keep_secret(accepted_->connection_token);
             co_return std::nullopt;
         }
@@ -292,10 +293,14 @@ void Establish::note_date(const HttpResponse& response) {
 Failure Establish::failure_of(Error error) const {
     Failure failure{std::move(error)};
     failure.rejected = is_rejection(failure.error);
+    failure.error.message = masked(std::move(failure.error.message));
+    return failure;
+}
+
+std::string Establish::masked(std::string text) const {
     std::vector<Secret> secrets = established_.secrets;
     secrets.insert(secrets.end(), told_before_.begin(), told_before_.end());
-    failure.error.message = peer_text(std::move(failure.error.message), std::move(secrets));
-    return failure;
+    return peer_text(text, secrets);
 }
 
 Failure Establish::status_failure(HttpStep step, const HttpResponse& response, const Url& url) const {
@@ -306,8 +311,9 @@ Failure Establish::status_failure(HttpStep step, const HttpResponse& response, c
     return failure;
 }
 
-std::string peer_text(std::string text, std::vector<Secret> secrets) {
-    return shortened(redacted(std::move(text), std::move(secrets)));
+std::string peer_text(std::string_view text, const std::vector<Secret>& secrets) {
+    constexpr std::size_t kLookedAt = 16 * kMaxPeerText;  // a message may be megabytes long
+    return shortened(redacted(shortened(text, kLookedAt), secrets));
 }
 
 }  // namespace jiro::signalr

@@ -67,6 +67,7 @@ class Establish {
     void keep_secret_parts(std::string_view value);
     void keep_if_long(std::string_view value);
     void note_date(const HttpResponse& response);
+    [[nodiscard]] std::string masked(std::string text) const;
     [[nodiscard]] Failure failure_of(Error error) const;
     [[nodiscard]] Failure status_failure(HttpStep step, const HttpResponse& response, const Url& url) const;
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "jiro/base/clock.hpp"
@@ -23,6 +24,6 @@ struct Failure {
 
 // What a server says may repeat what it was told, and be of any length: `text` with the secrets replaced by ***, then
 // shortened.
-[[nodiscard]] std::string peer_text(std::string text, std::vector<Secret> secrets);
+[[nodiscard]] std::string peer_text(std::string_view text, const std::vector<Secret>& secrets);
 
 }  // namespace jiro::signalr

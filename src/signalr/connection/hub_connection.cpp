@@ -139,7 +139,7 @@ Task<> HubConnection::Impl::serve() {
         co_await std::move(serving);
     }
     Failure failure = std::move(*ended);
-    failure.error.message = peer_text(std::move(failure.error.message), session->established().secrets);
+    failure.error.message = peer_text(failure.error.message, session->established().secrets);
     told_ = session->established().secrets;
     last_frame_at_ = session->last_record_at();
     session->finish(failure.error);

@@ -279,6 +279,8 @@ TEST_F(Chatting, the_key_is_in_no_error) {
     const auto refusal = R"({"choices":[{"message":{"refusal":"not with canary-key"}}]})";
     for (const std::string& bytes : {
              response(401, type, says("Incorrect key: canary-key")),
+             response(401, type, says("Incorrect key: %63anary%2Dkey")),
+             response(401, type, says("Incorrect key: Y2FuYXJ5LWtleQ==")),
              response(200, type, says("Incorrect key: canary\\u002dkey")),
              stream_head() + word("so") + event(says("Incorrect key: canary-key")),
              response(400, type, says(std::string(490, 'x') + "canary-key")),
@@ -292,7 +294,8 @@ TEST_F(Chatting, the_key_is_in_no_error) {
         assistant().update(settings);
         const auto end = ask("hello");
         ASSERT_TRUE(end.error) << bytes;
-        EXPECT_EQ(end.words().find("canary"), std::string::npos) << end.words();
+        EXPECT_EQ(end.words().find("anary"), std::string::npos) << end.words();
+        EXPECT_EQ(end.words().find("Y2FuYXJ5"), std::string::npos) << end.words();
         EXPECT_LT(end.error->message.size(), 1200U);
     }
 }

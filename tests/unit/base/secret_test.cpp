@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/spellings.hpp"
+
 #include <ostream>
 #include <type_traits>
 
@@ -58,6 +60,13 @@ TEST(Secret, is_hidden_whole_where_another_is_its_beginning) {
         EXPECT_EQ(jiro::redacted("bad token-4711-and-more, token-4711, e", secrets), "bad ***, ***, e");
     }
     EXPECT_EQ(jiro::redacted("here", {Secret("e"), Secret("")}), "here");
+}
+
+TEST(Secret, is_hidden_in_every_spelling) {
+    for (const auto& spelling : test::spellings()) {
+        test::expect_hidden(jiro::redacted("saw [" + spelling + "]", {Secret(std::string(test::kSpelled))}), spelling);
+    }
+    EXPECT_EQ(jiro::redacted("/hub?id=abc&x=1", {}), "/hub?id=***&x=1");
 }
 
 }  // namespace

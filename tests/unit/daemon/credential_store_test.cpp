@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
+#include "support/spellings.hpp"
 #include "support/temp_dir.hpp"
 
 namespace jiro::daemon {
@@ -37,6 +38,10 @@ TEST(CredentialStore, are_what_the_files_say_at_each_attempt) {
     EXPECT_EQ(token_for_hub(credentials), "second");
     EXPECT_EQ(credentials.for_grpc()(delivery::Reading::anew)->access_token.reveal(), "second");
     EXPECT_EQ(credentials.redacted("it was second"), "it was ***");
+    files.write("t", std::string(jiro::test::kSpelled));
+    EXPECT_EQ(token_for_hub(credentials), jiro::test::kSpelled);
+    for (const auto& spelling : jiro::test::spellings())
+        jiro::test::expect_hidden(credentials.redacted("it was " + spelling), spelling);
 }
 
 // As `make-token > file` and `mv` leave it for a moment. A reload asks for what is there.

@@ -209,6 +209,16 @@ TEST(Doctor, prints_for_people) {
     EXPECT_EQ(worst({}), Verdict::ok);
 }
 
+TEST(Doctor, hides_secrets_in_every_spelling) {
+    for (const auto& spelling : test::spellings()) {
+        Findings findings;
+        findings.problem("hub.connect", "saw " + spelling, "not " + spelling);
+        findings.hide({Secret(std::string(test::kSpelled))});
+        test::expect_hidden(findings.all()[0].text, spelling);
+        test::expect_hidden(findings.all()[0].advice, spelling);
+    }
+}
+
 TEST(Doctor, prints_for_machines) {
     const auto report = nlohmann::json::parse(render_json(some_findings().all()));
     EXPECT_EQ(report["result"], "problem");

@@ -11,6 +11,7 @@
 
 #include "signalr/protocol/record_splitter.hpp"
 #include "support/log_capture.hpp"
+#include "support/spellings.hpp"
 #include "unit/signalr/bench.hpp"
 
 namespace jiro::signalr {
@@ -117,6 +118,37 @@ TEST(HubConnection, masks_what_the_hub_repeats) {
         "\x1e");
     ASSERT_TRUE(bench.hub->last_error());
     EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("yes, agent/1.0 sent *** *** *** *** ***"));
+}
+
+// Whatever it makes of what it was told, and wherever it says so: in a Close message, as a connection's id, as an error
+// of negotiate, as a redirect.
+TEST(HubConnection, masks_every_spelling_of_what_the_hub_repeats) {
+    const auto start = [](Bench& bench, const HttpResponse& answer) {
+        bench.credentials = []() -> Result<Credentials> {
+            return Credentials{Secret(), Secret(std::string(test::kSpelled))};
+        };
+        bench.connector->answers.push_back(answer);
+        bench.start();
+    };
+    for (const auto& spelling : test::spellings()) {
+        const auto text = json(spelling).dump();
+        Bench closed;
+        auto named = test::negotiate_answer("id1", false);
+        named.body.replace(named.body.find("\"id1\""), 5, text);
+        start(closed, named);
+        test::expect_hidden(closed.hub->connection_id().value_or("none"), spelling);
+        closed.deliver(R"({"type":7,"error":)" + text + "}\x1e");
+        const HttpResponse answers[] = {{200, {}, "{\"error\":" + text + '}'},
+                                        {302, {{"Location", "/login/" + spelling}}, ""}};
+        Bench refused;
+        start(refused, answers[0]);
+        Bench redirected;
+        start(redirected, answers[1]);
+        for (const Bench* bench : {&closed, &refused, &redirected}) {
+            ASSERT_TRUE(bench->hub->last_error());
+            test::expect_hidden(bench->hub->last_error()->message, spelling);
+        }
+    }
 }
 
 // What a hub says may be of any length; an error holds its start.
