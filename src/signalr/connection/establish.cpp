@@ -20,6 +20,7 @@ namespace {
 
 // A Date may be thousands of years away, more than nanoseconds can count.
 constexpr std::chrono::seconds kMostClockAhead = std::chrono::years(100);
+constexpr std::size_t kMaxPeerSecrets = 256;  // tokens and cookies of the redirects
 
 bool is_rejection(const Error& error) {
     return error.code == errc::unauthorized || error.code == errc::forbidden || error.code == errc::classic_signalr ||
@@ -97,6 +98,7 @@ std::optional<Failure> Establish::read_credentials() {
     for (const auto& [name, value] : settings_.headers) {
         if (may_be_credential(name)) keep_secret_parts(value);
     }
+    own_secrets_ = established_.secrets.size();
     if (!credentials_provider_) return std::nullopt;
     auto credentials = credentials_provider_();
     if (!credentials) {
@@ -105,6 +107,7 @@ std::optional<Failure> Establish::read_credentials() {
     own_token_ = credentials->access_token;
     keep_secret(credentials->access_token);
     keep_secret(credentials->api_key);
+    own_secrets_ = established_.secrets.size();
     if (!credentials->api_key.empty() && !url_.has_parameter("api_key")) {
         url_ = url_.with_parameter("api_key", credentials->api_key.reveal());
     }
@@ -162,6 +165,7 @@ std::optional<Error> Establish::follow(NegotiateRedirect redirect) {
         return Error(errc::redirect_refused, "it redirects to " + where + ", which is this machine");
     }
     signalr_log.info("The hub redirects to another address", {{"url", where}});
+    if (!is_same_origin(url_, redirect.url)) cookies_ = {};  // of a server that this attempt has left
     url_ = std::move(redirect.url);
     if (!redirect.access_token.empty()) {
         redirect_token_ = std::move(redirect.access_token);
@@ -253,16 +257,17 @@ Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const
 void Establish::keep_cookies(const Url& from, const HttpResponse& response) {
     for (const auto& [name, value] : response.headers) {
         if (!equal_ignoring_case(name, "Set-Cookie")) continue;
-        cookies_.store(from, value, clock_.wall_now());
-        const std::string_view cookie = std::string_view(value).substr(0, value.find(';'));
-        keep_secret_parts(cookie.substr(cookie.find('=') + 1));
+        if (const auto kept = cookies_.store(from, value, clock_.wall_now())) keep_if_long(*kept);
     }
 }
 
-// To be taken out of whatever a peer says.
+// To be taken out of whatever a peer says: our own, and the last of those that peers gave.
 void Establish::keep_secret(const Secret& secret) {
-    if (std::ranges::find(established_.secrets, secret) == established_.secrets.end())
-        established_.secrets.push_back(secret);
+    auto& secrets = established_.secrets;
+    if (std::ranges::find(secrets, secret) != secrets.end()) return;
+    if (secrets.size() - own_secrets_ >= kMaxPeerSecrets)
+        secrets.erase(secrets.begin() + static_cast<std::ptrdiff_t>(own_secrets_));
+    secrets.push_back(secret);
 }
 
 // Any header may hold a credential, and what comes back of it may be a part: what follows the scheme ("Bearer x"), or

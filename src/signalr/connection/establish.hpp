@@ -84,6 +84,7 @@ class Establish {
     CookieJar cookies_;
     std::optional<NegotiateAccepted> accepted_;
     Established established_;
+    std::size_t own_secrets_ = 0;      // of its secrets, the first
     std::string handshake_;            // instead of the real one
     std::vector<Secret> told_before_;  // not of this connection: it does not go on with it
     AttemptProgress progress_;

@@ -42,12 +42,12 @@ std::optional<std::chrono::sys_seconds> end_after(std::string_view max_age, std:
 
 }  // namespace
 
-void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now) {
-    if (set_cookie.size() > kMaxCookieBytes || has_control_characters(set_cookie)) return;
+std::optional<std::string> CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now) {
+    if (set_cookie.size() > kMaxCookieBytes || has_control_characters(set_cookie)) return std::nullopt;
     auto end = set_cookie.find(';');
     const auto pair = set_cookie.substr(0, end);
     const auto equals = pair.find('=');
-    if (equals == std::string_view::npos || trimmed(pair.substr(0, equals)).empty()) return;
+    if (equals == std::string_view::npos || trimmed(pair.substr(0, equals)).empty()) return std::nullopt;
 
     Cookie cookie{std::string(trimmed(pair.substr(0, equals))), std::string(trimmed(pair.substr(equals + 1))), from,
                   std::string(from.host()), default_path(from)};
@@ -74,14 +74,15 @@ void CookieJar::store(const Url& from, std::string_view set_cookie, WallTime now
     }
     if (end_by_age) cookie.end = end_by_age;
     // A cookie for somebody else's domain, or for a whole top-level domain, is none of the server's business.
-    if (!domain_matches(from.host(), cookie.domain)) return;
-    if (cookie.domain.find('.') == std::string::npos && cookie.domain != from.host()) return;
+    if (!domain_matches(from.host(), cookie.domain)) return std::nullopt;
+    if (cookie.domain.find('.') == std::string::npos && cookie.domain != from.host()) return std::nullopt;
 
     std::erase_if(cookies_, [&](const Cookie& other) {
         return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path &&
                is_same_origin(other.from, cookie.from);
     });
-    if (!is_over(cookie, now) && cookies_.size() < kMaxCookies) cookies_.push_back(std::move(cookie));
+    if (is_over(cookie, now) || cookies_.size() >= kMaxCookies) return std::nullopt;
+    return cookies_.emplace_back(std::move(cookie)).value;
 }
 
 // In seconds: "Expires=Fri, 31 Dec 9999 ..." is common, and more than nanoseconds can count.

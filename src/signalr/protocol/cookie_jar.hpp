@@ -16,8 +16,8 @@ namespace jiro::signalr {
 
 class CookieJar {
   public:
-    // One that has expired by `now` deletes what it names.
-    void store(const Url& from, std::string_view set_cookie, WallTime now);
+    // The value, if it is kept. A cookie that has expired by `now` deletes what it names.
+    std::optional<std::string> store(const Url& from, std::string_view set_cookie, WallTime now);
     // The Cookie header's value for a request to `to`; empty when none apply.
     [[nodiscard]] std::string header_for(const Url& to, WallTime now) const;
 

@@ -873,6 +873,34 @@ TEST(HubConnection, redirect_tokens_and_cookies_stay_out_of_the_log) {
     }
 }
 
+// Of the secrets that peers give a bounded number is remembered, the last ones, and of cookies those that are kept; our
+// own stay. A chain that leaves an origin leaves its cookies: there is room for those of the next.
+TEST(HubConnection, remembers_a_bounded_number_of_secrets) {
+    Bench bench;
+    bench.credentials = []() -> Result<Credentials> { return Credentials{Secret(), Secret("canary-own-key")}; };
+    for (int hop = 0; hop < 90; ++hop) {
+        HttpResponse answer{200, {}, redirect_to("http://hub.test/" + std::to_string(hop))};
+        for (int i = 0; i < 4; ++i) {
+            const auto value = "canary-" + std::to_string(hop) + '-' + std::to_string(i);
+            answer.headers.emplace_back("Set-Cookie", "c" + std::to_string(i) + '=' + value + "; Path=/hub");
+            answer.headers.emplace_back("Set-Cookie", "too-long=canary-too-long," + std::string(5000, 'x'));
+        }
+        bench.connector->answers.push_back(answer);
+    }
+    bench.connector->answers.back().value().body = redirect_to("http://other.test/hub");
+    auto last = test::negotiate_answer("id1", false);
+    last.headers = {{"Set-Cookie", "route=n1; Path=/"}};
+    bench.connector->answers.push_back(last);
+    bench.start();
+    ASSERT_EQ(bench.state(), State::connected);
+    const auto* cookie = find_header(bench.connector->requests.back().request.headers, "Cookie");
+    ASSERT_NE(cookie, nullptr);
+    EXPECT_EQ(*cookie, "route=n1");
+    bench.deliver(R"({"type":7,"error":"canary-own-key canary-too-long canary-0-0 canary-89-3"})"
+                  "\x1e");
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("*** canary-too-long canary-0-0 ***"));
+}
+
 // A resume that the server refuses falls back to a full start.
 TEST(HubConnection, refused_resume_falls_back) {
     Bench bench;
