@@ -342,7 +342,7 @@ void Application::Parts::allow_requests(const config::Config& next) {
     intake.update(next.commands.acknowledge, takes_commands ? CommandsAre::taken : CommandsAre::refused,
                   next.websocket.max_send_bytes);
     requests.update(next.hub, next.websocket.max_send_bytes);
-    uploads.set_max_send_bytes(next.websocket.max_send_bytes);
+    uploads.update(next.hub.requests, next.websocket.max_send_bytes);
     log::tail().keep(next.hub.requests.has(config::RequestKind::logs) ? kLogTailBytes : 0);
 }
 

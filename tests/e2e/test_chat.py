@@ -270,6 +270,38 @@ class ChatTest(ChatCase):
         self.assertIn("the answer was cut off", ended[0]["error"])
         self.assert_serves(hub)
 
+    def test_a_reload_ends_the_words_of_a_hub_that_may_not_have_them(self):
+        self.start_endpoint()
+        config = {**self.chat_config(), "Hub": {"Requests": ["commands", "sessions"]}}
+        hub = self.start_all(config=config)
+        hub.invoke({"requestId": "w1", "sessionId": "terminal"}, target="StreamWordsRequested", invocation_id="w")
+        self.assertTrue(hub.completion("w", context=self.client.tail)["result"]["IsSuccess"])
+        self.client.write_config(**{**config, "Hub": {"Requests": ["commands"]}})
+        self.client.signal(signal.SIGHUP)
+        call = wait_until(lambda: [record for record in hub.records if record.get("target") == "StreamWordsToServer"], "the stream")[0]
+        ended = hub.completion(call["streamIds"][0], context=self.client.tail)
+        self.assertIn("not allowed on this machine any more", ended["error"])
+        self.assertEqual(self.command("chat", "--session", "terminal", stdin="a private question\n").returncode, 0)
+        self.assertEqual([record for record in hub.records if record.get("type") == 2], [])
+
+    def test_a_reload_makes_the_items_of_a_stream_shorter(self):
+        def long(request):
+            yield "w" * 20000
+
+        self.start_endpoint(long)
+        config = {**self.chat_config(), "Hub": {"Requests": ["commands", "sessions"]}}
+        hub = self.start_all(config=config)
+        hub.invoke({"requestId": "w1", "sessionId": "s1"}, target="StreamWordsRequested", invocation_id="w")
+        self.assertTrue(hub.completion("w", context=self.client.tail)["result"]["IsSuccess"])
+        self.client.write_config(**config, WebSocket={"MaxSendBytes": 4096})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("Configuration reloaded")
+        hub.command("chat go", "c1", sessionId="s1")
+        items = lambda: [record["item"] for record in hub.records if record.get("type") == 2]
+        wait_until(lambda: items() and items()[-1]["IsComplete"], "the last word", context=self.client.tail)
+        self.assertEqual("".join(item["Word"] for item in items()), "w" * 20000)
+        self.assertLess(max(len(json.dumps(item)) for item in items()), 4000)
+
     def test_tools_are_commands_of_this_machine(self):
         def call_then_answer(request):
             if request["messages"][-1]["role"] == "tool":

@@ -125,8 +125,8 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
   public:
     using Item = std::optional<json>;
 
-    LogStream(Clock& clock, LevelFilter filter, std::size_t backlog, std::size_t item_bytes)
-        : clock_(clock), filter_(filter), item_bytes_(item_bytes), last_(log::tail().newest()) {
+    LogStream(Clock& clock, LevelFilter filter, std::size_t backlog, const HubUploads& uploads)
+        : clock_(clock), filter_(filter), uploads_(uploads), last_(log::tail().newest()) {
         auto lines = matching(filter_);
         const auto first = lines.size() > backlog ? lines.size() - backlog : 0;
         for (auto i = first; i < lines.size(); ++i) waiting_.push_back(std::move(lines[i]));
@@ -136,7 +136,6 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
     Task<Result<Item>> next() {
         const auto self = shared_from_this();
         for (;;) {
-            if (!log::tail().is_kept()) co_return Item();
             if (auto item = take()) co_return std::move(item);
             co_await clock_.sleep_for(kNextLook);
         }
@@ -149,7 +148,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
             if (gap_ > 0) return gap_entry();
             const log::TailLine line = std::move(waiting_.front());
             waiting_.pop_front();
-            if (filter_.matches(line)) return entry(line, item_bytes_);
+            if (filter_.matches(line)) return entry(line, uploads_.max_item_bytes());
         }
     }
 
@@ -170,7 +169,7 @@ class LogStream : public std::enable_shared_from_this<LogStream> {
 
     Clock& clock_;
     LevelFilter filter_;
-    std::size_t item_bytes_;
+    const HubUploads& uploads_;
     std::uint64_t last_;
     std::uint64_t gap_ = 0;
     std::deque<log::TailLine> waiting_;
@@ -180,9 +179,9 @@ json start_logs(Clock& clock, HubUploads& uploads, const Request& request) {
     const LevelFilter filter(request.members.text("Level"));
     const auto backlog = request.members.number("Limit", 0, kHighestLimit).value_or(kUsualBacklog);
     static_cast<void>(request.members.number("Offset", 0, std::numeric_limits<std::int64_t>::max()));
-    const auto stream =
-        std::make_shared<LogStream>(clock, filter, static_cast<std::size_t>(backlog), uploads.max_item_bytes());
-    const auto started = uploads.start("ReceiveLogsStream", request.id, [stream] { return stream->next(); });
+    const auto stream = std::make_shared<LogStream>(clock, filter, static_cast<std::size_t>(backlog), uploads);
+    const auto started =
+        uploads.start(config::RequestKind::logs, "ReceiveLogsStream", request.id, [stream] { return stream->next(); });
     if (!started) return action_failed(request.id, "Failed to start the logs stream", started.error().message);
     return action_succeeded(request.id, "Continuous logs stream initiated successfully");
 }

@@ -151,8 +151,8 @@ class MessageStream : public std::enable_shared_from_this<MessageStream> {
   public:
     using Item = std::optional<json>;
 
-    MessageStream(SessionStore& sessions, std::string id, std::size_t item_bytes)
-        : sessions_(sessions), id_(std::move(id)), item_bytes_(item_bytes) {}
+    MessageStream(SessionStore& sessions, std::string id, const HubUploads& uploads)
+        : sessions_(sessions), id_(std::move(id)), uploads_(uploads) {}
 
     Task<Result<Item>> next() {
         const auto self = shared_from_this();
@@ -164,7 +164,7 @@ class MessageStream : public std::enable_shared_from_this<MessageStream> {
             page_.after = messages->back().sequence;
             waiting_.assign(std::make_move_iterator(messages->begin()), std::make_move_iterator(messages->end()));
         }
-        Item item = message_json(waiting_.front(), item_bytes_);
+        Item item = message_json(waiting_.front(), uploads_.max_item_bytes());
         waiting_.pop_front();
         co_return std::move(item);
     }
@@ -172,7 +172,7 @@ class MessageStream : public std::enable_shared_from_this<MessageStream> {
   private:
     SessionStore& sessions_;
     std::string id_;
-    std::size_t item_bytes_;
+    const HubUploads& uploads_;
     MessagePage page_;
     std::deque<SessionMessage> waiting_;
 };
@@ -180,9 +180,9 @@ class MessageStream : public std::enable_shared_from_this<MessageStream> {
 json start_messages(SessionStore& sessions, HubUploads& uploads, const Request& request) {
     static_cast<void>(request.members.text("InstanceId"));
     static_cast<void>(request.members.flag("IncludeMessages"));
-    const auto stream =
-        std::make_shared<MessageStream>(sessions, request.members.text("SessionId"), uploads.max_item_bytes());
-    const auto started = uploads.start("ReceiveSessionMessagesStream", request.id, [stream] { return stream->next(); });
+    const auto stream = std::make_shared<MessageStream>(sessions, request.members.text("SessionId"), uploads);
+    const auto started = uploads.start(config::RequestKind::sessions, "ReceiveSessionMessagesStream", request.id,
+                                       [stream] { return stream->next(); });
     if (!started) {
         return action_failed(request.id, "Failed to start the session messages stream", started.error().message);
     }

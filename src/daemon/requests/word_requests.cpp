@@ -25,12 +25,11 @@ using WordItem = std::optional<json>;
 // The items of one answer, in their order.
 class Words {
   public:
-    Words(Clock& clock, std::size_t item_bytes)
-        : clock_(clock), longest_(item_bytes > kAroundWord ? (item_bytes - kAroundWord) / kLongestEscape : 1) {}
+    Words(Clock& clock, const HubUploads& uploads) : clock_(clock), uploads_(uploads) {}
 
     // What there is of `text` behind what was given; nothing: no more yet.
     [[nodiscard]] WordItem next(const std::string& id, std::string_view text) {
-        const auto word = utf8_head(text.substr(std::min(given_, text.size())), std::max<std::size_t>(longest_, 4));
+        const auto word = utf8_head(text.substr(std::min(given_, text.size())), longest());
         if (word.empty()) return std::nullopt;
         given_ += word.size();
         return item(id, word, false);
@@ -38,6 +37,10 @@ class Words {
     [[nodiscard]] WordItem last(const std::string& id) { return item(id, "", true); }
 
   private:
+    [[nodiscard]] std::size_t longest() const {
+        const auto bytes = std::max(uploads_.max_item_bytes(), kAroundWord) - kAroundWord;
+        return std::max<std::size_t>(bytes / kLongestEscape, 4);
+    }
     [[nodiscard]] json item(const std::string& id, std::string_view word, bool is_last) {
         return {{"MessageId", to_utf8(id)},
                 {"Word", to_utf8(word)},
@@ -47,7 +50,7 @@ class Words {
     }
 
     Clock& clock_;
-    std::size_t longest_;
+    const HubUploads& uploads_;
     std::size_t given_ = 0;  // bytes
     std::uint64_t position_ = 0;
 };
@@ -124,7 +127,7 @@ Task<Result<json>> start_words(Clock& clock, assistant::Assistant* assistant, Hu
     constexpr auto kFailed = "Failed to start the word stream";
     if (assistant == nullptr)
         co_return action_failed(request.id, kFailed, "no assistant is configured on this machine");
-    Words words(clock, uploads.max_item_bytes());
+    Words words(clock, uploads);
     signalr::UploadSource source;
     if (message.empty() || assistant->find(session, message) != nullptr) {
         const auto stream = std::make_shared<WordStream>(*assistant, std::move(session), std::move(message), words);
@@ -140,7 +143,8 @@ Task<Result<json>> start_words(Clock& clock, assistant::Assistant* assistant, Hu
         const auto stream = std::make_shared<StoredWords>(std::move(**found), words);
         source = [stream] { return stream->next(); };
     }
-    const auto started = uploads.start("StreamWordsToServer", request.id, std::move(source));
+    const auto started =
+        uploads.start(config::RequestKind::sessions, "StreamWordsToServer", request.id, std::move(source));
     if (!started) co_return action_failed(request.id, kFailed, started.error().message);
     co_return action_succeeded(request.id, "Word stream initiated successfully");
 }

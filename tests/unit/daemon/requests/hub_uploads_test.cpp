@@ -26,6 +26,7 @@ class HubUploadsTest : public ::testing::Test {
         bench_.start();
         uploads_.emplace(bench_.context.get_executor(), bench_.clock);
         uploads_->attach(*bench_.hub);
+        uploads_->update(config::RequestKinds::all(), 32'768);
         boost::asio::co_spawn(
             bench_.context, uploads_->run(),
             boost::asio::bind_cancellation_slot(stop_.slot(), [this](std::exception_ptr) { has_ended_ = true; }));
@@ -40,7 +41,7 @@ class HubUploadsTest : public ::testing::Test {
 
     Result<> start(const std::string& id, int items) {
         auto left = std::make_shared<int>(items);
-        return uploads_->start("ReceiveLogsStream", id, [this, left] { return next(left); });
+        return uploads_->start(config::RequestKind::logs, "ReceiveLogsStream", id, [this, left] { return next(left); });
     }
 
     // Numbers, one after the other; then the end, or with a negative count: never an end, one a second.
@@ -123,7 +124,7 @@ TEST_F(HubUploadsTest, ends_after_its_time_also_when_it_is_quiet) {
     bench_.hub->update(bench_.settings);
     bench_.pass(10s);
     const auto quiet = [this]() -> Task<Item> { return next_after(bench_.clock, std::chrono::hours(10)); };
-    ASSERT_TRUE(uploads_->start("ReceiveLogsStream", "r", quiet));
+    ASSERT_TRUE(uploads_->start(config::RequestKind::logs, "ReceiveLogsStream", "r", quiet));
     bench_.pass(std::chrono::duration_cast<std::chrono::seconds>(HubUploads::kLongest) + 2s);
     ASSERT_THAT(records('3'), SizeIs(1));
     EXPECT_FALSE(json::parse(records('3')[0]).contains("error"));
@@ -137,6 +138,25 @@ TEST_F(HubUploadsTest, one_id_is_one_stream_and_there_are_not_many) {
     EXPECT_FALSE(start("one too many", -1));
     test::settle(bench_.context);
     EXPECT_THAT(records('1'), SizeIs(HubUploads::kMost));
+}
+
+// A reload may take away what a stream belongs to: it ends at once, also one that waits, and with an error; what was
+// waited for does not go out.
+TEST_F(HubUploadsTest, ends_when_its_kind_is_not_allowed_any_more) {
+    ASSERT_TRUE(start("quick", -1));
+    ASSERT_TRUE(uploads_->start(config::RequestKind::sessions, "StreamWordsToServer", "w",
+                                [this] { return next_after(bench_.clock, 10s); }));
+    bench_.pass(3s);
+    auto allowed = config::RequestKinds::all();
+    allowed.remove(config::RequestKind::sessions);
+    uploads_->update(allowed, 32'768);
+    test::settle(bench_.context);
+    ASSERT_THAT(records('3'), SizeIs(1));
+    EXPECT_EQ(json::parse(records('3')[0])["error"], "Stream failed: not allowed on this machine any more");
+    bench_.pass(10s);
+    EXPECT_THAT(records('3'), SizeIs(1));
+    for (const auto& item : records('2'))
+        EXPECT_NE(json::parse(item)["invocationId"], json::parse(records('3')[0])["invocationId"]);
 }
 
 // A hub that reads nothing any more: the connection's own limit ends it, and the streams with it.

@@ -122,7 +122,7 @@ class TargetsTest : public ::testing::Test {
                               config_ = next;
                               return {};
                           });
-        uploads_.set_max_send_bytes(kLimit);
+        uploads_.update(config::RequestKinds::all(), kLimit);
         const RunningConfig running = [this]() -> const config::Config& { return config_; };
         const Identity identity{"1.2.3", "myhost", "jiro", clock_.now()};
         RequestTargets all;
