@@ -33,14 +33,6 @@ const std::string_view* find_member(std::string_view name) {
     return std::ranges::find_if(kMembers, [&](std::string_view one) { return equal_ignoring_case(one, name); });
 }
 
-// "1.50" is 1.5. What no number of 64 bits holds exactly stays as it was written.
-std::string number_text(std::string_view text) {
-    const bool is_integer = text.find_first_of(".eE") == std::string_view::npos;
-    const auto number = json_number(text);
-    const bool is_exact = number.is_number_integer() || (number.is_number() && !is_integer);
-    return is_exact ? number.dump() : std::string(text);
-}
-
 // The value of a member, or of a parameter.
 enum class ValueKind : std::uint8_t { absent, null, text, object, other };
 
@@ -112,12 +104,8 @@ class Reader final : public MessageReader {
         if (depth_ == 0 && arguments_ == 0 && !is_text_) return read_text(text);
         value(ValueKind::text, text);
     }
-    void number(std::string_view text) override {
-        value_as_text([&] { return number_text(text); });
-    }
-    void boolean(bool value) override {
-        value_as_text([&] { return value ? "true" : "false"; });
-    }
+    void number(std::string_view text) override { value_as_text(text); }
+    void boolean(bool value) override { value_as_text(value ? "true" : "false"); }
     void null() override { value(ValueKind::null, {}); }
 
     [[nodiscard]] ParsedMessage take() override {
@@ -178,11 +166,10 @@ class Reader final : public MessageReader {
         if (depth_ == 2 && is_in_parameters_) parameters_.value(kind, text);
     }
 
-    // A number or a boolean, which a parameter may be.
-    template <typename Text>
-    void value_as_text(Text text) {
+    // A number or a boolean, which a parameter may be: as it was written.
+    void value_as_text(std::string_view text) {
         if (depth_ == 2 && is_in_parameters_) {
-            parameters_.value(ValueKind::text, text());
+            parameters_.value(ValueKind::text, text);
         } else {
             value(ValueKind::other, {});
         }
@@ -327,6 +314,22 @@ ParsedMessage parse_command_message(std::string_view text, const MessageLimits& 
     Reader reader(limits);
     reader.string(text);
     return reader.take();
+}
+
+Result<Parameters> parse_parameters(std::string_view object, const MessageLimits& limits) {
+    Reader reader(limits);
+    reader.begin_object();
+    for (const auto member : {Member::command_sync_id, Member::command}) {
+        reader.key(kMembers.at(static_cast<std::size_t>(member)));
+        reader.string("-");
+    }
+    reader.key(kMembers.at(static_cast<std::size_t>(Member::parameters)));
+    const JsonLimits json_limits{SIZE_MAX, limits.json_depth, limits.json_values, limits.json_values};
+    if (const auto fault = read_json(object, json_limits, reader)) return Error(errc::invalid_json, fault->message);
+    reader.end_object();
+    auto parsed = reader.take();
+    if (parsed.error) return std::move(*parsed.error);
+    return std::move(parsed.message.parameters);
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {

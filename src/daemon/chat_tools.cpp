@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/chat_tools.hpp"
 
-#include "jiro/base/json.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/commands/command_message.hpp"
 
 namespace jiro::daemon {
 
@@ -33,19 +33,6 @@ std::string schema_of(const commands::CommandDescription& description) {
     return std::move(json).take();
 }
 
-// nullopt: it is no object.
-std::optional<Parameters> parameters_of(const std::string& arguments) {
-    if (trimmed(arguments).empty()) return Parameters{};
-    const auto object = json_or_null(arguments, {});
-    if (!object.is_object()) return std::nullopt;
-    Parameters parameters;
-    for (const auto& [name, value] : object.items()) {
-        if (!value.is_null())
-            parameters.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
-    }
-    return parameters;
-}
-
 }  // namespace
 
 // A program that wants a signature is no tool where the question did not need one: whoever may ask could run it.
@@ -70,8 +57,8 @@ std::vector<assistant::Tool> ChatTools::tools(const std::vector<std::string>& na
 
 Task<std::string> ChatTools::call(std::string name, std::string arguments, std::string session_id) {
     if (find(commands_.registry(), name) == nullptr) co_return "error: there is no such tool";
-    auto parameters = parameters_of(arguments);
-    if (!parameters) co_return "error: the arguments are no JSON object";
+    auto parameters = commands::parse_parameters(trimmed(arguments).empty() ? "{}" : arguments);
+    if (!parameters) co_return "error: the arguments are refused: " + parameters.error().message;
     CommandMessage message;
     message.command = std::move(name);
     message.command_sync_id = "tool-" + random_.uuid();

@@ -317,6 +317,24 @@ class ChatTest(ChatCase):
         tool = self.endpoint.requests[0][1]["tools"][0]["function"]
         self.assertEqual((tool["name"], tool["parameters"]["required"]), ("greet", ["who"]))
 
+    def test_a_tool_is_given_its_numbers_as_they_are(self):
+        arguments = ['{"v":123456789012345678901}', '{"v":1.50}', '{"v":"\\ud83d"}']
+
+        def call_then_answer(request):
+            if request["messages"][-1]["role"] == "tool":
+                yield request["messages"][-1]["content"]
+                return
+            function = {"name": "show", "arguments": arguments.pop(0)}
+            raise Reply(200, json.dumps({"choices": [{"message": {"tool_calls": [{"id": "t", "type": "function", "function": function}]},
+                                                      "finish_reason": "tool_calls"}]}))
+
+        self.start_endpoint(call_then_answer)
+        exec_ = {"show": {"Program": ["/bin/echo", "{v}"], "Parameters": {"v": {}}}}
+        hub = self.start_all(config={**self.chat_config(Tools=["show"]), "Commands": {"RunAs": "daemon", "Exec": exec_}})
+        self.assertEqual(self.ask(hub, "chat a", "c1").response, "123456789012345678901\n")
+        self.assertEqual(self.ask(hub, "chat b", "c2").response, "1.50\n")
+        self.assertIn("surrogate", self.ask(hub, "chat c", "c3").response)
+
     def test_a_tool_is_a_command_like_any_other(self):
         """Without a prefix and without a slot of MaxConcurrent, but in the audit and the figures, and held by a pause."""
         def call_then_answer(request):

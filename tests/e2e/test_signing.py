@@ -8,6 +8,7 @@ import time
 import unittest
 
 from harness.case import DaemonTest, wait_until
+from harness.hub_server import command_message
 from harness.programs import run_client
 from harness.signing import OPENSSL, Signer, openssl, signed_form
 
@@ -53,6 +54,14 @@ class SigningTest(DaemonTest):
         self.assertNotIn("signature", result.response.lower())
         self.client.wait_log("Command received.*signed_by=ci-2026")
         self.assertEqual(self.runs(), 1)
+
+    def test_a_number_is_signed_as_it_is_written(self):
+        link = self.start()
+        for number in ("1.50", "1e2", "-0", "123456789012345678901"):
+            parameters = {**self.signer.parameters("trace", number, n=number), "n": "@"}
+            message = json.dumps(command_message("trace", number, parameters=parameters)).replace('"@"', number)
+            link.send(('{"type":1,"target":"ReceiveCommand","arguments":[' + message + "]}").encode())
+            self.assertIn(f'"n":"{number}"', self.result(number).response)
 
     def test_nothing_else_runs(self):
         """Unsigned, changed, for another machine, too late, by a stranger: refused, and the built-in commands still answer."""

@@ -51,6 +51,9 @@ class MessageReader : public JsonHandler {
 // The string form's string.
 [[nodiscard]] ParsedMessage parse_command_message(std::string_view text, const MessageLimits& limits = {});
 
+// Parameters alone, as a model calls a tool: one JSON object, read as a message's.
+[[nodiscard]] Result<Parameters> parse_parameters(std::string_view object, const MessageLimits& limits = {});
+
 // A hash over instance, command text and parameters, whatever their order: tells a repeated command from another one
 // under the same id. The session is left out, since the dispatcher fills in a missing one before the journal sees the
 // message.

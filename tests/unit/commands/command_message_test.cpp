@@ -41,7 +41,42 @@ TEST(CommandMessage, reads_a_string_that_holds_the_object) {
         R"({"Command":"x","COMMANDSYNCID":"c","sessionid":null,"extra":[1],"Parameters":{"z":1,"b":true,"a":1.50,"n":null}})"));
     ASSERT_FALSE(parsed.error) << parsed.error->message;
     EXPECT_EQ(parsed.message.session_id, "");
-    EXPECT_EQ(parsed.message.parameters, (Parameters{{"z", "1"}, {"b", "true"}, {"a", "1.5"}}));
+    EXPECT_EQ(parsed.message.parameters, (Parameters{{"z", "1"}, {"b", "true"}, {"a", "1.50"}}));
+}
+
+// A number's text is its own, in each form of a message and in a tool's arguments: so it is signed.
+TEST(CommandMessage, takes_a_number_as_it_is_written) {
+    for (const std::string number : {"0", "-0", "1.0", "1.50", "1e2", "1E400", "1e-400", "100.10",
+                                     "123456789012345678901", "-9223372036854775809", "0.1234567890123456789"}) {
+        const Parameters expected{{"z", number}, {"a", "x"}};
+        const std::string parameters = R"({"z":)" + number + R"(,"a":"x"})";
+        const std::string object = R"({"command":"x","commandSyncId":"c","parameters":)" + parameters + '}';
+        const auto as_text = parse_command_message(object);
+        EXPECT_EQ(as_text.message.parameters, expected);
+        const auto reader = make_message_reader();
+        EXPECT_FALSE(read_json(object, {}, *reader));
+        EXPECT_EQ(reader->take().message.parameters, expected);
+        const auto alone = parse_parameters(parameters);
+        ASSERT_TRUE(alone) << alone.error().message;
+        EXPECT_EQ(*alone, expected);
+    }
+}
+
+TEST(CommandMessage, says_what_is_wrong_with_parameters_alone) {
+    const struct {
+        const char* text;
+        const char* why;
+    } rows[] = {
+        {"not json", "it is not JSON"},       {"[]", "parameters is not an object"},
+        {"5", "parameters is not an object"}, {R"({"a":[1]})", "parameter a is neither text, number nor boolean"},
+        {R"({"a":"\ud83d"})", "surrogate"},   {R"({"a":1e99999999999})", "out of range"},
+    };
+    for (const auto& row : rows) {
+        const auto parsed = parse_parameters(row.text);
+        ASSERT_FALSE(parsed) << row.text;
+        EXPECT_NE(parsed.error().message.find(row.why), std::string::npos) << parsed.error().message;
+    }
+    EXPECT_EQ(parse_parameters(R"({"z":null,"a":"1","b":true})").value(), (Parameters{{"a", "1"}, {"b", "true"}}));
 }
 
 // The contract's own spelling wins over another one of the same name.
@@ -153,7 +188,7 @@ TEST(CommandMessage, knows_which_of_several_members_counts) {
     EXPECT_EQ(
         text(R"("parameters":{"a":12345678901234567890123,"b":1e400,"c":-0.50,"d":18446744073709551615})")
             .message.parameters,
-        (Parameters{{"a", "12345678901234567890123"}, {"b", "1e400"}, {"c", "-0.5"}, {"d", "18446744073709551615"}}));
+        (Parameters{{"a", "12345678901234567890123"}, {"b", "1e400"}, {"c", "-0.50"}, {"d", "18446744073709551615"}}));
     EXPECT_EQ(text(R"("parameters":{"a":{"b":"1"}})").error->code, errc::wrong_member_type);
     EXPECT_EQ(text(R"("parameters":{"a":[]})").error->code, errc::wrong_member_type);
     EXPECT_EQ(text(R"("parameters":["a"])").error->code, errc::wrong_member_type);
