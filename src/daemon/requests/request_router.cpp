@@ -13,6 +13,29 @@ namespace jiro::daemon {
 
 using nlohmann::json;
 
+namespace {
+
+constexpr std::size_t kLongestId = RequestMembers::kLongestText;  // as JSON: a refusal has room for it
+
+// What is wrong with it. The id is taken whatever that is: the refusal repeats it.
+std::optional<std::string> read_request(signalr::Invocation& invocation, Request& request) {
+    std::optional<std::string> fault;
+    const std::size_t count = invocation.arguments.size();
+    try {
+        if (count > 0) request.members = RequestMembers(std::move(invocation.arguments[0]));
+        std::string id = request.members.text("RequestId");
+        if (json_bytes(id) > kLongestId + 2) throw signalr::ArgumentMismatch("RequestId: is too long");
+        request.id = std::move(id);
+    } catch (const signalr::ArgumentMismatch& mismatch) {
+        fault = mismatch.what();
+    }
+    if (count != 1) fault = "expected 1 argument, got " + std::to_string(count);
+    if (invocation.over_limit) fault = invocation.over_limit->message;
+    return fault;
+}
+
+}  // namespace
+
 RequestRouter::RequestRouter(const Executor& executor, Clock& clock, RequestTargets targets,
                              config::HubSettings settings, std::size_t max_send_bytes)
     : clock_(clock),
@@ -41,47 +64,33 @@ Task<Result<json>> RequestRouter::receive(signalr::Invocation invocation) {
     Request request;
     request.target = invocation.target;
     request.room = room_for_result(max_send_bytes_, invocation.invocation_id);
+    const auto fault = read_request(invocation, request);
     Ended ended;
     if (!settings_.requests.has(target->kind)) {
         ended.end = RequestEnd::not_allowed;
         ended.answer = target->refuse(request, "not allowed on this machine");
+    } else if (fault) {
+        ended.end = RequestEnd::malformed;
+        ended.answer = target->refuse(request, *fault);
     } else {
-        try {
-            request = read(invocation);
-        } catch (const signalr::ArgumentMismatch& mismatch) {
-            ended.end = RequestEnd::malformed;
-            ended.answer = target->refuse(request, mismatch.what());
-        }
-    }
-    const std::string id = request.id;
-    if (ended.answer.is_null()) {
-        auto running = run(*target, std::move(request));
+        auto running = run(*target, request);
         ended = co_await std::move(running);
+    }
+    if (json_bytes(ended.answer) > request.room) {
+        ended.end = RequestEnd::failed;
+        ended.answer = target->refuse(request, "the answer is longer than a message may be (WebSocket.MaxSendBytes)");
     }
     ++counts_.find(target->name)->second.at(static_cast<std::size_t>(ended.end));
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began);
     hub_log.info("The hub asked", {{"target", target->name},
-                                   {"request_id", id},
+                                   {"request_id", request.id},
                                    {"outcome", kRequestEndNames.at(static_cast<std::size_t>(ended.end))},
                                    {"bytes", json_bytes(ended.answer)},
                                    {"took_ms", took}});
     co_return std::move(ended.answer);
 }
 
-Request RequestRouter::read(signalr::Invocation& invocation) const {
-    if (invocation.over_limit) throw signalr::ArgumentMismatch(invocation.over_limit->message);
-    if (invocation.arguments.size() != 1) {
-        throw signalr::ArgumentMismatch("expected 1 argument, got " + std::to_string(invocation.arguments.size()));
-    }
-    Request request;
-    request.target = invocation.target;
-    request.room = room_for_result(max_send_bytes_, invocation.invocation_id);
-    request.members = RequestMembers(std::move(invocation.arguments[0]));
-    request.id = request.members.text("RequestId");
-    return request;
-}
-
-Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, Request request) {
+Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, const Request& request) {
     if (running_ >= kMaxRunning && waiting_ >= kMaxWaiting) {
         Ended busy;
         busy.end = RequestEnd::busy;
@@ -98,22 +107,20 @@ Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, Reque
         --running_;
         slot_free_.notify();
     });
-    const Request kept = request;
-    auto performing = perform(target, std::move(request));
+    auto performing = perform(target, request);
     auto ended = co_await with_timeout(clock_, kTimeLimit, std::move(performing));
     if (ended) co_return std::move(*ended);
     Ended late;
     late.end = RequestEnd::timed_out;
-    late.answer = target.refuse(kept, "the answer took too long");
+    late.answer = target.refuse(request, "the answer took too long");
     co_return late;
 }
 
-Task<RequestRouter::Ended> RequestRouter::perform(const RequestTarget& target, Request request) {
-    const Request kept = request;
+Task<RequestRouter::Ended> RequestRouter::perform(const RequestTarget& target, const Request& request) {
     Ended ended;
     std::string why;
     try {
-        auto answering = target.answer(std::move(request));
+        auto answering = target.answer(request);
         auto answer = co_await std::move(answering);
         if (answer) {
             ended.answer = std::move(*answer);
@@ -130,7 +137,7 @@ Task<RequestRouter::Ended> RequestRouter::perform(const RequestTarget& target, R
         why = "internal error";
         hub_log.error("A request of the hub failed", {{"target", target.name}, {"reason", error.what()}});
     }
-    if (ended.end != RequestEnd::answered) ended.answer = target.refuse(kept, why);
+    if (ended.end != RequestEnd::answered) ended.answer = target.refuse(request, why);
     co_return ended;
 }
 

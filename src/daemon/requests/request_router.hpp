@@ -66,9 +66,8 @@ class RequestRouter {
         nlohmann::json answer;
     };
 
-    [[nodiscard]] Task<Ended> run(const RequestTarget& target, Request request);
-    [[nodiscard]] Task<Ended> perform(const RequestTarget& target, Request request);
-    [[nodiscard]] Request read(signalr::Invocation& invocation) const;
+    [[nodiscard]] Task<Ended> run(const RequestTarget& target, const Request& request);
+    [[nodiscard]] Task<Ended> perform(const RequestTarget& target, const Request& request);
 
     Clock& clock_;
     RequestTargets targets_;

@@ -31,6 +31,11 @@ std::string_view type_of(MessageKind kind) {
     return kNames[static_cast<std::size_t>(kind)];
 }
 
+// One name leaves room for others: it may be several times as long as JSON.
+std::string name_within(std::string_view name, std::size_t room) {
+    return text_within(name, std::min(kLongestName, room / 4));
+}
+
 json message_json(const SessionMessage& message, std::size_t room) {
     const std::size_t content = room > kAroundMessage ? room - kAroundMessage : 0;
     return {{"MessageId", to_utf8(message.id)},
@@ -49,7 +54,7 @@ Task<Result<json>> answer_sessions(SessionStore& sessions, Request request) {
     for (const auto& session : list->sessions) {
         json item;
         item["SessionId"] = to_utf8(session.id);
-        item["SessionName"] = to_utf8(session.name);
+        item["SessionName"] = name_within(session.name, request.room);
         item["CreatedAt"] = date_text(session.created_at);
         items.push_back(std::move(item));
     }
@@ -137,7 +142,7 @@ Task<Result<json>> answer_session(Clock& clock, SessionStore& sessions, Request 
     json answer;
     answer["InstanceId"] = instance;
     answer["SessionId"] = to_utf8(summary.id);
-    answer["SessionName"] = text_within(summary.name, kLongestName);
+    answer["SessionName"] = name_within(summary.name, request.room);
     answer["CreatedAt"] = date_text(summary.created_at);
     answer["LastUpdatedAt"] = date_text(summary.last_used_at);
     answer["TotalMessages"] = summary.messages;

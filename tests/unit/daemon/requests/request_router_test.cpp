@@ -94,6 +94,7 @@ TEST_F(RequestRouterTest, malformed_requests_get_the_targets_shape) {
     } rows[] = {
         {"none", json::array(), "expected 1 argument, got 0"},
         {"two", json::array({json::object(), json::object()}), "expected 1 argument, got 2"},
+        {"long id in JSON", json::array({json{{"requestId", std::string(1024, '\1')}, {"x", 1}}}), "RequestId: is too"},
         {"text", json::array({"text"}), "expected an object"},
         {"list", json::array({json::array({1})}), "expected an object"},
         {"number as id", json::array({json{{"requestId", 5}, {"x", 1}}}), "RequestId: expected a text"},
@@ -115,6 +116,17 @@ TEST_F(RequestRouterTest, malformed_requests_get_the_targets_shape) {
     }
     EXPECT_EQ(count(RequestEnd::malformed), std::size(rows));
     EXPECT_EQ(ask(json::array({json{{"requestId", "r"}, {"limit", "5"}}}))["RequestId"], "r");
+    EXPECT_EQ(ask(json::array({json{{"requestId", "r"}}, 1}))["RequestId"], "r");
+}
+
+// What would make the server close the connection is refused instead.
+TEST_F(RequestRouterTest, an_answer_is_no_longer_than_a_message_may_be) {
+    router_.update({}, 4096);
+    const json answer = ask(json::array({json{{"requestId", "r"}, {"text", std::string(1024, '\1')}}}));
+    EXPECT_EQ(answer["IsSuccess"], false);
+    EXPECT_EQ(answer["RequestId"], "r");
+    EXPECT_THAT(answer["Message"].get<std::string>(), HasSubstr("WebSocket.MaxSendBytes"));
+    EXPECT_EQ(count(RequestEnd::failed), 1U);
 }
 
 // null is a request without members, and what a request has besides is passed over.
@@ -130,14 +142,16 @@ TEST_F(RequestRouterTest, a_request_with_too_many_values_is_refused) {
     const auto answer = test::run_task(context_, router_.receive(std::move(large)));
     ASSERT_TRUE(answer.has_value());
     EXPECT_EQ((*answer)["IsSuccess"], false);
+    EXPECT_EQ((*answer)["RequestId"], "r");
 }
 
 TEST_F(RequestRouterTest, what_the_operator_does_not_allow_is_refused) {
     config::HubSettings settings;
     settings.requests = config::RequestKinds();
     router_.update(settings, 32768);
-    const json answer = ask(json::array({json::object()}));
+    const json answer = ask(json::array({{{"requestId", "r"}}}));
     EXPECT_EQ(answer["IsSuccess"], false);
+    EXPECT_EQ(answer["RequestId"], "r");
     EXPECT_EQ(answer["Message"], "not allowed on this machine");
     EXPECT_EQ(started_, 0);
     EXPECT_EQ(count(RequestEnd::not_allowed), 1U);

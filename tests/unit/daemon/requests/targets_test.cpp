@@ -445,6 +445,15 @@ TEST_F(TargetsTest, Sessions_by_the_thousand_fit_into_one_record) {
 }
 
 // The storage's own words may name files.
+// Its name may be eight times as long as JSON.
+TEST_F(TargetsTest, Sessions_with_a_name_of_control_characters_are_in_the_list) {
+    sessions_.sessions.push_back(FakeSessions::Session());
+    sessions_.sessions.back().summary.id = "s1";
+    sessions_.sessions.back().summary.name = std::string(8000, '\1');
+    ASSERT_THAT(ask("SessionsRequested")["Sessions"], SizeIs(1U));
+    EXPECT_EQ(ask("SingleSessionRequested", {{"sessionId", "s1"}})["SessionId"], "s1");
+}
+
 TEST_F(TargetsTest, Sessions_in_trouble_say_so_without_the_storages_words) {
     sessions_.fails = true;
     EXPECT_EQ(ask("RemoveSession", {{"sessionId", "x"}})["Message"], "Failed to remove session");
