@@ -133,6 +133,13 @@ struct Update {
     std::vector<std::string> refused;   // name and reason
 };
 
+// What became of its keys.
+struct Effect {
+    std::size_t in_force = 0;
+    std::size_t held = 0;              // by what lies over the hub's
+    std::vector<std::string> remarks;  // of those that are not in force
+};
+
 // As it was shown: a page sends back all that it got.
 bool is_no_change(const json& shown, const std::string& name, const json& value) {
     if (name == kNote || value == kMasked) return true;
@@ -148,7 +155,7 @@ json number_in(const json& value) {
 }
 
 void read_change(Update& update, const std::string& name, const json& value) {
-    if (value.is_object()) {
+    if (value.is_object() && name.size() <= kLongestKey) {  // a path that is longer would be built for each member
         for (const auto& [key, inner] : value.items())
             read_change(update, name.empty() ? key : name + '.' + key, inner);
         return;
@@ -204,6 +211,8 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         const auto self = shared_from_this();
         const Update update = read_update(request, config_());
         if (!update.refused.empty()) co_return answer(request, update, update.refused);
+        if (update.values.empty())
+            co_return answer(request, update, {}, {0, 0, {"no value differs from what is shown"}});
         const auto overlay = hub_overlay_path(config_(), environment_);
         std::vector<std::string> problems;
         if (overlay.empty()) problems.emplace_back("this daemon has no state directory to keep settings in");
@@ -214,16 +223,17 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         auto changing = change(overlay, update.values);
         const auto changed = co_await std::move(changing);
         if (!changed) problems.push_back(changed.error().message);
-        co_return answer(request, update, problems);
+        co_return answer(request, update, problems, changed ? *changed : Effect());
     }
 
   private:
     struct Checked {
         std::string overlay;
         config::Config config;  // with it
+        Effect effect;
     };
 
-    [[nodiscard]] Task<Result<>> change(std::filesystem::path overlay, HubValues changes) {
+    [[nodiscard]] Task<Result<Effect>> change(std::filesystem::path overlay, HubValues changes) {
         std::vector<std::string> paths;
         for (const auto& [path, value] : changes) paths.push_back(path);
         std::function<Result<Checked>()> prepare = [overlay, changes = std::move(changes), file = config_().source,
@@ -242,11 +252,10 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         if (!old) co_return old.error();
         auto changing = reloader_.change(std::move((*checked)->config), std::move(paths));
         auto changed = co_await std::move(changing);
-        if (!changed) {
-            auto after = put(overlay, *old);
-            static_cast<void>(co_await std::move(after));
-        }
-        co_return changed;
+        if (changed) co_return std::move((*checked)->effect);
+        auto after = put(overlay, *old);
+        static_cast<void>(co_await std::move(after));
+        co_return changed.error();
     }
 
     static Error late(const char* what) { return Error(make_error_code(boost::system::errc::timed_out), what); }
@@ -270,16 +279,22 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
                                            const std::filesystem::path& file, const Environment& environment) {
         auto read = read_hub_values(overlay);
         HubValues values = read ? std::move(*read) : HubValues();  // damaged: begun anew
+        Effect effect;
         for (const auto& [path, value] : changes) {
-            if (value.is_null()) {
-                values.erase(path);
-            } else {
+            if (!value.is_null()) {
                 values[path] = value;
+            } else if (values.erase(path) == 0) {
+                effect.remarks.push_back(path + " was not set by the hub");
+            } else {
+                ++effect.in_force;
             }
         }
         std::string text = overlay_text(values);
         auto loaded = config::load_file(file, environment, {text, overlay.string()});
-        if (loaded) return Checked{std::move(text), std::move(*loaded.config)};
+        if (loaded) {
+            add_effect(effect, changes, *loaded.config);
+            return Checked{std::move(text), std::move(*loaded.config), std::move(effect)};
+        }
         std::string all;
         for (const auto& error : loaded.errors) {
             const std::string what = (error.key_path.empty() ? "" : error.key_path + ": ") + error.message;
@@ -288,28 +303,42 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         return Error(make_error_code(boost::system::errc::invalid_argument), shortened(all));
     }
 
-    [[nodiscard]] json answer(const Request& request, const Update& update,
-                              const std::vector<std::string>& problems) const {
-        static constexpr std::size_t kVerdict = 8 * 1024;
+    // A key has the hub's value unless something else lies over it.
+    static void add_effect(Effect& effect, const HubValues& changes, const config::Config& loaded) {
+        for (const auto& [path, value] : changes) {
+            if (value.is_null()) continue;
+            const auto place = loaded.provenance.find(path);
+            const bool is_held = place != loaded.provenance.end() && place->second.starts_with("environment ");
+            ++(is_held ? effect.held : effect.in_force);
+            if (is_held) effect.remarks.push_back(path + " is kept, but " + place->second + " lies over it");
+        }
+    }
+
+    [[nodiscard]] json answer(const Request& request, const Update& update, const std::vector<std::string>& problems,
+                              const Effect& effect = {}) const {
+        const std::size_t verdict = std::min<std::size_t>(8 * 1024, request.room / 2);
         Request within = request;
-        within.room -= std::min(within.room, kVerdict);
+        within.room -= verdict;
         json answer = current(within);
-        const bool is_success = problems.empty();
+        const bool has_changed = effect.in_force > 0;
+        const bool is_success = problems.empty() && (has_changed || effect.held == 0);
         std::string why;
-        for (const auto& problem : problems) why += (why.empty() ? "" : "; ") + problem;
-        const std::string message = is_success ? std::to_string(update.values.size()) + " keys are in force"
-                                               : "nothing was changed: " + shortened(why, kVerdict / 4);
+        for (const auto& problem : problems.empty() ? effect.remarks : problems)
+            why += (why.empty() ? "" : "; ") + problem;
+        std::string message =
+            has_changed ? std::to_string(effect.in_force) + " keys are in force" : "nothing was changed";
+        if (!why.empty()) message += (has_changed ? "; " : ": ") + shortened(why, verdict / 4);
         std::vector<std::string> received;
         std::size_t bytes = 0;
         for (const auto& name : update.received) {
             bytes += name.size() + 4;
-            if (bytes < kVerdict / 4) received.push_back(to_utf8(name));
+            if (bytes < verdict / 4) received.push_back(to_utf8(name));
         }
         add_verdict(answer, {is_success, to_utf8(message), received,
                              "kept in a file of their own over the operator's; variables of the environment lie over "
                              "both"});
-        hub_log.warn(is_success ? "The hub has changed the configuration"
-                                : "The hub wanted to change the configuration; nothing was changed",
+        hub_log.warn(has_changed ? "The hub has changed the configuration"
+                                 : "The hub wanted to change the configuration; nothing was changed",
                      {{"keys", join_with_commas(received)}, {"reason", why}});
         return answer;
     }

@@ -172,7 +172,7 @@ class TargetsTest : public ::testing::Test {
     boost::asio::io_context context_{1};
     test::ManualClock clock_;
     test::TempDir folder_;
-    Environment environment_;
+    Environment environment_{{"JIRO_GRPC__MAXRETRIES", "4"}};
     config::Config config_;
     bool refuses_reload_ = false;
     ServiceNotifier notifier_;
@@ -547,6 +547,39 @@ TEST_F(TargetsTest, ConfigUpdated_refuses_everything_else) {
     json many;
     for (int i = 0; i < 1000; ++i) many[std::string(500, 'k') + std::to_string(i)] = i;
     EXPECT_EQ(ask("ConfigUpdated", {{"configData", many}})["Success"], false);
+}
+
+// What is in force is said of each key: a variable lies over the hub's value, and there may be nothing to do.
+TEST_F(TargetsTest, ConfigUpdated_says_what_is_in_force) {
+    const struct {
+        json data;
+        bool is_success;
+        const char* message;
+    } rows[] = {
+        {{{"Grpc.MaxRetries", 5}},
+         false,
+         "nothing was changed: Grpc.MaxRetries is kept, but environment JIRO_GRPC__MAXRETRIES lies over it"},
+        {{{"Grpc.MaxRetries", 5}, {"Commands.MaxQueued", 6}},
+         true,
+         "1 keys are in force; Grpc.MaxRetries is kept, but environment JIRO_GRPC__MAXRETRIES lies over it"},
+        {{{"Commands.MaxQueued", nullptr}}, true, "1 keys are in force"},
+        {{{"Commands.MaxQueued", nullptr}}, true, "nothing was changed: Commands.MaxQueued was not set by the hub"},
+        {json::object(), true, "nothing was changed: no value differs from what is shown"},
+    };
+    for (const auto& row : rows) {
+        const json answer = ask("ConfigUpdated", {{"configData", row.data}});
+        EXPECT_EQ(answer["Success"], row.is_success) << row.data.dump();
+        EXPECT_EQ(answer["Message"], row.message) << row.data.dump();
+    }
+    EXPECT_EQ(config_.delivery.grpc.max_retries, 4);
+}
+
+// A name that is too long for a key is not made the beginning of a path for each of its members.
+TEST_F(TargetsTest, ConfigUpdated_refuses_long_names_unread) {
+    const json data{{std::string(300, 'k'), {{"inner", "***"}}}};
+    const json answer = ask("ConfigUpdated", {{"configData", data}});
+    EXPECT_EQ(answer["Success"], false);
+    EXPECT_THAT(answer["Message"].get<std::string>(), HasSubstr("unknown key"));
 }
 
 // A value as it was shown, masked, is no change.
