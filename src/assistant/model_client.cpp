@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "assistant/model_client.hpp"
 
+#include <algorithm>
+
 #include "assistant/event_stream.hpp"
 #include "assistant/log.hpp"
 #include "jiro/assistant/errors.hpp"
@@ -18,6 +20,7 @@ constexpr std::size_t kMaxBodyBytes = 8 * 1024 * 1024;
 constexpr std::size_t kMaxStreamBytes = 64 * 1024 * 1024;  // each word of an answer comes with 200 bytes around it
 constexpr std::size_t kMaxEventBytes = 1024 * 1024;
 constexpr std::size_t kMaxErrorBytes = 64 * 1024;
+constexpr Duration kRefusalTime = std::chrono::seconds(2);
 constexpr std::size_t kMaxErrorText = 2 * kMaxPeerText;  // ours, and what the endpoint says
 
 std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
@@ -41,6 +44,15 @@ bool is_event_stream(const http::Response& head) {
 // Endpoints repeat the key that they were sent. It is taken out before the text is cut: half of one is not found.
 Error shown(const Error& error, const Secret& key) {
     return {error.code, excerpt(redacted(error.message, {key}), kMaxErrorText), error.where};
+}
+
+// What came of its body: it says little beside status and headers, and not each one ends.
+Task<> read_refusal(http::Connection& connection, std::string& body) {
+    while (body.size() < kMaxErrorBytes) {
+        const auto piece = co_await connection.read_some();
+        if (!piece || piece->empty()) co_return;
+        body += *piece;
+    }
 }
 
 Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }
@@ -85,8 +97,9 @@ Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
             auto reading = read_answer(asking, *connection, std::move(*head));
             co_return co_await std::move(reading);
         }
-        const auto body = co_await connection->read_all(kMaxErrorBytes);
-        if (body) head->body = *body;
+        auto reading = read_refusal(*connection, head->body);
+        const Duration limit = std::min(kRefusalTime, (asking.deadline - clock_.now()) / 2);
+        static_cast<void>(co_await with_timeout(clock_, limit, std::move(reading)));
         if (wants_other_max_tokens(*head) && max_tokens_name_ == MaxTokensName::max_tokens) {
             max_tokens_name_ = MaxTokensName::max_completion_tokens;
             continue;

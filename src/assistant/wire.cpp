@@ -267,11 +267,18 @@ std::string with_whole_pairs(std::string_view data, std::string& first_half) {
     return whole;
 }
 
+// A number that no double holds is null: nobody may look at it.
+Result<json> read_tree(std::string_view text) {
+    JsonTree tree;
+    if (const auto error = read_json(text, kCompletionLimits, tree)) return Error(error->fault, error->message);
+    return std::move(tree).take();
+}
+
 Result<json> read_answer(std::string_view data, std::string& first_half) {
     const auto text = to_utf8(data);
-    auto read = read_json(text, kCompletionLimits);
+    auto read = read_tree(text);
     if (read || read.error().code != JsonFault::lone_surrogate) return read;
-    return read_json(with_whole_pairs(text, first_half), kCompletionLimits);
+    return read_tree(with_whole_pairs(text, first_half));
 }
 
 }  // namespace

@@ -300,6 +300,29 @@ TEST_F(Chatting, the_key_is_in_no_error) {
     }
 }
 
+// A refusal whose body does not end is told all the same, and a wait that it asks for is kept.
+TEST_F(Chatting, a_refusal_without_an_end_is_told) {
+    settings.timeout = 1s;
+    const std::string rest = "Content-Length: 1000\r\n\r\n{\"error\"";
+    endpoint.answer({{"HTTP/1.1 401 X\r\n" + rest}, {"", FakeEndpoint::kForEver}});
+    const auto end = ask("hello");
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, errc::unauthorized) << end.error->message;
+    FakeEndpoint busy(executor);
+    busy.answer({{"HTTP/1.1 429 X\r\nRetry-After: 0\r\n" + rest}, {"", FakeEndpoint::kForEver}});
+    busy.answer(stream_head() + word("again") + the_end());
+    settings.endpoint = *Url::parse(busy.url());
+    assistant().update(settings);
+    EXPECT_EQ(ask("hello").words(), "again");
+}
+
+// What nobody reads may be a number that no double holds.
+TEST_F(Chatting, a_number_out_of_range_breaks_nothing_off) {
+    endpoint.answer(stream_head() + event(R"({"logprob":-1e999,"choices":[{"delta":{"content":"one"}}]})") + the_end());
+    const auto end = ask("hello");
+    EXPECT_FALSE(end.error) << end.error->message;
+}
+
 // A wait that the endpoint asks for is kept, once.
 TEST_F(Chatting, waits_once_as_asked) {
     endpoint.answer(response(429, "application/json", "{}", "Retry-After: 1\r\n"));
