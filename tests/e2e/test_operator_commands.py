@@ -104,6 +104,12 @@ class OutboxCommandTest(OperatorCase):
         self.assertTrue(unknown.stderr)
         self.assertEqual(self.outbox("retry", "a").returncode, 0)
 
+    def test_show_moves_no_cursor(self):
+        self.start_with_undelivered("\u009b31m\u202e")
+        shown = self.outbox("show", "\u009b31m\u202e")
+        self.assertIn("result of", shown.stdout)
+        self.assertNotRegex(shown.stdout, "[\u009b\u202e]")
+
     def test_show_of_the_longest_result(self):
         """Each of its characters is escaped in the answer's JSON."""
         text = '"\x01\n' * 1_000_000

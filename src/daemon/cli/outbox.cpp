@@ -156,7 +156,7 @@ int show(OutboxClient& client, const OutboxOptions& options) {
     const auto print_message = [&row](const char* member, const char* heading) {
         const auto found = row->find(member);
         if (found == row->end() || found->is_null()) return;
-        std::cout << heading << json_text(*found, 2) << '\n';
+        std::cout << heading << escaped_lines(json_text(*found, 2)) << '\n';
     };
     print_message("message", "");
     print_message("whole", "The whole result, of which that is a short form (send it: outbox retry --whole ID)\n");
