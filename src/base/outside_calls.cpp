@@ -162,7 +162,10 @@ void OutsideThreads::work() {
     pthread_setname_np(pthread_self(), name_);
     for (;;) {
         std::unique_lock lock(mutex_);
-        is_wanted_.wait(lock, [this] { return !queue_.empty(); });
+        if (!is_wanted_.wait_for(lock, idle_life_, [this] { return !queue_.empty(); })) {
+            --threads_;
+            return;
+        }
         const InHand in_hand;
         const CallPtr call = std::move(queue_.front());
         queue_.pop_front();

@@ -5,9 +5,10 @@
 // the answer. Used on the event loop; one OutsideThreads for each kind of call, so that one kind that hangs does not
 // hold up another.
 //
-// The threads never end, and nobody waits for them when the process does: each OutsideThreads lives as long as the
-// process (`static auto& threads = *new OutsideThreads(...)`). There is one thread until a call waits longer than
-// kPatience for it; then there is one more, up to the limit, so that a call that hangs for good holds up no other.
+// Nobody waits for the threads when the process ends: each OutsideThreads lives as long as the process
+// (`static auto& threads = *new OutsideThreads(...)`). There is one thread until a call waits longer than kPatience for
+// it; then there is one more, up to the limit, so that a call that hangs for good holds up no other. One that has had
+// no call for a while ends.
 
 #include <condition_variable>
 #include <cstddef>
@@ -59,9 +60,12 @@ enum class CallEnd {
 class OutsideThreads {
   public:
     static constexpr std::chrono::milliseconds kPatience{50};
+    static constexpr std::chrono::milliseconds kIdleLife{10'000};
+    static constexpr std::chrono::milliseconds kForever = std::chrono::hours(24 * 365 * 100);
 
-    // `name`: of the threads, for ps and gdb.
-    OutsideThreads(const char* name, std::size_t limit) : name_(name), limit_(limit) {}
+    // `name`: of the threads, for ps and gdb. `idle_life`: how long a thread waits for its next call before it ends.
+    OutsideThreads(const char* name, std::size_t limit, std::chrono::milliseconds idle_life = kIdleLife)
+        : name_(name), limit_(limit), idle_life_(idle_life) {}
 
     // Has the call made, or joins the one that is under way already. Does not throw when cancelled.
     [[nodiscard]] Task<CallEnd> run(std::shared_ptr<OutsideCall> call, Clock& clock, TimePoint deadline);
@@ -86,10 +90,11 @@ class OutsideThreads {
     [[nodiscard]] Stage stage_of(const OutsideCall& call);
     void help(const OutsideCall& call);
     void add_thread();
-    [[noreturn]] void work();
+    void work();
 
     const char* const name_;
     const std::size_t limit_;
+    const std::chrono::milliseconds idle_life_;
     std::mutex mutex_;
     std::condition_variable is_wanted_;
     std::deque<CallPtr> queue_;

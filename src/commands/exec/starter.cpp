@@ -104,7 +104,7 @@ class ProgramStart final : public OutsideCall {
 };
 
 OutsideThreads& starters() {
-    static auto& threads = *new OutsideThreads("starter", kMaxStarters);
+    static auto& threads = *new OutsideThreads("starter", kMaxStarters, OutsideThreads::kForever);
     return threads;
 }
 

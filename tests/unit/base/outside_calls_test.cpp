@@ -101,6 +101,28 @@ TEST_F(OutsideCallsTest, says_when_all_threads_hang) {
     EXPECT_FALSE(late->is_done);
 }
 
+// Tells when the thread ends that it was made on.
+struct Last : OutsideCall {
+    struct EndOfThread {
+        std::promise<void> ended;
+        ~EndOfThread() { ended.set_value(); }
+    };
+    void perform() override {
+        thread_local EndOfThread end;
+        thread_ended = end.ended.get_future();
+    }
+    std::future<void> thread_ended;
+};
+
+TEST_F(OutsideCallsTest, a_thread_without_calls_ends_and_the_next_call_has_another) {
+    auto& brief = *new OutsideThreads("test", 1, 0ms);
+    for (int i = 0; i < 2; ++i) {
+        const auto call = std::make_shared<Last>();
+        EXPECT_EQ(brief.run_here(call, 10s), CallEnd::ended);
+        call->thread_ended.wait();
+    }
+}
+
 // Where there is no coroutine: the same, for a moment.
 TEST_F(OutsideCallsTest, waits_a_moment_where_it_is_asked_to) {
     EXPECT_EQ(threads.run_here(std::make_shared<Quick>(), 10s), CallEnd::ended);
