@@ -178,6 +178,8 @@ void Database::checkpoint() {
     }
 }
 
+void Database::give_memory_back() noexcept { sqlite3_db_release_memory(database_); }
+
 void Database::copy_to(const std::string& path) { use("VACUUM INTO ?").bind(path).run(); }
 
 std::optional<std::string> Database::damage() {

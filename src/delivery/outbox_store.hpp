@@ -92,6 +92,7 @@ class OutboxStore {
 
     // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
     void checkpoint() { database_.checkpoint(); }
+    void give_memory_back() noexcept { database_.give_memory_back(); }
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);

@@ -255,6 +255,7 @@ void StorageThread::maintain() {
     next_sweep_ = now + kSweepAgain;
     has_more_to_sweep_ = false;
     store_.transact([this](OutboxStore& store) { has_more_to_sweep_ = store.sweep(now_); });
+    if (!has_more_to_sweep_) store_.read([](OutboxStore& store) { store.give_memory_back(); });
 }
 
 void StorageThread::repeat() {

@@ -103,6 +103,8 @@ class Database {
     [[nodiscard]] std::string text(const std::string& sql);
     // Writes the log into the file and flushes both; the log is empty then.
     void checkpoint();
+    // Frees the pages that it keeps for the next read.
+    void give_memory_back() noexcept;
     // All of it into a file that is empty or not there.
     void copy_to(const std::string& path);
     // What the thorough check finds; nullopt: the file is sound.
