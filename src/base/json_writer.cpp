@@ -14,8 +14,8 @@ namespace {
 
 bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
 
-// As many characters at the start as stand for themselves in a JSON string.
-std::size_t plain_length(std::string_view text) {
+// As many characters at the start as stand for themselves in a JSON string, ASCII or not.
+std::size_t unescaped_length(std::string_view text) {
     std::size_t length = 0;
     while (length + kTextBlock <= text.size() && is_block_without<'"', '\\'>(text.data() + length, 0x20)) {
         length += kTextBlock;
@@ -35,31 +35,10 @@ void append_escaped(std::string& out, char c) {
     out.append("\\u00").append(hex_digits(static_cast<unsigned char>(c)));
 }
 
-// ASCII that stands for itself: most texts are nothing else, and need no second look. Other bytes are negative here.
-// The inner loop as in is_block_without.
-template <std::size_t Length>
-bool is_plain_ascii(const char* at) {
-    unsigned char found = 0;
-    for (std::size_t i = 0; i < Length; ++i) {
-        const auto c = static_cast<signed char>(at[i]);
-        found |= static_cast<unsigned char>((c < 0x20) | (c == '"') | (c == '\\'));
-    }
-    return found == 0;
-}
-
-std::size_t plain_ascii_length(std::string_view text) {
-    constexpr std::size_t kWord = 8;
-    std::size_t length = 0;
-    while (length + kTextBlock <= text.size() && is_plain_ascii<kTextBlock>(text.data() + length)) length += kTextBlock;
-    while (length + kWord <= text.size() && is_plain_ascii<kWord>(text.data() + length)) length += kWord;
-    while (length < text.size() && is_plain_ascii<1>(text.data() + length)) ++length;
-    return length;
-}
-
 void append_mixed(std::string& out, std::string_view text) {
     if (!is_utf8(text)) return append_mixed(out, to_utf8(text));
     while (!text.empty()) {
-        const auto plain = plain_length(text);
+        const auto plain = unescaped_length(text);
         out += text.substr(0, plain);
         if (plain < text.size()) append_escaped(out, text[plain]);
         text.remove_prefix(std::min(plain + 1, text.size()));
@@ -67,7 +46,7 @@ void append_mixed(std::string& out, std::string_view text) {
 }
 
 void append_string(std::string& out, std::string_view text) {
-    const auto plain = plain_ascii_length(text);
+    const auto plain = plain_length<0x20, '"', '\\'>(text);
     out += '"';
     out += text.substr(0, plain);
     if (plain < text.size()) append_mixed(out, text.substr(plain));

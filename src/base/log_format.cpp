@@ -39,12 +39,12 @@ constexpr std::array<unsigned char, 256> kNeeds = [] {
 }();
 
 void append_field_value(std::string& out, std::string_view value) {
-    unsigned needs = kNothing;
-    for (const char c : value) needs |= kNeeds[static_cast<unsigned char>(c)];
-    if (needs == kNothing) {
+    if (plain_length<0x21, '=', '"', 0x7F>(value) == value.size()) {
         out.append(value);
         return;
     }
+    unsigned needs = kNothing;
+    for (const char c : value) needs |= kNeeds[static_cast<unsigned char>(c)];
     if ((needs & kQuotes) == 0) return append_escaped(out, value);
     for (out += '"';; out += "\\\"") {
         const auto quote = value.find('"');

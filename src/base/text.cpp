@@ -134,6 +134,7 @@ bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
 }
 
 bool has_control_characters(std::string_view text) noexcept {
+    text.remove_prefix(plain_length<0x20, 0x7F>(text));
     return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
 }
 

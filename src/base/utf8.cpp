@@ -6,34 +6,18 @@
 #include <algorithm>
 #include <iterator>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro {
 
 namespace {
 
 constexpr std::size_t kLongestTail = 3;  // continuation bytes of a character
 
-// The inner loop has a fixed length and no way out, so that the compiler makes a few wide instructions of it.
-template <std::size_t Length>
-bool is_ascii(const char* at) noexcept {
-    unsigned char seen = 0;
-    for (std::size_t i = 0; i < Length; ++i) seen |= static_cast<unsigned char>(at[i]);
-    return seen < 0x80;
-}
-
-// Most text is ASCII, which needs no decoder: without what is at its start, in whole blocks, then in words.
-std::string_view without_ascii(std::string_view text) noexcept {
-    constexpr std::size_t kBlock = 32;
-    constexpr std::size_t kWord = 8;
-    while (text.size() >= kBlock && is_ascii<kBlock>(text.data())) text.remove_prefix(kBlock);
-    while (text.size() >= kWord && is_ascii<kWord>(text.data())) text.remove_prefix(kWord);
-    while (!text.empty() && static_cast<unsigned char>(text.front()) < 0x80) text.remove_prefix(1);
-    return text;
-}
-
 }  // namespace
 
 bool is_utf8(std::string_view text) noexcept {
-    text = without_ascii(text);
+    text.remove_prefix(plain_length<0>(text));  // most text is ASCII, which needs no decoder
     return text.empty() || utf8::is_valid(text.begin(), text.end());
 }
 

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -48,6 +50,36 @@ template <char... Stops>
         found |= static_cast<unsigned char>(((c < lowest) | ... | (c == static_cast<unsigned char>(Stops))));
     }
     return found == 0;
+}
+
+// Whether eight times `Words` characters are ASCII from Lowest on, and none of Stops: a word at a time, in which each
+// of these differences has the highest bit of a character that is not.
+template <std::size_t Words, unsigned char Lowest, unsigned char... Stops>
+[[nodiscard]] bool are_plain(const char* at) noexcept {
+    constexpr std::uint64_t kEach = 0x0101010101010101;
+    std::uint64_t found = 0;
+    for (std::size_t i = 0; i < Words; ++i) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at + i * sizeof word, sizeof word);
+        found |= ((word | (word - kEach * Lowest)) | ... | ((word ^ (kEach * Stops)) - kEach));
+    }
+    return (found & (kEach * 0x80)) == 0;
+}
+
+// As many such characters as `text` begins with: most texts are nothing else, and need no second look.
+template <unsigned char Lowest, unsigned char... Stops>
+[[nodiscard]] std::size_t plain_length(std::string_view text) noexcept {
+    constexpr std::size_t kWord = 8;
+    const char* const at = text.data();
+    const std::size_t size = text.size();
+    std::size_t length = 0;
+    while (length + 4 * kWord <= size && are_plain<4, Lowest, Stops...>(at + length)) length += 4 * kWord;
+    while (length + kWord <= size && are_plain<1, Lowest, Stops...>(at + length)) length += kWord;
+    const bool is_rest_short = size >= kWord && size - length < kWord;
+    if (is_rest_short && are_plain<1, Lowest, Stops...>(at + size - kWord)) return size;
+    const auto is_plain = [](unsigned char c) { return ((c < 0x80 && c >= Lowest) && ... && (c != Stops)); };
+    while (length < size && is_plain(static_cast<unsigned char>(at[length]))) ++length;
+    return length;
 }
 
 // Text from outside for a log or a terminal: what could move the cursor, end a line or reorder it (control characters,

@@ -20,6 +20,25 @@ TEST(Text, equal_ignoring_case_looks_at_ascii_letters_only) {
     EXPECT_FALSE(equal_ignoring_case("@", "`")) << "they differ by the same bit as letters do";
 }
 
+// A word at a time, and the end of a text once more with the word before it: wherever the first other character stands.
+TEST(Text, plain_length_ends_at_the_first_character_that_is_not) {
+    const auto length = [](std::string_view text) { return plain_length<0x21, '"', '~'>(text); };
+    for (std::size_t size = 0; size < 80; ++size) {
+        const std::string plain(size, '!');
+        EXPECT_EQ(length(plain), size);
+        for (const char other : {' ', '\0', '\x1F', '"', '~', '\x80', '\xFF'}) {
+            for (std::size_t at = 0; at < size; ++at) {
+                std::string text = plain;
+                text[at] = other;
+                if (at + 2 < size) text[at + 2] = other;
+                EXPECT_EQ(length(text), at) << int{other} << " in " << size;
+            }
+        }
+        for (const char near : {'#', '}', '\x7F'}) EXPECT_EQ(length(std::string(size, near)), size) << near;
+    }
+    EXPECT_EQ(plain_length<0>("any ASCII\x7F\x01, but not \xC3\xA9"), 21U);
+}
+
 TEST(Text, join_with_commas_separates_and_keeps_empty_items) {
     EXPECT_EQ(join_with_commas({}), "");
     EXPECT_EQ(join_with_commas({"one"}), "one");
