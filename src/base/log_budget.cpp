@@ -54,12 +54,13 @@ void BudgetSink::flush_() {
 }
 
 bool BudgetSink::admit(const spdlog::details::log_msg& message, TimePoint now) {
+    const std::string_view component(message.logger_name.data(), message.logger_name.size());
+    if (component == kOperators || component == kOwn || component == kAudit) return true;
     const Record record = unpack(message);
     const std::string_view command = value_of(record, "command_sync_id");
     const bool is_failure = record.level >= spdlog::level::warn && command.empty();
     const bool is_error_of_command = record.level >= spdlog::level::err && !is_failure;
-    const bool is_always = record.component == kOperators || record.component == kOwn || record.component == kAudit;
-    if (is_always || is_error_of_command) return true;
+    if (is_error_of_command) return true;
     Kind& kind = kind_of(record, is_failure, now);
     const bool was_quiet = now - std::exchange(kind.last_seen, now) >= kForgetAfter;
     if (was_quiet) kind.reasons.clear();

@@ -14,27 +14,30 @@ namespace {
 constexpr char kPacked = '\x02';  // then the parts, each behind its length: event id, sentence, name, value, name ...
 using PartLength = std::uint32_t;
 
+constexpr std::size_t packed_size(std::string_view part) { return sizeof(PartLength) + part.size(); }
+
+inline char* pack(char* at, std::string_view part) {
+    const auto length = static_cast<PartLength>(part.size());
+    std::memcpy(at, &length, sizeof length);
+    return at + sizeof length + part.copy(at + sizeof length, length);
+}
+
 }  // namespace
 
 Payload::Payload(std::string_view event_id, std::string_view sentence) {
-    bytes_.push_back(kPacked);
-    part(event_id, event_id.size());
-    part(sentence, Logger::kMaxSentenceBytes);
+    std::string cut;
+    if (sentence.size() > Logger::kMaxSentenceBytes) sentence = cut = shortened(sentence, Logger::kMaxSentenceBytes);
+    bytes_.resize(1 + packed_size(event_id) + packed_size(sentence));
+    bytes_[0] = kPacked;
+    pack(pack(bytes_.data() + 1, event_id), sentence);
 }
 
 void Payload::field(std::string_view name, std::string_view value) {
     if (value.empty()) return;
-    part(name, name.size());
-    part(value, Logger::kMaxValueBytes);
-}
-
-void Payload::part(std::string_view text, std::size_t limit) {
-    if (text.size() > limit) return part(shortened(text, limit), std::string_view::npos);
-    const auto length = static_cast<PartLength>(text.size());
+    if (value.size() > Logger::kMaxValueBytes) return field(name, shortened(value, Logger::kMaxValueBytes));
     const std::size_t before = bytes_.size();
-    bytes_.resize(before + sizeof length + text.size());
-    std::memcpy(bytes_.data() + before, &length, sizeof length);
-    if (length > 0) std::memcpy(bytes_.data() + before + sizeof length, text.data(), length);
+    bytes_.resize(before + packed_size(name) + packed_size(value));
+    pack(pack(bytes_.data() + before, name), value);
 }
 
 Record unpack(const spdlog::details::log_msg& message) {

@@ -24,8 +24,6 @@ class Payload {
   private:
     static constexpr std::size_t kUsualBytes = 640;  // these need no memory of their own
 
-    void part(std::string_view text, std::size_t limit);
-
     fmt::basic_memory_buffer<char, kUsualBytes> bytes_;
 };
 
