@@ -2,6 +2,7 @@
 #include "jiro/base/json.hpp"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <cmath>
 #include <cstdlib>
@@ -59,12 +60,12 @@ struct Events {
 
     bool on_object_begin(error_code& error) {
         if (!count(error)) return false;
-        members.push_back(0);
+        members[open++] = 0;
         handler.begin_object();
         return true;
     }
     bool on_object_end(std::size_t, error_code&) {
-        members.pop_back();
+        --open;
         handler.end_object();
         return true;
     }
@@ -80,7 +81,7 @@ struct Events {
 
     bool on_key_part(JsonPart part, std::size_t, error_code&) { return keep(part); }
     bool on_key(JsonPart part, std::size_t, error_code& error) {
-        if (++members.back() > limits.members) return refuse(JsonFault::too_many_members, error);
+        if (++members[open - 1] > limits.members) return refuse(JsonFault::too_many_members, error);
         handler.key(whole(part));
         return true;
     }
@@ -138,8 +139,9 @@ struct Events {
     const JsonLimits& limits;
     JsonHandler& handler;
     std::size_t nodes = 0;
-    std::vector<std::size_t> members;  // of each object that is open
-    std::string pieces;                // of a text that has not ended
+    std::array<std::size_t, JsonLimits::kDeepest> members;  // of each object that is open
+    std::size_t open = 0;
+    std::string pieces;  // of a text that has not ended
     std::string last_text;
     std::optional<JsonFault> refused;
 };

@@ -259,14 +259,16 @@ class RecordReader final : public JsonHandler {
         keep();
     }
     void begin_array() override {
+        if (depth_++ == 1 && member_ == Member::arguments && reader_of_) {
+            target_of_arguments_ = target();
+            reader_ = reader_of_(*target_of_arguments_);
+            is_reading_ = reader_ != nullptr;
+            if (is_reading_) return set(json::array());
+        }
         sink().begin_array();
-        if (++depth_ != 2 || member_ != Member::arguments || !reader_of_) return;
-        target_of_arguments_ = target();
-        reader_ = reader_of_(target());
-        is_reading_ = reader_ != nullptr;
     }
     void end_array() override {
-        if (--depth_ == 1) is_reading_ = false;
+        if (--depth_ == 1 && std::exchange(is_reading_, false)) return;
         sink().end_array();
         keep();
     }
@@ -276,20 +278,20 @@ class RecordReader final : public JsonHandler {
         if (member_ == Member::arguments) reader_.reset();  // the last of repeated names counts
     }
     void string(std::string_view text) override {
+        if (depth_ == 1) return set(text);
         sink().string(text);
-        keep();
     }
     void number(std::string_view text) override {
         sink().number(text);
         keep();
     }
     void boolean(bool value) override {
+        if (depth_ == 1) return set(value);
         sink().boolean(value);
-        keep();
     }
     void null() override {
+        if (depth_ == 1) return set(nullptr);
         sink().null();
-        keep();
     }
 
     [[nodiscard]] bool is_object() const noexcept { return is_object_; }
@@ -298,7 +300,7 @@ class RecordReader final : public JsonHandler {
     [[nodiscard]] bool is_misread() { return target_of_arguments_ && target() != *target_of_arguments_; }
     // With what stood before the end of a text that broke off.
     [[nodiscard]] Record& record() {
-        if (std::exchange(depth_, 0) > 1) set(std::move(tree_).take());
+        if (std::exchange(depth_, 0) > 1 && !is_reading_) set(std::move(tree_).take());
         return record_;
     }
     [[nodiscard]] ArgumentsReader take_reader() { return std::move(reader_); }
