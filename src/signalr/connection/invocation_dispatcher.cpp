@@ -22,8 +22,8 @@ constexpr std::size_t kMaxWarnedTargets = 100;
 constexpr const char* kNoResult = "Client didn't provide a result.";
 constexpr const char* kNotParsed = "Client failed to parse argument(s).";
 
-// The handler's value, or its failure as one; never throws but for a cancellation from outside.
-Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation invocation) {
+// The handler's value, or its failure as one; never throws but for a cancellation from outside. Takes the invocation.
+Task<Result<json>> call(std::shared_ptr<ResultHandler> handler, Invocation& invocation) {
     const std::string target = invocation.target;
     try {
         co_return co_await (*handler)(std::move(invocation));
@@ -62,8 +62,9 @@ Task<> call(std::shared_ptr<Handler> handler, Invocation invocation) {
 }  // namespace
 
 struct InvocationDispatcher::RunningCall {
-    explicit RunningCall(const Executor& executor) : cancelled(executor) {}
+    RunningCall(const Executor& executor, Invocation arrived) : invocation(std::move(arrived)), cancelled(executor) {}
 
+    Invocation invocation;  // until its handler has it
     std::string id;
     std::weak_ptr<CompletionSink> sink;
     const CompletionSink* session = nullptr;  // identity only
@@ -136,14 +137,14 @@ void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<Complet
         ordered_changed_.notify();
     }
     if (result) {
-        const auto running = std::make_shared<RunningCall>(executor_);
-        running->id = invocation.invocation_id.value_or("");
+        const auto running = std::make_shared<RunningCall>(executor_, std::move(invocation));
+        running->id = running->invocation.invocation_id.value_or("");
         running->session = sink.lock().get();
         running->sink = std::move(sink);
-        running->answered = !invocation.invocation_id;
+        running->answered = !running->invocation.invocation_id;
         ++pending_;
         running_.push_back(running);
-        group_.spawn(executor_, run_result(shared_from_this(), result, std::move(invocation), running));
+        group_.spawn(executor_, run_result(shared_from_this(), result, running));
     }
 }
 
@@ -225,20 +226,19 @@ Task<> InvocationDispatcher::cancellation(std::shared_ptr<RunningCall> running) 
 }
 
 Task<> InvocationDispatcher::run_result(std::shared_ptr<InvocationDispatcher> self,
-                                        std::shared_ptr<ResultHandler> handler, Invocation invocation,
-                                        std::shared_ptr<RunningCall> running) {
+                                        std::shared_ptr<ResultHandler> handler, std::shared_ptr<RunningCall> running) {
     const AtEnd at_end([&] {
         self->running_.remove(running);
         self->ended();
     });
 
-    if (!invocation.invocation_id) {
-        const auto dropped = co_await call(std::move(handler), std::move(invocation));
+    if (!running->invocation.invocation_id) {
+        const auto dropped = co_await call(std::move(handler), running->invocation);
         if (!dropped) signalr_log.warn("A handler failed", {{"reason", dropped.error().message}});
         co_return;
     }
     std::optional<Result<json>> result;
-    auto work = into(result, call(std::move(handler), std::move(invocation)));
+    auto work = into(result, call(std::move(handler), running->invocation));
     auto cancel = cancellation(running);
     const std::size_t first = co_await race(std::move(work), std::move(cancel));
     if (running->answered) co_return;

@@ -73,7 +73,7 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
     Task<> run_ordered(Invocation invocation);
     static Task<> cancellation(std::shared_ptr<RunningCall> running);
     static Task<> run_result(std::shared_ptr<InvocationDispatcher> self, std::shared_ptr<ResultHandler> handler,
-                             Invocation invocation, std::shared_ptr<RunningCall> call);
+                             std::shared_ptr<RunningCall> call);
     void ended();
 
     Executor executor_;
