@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -41,10 +42,12 @@ class ParameterList {
   public:
     explicit ParameterList(std::size_t most) : most_(most) {}
 
-    void clear() {
+    void begin() {
         list_.clear();
         kinds_.clear();
         index_.clear();
+        list_.reserve(kUsual);
+        kinds_.reserve(kUsual);
     }
     // The next value's.
     void name(std::string_view name) {
@@ -69,6 +72,7 @@ class ParameterList {
     [[nodiscard]] std::pair<std::string, std::string>& operator[](std::size_t at) { return list_[at]; }
 
   private:
+    static constexpr std::size_t kUsual = 4;
     static constexpr std::size_t kFew = 16;  // that are looked through
 
     [[nodiscard]] std::size_t find(std::string_view name) const {
@@ -126,7 +130,7 @@ class Reader final : public MessageReader {
 
   private:
     struct Found {
-        std::string spelling;
+        std::string spelling;  // empty: the contract's own
         ValueKind kind = ValueKind::absent;
         std::string text;
     };
@@ -150,10 +154,10 @@ class Reader final : public MessageReader {
         const auto* const which = find_member(name);
         if (which == kMembers.end()) return;
         Found& found = members_.at(static_cast<std::size_t>(which - kMembers.begin()));
-        const bool counts = found.kind == ValueKind::absent || name == *which ||
-                            (found.spelling != *which && name <= std::string_view(found.spelling));
+        const auto spelling = name == *which ? std::string_view() : name;
+        const bool counts = found.kind == ValueKind::absent || spelling <= std::string_view(found.spelling);
         if (!counts) return;
-        found.spelling = name;
+        found.spelling = spelling;
         member_ = &found;
     }
 
@@ -183,7 +187,7 @@ class Reader final : public MessageReader {
         }
         if (depth_ == 1 && kind == ValueKind::object && member_ == &found(Member::parameters)) {
             is_in_parameters_ = true;
-            parameters_.clear();
+            parameters_.begin();
         }
         ++depth_;
     }
@@ -333,8 +337,7 @@ Result<Parameters> parse_parameters(std::string_view object, const MessageLimits
 }
 
 Fingerprint fingerprint(const CommandMessage& message) {
-    std::vector<const std::pair<std::string, std::string>*> sorted;
-    sorted.reserve(message.parameters.size());
+    boost::container::small_vector<const std::pair<std::string, std::string>*, 16> sorted;
     for (const auto& parameter : message.parameters) sorted.push_back(&parameter);
     std::ranges::sort(sorted, {}, [](const auto* parameter) -> const std::string& { return parameter->first; });
     XXH3_state_t state;
