@@ -238,13 +238,7 @@ TimePoint Courier::Impl::next_event() const {
     return next;
 }
 
-Task<Result<>> Courier::Impl::finish(FinishedCommand command, Admitted admitted) {
-    OutgoingResult outgoing;
-    outgoing.is_admitted = admitted == Admitted::yes;
-    outgoing.row.id = command.message.command_sync_id;
-    outgoing.row.kind = command.result.outcome;
-    outgoing.trace = std::move(command.message.trace);
-    outgoing.row.message = serialise(std::move(command));
+Task<Result<>> Courier::Impl::finish(OutgoingResult outgoing) {
     outgoing.row.finished_at = outbox_.now();
     // From memory when it is next anyway; behind a backlog it takes its turn in the outbox.
     const Lease lease = !has_backlog_ && gate_.state() == ChannelState::open && has_room() ? Lease::yes : Lease::no;
@@ -388,8 +382,15 @@ Courier::Courier(Executor executor, Outbox& outbox, std::shared_ptr<ResultSender
 Courier::~Courier() = default;
 
 Task<> Courier::run() { return impl_->run(); }
-Task<Result<>> Courier::finish(FinishedCommand command, Admitted admitted) {
-    return impl_->finish(std::move(command), admitted);
+// Not a coroutine: the command goes into its message here, and need not be kept.
+Task<Result<>> Courier::finish(FinishedCommand&& command, Admitted admitted) {
+    OutgoingResult outgoing;
+    outgoing.is_admitted = admitted == Admitted::yes;
+    outgoing.row.id = command.message.command_sync_id;
+    outgoing.row.kind = command.result.outcome;
+    outgoing.trace = std::move(command.message.trace);
+    outgoing.row.message = serialise(std::move(command));
+    return impl_->finish(std::move(outgoing));
 }
 void Courier::notify() { impl_->notify(); }
 void Courier::let_go(const std::string& id) { impl_->let_go(id); }

@@ -67,23 +67,24 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
         const bool is_by_us = sender != sender_ && answer.is_local && answer.code == StatusCode::cancelled;
         if (is_by_us) {
             put_off(std::move(outgoing), Duration::zero());
-        } else {
-            co_await follow(std::move(outgoing), std::move(answer), started);
+        } else if (auto decision = judge(outgoing, answer, started)) {
+            const bool is_open = gate_.state() == ChannelState::open;
+            co_await failed(std::move(outgoing), std::move(*decision), is_open);
         }
     }
     send_or_wake();
 }
 
-Task<> Courier::Impl::follow(OutgoingResult outgoing, SendResult answer, TimePoint started) {
+// Nothing: it is delivered.
+std::optional<Decision> Courier::Impl::judge(const OutgoingResult& outgoing, SendResult& answer, TimePoint started) {
     if (observer_.answered) observer_.answered(answer);
     Decision decision = decision_for(outgoing, answer);
     if (decision.action == Action::delivered) {
         confirmed(outgoing, answer.code);
-        co_return;
+        return std::nullopt;
     }
     note_failure(outgoing, decision, answer, started);
-    const bool is_open = gate_.state() == ChannelState::open;
-    co_await failed(std::move(outgoing), std::move(decision), is_open);
+    return decision;
 }
 
 Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendResult& answer) const {

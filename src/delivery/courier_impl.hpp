@@ -31,7 +31,7 @@ class Courier::Impl {
          GrpcSettings grpc, OutboxSettings outbox_settings, CourierObserver observer);
 
     [[nodiscard]] Task<> run();
-    [[nodiscard]] Task<Result<>> finish(FinishedCommand command, Admitted admitted);
+    [[nodiscard]] Task<Result<>> finish(OutgoingResult outgoing);
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
     [[nodiscard]] CourierFigures figures() const;
     void notify();
@@ -58,7 +58,7 @@ class Courier::Impl {
 
     // One attempt and what follows.
     [[nodiscard]] Task<> deliver(OutgoingResult outgoing);
-    [[nodiscard]] Task<> follow(OutgoingResult outgoing, SendResult answer, TimePoint started);
+    [[nodiscard]] std::optional<Decision> judge(const OutgoingResult& outgoing, SendResult& answer, TimePoint started);
     [[nodiscard]] Decision decision_for(const OutgoingResult& outgoing, const SendResult& answer) const;
     void confirmed(const OutgoingResult& outgoing, StatusCode code);
     [[nodiscard]] Task<> failed(OutgoingResult outgoing, Decision decision, bool is_open);

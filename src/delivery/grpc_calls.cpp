@@ -9,7 +9,6 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <system_error>
 #include <utility>
@@ -69,18 +68,15 @@ GrpcCalls::~GrpcCalls() {
     for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
 }
 
-Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
-    if (!queue_) {
-        const auto executor = co_await asio::this_coro::executor;
-        make_queue(executor);
-    }
-    const auto initiate = [&](auto handler) {
+Task<> GrpcCalls::perform(const Executor& executor, std::shared_ptr<GrpcCall> call) {
+    if (!queue_) make_queue(executor);
+    const auto initiate = [this, call = std::move(call)](auto handler) {
         auto slot = asio::get_associated_cancellation_slot(handler);
         call->waiter_ = std::make_unique<GrpcCall::WaitingHandler<decltype(handler)>>(std::move(handler));
         if (slot.is_connected()) slot.assign([call](asio::cancellation_type) { call->cancel(); });
         start(*call);
     };
-    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
+    return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
 }
 
 void GrpcCalls::cancel_all() {

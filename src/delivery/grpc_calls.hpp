@@ -54,8 +54,9 @@ class GrpcCalls {
     GrpcCalls& operator=(const GrpcCalls&) = delete;
 
     // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by
-    // that. All calls are awaited on one executor. Throws std::system_error when no thread can be made for the first.
-    [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
+    // that. All calls are awaited on one executor, this one. Throws std::system_error when no thread can be made for
+    // the first.
+    [[nodiscard]] Task<> perform(const Executor& executor, std::shared_ptr<GrpcCall> call);
 
     // Those under way end by it soon.
     void cancel_all();

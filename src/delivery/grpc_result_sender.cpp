@@ -19,6 +19,7 @@
 #include "delivery/grpc_channel.hpp"
 #include "delivery/log.hpp"
 #include "delivery/retry_info.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro_hub.pb.h"
@@ -49,13 +50,16 @@ grpc::ByteBuffer as_buffer(const Bytes& message) {
 
 // The one way to a call's metadata: gRPC aborts the process on a value with other bytes. False: it has such bytes.
 bool add_text(grpc::ClientContext& context, const char* name, const std::string& value) {
-    if (!std::ranges::all_of(value, [](unsigned char c) { return c >= 0x20 && c < 0x7F; })) return false;
+    if (plain_length<0x20, 0x7F>(value) < value.size()) return false;
     context.AddMetadata(name, value);
     return true;
 }
 
 // What metadata does not take is percent-encoded, and the percent sign with it.
-std::string metadata_text(std::string_view text) { return percent_encode(text, "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~"); }
+std::string metadata_text(std::string_view text) {
+    if (plain_length<0x21, 0x7F, '%'>(text) == text.size()) return std::string(text);
+    return percent_encode(text, "!\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~");
+}
 
 // A negative one says "do not retry": the outbox decides that.
 std::optional<BoundedDuration> pushback(const grpc::ClientContext& context) {
@@ -187,18 +191,21 @@ class GrpcResultSender final : public ResultSender {
           credentials_(std::move(credentials)),
           environment_(std::move(environment)) {}
 
-    Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) override {
+    Task<SendResult> send(const Bytes& message, const std::string& id, int attempt,
+                          const TraceContext& trace) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
+        const auto executor = co_await asio::this_coro::executor;
         auto credentials = read_credentials(Reading::recent);
         for (int repeats = kRepeats;; --repeats) {
-            auto trouble = co_await prepare_channel();
+            std::optional<SendResult> trouble;
+            if (!has_good_channel()) trouble = co_await open_channel();
             if (trouble) co_return std::move(*trouble);
             const auto call = std::make_shared<ResultCall>(channel_, message);
             trouble = add_metadata(call->context(), credentials, id, attempt, trace);
             if (trouble) co_return std::move(*trouble);
             call->context().set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
-                co_await calls_.perform(call);
+                co_await calls_.perform(executor, call);
             } catch (const std::system_error& error) {
                 const auto reason = std::string("no thread for gRPC calls can be made (TasksMax?): ") + error.what();
                 co_return SendResult{StatusCode::unavailable, false, reason, {}};
@@ -241,12 +248,15 @@ class GrpcResultSender final : public ResultSender {
   private:
     // A channel in TRANSIENT_FAILURE fails calls out of memory of its last failure, for up to its own back-off; the
     // courier has done the waiting already, so ask the network: with a new one.
-    Task<std::optional<SendResult>> prepare_channel() {
+    bool has_good_channel() {
         if (channel_ && channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE &&
             clock_.now() - made_at_ >= 500ms) {
             channel_.reset();
         }
-        if (channel_) co_return std::nullopt;
+        return channel_ != nullptr;
+    }
+
+    Task<std::optional<SendResult>> open_channel() {
         auto tls = co_await read_tls(settings_);
         if (channel_) co_return std::nullopt;  // made for another call meanwhile
         using Made = Result<std::shared_ptr<grpc::Channel>>;

@@ -38,9 +38,8 @@ Correction correction_of(const PreviousBoot& previous, WallTime wall_now) noexce
 OutboxClock::OutboxClock(const Clock& clock)
     : clock_(clock), boot_(tag_of(clock.boot_id())), since_boot_(wall_since_boot(clock).count()) {}
 
-Moment OutboxClock::now() const {
-    const Duration here = clock_.boot_now() + since_boot();
-    return {WallTime(std::chrono::duration_cast<WallTime::duration>(here)), clock_.wall_now()};
+WallTime OutboxClock::here() const {
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(clock_.boot_now() + since_boot()));
 }
 
 }  // namespace jiro::delivery

@@ -51,7 +51,9 @@ class OutboxClock {
   public:
     explicit OutboxClock(const Clock& clock);
 
-    [[nodiscard]] Moment now() const;  // on the event loop, as all of Clock
+    // On the event loop, as all of Clock.
+    [[nodiscard]] WallTime here() const;
+    [[nodiscard]] Moment now() const { return {here(), clock_.wall_now()}; }
     [[nodiscard]] BootTag boot() const noexcept { return boot_; }
     // How far it is from the boot clock; adopt() is called by whoever opens the database.
     [[nodiscard]] std::chrono::milliseconds since_boot() const noexcept {

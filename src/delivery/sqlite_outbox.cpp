@@ -109,7 +109,7 @@ class SqliteOutbox final : public Outbox {
     explicit SqliteOutbox(std::unique_ptr<StorageThread> storage)
         : storage_(std::move(storage)), fast_path_(*storage_) {}
 
-    WallTime now() const override { return moment().here; }
+    WallTime now() const override { return storage_->clock().here(); }
 
     Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) override {
         using Part = std::pair<Recovery, RowSpan>;
@@ -193,10 +193,9 @@ class SqliteOutbox final : public Outbox {
             "", [](OutboxStore& store) { return Result<std::optional<WallTime>>(store.next_due()); });
     }
 
-    void delivered(std::string id, RowIs row) override {
+    void delivered(const std::string& id, RowIs row) override {
         if (row == RowIs::there && fast_path_.delivered(id, now())) return;
-        submit_deferred([id = std::move(id), now = moment()](OutboxStore& store) { store.delivered(id, now.here); },
-                        row);
+        submit_deferred([id, now = moment()](OutboxStore& store) { store.delivered(id, now.here); }, row);
     }
 
     void postponed(Postponement postponement) override {

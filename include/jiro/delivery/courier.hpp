@@ -74,7 +74,7 @@ class Courier {
     // waits. Returns when it is stored. An error means that it could not be stored: the result is kept in memory, sent
     // from there and stored when the disk allows; the error is for the status and the Completion, the caller need not
     // act.
-    [[nodiscard]] Task<Result<>> finish(FinishedCommand command, Admitted admitted = Admitted::yes);
+    [[nodiscard]] Task<Result<>> finish(FinishedCommand&& command, Admitted admitted = Admitted::yes);
 
     // There is something due in the outbox that did not come through finish(): recovered, asked for again, retried by
     // hand.

@@ -155,7 +155,7 @@ class Outbox {
     [[nodiscard]] virtual Task<Result<std::optional<WallTime>>> next_due() = 0;
 
     // These two are written with the next commit, at the latest after a moment: to lose one costs a duplicate, no more.
-    virtual void delivered(std::string id, RowIs row) = 0;
+    virtual void delivered(const std::string& id, RowIs row) = 0;
     void delivered(std::string id) { delivered(std::move(id), RowIs::there); }
     virtual void postponed(Postponement postponement) = 0;
     virtual void released(std::vector<std::string> ids) = 0;  // not sent, nothing changed: give them out again

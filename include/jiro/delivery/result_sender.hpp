@@ -54,8 +54,9 @@ class ResultSender {
     virtual ~ResultSender() = default;
 
     // One attempt, in the trace of the command, when it has one. Always ends, at its deadline at the latest; cancelling
-    // the awaiting coroutine cancels the call.
-    [[nodiscard]] virtual Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) = 0;
+    // the awaiting coroutine cancels the call. It is awaited at once: what it is given lives until it ends.
+    [[nodiscard]] virtual Task<SendResult> send(const Bytes& message, const std::string& id, int attempt,
+                                                const TraceContext& trace) = 0;
 
     // Forget the connection: credentials, certificates or the network changed.
     virtual void reset() = 0;

@@ -21,7 +21,8 @@ namespace {
 // Confirms everything and remembers what it was given.
 class RecordingSender final : public delivery::ResultSender {
   public:
-    Task<delivery::SendResult> send(delivery::Bytes message, std::string, int, TraceContext) override {
+    Task<delivery::SendResult> send(const delivery::Bytes& message, const std::string&, int,
+                                    const TraceContext&) override {
         JiroHubProto::ClientMessage sent;
         sent.ParseFromString(*message);
         sent_.push_back(sent);

@@ -69,7 +69,7 @@ class SeededRandom final : public RandomSource {
 
 class UnavailableServer final : public delivery::ResultSender {
   public:
-    Task<delivery::SendResult> send(delivery::Bytes, std::string, int, TraceContext) override {
+    Task<delivery::SendResult> send(const delivery::Bytes&, const std::string&, int, const TraceContext&) override {
         ++calls;
         co_return delivery::SendResult{delivery::StatusCode::unavailable, false, "connection refused", {}};
     }

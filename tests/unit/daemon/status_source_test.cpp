@@ -26,7 +26,7 @@ using ::testing::Pair;
 
 class NoSender final : public delivery::ResultSender {
   public:
-    Task<delivery::SendResult> send(delivery::Bytes, std::string, int, TraceContext) override {
+    Task<delivery::SendResult> send(const delivery::Bytes&, const std::string&, int, const TraceContext&) override {
         co_return delivery::SendResult{};
     }
     void reset() override {}

@@ -25,8 +25,9 @@ class FakeSender final : public ResultSender {
 
     explicit FakeSender(Clock& clock) : clock_(clock) {}
 
-    Task<SendResult> send(Bytes message, std::string id, int attempt, TraceContext trace) override {
-        sent.push_back({id, attempt, clock_.now(), *message, std::move(trace)});
+    Task<SendResult> send(const Bytes& message, const std::string& id, int attempt,
+                          const TraceContext& trace) override {
+        sent.push_back({id, attempt, clock_.now(), *message, trace});
         most_in_flight = std::max(most_in_flight, ++in_flight);
         struct Leave {
             int& count;

@@ -47,7 +47,7 @@ class FullOutbox final : public Outbox {
         if (before_answering) co_await before_answering();
         co_return co_await real_->next_due();
     }
-    void delivered(std::string id, RowIs row) override { real_->delivered(std::move(id), row); }
+    void delivered(const std::string& id, RowIs row) override { real_->delivered(id, row); }
     void postponed(Postponement postponement) override { real_->postponed(std::move(postponement)); }
     void released(std::vector<std::string> ids) override { real_->released(std::move(ids)); }
     Task<Result<>> dead(std::string id, std::string reason) override {

@@ -119,9 +119,10 @@ class GrpcResultSenderTest : public testing::Test {
             return reading == Reading::anew && renewed_ ? *renewed_ : credentials_;
         });
     }
-    SendResult send(std::string bytes = "bytes", std::string id = "id-1", int attempt = 1, TraceContext trace = {}) {
-        auto message = std::make_shared<const std::string>(std::move(bytes));
-        return test::run_task(context_, sender_->send(std::move(message), std::move(id), attempt, std::move(trace)));
+    SendResult send(std::string bytes = "bytes", const std::string& id = "id-1", int attempt = 1,
+                    const TraceContext& trace = {}) {
+        const auto message = std::make_shared<const std::string>(std::move(bytes));
+        return test::run_task(context_, sender_->send(message, id, attempt, trace));
     }
 
     asio::io_context context_;
@@ -322,8 +323,10 @@ TEST_F(GrpcResultSenderTest, can_be_cancelled) {
     asio::cancellation_signal stop;
     std::exception_ptr failure;
     bool has_ended = false;
-    auto message = std::make_shared<const std::string>("x");
-    asio::co_spawn(context_, sender_->send(message, "id", 1, {}),
+    const auto message = std::make_shared<const std::string>("x");
+    const std::string id = "id";
+    const TraceContext no_trace;
+    asio::co_spawn(context_, sender_->send(message, id, 1, no_trace),
                    asio::bind_cancellation_slot(stop.slot(), [&](const std::exception_ptr& thrown, const SendResult&) {
                        failure = thrown;
                        has_ended = true;
