@@ -131,7 +131,6 @@ commands::ParsedMessage Intake::parse(signalr::Invocation& invocation) const {
 Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
     const TimePoint arrived = clock_.now();
     const bool is_contract = invocation.target == kContractTarget;
-    const std::size_t room = room_for_result(max_send_bytes_, invocation.invocation_id);
     auto parsed = parse(invocation);
     if (!parsed.answerable()) {
         observer_.rejected(Rejection::malformed);
@@ -139,22 +138,26 @@ Task<Result<json>> Intake::receive(signalr::Invocation invocation) {
         intake_log.warn("Refused a command that cannot be answered", {{"reason", parsed.error->message}});
         // The seed's generation of hubs takes an error; the contract's has a shape for it.
         if (!is_contract) co_return *parsed.error;
+        const std::size_t room = room_for_result(max_send_bytes_, invocation.invocation_id);
         co_return Answers(is_contract, "", parsed.message.command, room).failed(parsed.error->message);
     }
-    const bool hub_waits = invocation.invocation_id.has_value();
+    if (!invocation.invocation_id) {
+        static_cast<void>(co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error)));
+        co_return json();
+    }
     // Who waits for the answer can send it elsewhere; for who does not, it runs after the restart.
-    if (hub_waits && dispatcher_.is_stopping() && !parsed.error) parsed.error = Error(commands::errc::stopping);
+    if (dispatcher_.is_stopping() && !parsed.error) parsed.error = Error(commands::errc::stopping);
     const bool is_refused = commands_ == CommandsAre::refused;
     invocation.arguments.clear();  // large, and not needed while the command runs
     invocation.headers.clear();
     const std::string id = parsed.message.command_sync_id;
+    const std::size_t room = room_for_result(max_send_bytes_, invocation.invocation_id);
     const Answers answers(is_contract, id, shortened(parsed.message.command, 2 * kShownCommand), room);
 
     // Before it is there: of one that ended before, the outcome may be delivered again at once.
     const auto delivery = deliveries_.expect(id);
     const auto received = co_await dispatcher_.receive(std::move(parsed.message), std::move(parsed.error));
     invocation.hold.reset();  // the journal has it
-    if (!hub_waits) co_return json();
     if (is_refused) co_return answers.failed("commands are not allowed on this machine");
     try {
         auto answering = answer(received, delivery, answers, arrived + kDeliveryLimit);

@@ -14,7 +14,7 @@ void CommandQueueMonitor::received() {
 }
 
 void CommandQueueMonitor::started(std::string_view id, std::string_view name, TimePoint now) {
-    RunningCommand command{std::string(id.substr(0, kShownIdBytes)), std::string(name), now};
+    RunningCommand command{{}, std::string(name), now};
     if (counts_.queued == 0 || !running_.try_emplace(std::string(id), std::move(command)).second) {
         monitor_log.warn("A command started that was not waiting", {{"command_sync_id", id}});
         return;
@@ -104,6 +104,7 @@ std::vector<RunningCommand> CommandQueueMonitor::running() const {
     std::vector<RunningCommand> commands;
     for (const auto& [id, command] : running_) {
         commands.push_back(command);
+        commands.back().id = id.substr(0, kShownIdBytes);
         commands.back().name.resize(std::min(command.name.size(), kShownNameBytes));
     }
     std::ranges::sort(commands, {}, &RunningCommand::started);
