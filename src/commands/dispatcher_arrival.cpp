@@ -33,7 +33,7 @@ void drop_large_parameters(CommandMessage& message) {
 }
 
 // Not a coroutine: the command takes its place now, the returned task only waits for the journal.
-Task<ReceivedCommand> Dispatcher::receive(CommandMessage message, std::optional<Error> problem) {
+Task<ReceivedCommand> Dispatcher::receive(CommandMessage&& message, std::optional<Error> problem) {
     const Fingerprint content = fingerprint(message);
     const auto known = state_->by_id.find(message.command_sync_id);
     if (known != state_->by_id.end()) {
@@ -113,7 +113,7 @@ void Dispatcher::note_interrupted(const CommandMessage& message, Duration age, W
     state_->observer.ended(audited);
 }
 
-PendingPtr Dispatcher::State::add(CommandMessage message, Fingerprint content) {
+PendingPtr Dispatcher::State::add(CommandMessage&& message, Fingerprint content) {
     if (message.session_id.empty()) message.session_id = random.uuid();
     auto command = std::make_shared<PendingCommand>(std::move(message), content, clock.now(), next_sequence++);
     by_id.emplace(command->message.command_sync_id, command);

@@ -125,7 +125,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     completion.note = finished.result.note;
     const Duration queue_time = finished.queue_time;
     const Duration run_time = finished.run_time;
-    auto storing = store(command, std::move(finished));
+    auto storing = store(*command, finished);
     const std::string problem = co_await std::move(storing);
     if (abandoned) co_return;
     if (problem.empty()) settle_handover(*command);
@@ -140,9 +140,9 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
     command->complete(std::move(completion));
 }
 
-Task<std::string> Dispatcher::State::store(PendingPtr command, FinishedCommand finished) {
-    if (command->is_tool()) {
-        *command->answer = std::move(finished);
+Task<std::string> Dispatcher::State::store(const PendingCommand& command, FinishedCommand& finished) {
+    if (command.is_tool()) {
+        *command.answer = std::move(finished);
         co_return "";
     }
     try {
@@ -154,7 +154,7 @@ Task<std::string> Dispatcher::State::store(PendingPtr command, FinishedCommand f
 }
 
 // Takes the message out of `command`, but for its id.
-FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, CommandResult result) const {
+FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, CommandResult&& result) const {
     const bool ran = command.phase == Phase::running;
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
@@ -162,10 +162,10 @@ FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, Com
     // With a prefix the first word of a text that is no command may be anything, a private one, too.
     if (command.name.empty() && settings.prefix.empty()) command.name = command_name(command.message);
     log_finished(command, result, queue_time, run_time, settings.command_text);
-    CommandMessage message = std::move(command.message);
-    command.message.command_sync_id = message.command_sync_id;
-    if (result.outcome == Outcome::rejected) drop_large_parameters(message);
-    return {std::move(message), command.name, std::move(result), queue_time, run_time};
+    FinishedCommand finished{std::move(command.message), command.name, std::move(result), queue_time, run_time};
+    command.message.command_sync_id = finished.message.command_sync_id;
+    if (finished.result.outcome == Outcome::rejected) drop_large_parameters(finished.message);
+    return finished;
 }
 
 void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) {

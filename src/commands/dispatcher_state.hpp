@@ -76,7 +76,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     };
 
     // Arrival.
-    PendingPtr add(CommandMessage message, Fingerprint content);
+    PendingPtr add(CommandMessage&& message, Fingerprint content);
     [[nodiscard]] Task<ReceivedCommand> known_already(PendingPtr command, Fingerprint content);
     void count_rejected(const std::string& id, Rejection why, std::string_view sentence);
     [[nodiscard]] std::optional<Error> why_rejected(const PendingCommand& command, const Result<Resolution>& resolution,
@@ -122,7 +122,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution);
 
     // Where the outcome belongs; empty, or why it could not be stored.
-    [[nodiscard]] Task<std::string> store(PendingPtr command, FinishedCommand finished);
+    [[nodiscard]] Task<std::string> store(const PendingCommand& command, FinishedCommand& finished);  // awaited at once
 
     // End. Every accepted command comes through exactly one of these.
     [[nodiscard]] Task<> finish(Guard guard, std::optional<CommandResult> result);
@@ -133,7 +133,7 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     void leave(const PendingPtr& command);
     void remember(PendingCommand& command, Duration queue_time, Duration run_time);  // among `ended`
     void audit(const PendingCommand& command, Outcome outcome) const;
-    [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult result) const;
+    [[nodiscard]] FinishedCommand finished_command(PendingCommand& command, CommandResult&& result) const;
 
     void cancel(const PendingPtr& command, CancelReason reason);
     [[nodiscard]] std::vector<PendingPtr> all_in_order() const;

@@ -39,7 +39,7 @@ class PendingCommand {
         tool,  // has a slot of its own command, and none of MaxConcurrent
     };
 
-    PendingCommand(CommandMessage command_message, Fingerprint content, TimePoint now, std::uint64_t number)
+    PendingCommand(CommandMessage&& command_message, Fingerprint content, TimePoint now, std::uint64_t number)
         : message(std::move(command_message)),
           bytes(size_of(message)),
           fingerprint(content),

@@ -90,7 +90,7 @@ class Dispatcher final : public RunningCommands {
     // The command's place in the order is taken at the call, not at the co_await; the task must be awaited. Returns
     // when the journal has the command, or refused it. `problem`: the message is malformed but answerable; it gets an
     // error result.
-    [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage message, std::optional<Error> problem = std::nullopt);
+    [[nodiscard]] Task<ReceivedCommand> receive(CommandMessage&& message, std::optional<Error> problem = std::nullopt);
 
     // A command that another one calls (the model's tool) by its name and its parameters, and whose result it is given;
     // the journal and the server know nothing of it. It is gated, limited, counted, shown, cancelled and audited as any
