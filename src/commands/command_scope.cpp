@@ -62,8 +62,8 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
                 .handover = &command_->handover},
                clock, workers) {}
 
-// The handler has a coroutine and a cancellation slot of its own: cancelling it does not cancel what follows its end.
-// Most built-in commands end without waiting for anything: only the others are raced with the time limit.
+// A handler that does not answer at once has a coroutine and a cancellation slot of its own: cancelling it does not
+// cancel what follows its end. One that ends without waiting for anything is not raced with the time limit.
 Task<CommandResult> CommandScope::run() {
     if (!command_->is_marked_running) {
         const auto journalled = co_await sink_.started(command_->message.command_sync_id);
@@ -73,6 +73,7 @@ Task<CommandResult> CommandScope::run() {
         }
     }
     if (command_->cancel_reason) co_return cancelled({});  // before the handler could hear of it
+    if (auto answer = answered()) co_return std::move(*answer);
 
     const auto run = std::make_shared<HandlerRun>();
     const auto executor = co_await asio::this_coro::executor;
@@ -95,7 +96,17 @@ Task<CommandResult> CommandScope::run() {
     co_return command_->cancel_reason ? cancelled({}) : CommandResult::failed("the command was aborted");
 }
 
-// An exception becomes a result here.
+// Most built-in commands.
+std::optional<CommandResult> CommandScope::answered() const {
+    try {
+        auto answer = handler_.answer(context_);
+        if (answer) answer = checked(std::move(*answer));
+        return answer;
+    } catch (...) {
+        return broken(std::current_exception());
+    }
+}
+
 Task<> CommandScope::run_handler(std::shared_ptr<HandlerRun> run) {
     const AtEnd at_end([&] {
         run->has_ended = true;
@@ -103,10 +114,19 @@ Task<> CommandScope::run_handler(std::shared_ptr<HandlerRun> run) {
     });
     try {
         run->outcome = co_await handler_.run(context_);
-    } catch (const std::exception& error) {
-        run->outcome = command_->cancel_reason ? CommandResult::cancelled({}) : CommandResult::failed(error.what());
     } catch (...) {
-        run->outcome = CommandResult::failed("the command failed with an unknown exception");
+        run->outcome = broken(std::current_exception());
+    }
+}
+
+// An exception becomes a result.
+CommandResult CommandScope::broken(const std::exception_ptr& exception) const {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const std::exception& error) {
+        return command_->cancel_reason ? CommandResult::cancelled({}) : CommandResult::failed(error.what());
+    } catch (...) {
+        return CommandResult::failed("the command failed with an unknown exception");
     }
 }
 
@@ -114,17 +134,17 @@ Task<> CommandScope::until_ended(std::shared_ptr<HandlerRun> run) {
     while (!run->has_ended) co_await run->ended->wait();
 }
 
-CommandResult CommandScope::checked(CommandResult outcome) const {
+CommandResult CommandScope::checked(CommandResult&& outcome) const {
     if (outcome.outcome == Outcome::cancelled) outcome = cancelled(outcome.message());
     const auto limit = context_.max_result_bytes();
     const auto size = outcome.size_bytes();
-    if (size <= limit) return outcome;
+    if (size <= limit) return std::move(outcome);
     if (outcome.is_success()) {
         return CommandResult::failed("the result is " + std::to_string(size) + " bytes long, over the limit of " +
                                      std::to_string(limit) + " bytes (Commands.MaxResultBytes)");
     }
     outcome.content = TextResult{std::string(utf8_head(outcome.message(), limit))};
-    return outcome;
+    return std::move(outcome);
 }
 
 CommandResult CommandScope::cancelled(std::string_view details) const {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // One command's run: the context that its handler sees, its time limit, its cancellation, its result. Three coroutine
-// frames: run(), run_handler(), the handler's own. It must outlive its handler's coroutine: the dispatcher keeps it in
-// the coroutine that awaits run(). Event loop only.
+// frames, unless the handler answers at once: run(), run_handler(), the handler's own. It must outlive its handler's
+// coroutine: the dispatcher keeps it in the coroutine that awaits run(). Event loop only.
 
+#include <exception>
 #include <memory>
 #include <optional>
 
@@ -25,9 +26,11 @@ class CommandScope {
   private:
     struct HandlerRun;
 
+    [[nodiscard]] std::optional<CommandResult> answered() const;
     [[nodiscard]] Task<> run_handler(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] static Task<> until_ended(std::shared_ptr<HandlerRun> run);
-    [[nodiscard]] CommandResult checked(CommandResult result) const;
+    [[nodiscard]] CommandResult checked(CommandResult&& outcome) const;
+    [[nodiscard]] CommandResult broken(const std::exception_ptr& exception) const;
     [[nodiscard]] CommandResult cancelled(std::string_view details) const;
 
     std::shared_ptr<PendingCommand> command_;

@@ -60,6 +60,8 @@ class CommandHandler {
     // Runs on the event loop and never blocks it (CommandContext::run_on_worker). May throw: the result is then an
     // error with the exception's text. Ends soon after a terminal cancellation. Several runs may be under way at once.
     [[nodiscard]] virtual Task<CommandResult> run(CommandContext& context) const = 0;
+    // Of a command that waits for nothing: what run() would return, without the coroutines of one. May throw, too.
+    [[nodiscard]] virtual std::optional<CommandResult> answer(const CommandContext&) const { return std::nullopt; }
 
   private:
     CommandDescription description_;

@@ -3,12 +3,25 @@
 
 namespace jiro::commands {
 
+namespace {
+
+class AnsweringHandler final : public CommandHandler {
+  public:
+    AnsweringHandler(CommandDescription description, Answer answer)
+        : CommandHandler(std::move(description)), answer_(std::move(answer)) {}
+
+    Task<CommandResult> run(CommandContext& context) const override { co_return answer_(context); }
+    std::optional<CommandResult> answer(const CommandContext& context) const override { return answer_(context); }
+
+  private:
+    Answer answer_;
+};
+
+}  // namespace
+
 std::unique_ptr<const CommandHandler> make_answering(CommandDescription description, Answer answer) {
     description.idempotent = true;
-    // The function outlives its runs, and so does what it captures: the handler owns it.
-    return make_handler(
-        std::move(description),
-        [answer = std::move(answer)](CommandContext& context) -> Task<CommandResult> { co_return answer(context); });
+    return std::make_unique<AnsweringHandler>(std::move(description), std::move(answer));
 }
 
 CommandRegistry::Handlers make_builtin_commands(const BuiltinServices& services) {

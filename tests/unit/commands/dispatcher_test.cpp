@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "commands/exec/run_output.hpp"
+#include "commands/handlers/builtin_commands.hpp"
 #include "commands/run_queue.hpp"
 #include "fakes.hpp"
 #include "support/fixed_random.hpp"
@@ -54,6 +55,13 @@ Task<CommandResult> throw_number(CommandContext&) {
 }
 
 Task<CommandResult> answer_much(CommandContext&) { co_return CommandResult::text(std::string(2000, 'x')); }
+
+// As a built-in command does, without a coroutine.
+CommandResult answer_at_once(const CommandContext& context) {
+    if (context.argument_text() == "throw") throw std::runtime_error("the answer broke");
+    if (context.argument_text() == "throw-number") throw 7;
+    return CommandResult::text(std::string(context.argument_text() == "much" ? 2000 : 3, 'x'));
+}
 
 Task<CommandResult> show_session(CommandContext& context) { co_return CommandResult::text(context.session_id()); }
 
@@ -161,6 +169,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("program", go_on, [](auto& d) { d.time_limit = 2h, d.runs = "/bin/it"; });
     add("program-once", go_on, [](auto& d) { d.time_limit = 2h, d.max_concurrent = 1, d.runs = "/bin/it"; });
     add("reboot-once", reboot_once, [](auto& d) { d.resume_within = 10min; });
+    handlers.push_back(make_answering({.name = "at-once"}, answer_at_once));
     return CommandRegistry::make(std::move(handlers)).value();
 }
 
@@ -258,6 +267,9 @@ TEST_F(DispatcherTest, turns_every_failure_into_an_error_result) {
     } rows[] = {{"throw", Outcome::failed, "the handler broke"},
                 {"throw-number", Outcome::failed, "unknown exception"},
                 {"much", Outcome::failed, "2000 bytes"},
+                {"at-once throw", Outcome::failed, "the answer broke"},
+                {"at-once throw-number", Outcome::failed, "unknown exception"},
+                {"at-once much", Outcome::failed, "2000 bytes"},
                 {"anser x", Outcome::rejected, "did you mean \"answer\"?"},
                 {"   ", Outcome::rejected, "empty"},
                 {"answer 'x", Outcome::rejected, "not closed"}};
@@ -266,7 +278,8 @@ TEST_F(DispatcherTest, turns_every_failure_into_an_error_result) {
         EXPECT_EQ(result.outcome, row.outcome) << row.text;
         EXPECT_THAT(result.message(), HasSubstr(row.message)) << row.text;
     }
-    EXPECT_EQ(observer.failed, 6);
+    EXPECT_EQ(observer.failed, 9);
+    EXPECT_EQ(result_of("at-once"), CommandResult::text("xxx"));
 }
 
 // A missing session is created; handler and result have it.
