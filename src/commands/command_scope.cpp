@@ -59,7 +59,8 @@ CommandScope::CommandScope(std::shared_ptr<PendingCommand> command, const Settin
                 .shown_output = &command_->output,
                 .resumes = command_->resumes,
                 .suspension = &command_->suspension,
-                .handover = &command_->handover},
+                .handover = &command_->handover,
+                .is_grace_over = &command_->is_grace_over},
                clock, workers) {}
 
 // A handler that does not answer at once has a coroutine and a cancellation slot of its own: cancelling it does not

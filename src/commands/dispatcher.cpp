@@ -2,6 +2,7 @@
 #include "jiro/commands/dispatcher.hpp"
 
 #include "commands/dispatcher_state.hpp"
+#include "commands/exec/exec_run.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
 
@@ -94,6 +95,16 @@ Task<bool> Dispatcher::drain(TimePoint deadline) {
 
 void Dispatcher::cancel_all(CancelReason reason) {
     for (const auto& command : state_->all_in_order()) state_->cancel(command, reason);
+}
+
+Task<> Dispatcher::end_all(CancelReason reason, Duration grace) {
+    static_assert(clean_up_limit(std::chrono::milliseconds(0)) <= kEndLimit);
+    const auto state = state_;
+    cancel_all(reason);
+    const bool have_ended = co_await drain(state->clock.now() + grace);
+    if (have_ended) co_return;
+    for (const auto& command : state->all_in_order()) command->end_grace();
+    static_cast<void>(co_await drain(state->clock.now() + kEndLimit));
 }
 
 void Dispatcher::connection_lost() {

@@ -30,6 +30,11 @@ void PendingCommand::request_cancel(CancelReason reason) {
     if (phase == Phase::running) stop.emit(boost::asio::cancellation_type::terminal);
 }
 
+void PendingCommand::end_grace() {
+    is_grace_over = true;
+    if (phase == Phase::running) stop.emit(boost::asio::cancellation_type::total);
+}
+
 std::string_view to_string(CancelReason reason) {
     static constexpr std::string_view kTexts[] = {
         "cancelled: by the hub",

@@ -53,6 +53,8 @@ class PendingCommand {
 
     // Sets the reason (the first one counts) and tells a running handler.
     void request_cancel(CancelReason reason);
+    // Of one that was cancelled: its program has no more time to end by itself. What else runs does not hear it.
+    void end_grace();
 
     [[nodiscard]] bool is_tool() const noexcept { return answer != nullptr; }
 
@@ -77,6 +79,7 @@ class PendingCommand {
     std::shared_ptr<FinishedCommand> answer;  // of a tool: where its outcome goes, in place of the journal
     bool detached = false;
     std::optional<CancelReason> cancel_reason;
+    bool is_grace_over = false;
     std::shared_ptr<const RunOutput> output;  // of its program, while and after it runs
     std::optional<Outcome> outcome;           // known, and being stored
     boost::asio::cancellation_signal stop;    // of the handler

@@ -40,6 +40,7 @@
 #include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/run_folders.hpp"
 #include "jiro/config/locations.hpp"
@@ -57,12 +58,27 @@ namespace {
 // What is not delivered by then is in the outbox, and goes out after the restart.
 constexpr auto kDeliverLimitOnDisk = 5s;
 constexpr auto kDeliverLimitInMemory = 60s;
-constexpr auto kCancelLimit = 2s;  // for cancelled commands to be settled
+constexpr auto kGrace = 10s;       // of programs that are cancelled by a stop
+constexpr auto kGraceAtOnce = 1s;  // and by one at once
+constexpr auto kChatLimit = 2s;
 constexpr auto kAuditLimit = 1s;
-constexpr auto kCloseLimit = 8s;  // for the hub's close, as told to systemd
+constexpr auto kCloseLimit = 8s;  // for the hub's close
+constexpr auto kCloseLimitAtOnce = 1s;
 constexpr auto kStatusLineInterval = 2s;
 constexpr std::size_t kWorkerThreads = 2;
 constexpr std::size_t kLogTailBytes = 512 * 1024;  // for a hub that may read the log
+
+// How long the steps of a stop may take.
+struct StopLimits {
+    Duration run;      // for commands to end by themselves
+    Duration grace;    // for their programs, when they are cancelled
+    Duration deliver;  // for results
+    Duration close;    // for the connection to the hub
+
+    [[nodiscard]] Duration total() const {
+        return run + grace + commands::Dispatcher::kEndLimit + kChatLimit + deliver + kAuditLimit + close;
+    }
+};
 
 // When the file was last written: it is later now, whatever the wall clock says.
 WallTime written_at(const std::filesystem::path& file) {
@@ -110,8 +126,7 @@ struct Application::Parts {
     Task<> report_status();
     Task<> feed_watchdog();
     Task<> stop_on_signal();
-    [[nodiscard]] std::chrono::seconds deliver_limit() const;
-    Task<> drain();
+    Task<> stop(StopLimits limits);
     void connection_changed(const signalr::StateChange& change);
     [[nodiscard]] bool has_chat() const { return chat && config.chat.is_configured(); }
 
@@ -402,33 +417,29 @@ Task<> Application::Parts::stop_on_signal() {
     status.set_stopping();
     notifier.stopping();
     notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now
-    notifier.extend_timeout(config.commands.stop_limit + kCancelLimit + deliver_limit() + kAuditLimit + kCloseLimit);
     dispatcher.request_stop();
 
-    auto finishing = drain();
+    const auto deliver_limit = persistence == Persistence::disk ? kDeliverLimitOnDisk : kDeliverLimitInMemory;
+    auto stopping =
+        stop({.run = config.commands.stop_limit, .grace = kGrace, .deliver = deliver_limit, .close = kCloseLimit});
     auto second_signal = shutdown.wait();
-    const auto first_to_end = co_await race(std::move(finishing), std::move(second_signal));
+    const auto first_to_end = co_await race(std::move(stopping), std::move(second_signal));
     if (first_to_end == 1) {
         daemon_log.warn("Second signal: stopping at once");
-        dispatcher.cancel_all(commands::CancelReason::shutting_down);
-        co_await dispatcher.drain(clock.now() + kCancelLimit);
-        co_await audit.flush(clock.now() + kAuditLimit);
+        co_await stop({.run = 0s, .grace = kGraceAtOnce, .deliver = kDeliverLimitOnDisk, .close = kCloseLimitAtOnce});
     }
 }
 
-std::chrono::seconds Application::Parts::deliver_limit() const {
-    return persistence == Persistence::disk ? kDeliverLimitOnDisk : kDeliverLimitInMemory;
-}
-
-Task<> Application::Parts::drain() {
-    const bool have_ended = co_await dispatcher.drain(clock.now() + config.commands.stop_limit);
+// Again, from wherever it was, when a second signal came.
+Task<> Application::Parts::stop(StopLimits limits) {
+    notifier.extend_timeout(std::chrono::duration_cast<std::chrono::microseconds>(limits.total()));
+    const bool have_ended = co_await dispatcher.drain(clock.now() + limits.run);
     if (!have_ended) {
-        daemon_log.warn("Commands still run after the time limit for stopping; they are cancelled");
-        dispatcher.cancel_all(commands::CancelReason::shutting_down);
-        co_await dispatcher.drain(clock.now() + kCancelLimit);
+        daemon_log.warn("Commands that still run are cancelled");
+        co_await dispatcher.end_all(commands::CancelReason::shutting_down, limits.grace);
     }
-    if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kCancelLimit));  // the terminal's
-    const auto give_up_at = clock.now() + deliver_limit();
+    if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kChatLimit));  // the terminal's
+    const auto give_up_at = clock.now() + limits.deliver;
     const bool are_delivered = co_await courier.drain(give_up_at);
     if (!are_delivered) {
         const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
@@ -439,7 +450,8 @@ Task<> Application::Parts::drain() {
                                                                                              : "in the outbox"}});
     }
     co_await audit.flush(clock.now() + kAuditLimit);
-    co_await hub.stop();
+    auto closing = hub.stop();
+    static_cast<void>(co_await with_timeout(clock, limits.close, std::move(closing)));
 }
 
 void Application::Parts::connection_changed(const signalr::StateChange& change) {

@@ -7,6 +7,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
+from harness.notify_socket import NotifySocket
 
 SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "{seconds}"], "Parameters": {"seconds": {"Pattern": "[0-9.]+"}}}}}}
 
@@ -88,6 +89,45 @@ class StopTest(DaemonTest):
         self.client.start()
         message = self.result("a", 20)
         self.assertFalse(message.is_success)
+
+    def end_program(self, at_term, second_signal, in_memory, **members):
+        """Stops the daemon while a program runs that does `at_term` when it is told to end; returns its result, which was accepted before the exit."""
+        begun = self.directory / f"begun-{in_memory}"
+        program = {"Program": f"trap '{at_term}' TERM; touch {begun}; while :; do sleep 0.1; done", "Shell": True, **members}
+        told = NotifySocket(self.directory / f"notify-{in_memory}")
+        outbox = {"Outbox": {"Path": ":memory:"}} if in_memory else {}
+        commands = {"Commands": {"StopLimitMs": 60000 if second_signal else 100, "Exec": {"it": program}}}
+        link = self.start_all(config={**commands, **outbox}, redo_log=not in_memory, environment={"NOTIFY_SOCKET": told.path})
+        link.command("it", "a")
+        wait_until(begun.exists, "it runs", context=self.client.tail)
+        self.client.signal(signal.SIGTERM)
+        if second_signal:
+            self.client.wait_log("(?i)stopping: ")
+            self.client.signal(signal.SIGTERM)
+        self.assertEqual(self.client.wait_exit(40), 0, self.client.tail())
+        at, limit = [(at, int(text.partition("=")[2]) / 1e6) for at, text in told.told if text.startswith("EXTEND_TIMEOUT_USEC=")][-1]
+        self.assertLess(time.monotonic() - at, limit, "it took longer than systemd was told")
+        self.assertEqual(self.client.logged("to the hub lost"), [])
+        link.wait_closed()
+        self.assertTrue(link.said_close(), link.records)
+        self.assertIn("a", self.grpc.accepted, self.client.tail())
+        return self.grpc.accepted["a"].response
+
+    def test_a_cancelled_program_is_waited_for(self):
+        for in_memory in (False, True):
+            with self.subTest(in_memory=in_memory):
+                self.assertRegex(self.end_program("sleep 3; echo saved >&2; exit 0", False, in_memory), r"(?s)shutting down; .*\bsaved")
+                self.hub.stop(), self.grpc.stop()
+
+    def test_at_the_second_signal_only_for_a_moment(self):
+        for in_memory in (False, True):
+            with self.subTest(in_memory=in_memory):
+                result = self.end_program("echo told >&2", True, in_memory, KillGraceMs=600000)
+                self.assertRegex(result, r"(?s)shutting down; .*\btold")
+                self.hub.stop(), self.grpc.stop()
+
+    def test_a_program_with_a_long_grace_does_not_hold_up_the_stop(self):
+        self.assertIn("shutting down", self.end_program("", False, False, KillGraceMs=600000))
 
     def test_queued_commands_are_not_lost_by_a_stop(self):
         link = self.start_all(config={**SLOW, "Commands": {**SLOW["Commands"], "MaxConcurrent": 1}})

@@ -2,34 +2,15 @@
 """systemd's watchdog is fed while the daemon makes progress, whoever is away; and not while a part of it hangs."""
 
 import os
-import socket
-import threading
 import time
 import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.frozen_thread import frozen, thread_of
+from harness.notify_socket import NotifySocket
 from harness.waiting import holds_for, seconds
 
 LIMIT = seconds(0.9)
-
-
-class NotifySocket:
-    """systemd's end: keeps what it was told, with the time."""
-
-    def __init__(self, path):
-        self.path = str(path)
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(self.path)
-        self.told = []
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        while True:
-            self.told.append((time.monotonic(), self.socket.recv(65536).decode()))
-
-    def feeds(self, since=0.0):
-        return [at for at, text in list(self.told) if text == "WATCHDOG=1" and at >= since]
 
 
 class WatchdogTest(DaemonTest):

@@ -47,6 +47,7 @@ class CommandContext {
         int resumes = 0;
         std::optional<Suspension>* suspension = nullptr;  // outlives the context
         Handover* handover = nullptr;                     // outlives the context; null: nobody hands over
+        const bool* is_grace_over = nullptr;              // outlives the context; null: never
     };
 
     CommandContext(Parts parts, Clock& clock, boost::asio::thread_pool& workers)
@@ -64,8 +65,13 @@ class CommandContext {
     [[nodiscard]] const std::string* parameter(std::string_view name) const noexcept;
 
     [[nodiscard]] TimePoint started_at() const noexcept { return parts_.started_at; }
-    // The handler is cancelled (terminal) at this time; one that declares kills_itself watches it alone.
+    // The handler is cancelled (terminal) at this time; one that declares own_clean_up watches it alone.
     [[nodiscard]] TimePoint deadline() const noexcept { return parts_.deadline; }
+    // A program that was told to end is killed now; a handler that waits for its end is told by a cancellation of the
+    // type `total`.
+    [[nodiscard]] bool is_grace_over() const noexcept {
+        return parts_.is_grace_over != nullptr && *parts_.is_grace_over;
+    }
     [[nodiscard]] std::size_t max_result_bytes() const noexcept { return parts_.max_result_bytes; }
     [[nodiscard]] Clock& clock() const noexcept { return clock_; }
     // The commands that were in force when this one started.

@@ -127,6 +127,10 @@ class Dispatcher final : public RunningCommands {
     [[nodiscard]] Task<bool> drain(TimePoint deadline);
     // Phase 2: cancels what runs; each is still settled.
     void cancel_all(CancelReason reason);
+    // Cancels what runs, and returns when it is settled, after `grace` and kEndLimit at most: a program that has not
+    // ended by itself within `grace`, whatever its KillGraceMs says, is killed.
+    [[nodiscard]] Task<> end_all(CancelReason reason, Duration grace);
+    static constexpr Duration kEndLimit = std::chrono::seconds(10);
 
     [[nodiscard]] std::vector<RunInProgress> running() const override;
     [[nodiscard]] std::size_t waiting() const override;

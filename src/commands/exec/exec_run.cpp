@@ -80,14 +80,10 @@ Task<std::optional<ExitStatus>> wait_for(RunningProgram& child, Clock& clock, Du
     co_return co_await with_timeout(clock, limit, child.wait());
 }
 
-// TERM to the group, a grace, then KILL.
-Task<std::optional<ExitStatus>> stop(RunningProgram& child, Clock& clock, Duration grace) {
-    child.signal_group(SIGTERM);
-    child.signal_group(SIGCONT);  // one that was stopped hears it too
-    auto status = co_await wait_for(child, clock, grace);
-    if (status) co_return status;
-    child.signal_group(SIGKILL);
-    co_return co_await wait_for(child, clock, kKillLimit);
+// Heard while a program has its grace: that this is over (CommandContext::is_grace_over), and nothing else.
+asio::cancellation_type only_end_of_grace(asio::cancellation_type type) {
+    const bool is_it = (type & asio::cancellation_type::total) != asio::cancellation_type::none;
+    return is_it ? asio::cancellation_type::terminal : asio::cancellation_type::none;
 }
 
 // Whatever is still there of the program's offspring goes.
@@ -158,6 +154,8 @@ class ProgramRun {
     void show(const std::string& user);
     void follow(FileDescriptor output, FileDescriptor error_output);
     void look_at_handover();
+    [[nodiscard]] Task<> stop_program();
+    [[nodiscard]] Task<> wait_in_grace();
 
     const ExecCommand& command_;
     ExecRequest request_;
@@ -276,8 +274,28 @@ Task<> ProgramRun::until_end(bool is_cancelled) {
     }
 }
 
+// TERM to the group, a grace, then KILL.
+Task<> ProgramRun::stop_program() {
+    child_->signal_group(SIGTERM);
+    child_->signal_group(SIGCONT);  // one that was stopped hears it too
+    co_await asio::this_coro::reset_cancellation_state(only_end_of_grace, asio::enable_terminal_cancellation());
+    if (!context_.is_grace_over()) co_await wait_in_grace();
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    if (status_) co_return;
+    child_->signal_group(SIGKILL);
+    status_ = co_await wait_for(*child_, clock_, kKillLimit);
+}
+
+Task<> ProgramRun::wait_in_grace() {
+    try {
+        status_ = co_await wait_for(*child_, clock_, command_.kill_grace);
+    } catch (const std::exception&) {
+        // The grace is over.
+    }
+}
+
 Task<> ProgramRun::end() {
-    if (!status_) status_ = co_await stop(*child_, clock_, command_.kill_grace);
+    if (!status_) co_await stop_program();
     if (status_) {
         run_.status = *status_;
         printed_->exit_code = exit_code_of(*status_);

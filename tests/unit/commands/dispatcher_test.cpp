@@ -8,6 +8,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <chrono>
 #include <thread>
 
@@ -87,6 +88,17 @@ Task<CommandResult> clean_up_when_cancelled(CommandContext& context) {
     co_return cancelled ? CommandResult::cancelled("half done") : CommandResult::text("done");
 }
 
+// As a program with an hour of KillGraceMs, that needs it.
+Task<CommandResult> take_an_hour_to_end(CommandContext& context) {
+    const auto only_end_of_grace = [](asio::cancellation_type type) { return type & asio::cancellation_type::total; };
+    co_await asio::this_coro::reset_cancellation_state(only_end_of_grace, only_end_of_grace);
+    try {
+        co_await context.clock().sleep_for(1h);
+    } catch (const std::exception&) {
+    }
+    co_return context.is_grace_over() ? CommandResult::cancelled("killed") : CommandResult::text("an hour");
+}
+
 // Prints as a program does: a line now, another one after a second; and goes on for a day.
 Task<CommandResult> print_halves(CommandContext& context) {
     const auto printed = std::make_shared<RunOutput>(1000);
@@ -161,6 +173,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("worker", use_worker);
     add("worker-fails", fail_on_worker);
     add("careful", clean_up_when_cancelled);
+    add("stubborn", take_an_hour_to_end);
     add("look", answer, [](auto& d) { d.control = true; });
     add("look-long", sleep_for_ever, [](auto& d) { d.control = true; });
     add("print", print_and_sleep);
@@ -1228,6 +1241,25 @@ TEST_F(DispatcherTest, stops_in_two_phases_with_a_durable_journal) {
     EXPECT_EQ(sink.outcome_of("long")->result, CommandResult::cancelled("cancelled: shutting down"));
     EXPECT_TRUE(jiro::test::run_task(context, dispatcher->drain(clock.now() + 1s)));
     EXPECT_EQ(sink.outcome_of("waits"), nullptr);
+}
+
+// What is cancelled is waited for, for the grace; then it is told that this is over, whatever it would have taken.
+TEST_F(DispatcherTest, ends_all_within_the_grace_and_a_little) {
+    start();
+    receive(message("stubborn", "stubborn"));
+    receive(message("careful", "careful"));
+    bool has_ended = false;
+    asio::co_spawn(context, dispatcher->end_all(CancelReason::shutting_down, 10s),
+                   [&](const std::exception_ptr&) { has_ended = true; });
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("careful")->result.outcome, Outcome::cancelled);
+    pass(10s - 1ms);
+    EXPECT_EQ(sink.outcome_of("stubborn"), nullptr);
+    EXPECT_FALSE(has_ended);
+    pass(1ms);
+    EXPECT_TRUE(has_ended);
+    ASSERT_NE(sink.outcome_of("stubborn"), nullptr);
+    EXPECT_EQ(sink.outcome_of("stubborn")->result, CommandResult::cancelled("cancelled: shutting down; killed"));
 }
 
 // Without a durable journal nothing would remember the waiting ones: they get their outcome now.
