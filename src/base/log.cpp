@@ -121,7 +121,9 @@ std::uint64_t lost_lines() {
 
 Tail& tail() { return core().tail; }
 
-std::string scrubbed(std::string_view text) { return core().scrub->scrubbed(text); }
+std::string scrubbed(std::string_view text) { return core().scrub->scrubbed({}, text); }
+
+std::string scrubbed(std::string_view name, std::string_view value) { return core().scrub->scrubbed(name, value); }
 
 void register_secret(const Secret& secret) { core().scrub->add(secret.reveal()); }
 

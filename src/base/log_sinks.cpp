@@ -22,8 +22,8 @@ void ScrubSink::sink_it_(const spdlog::details::log_msg& message) {
     dist_sink::sink_it_({message.time, {}, message.logger_name, message.level, payload.text()});
 }
 
-std::string ScrubSink::scrubbed(std::string_view text) const {
-    return redactor_.redacted(text).value_or(std::string(text));
+std::string ScrubSink::scrubbed(std::string_view name, std::string_view value) const {
+    return redactor_.redacted_field(name, value).value_or(std::string(value));
 }
 
 void TailSink::log(const spdlog::details::log_msg& message) {

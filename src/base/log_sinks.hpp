@@ -19,7 +19,7 @@ class ScrubSink final : public spdlog::sinks::dist_sink_mt {
   public:
     // Any thread; does not wait for a line that is being written.
     void add(std::string_view secret) { redactor_.add(secret); }
-    [[nodiscard]] std::string scrubbed(std::string_view text) const;
+    [[nodiscard]] std::string scrubbed(std::string_view name, std::string_view value) const;
 
   private:
     void sink_it_(const spdlog::details::log_msg& message) override;

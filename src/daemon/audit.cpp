@@ -125,7 +125,7 @@ std::string line_of(const AuditFields& fields) {
         } else if (name == std::string_view("exit_code")) {
             line.number(value);
         } else {
-            line.string(shortened(value));
+            line.string(log::scrubbed(name, shortened(value)));
         }
     }
     line.end_object();

@@ -83,7 +83,7 @@ std::string AuditFile::take_batch() {
     std::string batch;
     if (lost_ > 0) batch = std::string(kLostEvents) + std::to_string(std::exchange(lost_, 0)) + "}\n";
     while (!lines_.empty() && batch.size() < kBatchBytes) {
-        batch += log::scrubbed(lines_.front());
+        batch += lines_.front();
         bytes_ -= lines_.front().size();
         lines_.pop_front();
     }

@@ -75,6 +75,16 @@ class AuditTest(DaemonTest):
         self.assertNotIn("secret-word", self.file.read_text())
         self.assertNotIn("hello", self.file.read_text())
 
+    def test_an_id_that_looks_like_a_secret_hides_itself_only(self):
+        """What follows a secret's name is masked; the fields behind it are those of the event all the same."""
+        link = self.begin()
+        for number, (sync_id, session, shown) in enumerate((("x-api-key: 1", "s", ("x-api-key: ***", "s")), ("a", "authorization: mallory", ("a", "authorization: ***")),
+                                                            ("a4?id=7", "cookie:6", ("a4?id=***", "cookie:***")))):
+            link.command("echo hi", sync_id, sessionId=session)
+            events = wait_until(lambda n=number: self.events()[n:], "the audit", 10, context=self.client.tail)
+            self.assertEqual(list(events[0]), FIELDS)
+            self.assertEqual((events[0]["command_sync_id"], events[0]["session_id"], events[0]["outcome"]), (*shown, "succeeded"))
+
     def test_a_long_text_is_hashed_off_the_event_loop(self):
         link = self.begin({"seven": shell("exit 7")}, logging={"CommandText": False})
         texts = {f"long-{number}": "echo " + f"{number} words " * 20_000 for number in range(20)}

@@ -113,6 +113,20 @@ class BundleTest(DaemonTest):
         self.assertIn("bundle-1", [row["id"] for row in json.loads(files["outbox.json"])["rows"]])
         self.assertEqual(sorted(path.name for path in archive.parent.glob("bundle*")), ["bundle.tar.gz"])
 
+    def test_its_json_is_json_whatever_an_id_looks_like(self):
+        link = self.begin(lambda message, nth: Reply.status("UNAVAILABLE"), Commands={"Exec": {"hang": {"Program": ["/bin/sleep", "300"], "KillGraceMs": 100}}})
+        link.command("hang", "cookie: running")
+        link.command("echo a", "x-api-key: 1")
+        self.client.wait_status(lambda status: status["activeCommandCount"] == 1 and status["outbox"]["pending"] == 1, "one runs, one waits")
+        archive = self.directory / "support.tar.gz"
+        made = run_client("bundle", archive, "--config", self.client.config_file, environment=self.environment, timeout=120)
+        self.assertEqual(made.returncode, 0, made)
+        files = self.content(archive)
+        self.assertEqual(json.loads(files["status.json"])["activeCommandIds"], ["cookie: ***"])
+        self.assertIn("cookie: ***", files["running.json"])
+        json.loads(files["running.json"])
+        self.assertIn("x-api-key: ***", [row["id"] for row in json.loads(files["outbox.json"])])
+
     def test_the_hubs_users_ask_the_doctor(self):
         link = self.begin(Commands={"MaxConcurrent": 1, "Exec": {"hang": {"Program": ["/bin/sleep", "300"], "KillGraceMs": 100}}})
         link.command("hang", "hang")

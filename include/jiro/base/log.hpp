@@ -129,6 +129,9 @@ void register_secret(const Secret& secret);
 
 // A text with *** in the place of what is known, or seen by its name, to be a secret; as every line is. Any thread.
 [[nodiscard]] std::string scrubbed(std::string_view text);
+// The same for the value of a field, which may be a secret by the field's name alone. What is to be JSON is scrubbed
+// value by value: in the whole text what follows a secret's name goes, quotes and commas included.
+[[nodiscard]] std::string scrubbed(std::string_view name, std::string_view value);
 
 // Replaces the sinks behind the scrubber by one that gets the lines of every level on the thread that logs, one at a
 // time (base/log_record.hpp unpacks them); repeats are not held back. nullptr restores the sinks. For tests
