@@ -25,6 +25,14 @@ std::size_t valid_utf8(std::string_view text) noexcept {
     return static_cast<std::size_t>(utf8::find_invalid(text.begin(), text.end()) - text.begin());
 }
 
+std::wstring code_points(std::string_view text) {
+    static_assert(sizeof(wchar_t) == 4);
+    std::wstring result;
+    result.reserve(text.size());
+    utf8::utf8to32(text.begin(), text.end(), std::back_inserter(result));
+    return result;
+}
+
 std::string to_utf8(std::string_view text) {
     if (is_utf8(text)) return std::string(text);
     std::string result;

@@ -15,6 +15,9 @@ namespace jiro {
 // As many bytes at the start as are UTF-8.
 [[nodiscard]] std::size_t valid_utf8(std::string_view text) noexcept;
 
+// The code points of a text that is UTF-8.
+[[nodiscard]] std::wstring code_points(std::string_view text);
+
 // Not the first byte of a character.
 [[nodiscard]] constexpr bool is_utf8_continuation(char c) noexcept {
     return (static_cast<unsigned char>(c) & 0xC0U) == 0x80;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Boost.Regex, not std::regex: it does not recurse for each character and gives up on a pattern that explodes, so a
-// hostile value can neither overflow the stack nor hold the event loop for long. The limit is set here, in the one file
-// that uses it.
-#define BOOST_REGEX_MAX_STATE_COUNT 1000000
+// Boost.Regex, not std::regex: it does not recurse for each character, so a hostile value cannot overflow the stack.
+// Nor can one hold the event loop for long: Character counts.
 #include "commands/exec/parameter_check.hpp"
 
 #include <algorithm>
+#include <boost/iterator/iterator_adaptor.hpp>
 #include <boost/regex.hpp>
 #include <stdexcept>
 
@@ -15,12 +14,43 @@
 namespace jiro::commands {
 
 struct CheckedParameter::Pattern {
-    boost::regex expression;
+    // Of code points: of bytes, "[a-z\u00e4]" would match half of a letter, and of another one. What is a letter, and
+    // which two differ in their case alone, is known for ASCII only.
+    boost::wregex expression;
 };
 
 namespace {
 
 constexpr std::size_t kLongestPattern = 1024;
+constexpr std::size_t kMostLooks = 1'000'000;  // at a value's characters, besides some at each
+
+// A place in a value. Boost's own limit grows with the square of the pattern's length, to minutes; so the matcher's
+// looks at the value are counted, and one too many ends it.
+class Character : public boost::iterator_adaptor<Character, const wchar_t*, wchar_t, boost::use_default, wchar_t> {
+  public:
+    Character() = default;
+    Character(const wchar_t* at, std::size_t& looks_left) : iterator_adaptor_(at), looks_left_(&looks_left) {}
+
+  private:
+    friend class boost::iterator_core_access;
+
+    [[nodiscard]] wchar_t dereference() const {
+        if ((*looks_left_)-- == 0) throw std::runtime_error("too many");
+        return *base();
+    }
+
+    std::size_t* looks_left_ = nullptr;
+};
+
+bool matches(std::string_view value, const boost::wregex& expression) {
+    // In Boost `.` matches a line break, and ^ and $ match at every one, unless told otherwise: then "[a-z]+.*" would
+    // let a second line in.
+    const auto flags = boost::match_not_dot_newline | boost::match_single_line;
+    const std::wstring text = code_points(value);
+    std::size_t looks_left = kMostLooks + 10 * text.size();
+    return boost::regex_match(Character(text.data(), looks_left), Character(text.data() + text.size(), looks_left),
+                              expression, flags);
+}
 
 bool has_type(std::string_view value, ExecParameter::Type type) {
     switch (type) {
@@ -48,8 +78,9 @@ CheckedParameter::CheckedParameter(ExecParameter parameter) : definition_(std::m
     if (definition_.pattern->size() > kLongestPattern) {
         throw std::invalid_argument("is longer than " + std::to_string(kLongestPattern) + " bytes");
     }
+    if (!is_utf8(*definition_.pattern)) throw std::invalid_argument("is not UTF-8");
     try {
-        pattern_ = std::make_shared<const Pattern>(Pattern{boost::regex(*definition_.pattern)});
+        pattern_ = std::make_shared<const Pattern>(Pattern{boost::wregex(code_points(*definition_.pattern))});
     } catch (const std::exception& error) {
         const std::string why = error.what();  // "What.  The error occurred while ..."
         throw std::invalid_argument("is not a valid regular expression: " + why.substr(0, why.find(".  ")));
@@ -75,10 +106,7 @@ std::optional<std::string> CheckedParameter::violation(std::string_view value) c
         return "is not one of " + join_with_commas(values);
     if (!pattern_) return std::nullopt;
     try {
-        // In Boost `.` matches a line break, and ^ and $ match at every one, unless told otherwise: then "[a-z]+.*"
-        // would let a second line in.
-        const auto flags = boost::match_not_dot_newline | boost::match_single_line;
-        if (boost::regex_match(value.begin(), value.end(), pattern_->expression, flags)) return std::nullopt;
+        if (matches(value, pattern_->expression)) return std::nullopt;
     } catch (const std::exception&) {
         return "cannot be checked: the pattern " + *definition_.pattern + " takes too long on it";
     }

@@ -170,6 +170,48 @@ TEST(ArgumentBinding, refuses_dangerous_values) {
     EXPECT_THAT(argv(command({"/x", "{args...}"}), {"ok", "-rf"})[0], HasSubstr("option"));
 }
 
+// A pattern is one of characters, not of bytes. Only of ASCII is it known what a letter is, and its other case.
+TEST(ArgumentBinding, matches_characters) {
+    const struct {
+        const char* pattern;
+        std::vector<const char*> taken;
+        std::vector<const char*> refused;
+    } rows[] = {{"[а-я]+", {"мир", "жук"}, {"Мир", "Ñ", "Ѱѱ"}},
+                {"[a-zäöü]+", {"müller", "ä"}, {"¤¤", "ß"}},
+                {".{1,3}", {"äöü", "日本語", "\U0001F600"}, {"äöüß"}},
+                {"[^€]+", {"a", "¬", "â"}, {"€"}},
+                {"[ぁ-ん]{2}", {"あい"}, {"あ", "アイ"}},
+                {"é?x", {"x", "éx"}, {"éé"}},
+                {"日+", {"日日"}, {"日本"}},
+                {"\\x{e4}", {"ä"}, {"a"}},
+                {"\\w+", {"a_1"}, {"ä", "ж"}},
+                {"(?i)äA", {"äa", "äA"}, {"ÄA"}}};
+    for (const auto& row : rows) {
+        auto limited = parameter("v");
+        limited.pattern = row.pattern;
+        const auto binding = compiled(command({"/x", "{v}"}, {limited}));
+        for (const auto* value : row.taken) EXPECT_TRUE(binding.bind({value}, {})) << row.pattern << ' ' << value;
+        for (const auto* value : row.refused) EXPECT_FALSE(binding.bind({value}, {})) << row.pattern << ' ' << value;
+    }
+}
+
+// However a pattern is written, no value keeps it busy for long. These took minutes.
+TEST(ArgumentBinding, gives_up_on_a_pattern_that_explodes) {
+    std::string set;
+    for (int i = 0; i < 200; ++i) set += "1-2";
+    for (const auto& pattern : {"(a+)+b"s, "([A-Z" + set + "a]+)+b", "([" + set + "a]*)*b", "(?i)([" + set + "a]*)*b",
+                                "(?:(?:|a)*)*b"s, "(((a|)*)*)*b"s, "(a*?)*?b"s}) {
+        auto limited = parameter("v");
+        limited.pattern = pattern;
+        const auto binding = compiled(command({"/x", "{v}"}, {limited}));
+        for (const std::size_t length : {30, 4096}) {
+            const auto bound = binding.bind({std::string(length, 'a')}, {});
+            ASSERT_FALSE(bound) << pattern;
+            EXPECT_THAT(bound.error().message, HasSubstr("takes too long on it")) << pattern;
+        }
+    }
+}
+
 // The names of parameters are the same in upper and lower case, and so is that of the rest: what guards it counts.
 TEST(ArgumentBinding, guards_the_rest_however_its_name_is_written) {
     for (const auto* name : {"args", "Args", "ARGS"}) {
@@ -226,6 +268,8 @@ TEST(OpenPaths, are_parameters_of_a_path_that_may_be_anything) {
 TEST(ArgumentBinding, reports_bad_definitions) {
     auto broken_pattern = parameter("path");
     broken_pattern.pattern = "([";
+    auto latin_pattern = parameter("a");
+    latin_pattern.pattern = "[\xE4]";
     auto long_pattern = parameter("a");
     long_pattern.pattern = std::string(1025, 'a');
     auto bad_default = parameter("path");
@@ -248,6 +292,7 @@ TEST(ArgumentBinding, reports_bad_definitions) {
                 {"broken pattern", command({"/x", "{path}"}, {broken_pattern}), "Parameters.path.Pattern"},
                 {"default", command({"/x", "{path}"}, {bad_default}), "Parameters.path.Default"},
                 {"twice", command({"/x"}, {parameter("a"), parameter("A")}), "twice"},
+                {"pattern in Latin 1", command({"/x"}, {latin_pattern}), "Pattern: is not UTF-8"},
                 {"one variable", command({"/x"}, {parameter("a-b"), parameter("a_b")}), "twice"},
                 {"variable", with_variable("A B"), "Environment: 'A B' is not the name of a variable"},
                 {"long pattern", command({"/x"}, {long_pattern}), "Pattern: is longer than 1024 bytes"},
