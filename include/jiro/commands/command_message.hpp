@@ -18,7 +18,7 @@ namespace jiro::commands {
 struct MessageLimits {
     std::size_t command_sync_id_bytes = 256;
     std::size_t command_bytes = 1048576;
-    std::size_t parameter_count = 256;
+    std::size_t parameter_count = 256;      // a definition has no more, either
     std::size_t parameter_bytes = 1048576;  // keys and values together
     // Of the string form; a record has its own.
     std::size_t json_depth = 32;

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <stdexcept>
 
 #include "jiro/base/text.hpp"
+#include "jiro/commands/command_message.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
@@ -61,7 +63,13 @@ Error bad(std::string text) { return Error(errc::bad_argument, std::move(text));
 
 ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::string>& problems)
     : name_(command.name), shell_(command.shell) {
+    if (command.parameters.size() > MessageLimits().parameter_count) {
+        problems.push_back("Parameters: " + std::to_string(command.parameters.size()) + " are given, at most " +
+                           std::to_string(MessageLimits().parameter_count) + " are allowed");
+        return;
+    }
     std::optional<CheckedParameter> rest;
+    std::set<std::string> variables;  // "a-b" and "A_B" are one
     for (const auto& parameter : command.parameters) {
         const std::string key = "Parameters." + parameter.name;
         if (!is_parameter_name(parameter.name)) {
@@ -69,12 +77,7 @@ ArgumentBinding::ArgumentBinding(const ExecCommand& command, std::vector<std::st
                                ": the name of a parameter has letters, digits, _ and -, and begins with no digit");
             continue;
         }
-        const auto is_same = [&](const CheckedParameter& other) {  // "a-b" and "A_B" are one variable
-            return variable_name(other.definition().name) == variable_name(parameter.name);
-        };
-        if (std::ranges::any_of(parameters_, is_same) || (rest && is_same(*rest))) {
-            problems.push_back(key + ": is given twice");
-        }
+        if (!variables.insert(variable_name(parameter.name)).second) problems.push_back(key + ": is given twice");
         if (parameter.min_length > parameter.max_length) {
             problems.push_back(key + ": MinLength is greater than MaxLength");
         }

@@ -279,11 +279,14 @@ TEST(ArgumentBinding, reports_bad_definitions) {
     shell.shell = true;
     auto shouting = command({"ls {PATH}"}, {parameter("path")});
     shouting.shell = true;
+    auto many = command({"/x"});
+    for (int i = 0; i < 257; ++i) many.parameters.push_back(parameter("p" + std::to_string(i)));
     const struct {
         const char* name;
         ExecCommand command;
         const char* problem;
-    } rows[] = {{"no program", command({}), "Program: is missing"},
+    } rows[] = {{"too many parameters", many, "Parameters: 257 are given, at most 256 are allowed"},
+                {"no program", command({}), "Program: is missing"},
                 {"relative program", command({"df"}), "absolute path"},
                 {"program from the hub", command({"{path}"}, {parameter("path")}), "absolute path"},
                 {"unknown placeholder", command({"/x", "{pth}"}, {parameter("path")}), "did you mean {path}?"},
