@@ -63,7 +63,10 @@ class EnvironmentReader {
         for (const auto& [name, text] : environment) {
             if (!upper_case(name).starts_with(kPrefix) || is_reserved(name)) continue;
             const auto found = std::ranges::find(names_, upper_case(name));
-            if (found != names_.end()) {
+            const auto fault = find_fault_of_text(text);
+            if (fault) {
+                problems_.add({"environment " + name}, "", fault->message);
+            } else if (found != names_.end()) {
                 add_own(static_cast<std::size_t>(found - names_.begin()), name, text);
             } else if (is_kubernetes_service(name, text)) {
                 services_.push_back(name);

@@ -29,6 +29,7 @@ class TreeBuilder final : public YAML::EventHandler {
     explicit TreeBuilder(std::string name) : name_(std::move(name)) {}
 
     [[nodiscard]] std::vector<Node> take() && { return std::move(documents_); }
+    [[nodiscard]] const std::vector<Refused>& faults() const noexcept { return faults_; }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         // yaml-cpp reports the same place again and again when it meets what cannot begin a document.
@@ -44,6 +45,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
         refuse_tag(mark, tag);
+        if (const auto fault = find_fault_of_text(value)) faults_.push_back({place(mark), fault->message});
         Node node = make(Node::Kind::scalar, mark);
         node.text = value;
         node.quoted = tag == "!";
@@ -132,6 +134,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
     std::string name_;
     std::vector<Node> documents_;
+    std::vector<Refused> faults_;  // of texts
     std::vector<Open> open_;
     std::size_t nodes_ = 0;
     std::optional<int> last_document_;
@@ -142,19 +145,6 @@ Place place_of(std::size_t at, std::string_view text, const std::string& name) {
     const auto line = before.substr(before.rfind('\n') + 1);  // all of it on the first line
     const auto characters = std::ranges::count_if(line, [](char c) { return !is_utf8_continuation(c); });
     return {name, static_cast<int>(std::ranges::count(before, '\n')) + 1, static_cast<int>(characters) + 1};
-}
-
-// The first thing in the text that no text file holds.
-std::optional<Refused> find_binary(std::string_view text, const std::string& name) {
-    const auto is_binary = [](char c) {
-        return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
-    };
-    const auto valid = valid_utf8(text);
-    const auto at = static_cast<std::size_t>(std::ranges::find_if(text.substr(0, valid), is_binary) - text.begin());
-    if (at == text.size()) return std::nullopt;
-    if (at == valid) return Refused{place_of(at, text, name), "not UTF-8 text"};
-    return Refused{place_of(at, text, name),
-                   "a control character (code " + std::to_string(text[at]) + "): this is not a text file"};
 }
 
 // The first line whose indentation holds `blank`, which is no space although it looks like one.
@@ -179,8 +169,8 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
         return {};
     }
-    if (const auto binary = find_binary(text, name)) {
-        problems.add(binary->place, "", binary->message);
+    if (const auto fault = find_fault_of_text(text)) {
+        problems.add(place_of(fault->at, text, name), "", fault->message);
         return {};
     }
     const bool is_json = looks_like_json(text);
@@ -213,6 +203,7 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add({name, error.mark.line + 1, error.mark.column + 1}, "", "not valid YAML: " + error.msg);
         return {};
     }
+    for (const Refused& fault : builder.faults()) problems.add(fault.place, "", fault.message);
     return std::move(builder).take();
 }
 
@@ -226,6 +217,17 @@ void move_to(Node& node, const Place& place) {
 }
 
 }  // namespace
+
+std::optional<TextFault> find_fault_of_text(std::string_view text) {
+    const auto is_control = [](char c) {
+        return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7F;
+    };
+    const auto valid = valid_utf8(text);
+    const auto at = static_cast<std::size_t>(std::ranges::find_if(text.substr(0, valid), is_control) - text.begin());
+    if (at == text.size()) return std::nullopt;
+    if (at == valid) return TextFault{at, "not UTF-8 text"};
+    return TextFault{at, "a control character (code " + std::to_string(text[at]) + "), which no text has"};
+}
 
 Node read_yaml(std::string_view text, const std::string& name, Problems& problems) {
     Node root;

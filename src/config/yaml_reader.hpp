@@ -5,12 +5,22 @@
 // size, depth and number of nodes are limited, aliases and tags are refused. The only file that knows yaml-cpp is its
 // .cpp.
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "config/node.hpp"
 
 namespace jiro::config {
+
+// What no text of a configuration holds: bytes that are no UTF-8, and control characters but for tabs and line ends.
+struct TextFault {
+    std::size_t at;
+    std::string message;
+};
+// Of a file, of each text in it once its escapes are resolved, and of a variable.
+[[nodiscard]] std::optional<TextFault> find_fault_of_text(std::string_view text);
 
 inline constexpr int kMaxDepth = 32;
 inline constexpr std::size_t kMaxNodes = 50'000;

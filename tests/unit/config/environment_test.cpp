@@ -66,6 +66,18 @@ TEST(ConfigEnvironment, empty_variables_set_nothing) {
     EXPECT_EQ(loaded.config->provenance.at("Grpc.TimeoutMs"), "test.yaml:1");
 }
 
+// What no file may hold no variable may, either, whatever its key and its form.
+TEST(ConfigEnvironment, holds_text_only) {
+    for (const char* name : {"JIRO_INSTANCEID", "JIRO_CHAT__SYSTEMPROMPT", "JIRO_LOGGING__AUDIT", "JIRO_HUB__REQUESTS",
+                             "JIRO_JiroCloud__ApiKey", "JIRO_JiroCloud__WebSocket__Headers__a"}) {
+        const std::string place = std::string("environment ") + name + ": ";
+        EXPECT_EQ(errors_of("", {{name, "a\xE9"}}), place + "not UTF-8 text\n");
+        EXPECT_EQ(errors_of("", {{name, "a\x1b[2J"}}), place + "a control character (code 27), which no text has\n");
+        EXPECT_EQ(errors_of("", {{name, "a\x7f"}}), place + "a control character (code 127), which no text has\n");
+    }
+    EXPECT_EQ(errors_of("", {{"JIRO_CHAT__SYSTEMPROMPT", "caf\xC3\xA9\n\tau lait"}}), "");
+}
+
 // Mistakes in the environment come after the file's and name the variable.
 TEST(ConfigEnvironment, errors_name_the_variable) {
     EXPECT_EQ(

@@ -302,6 +302,9 @@ TEST(ConfigLoad, refuses_hostile_text) {
                      "ELF\x02\x01",
                      6),
          "a control character"},
+        {"escape by an escape", "a: \"x\\e[31m\"", "test.yaml:1:4: a control character (code 27)"},
+        {"NUL by an escape", "{\"a\": \"x\\u0000\"}", "a control character (code 0)"},
+        {"delete in a key", "{\"a\\u007f\": 1}", "a control character (code 127)"},
         {"half a surrogate", "{\"InstanceId\": \"\\ud83d\"}", "not valid YAML: invalid unicode"},
         {"unknown directive", "%YAML 9.9\n---\nInstanceId: [", "not valid YAML"},
     };
