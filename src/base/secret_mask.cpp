@@ -22,19 +22,21 @@ std::string SecretMask::feed(std::string_view bytes) {
 
 std::string SecretMask::shown_of(std::string_view bytes) {
     const auto text = std::exchange(held_, {}).append(bytes);
-    auto masked = spellings_->masked(text, SecretSpellings::End::open);
+    auto masked = spellings_->masked(text, SecretSpellings::End::open, std::exchange(covered_, 0));
     held_ = masked.held;
+    covered_ = masked.covered;
     return std::move(masked.shown);
 }
 
 std::string SecretMask::finish() {
     const auto held = std::exchange(held_, {});
-    return unsafe_ > 0 ? std::string() : spellings_->masked(held, SecretSpellings::End::cut).shown;
+    return unsafe_ > 0 ? std::string() : spellings_->masked(held, SecretSpellings::End::cut, covered_).shown;
 }
 
 // Twice the longest: what is held back when so many have come begins behind the cut value.
 void SecretMask::skip() {
     held_.clear();
+    covered_ = 0;
     unsafe_ = 2 * spellings_->longest();
 }
 

@@ -77,9 +77,19 @@ Character after_backslash(std::string_view text) {
     return plain_character(name == std::string_view::npos ? text[1] : kMeant[name], 2);
 }
 
+// Between a shell's single quotes: the quotes end, and begin again behind the one that is meant.
+Character after_quote(std::string_view text) {
+    for (const std::string_view quote : {R"('\'')", R"('"'"')"}) {
+        if (text.starts_with(quote)) return plain_character('\'', quote.size());
+        if (quote.starts_with(text)) return {};
+    }
+    return plain_character('\'', 1);
+}
+
 Character first_character(std::string_view text, Escapes escapes) {
     if (text.empty()) return {};
     if (escapes == Escapes::backslash && text.front() == '\\') return after_backslash(text);
+    if (escapes == Escapes::quotes && text.front() == '\'') return after_quote(text);
     if (escapes == Escapes::percent && text.front() == '%') return after_percent(text);
     return plain_character(text.front(), 1);
 }
@@ -125,7 +135,8 @@ void SecretSpellings::add_beginning(const Pattern& pattern, char first) {
     const char next = pattern.text[1];
     for (int i = std::numeric_limits<char>::min(); i <= std::numeric_limits<char>::max(); ++i) {
         const char second = static_cast<char>(i);
-        const bool is_next = second == next || (second == '+' && next == ' ') || is_escape(second);
+        const bool is_quote = first == '\'' && second == '"';  // of '"'"'
+        const bool is_next = second == next || (second == '+' && next == ' ') || is_escape(second) || is_quote;
         const bool is_base64 =
             pattern.is_base64 && (standard_base64(second) == next || second == '\r' || second == '\n');
         if (is_next || is_base64) first_two_bytes_.set(pair_of(first, second));
@@ -162,7 +173,7 @@ SecretSpellings::Match SecretSpellings::match(const Pattern& pattern, std::strin
 std::optional<SecretSpellings::Found> SecretSpellings::find_at(std::string_view text, std::size_t at, End end) const {
     const auto rest = text.substr(at);
     std::size_t size = 0;
-    for (const auto escapes : {Escapes::none, Escapes::backslash, Escapes::percent}) {
+    for (const auto escapes : {Escapes::none, Escapes::backslash, Escapes::quotes, Escapes::percent}) {
         const auto first = first_character(rest, escapes);
         if (first.length == 0 && end == End::open) return Found{at, rest.size(), true};
         if (first.length == 0) continue;
@@ -186,20 +197,24 @@ std::optional<SecretSpellings::Found> SecretSpellings::find(std::string_view tex
     return std::nullopt;
 }
 
-SecretSpellings::Masked SecretSpellings::masked(std::string_view text, End end) const {
+SecretSpellings::Masked SecretSpellings::masked(std::string_view text, End end, std::size_t covered) const {
     Masked result;
     result.shown.reserve(text.size());
+    std::size_t done = covered;  // shown or masked
     std::size_t at = 0;
     while (const auto found = find(text, at, end)) {
-        result.shown.append(text.substr(at, found->begin - at));
+        const bool is_apart = found->begin >= done;
+        if (is_apart) result.shown.append(text.substr(done, found->begin - done));
         if (found->is_open) {
             result.held = text.substr(found->begin);
+            result.covered = is_apart ? 0 : done - found->begin;
             return result;
         }
-        result.shown.append(kMask);
-        at = found->begin + found->size;
+        if (is_apart) result.shown.append(kMask);
+        done = std::max(done, found->begin + found->size);
+        at = found->begin + 1;
     }
-    result.shown.append(text.substr(at));
+    result.shown.append(text.substr(std::min(done, text.size())));
     return result;
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Finds secrets in a text, however programs write them: as they are; escaped with backslashes, as in JSON, C or a shell
-// (\" \/ \u00e4); percent-encoded or as a field of a form; in base64, also the URL's alphabet and broken into lines;
-// and base64 that is escaped in turn. One pass, which looks at most characters once. Immutable: any thread.
+// (\" \/ \u00e4); in a shell's quotes ('it'\''s'); percent-encoded or as a field of a form; in base64, also the URL's
+// alphabet and broken into lines; and base64 that is escaped in turn. One pass, which looks at most characters once.
+// Immutable: any thread.
 
 #include <array>
 #include <bitset>
@@ -23,7 +24,7 @@ class SecretSpellings {
     // How a text ends: what was begun there may go on, was cut off, or is none.
     enum class End { open, cut, whole };
 
-    enum class Escapes { none, backslash, percent };
+    enum class Escapes { none, backslash, quotes, percent };
 
     struct Found {
         std::size_t begin;
@@ -32,7 +33,8 @@ class SecretSpellings {
     };
     struct Masked {
         std::string shown;
-        std::string_view held;  // of an open end: what may become one
+        std::string_view held;    // of an open end: what may become one
+        std::size_t covered = 0;  // so much of it belongs to what was masked last, too
     };
 
     SecretSpellings() = default;
@@ -47,7 +49,8 @@ class SecretSpellings {
 
     // The first at `from` or behind it, the longest of those that begin there.
     [[nodiscard]] std::optional<Found> find(std::string_view text, std::size_t from, End end) const;
-    [[nodiscard]] Masked masked(std::string_view text, End end) const;
+    // Those that overlap are one. `covered`: of what was held before.
+    [[nodiscard]] Masked masked(std::string_view text, End end, std::size_t covered = 0) const;
 
   private:
     // What is looked for: a value, or what of its base64 form does not depend on its neighbours.

@@ -35,7 +35,8 @@ class SecretMask {
 
     std::shared_ptr<const SecretSpellings> spellings_;
     std::string held_;
-    std::size_t unsafe_ = 0;  // so many bytes that come may belong to a value which was cut by skip()
+    std::size_t covered_ = 0;  // so much of it is masked already
+    std::size_t unsafe_ = 0;   // so many bytes that come may belong to a value which was cut by skip()
 };
 
 }  // namespace jiro
