@@ -366,7 +366,7 @@ monitor::Routes Application::Parts::routes() {
     auto all = outbox_routes(*outbox, OutboxUsers{courier, dispatcher});
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
-    all.merge(command_routes(dispatcher));
+    all.merge(command_routes(dispatcher, pause));
     all.merge(pause_routes(pause));
     return all;
 }

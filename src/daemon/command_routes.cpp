@@ -17,7 +17,8 @@ using nlohmann::json;
 
 constexpr std::size_t kPartBytes = 256 * 1024;
 
-Task<monitor::RouteReply> running_route(commands::RunningCommands& commands, monitor::RouteRequest) {
+Task<monitor::RouteReply> running_route(commands::RunningCommands& commands, const Pause& pause,
+                                        monitor::RouteRequest) {
     json runs = json::array();
     for (const auto& run : commands.running()) {
         runs.push_back({{"id", run.id},
@@ -29,7 +30,8 @@ Task<monitor::RouteReply> running_route(commands::RunningCommands& commands, mon
                         {"detached", run.is_detached},
                         {"lastLines", run.last_lines}});
     }
-    co_return reply_with(200, {{"running", std::move(runs)}, {"waiting", commands.waiting()}});
+    co_return reply_with(
+        200, {{"running", std::move(runs)}, {"waiting", commands.waiting()}, {"paused", pause.has_order()}});
 }
 
 Task<monitor::RouteReply> output_route(commands::RunningCommands& commands, monitor::RouteRequest request) {
@@ -74,8 +76,8 @@ Task<monitor::RouteReply> cancel_route(commands::RunningCommands& commands, moni
 
 }  // namespace
 
-monitor::Routes command_routes(commands::RunningCommands& commands) {
-    return {{"GET /running", std::bind_front(running_route, std::ref(commands))},
+monitor::Routes command_routes(commands::RunningCommands& commands, const Pause& pause) {
+    return {{"GET /running", std::bind_front(running_route, std::ref(commands), std::cref(pause))},
             {"GET /output", std::bind_front(output_route, std::ref(commands))},
             {"POST /cancel", std::bind_front(cancel_route, std::ref(commands))}};
 }

@@ -4,12 +4,13 @@
 // POST /cancel; their arguments in the query, their answers JSON. For `jiro-client running`, `output` and `cancel`, and
 // for the status page. Event loop only.
 
+#include "daemon/pause.hpp"
 #include "jiro/commands/running_commands.hpp"
 #include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon {
 
-// They refer to `commands`, which must outlive them.
-[[nodiscard]] monitor::Routes command_routes(commands::RunningCommands& commands);
+// They refer to `commands` and `pause`, which must outlive them.
+[[nodiscard]] monitor::Routes command_routes(commands::RunningCommands& commands, const Pause& pause);
 
 }  // namespace jiro::daemon

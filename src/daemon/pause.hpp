@@ -64,6 +64,7 @@ class Pause final : public commands::StartGate {
     // Sees orders and holds end; until cancelled.
     [[nodiscard]] Task<> run();
 
+    [[nodiscard]] bool has_order() const noexcept { return order_.has_value(); }
     [[nodiscard]] std::optional<monitor::PauseStatus> status() const;
 
   private:

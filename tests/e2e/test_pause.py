@@ -4,10 +4,11 @@
 import fcntl
 import json
 import os
+import subprocess
 import unittest
 
-from harness.case import DaemonTest, wait_until
-from harness.programs import run_client
+from harness.case import DaemonTest, seconds, wait_until
+from harness.programs import CLIENT, clean_environment, run_client
 
 
 def shell(script, **members):
@@ -127,6 +128,22 @@ class PauseTest(DaemonTest):
         with open(hold) as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self.client.wait_status(lambda s: s["paused"] is not None, "the new one is in force")
+
+    def test_a_drain_ends_with_its_pause(self):
+        go_on = self.directory / "go-on"
+        self.begin({"slow": shell(f"while [ ! -e {go_on} ]; do sleep 0.05; done")})
+        self.link.command("slow", "slow")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        drain = subprocess.Popen([CLIENT, "drain", "--wait", "--config", str(self.client.config_file)], env=clean_environment(**self.environment),
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(drain.kill)
+        self.client.wait_status(lambda s: s["paused"] is not None, "it is paused")
+        self.assertEqual(self.cli("resume"), "Resumed\n")
+        out, err = drain.communicate(timeout=seconds(10))
+        self.assertEqual((drain.returncode, out), (1, ""))
+        self.assertIn("the pause was ended", err)
+        go_on.touch()
+        self.result("slow")
 
     def test_drain(self):
         self.begin({"slow": shell("sleep 1.5; echo done")})

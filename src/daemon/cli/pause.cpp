@@ -19,11 +19,20 @@ using namespace std::chrono_literals;
 
 constexpr auto kLookAgain = 500ms;
 
-// How many commands run; nothing after it was printed why that is not known.
-std::optional<std::size_t> count_running(const std::string& config_file) {
+struct Running {
+    std::size_t count;
+    bool is_paused;  // by an order, ours or a later one
+};
+
+// Nothing after it was printed why that is not known.
+std::optional<Running> look(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
     if (!answer) return std::nullopt;
-    return answer->value("running", json::array()).size();
+    return Running{answer->value("running", json::array()).size(), member_as<bool>(*answer, "paused").value_or(true)};
+}
+
+std::string go_on(const Running& running) {
+    return std::to_string(running.count) + (running.count == 1 ? " command goes on\n" : " commands go on\n");
 }
 
 bool order_pause(const std::string& config_file, const PauseOptions& options) {
@@ -43,12 +52,12 @@ bool order_pause(const std::string& config_file, const PauseOptions& options) {
 
 int pause(const std::string& config_file, const PauseOptions& options) {
     if (!order_pause(config_file, options)) return ExitCode::failed;
-    const auto count = count_running(config_file);
-    if (!count) return ExitCode::failed;
+    const auto running = look(config_file);
+    if (!running) return ExitCode::failed;
     std::cout << "Paused "
               << (options.seconds > 0 ? "for " + for_people(std::chrono::seconds(options.seconds))
                                       : std::string("until `jiro-client resume`"))
-              << "; " << *count << (*count == 1 ? " command goes on\n" : " commands go on\n");
+              << "; " << go_on(*running);
     return ExitCode::good;
 }
 
@@ -65,11 +74,15 @@ int resume(const std::string& config_file) {
 int drain(const std::string& config_file, const PauseOptions& options) {
     if (!order_pause(config_file, options)) return ExitCode::failed;
     for (;;) {
-        const auto count = count_running(config_file);
-        if (!count) return ExitCode::failed;
-        if (*count == 0) break;
+        const auto running = look(config_file);
+        if (!running) return ExitCode::failed;
+        if (!running->is_paused) {
+            std::cerr << "jiro-client: the pause was ended meanwhile; commands start again\n";
+            return ExitCode::failed;
+        }
+        if (running->count == 0) break;
         if (!options.wait) {
-            std::cout << "Draining; " << *count << (*count == 1 ? " command goes on\n" : " commands go on\n");
+            std::cout << "Draining; " << go_on(*running);
             return ExitCode::good;
         }
         std::this_thread::sleep_for(kLookAgain);
