@@ -65,13 +65,15 @@ std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept {
     return text.substr(0, limit);
 }
 
-std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
-    if (text.size() <= limit) return text;
-    const auto start = text.size() - limit;
-    for (std::size_t i = start; i <= start + kLongestTail; ++i) {
+std::string_view without_rest_of_character(std::string_view text) noexcept {
+    for (std::size_t i = 0; i <= kLongestTail; ++i) {
         if (i == text.size() || !is_utf8_continuation(text[i])) return text.substr(i);
     }
-    return text.substr(start);
+    return text;
+}
+
+std::string_view utf8_tail(std::string_view text, std::size_t limit) noexcept {
+    return text.size() <= limit ? text : without_rest_of_character(text.substr(text.size() - limit));
 }
 
 }  // namespace jiro

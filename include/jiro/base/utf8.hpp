@@ -30,6 +30,9 @@ namespace jiro {
 // Without what stands at its end and may be the beginning of a character.
 [[nodiscard]] std::string_view without_half_character(std::string_view text) noexcept;
 
+// Without what stands at its beginning and may be the rest of a character.
+[[nodiscard]] std::string_view without_rest_of_character(std::string_view text) noexcept;
+
 // At most `limit` bytes of the start (the end), without half a character at the cut. Bytes that are not UTF-8 at all
 // are cut at the limit.
 [[nodiscard]] std::string_view utf8_head(std::string_view text, std::size_t limit) noexcept;

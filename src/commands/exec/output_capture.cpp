@@ -37,8 +37,8 @@ std::string_view OutputCapture::kept_tail() const noexcept {
 
 std::string OutputCapture::text() const {
     if (!is_cut()) return head_ + tail_;
-    const auto head = utf8_head(head_, head_.size() - 1);  // may end inside a character
-    const auto tail = utf8_tail(kept_tail(), kept_tail().size() - 1);
+    const auto head = without_half_character(head_);
+    const auto tail = without_rest_of_character(kept_tail());
     const auto left_out = total_ - head.size() - tail.size();
     std::string text(head);
     text.append("\n[... ").append(std::to_string(left_out)).append(" bytes left out ...]\n").append(tail);

@@ -430,6 +430,24 @@ TEST(OutputCaptureTest, keeps_head_and_tail) {
     EXPECT_EQ(capture.tail(3), "XYZ");
 }
 
+// At the cut only the halves of characters go: what is no text stays, and shows.
+TEST(OutputCaptureTest, cuts_between_characters) {
+    const struct {
+        const char* printed;
+        const char* head;
+        const char* tail;
+    } rows[] = {{"ab€...€0123456789", "ab", "0123456789"},
+                {"abcd...0123456789ab", "abcd", "0123456789ab"},
+                {"abc\xFF...0123456789ab", "abc\xFF", "0123456789ab"},
+                {"abcd...\xFFghijklmnopq", "abcd", "\xFFghijklmnopq"}};
+    for (const auto& row : rows) {
+        OutputCapture capture(16);  // four bytes of the beginning, twelve of the end
+        capture.append(row.printed);
+        EXPECT_THAT(capture.text(), ::testing::StartsWith(std::string(row.head) + "\n[... ")) << row.printed;
+        EXPECT_THAT(capture.text(), ::testing::EndsWith(std::string("...]\n") + row.tail)) << row.printed;
+    }
+}
+
 // What a program leaves behind is ended: in the background, in a session of its own, as a daemon, with its traces
 // removed.
 TEST_P(ExecCommandTest, ends_what_a_program_leaves_behind) {
