@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "commands/exec/exec_command.hpp"
 #include "commands/log.hpp"
@@ -46,6 +47,19 @@ void add_exec_commands(const Settings& settings, KeptPrograms* kept, CommandRegi
     }
 }
 
+// With a prefix a command is found by its name in any case.
+void check_case(const Settings& settings, const CommandRegistry::Handlers& handlers, std::vector<Problem>& problems) {
+    if (settings.prefix.empty()) return;
+    std::map<std::string, std::string_view> names;
+    for (const auto& handler : handlers) {
+        const auto& description = handler->description();
+        const auto [earlier, is_new] = names.try_emplace(lower_case(description.name), description.name);
+        if (is_new) continue;
+        problems.push_back({"Commands.Exec." + description.name,
+                            "with Commands.Prefix \"" + std::string(earlier->second) + "\" is the same name"});
+    }
+}
+
 void check_name(const std::string& key_path, const std::string& name, const std::vector<std::string_view>& names,
                 std::vector<Problem>& problems) {
     if (std::ranges::find(names, name) != names.end()) return;
@@ -68,6 +82,7 @@ CommandRegistry::Handlers make_handlers(const Settings& settings, BuiltinService
     auto handlers = make_builtin_commands(services);
     if (services.others) std::ranges::move(services.others(), std::back_inserter(handlers));
     add_exec_commands(settings, services.kept, handlers, problems);
+    check_case(settings, handlers, problems);
     check_names(settings, handlers, problems);
     return handlers;
 }

@@ -4,6 +4,7 @@
 // and ranges, and asks check() about the rest; then the dispatcher, the registry and the exec commands read it. A plain
 // value: a reload passes a new one.
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -28,6 +29,10 @@ inline constexpr const char* kResumedVariable = "JIRO_RESUMED";  // how often, w
 inline constexpr const char* kParameterVariables = "JIRO_PARAM_";
 inline constexpr std::array<std::string_view, 5> kProgramVariables{kNameVariable, kIdVariable, kSessionVariable,
                                                                    kRunVariable, kResumedVariable};
+[[nodiscard]] inline bool is_program_variable(std::string_view name) noexcept {
+    return name.starts_with(kParameterVariables) ||
+           std::ranges::find(kProgramVariables, name) != kProgramVariables.end();
+}
 
 // One parameter of an exec command: `{name}` in its Program, `parameters.name` in the message.
 struct ExecParameter {

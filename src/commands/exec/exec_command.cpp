@@ -146,6 +146,7 @@ std::unique_ptr<const CommandHandler> make_exec_command(const ExecCommand& comma
     ArgumentBinding binding(command, problems);
     for (const auto& [name, value] : command.environment) {
         if (!is_variable(name)) problems.push_back("Environment: '" + name + "' is not the name of a variable");
+        if (is_program_variable(name)) problems.push_back("Environment: '" + name + "' is set by the client itself");
         if (value.find('\0') != std::string::npos) problems.push_back("Environment: '" + name + "' holds a NUL");
     }
     check_redaction(command, problems);

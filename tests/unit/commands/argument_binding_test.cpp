@@ -292,12 +292,14 @@ TEST(ArgumentBinding, reports_bad_definitions) {
                 {"unknown placeholder", command({"/x", "{pth}"}, {parameter("path")}), "did you mean {path}?"},
                 {"rest inside", command({"/x", "-{args...}"}), "of its own"},
                 {"rest twice", command({"/x", "{args...}", "{args...}"}), "twice"},
+                {"pattern in Latin 1", command({"/x"}, {latin_pattern}), "Pattern: is not UTF-8"},
                 {"broken pattern", command({"/x", "{path}"}, {broken_pattern}), "Parameters.path.Pattern"},
                 {"default", command({"/x", "{path}"}, {bad_default}), "Parameters.path.Default"},
                 {"twice", command({"/x"}, {parameter("a"), parameter("A")}), "twice"},
-                {"pattern in Latin 1", command({"/x"}, {latin_pattern}), "Pattern: is not UTF-8"},
                 {"one variable", command({"/x"}, {parameter("a-b"), parameter("a_b")}), "twice"},
                 {"variable", with_variable("A B"), "Environment: 'A B' is not the name of a variable"},
+                {"variable of ours", with_variable("JIRO_RUN"), "Environment: 'JIRO_RUN' is set by the client itself"},
+                {"a parameter's", with_variable("JIRO_PARAM_A"), "Environment: 'JIRO_PARAM_A' is set by the client"},
                 {"long pattern", command({"/x"}, {long_pattern}), "Pattern: is longer than 1024 bytes"},
                 {"name", command({"/x"}, {parameter("a b")}), "Parameters.a b"},
                 {"pasted", shell, "$JIRO_PARAM_PATH"},
@@ -315,6 +317,22 @@ TEST(ArgumentBinding, reports_bad_definitions) {
         EXPECT_THAT(problems.front().key_path + ": " + problems.front().what, HasSubstr(row.problem)) << row.name;
         EXPECT_EQ(make_registry(settings, {}).error().code, errc::bad_definition) << row.name;
     }
+}
+
+// With a prefix the names are so in any case.
+TEST(CheckCommands, tells_names_apart_as_they_are_found) {
+    Settings settings;
+    for (const auto* name : {"Ab", "aB", "Help"}) {
+        settings.exec.push_back(command({"/x"}));
+        settings.exec.back().name = name;
+    }
+    EXPECT_TRUE(check(settings).empty());
+    settings.prefix = "$";
+    const auto problems = check(settings);
+    ASSERT_EQ(problems.size(), 2U);
+    EXPECT_EQ(problems[0].key_path, "Commands.Exec.aB");
+    EXPECT_THAT(problems[0].what, HasSubstr("\"Ab\" is the same name"));
+    EXPECT_EQ(problems[1].key_path, "Commands.Exec.Help");
 }
 
 // The names of commands are one space, and Commands.Default is in it.
