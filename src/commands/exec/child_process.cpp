@@ -24,10 +24,8 @@ constexpr std::size_t kMaxSweepers = 4;
 
 // What it waits for is known to the kernel only.
 Error too_slow(const std::string& program, CallEnd end) {
-    const char* why = end == CallEnd::not_begun
-                          ? " has not begun: the starts of other programs hang"
-                          : " hangs: its file, its interpreter or its working directory is on a mount that does not "
-                            "answer, or is held by a scanner";
+    const char* why =
+        end == CallEnd::not_begun ? " had not begun by then; the starts of other programs may hang" : kStartNotDone;
     return Error(errc::start_too_slow, "the start of " + program + why);
 }
 

@@ -93,6 +93,10 @@ class RunningProgram {
     [[nodiscard]] virtual Task<std::optional<int>> sweep(Clock& clock, Duration limit) = 0;
 };
 
+inline constexpr const char* kStartNotDone =
+    " was not done by then; if it hangs, its file, its interpreter or its working directory is on a mount that does "
+    "not "
+    "answer, or held by a scanner";
 [[nodiscard]] Error spawn_error(const std::string& program, const std::string& problem);
 
 }  // namespace jiro::commands

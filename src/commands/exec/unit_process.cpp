@@ -23,9 +23,7 @@ constexpr auto kConnectPause = std::chrono::milliseconds(5);
 constexpr const char* kLookThere = "; see `systemctl status jiro-command.socket` and `journalctl -u 'jiro-command@*'`";
 
 Error start_hangs(const std::string& program, bool has_begun) {
-    const char* why = has_begun ? " hangs: its file, its interpreter or its working directory is on a mount that does "
-                                  "not answer, or is held by a scanner"
-                                : " has not begun: systemd has not started its unit";
+    const char* why = has_begun ? kStartNotDone : " had not begun by then: systemd had not started its unit";
     return Error(errc::start_too_slow, "the start of " + program + why);
 }
 
