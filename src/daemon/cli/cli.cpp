@@ -217,7 +217,7 @@ class CommandLine {
         auto* show = add("output", "Print what a running command has printed so far",
                          [this] { return output(config_file_, output_); });
         show->add_option("id", output_.id, "The command's commandSyncId")->required();
-        show->add_option("--from", output_.from, "The byte to begin with");
+        show->add_option("--from", output_.from, "The byte to begin with")->check(CLI::NonNegativeNumber);
         show->add_flag("--follow,-f", output_.follow, "Go on until the command has ended");
         auto* end =
             add("cancel", "End a command that waits or runs", [this] { return cancel(config_file_, cancel_id_); });
