@@ -87,11 +87,11 @@ class OwnPartner final : public Partner {
   public:
     OwnPartner(const config::Config& config, const std::filesystem::path& file, std::string session_id)
         : settings_(config.commands),
+          registry_(make_registry_here(config)),
           chat_(context_.get_executor(), clock_, random_, tools(), process_environment(), config, file),
           session_id_(session_id.empty() ? random_.uuid() : std::move(session_id)) {
         settings_.prefix.clear();  // only what is named
         settings_.default_command.reset();
-        if (auto registry = make_registry_here(config)) registry_ = std::move(*registry);
     }
 
     bool answer(const std::string& text) override {
@@ -143,15 +143,10 @@ class OwnPartner final : public Partner {
     SystemRandom random_;
     boost::asio::thread_pool workers_{1};
     jiro::commands::Settings settings_;  // of its tools
-    std::shared_ptr<const jiro::commands::CommandRegistry> registry_;
+    const std::shared_ptr<const jiro::commands::CommandRegistry> registry_;
     Chat chat_;
     std::string session_id_;
 };
-
-int report_failure(const std::string& why) {
-    std::cerr << "jiro-client: " << why << '\n';
-    return ExitCode::failed;
-}
 
 int converse(Partner& partner, const ChatOptions& options) {
     if (!options.text.empty()) return partner.answer(options.text) ? ExitCode::good : ExitCode::failed;

@@ -11,12 +11,8 @@ namespace jiro::daemon::cli {
 int commands(const std::string& config_file, Form form) {
     const auto config = load_config(config_file, process_environment());
     const auto registry = make_registry_here(config);
-    if (!registry) {
-        std::cerr << registry.error().message << '\n';
-        return ExitCode::bad_configuration;
-    }
-    std::cout << (form == Form::json ? jiro::commands::render_listing_json(**registry)
-                                     : jiro::commands::render_listing(**registry));
+    std::cout << (form == Form::json ? jiro::commands::render_listing_json(*registry)
+                                     : jiro::commands::render_listing(*registry));
     return ExitCode::good;
 }
 

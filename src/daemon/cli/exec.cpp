@@ -67,16 +67,12 @@ int exec(const std::string& config_file, const ExecOptions& options) {
     jiro::commands::LoadSampler load(clock);
     load.take_sample();
     const auto registry = make_registry_here(config, &load);
-    if (!registry) {
-        std::cerr << registry.error().message << '\n';
-        return ExitCode::bad_configuration;
-    }
 
     boost::asio::io_context context(1);
     boost::asio::thread_pool workers(1);
     Interruptible interruptible(context);
     const auto finished = interruptible.run(
-        jiro::commands::run_locally(to_message(options, random), config.commands, *registry, clock, random, workers));
+        jiro::commands::run_locally(to_message(options, random), config.commands, registry, clock, random, workers));
     print_result(finished, options.json);
     if (interruptible.signal() != 0) return interruptible.exit_code();
     return finished.result.is_success() ? ExitCode::good : ExitCode::failed;

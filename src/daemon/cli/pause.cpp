@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `pause`, `resume` and `drain`: whether the daemon starts commands.
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/cli/steps.hpp"
@@ -14,7 +13,6 @@ namespace jiro::daemon::cli {
 
 namespace {
 
-using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr auto kLookAgain = 500ms;
@@ -28,7 +26,7 @@ struct Running {
 std::optional<Running> look(const std::string& config_file) {
     const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
     if (!answer) return std::nullopt;
-    return Running{answer->value("running", json::array()).size(), member_as<bool>(*answer, "paused").value_or(true)};
+    return Running{list_member(*answer, "running").size(), member_as<bool>(*answer, "paused").value_or(true)};
 }
 
 std::string go_on(const Running& running) {

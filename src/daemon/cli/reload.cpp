@@ -15,12 +15,7 @@ using nlohmann::json;
 
 // A member that holds a list of texts; empty when it is anything else: the answer is not trusted to be ours.
 std::vector<std::string> texts(const json& body, const char* member) {
-    std::vector<std::string> out;
-    if (!body.is_object() || !body.contains(member) || !body[member].is_array()) return out;
-    for (const auto& item : body[member]) {
-        if (item.is_string()) out.push_back(item.get<std::string>());
-    }
-    return out;
+    return member_as<std::vector<std::string>>(body, member).value_or(std::vector<std::string>());
 }
 
 int show_accepted(const json& body) {

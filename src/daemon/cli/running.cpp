@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iomanip>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "daemon/cli/steps.hpp"
@@ -64,11 +63,8 @@ void print_end(const json& part) {
 int running(const std::string& config_file, Form form) {
     const auto answer = ask_daemon_or_report(config_file, Method::get, "/running");
     if (!answer) return ExitCode::failed;
-    if (form == Form::json) {
-        std::cout << json_text(*answer, 2) << '\n';
-        return ExitCode::good;
-    }
-    const auto runs = answer->value("running", json::array());
+    if (form == Form::json) return print_json(*answer);
+    const auto runs = list_member(*answer, "running");
     if (!runs.empty()) print_row("ID", "COMMAND", "AGE", "USER", "BYTES");
     for (const auto& run : runs) {
         if (!run.is_object()) continue;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `jiro-client sessions`: asks the running daemon, or the file itself when there is none.
+#include <array>
+#include <boost/system/errc.hpp>
 #include <filesystem>
 #include <iomanip>
 #include <iostream>
@@ -8,13 +10,11 @@
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
-#include "daemon/control_socket.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/config/locations.hpp"
-#include "jiro/monitor/errors.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -22,67 +22,39 @@ namespace {
 
 using nlohmann::json;
 
-std::nullopt_t say(const std::string& text) {
-    std::cerr << "jiro-client: " << text << '\n';
-    return std::nullopt;
-}
-
 // The file of a daemon that does not run, and the routes that it would serve, called in place.
-struct StoppedSessions {
-    explicit StoppedSessions(const std::filesystem::path& file, const assistant::Settings& settings)
-        : sessions(clock, file, settings), routes(session_routes([this] { return &sessions; })) {}
+struct StoppedSessions final : RoutesHere {
+    StoppedSessions(const std::filesystem::path& file, const assistant::Settings& settings)
+        : sessions(clock, file, settings) {
+        routes = session_routes([this] { return &sessions; });
+    }
 
-    boost::asio::io_context context{1};
     SystemClock clock;
     assistant::Sessions sessions;
-    monitor::Routes routes;
 };
 
-class SessionsClient {
-  public:
-    explicit SessionsClient(const std::string& config_file)
-        : config_file_(config_file), sockets_(control_candidates(config_file, process_environment())) {}
-
-    // The answer's JSON; nothing after the reason was printed.
-    std::optional<json> ask(Method method, const std::string& target) {
-        Result<monitor::Answer> answer = Error(monitor::errc::not_running);
-        if (!stopped_) answer = ask_daemon(sockets_, method, target);
-        if (!answer && answer.error().code == monitor::errc::not_running) {
-            if (!open()) return std::nullopt;
-            answer = ask_in_place(stopped_->context, stopped_->routes, method, target);
-        }
-        return json_or_report(answer);
+Result<std::unique_ptr<StoppedSessions>> open_stopped_sessions(const std::string& config_file) {
+    const auto environment = process_environment();
+    const auto config = load_config(config_file, environment);
+    const auto file = config::find_sessions_path(config, config::find_outbox_of_unit(config, environment), environment);
+    if (const auto became = become_owner_of(file.parent_path()); !became) return became.error();
+    std::error_code error;
+    if (!std::filesystem::is_directory(file.parent_path(), error)) {
+        return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
+                     "there is no folder " + file.parent_path().string() + " for the conversations");
     }
+    return std::make_unique<StoppedSessions>(file, config.chat);
+}
 
-    // Opens the file itself: nothing after the reason was printed.
-    StoppedSessions* open() {
-        if (stopped_) return stopped_.get();
-        const auto environment = process_environment();
-        const auto config = load_config(config_file_, environment);
-        const auto file =
-            config::find_sessions_path(config, config::find_outbox_of_unit(config, environment), environment);
-        if (const auto became = become_owner_of(file.parent_path()); !became) {
-            say(became.error().message);
-            return nullptr;
-        }
-        std::error_code error;
-        if (!std::filesystem::is_directory(file.parent_path(), error)) {
-            say("there is no folder " + file.parent_path().string() + " for the conversations");
-            return nullptr;
-        }
-        stopped_ = std::make_unique<StoppedSessions>(file, config.chat);
-        return stopped_.get();
-    }
+Result<std::unique_ptr<RoutesHere>> open_session_routes(const std::string& config_file) {
+    auto opened = open_stopped_sessions(config_file);
+    if (!opened) return opened.error();
+    return std::move(*opened);
+}
 
-  private:
-    const std::string& config_file_;
-    std::vector<monitor::Listen> sockets_;
-    std::unique_ptr<StoppedSessions> stopped_;
-};
-
-json list_in(const json& body, const char* member) {
-    const auto found = body.find(member);
-    return found != body.end() && found->is_array() ? *found : json::array();
+void print_session_line(const std::array<std::string, 4>& cells) {
+    std::cout << std::left << std::setw(38) << cells[0] << std::setw(21) << cells[1] << std::right << std::setw(8)
+              << cells[2] << "  " << cells[3] << '\n';
 }
 
 std::string target_for(const char* route, const SessionsOptions& options) {
@@ -91,33 +63,27 @@ std::string target_for(const char* route, const SessionsOptions& options) {
     return target;
 }
 
-int list_all(SessionsClient& client, const SessionsOptions& options) {
+int list_all(DaemonOrRoutes& client, const SessionsOptions& options) {
     const auto body = client.ask(Method::get, "/sessions");
     if (!body) return ExitCode::failed;
-    if (options.json) {
-        std::cout << body->dump(2) << '\n';
-        return ExitCode::good;
-    }
-    std::cout << std::left << std::setw(38) << "ID" << std::setw(21) << "LAST USED" << std::right << std::setw(8)
-              << "MESSAGES"
-              << "  NAME\n";
-    for (const auto& session : list_in(*body, "sessions")) {
-        std::cout << std::left << std::setw(38) << escaped(text_member(session, "id")) << std::setw(21)
-                  << time_member(session, "lastUsedAt") << std::right << std::setw(8)
-                  << session.value("messages", std::uint64_t{0}) << "  " << escaped(text_member(session, "name"))
-                  << '\n';
+    if (options.json) return print_json(*body);
+    print_session_line({"ID", "LAST USED", "MESSAGES", "NAME"});
+    for (const auto& session : list_member(*body, "sessions")) {
+        print_session_line({escaped(text_member(session, "id")), time_member(session, "lastUsedAt"),
+                            std::to_string(member_as<std::uint64_t>(session, "messages").value_or(0)),
+                            escaped(text_member(session, "name"))});
     }
     return ExitCode::good;
 }
 
 // All messages, page by page; nothing after the reason was printed.
-std::optional<json> read_session(SessionsClient& client, const std::string& id) {
+std::optional<json> read_session(DaemonOrRoutes& client, const std::string& id) {
     std::optional<json> whole;
     for (std::int64_t after = 0;;) {
         const auto page =
             client.ask(Method::get, "/sessions/show?id=" + percent_encode(id) + "&after=" + std::to_string(after));
         if (!page) return std::nullopt;
-        const auto messages = list_in(*page, "messages");
+        const auto messages = list_member(*page, "messages");
         if (!whole) {
             whole = *page;
         } else {
@@ -129,38 +95,34 @@ std::optional<json> read_session(SessionsClient& client, const std::string& id) 
     }
 }
 
-int show_one(SessionsClient& client, const SessionsOptions& options) {
+int show_one(DaemonOrRoutes& client, const SessionsOptions& options) {
     const auto whole = read_session(client, options.id);
     if (!whole) return ExitCode::failed;
-    if (options.json) {
-        std::cout << whole->dump(2) << '\n';
-        return ExitCode::good;
-    }
-    for (const auto& message : list_in(*whole, "messages")) {
+    if (options.json) return print_json(*whole);
+    for (const auto& message : list_member(*whole, "messages")) {
         const bool is_user = message.value("isUser", false);
         std::cout << (is_user ? "> " : "") << escaped_lines(text_member(message, "content")) << "\n\n";
     }
     return ExitCode::good;
 }
 
-int import_file(SessionsClient& client, const SessionsOptions& options) {
+int import_file(const std::string& config_file, const SessionsOptions& options) {
     std::error_code error;
     const auto file = std::filesystem::absolute(options.file, error);
-    auto* const stopped = client.open();
-    if (stopped == nullptr) return ExitCode::failed;
-    const auto imported = run_blocking(stopped->context, stopped->sessions.import_from(file));
+    const auto stopped = open_stopped_sessions(config_file);
+    if (!stopped) return report_failure(stopped.error().message);
+    const auto imported = run_blocking((*stopped)->context, (*stopped)->sessions.import_from(file));
     if (!imported) {
-        say(imported.error().message + "; is the daemon stopped, and may its user read the file?");
-        return ExitCode::failed;
+        return report_failure(imported.error().message + "; is the daemon stopped, and may its user read the file?");
     }
     std::cout << imported->sessions << " sessions and " << imported->messages << " messages were taken over\n";
     return ExitCode::good;
 }
 
-int export_all(SessionsClient& client) {
+int export_all(DaemonOrRoutes& client) {
     const auto body = client.ask(Method::get, "/sessions");
     if (!body) return ExitCode::failed;
-    for (const auto& session : list_in(*body, "sessions")) {
+    for (const auto& session : list_member(*body, "sessions")) {
         const auto whole = read_session(client, text_member(session, "id"));
         if (!whole) return ExitCode::failed;
         std::cout << whole->dump() << '\n';
@@ -171,7 +133,7 @@ int export_all(SessionsClient& client) {
 }  // namespace
 
 int sessions(const std::string& config_file, SessionsVerb verb, const SessionsOptions& options) {
-    SessionsClient client(config_file);
+    DaemonOrRoutes client(config_file, open_session_routes);
     const auto change = [&](const char* route) {
         return client.ask(Method::post, target_for(route, options)) ? ExitCode::good : ExitCode::failed;
     };
@@ -187,7 +149,7 @@ int sessions(const std::string& config_file, SessionsVerb verb, const SessionsOp
         case SessionsVerb::remove:
             return change("remove");
         case SessionsVerb::import_file:
-            return import_file(client, options);
+            return import_file(config_file, options);
         case SessionsVerb::export_all:
             return export_all(client);
     }

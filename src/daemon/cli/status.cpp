@@ -60,10 +60,7 @@ Result<std::string> form_of(const std::string& json, const StatusOptions& option
 int show_status(const monitor::Listen& listen, const StatusOptions& options) {
     const auto json = monitor::fetch_status(listen, kStatusLimit);
     const auto text = json ? form_of(*json, options) : Result<std::string>(json.error());
-    if (!text) {
-        std::cerr << "jiro-client: " << text.error().message << '\n';
-        return ExitCode::failed;
-    }
+    if (!text) return report_failure(text.error().message);
     std::cout << *text << std::flush;
     return ExitCode::good;
 }

@@ -7,9 +7,9 @@
 #include <cerrno>
 #include <chrono>
 #include <iostream>
-#include <numeric>
 
 #include "daemon/chat_commands.hpp"
+#include "daemon/cli/subcommands.hpp"
 #include "daemon/control_socket.hpp"
 #include "daemon/hub_overlay.hpp"
 #include "daemon/version.hpp"
@@ -26,24 +26,36 @@ namespace {
 
 constexpr auto kAnswerLimit = std::chrono::seconds(30);
 
-}  // namespace
-
-Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(const config::Config& config,
-                                                                            const commands::LoadSampler* load) {
-    commands::BuiltinServices services{.version = kVersion, .status = {}, .load = load};
-    if (config.chat.is_configured()) services.others = [&config] { return make_absent_chat_commands(config.chat); };
-    return commands::make_registry(config.commands, services);
+Result<monitor::Answer> ask_here(RoutesHere& here, Method method, const std::string& target) {
+    const auto question = target.find('?');
+    const auto route = here.routes.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
+    if (route == here.routes.end()) return Error(monitor::errc::refused, "there is no such verb");
+    monitor::RouteRequest request;
+    if (question != std::string::npos) request.query = target.substr(question + 1);
+    auto reply = run_blocking(here.context, route->second(std::move(request)));
+    return monitor::Answer{reply.status, std::move(reply.json)};
 }
 
-BadConfiguration::BadConfiguration(const std::vector<config::ConfigError>& errors)
-    : std::runtime_error(std::accumulate(errors.begin(), errors.end(), std::string(),
-                                         [](std::string all, const config::ConfigError& error) {
-                                             return std::move(all) + config::to_string(error) + '\n';
-                                         })) {}
+bool is_nobody_there(const Result<monitor::Answer>& answer) {
+    return !answer && answer.error().code == monitor::errc::not_running;
+}
+
+}  // namespace
+
+std::shared_ptr<const commands::CommandRegistry> make_registry_here(const config::Config& config,
+                                                                    const commands::LoadSampler* load) {
+    commands::BuiltinServices services{.version = kVersion, .status = {}, .load = load};
+    if (config.chat.is_configured()) services.others = [&config] { return make_absent_chat_commands(config.chat); };
+    auto registry = commands::make_registry(config.commands, services);
+    if (!registry) throw BadConfiguration(registry.error().message + '\n');
+    return std::move(*registry);
+}
 
 config::Config load_config(const std::string& file, const Environment& environment) {
     auto loaded = load_with_overlay(file, environment);
-    if (!loaded) throw BadConfiguration(loaded.errors);
+    std::string problems;
+    for (const auto& error : loaded.errors) problems += config::to_string(error) + '\n';
+    if (!loaded) throw BadConfiguration(problems);
     return std::move(*loaded.config);
 }
 
@@ -76,7 +88,7 @@ Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, 
     for (const auto& socket : sockets) {
         auto answer = method == Method::get ? monitor::get(socket, target, kAnswerLimit)
                                             : monitor::post(socket, target, body, kAnswerLimit);
-        if (answer || answer.error().code != monitor::errc::not_running) return answer;
+        if (!is_nobody_there(answer)) return answer;
         tried += (tried.empty() ? "" : ", ") + monitor::to_string(socket);
     }
     if (tried.empty()) {
@@ -88,20 +100,23 @@ Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, 
                  "no daemon answers at " + tried + "; is it running (`systemctl status jiro-client`)?");
 }
 
-Result<monitor::Answer> ask_in_place(boost::asio::io_context& context, const monitor::Routes& routes, Method method,
-                                     const std::string& target) {
-    const auto question = target.find('?');
-    const auto route = routes.find((method == Method::get ? "GET " : "POST ") + target.substr(0, question));
-    if (route == routes.end()) return Error(monitor::errc::refused, "there is no such verb");
-    monitor::RouteRequest request;
-    if (question != std::string::npos) request.query = target.substr(question + 1);
-    auto reply = run_blocking(context, route->second(std::move(request)));
-    return monitor::Answer{reply.status, std::move(reply.json)};
+std::vector<nlohmann::json> list_member(const nlohmann::json& object, const char* name) {
+    return member_as<std::vector<nlohmann::json>>(object, name).value_or(std::vector<nlohmann::json>());
 }
 
 std::string time_member(const nlohmann::json& object, const char* name) {
     const auto seconds = member_as<double>(object, name);
     return seconds ? local_text(WallTime(std::chrono::seconds(static_cast<std::int64_t>(*seconds)))) : "-";
+}
+
+int report_failure(std::string_view why) {
+    std::cerr << "jiro-client: " << escaped(why) << '\n';
+    return ExitCode::failed;
+}
+
+int print_json(const nlohmann::json& value) {
+    std::cout << json_text(value, 2) << '\n';
+    return ExitCode::good;
 }
 
 std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer) {
@@ -114,7 +129,7 @@ std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answ
     } else {
         reason = answer.error().message;
     }
-    std::cerr << "jiro-client: " << escaped(reason) << '\n';
+    report_failure(reason);
     return std::nullopt;
 }
 
@@ -123,9 +138,24 @@ std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_fil
     const auto environment = process_environment();
     const auto answer = ask_daemon(control_candidates(config_file, environment), method, target);
     auto body = json_or_report(answer);
-    if (!answer && answer.error().code == monitor::errc::not_running)
-        static_cast<void>(load_config(config_file, environment));
+    if (is_nobody_there(answer)) static_cast<void>(load_config(config_file, environment));
     return body;
+}
+
+DaemonOrRoutes::DaemonOrRoutes(const std::string& config_file, Open open)
+    : config_file_(config_file),
+      open_(std::move(open)),
+      sockets_(control_candidates(config_file, process_environment())) {}
+
+std::optional<nlohmann::json> DaemonOrRoutes::ask(Method method, const std::string& target) {
+    if (!here_) {
+        const auto answer = ask_daemon(sockets_, method, target);
+        if (!is_nobody_there(answer)) return json_or_report(answer);
+        auto opened = open_(config_file_);
+        if (!opened) return json_or_report(opened.error());
+        here_ = std::move(*opened);
+    }
+    return json_or_report(ask_here(*here_, method, target));
 }
 
 }  // namespace jiro::daemon::cli

@@ -6,6 +6,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <stdexcept>
@@ -25,14 +27,15 @@ namespace jiro::daemon::cli {
 // What it says is every error of the configuration, one a line. main() alone catches it, prints that, and ends with
 // ExitCode::bad_configuration.
 struct BadConfiguration : std::runtime_error {
-    explicit BadConfiguration(const std::vector<config::ConfigError>& errors);
+    using std::runtime_error::runtime_error;
 };
 
 // Throws BadConfiguration.
 [[nodiscard]] config::Config load_config(const std::string& file, const Environment& environment);
 
-// The commands of that configuration, for a process that is not the daemon: those that need it say so.
-[[nodiscard]] Result<std::shared_ptr<const commands::CommandRegistry>> make_registry_here(
+// The commands of that configuration, for a process that is not the daemon: those that need it say so. Throws
+// BadConfiguration.
+[[nodiscard]] std::shared_ptr<const commands::CommandRegistry> make_registry_here(
     const config::Config& config, const commands::LoadSampler* load = nullptr);
 
 // The packaged unit of a configuration file in /etc/jiro; empty: it has none.
@@ -50,12 +53,16 @@ enum class Method { get, post };
 [[nodiscard]] Result<monitor::Answer> ask_daemon(const std::vector<monitor::Listen>& sockets, Method method,
                                                  std::string_view target, std::string_view body = {});
 
-// The same of routes that this process has itself.
-[[nodiscard]] Result<monitor::Answer> ask_in_place(boost::asio::io_context& context, const monitor::Routes& routes,
-                                                   Method method, const std::string& target);
+// A member that is a list; empty: it is absent, or none. The answer is not trusted to be ours.
+[[nodiscard]] std::vector<nlohmann::json> list_member(const nlohmann::json& object, const char* name);
 
 // Seconds since 1970, in this machine's time; "-": there is none.
 [[nodiscard]] std::string time_member(const nlohmann::json& object, const char* name);
+
+// Prints why it failed; the exit code.
+int report_failure(std::string_view why);
+// Prints it for machines; the exit code.
+int print_json(const nlohmann::json& value);
 
 // The JSON object of an answer with status 200; else nothing, after the reason was printed.
 [[nodiscard]] std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answer);
@@ -64,5 +71,31 @@ enum class Method { get, post };
 // not found.
 [[nodiscard]] std::optional<nlohmann::json> ask_daemon_or_report(const std::string& config_file, Method method,
                                                                  std::string_view target);
+
+// The routes that a daemon would serve, in this process, and in what derives from it what they need.
+struct RoutesHere {
+    RoutesHere() = default;
+    virtual ~RoutesHere() = default;
+    RoutesHere(const RoutesHere&) = delete;
+    RoutesHere& operator=(const RoutesHere&) = delete;
+
+    boost::asio::io_context context{1};
+    monitor::Routes routes;
+};
+
+// Asks the daemon of a configuration file, or what `open` gives when none runs.
+class DaemonOrRoutes {
+  public:
+    using Open = std::function<Result<std::unique_ptr<RoutesHere>>(const std::string& config_file)>;
+    DaemonOrRoutes(const std::string& config_file, Open open);
+
+    [[nodiscard]] std::optional<nlohmann::json> ask(Method method, const std::string& target);
+
+  private:
+    std::string config_file_;
+    Open open_;
+    std::vector<monitor::Listen> sockets_;
+    std::unique_ptr<RoutesHere> here_;  // once no daemon answered
+};
 
 }  // namespace jiro::daemon::cli

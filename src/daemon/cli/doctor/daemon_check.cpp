@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 #include "daemon/cli/doctor/local_checks.hpp"
+#include "daemon/cli/steps.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
@@ -24,10 +25,8 @@ std::chrono::seconds uptime_of(const json& status) {
 }
 
 void add_reasons(Findings& findings, const json& status, const char* member) {
-    const auto found = status.find(member);
-    if (found == status.end() || !found->is_array()) return;
     std::size_t shown = 0;
-    for (const auto& reason : *found) {
+    for (const auto& reason : list_member(status, member)) {
         if (!reason.is_string() || ++shown > kShownReasons) continue;
         findings.warning("daemon." + std::string(member), "the daemon says: " + reason.get<std::string>(),
                          "`jiro-client status` and `journalctl -u jiro-client -p warning` tell more");
