@@ -7,6 +7,7 @@
 #include <iostream>
 #include <optional>
 
+#include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/cli/terminal_screen.hpp"
 #include "jiro/base/text.hpp"
@@ -47,7 +48,7 @@ class Watch {
     std::string next_json() {
         const auto json = monitor::fetch_status(listen_, kWatchLimit);
         if (json) return *json + "\n";
-        std::cerr << "jiro-client: " << json.error().message << '\n';
+        report_failure(json.error().message);
         return {};
     }
 
@@ -61,42 +62,30 @@ class Watch {
     std::optional<Before> before_;
 };
 
-int watch_screen(Watch& watch) {
-    const HeldSignals signals;
-    TerminalScreen screen;
-    for (;;) {
-        if (!screen.draw(watch.next_view())) return ExitCode::failed;
-        const auto signal = signals.wait(kInterval);
-        if (signal == SIGTSTP) {
-            screen.leave();
-            raise(SIGSTOP);  // until the shell's fg
-            screen.enter();
-        } else if (signal && *signal != SIGWINCH) {
-            return ExitCode::good;
-        }
+// Until the next view is due; false: the user ends it.
+bool goes_on(const HeldSignals& signals, std::optional<TerminalScreen>& screen) {
+    const auto signal = signals.wait(kInterval);
+    if (signal == SIGTSTP) {
+        if (screen) screen->leave();
+        raise(SIGSTOP);  // until the shell's fg
+        if (screen) screen->enter();
     }
-}
-
-int watch_lines(Watch& watch, bool as_json) {
-    const HeldSignals signals;
-    for (;;) {
-        std::cout << (as_json ? watch.next_json() : watch.next_view() + "\n") << std::flush;
-        if (!std::cout) return ExitCode::failed;
-        const auto signal = signals.wait(kInterval);
-        if (signal == SIGTSTP) {
-            raise(SIGSTOP);
-        } else if (signal && *signal != SIGWINCH) {
-            return ExitCode::good;
-        }
-    }
+    return !signal || signal == SIGTSTP || signal == SIGWINCH;
 }
 
 }  // namespace
 
 int watch_status(const monitor::Listen& listen, Form form) {
     Watch watch(listen);
-    if (form == Form::people && isatty(STDOUT_FILENO) != 0) return watch_screen(watch);
-    return watch_lines(watch, form == Form::json);
+    const HeldSignals signals;
+    std::optional<TerminalScreen> screen;
+    if (form == Form::people && isatty(STDOUT_FILENO) != 0) screen.emplace();
+    do {
+        if (screen && !screen->draw(watch.next_view())) return ExitCode::failed;
+        if (!screen) std::cout << (form == Form::json ? watch.next_json() : watch.next_view() + "\n") << std::flush;
+        if (!std::cout) return ExitCode::failed;
+    } while (goes_on(signals, screen));
+    return ExitCode::good;
 }
 
 }  // namespace jiro::daemon::cli
