@@ -14,6 +14,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <sstream>
 
 #include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/steps.hpp"
@@ -47,6 +48,15 @@ constexpr std::size_t kFactsLimit = 8 * 1024 * 1024;
 // Runs programs as Commands.Exec does: bounded in time and output, ended with all that they started.
 class Programs {
   public:
+    explicit Programs(std::string config_file) : config_file_(std::move(config_file)) {}
+
+    // The same of a subcommand of this program.
+    Result<std::string> run_own(Words words, std::vector<int> successes = {}, std::chrono::milliseconds limit = 30s) {
+        words.insert(words.begin(), kOwnFile);
+        words.insert(words.end(), {"--config", config_file_});
+        return run(words, std::move(successes), limit);
+    }
+
     // What it prints; or why there is nothing. Exit codes other than 0 that are good, too: `successes`.
     Result<std::string> run(const Words& words, std::vector<int> successes = {},
                             std::chrono::milliseconds limit = 30s) {
@@ -93,6 +103,7 @@ class Programs {
                std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; });
     }
 
+    const std::string config_file_;
     SystemClock clock_;
     SystemRandom random_;
     boost::asio::io_context context_{1};
@@ -103,14 +114,12 @@ class Programs {
 // Any of these may hold a token.
 std::string without_values(const std::string& properties) {
     std::string out;
-    for (std::size_t at = 0; at < properties.size();) {
-        const auto end = std::min(properties.find('\n', at), properties.size());
-        const std::string line = properties.substr(at, end - at);
+    std::istringstream lines(properties);
+    for (std::string line; std::getline(lines, line);) {
         const auto equals = line.find('=');
         const bool is_hidden = line.starts_with("Environment=") || line.starts_with("SetCredential");
         out += is_hidden && equals + 1 < line.size() ? line.substr(0, equals) + "=***" : line;
         out += '\n';
-        at = end + 1;
     }
     return out;
 }
@@ -195,22 +204,17 @@ class Staging {
     std::string summary_;
 };
 
-void add_own(Staging& staging, Programs& programs, const std::string& config_file) {
-    const auto own = [&](Words words, std::vector<int> successes = {}, std::chrono::milliseconds limit = 30s) {
-        words.insert(words.begin(), kOwnFile);
-        words.insert(words.end(), {"--config", config_file});
-        return programs.run(words, std::move(successes), limit);
-    };
-    staging.add("configuration.txt", own({"check-config", "--print"}));
-    staging.add("commands.txt", own({"commands"}));
-    staging.add("doctor.txt", own({"doctor"}, {1, 78}, 60s));  // with problems, too, its findings are the part
+void add_own(Staging& staging, Programs& programs) {
+    staging.add("configuration.txt", programs.run_own({"check-config", "--print"}));
+    staging.add("commands.txt", programs.run_own({"commands"}));
+    staging.add("doctor.txt", programs.run_own({"doctor"}, {1, 78}, 60s));  // with problems, too, it is the part
 }
 
 // Of the running daemon, or of the outbox of one that does not run.
-void ask_for_facts(Staging& staging, Programs& programs, const std::string& config_file) {
-    staging.add("status.json", programs.run({kOwnFile, "status", "--json", "--config", config_file}));
-    staging.add("running.json", programs.run({kOwnFile, "running", "--json", "--config", config_file}));
-    staging.add("outbox.json", programs.run({kOwnFile, "outbox", "list", "--json", "--config", config_file}));
+void ask_for_facts(Staging& staging, Programs& programs) {
+    staging.add("status.json", programs.run_own({"status", "--json"}));
+    staging.add("running.json", programs.run_own({"running", "--json"}));
+    staging.add("outbox.json", programs.run_own({"outbox", "list", "--json"}));
 }
 
 void read_facts(Staging& staging) {
@@ -279,7 +283,7 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
     log::configure({.level = log::Level::error, .target = log::Target::console});
     learn_secrets(config_file);
     const std::string file = options.file.empty() ? default_name() : options.file;
-    Programs programs;
+    Programs programs(config_file);
     Staging staging;
     if (!staging.is_made()) {
         std::cerr << "no folder can be made in " << fs::temp_directory_path().string() << ": " << std::strerror(errno)
@@ -287,8 +291,8 @@ int bundle(const std::string& config_file, const BundleOptions& options) {
         return ExitCode::failed;
     }
     staging.add("versions.txt", versions());
-    add_own(staging, programs, config_file);
-    options.from_daemon ? read_facts(staging) : ask_for_facts(staging, programs, config_file);
+    add_own(staging, programs);
+    options.from_daemon ? read_facts(staging) : ask_for_facts(staging, programs);
     add_unit(staging, programs, config_file);
     const std::string summary = staging.summary();
     staging.add("summary.txt", summary);
