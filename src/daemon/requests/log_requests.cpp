@@ -26,18 +26,14 @@ constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
 constexpr Duration kNextLook = std::chrono::milliseconds(200);
 constexpr std::size_t kMostAtOnce = 256;  // lines copied from the tail in one look
 
-struct LevelName {
-    log::Level level;
-    std::string_view word;   // as lines of the contract have it
-    std::string_view names;  // by which it may be asked for, besides
-};
-constexpr std::array<LevelName, 5> kLevelNames{{{log::Level::trace, "VRB", "Verbose TRC Trace"},
-                                                {log::Level::debug, "DBG", "Debug"},
-                                                {log::Level::info, "INF", "Information Info"},
-                                                {log::Level::warn, "WRN", "Warning Warn"},
-                                                {log::Level::error, "ERR", "Error"}}};
+// By level: as lines of the contract have it, and how else it may be asked for.
+constexpr std::array<std::array<std::string_view, 4>, 5> kLevelNames{{{"VRB", "Verbose", "TRC", "Trace"},
+                                                                      {"DBG", "Debug"},
+                                                                      {"INF", "Information", "Info"},
+                                                                      {"WRN", "Warning", "Warn"},
+                                                                      {"ERR", "Error"}}};
 
-std::string_view word_of(log::Level level) { return kLevelNames.at(static_cast<std::size_t>(level)).word; }
+std::string_view word_of(log::Level level) { return kLevelNames.at(static_cast<std::size_t>(level)).front(); }
 
 // Which lines are wanted: all, those of one level, or, of a level that this program does not have, none.
 class LevelFilter {
@@ -45,22 +41,14 @@ class LevelFilter {
     explicit LevelFilter(std::string_view wanted) {
         if (wanted.empty() || equal_ignoring_case(wanted, "all")) return;
         is_one_ = true;
-        for (const auto& [level, word, names] : kLevelNames) {
-            if (equal_ignoring_case(wanted, word) || has_word(names, wanted)) level_ = level;
+        const auto is_wanted = [wanted](std::string_view name) { return equal_ignoring_case(wanted, name); };
+        for (std::size_t level = 0; level < kLevelNames.size(); ++level) {
+            if (std::ranges::any_of(kLevelNames.at(level), is_wanted)) level_ = static_cast<log::Level>(level);
         }
     }
     [[nodiscard]] bool matches(const log::TailLine& line) const { return !is_one_ || level_ == line.level; }
 
   private:
-    static bool has_word(std::string_view names, std::string_view wanted) {
-        while (!names.empty()) {
-            const auto end = std::min(names.find(' '), names.size());
-            if (equal_ignoring_case(names.substr(0, end), wanted)) return true;
-            names.remove_prefix(std::min(end + 1, names.size()));
-        }
-        return false;
-    }
-
     bool is_one_ = false;
     std::optional<log::Level> level_;
 };
