@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/start_timeout.hpp"
 
+#include <condition_variable>
+#include <mutex>
 #include <system_error>
 
 #include "daemon/log.hpp"
@@ -26,24 +28,18 @@ StartTimeoutExtender::StartTimeoutExtender() : StartTimeoutExtender(kAskEvery, a
 StartTimeoutExtender::StartTimeoutExtender(std::chrono::milliseconds interval, Ask ask)
     : interval_(interval), ask_(std::move(ask)) {
     try {
-        thread_ = std::thread([this] { run(); });
+        thread_ = std::jthread([this](const std::stop_token& over) { run(over); });
     } catch (const std::system_error& error) {
         daemon_log.warn("No thread to ask systemd for time with (TasksMax?)", {{"reason", error.what()}});
     }
 }
 
-StartTimeoutExtender::~StartTimeoutExtender() {
-    {
-        const std::lock_guard lock(mutex_);
-        is_over_ = true;
-    }
-    over_.notify_one();
-    if (thread_.joinable()) thread_.join();
-}
-
-void StartTimeoutExtender::run() {
-    std::unique_lock lock(mutex_);
-    while (!over_.wait_for(lock, interval_, [this] { return is_over_; })) ask_(3 * interval_);
+void StartTimeoutExtender::run(const std::stop_token& over) const {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any wake_up;
+    const auto is_over = [&over] { return over.stop_requested(); };
+    while (!wake_up.wait_for(lock, over, interval_, is_over)) ask_(3 * interval_);
 }
 
 }  // namespace jiro::daemon

@@ -5,9 +5,8 @@
 // cannot ask by itself. It also says in the log what is being waited for.
 
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace jiro::daemon {
@@ -20,19 +19,15 @@ class StartTimeoutExtender {
     // With systemd as whom it asks. No thread to be had: nobody asks.
     StartTimeoutExtender();
     StartTimeoutExtender(std::chrono::milliseconds interval, Ask ask);
-    ~StartTimeoutExtender();
     StartTimeoutExtender(const StartTimeoutExtender&) = delete;
     StartTimeoutExtender& operator=(const StartTimeoutExtender&) = delete;
 
   private:
-    void run();
+    void run(const std::stop_token& over) const;
 
     const std::chrono::milliseconds interval_;
     const Ask ask_;
-    std::mutex mutex_;
-    std::condition_variable over_;
-    bool is_over_ = false;
-    std::thread thread_;
+    std::jthread thread_;
 };
 
 }  // namespace jiro::daemon
