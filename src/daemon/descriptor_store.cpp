@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/split.hpp>
 #include <cstdlib>
 #include <memory>
 #include <set>
@@ -47,19 +48,13 @@ struct Name {
 };
 
 std::optional<Name> parse_name(std::string_view text) {
-    if (!text.starts_with("run-") || text.size() < 4 + kHashDigits + 1) return std::nullopt;
-    text.remove_prefix(4);
-    Name name{std::string(text.substr(0, kHashDigits)), {}, nullptr};
-    text.remove_prefix(kHashDigits);
-    const auto dash = text.rfind('-');
-    if (text.front() != '-' || dash == 0) return std::nullopt;
-    const auto ms = parse_number<std::int64_t>(text.substr(1, dash - 1));
-    if (!ms) return std::nullopt;
-    name.started_at = TimePoint(std::chrono::milliseconds(*ms));
-    for (const auto& part : kParts) {
-        if (part.name == text.substr(dash + 1)) name.part = &part;
-    }
-    return name.part == nullptr ? std::nullopt : std::optional(std::move(name));
+    std::vector<std::string> words;
+    boost::algorithm::split(words, text, [](char c) { return c == '-'; });
+    if (words.size() != 4 || words[0] != "run" || words[1].size() != kHashDigits) return std::nullopt;
+    const auto ms = parse_number<std::int64_t>(words[2]);
+    const auto* const part = std::ranges::find(kParts, words[3], &Part::name);
+    if (!ms || part == kParts.end()) return std::nullopt;
+    return Name{words[1], TimePoint(std::chrono::milliseconds(*ms)), part};
 }
 
 bool is_whole(const ProgramDescriptors& program) {
