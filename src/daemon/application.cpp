@@ -124,6 +124,7 @@ struct Application::Parts {
     Task<> run();
     Task<> serve();
     Task<> report_status();
+    void show_status();
     Task<> feed_watchdog();
     Task<> stop_on_signal();
     Task<> stop(StopLimits limits);
@@ -394,9 +395,13 @@ Task<> Application::Parts::serve() {
 Task<> Application::Parts::report_status() {
     for (;;) {
         status.sample();
-        notifier.status(monitor::status_line(status.current()) + reloader.status_note());
+        show_status();
         co_await clock.sleep_for(kStatusLineInterval);
     }
+}
+
+void Application::Parts::show_status() {
+    notifier.status(monitor::status_line(status.current()) + reloader.status_note());
 }
 
 Task<> Application::Parts::feed_watchdog() {
@@ -416,7 +421,7 @@ Task<> Application::Parts::stop_on_signal() {
     daemon_log.info("Stopping: commands that run may finish; a second signal stops at once");
     status.set_stopping();
     notifier.stopping();
-    notifier.status(monitor::status_line(status.current()) + reloader.status_note());  // not at the next turn: now
+    show_status();  // not at the next turn: now
     dispatcher.request_stop();
 
     const auto deliver_limit = persistence == Persistence::disk ? kDeliverLimitOnDisk : kDeliverLimitInMemory;
@@ -460,7 +465,7 @@ void Application::Parts::connection_changed(const signalr::StateChange& change) 
         const bool was_left = change.error && change.error->code == signalr::errc::settings_changed;
         was_left ? dispatcher.connection_left() : dispatcher.connection_lost();
     }
-    notifier.status(monitor::status_line(status.current()) + reloader.status_note());
+    show_status();
 }
 
 Result<> Application::Parts::build_registry(const config::Config& next) {
