@@ -9,7 +9,6 @@
 #include "daemon/route_reply.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/url.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 
@@ -27,10 +26,6 @@ constexpr std::size_t kMaxShown = 200;
 
 monitor::RouteReply not_configured() {
     return reply_with_error(409, "no assistant is configured: name a model by Chat.Model, see docs/chat.md");
-}
-
-std::string argument(const monitor::RouteRequest& request, std::string_view name) {
-    return query_value(parse_query(request.query), name);
 }
 
 json to_json(const SessionSummary& session) {

@@ -6,7 +6,6 @@
 
 #include "daemon/route_reply.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/url.hpp"
 #include "jiro/commands/errors.hpp"
 
 namespace jiro::daemon {
@@ -35,9 +34,8 @@ Task<monitor::RouteReply> running_route(commands::RunningCommands& commands, con
 }
 
 Task<monitor::RouteReply> output_route(commands::RunningCommands& commands, monitor::RouteRequest request) {
-    const auto query = parse_query(request.query);
-    const auto id = query_value(query, "id");
-    const auto text = query_value(query, "from");
+    const auto id = argument(request, "id");
+    const auto text = argument(request, "from");
     const auto from = text.empty() ? std::optional<std::uint64_t>(0) : parse_number<std::uint64_t>(text);
     if (id.empty()) co_return reply_with_error(400, "id is missing");
     if (!from) co_return reply_with_error(400, "from must be a number of bytes");
@@ -61,7 +59,7 @@ Task<monitor::RouteReply> output_route(commands::RunningCommands& commands, moni
 }
 
 Task<monitor::RouteReply> cancel_route(commands::RunningCommands& commands, monitor::RouteRequest request) {
-    const auto id = query_value(parse_query(request.query), "id");
+    const auto id = argument(request, "id");
     if (id.empty()) co_return reply_with_error(400, "id is missing");
     switch (commands.cancel(id, commands::CancelReason::by_operator)) {
         case commands::CancelAnswer::is_ending:

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 
-#include "jiro/base/json.hpp"
+#include "daemon/route_reply.hpp"
 
 namespace jiro::daemon {
 
@@ -37,7 +36,7 @@ Task<monitor::RouteReply> reload(Reloader& reloader, monitor::RouteRequest) {
     } else {
         body["errors"] = report.errors;
     }
-    co_return monitor::RouteReply{report.accepted() ? 200 : 422, json_text(body)};
+    co_return reply_with(report.accepted() ? 200 : 422, body);
 }
 
 }  // namespace

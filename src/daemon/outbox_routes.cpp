@@ -9,7 +9,6 @@
 #include "daemon/log.hpp"
 #include "daemon/route_reply.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::daemon {
@@ -17,7 +16,6 @@ namespace jiro::daemon {
 namespace {
 
 using nlohmann::json;
-using Query = std::map<std::string, std::string, std::less<>>;
 
 constexpr std::size_t kMaxPage = 500;
 
@@ -53,22 +51,21 @@ std::optional<delivery::RowState> state_named(std::string_view name) {
 }
 
 // False: there is another text than a number.
-bool read_number(const Query& query, std::string_view name, auto& number) {
-    const auto text = query_value(query, name);
+bool read_number(const monitor::RouteRequest& request, std::string_view name, auto& number) {
+    const auto text = argument(request, name);
     const auto read = parse_number<std::remove_cvref_t<decltype(number)>>(text);
     if (read) number = *read;
     return text.empty() || read;
 }
 
 Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
-    const Query query = parse_query(request.query);
     delivery::ListPage page;
-    if (const auto name = query_value(query, "state"); !name.empty()) {
+    if (const auto name = argument(request, "state"); !name.empty()) {
         page.state = state_named(name);
         if (!page.state) co_return bad_request("state must be received, running, done, delivered or dead");
     }
-    if (!read_number(query, "after", page.after)) co_return bad_request("after must be a number");
-    if (!read_number(query, "limit", page.limit)) co_return bad_request("limit must be a number");
+    if (!read_number(request, "after", page.after)) co_return bad_request("after must be a number");
+    if (!read_number(request, "limit", page.limit)) co_return bad_request("limit must be a number");
     page.limit = std::clamp(page.limit, std::size_t{1}, kMaxPage);
 
     auto rows = co_await outbox.list(page);
@@ -86,7 +83,7 @@ void add_message(std::string& object, std::string_view name, const delivery::Byt
 }
 
 Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
-    const auto id = query_value(parse_query(request.query), "id");
+    const auto id = argument(request, "id");
     if (id.empty()) co_return bad_request("id is missing");
     auto row = co_await outbox.show(id);
     if (!row) co_return failure(row.error());
@@ -100,10 +97,9 @@ Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteReq
 
 Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
                                       monitor::RouteRequest request) {
-    const Query query = parse_query(request.query);
-    const auto id = query_value(query, "id");
-    const bool all_dead = query_value(query, "dead") == "all";
-    const auto what = query_value(query, "whole") == "yes" ? delivery::Resend::whole : delivery::Resend::as_it_is;
+    const auto id = argument(request, "id");
+    const bool all_dead = argument(request, "dead") == "all";
+    const auto what = argument(request, "whole") == "yes" ? delivery::Resend::whole : delivery::Resend::as_it_is;
     if (id.empty() != all_dead) co_return bad_request("either id or dead=all is needed");
     std::uint64_t count = 1;
     if (all_dead) {
@@ -124,7 +120,7 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::optional<Ou
 
 Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
                                      monitor::RouteRequest request) {
-    const auto id = query_value(parse_query(request.query), "id");
+    const auto id = argument(request, "id");
     if (id.empty()) co_return bad_request("id is missing");
     if (users) users->courier.let_go(id);
     auto dropped = co_await outbox.drop(id);

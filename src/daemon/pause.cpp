@@ -16,7 +16,6 @@
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/url.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 
@@ -33,19 +32,8 @@ constexpr Duration kLookAtClock = 10s;
 constexpr auto kStoreLimit = 5s;
 constexpr const char* kDamaged = "the order to pause cannot be read; `jiro-client resume` ends it";
 
-// One thread: what is stored last, stays.
-OutsideFunctions<Result<>>& writers() {
-    static auto& functions = *new OutsideFunctions<Result<>>("pause", 1);
-    return functions;
-}
-
 std::int64_t to_milliseconds(auto duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
-Error no_order() {
-    return Error(boost::system::errc::make_error_code(boost::system::errc::invalid_argument),
-                 "it is no order to pause");
 }
 
 // What an earlier process left; nothing: no order.
@@ -61,16 +49,15 @@ std::optional<PauseOrder> read_order(const std::filesystem::path& file, WallTime
 }
 
 Task<monitor::RouteReply> pause_route(Pause& pause, monitor::RouteRequest request) {
-    const auto query = parse_query(request.query);
-    const auto text = query_value(query, "seconds");
+    const auto text = argument(request, "seconds");
     const auto seconds = parse_number<std::int64_t>(text);
     if (!text.empty() && (!seconds || *seconds < 1 || *seconds > Pause::kLongest.count())) {
         co_return reply_with_error(
             400, "seconds must be a whole number from 1 to " + std::to_string(Pause::kLongest.count()));
     }
     const auto time = seconds ? std::optional(std::chrono::seconds(*seconds)) : std::nullopt;
-    const auto what = query_value(query, "refuse") == "yes" ? WhatArrives::is_refused : WhatArrives::waits;
-    const auto stored = co_await pause.pause(time, query_value(query, "note"), what);
+    const auto what = argument(request, "refuse") == "yes" ? WhatArrives::is_refused : WhatArrives::waits;
+    const auto stored = co_await pause.pause(time, argument(request, "note"), what);
     json body{{"paused", true}, {"kept", stored.has_value()}};
     if (!stored) body["reason"] = stored.error().message;
     co_return reply_with(200, body);
@@ -118,7 +105,7 @@ Result<PauseOrder> read_pause_order(std::string_view text) {
         if (read->contains("untilBootMs")) order.until_boot = milliseconds("untilBootMs");
         return order;
     } catch (const json::exception&) {
-        return no_order();
+        return Error(make_error_code(boost::system::errc::invalid_argument), "it is no order to pause");
     }
 }
 
@@ -273,15 +260,15 @@ void Pause::end_order(const char* why) {
 }
 
 Task<Result<>> Pause::store(std::string text) {
+    static auto& writers = *new OutsideFunctions<Result<>>("pause", 1);  // one thread: what is stored last, stays
     if (files_.order.empty()) co_return Result<>();
-    auto storing = writers().run(
+    auto storing = writers.run(
         [file = files_.order, text] { return text.empty() ? remove_file(file) : write_small_file(file, text); }, clock_,
         kStoreLimit);
     const auto stored = co_await std::move(storing);
     if (stored && *stored) co_return Result<>();
-    const Error problem = stored ? stored->error()
-                                 : Error(boost::system::errc::make_error_code(boost::system::errc::timed_out),
-                                         "its disk does not answer");
+    const Error problem =
+        stored ? stored->error() : Error(make_error_code(boost::system::errc::timed_out), "its disk does not answer");
     daemon_log.error("The order to pause, or its end, could not be stored",
                      {{"file", files_.order.string()}, {"reason", problem.message}});
     co_return problem;

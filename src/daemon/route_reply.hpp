@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "jiro/base/json.hpp"
+#include "jiro/base/url.hpp"
 #include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon {
@@ -21,9 +22,9 @@ namespace jiro::daemon {
     return reply_with(status, {{"error", text}});
 }
 
-// Empty: it is not there.
-[[nodiscard]] inline std::string query_value(const std::map<std::string, std::string, std::less<>>& query,
-                                             std::string_view name) {
+// A value of the request's query; empty: it is not there.
+[[nodiscard]] inline std::string argument(const monitor::RouteRequest& request, std::string_view name) {
+    const auto query = parse_query(request.query);
     const auto found = query.find(name);
     return found == query.end() ? std::string() : found->second;
 }
