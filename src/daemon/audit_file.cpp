@@ -25,11 +25,6 @@ constexpr std::string_view kLostEvents = "{\"lost_events\":";
 constexpr auto kNoWriteLimit =
     std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
 
-OutsideFunctions<Result<>>& audit_writers() {
-    static auto& functions = *new OutsideFunctions<Result<>>("audit", 1);
-    return functions;
-}
-
 FileDescriptor open_for_append(const std::string& path) {
     return FileDescriptor(
         open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640));
@@ -91,13 +86,14 @@ std::string AuditFile::take_batch() {
 }
 
 Task<> AuditFile::run() {
+    static auto& writers = *new OutsideFunctions<Result<>>("audit", 1);
     for (;;) {
         while (batch_.empty() && lines_.empty()) co_await changed_.wait();
         if (batch_.empty()) batch_ = take_batch();
         std::function<Result<>()> write = [path = path_, batch = batch_] {
             return append_to_file(path, batch, kLargestFile);
         };
-        auto writing = audit_writers().run(path_, std::move(write), clock_, kNoWriteLimit);
+        auto writing = writers.run(path_, std::move(write), clock_, kNoWriteLimit);
         const auto written = co_await std::move(writing);
         note(written.value_or(Result<>()));
         if (has_failed_ && !path_.empty()) {

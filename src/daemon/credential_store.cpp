@@ -20,11 +20,6 @@ constexpr auto kGrpcMaxAge = 100ms;  // hundreds of calls a second need not read
 constexpr auto kRotation = 2s;       // a file that is written anew may be empty, or not there, for a moment
 constexpr std::size_t kMaxReaders = 4;
 
-OutsideFunctions<Result<Credentials>>& readers() {
-    static auto& functions = *new OutsideFunctions<Result<Credentials>>("credentials", kMaxReaders);
-    return functions;
-}
-
 Error not_read() {
     const auto code = boost::system::errc::make_error_code(boost::system::errc::timed_out);
     return Error(code, "the files of the token or key do not answer; are they on a mount that hangs?");
@@ -44,6 +39,7 @@ void CredentialStore::replace(config::CredentialSources sources) {
 }
 
 const Result<Credentials>& CredentialStore::fetch(Duration max_age) {
+    static auto& readers = *new OutsideFunctions<Result<Credentials>>("credentials", kMaxReaders);
     const auto now = std::chrono::steady_clock::now();
     if (read_at_ && now - *read_at_ < max_age) return current_;
     std::function<Result<Credentials>()> read = [sources = sources_, environment = environment_] {
@@ -52,7 +48,7 @@ const Result<Credentials>& CredentialStore::fetch(Duration max_age) {
     // Values need no file; a call with files that hangs is joined, not repeated.
     const std::string key = sources_.access_token_file + '\n' + sources_.api_key_file;
     auto credentials = key == "\n" ? std::optional(read())
-                                   : readers().run_here(key, read, current_ ? kMomentForFiles : kMomentForTheFirst);
+                                   : readers.run_here(key, read, current_ ? kMomentForFiles : kMomentForTheFirst);
     if (credentials) {
         if (*credentials) fails_since_.reset();
         if (!*credentials && !fails_since_) fails_since_ = now;

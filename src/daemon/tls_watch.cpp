@@ -16,20 +16,15 @@ namespace {
 using Problems = std::vector<config::TlsProblem>;
 
 constexpr std::chrono::seconds kTlsCheckLimit{10};
-constexpr std::size_t kMaxTlsCheckers = 2;
-
-OutsideFunctions<Problems>& tls_checkers() {
-    static auto& functions = *new OutsideFunctions<Problems>("tls check", kMaxTlsCheckers);
-    return functions;
-}
 
 }  // namespace
 
 Task<> TlsWatch::run() {
+    static auto& checkers = *new OutsideFunctions<Problems>("tls check", 2);
     for (;;) {
         while (!std::exchange(must_look_, false)) co_await reloaded_.wait();
         std::function<Problems()> check = [config = running_()] { return config::check_tls_files(config); };
-        auto checking = tls_checkers().run(std::move(check), clock_, kTlsCheckLimit);
+        auto checking = checkers.run(std::move(check), clock_, kTlsCheckLimit);
         auto problems = co_await std::move(checking);
         if (!problems) problems = Problems{{{}, "the files of a Tls section cannot be read in time"}};
         for (const auto& problem : *problems)

@@ -44,11 +44,6 @@ Result<Values> read_redacted_files(const std::vector<std::string>& files) {
     return all;
 }
 
-OutsideFunctions<Result<Values>>& redaction_readers() {
-    static auto& functions = *new OutsideFunctions<Result<Values>>("redaction", kMaxRedactionReaders);
-    return functions;
-}
-
 }  // namespace
 
 Values values_in(std::string_view text) {
@@ -79,6 +74,7 @@ void check_redaction(const ExecCommand& command, std::vector<std::string>& probl
 }
 
 Task<Result<Values>> values_to_redact(const ExecCommand& command, Clock& clock, TimePoint deadline) {
+    static auto& readers = *new OutsideFunctions<Result<Values>>("redaction", kMaxRedactionReaders);
     Values values;
     std::vector<std::string> files;
     std::string key;
@@ -93,7 +89,7 @@ Task<Result<Values>> values_to_redact(const ExecCommand& command, Clock& clock, 
     }
     if (files.empty()) co_return values;
     std::function<Result<Values>()> read = [files] { return read_redacted_files(files); };
-    auto reading = redaction_readers().run(key, std::move(read), clock, deadline - clock.now());
+    auto reading = readers.run(key, std::move(read), clock, deadline - clock.now());
     auto of_files = co_await std::move(reading);
     if (!of_files)
         co_return Error(errc::start_too_slow, "a file of Redact does not answer; is it on a mount that hangs?");

@@ -103,17 +103,13 @@ class ProgramStart final : public OutsideCall {
     StartOutcome outcome_;
 };
 
-OutsideThreads& starters() {
-    static auto& threads = *new OutsideThreads("starter", kMaxStarters, OutsideThreads::kForever);
-    return threads;
-}
-
 }  // namespace
 
 Task<StartOutcome> start_program(StartRequest request, Clock& clock, TimePoint deadline) {
+    static auto& starters = *new OutsideThreads("starter", kMaxStarters, OutsideThreads::kForever);
     const auto start = std::make_shared<ProgramStart>(std::move(request));
     StartOutcome outcome;
-    outcome.end = co_await starters().run(start, clock, deadline);
+    outcome.end = co_await starters.run(start, clock, deadline);
     if (outcome.end == CallEnd::ended) outcome = start->take_outcome();
     co_return outcome;
 }
