@@ -332,7 +332,8 @@ RequestTargets Application::Parts::request_targets(const Environment& environmen
     utsname kernel{};
     uname(&kernel);
     const std::string user = variable_in(environment, "USER");
-    const Identity identity{kVersion, kernel.nodename, user.empty() ? std::to_string(geteuid()) : user, clock.now()};
+    const Identity identity{kVersion, kernel.nodename, user.empty() ? std::to_string(geteuid()) : user,
+                            std::string(kernel.sysname) + ' ' + kernel.release, clock.now()};
     const RunningConfig running = [this]() -> const config::Config& { return config; };
     RequestTargets all;
     const auto add = [&all](RequestTargets group) { std::ranges::move(group, std::back_inserter(all)); };

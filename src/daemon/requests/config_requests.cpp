@@ -4,7 +4,6 @@
 // keys change what runs; what the operator has saved waits for the operator's reload. Files are read and written on a
 // thread of their own.
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <boost/asio/cancellation_state.hpp>
@@ -38,15 +37,11 @@ constexpr std::string_view kMasked = "***";
 constexpr std::string_view kNote = "_ConfigurationNote";  // among the values
 
 json system_info(const Identity& identity) {
-    utsname kernel{};
-    uname(&kernel);
-    json info;
-    info["OperatingSystem"] = std::string(kernel.sysname) + ' ' + kernel.release;
-    info["RuntimeVersion"] = identity.version;
-    info["MachineName"] = to_utf8(identity.host);
-    info["ProcessorCount"] = sysconf(_SC_NPROCESSORS_ONLN);
-    info["TotalMemory"] = static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-    return info;
+    return {{"OperatingSystem", identity.system},
+            {"RuntimeVersion", identity.version},
+            {"MachineName", to_utf8(identity.host)},
+            {"ProcessorCount", sysconf(_SC_NPROCESSORS_ONLN)},
+            {"TotalMemory", static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE)}};
 }
 
 // Values are left out from the end when they do not fit; the note says how many.
@@ -69,45 +64,41 @@ json shown_values(const config::Config& config, std::size_t room) {
 }
 
 json config_answer(const Request& request, const config::Config& config, const Identity& identity, TimePoint now) {
-    json answer;
-    answer["ApplicationName"] = "Jiro";
-    answer["Version"] = identity.version;
-    answer["Environment"] = "Production";
-    answer["InstanceId"] = to_utf8(config.instance_id.empty() ? identity.host : config.instance_id);
-    answer["SystemInfo"] = system_info(identity);
-    answer["UptimeSeconds"] = std::chrono::duration<double>(now - identity.started).count();
-    answer["RequestId"] = request.id;
+    json answer{{"ApplicationName", "Jiro"},
+                {"Version", identity.version},
+                {"Environment", "Production"},
+                {"InstanceId", to_utf8(config.instance_id.empty() ? identity.host : config.instance_id)},
+                {"SystemInfo", system_info(identity)},
+                {"UptimeSeconds", in_seconds(now - identity.started)},
+                {"RequestId", request.id}};
     const std::size_t used = json_bytes(answer) + 64;
     answer["Configuration"]["Values"] = shown_values(config, request.room - std::min(request.room, used));
     return answer;
 }
 
 json refuse_config(const Request& request, const std::string& why) {
-    json info;
-    info["OperatingSystem"] = "";
-    info["RuntimeVersion"] = "";
-    info["MachineName"] = "";
-    info["ProcessorCount"] = 0;
-    info["TotalMemory"] = 0;
-    json answer;
-    answer["ApplicationName"] = "Jiro";
-    answer["Version"] = "";
-    answer["Environment"] = "";
-    answer["InstanceId"] = "";
-    answer["Configuration"]["Values"][kNote] = why;
-    answer["SystemInfo"] = std::move(info);
-    answer["UptimeSeconds"] = 0.0;
-    answer["RequestId"] = request.id;
-    answer["Note"] = why;
-    return answer;
+    json info{{"OperatingSystem", ""},
+              {"RuntimeVersion", ""},
+              {"MachineName", ""},
+              {"ProcessorCount", 0},
+              {"TotalMemory", 0}};
+    return {{"ApplicationName", "Jiro"},
+            {"Version", ""},
+            {"Environment", ""},
+            {"InstanceId", ""},
+            {"Configuration", {{"Values", {{kNote, why}}}}},
+            {"SystemInfo", std::move(info)},
+            {"UptimeSeconds", 0.0},
+            {"RequestId", request.id},
+            {"Note", why}};
 }
 
 // ConfigUpdateResponse's members, for a ConfigResponse: a server may read the answer as either.
 struct Verdict {
     bool is_success = false;
-    std::string message;
-    std::vector<std::string> keys;
-    std::string note;
+    std::string message{};
+    std::vector<std::string> keys{};
+    std::string note{};
 };
 
 void add_verdict(json& answer, const Verdict& verdict) {
@@ -119,9 +110,7 @@ void add_verdict(json& answer, const Verdict& verdict) {
 
 json refuse_update(const Request& request, const std::string& why) {
     json answer = refuse_config(request, why);
-    Verdict refused;
-    refused.message = why;
-    add_verdict(answer, refused);
+    add_verdict(answer, {.message = why});
     return answer;
 }
 

@@ -2,7 +2,6 @@
 // MachineInfoRequested: this machine in figures, under the names that the contract's own client uses. Reads files of
 // /proc, which come from memory.
 
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -31,14 +30,14 @@ double cpu_percent(commands::LoadSampler& load) {
     return load.samples().back().cpu_percent;
 }
 
-json metadata(commands::LoadSampler& load, const Identity& identity, const std::string& system) {
+json metadata(commands::LoadSampler& load, const Identity& identity) {
     const auto memory = commands::read_memory();
     const auto mebibytes = [](std::uint64_t kibibytes) { return static_cast<double>(kibibytes) / 1024; };
     const double total = mebibytes(memory.total);
     const double used = total - mebibytes(memory.available);
     const double percent = total > 0 ? 100 * used / total : 0;
     const char* is_64_bit = sizeof(void*) == 8 ? "True" : "False";
-    return {{"OS", system},
+    return {{"OS", identity.system},
             {"Platform", "Unix"},
             {"ProcessorCount", std::to_string(sysconf(_SC_NPROCESSORS_ONLN))},
             {"RuntimeVersion", identity.version},
@@ -56,14 +55,11 @@ json metadata(commands::LoadSampler& load, const Identity& identity, const std::
 
 json machine_answer(const Request& request, commands::LoadSampler& load, const Identity& identity) {
     request.members.expect_object("Filters");
-    utsname kernel{};
-    uname(&kernel);
-    const std::string system = std::string(kernel.sysname) + ' ' + kernel.release;
     return {{"MachineId", to_utf8(identity.host)},
             {"Name", to_utf8(identity.host)},
-            {"Description", "jiro-client " + identity.version + " on " + system},
+            {"Description", "jiro-client " + identity.version + " on " + identity.system},
             {"Status", "Active"},
-            {"Metadata", metadata(load, identity, system)},
+            {"Metadata", metadata(load, identity)},
             {"RequestId", request.id}};
 }
 

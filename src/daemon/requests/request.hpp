@@ -37,7 +37,6 @@ class RequestMembers {
 };
 
 struct Request {
-    std::string target;
     std::string id;  // RequestId, which the answer repeats
     RequestMembers members;
     std::size_t room = 0;  // bytes that the answer's JSON may have

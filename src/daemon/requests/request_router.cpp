@@ -62,7 +62,6 @@ Task<Result<json>> RequestRouter::receive(signalr::Invocation invocation) {
     const TimePoint began = clock_.now();
     const auto target = std::ranges::find(targets_, invocation.target, &RequestTarget::name);
     Request request;
-    request.target = invocation.target;
     request.room = room_for_result(max_send_bytes_, invocation.invocation_id);
     const auto fault = read_request(invocation, request);
     Ended ended;
@@ -92,10 +91,7 @@ Task<Result<json>> RequestRouter::receive(signalr::Invocation invocation) {
 
 Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, const Request& request) {
     if (running_ >= kMaxRunning && waiting_ >= kMaxWaiting) {
-        Ended busy;
-        busy.end = RequestEnd::busy;
-        busy.answer = target.refuse(request, "busy: too many requests at a time");
-        co_return busy;
+        co_return Ended{RequestEnd::busy, target.refuse(request, "busy: too many requests at a time")};
     }
     while (running_ >= kMaxRunning) {
         ++waiting_;
@@ -110,10 +106,7 @@ Task<RequestRouter::Ended> RequestRouter::run(const RequestTarget& target, const
     auto performing = perform(target, request);
     auto ended = co_await with_timeout(clock_, kTimeLimit, std::move(performing));
     if (ended) co_return std::move(*ended);
-    Ended late;
-    late.end = RequestEnd::timed_out;
-    late.answer = target.refuse(request, "the answer took too long");
-    co_return late;
+    co_return Ended{RequestEnd::timed_out, target.refuse(request, "the answer took too long")};
 }
 
 Task<RequestRouter::Ended> RequestRouter::perform(const RequestTarget& target, const Request& request) {

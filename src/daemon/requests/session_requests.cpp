@@ -68,30 +68,16 @@ Task<Result<json>> answer_sessions(SessionStore& sessions, Request request) {
 }
 
 json refuse_sessions(const Request& request, const std::string& why) {
-    json answer;
-    answer["InstanceId"] = "";
-    answer["TotalSessions"] = 0;
-    answer["CurrentSessionId"] = nullptr;
-    answer["Sessions"] = json::array();
-    answer["RequestId"] = request.id;
-    answer["Note"] = why;
-    return answer;
+    return {{"InstanceId", ""},          {"TotalSessions", 0},      {"CurrentSessionId", nullptr},
+            {"Sessions", json::array()}, {"RequestId", request.id}, {"Note", why}};
 }
 
 // As the contract has it for a session that does not exist, too: no error, but one of that name.
 json refuse_session(Clock& clock, const Request& request, const std::string& why) {
     const std::string now = date_text(clock.wall_now());
-    json answer;
-    answer["InstanceId"] = "";
-    answer["SessionId"] = "";
-    answer["SessionName"] = "Error";
-    answer["CreatedAt"] = now;
-    answer["LastUpdatedAt"] = now;
-    answer["TotalMessages"] = 0;
-    answer["Messages"] = json::array();
-    answer["RequestId"] = request.id;
-    answer["Note"] = why;
-    return answer;
+    return {{"InstanceId", ""},          {"SessionId", ""},         {"SessionName", "Error"},
+            {"CreatedAt", now},          {"LastUpdatedAt", now},    {"TotalMessages", 0},
+            {"Messages", json::array()}, {"RequestId", request.id}, {"Note", why}};
 }
 
 // The newest messages that fit, in the order in which they were said.

@@ -27,7 +27,8 @@ class Reloader;
 struct Identity {
     std::string version;
     std::string host;
-    std::string user;  // empty: not known
+    std::string user;    // empty: not known
+    std::string system;  // "Linux 6.1.0"
     TimePoint started;
 };
 

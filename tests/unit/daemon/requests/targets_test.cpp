@@ -124,7 +124,7 @@ class TargetsTest : public ::testing::Test {
                           });
         uploads_.update(config::RequestKinds::all(), kLimit);
         const RunningConfig running = [this]() -> const config::Config& { return config_; };
-        const Identity identity{"1.2.3", "myhost", "jiro", clock_.now()};
+        const Identity identity{"1.2.3", "myhost", "jiro", "Linux 6.1.0", clock_.now()};
         RequestTargets all;
         const auto add = [&all](RequestTargets group) { std::ranges::move(group, std::back_inserter(all)); };
         add(commands_targets([this] { return registry_; }));
