@@ -13,7 +13,6 @@
 #include "commands/exec/starter.hpp"
 #include "commands/log.hpp"
 #include "jiro/base/outside_calls.hpp"
-#include "jiro/commands/errors.hpp"
 #include "jiro/commands/run_folders.hpp"
 
 namespace jiro::commands {
@@ -24,9 +23,8 @@ constexpr std::size_t kMaxSweepers = 4;
 
 // What it waits for is known to the kernel only.
 Error too_slow(const std::string& program, CallEnd end) {
-    const char* why =
-        end == CallEnd::not_begun ? " had not begun by then; the starts of other programs may hang" : kStartNotDone;
-    return Error(errc::start_too_slow, "the start of " + program + why);
+    return end == CallEnd::not_begun ? start_not_begun(program, "the starts of other programs may hang")
+                                     : start_not_done(program);
 }
 
 ExitStatus exit_status(int status, const rusage& usage) {

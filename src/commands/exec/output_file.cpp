@@ -14,6 +14,7 @@
 #include <cstring>
 #include <vector>
 
+#include "jiro/base/file.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::commands {
@@ -38,16 +39,6 @@ std::int64_t size_of_file(const FileDescriptor& file) {
     return fstat(file.get(), &status) == 0 ? status.st_size : 0;
 }
 
-bool write_whole(const FileDescriptor& file, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const auto written = write(file.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return true;
-}
-
 }  // namespace
 
 Result<FileDescriptor> make_output_file(const std::string& program) {
@@ -59,7 +50,7 @@ Result<FileDescriptor> make_output_file(const std::string& program) {
 Result<FileDescriptor> make_input_file(std::string_view content, const std::string& program) {
     auto file = make_file(program);
     if (!file) return file;
-    if (!write_whole(*file, content) || lseek(file->get(), 0, SEEK_SET) != 0) {
+    if (!jiro::write_all(file->get(), content) || lseek(file->get(), 0, SEEK_SET) != 0) {
         return spawn_error(program, std::string("cannot keep its input in memory: ") + std::strerror(errno));
     }
     return file;
@@ -83,7 +74,7 @@ Task<> fill(ProgramStreams::Descriptor& pipe, const FileDescriptor& file, std::s
     std::vector<char> buffer(kChunk);
     for (;;) {
         const auto [error, length] = co_await pipe.async_read_some(asio::buffer(buffer), kNoThrow);
-        static_cast<void>(write_whole(file, {buffer.data(), length}));
+        static_cast<void>(jiro::write_all(file.get(), {buffer.data(), length}));
         const auto last_to_keep = (size_of_file(file) - most) / kPage * kPage;
         if (last_to_keep > hole_ends + most) {
             fallocate(file.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole_ends, last_to_keep - hole_ends);

@@ -52,6 +52,17 @@ Error spawn_error(const std::string& program, const std::string& problem) {
     return Error(errc::spawn_failed, "cannot start " + program + ": " + problem);
 }
 
+Error start_not_begun(const std::string& program, const std::string& why) {
+    return Error(errc::start_too_slow, "the start of " + program + " had not begun by then: " + why);
+}
+
+Error start_not_done(const std::string& program) {
+    return Error(errc::start_too_slow, "the start of " + program +
+                                           " was not done by then; if it hangs, its file, its interpreter or its "
+                                           "working directory is on a mount that does not answer, or held by a "
+                                           "scanner");
+}
+
 Result<ProgramStreams> ProgramStreams::make(const Executor& executor, bool with_input, const std::string& program) {
     Pipe output;
     Pipe error_output;

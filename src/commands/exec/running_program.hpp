@@ -93,10 +93,9 @@ class RunningProgram {
     [[nodiscard]] virtual Task<std::optional<int>> sweep(Clock& clock, Duration limit) = 0;
 };
 
-inline constexpr const char* kStartNotDone =
-    " was not done by then; if it hangs, its file, its interpreter or its working directory is on a mount that does "
-    "not "
-    "answer, or held by a scanner";
 [[nodiscard]] Error spawn_error(const std::string& program, const std::string& problem);
+// errc::start_too_slow.
+[[nodiscard]] Error start_not_begun(const std::string& program, const std::string& why);
+[[nodiscard]] Error start_not_done(const std::string& program);
 
 }  // namespace jiro::commands

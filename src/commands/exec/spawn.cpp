@@ -129,10 +129,8 @@ void add_limits(Plan& plan, const ExecLimits& limits) {
 // memory of a daemon that is not dumpable, its files in /proc belong to root.
 void prefer_for_oom_kill(pid_t pid) {
     const auto path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
-    const int score = open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (score < 0) return;  // it has ended already
-    static_cast<void>(!write(score, "500", 3));
-    close(score);
+    const FileDescriptor score(open(path.c_str(), O_WRONLY | O_CLOEXEC));  // none: it has ended already
+    static_cast<void>(!write(score.get(), "500", 3));
 }
 
 // The number is still the program's: nobody has reaped it.

@@ -22,11 +22,6 @@ namespace {
 constexpr auto kConnectPause = std::chrono::milliseconds(5);
 constexpr const char* kLookThere = "; see `systemctl status jiro-command.socket` and `journalctl -u 'jiro-command@*'`";
 
-Error start_hangs(const std::string& program, bool has_begun) {
-    const char* why = has_begun ? kStartNotDone : " had not begun by then: systemd had not started its unit";
-    return Error(errc::start_too_slow, "the start of " + program + why);
-}
-
 }  // namespace
 
 Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::spawn(std::shared_ptr<UnitSocket> socket, ChildSpec spec,
@@ -37,8 +32,9 @@ Task<Result<std::unique_ptr<RunningProgram>>> UnitProcess::spawn(std::shared_ptr
     try {
         auto finding = find_unit(std::move(socket), std::move(spec), std::move(descriptors), clock, has_begun);
         auto found = co_await with_timeout(clock, deadline - clock.now(), std::move(finding));
-        if (!found) co_return start_hangs(program, has_begun);
-        co_return std::move(*found);
+        if (found) co_return std::move(*found);
+        if (has_begun) co_return start_not_done(program);
+        co_return start_not_begun(program, "systemd had not started its unit");
     } catch (const std::exception&) {
         co_return Error(boost::asio::error::operation_aborted);
     }
