@@ -101,13 +101,18 @@ void print_outcome(const json& outcome) {
     std::cout.flush();
 }
 
+// Nothing after the reason was printed.
+std::optional<json> ask_or_report(const std::string& control, const std::string& verb, const json& request) {
+    auto response = ask(control, verb, request);
+    if (response) return std::move(*response);
+    std::cerr << response.error().message << "\n";
+    return std::nullopt;
+}
+
 // Asks, and prints the response as it is.
 int ask_and_print(const std::string& control, const std::string& verb, const json& request) {
-    const auto response = ask(control, verb, request);
-    if (!response) {
-        std::cerr << response.error().message << "\n";
-        return 1;
-    }
+    const auto response = ask_or_report(control, verb, request);
+    if (!response) return 1;
     const bool ok = response->value("ok", false);
     // A command that failed is an answer; what could not be done at all is an error.
     const bool is_answer = ok || response->contains("outcomes");
@@ -117,11 +122,8 @@ int ask_and_print(const std::string& control, const std::string& verb, const jso
 
 int send(const SendFlags& flags) {
     if (flags.as_json) return ask_and_print(flags.control, "send", to_request(flags));
-    const auto response = ask(flags.control, "send", to_request(flags));
-    if (!response) {
-        std::cerr << response.error().message << "\n";
-        return 1;
-    }
+    const auto response = ask_or_report(flags.control, "send", to_request(flags));
+    if (!response) return 1;
     if (const auto error = response->find("error"); error != response->end()) {
         std::cerr << error->get<std::string>() << "\n";
     } else {
