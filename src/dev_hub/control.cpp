@@ -27,16 +27,11 @@ class Members {
   public:
     explicit Members(const json& request) : request_(request) {}
 
-    void read(const char* name, std::string& out) {
-        if (const auto* value = member(name, &json::is_string, "a string")) out = value->get<std::string>();
-    }
-    void read(const char* name, bool& out) {
-        if (const auto* value = member(name, &json::is_boolean, "true or false")) out = value->get<bool>();
-    }
+    void read(const char* name, std::string& out) { take(name, out, "a string"); }
+    void read(const char* name, bool& out) { take(name, out, "true or false"); }
+    void read(const char* name, std::vector<std::string>& out) { take(name, out, "an array of strings"); }
     void read(const char* name, std::int64_t least, std::int64_t most, std::int64_t& out) {
-        const auto* value = member(name, &json::is_number_integer, "a number");
-        if (value == nullptr) return;
-        out = value->get<std::int64_t>();
+        take(name, out, "a number");
         if (out < least || out > most) wrong(name, std::to_string(least) + " to " + std::to_string(most));
     }
     void read(const char* name, Duration& out) {
@@ -44,34 +39,23 @@ class Members {
         read(name, 0, kLongestWaitMs, milliseconds);
         out = std::chrono::milliseconds(milliseconds);
     }
-    void read(const char* name, std::vector<std::string>& out) {
-        const auto* value = member(name, &json::is_array, "an array of strings");
-        if (value == nullptr) return;
-        for (const auto& word : *value) {
-            if (!word.is_string()) return wrong(name, "an array of strings");
-            out.push_back(word.get<std::string>());
-        }
-    }
     void read(const char* name, std::vector<std::pair<std::string, std::string>>& out) {
-        const auto* value = member(name, &json::is_object, "an object of strings");
-        if (value == nullptr) return;
-        for (const auto& [key, text] : value->items()) {
-            if (!text.is_string()) return wrong(name, "an object of strings");
-            out.emplace_back(key, text.get<std::string>());
-        }
+        std::map<std::string, std::string> pairs;
+        take(name, pairs, "an object of strings");
+        out.assign(pairs.begin(), pairs.end());
     }
+
     void wrong(std::string_view name, std::string_view what) {
         if (error_.empty()) error_ = "'" + std::string(name) + "' must be " + std::string(what);
     }
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
   private:
-    const json* member(const char* name, bool (json::*fits)() const noexcept, std::string_view what) {
+    template <typename T>
+    void take(const char* name, T& out, std::string_view what) {
         const auto found = request_.find(name);
-        if (found == request_.end() || found->is_null()) return nullptr;
-        if (((*found).*fits)()) return &*found;
-        wrong(name, what);
-        return nullptr;
+        if (found == request_.end() || found->is_null()) return;
+        if (!read_value(*found, out)) wrong(name, what);
     }
 
     const json& request_;
