@@ -37,7 +37,6 @@ class HubSession {
 
     [[nodiscard]] const std::string& connection_id() const noexcept { return connection_id_; }
     [[nodiscard]] std::string peer() const { return socket_->peer(); }
-    [[nodiscard]] bool ready() const noexcept { return ready_; }
     [[nodiscard]] std::uint64_t commands_sent() const noexcept { return commands_sent_; }
 
     // Calls a method of the client. With a handler it asks for a result: the handler is called exactly once.

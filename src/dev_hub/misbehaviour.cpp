@@ -33,6 +33,10 @@ const std::vector<std::string>& names() {
 
 Error bad_misbehaviour(std::string text) { return Error(errc::bad_misbehaviour, std::move(text)); }
 
+Error wrong_word(std::string_view word, std::string_view what) {
+    return bad_misbehaviour("'" + std::string(word) + "' " + std::string(what));
+}
+
 template <typename Number>
 bool read_number(std::string_view text, Number& out) {
     const auto number = parse_number<Number>(text);
@@ -45,8 +49,7 @@ Result<> read_operand(Misbehaviour& out, std::string_view word) {
     switch (out.what) {
         case What::bad_frame:
             if (!make_bad_frame(word)) {
-                return bad_misbehaviour("'" + std::string(word) +
-                                        "' is not a kind of bad frame: " + std::string(bad_frame_kinds()));
+                return wrong_word(word, "is not a kind of bad frame: " + std::string(bad_frame_kinds()));
             }
             out.frame = word;
             return {};
@@ -55,19 +58,18 @@ Result<> read_operand(Misbehaviour& out, std::string_view word) {
                 out.number = *status;
                 return {};
             }
-            return bad_misbehaviour("'" + std::string(word) +
-                                    "' is not the name of a gRPC status, such as UNAVAILABLE");
+            return wrong_word(word, "is not the name of a gRPC status, such as UNAVAILABLE");
         case What::ws_close:
             if (read_number(word, out.number) && out.number >= 1000 && out.number <= 4999) return {};
-            return bad_misbehaviour("'" + std::string(word) + "' is not a WebSocket close code (1000..4999)");
+            return wrong_word(word, "is not a WebSocket close code (1000..4999)");
         case What::refuse:
             if (read_number(word, out.number) && out.number >= 200 && out.number <= 599) return {};
-            return bad_misbehaviour("'" + std::string(word) + "' is not an HTTP status (200..599)");
+            return wrong_word(word, "is not an HTTP status (200..599)");
         case What::grpc_delay:
             if (read_number(word, out.number) && out.number >= 0) return {};
-            return bad_misbehaviour("'" + std::string(word) + "' is not a number of milliseconds");
+            return wrong_word(word, "is not a number of milliseconds");
         default:
-            return bad_misbehaviour("'" + std::string(word) + "' is one word too many");
+            return wrong_word(word, "is one word too many");
     }
 }
 
@@ -84,7 +86,6 @@ Result<> read_setting(Misbehaviour& out, std::string_view word) {
     const auto equals = word.find('=');
     const auto key = word.substr(0, equals);
     const auto value = equals == std::string_view::npos ? std::string_view() : word.substr(equals + 1);
-    const auto unfit = [&] { return bad_misbehaviour("'" + std::string(word) + "' does not fit here"); };
 
     if (key == "next" && (has_chance(out.what) || out.what == What::refuse || out.what == What::html)) {
         int count = 0;
@@ -104,7 +105,7 @@ Result<> read_setting(Misbehaviour& out, std::string_view word) {
     } else if (word == "silent" && out.what == What::grpc_reply_lost) {
         out.silent = true;
     } else {
-        return unfit();
+        return wrong_word(word, "does not fit here");
     }
     return {};
 }
@@ -127,7 +128,7 @@ Result<Misbehaviour> parse_misbehaviour(const std::vector<std::string>& words) {
     if (words.empty()) return bad_misbehaviour("a misbehaviour needs a name");
     const auto name = std::ranges::find(names(), words.front());
     if (name == names().end()) {
-        return bad_misbehaviour("'" + words.front() + "' is not a misbehaviour: " + join_with_commas(names()));
+        return wrong_word(words.front(), "is not a misbehaviour: " + join_with_commas(names()));
     }
     Misbehaviour out;
     out.what = static_cast<What>(name - names().begin());

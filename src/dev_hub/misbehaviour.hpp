@@ -75,7 +75,6 @@ class Chance {
     void set(std::optional<int> next, double probability);
     void clear() { set(0, 0); }
     [[nodiscard]] bool take(RandomSource& random);
-    [[nodiscard]] bool active() const { return left_ ? *left_ > 0 : probability_ > 0; }
 
   private:
     std::optional<int> left_ = 0;
