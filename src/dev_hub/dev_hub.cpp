@@ -58,7 +58,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         if (!hub_port) return hub_port.error();
         auto settings = ResultsService::Settings{options.grpc, options.tls, options.token, options.api_key};
         const std::weak_ptr<Impl> weak = weak_from_this();
-        results_ = std::make_unique<ResultsService>(
+        results_ = ResultsService::make(
             executor_, std::move(settings),
             [weak](std::shared_ptr<ResultCall> call) {
                 if (const auto self = weak.lock()) self->on_call(std::move(call));
@@ -334,7 +334,6 @@ DevHub::~DevHub() = default;
 
 Result<Endpoints> DevHub::start() { return impl_->start(); }
 Task<> DevHub::stop() { return impl_->stop(); }
-const Endpoints& DevHub::endpoints() const noexcept { return impl_->endpoints; }
 Task<SendOutcome> DevHub::send(SendRequest request) { return impl_->send(std::move(request)); }
 Task<Result<ClientResult>> DevHub::request(ClientRequest request) { return impl_->request(std::move(request)); }
 Task<bool> DevHub::wait_for_client(Duration limit) { return impl_->wait_for_client(limit); }

@@ -57,7 +57,6 @@ class DevHub {
     [[nodiscard]] Result<Endpoints> start();
     // Tells each client Close with allowReconnect, waits for it up to two seconds, ends the gRPC server.
     [[nodiscard]] Task<> stop();
-    [[nodiscard]] const Endpoints& endpoints() const noexcept;
 
     // Sends one command and waits for what the request says.
     [[nodiscard]] Task<SendOutcome> send(SendRequest request);

@@ -195,9 +195,7 @@ class Call final : public ResultCall {
     bool answered_ = false;
 };
 
-}  // namespace
-
-class ResultsService::Server final : public RawService {
+class Server final : public RawService, public ResultsService {
   public:
     Server(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
         : executor_(std::move(executor)),
@@ -207,7 +205,7 @@ class ResultsService::Server final : public RawService {
           bearer_(settings_.token.empty() ? Secret() : Secret("Bearer " + settings_.token.reveal())) {}
     ~Server() override { stop(); }
 
-    Result<std::uint16_t> start() {
+    Result<std::uint16_t> start() override {
         auto credentials = make_credentials(settings_.tls);
         if (!credentials) return credentials.error();
         grpc::ServerBuilder builder;
@@ -224,7 +222,7 @@ class ResultsService::Server final : public RawService {
         return settings_.address.port;
     }
 
-    void stop() {
+    void stop() override {
         if (!server_) return;
         open_->finish_all(grpc::Status(grpc::StatusCode::UNAVAILABLE, "the server stops"));
         server_->Shutdown(std::chrono::system_clock::now());
@@ -232,7 +230,7 @@ class ResultsService::Server final : public RawService {
         server_.reset();
     }
 
-    bool running() const noexcept { return server_ != nullptr; }
+    bool running() const noexcept override { return server_ != nullptr; }
 
     grpc::ServerUnaryReactor* SendCommandResult(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
                                                 grpc::ByteBuffer* response) override {
@@ -278,13 +276,12 @@ class ResultsService::Server final : public RawService {
     std::unique_ptr<grpc::Server> server_;
 };
 
-ResultsService::ResultsService(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused)
-    : server_(std::make_unique<Server>(std::move(executor), std::move(settings), std::move(on_call),
-                                       std::move(on_refused))) {}
-ResultsService::~ResultsService() = default;
+}  // namespace
 
-Result<std::uint16_t> ResultsService::start() { return server_->start(); }
-void ResultsService::stop() { server_->stop(); }
-bool ResultsService::running() const noexcept { return server_->running(); }
+std::unique_ptr<ResultsService> ResultsService::make(Executor executor, Settings settings, OnCall on_call,
+                                                     OnRefused on_refused) {
+    return std::make_unique<Server>(std::move(executor), std::move(settings), std::move(on_call),
+                                    std::move(on_refused));
+}
 
 }  // namespace jiro::dev_hub

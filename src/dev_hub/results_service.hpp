@@ -40,20 +40,18 @@ class ResultsService {
     };
 
     // `on_call` and `on_refused` run on `executor`.
-    ResultsService(Executor executor, Settings settings, OnCall on_call, OnRefused on_refused);
-    ~ResultsService();  // stop()s
+    [[nodiscard]] static std::unique_ptr<ResultsService> make(Executor executor, Settings settings, OnCall on_call,
+                                                              OnRefused on_refused);
+    ResultsService() = default;
+    virtual ~ResultsService() = default;  // stop()s
     ResultsService(const ResultsService&) = delete;
     ResultsService& operator=(const ResultsService&) = delete;
 
     // Binds and serves. The returned port is the bound one; a later start() uses it again.
-    [[nodiscard]] Result<std::uint16_t> start();
+    [[nodiscard]] virtual Result<std::uint16_t> start() = 0;
     // Ends the open calls and the connections; blocks for the milliseconds that takes.
-    void stop();
-    [[nodiscard]] bool running() const noexcept;
-
-  private:
-    class Server;
-    std::unique_ptr<Server> server_;
+    virtual void stop() = 0;
+    [[nodiscard]] virtual bool running() const noexcept = 0;
 };
 
 }  // namespace jiro::dev_hub
