@@ -39,18 +39,12 @@ Task<HttpAnswer> HubServer::on_request(HttpRequest request) { co_return answer_t
 
 HttpAnswer HubServer::answer_to(const HttpRequest& request) {
     const bool is_negotiate = request.path == options_.hub_path + "/negotiate";
-    if (!is_negotiate && request.path != options_.hub_path) {
-        HttpAnswer answer;
-        answer.status = 404;
-        return answer;
-    }
+    if (!is_negotiate && request.path != options_.hub_path) return {.status = 404};
     if (!authorized(request)) return refused(401, "");
     if (is_negotiate) return negotiate(request);
     if (request.is_upgrade) return upgrade(request);
-    HttpAnswer answer;
-    answer.status = query_parameter(request.query, "id") ? 404 : 400;
-    answer.body = answer.status == 404 ? "No Connection with that ID" : "Connection ID required";
-    return answer;
+    if (query_parameter(request.query, "id")) return {.status = 404, .body = "No Connection with that ID"};
+    return {.status = 400, .body = "Connection ID required"};
 }
 
 bool HubServer::authorized(const HttpRequest& request) const {
@@ -70,31 +64,24 @@ bool HubServer::authorized(const HttpRequest& request) const {
 HttpAnswer HubServer::refused(unsigned status, std::string body) {
     logger.warn("Refused a request", {{"status", status}});
     events_.on_refused();
-    HttpAnswer answer;
-    answer.status = status;
-    answer.body = std::move(body);
+    HttpAnswer answer{.status = status, .body = std::move(body)};
     if (status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer");
     return answer;
 }
 
 HttpAnswer HubServer::negotiate(const HttpRequest& request) {
-    HttpAnswer answer;
-    if (request.method != "POST") {
-        answer.status = 405;
-        answer.headers.emplace_back("Allow", "POST");
-        return answer;
-    }
+    if (request.method != "POST") return {.status = 405, .headers = {{"Allow", "POST"}}};
     if (refusal_.what != What::none && refuse_.take(random_)) {
         if (refusal_.what == What::html) {
-            answer = refused(200, "<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>");
+            auto answer = refused(200, "<!DOCTYPE html><html><body><h1>Sign in to the network</h1></body></html>");
             answer.content_type = "text/html; charset=utf-8";
             return answer;
         }
-        answer = refused(static_cast<unsigned>(refusal_.number), "refused on request");
+        auto answer = refused(static_cast<unsigned>(refusal_.number), "refused on request");
         if (refusal_.retry_after > 0) answer.headers.emplace_back("Retry-After", std::to_string(refusal_.retry_after));
         return answer;
     }
-    answer.content_type = "application/json";
+    HttpAnswer answer{.content_type = "application/json"};
     const auto text = query_parameter(request.query, "negotiateVersion").value_or("0");
     const auto asked = parse_number<int>(text);
     if (!asked || *asked < 0) {
@@ -108,8 +95,7 @@ HttpAnswer HubServer::negotiate(const HttpRequest& request) {
 }
 
 HttpAnswer HubServer::upgrade(const HttpRequest& request) {
-    HttpAnswer answer;
-    answer.status = 101;
+    HttpAnswer answer{.status = 101};
     const auto token = query_parameter(request.query, "id");
     if (!token) {
         answer.connection_id = negotiations_.connection_id();  // the client skipped negotiation

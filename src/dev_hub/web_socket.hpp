@@ -31,11 +31,11 @@ struct HttpRequest {
 
 struct HttpAnswer {
     unsigned status = 200;  // 101 lets the upgrade through
-    std::string body;
+    std::string body{};
     std::string content_type = "text/plain";
-    std::vector<std::pair<std::string, std::string>> headers;
-    std::string connection_id;  // given to on_web_socket after a 101
-    std::string claimed_token;
+    std::vector<std::pair<std::string, std::string>> headers{};
+    std::string connection_id{};  // given to on_web_socket after a 101
+    std::string claimed_token{};
 };
 
 // One accepted WebSocket. Writes are queued and leave in order; texts that wait together share a WebSocket message.
