@@ -112,7 +112,7 @@ class ProgramTest(DaemonTest):
             for name in commands:
                 message = self.result(name)
                 self.assertFalse(message.is_success)
-                self.assertRegex(message.response, "timed out after .* ms: the start of .*slow hangs")
+                self.assertRegex(message.response, "timed out after .* ms: the start of .*slow was not done by then")
             self.assertLess(time.monotonic() - started, seconds(4))
             watch.check(self)
             wait_until(lambda: not self.children(), "what did not start is gone", context=self.children)

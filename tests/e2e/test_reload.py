@@ -353,7 +353,7 @@ class ReloadEffectsTest(DaemonTest):
         self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
         self.reload(Commands={"StopLimitMs": 100})
         self.assertEqual(self.client.stop(), 0)
-        self.assertTrue(self.client.logged("they are cancelled"))
+        self.assertTrue(self.client.logged("Commands that still run are cancelled"))
 
     def test_Commands_MaxResultBytes(self):
         link = self.start_all()

@@ -70,7 +70,8 @@ class Programs {
         program.success_exit_codes = std::move(successes);
         program.success_exit_codes.push_back(0);
         for (const auto& [name, value] : process_environment()) {
-            if (is_plain(name)) program.environment.emplace_back(name, value);
+            const bool may_be_given = is_plain(name) && !jiro::commands::is_program_variable(name);
+            if (may_be_given) program.environment.emplace_back(name, value);
         }
         jiro::commands::Settings settings;
         settings.run_as = jiro::commands::RunAs::daemon;
