@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/base/proxy.hpp"
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
@@ -51,17 +52,9 @@ bool is_exempt_by(std::string entry, const Url& url) {
     return !entry.empty() && url.host().ends_with(suffix);
 }
 
-bool is_exempt(const std::string& list, const Url& url) {
-    std::string entry;
-    for (const char character : list + ',') {
-        if (character == ',' || character == ' ') {
-            if (!entry.empty() && is_exempt_by(entry, url)) return true;
-            entry.clear();
-        } else {
-            entry += character;
-        }
-    }
-    return false;
+bool is_exempt(std::string list, const Url& url) {
+    std::ranges::replace(list, ' ', ',');
+    return std::ranges::any_of(split_at_commas(list), [&](auto& entry) { return is_exempt_by(entry, url); });
 }
 
 Result<std::optional<Url>> checked(Url proxy) {

@@ -2,6 +2,8 @@
 #include "jiro/base/text.hpp"
 
 #include <algorithm>
+#include <boost/algorithm/string/join.hpp>
+#include <boost/algorithm/string/replace.hpp>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
@@ -179,11 +181,7 @@ std::vector<std::string> split_at_commas(std::string_view list) {
     return items;
 }
 
-std::string join_with_commas(const std::vector<std::string>& items) {
-    std::string text;
-    for (const auto& item : items) text += text.empty() ? item : ", " + item;
-    return text;
-}
+std::string join_with_commas(const std::vector<std::string>& items) { return boost::algorithm::join(items, ", "); }
 
 namespace {
 
@@ -240,14 +238,9 @@ std::string escaped_lines(std::string_view text) {
 
 std::string excerpt(std::string_view text, std::size_t limit) {
     const auto head = utf8_head(text, limit);
-    std::string out;
-    for (const char c : escaped_lines(to_utf8(head))) {
-        if (c == '\n' || c == '\t') {
-            out += c == '\n' ? "\\n" : "\\t";
-        } else {
-            out += c;
-        }
-    }
+    auto out = escaped_lines(to_utf8(head));
+    boost::algorithm::replace_all(out, "\n", "\\n");
+    boost::algorithm::replace_all(out, "\t", "\\t");
     if (head.size() < text.size()) out += "...";
     return out;
 }
