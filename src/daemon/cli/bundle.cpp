@@ -50,13 +50,6 @@ class Programs {
   public:
     explicit Programs(std::string config_file) : config_file_(std::move(config_file)) {}
 
-    // The same of a subcommand of this program.
-    Result<std::string> run_own(Words words, std::vector<int> successes = {}, std::chrono::milliseconds limit = 30s) {
-        words.insert(words.begin(), kOwnFile);
-        words.insert(words.end(), {"--config", config_file_});
-        return run(words, std::move(successes), limit);
-    }
-
     // What it prints; or why there is nothing. Exit codes other than 0 that are good, too: `successes`.
     Result<std::string> run(const Words& words, std::vector<int> successes = {},
                             std::chrono::milliseconds limit = 30s) {
@@ -87,6 +80,13 @@ class Programs {
         const auto& text = finished.result.message();
         if (finished.result.is_success()) return text;
         return Error(make_error_code(boost::system::errc::io_error), words.front() + ": " + text);
+    }
+
+    // The same of a subcommand of this program.
+    Result<std::string> run_own(Words words, std::vector<int> successes = {}, std::chrono::milliseconds limit = 30s) {
+        words.insert(words.begin(), kOwnFile);
+        words.insert(words.end(), {"--config", config_file_});
+        return run(words, std::move(successes), limit);
     }
 
     [[nodiscard]] const Interruptible& interruptible() const noexcept { return interruptible_; }
@@ -208,7 +208,7 @@ class Staging {
 void add_own(Staging& staging, Programs& programs) {
     staging.add("configuration.txt", programs.run_own({"check-config", "--print"}));
     staging.add("commands.txt", programs.run_own({"commands"}));
-    staging.add("doctor.txt", programs.run_own({"doctor"}, {1, 78}, 60s));  // with problems, too, it is the part
+    staging.add("doctor.txt", programs.run_own({"doctor"}, {1, 78}, 60s));  // its findings are the part
 }
 
 // Of the running daemon, or of the outbox of one that does not run.
@@ -269,12 +269,8 @@ std::optional<std::string> put_in_place(const std::string& made, const BundleOpt
         if (!in.good() && !in.eof()) return "it cannot be read again";
     }
     if (archive.empty() || archive.size() > kArchiveLimit) return "it has " + std::to_string(archive.size()) + " bytes";
-    if (options.from_daemon) {
-        const auto written = write_small_file(file, archive);
-        return written ? std::nullopt : std::optional(written.error().message);
-    }
-    const int error = write_new_file(file, archive, 0600);
-    return error == 0 ? std::nullopt : std::optional<std::string>(std::strerror(error));
+    const auto written = options.from_daemon ? write_small_file(file, archive) : write_new_file(file, archive, 0600);
+    return written ? std::nullopt : std::optional(written.error().message);
 }
 
 }  // namespace

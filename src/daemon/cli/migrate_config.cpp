@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // `migrate-config FILE`: the C# client's appsettings.json as a file of ours.
 
-#include <cstring>
 #include <iostream>
 
 #include "daemon/cli/steps.hpp"
@@ -21,8 +20,9 @@ int migrate_config(const std::string& file, const std::string& output) {
         return ExitCode::good;
     }
     // For its owner only, since the key is in it.
-    if (const int error = write_new_file(output, config::as_our_yaml(*loaded.config, config::Secrets::written), 0600)) {
-        std::cerr << output << ": cannot be written: " << std::strerror(error) << '\n';
+    const auto text = config::as_our_yaml(*loaded.config, config::Secrets::written);
+    if (const auto written = write_new_file(output, text, 0600); !written) {
+        std::cerr << output << ": cannot be written: " << written.error().message << '\n';
         return ExitCode::failed;
     }
     std::cout << output << " is written; `jiro-client check-config --config " << output << "` looks at it\n";

@@ -73,12 +73,11 @@ void adopt_credentials_directory(Environment& environment, const std::filesystem
     if (std::filesystem::is_directory(folder, error)) environment["CREDENTIALS_DIRECTORY"] = folder.string();
 }
 
-int write_new_file(const std::string& file, std::string_view text, mode_t mode) {
+Result<> write_new_file(const std::string& file, std::string_view text, mode_t mode) {
     const FileDescriptor out(open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!out) return errno;
-    if (write_all(out.get(), text)) return 0;
-    const int error = errno;
-    unlink(file.c_str());  // half of a file would be in the way of the next try
+    if (out && write_all(out.get(), text)) return {};
+    const Error error(boost::system::error_code(errno, boost::system::generic_category()));
+    if (out) unlink(file.c_str());  // half of a file would be in the way of the next try
     return error;
 }
 

@@ -44,8 +44,8 @@ struct BadConfiguration : std::runtime_error {
 // Root may look at the credentials that systemd gave to the running service of this configuration file.
 void adopt_credentials_directory(Environment& environment, const std::filesystem::path& config_file);
 
-// Makes a file of that mode, never over one that is there. The errno of what failed; 0: it is written.
-[[nodiscard]] int write_new_file(const std::string& file, std::string_view text, mode_t mode);
+// Makes a file of that mode, never over one that is there. The error has the system's words.
+[[nodiscard]] Result<> write_new_file(const std::string& file, std::string_view text, mode_t mode);
 
 // One request to the running daemon over its control socket (control_socket.hpp): at the first of `sockets` where
 // somebody answers. Errors are monitor::errc; not_running when nobody does.
