@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <boost/algorithm/string/join.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <limits>
@@ -311,9 +312,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         json answer = current(within);
         const bool has_changed = effect.in_force > 0;
         const bool is_success = problems.empty() && (has_changed || effect.held == 0);
-        std::string why;
-        for (const auto& problem : problems.empty() ? effect.remarks : problems)
-            why += (why.empty() ? "" : "; ") + problem;
+        const std::string why = boost::algorithm::join(problems.empty() ? effect.remarks : problems, "; ");
         std::string message =
             has_changed ? std::to_string(effect.in_force) + " keys are in force" : "nothing was changed";
         if (!why.empty()) message += (has_changed ? "; " : ": ") + shortened(why, verdict / 4);
