@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <tuple>
 #include <variant>
 
 #include "jiro/delivery/outbox.hpp"
 
 namespace jiro::delivery {
 
+// Each kind says how it is written: fields() in their order, then rest(), a text that ends with the record.
 struct ReceivedChange {
     std::string_view id;
     Fingerprint fingerprint{};
@@ -30,10 +32,17 @@ struct ReceivedChange {
                 receipt.idempotent,
                 state};
     }
+    static auto fields(auto& one) {
+        return std::tie(one.fingerprint, one.received_at, one.run_before, one.idempotent, one.state, one.id);
+    }
+    static auto& rest(auto& one) { return one.payload; }
 };
 
 struct StartedChange {
     std::string_view id;
+
+    static auto fields(auto&) { return std::tie(); }
+    static auto& rest(auto& one) { return one.id; }
 };
 
 struct FinishedChange {
@@ -42,11 +51,17 @@ struct FinishedChange {
     std::string_view message;
     Lease lease = Lease::no;
     WallTime at{};
+
+    static auto fields(auto& one) { return std::tie(one.kind, one.lease, one.at, one.id); }
+    static auto& rest(auto& one) { return one.message; }
 };
 
 struct DeliveredChange {
     std::string_view id;
     WallTime at{};
+
+    static auto fields(auto& one) { return std::tie(one.at); }
+    static auto& rest(auto& one) { return one.id; }
 };
 
 using RedoRecord = std::variant<ReceivedChange, StartedChange, FinishedChange, DeliveredChange>;
