@@ -4,17 +4,12 @@
 #include <grpcpp/completion_queue.h>
 #include <pthread.h>
 
-#include <boost/asio/associated_cancellation_slot.hpp>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <system_error>
 #include <utility>
 
 #include "delivery/failpoint.hpp"
-#include "delivery/resume_all.hpp"
 
 namespace jiro::delivery {
 
@@ -29,34 +24,6 @@ constexpr std::size_t kFewCalls = 5;
 
 }  // namespace
 
-// Whoever awaits the call: a handler of any type, with work for its executor until it is resumed.
-class GrpcCall::Waiter {
-  public:
-    virtual ~Waiter() = default;
-    virtual void resume() = 0;
-};
-
-template <typename Handler>
-class GrpcCall::WaitingHandler final : public Waiter {
-  public:
-    explicit WaitingHandler(Handler handler)
-        : guard_(asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
-
-    void resume() override {
-        asio::get_associated_cancellation_slot(handler_).clear();  // nobody may cancel what has ended
-        guard_.reset();
-        auto handler = std::move(handler_);
-        std::move(handler)();
-    }
-
-  private:
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard_;
-    Handler handler_;
-};
-
-GrpcCall::GrpcCall() = default;
-GrpcCall::~GrpcCall() = default;
-
 GrpcCalls::~GrpcCalls() {
     if (!queue_) return;
     {
@@ -70,13 +37,12 @@ GrpcCalls::~GrpcCalls() {
 
 Task<> GrpcCalls::perform(const Executor& executor, std::shared_ptr<GrpcCall> call) {
     if (!queue_) make_queue(executor);
-    const auto initiate = [this, call = std::move(call)](auto handler) {
-        auto slot = asio::get_associated_cancellation_slot(handler);
-        call->waiter_ = std::make_unique<GrpcCall::WaitingHandler<decltype(handler)>>(std::move(handler));
+    return until_resumed([this, call = std::move(call)](Waiter waiter) {
+        auto slot = waiter.cancellation_slot();
+        call->waiter_.emplace(std::move(waiter));
         if (slot.is_connected()) slot.assign([call](asio::cancellation_type) { call->cancel(); });
         start(*call);
-    };
-    return asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, kAwait);
+    });
 }
 
 void GrpcCalls::cancel_all() {
@@ -202,13 +168,13 @@ void GrpcCalls::resume_ended() {
         is_loop_woken_ = false;
     }
     if (calls.empty()) return;
-    std::vector<std::unique_ptr<GrpcCall::Waiter>> waiters;
+    std::vector<Waiter> waiters;
     waiters.reserve(calls.size());
     for (GrpcCall* const call : calls) {
-        waiters.push_back(std::move(call->waiter_));
+        waiters.push_back(std::move(*call->waiter_));
         under_way_.erase(call->shared_from_this());  // its coroutine keeps it
     }
-    resume_all(*executor_, std::move(waiters));
+    resume_all(std::move(waiters));
 }
 
 }  // namespace jiro::delivery

@@ -16,7 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "jiro/base/task.hpp"
+#include "delivery/waiter.hpp"
 
 namespace grpc {
 class CompletionQueue;
@@ -27,8 +27,7 @@ namespace jiro::delivery {
 // One call, with all that gRPC needs to see for as long as it is under way.
 class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
   public:
-    GrpcCall();
-    virtual ~GrpcCall();
+    virtual ~GrpcCall() = default;
 
     // Its end is announced on the queue, once, under this tag. On any thread; it may have ended before this returns.
     virtual void start(grpc::CompletionQueue& queue, void* tag) = 0;
@@ -38,11 +37,7 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
 
   private:
     friend class GrpcCalls;
-    class Waiter;
-    template <typename Handler>
-    class WaitingHandler;
-
-    std::unique_ptr<Waiter> waiter_;
+    std::optional<Waiter> waiter_;
 };
 
 class GrpcCalls {

@@ -121,7 +121,7 @@ void OutboxStore::set_dead(const Found& row, const std::string& reason, const Mo
     ++counts_.dead;
 }
 
-Result<> OutboxStore::replaced(const std::string& id, const std::string& message) {
+Result<> OutboxStore::replaced(const std::string& id, const Bytes& message) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
     if (found->state != "done") return Error(errc::wrong_state);
@@ -135,18 +135,19 @@ Result<> OutboxStore::replaced(const std::string& id, const std::string& message
         .use(
             "UPDATE commands SET whole = coalesce(whole, message), whole_sum = coalesce(whole_sum, message_sum),"
             " message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
-        .bind(Blob{message}, message_sum(id, kind, message), found->sequence)
+        .bind(Blob{*message}, message_sum(id, kind, *message), found->sequence)
         .run();
     known_.remove(id);
-    counts_.bytes += message.size();
+    counts_.bytes += message->size();
     if (found->whole_bytes > 0) counts_.bytes -= found->message_bytes;  // an earlier short form
     return {};
 }
 
-void OutboxStore::make_all_due_now(const Moment& now) {
+Result<> OutboxStore::make_all_due_now(const Moment& now) {
     database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0")
         .bind(to_stored(now.here))
         .run();
+    return {};
 }
 
 std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std::size_t limit, const Moment& now) {

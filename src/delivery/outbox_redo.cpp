@@ -147,17 +147,13 @@ bool OutboxStore::insert(const RowChange& change, std::optional<KeptMessages::Po
     return true;
 }
 
-bool OutboxStore::each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit) {
-    Statement& ids = database_.use("SELECT id FROM commands WHERE id > ? ORDER BY id LIMIT ?");
-    const Cursor cursor(ids);
-    const std::string behind = after;
-    ids.bind(behind, static_cast<std::int64_t>(limit));
-    std::size_t count = 0;
-    for (; ids.step(); ++count) {
-        visit(ids.bytes(0));
-        if (count + 1 == limit) after = ids.text(0);
-    }
-    return count == limit;
+std::vector<std::string> OutboxStore::ids_after(const std::string& after, std::size_t limit) {
+    std::vector<std::string> ids;
+    Statement& row = database_.use("SELECT id FROM commands WHERE id > ? ORDER BY id");
+    const Cursor cursor(row);
+    row.bind(after);
+    while (ids.size() < limit && row.step()) ids.push_back(row.text(0));
+    return ids;
 }
 
 }  // namespace jiro::delivery

@@ -122,8 +122,8 @@ class OutboxStore {
     void delivered(const std::string& id, WallTime at);
     void postponed(const Postponement& postponement);
     [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, const Moment& now);
-    [[nodiscard]] Result<> replaced(const std::string& id, const std::string& message);
-    void make_all_due_now(const Moment& now);
+    [[nodiscard]] Result<> replaced(const std::string& id, const Bytes& message);
+    [[nodiscard]] Result<> make_all_due_now(const Moment& now);
     [[nodiscard]] std::vector<std::string> expire(Duration max_age, int attempts, std::size_t limit, const Moment& now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(const Moment& now);
@@ -138,8 +138,7 @@ class OutboxStore {
     void note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until);
     void note_redone(RedoLog::Position until);
     void redo(const RowChanges& changes);
-    // Every id from behind `after` on, at most `limit` of them; moves `after`. True: there is more.
-    bool each_id(std::string& after, std::size_t limit, const std::function<void(std::string_view)>& visit);
+    [[nodiscard]] std::vector<std::string> ids_after(const std::string& after, std::size_t limit);  // in their order
 
     // Operator.
     [[nodiscard]] std::vector<RowSummary> list(const ListPage& page, const Moment& now);

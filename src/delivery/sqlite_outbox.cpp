@@ -6,7 +6,7 @@
 //    returns; nothing is sent before. `delivered` is written only after the server confirmed.
 // 2. Committed means: with Durability process, given to the kernel: it survives kill -9 of this process, not a power
 //    cut (then the last moments may be missing, the file is whole). It lies in the database, or, for a few moments, in
-//    the redo log (redo/fast_path, redo/redo_log). With Durability power, synced: it survives both, as far as the disk
+//    the redo log (redo/redo_log). With Durability power, synced: it survives both, as far as the disk
 //    keeps what it confirms.
 // 3. delivered() and postponed() are deferred by up to 20 ms, to share a commit with others. To lose one costs a
 //    duplicate or an early attempt, no more.
@@ -22,21 +22,21 @@
 //    commands by name, never stop the daemon, and are tried again by themselves. A damaged file is moved aside, what
 //    can be read is taken over. A damaged WAL is mended, as far as that goes, before SQLite sees it (base/wal.hpp).
 // 9. Memory does not grow with the number of rows (unless they are in memory). What is kept: the ids of commands in
-// hand and of leased rows, 4,096
-//    rows on their way, a Bloom filter of 2 MiB, counters.
+//    hand and of leased rows, 4,096 rows on their way, a Bloom filter of 2 MiB, counters.
 //
-// Here: Outbox's functions as jobs of the storage thread. The thread and its group commit: storage_thread; what is done
-// when the file fails: open_outbox; the rows and their SQL: outbox_store; the short way without the thread:
-// redo/fast_path and redo/change_writer; the crash table: docs/delivery.md.
+// Here: each of Outbox's functions, which goes one of two ways. The long one is a job of the storage thread. The short
+// one is for commands about which there is no doubt: the step is committed by appending it to the redo log, on the
+// event loop, without waiting for the thread. What is doubtful (an id that may be known, a change too long for the log,
+// an outbox that is full, closed or has no log) goes the long way, which redoes the log first.
+//
+// The thread and its group commit: storage_thread; what is done when the file fails: open_outbox; the rows and their
+// SQL: outbox_store; how the log gets into the database: redo/change_writer; the crash table: docs/delivery.md.
 #include "jiro/delivery/sqlite_outbox.hpp"
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
+#include <unordered_map>
 
 #include "delivery/failpoint.hpp"
-#include "delivery/redo/fast_path.hpp"
+#include "delivery/redo/seen_ids.hpp"
 #include "delivery/storage_thread.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -44,217 +44,152 @@ namespace jiro::delivery {
 
 namespace {
 
-namespace asio = boost::asio;
+constexpr std::size_t kIdsAtOnce = 5'000;
 
-enum class Purpose { admission, other };
+const char* committed_name(FirstState state) {
+    return state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
+}
 
-// A job that somebody waits for: `work(store)` on the storage thread, its result given to the coroutine on its
-// executor.
-template <typename Value, typename Work, typename Handler>
-class AwaitedJob final : public StorageJob {
-  public:
-    AwaitedJob(const Moment& now, Purpose purpose, const char* committed, Work work, Handler handler)
-        : StorageJob(now),
-          purpose_(purpose),
-          committed_(committed),
-          work_(std::move(work)),
-          guard_(asio::get_associated_executor(handler)),
-          handler_(std::move(handler)) {}
-
-    void run(OutboxStore& store) override { value_.emplace(work_(store)); }
-
-    void complete(const std::optional<Error>& failure) override {
-        if (failure) {
-            value_.emplace(*failure);
-        } else {
-            JIRO_FAILPOINT(committed_);
-        }
-    }
-
-    [[nodiscard]] std::optional<Executor> executor() const override { return guard_.get_executor(); }
-
-    void resume() override {
-        guard_.reset();
-        auto handler = std::move(handler_);
-        std::move(handler)(std::move(*value_));
-    }
-
-    [[nodiscard]] bool is_admission() const override { return purpose_ == Purpose::admission; }
-
-  private:
-    const Purpose purpose_;
-    [[maybe_unused]] const char* const committed_;  // name of the crash point after its commit
-    Work work_;
-    asio::executor_work_guard<asio::associated_executor_t<Handler>> guard_;
-    Handler handler_;
-    std::optional<Result<Value>> value_;
+// What a step of the store gives, as whoever waits gets it: with the storage's own errors.
+template <typename Given>
+struct AnswerTo {
+    using Type = Result<Given>;
 };
-
+template <typename Value>
+struct AnswerTo<Result<Value>> {
+    using Type = Result<Value>;
+};
 template <typename Work>
-class DeferredJob final : public StorageJob {
-  public:
-    DeferredJob(const Moment& now, RowIs row, Work work) : StorageJob(now), row_(row), work_(std::move(work)) {}
-    void run(OutboxStore& store) override { work_(store); }
-    void complete(const std::optional<Error>&) override {}
-    [[nodiscard]] bool is_deferred() const override { return true; }
-    [[nodiscard]] bool is_dispensable() const override { return row_ == RowIs::doubtful; }
-
-  private:
-    const RowIs row_;
-    Work work_;
-};
+using AnswerOf = typename AnswerTo<std::invoke_result_t<Work&, OutboxStore&>>::Type;
 
 class SqliteOutbox final : public Outbox {
   public:
-    explicit SqliteOutbox(std::unique_ptr<StorageThread> storage)
-        : storage_(std::move(storage)), fast_path_(*storage_) {}
+    explicit SqliteOutbox(std::unique_ptr<StorageThread> storage) : storage_(std::move(storage)) { renew_filter(); }
 
     WallTime now() const override { return storage_->clock().here(); }
 
     Task<Result<Recovery>> recover(MakeOutcome make, GoesOn goes_on) override {
-        using Part = std::pair<Recovery, RowSpan>;
-        auto work = [make = std::move(make), goes_on = std::move(goes_on), rest = left_behind_,
-                     now = moment()](OutboxStore& store) {
-            RowSpan then = rest;
-            auto recovery = store.recover(make, goes_on, then, now);
-            return Result<Part>(Part(std::move(recovery), then));
+        RowSpan rest;
+        auto work = [&, from = left_behind_, now = moment()](OutboxStore& store) {
+            rest = from;
+            return store.recover(make, goes_on, rest, now);
         };
-        auto part = co_await perform<Part>("c2_recovered", std::move(work));
-        if (!part) {
+        auto recovery = co_await perform("c2_recovered", std::move(work));
+        if (!recovery) {
             // Nothing new comes in: it could not be told from what the previous process left behind.
-            if (!left_behind_.until) not_recovered_ = part.error();
-            co_return part.error();
+            if (!left_behind_.until) not_recovered_ = recovery.error();
+            co_return recovery;
         }
         not_recovered_.reset();
-        left_behind_ = part->second;
-        for (const auto& command : part->first.running)
-            fast_path_.note_received(command.receipt.id, FirstState::running);
-        for (const auto& command : part->first.to_run)
-            fast_path_.note_received(command.receipt.id, FirstState::received);
-        co_return std::move(part->first);
+        left_behind_ = rest;
+        for (const auto& command : recovery->running) in_hand_[command.receipt.id] = FirstState::running;
+        for (const auto& command : recovery->to_run) in_hand_[command.receipt.id] = FirstState::received;
+        co_return recovery;
     }
 
     Task<AdmissionResult> received(Receipt receipt, FirstState state) override {
-        AdmissionResult refused;
+        AdmissionResult admission;
         if (not_recovered_) {
-            refused.reason = *not_recovered_;
-            co_return refused;
+            admission.reason = *not_recovered_;
+            co_return admission;
         }
-        if (fast_path_.received(receipt, state)) co_return AdmissionResult{Admission::accepted, {}};
-        const char* committed = state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
+        renew_filter();
         const std::string id = receipt.id;
-        fast_path_.note_known(id);
-        auto work = [receipt = std::move(receipt), state, now = moment()](OutboxStore& store) {
-            return Result<AdmissionResult>(store.received(receipt, state, now));
-        };
-        auto admission = co_await perform<AdmissionResult>(committed, std::move(work), Purpose::admission);
-        if (admission && admission->admission == Admission::accepted) fast_path_.note_received(id, state);
-        if (admission) co_return std::move(*admission);
-        refused.reason = admission.error();
-        co_return refused;
+        const bool is_new = storage_->changes().admits_changes() && !seen_ids_.may_contain(id);
+        if (is_new && append("c0_before_received_commit", ReceivedChange::of(receipt, state), committed_name(state))) {
+            seen_ids_.add(id);
+            admission.admission = Admission::accepted;
+        } else {
+            seen_ids_.add(id);  // before the database is asked
+            auto work = [receipt = std::move(receipt), state, now = moment()](OutboxStore& store) {
+                return store.received(receipt, state, now);
+            };
+            auto answer = co_await perform(committed_name(state), std::move(work), StorageJob::Kind::admission);
+            if (answer) {
+                admission = std::move(*answer);
+            } else {
+                admission.reason = answer.error();
+            }
+        }
+        if (admission.admission == Admission::accepted) in_hand_[id] = state;
+        co_return admission;
     }
 
     Task<Result<>> started(std::string id) override {
-        if (fast_path_.started(id)) co_return Result<>();
-        auto work = [id](OutboxStore& store) { return store.started(id); };
-        auto started = co_await perform<void>("c3_running_committed", std::move(work));
-        if (started) fast_path_.note_received(id, FirstState::running);
+        const auto waiting = in_hand_.find(id);
+        const bool waits = waiting != in_hand_.end() && waiting->second == FirstState::received;
+        if (waits && storage_->changes().takes_changes() &&
+            append("c2_before_running_commit", StartedChange{id}, "c3_running_committed")) {
+            waiting->second = FirstState::running;
+            co_return Result<>();
+        }
+        auto work = [&](OutboxStore& store) { return store.started(id); };
+        auto started = co_await perform("c3_running_committed", std::move(work));
+        if (started) in_hand_[id] = FirstState::running;
         co_return started;
     }
 
     // Always by the database, after what the redo log holds: the log does not outlive the boot that this waits for the
-    // end of.
+    // end of. What follows goes the long way, too.
     Task<Result<>> suspended(std::string id) override {
-        auto work = [id, now = moment()](OutboxStore& store) { return store.suspended(id, now); };
-        auto suspended = co_await perform<void>("", std::move(work));
-        if (suspended) fast_path_.note_finished(id);  // what follows goes the long way, too
+        auto step = ask(&OutboxStore::suspended, id, moment());
+        auto suspended = co_await std::move(step);
+        if (suspended) in_hand_.erase(id);
         co_return suspended;
     }
 
     Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) override {
-        if (fast_path_.finished(id, kind, *message, lease, now())) co_return Result<>();
-        fast_path_.note_known(id);
-        auto work = [id, kind, message = std::move(message), lease, now = moment()](OutboxStore& store) {
-            return store.finished(id, kind, *message, lease, now);
-        };
-        auto finished = co_await perform<void>("c6_done_committed", std::move(work));
-        if (finished) fast_path_.note_finished(id);
+        if (in_hand_.contains(id) && storage_->changes().takes_changes() &&
+            append("c5_before_done_commit", FinishedChange{id, kind, *message, lease, now()}, "c6_done_committed")) {
+            in_hand_.erase(id);
+            co_return Result<>();
+        }
+        seen_ids_.add(id);  // before the database is asked
+        auto work = [&, now = moment()](OutboxStore& store) { return store.finished(id, kind, *message, lease, now); };
+        auto finished = co_await perform("c6_done_committed", std::move(work));
+        if (finished) in_hand_.erase(id);
         co_return finished;
     }
 
-    Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
-        return perform<std::vector<DueRow>>("", [limit, now = moment()](OutboxStore& store) {
-            return Result<std::vector<DueRow>>(store.due(limit, now));
-        });
-    }
-
-    Task<Result<std::optional<WallTime>>> next_due() override {
-        return perform<std::optional<WallTime>>(
-            "", [](OutboxStore& store) { return Result<std::optional<WallTime>>(store.next_due()); });
-    }
-
+    // By the log also while the database takes nothing: that the server confirmed is worth keeping.
     void delivered(const std::string& id, RowIs row) override {
-        if (row == RowIs::there && fast_path_.delivered(id, now())) return;
-        submit_deferred([id, now = moment()](OutboxStore& store) { store.delivered(id, now.here); }, row);
+        if (row == RowIs::there) {
+            in_hand_.erase(id);  // an outcome that could not be stored was sent from memory
+            if (append("c8_before_delivered_commit", DeliveredChange{id, now()}, "")) return;
+        }
+        defer([id, now = now()](OutboxStore& store) { store.delivered(id, now); },
+              row == RowIs::there ? StorageJob::Kind::deferred : StorageJob::Kind::dispensable);
     }
 
     void postponed(Postponement postponement) override {
-        submit_deferred(
-            [postponement = std::move(postponement)](OutboxStore& store) { store.postponed(postponement); });
+        defer([postponement = std::move(postponement)](OutboxStore& store) { store.postponed(postponement); });
     }
 
     void released(std::vector<std::string> ids) override { storage_->release(std::move(ids)); }
 
+    Task<Result<std::vector<DueRow>>> due(std::size_t limit) override {
+        return ask(&OutboxStore::due, limit, moment());
+    }
+    Task<Result<std::optional<WallTime>>> next_due() override { return ask(&OutboxStore::next_due); }
     Task<Result<>> dead(std::string id, std::string reason) override {
-        return perform<void>("", [id = std::move(id), reason = std::move(reason), now = moment()](OutboxStore& store) {
-            return store.dead(id, reason, now);
-        });
+        return ask(&OutboxStore::dead, std::move(id), std::move(reason), moment());
     }
-
     Task<Result<>> replaced(std::string id, Bytes message) override {
-        return perform<void>("", [id = std::move(id), message = std::move(message)](OutboxStore& store) {
-            return store.replaced(id, *message);
-        });
+        return ask(&OutboxStore::replaced, std::move(id), std::move(message));
     }
-
-    Task<Result<>> make_all_due_now() override {
-        return perform<void>("", [now = moment()](OutboxStore& store) {
-            store.make_all_due_now(now);
-            return Result<>();
-        });
-    }
-
+    Task<Result<>> make_all_due_now() override { return ask(&OutboxStore::make_all_due_now, moment()); }
     Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
-        return perform<std::vector<std::string>>("", [max_age, attempts, limit, now = moment()](OutboxStore& store) {
-            return Result<std::vector<std::string>>(store.expire(max_age, attempts, limit, now));
-        });
+        return ask(&OutboxStore::expire, max_age, attempts, limit, moment());
     }
-
     Task<Result<std::vector<RowSummary>>> list(ListPage page) override {
-        return perform<std::vector<RowSummary>>("", [page, now = moment()](OutboxStore& store) {
-            return Result<std::vector<RowSummary>>(store.list(page, now));
-        });
+        return ask(&OutboxStore::list, page, moment());
     }
-
-    Task<Result<RowDetails>> show(std::string id) override {
-        return perform<RowDetails>(
-            "", [id = std::move(id), now = moment()](OutboxStore& store) { return store.show(id, now); });
-    }
-
+    Task<Result<RowDetails>> show(std::string id) override { return ask(&OutboxStore::show, std::move(id), moment()); }
     Task<Result<>> retry(std::string id, Resend what) override {
-        return perform<void>(
-            "", [id = std::move(id), what, now = moment()](OutboxStore& store) { return store.retry(id, what, now); });
+        return ask(&OutboxStore::retry, std::move(id), what, moment());
     }
-
-    Task<Result<std::uint64_t>> retry_all_dead() override {
-        return perform<std::uint64_t>(
-            "", [now = moment()](OutboxStore& store) { return Result<std::uint64_t>(store.retry_all_dead(now)); });
-    }
-
-    Task<Result<>> drop(std::string id) override {
-        return perform<void>("",
-                             [id = std::move(id), now = moment()](OutboxStore& store) { return store.drop(id, now); });
-    }
+    Task<Result<std::uint64_t>> retry_all_dead() override { return ask(&OutboxStore::retry_all_dead, moment()); }
+    Task<Result<>> drop(std::string id) override { return ask(&OutboxStore::drop, std::move(id), moment()); }
 
     void set_dedupe_window(std::chrono::hours window) override { storage_->set_dedupe_window(window); }
 
@@ -264,25 +199,77 @@ class SqliteOutbox final : public Outbox {
     // The clock belongs to the event loop: the moment is taken here and travels with the job.
     [[nodiscard]] Moment moment() const { return storage_->clock().now(); }
 
-    // `committed` is the crash point between the commit and whoever waits for it.
-    template <typename Value, typename Work>
-    Task<Result<Value>> perform(const char* committed, Work work, Purpose purpose = Purpose::other) {
-        const auto initiate = [&](auto handler) {
-            using Handler = decltype(handler);
-            storage_->submit(std::make_unique<AwaitedJob<Value, Work, Handler>>(moment(), purpose, committed,
-                                                                                std::move(work), std::move(handler)));
-        };
-        co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Result<Value>)>(initiate,
-                                                                                                            kAwait);
+    // The short way, between its two crash points. False: nothing was done.
+    [[nodiscard]] bool append([[maybe_unused]] const char* committing, const RedoRecord& change,
+                              [[maybe_unused]] const char* committed) {
+        JIRO_FAILPOINT(committing);
+        if (!storage_->append(change)) return false;
+        JIRO_FAILPOINT(committed);
+        return true;
     }
 
+    // The long way. `committed` is the crash point between the commit and whoever waits for it.
     template <typename Work>
-    void submit_deferred(Work work, RowIs row = RowIs::there) {
-        storage_->submit(std::make_unique<DeferredJob<Work>>(moment(), row, std::move(work)));
+    Task<AnswerOf<Work>> perform([[maybe_unused]] const char* committed, Work work,
+                                 StorageJob::Kind kind = StorageJob::Kind::awaited) {
+        std::optional<AnswerOf<Work>> answer;
+        auto job = std::make_unique<StorageJob>();
+        job->kind = kind;
+        job->now = moment();
+        job->run = [&](OutboxStore& store) { answer.emplace(work(store)); };
+        job->complete = [&](const std::optional<Error>& failure) {
+            if (failure) {
+                answer.emplace(*failure);
+            } else {
+                JIRO_FAILPOINT(committed);
+            }
+        };
+        auto resumed = until_resumed([&](Waiter waiter) {
+            job->waiter.emplace(std::move(waiter));
+            storage_->submit(std::move(job));
+        });
+        co_await std::move(resumed);
+        co_return std::move(*answer);
     }
 
+    // The same for what is one step of the store.
+    template <typename Answer, typename... Wanted, typename... Given>
+    Task<typename AnswerTo<Answer>::Type> ask(Answer (OutboxStore::*step)(Wanted...), Given... given) {
+        return perform("",
+                       [step, ... given = std::move(given)](OutboxStore& store) { return (store.*step)(given...); });
+    }
+
+    void defer(std::function<void(OutboxStore&)> work, StorageJob::Kind kind = StorageJob::Kind::deferred) {
+        storage_->submit(std::make_unique<StorageJob>(StorageJob{kind, moment(), std::move(work)}));
+    }
+
+    void renew_filter() {
+        if (!storage_->changes().has_log() || !seen_ids_.wants_filter()) return;
+        seen_ids_.begin();
+        load_ids({}, 0);
+    }
+
+    // A page at a time of what the database holds behind `after`. By a job, so that it comes after those that were
+    // submitted before: what they add is in the database when it is read. What comes meanwhile the filter knows
+    // already.
+    void load_ids(std::string after, std::uint64_t loaded) {
+        const auto ids = std::make_shared<std::vector<std::string>>();
+        auto job = std::make_unique<StorageJob>();
+        job->kind = StorageJob::Kind::deferred;
+        job->run = [ids, after = std::move(after)](OutboxStore& store) { *ids = store.ids_after(after, kIdsAtOnce); };
+        job->complete = [this, ids, loaded](const std::optional<Error>& failure) {
+            if (failure) return;
+            for (const auto& id : *ids) seen_ids_.load(id);
+            if (ids->size() == kIdsAtOnce) return load_ids(ids->back(), loaded + ids->size());
+            seen_ids_.ready(loaded + ids->size());
+        };
+        storage_->submit(std::move(job));
+    }
+
+    SeenIds seen_ids_;
     const std::unique_ptr<StorageThread> storage_;
-    FastPath fast_path_;
+    // What this process received and has not finished; their rows are in these states for certain.
+    std::unordered_map<std::string, FirstState> in_hand_;
     std::optional<Error> not_recovered_;  // why recover() failed
     RowSpan left_behind_;                 // by the previous process, and not given out yet
 };

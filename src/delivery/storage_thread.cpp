@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "delivery/log.hpp"
-#include "delivery/resume_all.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -23,7 +22,6 @@ constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kTryAgain = 1s;
 constexpr auto kSweepAgain = 60s;
-constexpr std::size_t kLoadedAtOnce = 5'000;
 
 }  // namespace
 
@@ -87,7 +85,7 @@ void StorageThread::release(std::vector<std::string> ids) {
 OutboxFigures StorageThread::figures() const {
     std::unique_lock lock(mutex_);
     OutboxFigures figures = figures_;
-    const RedoCounts redone = published_redone_;
+    const RedoneCounts redone = published_redone_;
     lock.unlock();
     changes_.add_appended(figures, redone);
     return figures;
@@ -129,7 +127,6 @@ void StorageThread::serve_batch(Jobs batch) {
     maintain();
     (void)changes_.catch_up(store_, what_to_redo(batch), now_);
     release_leased();
-    load_ids_into_filter();
     if (batch.empty()) publish();
     do_batch(std::move(batch));
 }
@@ -141,8 +138,7 @@ bool StorageThread::take_batch(Jobs& batch) {
     };
     const auto has_work = [&] { return must_act() || !queue_.empty() || changes_.has_news(); };
     const bool is_well = store_.is_open() && !store_.is_full() && repeated_.empty() && changes_.is_caught_up();
-    const bool has_own_work = store_.is_open() && (has_more_to_sweep_ || must_load_ids_);
-    const auto idle = has_own_work ? kGroupCommitDelay : is_well ? 10s : kTryAgain;
+    const auto idle = store_.is_open() && has_more_to_sweep_ ? kGroupCommitDelay : is_well ? 10s : kTryAgain;
     if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
     if (!must_act() && has_work())
         wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
@@ -159,7 +155,7 @@ bool StorageThread::take_batch(Jobs& batch) {
 }
 
 void StorageThread::note_time(const StorageJob& job) {
-    if (job.now().here != WallTime{}) now_ = job.now();
+    if (job.now.here != WallTime{}) now_ = job.now;
 }
 
 // A job may ask for a row that is in the log, or change it; a lease that is to end must have begun.
@@ -190,26 +186,20 @@ void StorageThread::do_batch(Jobs batch) {
 }
 
 void StorageThread::complete_job(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure) {
-    job->complete(failure);
-    if (job->executor()) completed_.push_back(std::move(job));
+    if (job->complete) job->complete(failure);
+    if (job->waiter) to_resume_.push_back(std::move(*job->waiter));
 }
 
 // The figures first, so that whoever is resumed sees its own change in them.
 void StorageThread::resume_waiters() {
     publish();
-    while (!completed_.empty()) {
-        const Executor executor = completed_.front()->executor().value();
-        const auto other =
-            std::ranges::find_if(completed_, [&](const auto& job) { return job->executor() != executor; });
-        Jobs theirs(std::make_move_iterator(completed_.begin()), std::make_move_iterator(other));
-        completed_.erase(completed_.begin(), other);
-        boost::asio::post(
-            executor, [executor, theirs = std::move(theirs)]() mutable { resume_all(executor, std::move(theirs)); });
-    }
+    if (to_resume_.empty()) return;
+    const Executor loop = to_resume_.front().executor();
+    boost::asio::post(loop, [waiters = std::exchange(to_resume_, {})]() mutable { resume_all(std::move(waiters)); });
 }
 
 // All of them in one transaction.
-std::optional<Error> StorageThread::attempt(const Jobs& batch) {
+std::optional<Error> StorageThread::attempt(std::span<const std::unique_ptr<StorageJob>> batch) {
     if (batch.empty()) return std::nullopt;
     return store_.transact([&](OutboxStore& store) {
         for (const auto& job : batch) job->run(store);
@@ -223,16 +213,14 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     } else if (must_refuse_for_space(*job)) {
         failure = no_space();
     } else if (store_.is_open()) {
-        Jobs alone;
-        alone.push_back(std::move(job));
-        failure = attempt(alone);
+        failure = attempt({&job, 1});
         // The first failure may have been cured (ballast given back, file opened anew).
-        const bool may_be_cured = store_.is_open() && !(alone.front()->is_admission() && store_.is_full());
-        if (failure && may_be_cured) failure = attempt(alone);
-        job = std::move(alone.front());
+        const bool may_be_cured = store_.is_open() && !(job->kind == StorageJob::Kind::admission && store_.is_full());
+        if (failure && may_be_cured) failure = attempt({&job, 1});
     }
     // To repeat what a sound database refuses is no use.
-    const bool may_be_repeated = job->is_deferred() && !(job->is_dispensable() && repeated_.size() >= kMaxBatch);
+    const bool is_too_many = job->kind == StorageJob::Kind::dispensable && repeated_.size() >= kMaxBatch;
+    const bool may_be_repeated = job->is_deferred() && !is_too_many;
     if (failure && may_be_repeated && failure->code != storage_errc::statement_failed) {
         repeated_.push_back(std::move(job));
     } else {
@@ -241,7 +229,7 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
 }
 
 bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
-    return store_.is_open() && job.is_admission() && (store_.is_full() || store_.is_low());
+    return store_.is_open() && job.kind == StorageJob::Kind::admission && (store_.is_full() || store_.is_low());
 }
 
 void StorageThread::maintain() {
@@ -265,34 +253,6 @@ void StorageThread::repeat() {
         do_batch({std::make_move_iterator(next), std::make_move_iterator(next + count)});
         next += count;
     }
-}
-
-// A job, so that it comes after those that were submitted before: what they add is in the database when it is read.
-class StorageThread::BeginLoading final : public StorageJob {
-  public:
-    explicit BeginLoading(StorageThread& storage) : StorageJob(Moment{}), storage_(storage) {}
-    void run(OutboxStore&) override {}
-    void complete(const std::optional<Error>&) override { storage_.must_load_ids_ = true; }
-    [[nodiscard]] bool is_deferred() const override { return true; }
-
-  private:
-    StorageThread& storage_;
-};
-
-void StorageThread::load_seen_ids() { submit(std::make_unique<BeginLoading>(*this)); }
-
-// A bounded number at a time. The ids that come into the database meanwhile are known to the filter already.
-void StorageThread::load_ids_into_filter() {
-    if (!must_load_ids_ || !store_.is_open()) return;
-    const auto failure = store_.read([this](OutboxStore& store) {
-        must_load_ids_ = store.each_id(loaded_until_, kLoadedAtOnce, [this](std::string_view id) {
-            seen_ids_.load(id);
-            ++loaded_ids_;
-        });
-    });
-    if (failure || must_load_ids_) return;
-    loaded_until_.clear();
-    seen_ids_.ready(std::exchange(loaded_ids_, 0));
 }
 
 void StorageThread::publish() {

@@ -12,42 +12,38 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
 #include "delivery/open_outbox.hpp"
 #include "delivery/redo/change_writer.hpp"
-#include "delivery/redo/seen_ids.hpp"
-#include "jiro/base/task.hpp"
+#include "delivery/waiter.hpp"
 
 namespace jiro::delivery {
 
-class StorageJob {
-  public:
-    explicit StorageJob(const Moment& now) : now_(now) {}
-    virtual ~StorageJob() = default;
+// What is to be done in the database, and what follows it.
+struct StorageJob {
+    enum class Kind {
+        awaited,
+        admission,    // awaited, and refused while the disk is full: what is in hand may be finished
+        deferred,     // nobody waits for it: it is repeated until it succeeds
+        dispensable,  // as deferred, but not repeated when many others are to be already
+    };
 
-    // May run more than once (after a roll-back): changes nothing but the store and its own result.
-    virtual void run(OutboxStore& store) = 0;
-    // Committed, or failed for good: what whoever waits is to be told. Still on the storage thread.
-    virtual void complete(const std::optional<Error>& failure) = 0;
-    // Where whoever waits lives, and how it is told, there. None: nobody waits.
-    [[nodiscard]] virtual std::optional<Executor> executor() const { return std::nullopt; }
-    virtual void resume() {}
-    // Nobody waits for it: it is repeated until it succeeds.
-    [[nodiscard]] virtual bool is_deferred() const { return false; }
-    // Of lazy ones: when many are to be repeated already, it is not.
-    [[nodiscard]] virtual bool is_dispensable() const { return false; }
-    // New work is refused while the disk is full; what is in hand may be finished.
-    [[nodiscard]] virtual bool is_admission() const { return false; }
+    Kind kind = Kind::awaited;
+    Moment now{};  // as its caller saw it
+    // May be called more than once (after a roll-back): changes nothing but the store and its own result.
+    std::function<void(OutboxStore&)> run;
+    // Committed, or failed for good: what whoever waits is to find. Still on the storage thread; may be empty.
+    std::function<void(const std::optional<Error>& failure)> complete{};
+    std::optional<Waiter> waiter{};  // all of one event loop
 
-    [[nodiscard]] const Moment& now() const noexcept { return now_; }
-
-  private:
-    Moment now_;
+    [[nodiscard]] bool is_deferred() const noexcept { return kind >= Kind::deferred; }
 };
 
 class StorageThread {
@@ -71,8 +67,6 @@ class StorageThread {
     // What the event loop commits by itself.
     [[nodiscard]] bool append(const RedoRecord& change);  // false: nothing was done
     [[nodiscard]] const ChangeWriter& changes() const noexcept { return changes_; }
-    [[nodiscard]] SeenIds& seen_ids() noexcept { return seen_ids_; }
-    void load_seen_ids();  // after SeenIds::begin()
 
   private:
     using Jobs = std::vector<std::unique_ptr<StorageJob>>;
@@ -86,7 +80,7 @@ class StorageThread {
     void note_time(const StorageJob& job);
     [[nodiscard]] ChangeWriter::Redo what_to_redo(const Jobs& batch) const;
     void do_batch(Jobs batch);
-    [[nodiscard]] std::optional<Error> attempt(const Jobs& batch);
+    [[nodiscard]] std::optional<Error> attempt(std::span<const std::unique_ptr<StorageJob>> batch);
     void do_one(std::unique_ptr<StorageJob> job);
     [[nodiscard]] bool must_refuse_for_space(const StorageJob& job) const;
     void complete_job(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
@@ -94,8 +88,6 @@ class StorageThread {
     void maintain();
     void repeat();  // the deferred jobs that failed
     void release_leased();
-    class BeginLoading;
-    void load_ids_into_filter();
     void publish();
 
     // Of the storage thread only.
@@ -103,17 +95,13 @@ class StorageThread {
     bool had_much_ = false;  // why it is awake
     bool has_more_to_sweep_ = false;
     OpenOutbox::SteadyTime next_sweep_{};
-    Moment now_;      // as the latest job's caller, or the latest change's, saw it
-    Jobs repeated_;   // deferred jobs that failed
-    Jobs completed_;  // whoever waits for them is to be resumed
+    Moment now_;     // as the latest job's caller, or the latest change's, saw it
+    Jobs repeated_;  // deferred jobs that failed
+    std::vector<Waiter> to_resume_;
     std::vector<std::string> to_release_;
-    std::string loaded_until_;  // the id up to which the filter has learned the database
-    std::uint64_t loaded_ids_ = 0;
-    bool must_load_ids_ = false;
 
     // Of both threads.
     ChangeWriter changes_;
-    SeenIds seen_ids_;
     std::atomic<std::chrono::hours::rep> dedupe_hours_;
 
     mutable std::mutex mutex_;
@@ -123,7 +111,7 @@ class StorageThread {
     std::size_t urgent_ = 0;  // jobs in queue_ that somebody waits for
     bool must_stop_ = false;
     OutboxFigures figures_;
-    RedoCounts published_redone_;
+    RedoneCounts published_redone_;
 
     std::thread thread_;
 };

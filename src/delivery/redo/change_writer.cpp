@@ -52,26 +52,6 @@ void note_log(OutboxStore& store, const RedoLog* log) {
 
 }  // namespace
 
-void RedoCounts::add(const RedoRecord& change) {
-    if (std::holds_alternative<ReceivedChange>(change)) ++received;
-    if (std::holds_alternative<FinishedChange>(change)) ++finished;
-    if (std::holds_alternative<DeliveredChange>(change)) ++delivered;
-}
-
-void AtomicRedoCounts::add(const RedoRecord& change) {
-    if (std::holds_alternative<ReceivedChange>(change)) ++received_;
-    if (std::holds_alternative<FinishedChange>(change)) ++finished_;
-    if (std::holds_alternative<DeliveredChange>(change)) ++delivered_;
-}
-
-RedoCounts AtomicRedoCounts::read() const {
-    RedoCounts counts;
-    counts.delivered = delivered_;
-    counts.finished = finished_;
-    counts.received = received_;
-    return counts;
-}
-
 ChangeWriter::ChangeWriter(const OutboxSettings& settings)
     : settings_(settings),
       is_in_memory_(settings.path == kInMemory),
@@ -80,7 +60,7 @@ ChangeWriter::ChangeWriter(const OutboxSettings& settings)
 ChangeWriter::Appended ChangeWriter::append(const RedoRecord& change) {
     RedoLog* const log = log_;
     if (log == nullptr || !log->append(change)) return Appended::no;
-    if (const auto before = appended_.read(); before.finished == before.delivered) first_finished_at_ = 0;
+    if (appended_.finished == appended_.delivered) first_finished_at_ = 0;
     appended_.add(change);
     // Either the storage thread sees the change, or this sees that it has looked before: both sides are sequentially
     // consistent.
@@ -101,11 +81,11 @@ bool ChangeWriter::note_looked() noexcept {
     return has_much_.exchange(false);
 }
 
-void ChangeWriter::add_appended(OutboxFigures& figures, const RedoCounts& redone) const {
-    const RedoCounts appended = appended_.read();
-    const auto received = appended.received - redone.received;
-    const auto finished = appended.finished - redone.finished;
-    const auto delivered = appended.delivered - redone.delivered;
+void ChangeWriter::add_appended(OutboxFigures& figures, const RedoneCounts& redone) const {
+    // In this order, so that their differences are never negative.
+    const auto delivered = appended_.delivered - redone.delivered;
+    const auto finished = appended_.finished - redone.finished;
+    const auto received = appended_.received - redone.received;
     figures.unfinished += received - std::min(finished, figures.unfinished + received);
     figures.pending += finished - std::min(delivered, figures.pending + finished);
     figures.remembered += delivered;

@@ -17,26 +17,19 @@
 namespace jiro::delivery {
 
 // Changes by what they do to the figures.
+template <typename Number>
 struct RedoCounts {
-    std::uint64_t received = 0;
-    std::uint64_t finished = 0;
-    std::uint64_t delivered = 0;
+    Number received{0};
+    Number finished{0};
+    Number delivered{0};
 
-    void add(const RedoRecord& change);
+    void add(const RedoRecord& change) {
+        if (std::holds_alternative<ReceivedChange>(change)) ++received;
+        if (std::holds_alternative<FinishedChange>(change)) ++finished;
+        if (std::holds_alternative<DeliveredChange>(change)) ++delivered;
+    }
 };
-
-// The same, counted by one thread and read by others. read() loads delivered, finished and received in this order, so
-// that their differences are never negative.
-class AtomicRedoCounts {
-  public:
-    void add(const RedoRecord& change);
-    [[nodiscard]] RedoCounts read() const;
-
-  private:
-    std::atomic<std::uint64_t> received_{0};
-    std::atomic<std::uint64_t> finished_{0};
-    std::atomic<std::uint64_t> delivered_{0};
-};
+using RedoneCounts = RedoCounts<std::uint64_t>;
 
 class ChangeWriter {
   public:
@@ -57,7 +50,7 @@ class ChangeWriter {
     [[nodiscard]] bool admits_changes() const noexcept { return admits_changes_.load(std::memory_order_relaxed); }
 
     // Any thread: adds what was appended beyond `redone` to the figures.
-    void add_appended(OutboxFigures& figures, const RedoCounts& redone) const;
+    void add_appended(OutboxFigures& figures, const RedoneCounts& redone) const;
 
     // The storage thread.
     [[nodiscard]] Result<> join(OutboxStore& store);  // OpenOutbox::Joined
@@ -69,7 +62,7 @@ class ChangeWriter {
     [[nodiscard]] bool is_caught_up() const noexcept { return is_caught_up_; }
     void admit(const OutboxFigures& figures, bool takes);  // what takes_changes() and admits_changes() say from now on
     void stop(OpenOutbox& store);                          // in good order: nothing is left in the log
-    [[nodiscard]] const RedoCounts& redone() const noexcept { return redone_; }
+    [[nodiscard]] const RedoneCounts& redone() const noexcept { return redone_; }
 
   private:
     struct Stretch {  // of the log
@@ -81,7 +74,7 @@ class ChangeWriter {
     struct Redone {
         RedoLog::Position until = 0;
         std::vector<RedoLog::Position> ahead;  // records behind `until`
-        RedoCounts counts;
+        RedoneCounts counts;
     };
 
     [[nodiscard]] Result<> redo_left_log(OutboxStore& store, std::int64_t known) const;
@@ -100,7 +93,7 @@ class ChangeWriter {
     bool keeps_memory_ = false;  // since much came at a time
     bool is_caught_up_ = true;
     RedoLog::Position own_begin_ = 0;  // before it: changes of the previous process
-    RedoCounts redone_;
+    RedoneCounts redone_;
     std::set<RedoLog::Position> redone_ahead_;  // records behind the log's start
 
     // Of both threads.
@@ -109,9 +102,9 @@ class ChangeWriter {
     std::atomic<bool> admits_changes_{false};
     std::atomic<bool> has_news_{false};  // since the storage thread last looked
     std::atomic<bool> has_much_{false};
-    std::atomic<RedoLog::Position> looked_until_{0};  // where the log ended when the storage thread last looked
-    AtomicRedoCounts appended_;                       // by this process
-    std::atomic<std::int64_t> first_finished_at_{0};  // of what is news; 0: none
+    std::atomic<RedoLog::Position> looked_until_{0};   // where the log ended when the storage thread last looked
+    RedoCounts<std::atomic<std::uint64_t>> appended_;  // by this process
+    std::atomic<std::int64_t> first_finished_at_{0};   // of what is news; 0: none
 };
 
 }  // namespace jiro::delivery

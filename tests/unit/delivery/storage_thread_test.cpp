@@ -21,25 +21,20 @@ struct JobLog {
     int at_once = 0;                   // of the storage thread
 };
 
-enum class Kind { lazy, dispensable, awaited };
+using Kind = StorageJob::Kind;
 
-class LoggedJob final : public StorageJob {
-  public:
-    LoggedJob(JobLog& log, Kind kind) : StorageJob(Moment{}), log_(log), kind_(kind) { ++log_.alive; }
-    ~LoggedJob() override { --log_.alive; }
-
-    void run(OutboxStore&) override { log_.most_at_once = std::max(log_.most_at_once.load(), ++log_.at_once); }
-    void complete(const std::optional<Error>& failure) override {
-        log_.at_once = 0;
-        if (failure) ++log_.refused;
-    }
-    [[nodiscard]] bool is_deferred() const override { return kind_ != Kind::awaited; }
-    [[nodiscard]] bool is_dispensable() const override { return kind_ == Kind::dispensable; }
-
-  private:
-    JobLog& log_;
-    const Kind kind_;
-};
+std::unique_ptr<StorageJob> logged_job(JobLog& log, Kind kind) {
+    ++log.alive;
+    const std::shared_ptr<void> life(nullptr, [&log](void*) { --log.alive; });
+    auto job = std::make_unique<StorageJob>();
+    job->kind = kind;
+    job->run = [&log, life](OutboxStore&) { log.most_at_once = std::max(log.most_at_once.load(), ++log.at_once); };
+    job->complete = [&log](const std::optional<Error>& failure) {
+        log.at_once = 0;
+        if (failure) ++log.refused;
+    };
+    return job;
+}
 
 // While the file cannot be opened, what must be done later is kept, and of what need not be only a bounded number. When
 // it opens, they are done many in one transaction.
@@ -56,11 +51,11 @@ TEST(StorageThread, keeps_a_bounded_number_of_dispensable_jobs_while_it_is_close
     JobLog log;
     const auto storage = StorageThread::start(settings, clock).value();
     const auto submit = [&](Kind kind, int count) {
-        for (int i = 0; i < count; ++i) storage->submit(std::make_unique<LoggedJob>(log, kind));
-        storage->submit(std::make_unique<LoggedJob>(log, Kind::awaited));
+        for (int i = 0; i < count; ++i) storage->submit(logged_job(log, kind));
+        storage->submit(logged_job(log, Kind::awaited));
     };
     submit(Kind::dispensable, 5'000);
-    submit(Kind::lazy, 1'000);
+    submit(Kind::deferred, 1'000);
     submit(Kind::dispensable, 5'000);
     while (storage->figures().writable || log.alive > 1'512) std::this_thread::yield();
     EXPECT_EQ(log.alive, 1'512);
