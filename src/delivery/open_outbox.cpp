@@ -171,7 +171,7 @@ std::optional<Error> OpenOutbox::transact(const Work& work) {
         work(store);
         committing = store.number_transaction();
         store.commit();
-        count();
+        note_counts();
     });
     if (!failure || is_committed(committing)) {
         leased_.commit();
@@ -211,17 +211,8 @@ void OpenOutbox::release(const std::vector<std::string>& ids) {
     leased_.commit();
 }
 
-void OpenOutbox::count() {
-    const auto& counts = store_->counts();
-    figures_.pending = counts.pending;
-    figures_.unfinished = counts.unfinished;
-    figures_.dead_letters = counts.dead;
-    figures_.remembered = counts.remembered;
-    figures_.bytes = counts.bytes;
-}
-
 const OutboxFigures& OpenOutbox::figures(const Moment& now) {
-    if (store_) count();
+    if (store_) note_counts();
     if (store_) read([&](OutboxStore& store) { figures_.oldest_undelivered = store.oldest_undelivered(now); });
     if (store_) figures_.wall_set_by = store_->wall_set_by();
     const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);

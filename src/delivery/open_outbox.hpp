@@ -63,7 +63,7 @@ class OpenOutbox {
     [[nodiscard]] std::uint64_t take_over_damaged();
     void note_full(const std::string& what);
     [[nodiscard]] bool is_committed(std::int64_t transaction);
-    void count();
+    void note_counts() { static_cast<OutboxCounts&>(figures_) = store_->counts(); }
 
     OutboxSettings settings_;
     OutboxClock clock_;

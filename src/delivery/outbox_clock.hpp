@@ -15,6 +15,17 @@
 
 namespace jiro::delivery {
 
+// A stamp as it is stored: milliseconds since 1970.
+[[nodiscard]] inline std::int64_t to_stored(WallTime time) noexcept {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+// A damaged value must not overflow the clock's nanoseconds.
+[[nodiscard]] inline WallTime from_stored(std::int64_t stored) noexcept {
+    constexpr std::int64_t kLatest = 9'000'000'000'000;  // the year 2255
+    return WallTime(std::chrono::milliseconds(std::clamp<std::int64_t>(stored, 0, kLatest)));
+}
+
 // Names a boot in the database. 0: of a row from before boots were noted.
 using BootTag = std::int64_t;
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The second half of a row's life: done -> delivered -> forgotten, or -> dead.
 #include "delivery/failpoint.hpp"
-#include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -17,7 +16,7 @@ constexpr const char* kTooOld = "undelivered for longer than Outbox.MaxAgeHours"
 
 std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
     std::vector<DueRow> rows;
-    std::vector<Found> damaged;
+    std::vector<std::pair<std::string, Found>> damaged;
     std::size_t bytes = 0;
     // Second round: rows that a clock set back put into the far future.
     const auto horizon = to_stored(now.here + kMaxPostponement);
@@ -25,8 +24,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
          {std::pair{std::int64_t{INT64_MIN}, to_stored(now.here)}, std::pair{horizon, INT64_MAX}}) {
         Statement& row = database_.use(
             "SELECT sequence, id, kind, message, message_sum, finished_at, attempts, refusals, whole_sum, whole FROM "
-            "commands"
-            " WHERE state = 'done' AND due_at >= ? AND due_at <= ? ORDER BY due_at, sequence");
+            "commands WHERE state = 'done' AND due_at >= ? AND due_at <= ? ORDER BY due_at, sequence");
         const Cursor cursor(row);
         row.bind(from, to);
         while (rows.size() < limit && bytes < kDueBytes && row.step()) {
@@ -35,7 +33,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
             const auto kind = outcome_from(row.bytes(2));
             const auto message = row.bytes(3);
             if (!kind || row.integer(4) != message_sum(id, row.bytes(2), message)) {
-                damaged.push_back({row.integer(0), "done", 0, message.size(), row.bytes(9).size()});
+                damaged.push_back({id, {row.integer(0), StoredState::done, 0, message.size(), row.bytes(9).size()}});
                 continue;
             }
             bytes += message.size() + row.bytes(9).size();
@@ -51,7 +49,7 @@ std::vector<DueRow> OutboxStore::due(std::size_t limit, const Moment& now) {
         }
     }
     for (const auto& row : rows) leased_.add(row.id);
-    for (const auto& row : damaged) set_dead(row, kDamaged, now);
+    for (auto& [id, row] : damaged) set_dead(id, row, kDamaged, now);
     return rows;
 }
 
@@ -74,72 +72,61 @@ std::optional<WallTime> OutboxStore::next_due() {
 
 void OutboxStore::delivered(const std::string& id, WallTime at) {
     leased_.remove(id);
-    const auto found = find(id);
-    if (!found || found->state == "delivered" || found->state == "forgotten") return;
+    auto found = find(id);
+    if (!found || found->is_remembered()) return;
     // Also from `running`: an outcome that could not be stored was sent from memory.
-    const bool has_message = found->message_bytes > 0;
+    const auto state = found->message_bytes > 0 ? StoredState::delivered : StoredState::forgotten;
     database_
         .use(
             "UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL, whole = NULL,"
             " whole_sum = NULL, boot = ? WHERE sequence = ?")
-        .bind(has_message ? "delivered" : "forgotten", to_stored(at), clock_.boot(), found->sequence)
+        .bind(to_string(state), to_stored(at), clock_.boot(), found->sequence)
         .run();
-    known_.remove(id);
-    counts_.bytes -= found->bytes() + kRowOverhead;
-    --(found->state == "done" ? counts_.pending : found->state == "dead" ? counts_.dead : counts_.unfinished);
-    ++counts_.remembered;
-    if (has_message) counts_.remembered_bytes += found->message_bytes + kRowOverhead;
+    recount(id, *found, {found->sequence, state, 0, found->message_bytes});
     JIRO_FAILPOINT("c8_before_delivered_commit");
 }
 
 void OutboxStore::postponed(const Postponement& postponement) {
     leased_.remove(postponement.id);
-    Statement& row = database_.use(
-        "UPDATE commands SET attempts = ?, refusals = ?, due_at = coalesce(?, due_at),"
-        " last_error = coalesce(nullif(?, ''), last_error) WHERE id = ? AND state = 'done'");
-    row.bind(postponement.attempts, postponement.refusals, to_stored(postponement.due_at.value_or(WallTime{})),
-             postponement.last_error, postponement.id);
-    if (!postponement.due_at) row.bind_null(3);
-    row.run();
+    std::optional<std::int64_t> due_at;
+    if (postponement.due_at) due_at = to_stored(*postponement.due_at);
+    database_
+        .use(
+            "UPDATE commands SET attempts = ?, refusals = ?, due_at = coalesce(?, due_at),"
+            " last_error = coalesce(nullif(?, ''), last_error) WHERE id = ? AND state = 'done'")
+        .bind(postponement.attempts, postponement.refusals, due_at, postponement.last_error, postponement.id)
+        .run();
 }
 
 Result<> OutboxStore::dead(const std::string& id, const std::string& reason, const Moment& now) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if (found->state != "done") return Error(errc::wrong_state);
+    auto found = find_in(id, {StoredState::done});
+    if (!found) return found.error();
     leased_.remove(id);
-    set_dead(*found, reason, now);
+    set_dead(id, *found, reason, now);
     return {};
 }
 
-void OutboxStore::set_dead(const Found& row, const std::string& reason, const Moment& now) {
-    known_.clear();
+void OutboxStore::set_dead(const std::string& id, Found& row, const std::string& reason, const Moment& now) {
     database_.use("UPDATE commands SET state = 'dead', settled_at = ?, last_error = ? WHERE sequence = ?")
         .bind(to_stored(now.here), reason, row.sequence)
         .run();
-    --(row.state == "done" ? counts_.pending : counts_.unfinished);
-    ++counts_.dead;
+    recount(id, row, {row.sequence, StoredState::dead, row.payload_bytes, row.message_bytes, row.whole_bytes});
 }
 
 Result<> OutboxStore::replaced(const std::string& id, const Bytes& message) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if (found->state != "done") return Error(errc::wrong_state);
-    std::string kind;
-    {
-        Statement& row = database_.use("SELECT kind FROM commands WHERE sequence = ?");
-        const Cursor cursor(row);
-        if (row.bind(found->sequence).step()) kind = row.text(0);
-    }
+    auto found = find_in(id, {StoredState::done});
+    if (!found) return found.error();
+    const auto kind = to_string(found->kind.value_or(Outcome::failed));  // due() gives out none without
     database_
         .use(
             "UPDATE commands SET whole = coalesce(whole, message), whole_sum = coalesce(whole_sum, message_sum),"
             " message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
         .bind(Blob{*message}, message_sum(id, kind, *message), found->sequence)
         .run();
-    known_.remove(id);
-    counts_.bytes += message->size();
-    if (found->whole_bytes > 0) counts_.bytes -= found->message_bytes;  // an earlier short form
+    const bool was_cut = found->whole_bytes > 0;
+    recount(id, *found,
+            {found->sequence, StoredState::done, 0, message->size(),
+             was_cut ? found->whole_bytes : found->message_bytes, found->kind});
     return {};
 }
 
@@ -162,7 +149,7 @@ std::vector<std::string> OutboxStore::expire(Duration max_age, int attempts, std
         }
     }
     for (const auto& id : ids) {
-        if (const auto found = find(id)) set_dead(*found, kTooOld, now);
+        if (auto found = find(id)) set_dead(id, *found, kTooOld, now);
     }
     return ids;
 }
@@ -174,61 +161,60 @@ bool OutboxStore::remembers_too_much() const noexcept {
 }
 
 bool OutboxStore::sweep(const Moment& now) {
-    // 1. Too old: the row goes.
-    struct Old {
-        std::int64_t sequence;
-        std::uint64_t bytes;       // of its message here
-        std::uint64_t kept_until;  // its message among the kept ones ends there
-        bool has_message;
-    };
-    std::vector<Old> old;
-    for (const bool has_message : {false, true}) {
-        Statement& aged = database_.use(
-            has_message
-                ? "SELECT sequence, length(message), 0 FROM commands WHERE state = 'delivered' AND settled_at < ?"
-                  " ORDER BY settled_at"
-                : "SELECT sequence, 0, kept_at + kept_bytes FROM commands WHERE state = 'forgotten' AND settled_at < ?"
-                  " ORDER BY settled_at");
-        const bool are_too_many = counts_.remembered > settings_.max_tombstones + old.size();
-        const Cursor cursor(aged);
-        aged.bind(are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window));
-        const std::size_t limit = are_too_many
-                                      ? std::min<std::size_t>(kSweepRows, counts_.remembered - settings_.max_tombstones)
-                                      : kSweepRows;
-        while (old.size() < limit && aged.step()) {
-            old.push_back({aged.integer(0), static_cast<std::uint64_t>(aged.integer(1)),
-                           static_cast<std::uint64_t>(aged.integer(2)), has_message});
+    const auto removed = remove_old(now);
+    const auto forgotten = forget_messages();
+    JIRO_FAILPOINT("c9_before_sweep_commit");
+    return removed >= kSweepRows || forgotten >= kSweepRows;
+}
+
+// Too old, or too many: the row goes. Those first that have no message here.
+std::size_t OutboxStore::remove_old(const Moment& now) {
+#define JIRO_REMOVE_OLD(remembered)                                                                    \
+    "DELETE FROM commands WHERE sequence IN (SELECT sequence FROM commands WHERE state = '" remembered \
+    "' AND settled_at < ? ORDER BY settled_at LIMIT ?) RETURNING coalesce(length(message), 0),"        \
+    " coalesce(kept_at + kept_bytes, 0)"
+    std::size_t removed = 0;
+    KeptMessages::Position kept_until = 0;
+    for (const auto state : {StoredState::forgotten, StoredState::delivered}) {
+        const auto most = settings_.max_tombstones;
+        const bool are_too_many = counts_.remembered > most;
+        const std::uint64_t limit =
+            std::min<std::uint64_t>(kSweepRows - removed, are_too_many ? counts_.remembered - most : kSweepRows);
+        Statement& row = database_.use(state == StoredState::forgotten ? JIRO_REMOVE_OLD("forgotten")
+                                                                       : JIRO_REMOVE_OLD("delivered"));
+        const Cursor cursor(row);
+        row.bind(are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window),
+                 static_cast<std::int64_t>(limit));
+        for (; row.step(); ++removed) {
+            count({0, state, 0, static_cast<std::uint64_t>(row.integer(0))}, -1);
+            kept_until = std::max(kept_until, static_cast<KeptMessages::Position>(row.integer(1)));
         }
-    }
-    std::uint64_t kept_until = 0;
-    for (const Old& row : old) {
-        database_.use("DELETE FROM commands WHERE sequence = ?").bind(row.sequence).run();
-        --counts_.remembered;
-        if (row.has_message) counts_.remembered_bytes -= row.bytes + kRowOverhead;
-        kept_until = std::max(kept_until, row.kept_until);
     }
     kept_.forget(kept_until);
-    // 2. Too big: messages of remembered rows may take a quarter of what the outbox may; the id stays.
-    std::size_t stripped = 0;
-    while (counts_.remembered_bytes > settings_.max_bytes / 4 && stripped < kSweepRows) {
-        std::int64_t sequence = 0;
-        std::uint64_t bytes = 0;
-        {
-            Statement& row = database_.use(
-                "SELECT sequence, length(message) FROM commands WHERE state = 'delivered' ORDER BY settled_at LIMIT 1");
-            const Cursor cursor(row);
-            if (!row.step()) break;
-            sequence = row.integer(0);
-            bytes = static_cast<std::uint64_t>(row.integer(1));
+    return removed;
+}
+
+// Messages of remembered rows may take a quarter of what the outbox may; of what is beyond only the id stays.
+std::size_t OutboxStore::forget_messages() {
+    std::vector<Found> rows;
+    std::uint64_t bytes = 0;
+    if (const auto most = settings_.max_bytes / 4; counts_.remembered_bytes > most) {
+        Statement& row = database_.use(
+            "SELECT sequence, length(message) FROM commands WHERE state = 'delivered' ORDER BY settled_at");
+        const Cursor cursor(row);
+        while (counts_.remembered_bytes > most + bytes && rows.size() < kSweepRows && row.step()) {
+            rows.push_back({row.integer(0), StoredState::delivered, 0, static_cast<std::uint64_t>(row.integer(1))});
+            bytes += rows.back().bytes() + kRowOverhead;
         }
-        database_.use("UPDATE commands SET state = 'forgotten', message = NULL WHERE sequence = ?")
-            .bind(sequence)
-            .run();
-        counts_.remembered_bytes -= bytes + kRowOverhead;
-        ++stripped;
     }
-    JIRO_FAILPOINT("c9_before_sweep_commit");
-    return old.size() >= kSweepRows || stripped >= kSweepRows;
+    for (const auto& row : rows) {
+        database_.use("UPDATE commands SET state = 'forgotten', message = NULL WHERE sequence = ?")
+            .bind(row.sequence)
+            .run();
+        count(row, -1);
+        count({row.sequence, StoredState::forgotten});
+    }
+    return rows.size();
 }
 
 // The message of a row that has only its place; nullptr: another one took it since, or it cannot be read.
@@ -243,34 +229,26 @@ Bytes OutboxStore::kept_message(std::int64_t sequence) {
     return std::make_shared<const std::string>(std::move(*message));
 }
 
-void OutboxStore::put_message_back(Found& row, const std::string& message) {
+void OutboxStore::put_message_back(const std::string& id, Found& row, const std::string& message) {
     database_
         .use(
             "UPDATE commands SET state = 'delivered', message = ?, kept_at = NULL, kept_bytes = NULL WHERE sequence = "
             "?")
         .bind(Blob{message}, row.sequence)
         .run();
-    row.state = "delivered";
-    row.message_bytes = message.size();
-    counts_.remembered_bytes += message.size() + kRowOverhead;
+    recount(id, row, {row.sequence, StoredState::delivered, 0, message.size(), 0, row.kind});
 }
 
-void OutboxStore::make_due_again(const Found& row, const Moment& now) {
-    known_.clear();
+void OutboxStore::make_due_again(const std::string& id, Found& row, const Moment& now) {
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL WHERE "
             "sequence = ?")
         .bind(to_stored(now.here), row.sequence)
         .run();
-    if (row.state == "dead") {
-        --counts_.dead;
-    } else if (row.state == "delivered") {
-        --counts_.remembered;
-        counts_.remembered_bytes -= row.message_bytes + kRowOverhead;
-        counts_.bytes += row.message_bytes + kRowOverhead;
-    }
-    if (row.state != "done") ++counts_.pending;
+    Found done = row;
+    done.state = StoredState::done;
+    recount(id, row, done);
 }
 
 }  // namespace jiro::delivery

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The first half of a row's life: received -> running -> done; and what a restart does with unfinished ones.
 #include "delivery/failpoint.hpp"
-#include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -22,19 +21,26 @@ bool is_comparable(std::string_view fingerprint) {
 }  // namespace
 
 std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
-    if (const auto* known = known_.find(id)) return *known;
+    if (const auto known = known_.find(id); known != known_.end()) return known->second;
     Statement& row = database_.use(
-        "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0), coalesce(length(whole), 0)"
-        " FROM commands WHERE id = ?");
+        "SELECT sequence, state, coalesce(length(payload), 0), coalesce(length(message), 0), coalesce(length(whole), "
+        "0), kind FROM commands WHERE id = ?");
     const Cursor cursor(row);
     if (!row.bind(id).step()) return std::nullopt;
-    return Found{row.integer(0), row.text(1), static_cast<std::uint64_t>(row.integer(2)),
-                 static_cast<std::uint64_t>(row.integer(3)), static_cast<std::uint64_t>(row.integer(4))};
+    const auto bytes = [&](int column) { return static_cast<std::uint64_t>(row.integer(column)); };
+    return Found{row.integer(0), state_from(row.bytes(1)), bytes(2), bytes(3), bytes(4), outcome_from(row.bytes(5))};
+}
+
+Result<OutboxStore::Found> OutboxStore::find_in(const std::string& id, std::initializer_list<StoredState> states) {
+    const auto found = find(id);
+    if (!found) return Error(errc::unknown_id);
+    if (std::ranges::find(states, found->state) == states.end()) return Error(errc::wrong_state);
+    return *found;
 }
 
 AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, const Moment& now) {
-    const bool has_rows = counts_.pending + counts_.unfinished + counts_.dead < settings_.max_rows;
-    const bool has_bytes = counts_.bytes + receipt.payload.size() + kRowOverhead <= settings_.max_bytes;
+    const bool has_rows = has_room_for_row();
+    const bool has_bytes = has_room_for(receipt.payload.size() + kRowOverhead);
     RowChange change;
     change.id = receipt.id;
     change.received = ReceivedChange::of(receipt, state);
@@ -50,112 +56,99 @@ AdmissionResult OutboxStore::received(const Receipt& receipt, FirstState state, 
 }
 
 std::optional<AdmissionResult> OutboxStore::arrived_again(const Receipt& receipt, const Moment& now) {
-    Statement& row = database_.use("SELECT fingerprint, settled_at, message IS NULL, kind FROM commands WHERE id = ?");
     auto found = find(receipt.id);
     if (!found) return std::nullopt;
     bool is_same = true;
-    bool has_message = false;
     WallTime settled;
-    std::optional<Outcome> outcome;
     {
+        Statement& row = database_.use("SELECT fingerprint, settled_at FROM commands WHERE sequence = ?");
         const Cursor cursor(row);
-        if (!row.bind(receipt.id).step()) return std::nullopt;
+        if (!row.bind(found->sequence).step()) return std::nullopt;
         is_same = row.is_null(0) || !is_comparable(row.bytes(0)) || row.bytes(0) == view(receipt.fingerprint);
         settled = from_stored(row.integer(1));
-        has_message = row.integer(2) == 0;
-        outcome = outcome_from(row.text(3));
     }
-    const bool is_remembered = found->state == "delivered" || found->state == "forgotten";
-    if (is_remembered && age_of(settled, now) > settings_.dedupe_window) {
+    if (found->is_remembered() && age_of(settled, now) > settings_.dedupe_window) {
         // Only the sweep has not been here yet.
-        --counts_.remembered;
-        if (found->state == "delivered") counts_.remembered_bytes -= found->message_bytes + kRowOverhead;
+        count(*found, -1);
         database_.use("DELETE FROM commands WHERE sequence = ?").bind(found->sequence).run();
         return std::nullopt;
     }
     if (!is_same) return AdmissionResult{Admission::conflicting_content, {}};
-    if (found->state == "received" || found->state == "running") {
-        return AdmissionResult{Admission::already_in_progress, {}};
+    if (found->is_unfinished()) return AdmissionResult{Admission::already_in_progress, {}};
+    if (found->state != StoredState::done) {
+        if (found->message_bytes == 0) {
+            const auto kept = kept_message(found->sequence);
+            if (!kept) return AdmissionResult{Admission::already_forgotten, {}, found->kind};
+            put_message_back(receipt.id, *found, *kept);
+        }
+        make_due_again(receipt.id, *found, now);
     }
-    if (found->state == "done") return AdmissionResult{Admission::already_settled, {}, outcome};
-    if (!has_message) {
-        const auto kept = kept_message(found->sequence);
-        if (!kept) return AdmissionResult{Admission::already_forgotten, {}, outcome};
-        put_message_back(*found, *kept);
-    }
-    make_due_again(*found, now);
-    return AdmissionResult{Admission::already_settled, {}, outcome};
+    return AdmissionResult{Admission::already_settled, {}, found->kind};
 }
 
 Result<> OutboxStore::started(const std::string& id) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if (found->state != "received") return Error(errc::wrong_state);
+    auto found = find_in(id, {StoredState::received});
+    if (!found) return found.error();
     database_.use("UPDATE commands SET state = 'running', starts = starts + 1 WHERE sequence = ? AND suspended_in <> ?")
         .bind(found->sequence, clock_.boot())
         .run();
     if (database_.changes() == 0) return Error(errc::wrong_state).with_prefix("it waits for the machine's restart");
-    if (auto* known = known_.find(id)) known->state = "running";
+    recount(id, *found, {found->sequence, StoredState::running, found->payload_bytes});
     JIRO_FAILPOINT("c2_before_running_commit");
     return {};
 }
 
 Result<> OutboxStore::suspended(const std::string& id, const Moment& now) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if (found->state != "running") return Error(errc::wrong_state);
+    auto found = find_in(id, {StoredState::running});
+    if (!found) return found.error();
     database_
         .use(
             "UPDATE commands SET state = 'received', starts = 0, resumes = resumes + 1, suspended_at = ?1,"
             " suspended_in = ?2, boot = ?2 WHERE sequence = ?3")
         .bind(to_stored(now.here), clock_.boot(), found->sequence)
         .run();
-    if (auto* known = known_.find(id)) known->state = "received";
+    recount(id, *found, {found->sequence, StoredState::received, found->payload_bytes});
     return {};
 }
 
 Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                const Moment& now) {
     const auto found = find(id);
-    if (found && found->state != "received" && found->state != "running") return Error(errc::wrong_state);
+    if (found && !found->is_unfinished()) return Error(errc::wrong_state);
     if (!found) {
         // A command that was refused before it was journaled: a flood of them must not fill the disk.
-        if (counts_.pending + counts_.unfinished + counts_.dead >= settings_.max_rows) return Error(errc::limit_rows);
-        if (counts_.bytes + message.size() > settings_.max_bytes) return Error(errc::limit_bytes);
+        if (!has_room_for_row()) return Error(errc::limit_rows);
+        if (!has_room_for(message.size())) return Error(errc::limit_bytes);
     }
     set_done(found, {id, kind, message, lease, now.here});
     JIRO_FAILPOINT("c5_before_done_commit");
     return {};
 }
 
-void OutboxStore::set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome) {
+void OutboxStore::set_done(std::optional<Found> unfinished, const FinishedChange& outcome) {
     const auto kind = to_string(outcome.kind);
     const auto at = to_stored(outcome.at);
     const auto sum = message_sum(outcome.id, kind, outcome.message);
     const std::string id(outcome.id);
+    Found done{0, StoredState::done, 0, outcome.message.size(), 0, outcome.kind};
     if (unfinished) {
+        done.sequence = unfinished->sequence;
         database_
             .use(
                 "UPDATE commands SET state = 'done', kind = ?, message = ?, message_sum = ?, finished_at = ?, due_at = "
-                "?,"
-                " payload = NULL, boot = ? WHERE sequence = ?")
-            .bind(kind, Blob{outcome.message}, sum, at, at, clock_.boot(), unfinished->sequence)
+                "?, payload = NULL, boot = ? WHERE sequence = ?")
+            .bind(kind, Blob{outcome.message}, sum, at, at, clock_.boot(), done.sequence)
             .run();
-        known_.add(id, {unfinished->sequence, "done", 0, outcome.message.size(), 0});
-        --counts_.unfinished;
-        counts_.bytes -= unfinished->payload_bytes;
+        recount(id, *unfinished, done);
     } else {
         database_
             .use(
                 "INSERT INTO commands (id, state, received_at, run_before, idempotent, receipt_sum, kind, message, "
-                "message_sum,"
-                " finished_at, due_at, boot) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)")
+                "message_sum, finished_at, due_at, boot) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)")
             .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at, clock_.boot())
             .run();
-        counts_.bytes += kRowOverhead;
+        count(done);
     }
-    ++counts_.pending;
-    counts_.bytes += outcome.message.size();
     if (outcome.lease == Lease::yes) leased_.add(id);
 }
 
@@ -194,14 +187,12 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
     {
         Statement& row = database_.use(
             "SELECT sequence, id, state, fingerprint, payload, received_at, run_before, idempotent, starts, "
-            "receipt_sum,"
-            " resumes, suspended_at, suspended_in FROM commands" JIRO_UNFINISHED
+            "receipt_sum, resumes, suspended_at, suspended_in FROM commands" JIRO_UNFINISHED
             " AND state = ? AND sequence > ? AND sequence <= ? ORDER BY sequence");
         const Cursor cursor(row);
         row.bind(state, rest.after, *rest.until);
         std::size_t bytes = 0;
-        while (true) {
-            if (rows.size() + unreadable.size() >= kRecoveredRows || bytes >= kDueBytes) break;
+        while (rows.size() + unreadable.size() < kRecoveredRows && bytes < kDueBytes) {
             if (!row.step()) {
                 rest.after = *rest.until;
                 break;
@@ -213,7 +204,7 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
             const auto fingerprint = row.bytes(3);
             if (fingerprint.size() != receipt.fingerprint.size() ||
                 row.integer(9) != receipt_sum(receipt.id, fingerprint, row.bytes(4))) {
-                Found found{row.integer(0), row.text(2), row.bytes(4).size(), 0, 0};
+                const Found found{row.integer(0), state_from(row.bytes(2)), row.bytes(4).size()};
                 unreadable.push_back({found, {receipt.id, "damaged on disk before it ran to its end: effect unknown"}});
                 continue;
             }
@@ -234,7 +225,7 @@ std::vector<RecoveredCommand> OutboxStore::next_unfinished(std::string_view stat
         }
     }
     for (auto& [found, problem] : unreadable) {
-        set_dead(found, problem.what, now);
+        set_dead(problem.id, found, problem.what, now);
         recovery.problems.push_back(std::move(problem));
     }
     return rows;

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "delivery/log.hpp"
-#include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -16,14 +15,6 @@ namespace {
     " coalesce(length(payload), 0) + coalesce(length(message), kept_bytes, 0) + coalesce(length(whole), 0), " \
     "last_error"
 
-RowState state_from(std::string_view name) {
-    if (name == "received") return RowState::received;
-    if (name == "running") return RowState::running;
-    if (name == "done") return RowState::done;
-    if (name == "dead") return RowState::dead;
-    return RowState::delivered;  // or forgotten
-}
-
 Error on_its_way() { return Error(errc::wrong_state).with_prefix("it is on its way just now, try again"); }
 
 // Its times are wall time, for people.
@@ -33,8 +24,9 @@ RowSummary summary_of(Statement& row, const Moment& now) {
     RowSummary summary;
     summary.sequence = row.integer(0);
     summary.id = row.text(1);
-    summary.state = state_from(row.bytes(2));
-    if (!row.is_null(3)) summary.kind = outcome_from(row.bytes(3));
+    const auto state = state_from(row.bytes(2));
+    summary.state = state == StoredState::forgotten ? RowState::delivered : static_cast<RowState>(state);
+    summary.kind = outcome_from(row.bytes(3));
     summary.received_at = time(4);
     if (!row.is_null(5)) summary.finished_at = time(5);
     if (summary.state == RowState::done && !row.is_null(6)) summary.due_at = time(6);
@@ -63,7 +55,7 @@ struct DamagedFacts {
     explicit DamagedFacts(Database& damaged) {
         try {
             time = TimeFacts::of(damaged);
-            transaction = damaged.integer("SELECT value FROM facts WHERE name = 'transaction'");
+            transaction = fact(damaged, "transaction");
         } catch (const StorageError&) {
         }
     }
@@ -109,20 +101,19 @@ Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {
 }
 
 Result<> OutboxStore::retry(const std::string& id, Resend what, const Moment& now) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if ((found->state != "done" && found->state != "dead") || found->message_bytes == 0)
-        return Error(errc::wrong_state);
+    auto found = find_in(id, {StoredState::done, StoredState::dead});
+    if (!found) return found.error();
+    if (found->message_bytes == 0) return Error(errc::wrong_state);
     const bool is_leased = leased_.contains(id);
     if (what == Resend::whole) {
         if (is_leased) return on_its_way();
-        if (const auto made = make_whole_again(*found, id); !made) return made;
+        if (const auto made = make_whole_again(id, *found); !made) return made;
     }
-    if (!is_leased) make_due_again(*found, now);
+    if (!is_leased) make_due_again(id, *found, now);
     return {};
 }
 
-Result<> OutboxStore::make_whole_again(const Found& row, const std::string& id) {
+Result<> OutboxStore::make_whole_again(const std::string& id, Found& row) {
     {
         Statement& whole = database_.use("SELECT kind, whole_sum, whole FROM commands WHERE sequence = ?");
         const Cursor cursor(whole);
@@ -139,13 +130,11 @@ Result<> OutboxStore::make_whole_again(const Found& row, const std::string& id) 
             " WHERE sequence = ?")
         .bind(row.sequence)
         .run();
-    known_.remove(id);
-    counts_.bytes -= row.message_bytes;
+    recount(id, row, {row.sequence, row.state, row.payload_bytes, row.whole_bytes, 0, row.kind});
     return {};
 }
 
 std::uint64_t OutboxStore::retry_all_dead(const Moment& now) {
-    known_.clear();
     database_
         .use(
             "UPDATE commands SET state = 'done', due_at = ?, attempts = 0, refusals = 0, settled_at = NULL"
@@ -153,32 +142,27 @@ std::uint64_t OutboxStore::retry_all_dead(const Moment& now) {
         .bind(to_stored(now.here))
         .run();
     const auto changed = static_cast<std::uint64_t>(database_.changes());
-    counts_.dead -= changed;
+    counts_.dead_letters -= changed;
     counts_.pending += changed;
     return changed;
 }
 
 Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
-    const auto found = find(id);
-    if (!found) return Error(errc::unknown_id);
-    if (found->state != "done" && found->state != "dead") return Error(errc::wrong_state);
+    auto found = find_in(id, {StoredState::done, StoredState::dead});
+    if (!found) return found.error();
     if (leased_.contains(id)) return on_its_way();
-    known_.remove(id);
     database_
         .use(
             "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL, whole = NULL,"
             " whole_sum = NULL, boot = ?, last_error = 'dropped by the operator' WHERE sequence = ?")
         .bind(to_stored(now.here), clock_.boot(), found->sequence)
         .run();
-    counts_.bytes -= found->bytes() + kRowOverhead;
-    --(found->state == "done" ? counts_.pending : counts_.dead);
-    ++counts_.remembered;
+    recount(id, *found, {found->sequence, StoredState::forgotten});
     return {};
 }
 
 // Of a file that cannot be opened at all nothing is taken.
 std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
-    known_.clear();
     std::uint64_t taken = 0;
     std::optional<Database> damaged;
     const char* rows = nullptr;
@@ -207,12 +191,12 @@ std::uint64_t OutboxStore::take_over(const std::string& damaged_path) {
 bool OutboxStore::insert_salvaged(Statement& row) {
     const auto id = row.text(1);
     auto state = row.text(2);
+    const auto fingerprint = row.bytes(3);
     const auto payload = row.bytes(18);
     const auto message = row.bytes(19);
     const bool has_outcome =
         !row.is_null(19) && outcome_from(row.bytes(9)) && row.integer(17) == message_sum(id, row.bytes(9), message);
-    const bool has_receipt = !row.is_null(18) && row.integer(8) == receipt_sum(id, row.bytes(3), payload);
-    const bool is_remembered = state == "delivered" || state == "forgotten";
+    const bool has_receipt = !row.is_null(18) && row.integer(8) == receipt_sum(id, fingerprint, payload);
     if (state == "done" || state == "dead" || state == "delivered") {
         if (!has_outcome) return false;
     } else if (state == "received" || state == "running") {
@@ -221,32 +205,26 @@ bool OutboxStore::insert_salvaged(Statement& row) {
         if (!has_outcome && !has_receipt) return false;
         state = has_outcome ? "done" : "running";
     }
+    const auto kind = row.text(9);
+    const auto last_error = row.text(16);
+    const auto whole = whole_of(row, 20, id, kind);
     Statement& insert = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-        "receipt_sum, kind,"
-        " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message,"
-        " whole_sum, whole, boot, sequence, resumes, suspended_at, suspended_in)"
+        "receipt_sum, kind, finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, "
+        "payload, message, whole_sum, whole, boot, sequence, resumes, suspended_at, suspended_in)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    const auto fingerprint = row.bytes(3);
-    const bool has_fingerprint = !row.is_null(3) && fingerprint.size() == Fingerprint{}.size();
-    const auto last_error = row.text(16);
-    const auto kind = row.text(9);
-    const auto whole = whole_of(row, 20, id, row.bytes(9));
     insert.reset();
-    insert.bind(id, state, Blob{fingerprint}, row.integer(4), row.integer(5), row.integer(6), row.integer(7),
-                row.integer(8), kind, row.integer(10), row.integer(11), row.integer(12), row.integer(13),
-                row.integer(14), row.integer(15), last_error, row.integer(17), Blob{payload}, Blob{message},
-                row.integer(20), Blob{whole ? std::string_view(*whole) : std::string_view()}, row.integer(22),
-                row.integer(0), row.integer(23), row.integer(24), row.integer(25));
-    if (!has_fingerprint) insert.bind_null(3);
-    if (kind.empty()) insert.bind_null(9);
-    if (row.is_null(16)) insert.bind_null(16);
-    if (row.is_null(18)) insert.bind_null(18);
-    if (row.is_null(19)) insert.bind_null(19);
-    if (!whole) insert.bind_null(20);
-    if (!whole) insert.bind_null(21);
+    insert.bind(id, state, only_if(fingerprint.size() == Fingerprint{}.size(), Blob{fingerprint}), row.integer(4),
+                row.integer(5), row.integer(6), row.integer(7), row.integer(8),
+                only_if(!kind.empty(), std::string_view(kind)), row.integer(10), row.integer(11), row.integer(12),
+                row.integer(13), row.integer(14), row.integer(15),
+                only_if(!row.is_null(16), std::string_view(last_error)), row.integer(17),
+                only_if(!row.is_null(18), Blob{payload}), only_if(!row.is_null(19), Blob{message}),
+                only_if(whole != nullptr, row.integer(20)),
+                only_if(whole != nullptr, Blob{whole ? *whole : std::string_view()}), row.integer(22), row.integer(0),
+                row.integer(23), row.integer(24), row.integer(25));
     insert.run();
-    return !is_remembered;
+    return state != "delivered" && state != "forgotten";
 }
 
 }  // namespace jiro::delivery

@@ -4,7 +4,6 @@
 // already is passed over.
 #include <thread>
 
-#include "delivery/outbox_rules.hpp"
 #include "delivery/outbox_store.hpp"
 
 namespace jiro::delivery {
@@ -19,37 +18,20 @@ bool is_running(const RowChange& change) {
     return change.is_started || (change.received && change.received->state == FirstState::running);
 }
 
-std::string_view state_of(const RowChange& change, bool is_kept) {
+StoredState state_of(const RowChange& change, bool is_kept) {
     if (change.delivered && change.finished) {
-        return is_kept || change.finished->message.empty() ? "forgotten" : "delivered";
+        return is_kept || change.finished->message.empty() ? StoredState::forgotten : StoredState::delivered;
     }
-    if (change.finished) return "done";
-    return is_running(change) ? "running" : "received";
+    if (change.finished) return StoredState::done;
+    return is_running(change) ? StoredState::running : StoredState::received;
 }
 
 }  // namespace
 
-std::int64_t OutboxStore::redo_log_id() { return database_.integer("SELECT value FROM facts WHERE name = 'redo_log'"); }
-
-std::string OutboxStore::redo_log_path() { return database_.text(kRedoLogPath); }
-
-RedoLog::Position OutboxStore::redone_until() {
-    Statement& fact = database_.use("SELECT value FROM facts WHERE name = 'redone'");
-    const Cursor cursor(fact);
-    return fact.step() ? static_cast<RedoLog::Position>(fact.integer(0)) : 0;
-}
-
 void OutboxStore::note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until) {
-    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redo_log', ?), ('redo_log_path', ?)")
-        .bind(id, path)
-        .run();
+    note_fact("redo_log", id);
+    note_fact("redo_log_path", path);
     note_redone(redone_until);
-}
-
-void OutboxStore::note_redone(RedoLog::Position until) {
-    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES ('redone', ?)")
-        .bind(static_cast<std::int64_t>(until))
-        .run();
 }
 
 void OutboxStore::redo(const RowChanges& changes) {
@@ -86,9 +68,9 @@ void OutboxStore::redo(const RowChange& change, std::optional<KeptMessages::Posi
         const auto found = find(id);
         FinishedChange outcome = *change.finished;
         if (change.delivered) outcome.lease = Lease::no;
-        if (!found || found->state == "received" || found->state == "running") {
+        if (!found || found->is_unfinished()) {
             set_done(found, outcome);
-        } else if (found->state == "done" && outcome.lease == Lease::yes) {
+        } else if (found->state == StoredState::done && outcome.lease == Lease::yes) {
             leased_.add(id);  // redone before, by a commit that was taken for a failed one
         }
     }
@@ -99,48 +81,34 @@ void OutboxStore::redo(const RowChange& change, std::optional<KeptMessages::Posi
 bool OutboxStore::insert(const RowChange& change, std::optional<KeptMessages::Position> kept_at) {
     const ReceivedChange& receipt = *change.received;
     const bool is_done = change.finished.has_value();
-    const bool is_delivered = is_done && change.delivered;
     const FinishedChange outcome = change.finished.value_or(FinishedChange{});
     const auto state = state_of(change, kept_at.has_value());
+    const bool is_settled = change.is_settled();
+    const bool has_message = is_done && state != StoredState::forgotten;
     const auto kind = to_string(outcome.kind);
-    const auto at = to_stored(outcome.at);
+    const auto at = only_if(is_done, to_stored(outcome.at));
     const auto payload = is_done ? std::string_view() : receipt.payload;
-    const std::string_view message = outcome.message;
-    Statement& row = database_.use(
-        "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-        "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot, kept_at, kept_bytes)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    row.bind(change.id, state, Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
-             to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
-             receipt_sum(change.id, view(receipt.fingerprint), payload), kind, at, at,
-             to_stored(is_delivered ? change.delivered->at : WallTime{}), message_sum(change.id, kind, message),
-             Blob{payload}, Blob{message}, clock_.boot(), static_cast<std::int64_t>(kept_at.value_or(0)),
-             static_cast<std::int64_t>(message.size()));
-    constexpr int kKind = 9, kFinishedAt = 10, kDueAt = 11, kSettledAt = 12, kMessageSum = 13, kPayload = 14;
-    constexpr int kMessage = 15, kKeptAt = 17, kKeptBytes = 18;
-    if (is_done) {
-        row.bind_null(kPayload);
-    } else {
-        for (const int column : {kKind, kFinishedAt, kDueAt, kMessageSum, kMessage}) row.bind_null(column);
-    }
-    if (!is_delivered) row.bind_null(kSettledAt);
-    if (state == "forgotten") row.bind_null(kMessage);
-    if (!kept_at) {
-        row.bind_null(kKeptAt);
-        row.bind_null(kKeptBytes);
-    }
-    row.run();
+    const auto message = has_message ? outcome.message : std::string_view();
+    database_
+        .use(
+            "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
+            "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot, kept_at, "
+            "kept_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(change.id, to_string(state), Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
+              to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
+              receipt_sum(change.id, view(receipt.fingerprint), payload), only_if(is_done, kind), at, at,
+              only_if(is_settled, to_stored(is_settled ? change.delivered->at : WallTime{})),
+              only_if(is_done, message_sum(change.id, kind, outcome.message)), only_if(!is_done, Blob{payload}),
+              only_if(has_message, Blob{message}), clock_.boot(),
+              only_if(kept_at.has_value(), static_cast<std::int64_t>(kept_at.value_or(0))),
+              only_if(kept_at.has_value(), static_cast<std::int64_t>(outcome.message.size())))
+        .run();
     if (database_.changes() == 0) return false;
-
+    const Found row{database_.last_insert(), state, payload.size(), message.size(), 0, only_if(is_done, outcome.kind)};
+    count(row);
+    if (is_settled) return true;
     const std::string id(change.id);
-    if (is_delivered) {
-        ++counts_.remembered;
-        if (state == "delivered") counts_.remembered_bytes += message.size() + kRowOverhead;
-        return true;
-    }
-    known_.add(id, {database_.last_insert(), std::string(state), payload.size(), message.size(), 0});
-    ++(is_done ? counts_.pending : counts_.unfinished);
-    counts_.bytes += payload.size() + message.size() + kRowOverhead;
+    know(id, row);
     if (is_done && outcome.lease == Lease::yes) leased_.add(id);
     // A result that was sent from memory, because finished() had failed: its row is still unfinished.
     if (change.delivered) delivered(id, change.delivered->at);

@@ -9,20 +9,19 @@
 #include "delivery/crc32c.hpp"
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
-#include "delivery/outbox_rules.hpp"
 #include "jiro/base/random.hpp"
 
 namespace jiro::delivery {
 
 namespace {
 
+constexpr std::size_t kMostKnown = 4096;
 constexpr std::uintmax_t kFullCheckBytes = 64ULL * 1024 * 1024;
 
-// Times are milliseconds since 1970 on the OutboxClock. States are words: a flipped bit makes no other state.
-// receipt_sum is CRC-32C over id, fingerprint and payload, message_sum over id, kind and message, whole_sum likewise:
-// SQLite would not notice a flipped bit in them. `delivered` rows keep their message, to send it again when the command
-// comes again; `forgotten` ones only their id, and perhaps a place among the kept messages
-// (delivery/kept_messages.hpp).
+// Times are milliseconds since 1970 on the OutboxClock. receipt_sum is CRC-32C over id, fingerprint and payload,
+// message_sum over id, kind and message, whole_sum likewise: SQLite would not notice a flipped bit in them. `delivered`
+// rows keep their message, to send it again when the command comes again; `forgotten` ones only their id, and perhaps a
+// place among the kept messages (delivery/kept_messages.hpp).
 constexpr const char* kSchema = R"(
 CREATE TABLE commands (
     sequence    INTEGER PRIMARY KEY,
@@ -85,7 +84,7 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
       transaction_number_(static_cast<std::int64_t>(SystemRandom().next() >> 2U)) {
     prepare_file();
     check_schema();
-    kept_.start_at(static_cast<KeptMessages::Position>(fact("kept_until")));
+    kept_.start_at(static_cast<KeptMessages::Position>(fact(database_, "kept_until")));
     if (const auto left = TimeFacts::of(database_); !goes_on_by(left)) {
         Transaction transaction(database_);
         adopt_time(left);
@@ -95,11 +94,8 @@ OutboxStore::OutboxStore(const OutboxSettings& settings, LeasedIds& held, Outbox
 }
 
 TimeFacts TimeFacts::of(Database& database) {
-    const auto fact = [&](const char* name) {
-        return database.integer("SELECT value FROM facts WHERE name = '" + std::string(name) + "'");
-    };
-    return {fact("boot"), std::chrono::milliseconds(fact("outbox_clock_since_boot")),
-            std::chrono::milliseconds(fact("wall_clock_set_by"))};
+    return {fact(database, "boot"), std::chrono::milliseconds(fact(database, "outbox_clock_since_boot")),
+            std::chrono::milliseconds(fact(database, "wall_clock_set_by"))};
 }
 
 bool OutboxStore::goes_on_by(const TimeFacts& left) {
@@ -147,13 +143,8 @@ void OutboxStore::note_wall_clock(const Moment& now) {
     note_fact("wall_clock_set_by", wall_set_by_.count());
 }
 
-void OutboxStore::note_fact(const char* name, std::int64_t value) {
-    database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)").bind(name, value).run();
-}
-
-// 0: there is none.
-std::int64_t OutboxStore::fact(const char* name) {
-    Statement& row = database_.use("SELECT value FROM facts WHERE name = ?");
+std::int64_t fact(Database& database, const char* name) {
+    Statement& row = database.use("SELECT value FROM facts WHERE name = ?");
     const Cursor cursor(row);
     return row.bind(name).step() ? row.integer(0) : 0;
 }
@@ -184,7 +175,7 @@ void OutboxStore::check_schema() {
         }
         return create_schema();
     }
-    const auto recorded = database_.integer("SELECT value FROM facts WHERE name = 'schema'");
+    const auto recorded = fact(database_, "schema");
     if (version > kSchemaVersion && recorded == version) {
         throw StorageError(storage_errc::newer_version, "the outbox has schema " + std::to_string(version) +
                                                             ", this program knows " + std::to_string(kSchemaVersion) +
@@ -234,23 +225,47 @@ void OutboxStore::count_rows() {
         database_.handle(),
         "SELECT state, coalesce(length(payload), 0) + coalesce(length(message), 0) + coalesce(length(whole), 0)"
         " FROM commands NOT INDEXED");
-    while (rows.step()) {
-        const auto state = rows.bytes(0);
-        const auto bytes = static_cast<std::uint64_t>(rows.integer(1)) + kRowOverhead;
-        if (state == "delivered" || state == "forgotten") {
-            ++counts_.remembered;
-            if (state == "delivered") counts_.remembered_bytes += bytes;
-            continue;
-        }
-        counts_.bytes += bytes;
-        if (state == "done") {
-            ++counts_.pending;
-        } else if (state == "dead") {
-            ++counts_.dead;
-        } else {
-            ++counts_.unfinished;
-        }
+    while (rows.step()) count({0, state_from(rows.bytes(0)), static_cast<std::uint64_t>(rows.integer(1))});
+}
+
+// Or, with -1, not any more.
+void OutboxStore::count(const Found& row, int by) {
+    const auto rows = static_cast<std::uint64_t>(by);
+    const std::uint64_t bytes = rows * (row.bytes() + kRowOverhead);
+    if (row.is_remembered()) {
+        counts_.remembered += rows;
+        if (row.state == StoredState::delivered) counts_.remembered_bytes += bytes;
+        return;
     }
+    counts_.bytes += bytes;
+    (row.is_unfinished()              ? counts_.unfinished
+     : row.state == StoredState::done ? counts_.pending
+                                      : counts_.dead_letters) += rows;
+}
+
+// `row` becomes another one.
+void OutboxStore::recount(const std::string& id, Found& row, const Found& as) {
+    count(row, -1);
+    count(as);
+    row = as;
+    if (row.is_unfinished() || row.state == StoredState::done) {
+        know(id, row);
+    } else {
+        known_.erase(id);
+    }
+}
+
+void OutboxStore::know(const std::string& id, const Found& row) {
+    if (known_.size() >= kMostKnown) known_.clear();
+    known_.insert_or_assign(id, row);
+}
+
+bool OutboxStore::has_room_for_row() const noexcept {
+    return counts_.pending + counts_.unfinished + counts_.dead_letters < settings_.max_rows;
+}
+
+bool OutboxStore::has_room_for(std::size_t bytes) const noexcept {
+    return counts_.bytes + bytes <= settings_.max_bytes;
 }
 
 void OutboxStore::begin() {
@@ -296,6 +311,12 @@ std::optional<Outcome> outcome_from(std::string_view name) noexcept {
     const auto found = std::ranges::find(kOutcomeNames, name);
     if (found == kOutcomeNames.end()) return std::nullopt;
     return static_cast<Outcome>(found - kOutcomeNames.begin());
+}
+
+StoredState state_from(std::string_view name) noexcept {
+    const auto found = std::ranges::find(kStoredStateNames, name);
+    return found == kStoredStateNames.end() ? StoredState::dead
+                                            : static_cast<StoredState>(found - kStoredStateNames.begin());
 }
 
 std::uint32_t receipt_sum(std::string_view id, std::string_view fingerprint, std::string_view payload) noexcept {

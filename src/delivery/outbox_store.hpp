@@ -6,7 +6,7 @@
 // Throws StorageError.
 
 #include <cstdint>
-#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,7 +15,7 @@
 #include "delivery/outbox_clock.hpp"
 #include "delivery/redo/redo_log.hpp"
 #include "delivery/redo/row_changes.hpp"
-#include "delivery/stored_time.hpp"
+#include "jiro/base/enum_names.hpp"
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/outbox.hpp"
 #include "jiro/delivery/settings.hpp"
@@ -26,14 +26,28 @@ inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file out
 inline constexpr std::int64_t kSchemaVersion = 5;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 
-struct OutboxCounts {
-    std::uint64_t pending = 0;
-    std::uint64_t unfinished = 0;
-    std::uint64_t dead = 0;
-    std::uint64_t remembered = 0;
-    std::uint64_t bytes = 0;             // of all rows but remembered ones
-    std::uint64_t remembered_bytes = 0;  // of the messages that remembered rows still have
-};
+// due() gives out at most this many bytes of messages at once (but always one row): memory stays flat. So does
+// recover(), with payloads, and of so many rows.
+inline constexpr std::size_t kDueBytes = 4 * 1024 * 1024;
+inline constexpr std::size_t kRecoveredRows = 500;
+// A row that is due later than any delay we ever choose shows that the wall clock was set back: it is due now.
+inline constexpr std::chrono::hours kMaxPostponement{3};
+// An idempotent command that was interrupted is started again, until it was started this often.
+inline constexpr int kMaxStarts = 3;
+// Added to a row's size for what SQLite keeps beside its blobs.
+inline constexpr std::size_t kRowOverhead = 200;
+
+// As RowState; of a forgotten row only the id is left, and perhaps a place among the kept messages. Words in the
+// database: a flipped bit makes no other state, and what is none counts as dead.
+enum class StoredState { received, running, done, delivered, dead, forgotten };
+inline constexpr auto kStoredStateNames = enum_names<StoredState::received, StoredState::forgotten>;
+[[nodiscard]] StoredState state_from(std::string_view name) noexcept;
+[[nodiscard]] constexpr std::string_view to_string(StoredState state) noexcept {
+    return kStoredStateNames[static_cast<std::size_t>(state)];
+}
+
+// What the table of facts says; 0: nothing.
+[[nodiscard]] std::int64_t fact(Database& database, const char* name);
 
 // Ids that were given out, with what a roll-back needs: whoever ends the transaction ends these changes with it.
 // Survives the database being opened anew.
@@ -70,7 +84,7 @@ struct RowSpan {
 
 // Where the OutboxClock stood of the boot that wrote a database.
 struct TimeFacts {
-    [[nodiscard]] static TimeFacts of(Database& database);
+    [[nodiscard]] static TimeFacts of(Database& database);  // zeros as far as there are none
 
     BootTag boot = 0;
     std::chrono::milliseconds since_boot{};
@@ -88,7 +102,7 @@ class OutboxStore {
     // Before commit(): a number that no other transaction has; afterwards last_transaction() says whether that was it.
     // 0: it changed nothing, and writes nothing.
     [[nodiscard]] std::int64_t number_transaction();
-    [[nodiscard]] std::int64_t last_transaction() { return fact("transaction"); }
+    [[nodiscard]] std::int64_t last_transaction() { return fact(database_, "transaction"); }
 
     // Writes what the log holds into the database and flushes both: afterwards what can be read is on the disk.
     void checkpoint() { database_.checkpoint(); }
@@ -132,11 +146,11 @@ class OutboxStore {
 
     // The redo log: which one belongs to this database (0: none) and where it lies, how far it has been redone, and its
     // changes, which nothing refuses any more.
-    [[nodiscard]] std::int64_t redo_log_id();
-    [[nodiscard]] std::string redo_log_path();
-    [[nodiscard]] RedoLog::Position redone_until();
+    [[nodiscard]] std::int64_t redo_log_id() { return fact(database_, "redo_log"); }
+    [[nodiscard]] std::string redo_log_path() { return database_.text(kRedoLogPath); }
+    [[nodiscard]] RedoLog::Position redone_until() { return static_cast<RedoLog::Position>(fact(database_, "redone")); }
     void note_redo_log(std::int64_t id, const std::string& path, RedoLog::Position redone_until);
-    void note_redone(RedoLog::Position until);
+    void note_redone(RedoLog::Position until) { note_fact("redone", static_cast<std::int64_t>(until)); }
     void redo(const RowChanges& changes);
     [[nodiscard]] std::vector<std::string> ids_after(const std::string& after, std::size_t limit);  // in their order
 
@@ -157,59 +171,58 @@ class OutboxStore {
     std::uint64_t take_over(const std::string& damaged_path);
 
   private:
+    // What is asked of a row before it is changed, and what it counts by.
     struct Found {
         std::int64_t sequence = 0;
-        std::string state;
+        StoredState state = StoredState::received;
         std::uint64_t payload_bytes = 0;
         std::uint64_t message_bytes = 0;
         std::uint64_t whole_bytes = 0;  // of the whole message, beside its short form
+        std::optional<Outcome> kind{};
 
         [[nodiscard]] std::uint64_t bytes() const { return payload_bytes + message_bytes + whole_bytes; }
-    };
-
-    // What `find` would say of the rows on their way from received to delivered, so that it need not be asked for each
-    // step. Whatever else changes a row, or takes a change back, drops all of it; so does its becoming too many.
-    class KnownRows {
-      public:
-        [[nodiscard]] Found* find(const std::string& id) {
-            const auto found = rows_.find(id);
-            return found == rows_.end() ? nullptr : &found->second;
+        [[nodiscard]] bool is_unfinished() const {
+            return state == StoredState::received || state == StoredState::running;
         }
-        void add(const std::string& id, Found row) {
-            if (rows_.size() >= kMost) rows_.clear();
-            rows_.insert_or_assign(id, std::move(row));
+        [[nodiscard]] bool is_remembered() const {
+            return state == StoredState::delivered || state == StoredState::forgotten;
         }
-        void remove(const std::string& id) { rows_.erase(id); }
-        void clear() noexcept { rows_.clear(); }
-
-      private:
-        static constexpr std::size_t kMost = 4096;
-        std::unordered_map<std::string, Found> rows_;
     };
 
     void prepare_file();
     void check_schema();
     void create_schema();
     void count_rows();
+    void count(const Found& row, int by = 1);
+    void recount(const std::string& id, Found& row, const Found& as);
+    void know(const std::string& id, const Found& row);
+    [[nodiscard]] bool has_room_for_row() const noexcept;
+    [[nodiscard]] bool has_room_for(std::size_t bytes) const noexcept;
     [[nodiscard]] bool goes_on_by(const TimeFacts& left);
     void adopt_time(const TimeFacts& left);
     void put_on_this_clock(std::chrono::milliseconds wall_set_by);
-    void note_fact(const char* name, std::int64_t value);
-    [[nodiscard]] std::int64_t fact(const char* name);
+    template <typename Value>
+    void note_fact(const char* name, const Value& value) {
+        database_.use("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)").bind(name, value).run();
+    }
     bool insert_salvaged(Statement& row);
     [[nodiscard]] std::optional<Found> find(const std::string& id);
+    // unknown_id, or wrong_state when it is in none of these.
+    [[nodiscard]] Result<Found> find_in(const std::string& id, std::initializer_list<StoredState> states);
     [[nodiscard]] std::optional<AdmissionResult> arrived_again(const Receipt& receipt, const Moment& now);
-    void make_due_again(const Found& row, const Moment& now);
-    [[nodiscard]] Result<> make_whole_again(const Found& row, const std::string& id);
+    void make_due_again(const std::string& id, Found& row, const Moment& now);
+    [[nodiscard]] Result<> make_whole_again(const std::string& id, Found& row);
     [[nodiscard]] Bytes whole_of(Statement& row, int column, std::string_view id, std::string_view kind) const;
-    void set_dead(const Found& row, const std::string& reason, const Moment& now);
-    void set_done(const std::optional<Found>& unfinished, const FinishedChange& outcome);
+    void set_dead(const std::string& id, Found& row, const std::string& reason, const Moment& now);
+    void set_done(std::optional<Found> unfinished, const FinishedChange& outcome);
+    [[nodiscard]] std::size_t remove_old(const Moment& now);
+    [[nodiscard]] std::size_t forget_messages();
     void redo(const RowChange& change, std::optional<KeptMessages::Position> kept_at);
     bool insert(const RowChange& change, std::optional<KeptMessages::Position> kept_at = std::nullopt);
     [[nodiscard]] std::vector<std::optional<KeptMessages::Position>> keep_messages(
         const std::vector<RowChange>& changes);
     [[nodiscard]] Bytes kept_message(std::int64_t sequence);
-    void put_message_back(Found& row, const std::string& message);
+    void put_message_back(const std::string& id, Found& row, const std::string& message);
     [[nodiscard]] std::vector<RecoveredCommand> next_unfinished(std::string_view state, RowSpan& rest,
                                                                 Recovery& recovery, const Moment& now);
     void fail_interrupted(const Receipt& receipt, const MakeOutcome& make, Recovery& recovery, const Moment& now);
@@ -223,12 +236,17 @@ class OutboxStore {
     std::chrono::milliseconds wall_set_by_{};
     std::unique_ptr<Transaction> transaction_;
     std::int64_t transaction_number_;
-    KnownRows known_;
+    std::unordered_map<std::string, Found> known_;  // what find() would say of rows on their way to delivered
     OutboxCounts counts_;
     OutboxCounts counts_before_;  // of the open transaction's begin
     std::int64_t changes_before_ = 0;
 };
 
+// For columns that are NULL otherwise.
+template <typename Value>
+[[nodiscard]] std::optional<Value> only_if(bool is_so, Value value) {
+    return is_so ? std::optional<Value>(value) : std::nullopt;
+}
 [[nodiscard]] inline std::string_view view(const Fingerprint& fingerprint) noexcept {
     return {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()};
 }

@@ -34,8 +34,8 @@ class Statement {
     Statement(const Statement&) = delete;
     Statement& operator=(const Statement&) = delete;
 
-    // Binds all parameters in order: numbers, text, Blob, nullptr. What they refer to must live until reset. The
-    // statement is fresh or has been reset.
+    // Binds all parameters in order: numbers, text, Blob, nullptr, or an optional of these. What they refer to must
+    // live until reset. The statement is fresh or has been reset.
     template <typename... Values>
     Statement& bind(const Values&... values) {
         int index = 0;
@@ -63,6 +63,11 @@ class Statement {
     void bind_one(int index, const char* text) { bind_one(index, std::string_view(text)); }
     void bind_one(int index, Blob blob);
     void bind_one(int index, std::nullptr_t);
+    template <typename Value>
+    void bind_one(int index, const std::optional<Value>& value) {
+        if (!value) return bind_one(index, nullptr);
+        bind_one(index, *value);
+    }
 
     sqlite3* database_;
     sqlite3_stmt* statement_ = nullptr;

@@ -113,12 +113,16 @@ struct ListPage {
     std::size_t limit = 100;
 };
 
-struct OutboxFigures {
+struct OutboxCounts {
     std::uint64_t pending = 0;     // done, not delivered
     std::uint64_t unfinished = 0;  // received or running
     std::uint64_t dead_letters = 0;
-    std::uint64_t remembered = 0;                // delivered, kept for de-duplication
-    std::uint64_t bytes = 0;                     // of payloads and messages, without those of delivered rows
+    std::uint64_t remembered = 0;        // delivered, kept for de-duplication
+    std::uint64_t bytes = 0;             // of payloads and messages, without those of delivered rows
+    std::uint64_t remembered_bytes = 0;  // of the messages that delivered rows still have
+};
+
+struct OutboxFigures : OutboxCounts {
     std::optional<WallTime> oldest_undelivered;  // when its command ended
     std::uint64_t storage_errors = 0;            // operations of the storage that failed, in this process
     std::optional<bool> has_ballast;             // the reserve for a full disk; nothing: this outbox keeps none

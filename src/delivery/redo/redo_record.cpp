@@ -7,7 +7,7 @@
 #include <array>
 #include <cstring>
 
-#include "delivery/stored_time.hpp"
+#include "delivery/outbox_clock.hpp"
 
 namespace jiro::delivery {
 
