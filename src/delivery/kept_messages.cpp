@@ -3,12 +3,10 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <system_error>
 #include <utility>
 
@@ -19,22 +17,20 @@ namespace jiro::delivery {
 std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::string_view>& messages) {
     std::vector<Position> positions;
     positions.reserve(messages.size());
-    std::vector<std::string_view> stretch;  // of them, without a gap
-    Position stretch_begin = end_;
+    std::string stretch;  // of them, without a gap, up to `end`
     Position end = end_;
     bool is_written = open();
     const auto write_stretch = [&] {
-        is_written = is_written && (stretch.empty() || write(stretch_begin, stretch));
+        is_written = is_written && write(end - stretch.size(), stretch);
         stretch.clear();
     };
     for (const auto message : messages) {
         const auto left = bytes_ - end % bytes_;
-        if (message.size() > left) {  // not across the end of the file
-            write_stretch();
-            stretch_begin = end += left;
-        }
+        const bool fits = message.size() <= left;  // not across the end of the file
+        if (!fits || left == bytes_) write_stretch();
+        if (!fits) end += left;
         positions.push_back(end);
-        stretch.push_back(message);
+        stretch += message;
         end += message.size();
     }
     write_stretch();
@@ -86,24 +82,14 @@ bool KeptMessages::open() const noexcept {
     return true;
 }
 
-bool KeptMessages::write(Position position, const std::vector<std::string_view>& messages) const {
-    std::vector<iovec> parts;
-    parts.reserve(messages.size());
-    for (const auto message : messages) parts.push_back({const_cast<char*>(message.data()), message.size()});
-    for (std::size_t first = 0; first < parts.size();) {
-        const auto count = static_cast<int>(std::min<std::size_t>(parts.size() - first, IOV_MAX));
-        const auto written = pwritev(descriptor_.get(), &parts[first], count, static_cast<off_t>(position % bytes_));
+bool KeptMessages::write(Position position, std::string_view stretch) const {
+    while (!stretch.empty()) {
+        const auto written =
+            pwrite(descriptor_.get(), stretch.data(), stretch.size(), static_cast<off_t>(position % bytes_));
         if (written < 0 && errno == EINTR) continue;
         if (written <= 0) return false;
         position += static_cast<Position>(written);
-        for (auto left = static_cast<std::size_t>(written); left > 0;) {
-            iovec& part = parts[first];
-            const auto taken = std::min(left, part.iov_len);
-            part.iov_base = static_cast<char*>(part.iov_base) + taken;
-            part.iov_len -= taken;
-            left -= taken;
-            if (part.iov_len == 0) ++first;
-        }
+        stretch.remove_prefix(static_cast<std::size_t>(written));
     }
     return true;
 }

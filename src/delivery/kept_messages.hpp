@@ -43,7 +43,7 @@ class KeptMessages {
 
   private:
     [[nodiscard]] bool open() const noexcept;
-    [[nodiscard]] bool write(Position position, const std::vector<std::string_view>& messages) const;
+    [[nodiscard]] bool write(Position position, std::string_view stretch) const;
 
     const std::filesystem::path path_;
     const std::uint64_t bytes_;

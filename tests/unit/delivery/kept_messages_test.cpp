@@ -59,6 +59,12 @@ TEST_F(KeptMessagesTest, goes_round) {
     ASSERT_EQ(many.size(), 10U);
     for (const auto position : many) EXPECT_EQ(kept.read(position, 7), "0123456");
     EXPECT_LE(fs::file_size(path_), 100U);
+
+    // Also where one ends with the file.
+    const auto full = kept.keep(std::vector<std::string_view>(8, "0123456789012345678901234"));
+    ASSERT_EQ(full.size(), 8U);
+    EXPECT_EQ(kept.read(full.back(), 25), "0123456789012345678901234");
+    EXPECT_LE(fs::file_size(path_), 100U);
 }
 
 // The next process goes on where the database says that the last one was.
