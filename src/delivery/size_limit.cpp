@@ -35,112 +35,42 @@ struct SizeInText {
     std::size_t end = 0;
 };
 
-struct ByteUnit {
-    std::string_view name;
-    std::uint64_t factor;
-};
-
-// Of the two meanings of MB the smaller one: a limit must not be taken for more than it is.
-constexpr std::array kByteUnits{
-    ByteUnit{"b", 1},
-    ByteUnit{"byte", 1},
-    ByteUnit{"bytes", 1},
-    ByteUnit{"k", 1000},
-    ByteUnit{"kb", 1000},
-    ByteUnit{"kib", 1024},
-    ByteUnit{"m", 1'000'000},
-    ByteUnit{"mb", 1'000'000},
-    ByteUnit{"mib", 1024 * 1024},
-    ByteUnit{"g", 1'000'000'000},
-    ByteUnit{"gb", 1'000'000'000},
-    ByteUnit{"gib", 1024 * 1024 * 1024},
-};
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 bool has_any(std::string_view text, const auto& words) {
     return std::ranges::any_of(words, [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
 }
 
-// Reads the sizes of a text in lower case: 2000046, 4,194,304, 5.2 MB. What only looks like one (a part of a word, an
+// Of the two meanings of MB the smaller one: a limit must not be taken for more than it is.
+std::uint64_t factor_of(const std::string& unit) {
+    const std::uint64_t step = unit.find('i') != std::string::npos ? 1024 : 1000;
+    const char first = unit.empty() ? 'b' : unit.front();
+    return first == 'k' ? step : first == 'm' ? step * step : first == 'g' ? step * step * step : 1;
+}
+
+// The sizes of a text in lower case: 2000046, 4,194,304, 5.2 mb. What only looks like one (a part of a word, an
 // address, a time) is passed over.
-class SizeReader {
-  public:
-    explicit SizeReader(std::string_view text) : text_(text) {}
-
-    std::vector<SizeInText> all() {
-        std::vector<SizeInText> sizes;
-        while (at_ < text_.size()) {
-            const std::size_t begin = at_;
-            if (!is_digit(text_[at_])) {
-                skip_word_or_character();
-            } else if (const auto size = number()) {
-                sizes.push_back({size->bytes, size->has_unit, size->is_rounded, begin, at_});
-            }
-        }
-        return sizes;
-    }
-
-  private:
-    [[nodiscard]] char peek(std::size_t ahead = 0) const {
-        return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
-    }
-    [[nodiscard]] bool are_digits(std::size_t from, std::size_t count) const {
-        for (std::size_t i = 0; i < count; ++i) {
-            if (!is_digit(peek(from + i))) return false;
-        }
-        return true;
-    }
-    void skip_word_or_character() {
-        const bool is_word = is_letter(peek()) || peek() == '_';
-        do ++at_;
-        while (is_word && (is_letter(peek()) || is_digit(peek()) || peek() == '_'));
-    }
-
-    std::optional<SizeInText> number() {
-        std::string digits;
-        const auto take = [&](std::size_t count) {
-            digits.append(text_, at_, count);
-            at_ += count;
-        };
-        while (is_digit(peek())) take(1);
-        while (peek() == ',' && are_digits(1, 3) && !is_digit(peek(4))) {
-            ++at_;
-            take(3);
-        }
-        std::string fraction;
-        if (peek() == '.' && is_digit(peek(1))) {
-            for (++at_; is_digit(peek()); ++at_) fraction += peek();
-        }
-        const bool is_address = (peek() == '.' || peek() == ':') && is_digit(peek(1));
-        while (is_address && (is_digit(peek()) || peek() == '.' || peek() == ':')) ++at_;
-        const auto unit = read_unit();
+std::vector<SizeInText> sizes_in(const std::string& text) {
+    static const boost::regex words_and_numbers(
+        "[a-z_][a-z0-9_]*|"                                                // a word, with the digits in it
+        "(?>(\\d+(?:,\\d{3}(?!\\d))*(?:\\.\\d+)?))"                        // 1: the number
+        "(?>([.:]\\d[\\d.:]*)?)"                                           // 2: the rest of an address or a time
+        "(?>(?:(?: (?=[a-z]{2}))?(bytes?|[kmg]i?b|[bkmg])(?![a-z0-9]))?)"  // 3: the unit; one letter follows at once
+        "([a-z0-9]*)");                                                    // 4: the rest of a word
+    std::vector<SizeInText> sizes;
+    for (boost::sregex_iterator at(text.begin(), text.end(), words_and_numbers), end; at != end; ++at) {
+        const boost::smatch& found = *at;
+        if (!found[1].matched || found[2].matched || found.length(4) > 0) continue;
+        std::string number = found.str(1);
+        std::erase(number, ',');
         double value = 0;
-        const auto text = digits + '.' + fraction + '0';
-        std::from_chars(text.data(), text.data() + text.size(), value);
-        if (is_address || !unit || value > 1e15) return std::nullopt;
-        const std::uint64_t factor = std::max<std::uint64_t>(1, *unit);
-        return SizeInText{static_cast<std::uint64_t>(value * static_cast<double>(factor)), *unit > 0, factor > 1};
+        std::from_chars(number.data(), number.data() + number.size(), value);
+        if (value > 1e15) continue;
+        const std::uint64_t factor = factor_of(found.str(3));
+        const auto begin = static_cast<std::size_t>(found.position());
+        sizes.push_back({static_cast<std::uint64_t>(value * static_cast<double>(factor)), found[3].matched, factor > 1,
+                         begin, begin + static_cast<std::size_t>(found.length())});
     }
-
-    // Behind the number, perhaps after a blank; 0: there is none. nullopt: the number is a part of a word.
-    std::optional<std::uint64_t> read_unit() {
-        const bool has_blank = peek() == ' ';
-        const std::size_t from = at_ + (has_blank ? 1 : 0);
-        std::size_t to = from;
-        while (to < text_.size() && (is_letter(text_[to]) || is_digit(text_[to]))) ++to;
-        const auto name = text_.substr(from, to - from);
-        const auto* found = std::ranges::find(kByteUnits, name, &ByteUnit::name);
-        const bool is_unit = found != kByteUnits.end() && !(has_blank && name.size() == 1);
-        if (!is_unit && (has_blank || name.empty())) return 0;
-        at_ = to;
-        return is_unit ? std::optional(found->factor) : std::nullopt;
-    }
-
-    std::string_view text_;
-    std::size_t at_ = 0;
-};
+    return sizes;
+}
 
 // To the byte, or as near as a rounded number is.
 bool is_size_of(const SizeInText& said, std::size_t bytes) {
@@ -168,11 +98,11 @@ const boost::regex& sentences() {
     return all;
 }
 
-std::optional<SizeLimit> named_limit(std::string_view text, std::size_t message_bytes) {
+std::optional<SizeLimit> named_limit(const std::string& text, std::size_t message_bytes) {
     static constexpr std::array kOfSize{"size", "length", "larger", "too large", "too big", "too long", "bigger"};
     static constexpr std::array kOfSomethingElse{"metadata", "header", "trailer", "rate", "quota", "throttl"};
     if (has_any(text, kOfSomethingElse)) return std::nullopt;
-    const auto sizes = SizeReader(text).all();
+    const auto sizes = sizes_in(text);
     if (!has_any(text, kOfSize) && std::ranges::none_of(sizes, &SizeInText::has_unit)) return std::nullopt;
     std::string sentence;  // S, L and # for the sizes
     std::vector<std::uint64_t> bytes_at(text.size() + 1);
