@@ -7,6 +7,7 @@
 
 #include "delivery/courier_impl.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/with_timeout.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -42,7 +43,7 @@ Courier::Impl::Impl(Executor executor, Outbox& outbox, std::shared_ptr<ResultSen
       rules_(RetryRules::from(grpc, outbox_settings)),
       observer_(std::move(observer)),
       gate_(gate_rules(grpc), random),
-      wake_up_(executor_),
+      woken_(executor_),
       changed_(executor_),
       calls_([](const std::exception_ptr& failure) { std::rethrow_exception(failure); }) {}
 
@@ -77,8 +78,20 @@ Task<> Courier::Impl::loop() {
         co_await fetch();
         send_ready();
         note_change();
-        co_await wake_up_.wait_until(clock_, next_event());
+        const Duration left = next_event() - clock_.now();
+        auto woken = until_woken();
+        if (left > Duration::zero()) co_await with_timeout(clock_, left, std::move(woken));
+        is_woken_ = false;
     }
+}
+
+void Courier::Impl::wake_loop() {
+    is_woken_ = true;
+    woken_.notify();
+}
+
+Task<> Courier::Impl::until_woken() {
+    while (!is_woken_) co_await woken_.wait();
 }
 
 // The common case, a result that goes out at once on an open channel, does without a turn of the loop.
@@ -88,7 +101,7 @@ void Courier::Impl::send_or_wake() {
     if (only_ready_work_left()) {
         send_ready();
     } else {
-        wake_up_.announce();
+        wake_loop();
     }
 }
 
@@ -113,14 +126,20 @@ void Courier::Impl::wake_waiting() {
 // While the channel is not open, results wait in the outbox, where they cost no memory and the oldest is the next
 // probe. Those that are not stored stay.
 void Courier::Impl::return_to_outbox() {
-    const auto leaves = [&](const OutgoingResult& outgoing) {
-        if (!outgoing.is_stored) return false;
+    take_out([this](const DueRow& row) {
+        give_back(row);
+        return true;
+    });
+}
+
+std::size_t Courier::Impl::take_out(const std::function<bool(const DueRow&)>& leaves) {
+    const auto is_taken = [&](const OutgoingResult& outgoing) {
+        if (!outgoing.is_stored || !leaves(outgoing.row)) return false;
         bytes_in_hand_ -= outgoing.bytes();
-        give_back(outgoing.row);
         return true;
     };
-    std::erase_if(ready_, leaves);
-    std::erase_if(waiting_, [&](const auto& entry) { return leaves(entry.second); });
+    return std::erase_if(ready_, is_taken) +
+           std::erase_if(waiting_, [&](const auto& entry) { return is_taken(entry.second); });
 }
 
 // It keeps its place there, and its count.
@@ -291,7 +310,7 @@ bool Courier::Impl::has_room() const { return in_hand() < kMaxInHand && bytes_in
 
 void Courier::Impl::notify() {
     has_backlog();
-    wake_up_.announce();
+    wake_loop();
 }
 
 void Courier::Impl::retry_now() {
@@ -308,14 +327,7 @@ void Courier::Impl::retry_now() {
 }
 
 void Courier::Impl::let_go(const std::string& id) {
-    const auto leaves = [&](const OutgoingResult& outgoing) {
-        if (!outgoing.is_stored || outgoing.row.id != id) return false;
-        bytes_in_hand_ -= outgoing.bytes();
-        return true;
-    };
-    const auto gone = std::erase_if(ready_, leaves) +
-                      std::erase_if(waiting_, [&](const auto& entry) { return leaves(entry.second); });
-    if (gone > 0) outbox_.released({id});
+    if (take_out([&](const DueRow& row) { return row.id == id; }) > 0) outbox_.released({id});
 }
 
 void Courier::Impl::use(std::shared_ptr<ResultSender> sender) {
@@ -331,7 +343,7 @@ void Courier::Impl::update(const GrpcSettings& grpc, const OutboxSettings& outbo
 Task<bool> Courier::Impl::drain(TimePoint deadline) {
     std::optional<std::uint64_t> asked;
     next_store_ = {};
-    wake_up_.announce();
+    wake_loop();
     while (in_hand() > 0 || outbox_.figures().pending > 0) {
         const bool is_waiting_no_use = gate_.state() != ChannelState::open && unsaved_ == 0;
         if (is_waiting_no_use || clock_.now() >= deadline) co_return false;

@@ -178,10 +178,7 @@ Task<> Courier::Impl::cut_and_resend(OutgoingResult outgoing, Decision decision)
     if (!shorter) {
         courier_log.warn("Result too big for the server, and nothing of it can be left out: tried again",
                          {{"command_sync_id", outgoing.row.id}, {"reason", decision.reason}});
-        decision.action = Action::retry_slow;
-        decision.min_delay = std::max<Duration>(decision.min_delay, rules_.max_retry_delay);
-        decision.max_delay = std::max(decision.min_delay, decision.max_delay);
-        try_later(std::move(outgoing), decision);
+        try_much_later(std::move(outgoing), std::move(decision));
         co_return;
     }
     if (outgoing.is_stored) {
@@ -226,6 +223,13 @@ void Courier::Impl::try_later(OutgoingResult outgoing, const Decision& decision)
     next_due_ = std::min(next_due_, clock_.now() + delay);
 }
 
+void Courier::Impl::try_much_later(OutgoingResult outgoing, Decision decision) {
+    decision.action = Action::retry_slow;
+    decision.min_delay = std::max(decision.min_delay, rules_.max_retry_delay);
+    decision.max_delay = std::max(decision.min_delay, decision.max_delay);
+    try_later(std::move(outgoing), decision);
+}
+
 // A failed probe says something of the channel, not of the result, which keeps its place and its count. But one that
 // was the failing probe several times steps behind, in case it is what breaks the way for all.
 void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& decision) {
@@ -238,11 +242,7 @@ void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& 
         return give_back(outgoing.row);
     }
     probes_of_it_ = 0;
-    Decision slow = decision;
-    slow.action = Action::retry_slow;
-    slow.min_delay = std::max<Duration>(slow.min_delay, rules_.max_retry_delay);
-    slow.max_delay = std::max(slow.max_delay, slow.min_delay);
-    try_later(std::move(outgoing), slow);
+    try_much_later(std::move(outgoing), decision);
 }
 
 void Courier::Impl::note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,

@@ -8,7 +8,6 @@
 
 #include "delivery/channel_gate.hpp"
 #include "delivery/retry_policy.hpp"
-#include "delivery/wake_up.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
 #include "jiro/delivery/courier.hpp"
@@ -43,10 +42,14 @@ class Courier::Impl {
   private:
     // The loop's steps.
     [[nodiscard]] Task<> loop();
+    void wake_loop();
+    [[nodiscard]] Task<> until_woken();
     void wake_waiting();
     void send_or_wake();  // after a result came or an attempt ended
     [[nodiscard]] bool only_ready_work_left() const;
     void return_to_outbox();
+    // Of what is stored and not on its way, all that `leaves` says; returns how many.
+    std::size_t take_out(const std::function<bool(const DueRow&)>& leaves);
     void give_back(const DueRow& row);
     [[nodiscard]] Task<> fetch();
     void send_ready();
@@ -65,6 +68,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> give_up(OutgoingResult outgoing, Decision decision);
     [[nodiscard]] Task<> cut_and_resend(OutgoingResult outgoing, Decision decision);
     void try_later(OutgoingResult outgoing, const Decision& decision);
+    void try_much_later(OutgoingResult outgoing, Decision decision);
     void after_failed_probe(OutgoingResult outgoing, const Decision& decision);
     void note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,
                       TimePoint started);
@@ -94,8 +98,9 @@ class Courier::Impl {
     const CourierObserver observer_;
 
     ChannelGate gate_;
-    WakeUp wake_up_;
-    Event changed_;  // what is in hand, or in the outbox
+    Event woken_;
+    bool is_woken_ = false;  // since the loop's last turn
+    Event changed_;          // what is in hand, or in the outbox
     std::uint64_t changes_ = 0;
     TaskGroup calls_;
     std::deque<OutgoingResult> ready_;                  // to be sent as soon as the gate allows, in this order

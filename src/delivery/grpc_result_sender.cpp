@@ -5,6 +5,7 @@
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <algorithm>
@@ -75,16 +76,6 @@ gpr_timespec grpc_deadline(Duration left) {
     return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(milliseconds, GPR_TIMESPAN));
 }
 
-bool parse(const grpc::ByteBuffer& buffer, JiroHubProto::CommandResultResponse& answer) {
-    grpc::Slice whole;
-    if (buffer.TrySingleSlice(&whole).ok()) return answer.ParseFromArray(whole.begin(), static_cast<int>(whole.size()));
-    std::vector<grpc::Slice> slices;
-    std::string bytes;
-    if (!buffer.Dump(&slices).ok()) return false;
-    for (const auto& slice : slices) bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    return answer.ParseFromString(bytes);
-}
-
 // gRPC gives the same codes to what it finds out itself (a connection that failed, say); only in its own description
 // does it say whose word a status is.
 bool is_peers_word(const grpc::ClientContext& context) {
@@ -102,7 +93,7 @@ bool is_answer_too_long(const grpc::Status& status, std::size_t sent_bytes) {
            text.find("(" + std::to_string(sent_bytes) + " vs.") == std::string::npos;
 }
 
-SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status, const grpc::ByteBuffer& response,
+SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status, grpc::ByteBuffer& response,
                        std::size_t sent_bytes) {
     SendResult result;
     result.code = static_cast<StatusCode>(status.error_code());
@@ -114,7 +105,7 @@ SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& s
     }
     if (status.ok()) {
         JiroHubProto::CommandResultResponse answer;
-        if (parse(response, answer)) {
+        if (grpc::SerializationTraits<JiroHubProto::CommandResultResponse>::Deserialize(&response, &answer).ok()) {
             result.success = answer.success();
             result.message = std::move(*answer.mutable_message());
         } else {

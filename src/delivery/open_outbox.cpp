@@ -72,7 +72,7 @@ Result<> OpenOutbox::open(const Joined& joined) {
 // A row may be older than it was when a page of the log is lost.
 Result<> OpenOutbox::mend_log() {
     const auto log =
-        files_.mend_log(settings_.durability == Durability::power ? Flushed::commits : Flushed::checkpoints);
+        files_.database().mend_log(settings_.durability == Durability::power ? Flushed::commits : Flushed::checkpoints);
     if (!log) return log.error();
     if (!*log) return {};
     const bool is_whole = (*log)->harm == MendedLog::Harm::none;
@@ -84,10 +84,10 @@ Result<> OpenOutbox::mend_log() {
 
 Result<> OpenOutbox::join() {
     try {
-        if (files_.is_doubtful()) {
+        if (files_.database().is_doubtful()) {
             store_->distrust_waiting();
             store_->checkpoint();
-            files_.settle();
+            files_.database().settle();
         }
         return joined_(*store_);
     } catch (const StorageError& error) {
@@ -126,7 +126,7 @@ void OpenOutbox::note_lasting(std::string problem) {
 void OpenOutbox::come_back() {
     try {
         if (const auto prepared = files_.prepare(); !prepared) give_up(prepared.error());
-        const auto begun = files_.begin_rebuilt();
+        const auto begun = files_.database().begin_rebuilt();
         if (!begun) give_up(begun.error());
         store_->copy_to(*begun);
         const auto aside = files_.put_rebuilt_in_place();
@@ -308,7 +308,7 @@ void OpenOutbox::rebuild(const std::string& what) {
 // Into a new database beside the damaged one; gives the number of rows.
 std::uint64_t OpenOutbox::take_over_damaged() {
     auto settings = settings_;
-    const auto begun = files_.begin_rebuilt();
+    const auto begun = files_.database().begin_rebuilt();
     if (!begun) give_up(begun.error());
     settings.path = *begun;
     OutboxStore fresh(settings, leased_, clock_);

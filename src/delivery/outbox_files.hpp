@@ -30,12 +30,7 @@ class OutboxFiles {
         return std::exchange(replaced_, std::nullopt);
     }
 
-    // Before the database is opened.
-    [[nodiscard]] Result<std::optional<MendedLog>> mend_log(Flushed flushed) const {
-        return database_.mend_log(flushed);
-    }
-    [[nodiscard]] bool is_doubtful() const { return database_.is_doubtful(); }
-    void settle() const { database_.settle(); }
+    [[nodiscard]] const DatabaseFile& database() const noexcept { return database_; }
 
     // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
     bool make_ballast();
@@ -45,10 +40,9 @@ class OutboxFiles {
     // Why the file system has too little room for new commands; nullopt: it has enough.
     [[nodiscard]] std::optional<std::string> lacks_space(std::uint64_t wanted) const;
 
-    // For a damaged database: a new file beside it, to be filled, synced and closed; then it takes the damaged one's
-    // place, which is kept with its WAL as <path>.corrupt-<time>: that name is given back. What a crash left of this is
-    // finished, or begun anew, by prepare().
-    [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const { return database_.begin_rebuilt(); }
+    // For a damaged database, after database().begin_rebuilt(): the new file, filled, synced and closed, takes the
+    // damaged one's place, which is kept with its WAL as <path>.corrupt-<time>: that name is given back. What a crash
+    // left of this is finished, or begun anew, by prepare().
     [[nodiscard]] Result<std::filesystem::path> put_rebuilt_in_place() const;
 
   private:
