@@ -35,8 +35,8 @@ GrpcCalls::~GrpcCalls() {
     for (const auto& call : under_way_) call->waiter_.reset();  // which keeps the call
 }
 
-Task<> GrpcCalls::perform(const Executor& executor, std::shared_ptr<GrpcCall> call) {
-    if (!queue_) make_queue(executor);
+Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
+    if (!queue_) make_queue();
     return until_resumed([this, call = std::move(call)](Waiter waiter) {
         auto slot = waiter.cancellation_slot();
         call->waiter_.emplace(std::move(waiter));
@@ -49,8 +49,7 @@ void GrpcCalls::cancel_all() {
     for (const auto& call : under_way_) call->cancel();
 }
 
-void GrpcCalls::make_queue(const Executor& executor) {
-    executor_ = executor;
+void GrpcCalls::make_queue() {
     queue_ = std::make_unique<grpc::CompletionQueue>();
     try {
         thread_ = std::thread([this] { work(); });
@@ -157,7 +156,7 @@ void GrpcCalls::add_ended(GrpcCall& call) {
 void GrpcCalls::wake_loop() {
     const std::lock_guard lock(ended_mutex_);
     if (ended_.empty() || std::exchange(is_loop_woken_, true)) return;
-    asio::post(*executor_, [this] { resume_ended(); });
+    asio::post(ended_.front()->waiter_->executor(), [this] { resume_ended(); });
 }
 
 void GrpcCalls::resume_ended() {

@@ -49,15 +49,14 @@ class GrpcCalls {
     GrpcCalls& operator=(const GrpcCalls&) = delete;
 
     // Starts the call and returns when it has ended. Cancelling the coroutine cancels the call, which then ends by
-    // that. All calls are awaited on one executor, this one. Throws std::system_error when no thread can be made for
-    // the first.
-    [[nodiscard]] Task<> perform(const Executor& executor, std::shared_ptr<GrpcCall> call);
+    // that. All calls are awaited on one executor. Throws std::system_error when no thread can be made for the first.
+    [[nodiscard]] Task<> perform(std::shared_ptr<GrpcCall> call);
 
     // Those under way end by it soon.
     void cancel_all();
 
   private:
-    void make_queue(const Executor& executor);
+    void make_queue();
     void end_thread();
     void start(GrpcCall& call);
     bool give(GrpcCall& call);
@@ -72,7 +71,6 @@ class GrpcCalls {
 
     // Made with the first call, and the thread with it.
     std::unique_ptr<grpc::CompletionQueue> queue_;
-    std::optional<Executor> executor_;  // of whoever awaits
     std::thread thread_;
     std::unordered_set<std::shared_ptr<GrpcCall>> under_way_;
 

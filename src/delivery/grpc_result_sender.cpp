@@ -185,7 +185,6 @@ class GrpcResultSender final : public ResultSender {
     Task<SendResult> send(const Bytes& message, const std::string& id, int attempt,
                           const TraceContext& trace) override {
         const TimePoint deadline = clock_.now() + deadline_for(message->size());
-        const auto executor = co_await asio::this_coro::executor;
         auto credentials = read_credentials(Reading::recent);
         for (int repeats = kRepeats;; --repeats) {
             std::optional<SendResult> trouble;
@@ -196,7 +195,7 @@ class GrpcResultSender final : public ResultSender {
             if (trouble) co_return std::move(*trouble);
             call->context().set_deadline(grpc_deadline(deadline - clock_.now()));
             try {
-                co_await calls_.perform(executor, call);
+                co_await calls_.perform(call);
             } catch (const std::system_error& error) {
                 const auto reason = std::string("no thread for gRPC calls can be made (TasksMax?): ") + error.what();
                 co_return SendResult{StatusCode::unavailable, false, reason, {}};

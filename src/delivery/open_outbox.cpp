@@ -126,11 +126,7 @@ void OpenOutbox::note_lasting(std::string problem) {
 void OpenOutbox::come_back() {
     try {
         if (const auto prepared = files_.prepare(); !prepared) give_up(prepared.error());
-        const auto begun = files_.database().begin_rebuilt();
-        if (!begun) give_up(begun.error());
-        store_->copy_to(*begun);
-        const auto aside = files_.put_rebuilt_in_place();
-        if (!aside) give_up(aside.error());
+        make_anew([this](const std::filesystem::path& file) { store_->copy_to(file); });
         store_.reset();
         is_astray_ = false;
         (void)open_again();
@@ -286,15 +282,14 @@ void OpenOutbox::rebuild(const std::string& what) {
     }
     next_rebuild_ = now + kRebuildAgain;
     try {
-        const auto rows = take_over_damaged();
-        const auto aside = files_.put_rebuilt_in_place();
-        if (!aside) give_up(aside.error());
+        std::uint64_t rows = 0;
+        const auto aside = make_anew([&](const std::filesystem::path& file) { rows = take_over_damaged(file); });
         store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
         closed_because_.reset();
-        lasting_problem_ = "the outbox was damaged: it was moved to " + aside->filename().string() + ", " +
+        lasting_problem_ = "the outbox was damaged: it was moved to " + aside.filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
         outbox_log.error("The outbox is damaged: moved aside, what can be read was taken over",
-                         {{"damage", what}, {"kept_as", aside->string()}, {"rows", rows}});
+                         {{"damage", what}, {"kept_as", aside.string()}, {"rows", rows}});
     } catch (const StorageError& error) {
         store_.reset();
         if (error.code == storage_errc::full) files_.drop_ballast();
@@ -305,12 +300,20 @@ void OpenOutbox::rebuild(const std::string& what) {
     }
 }
 
-// Into a new database beside the damaged one; gives the number of rows.
-std::uint64_t OpenOutbox::take_over_damaged() {
-    auto settings = settings_;
+// Gives the name under which what was there is kept. Throws StorageError.
+std::filesystem::path OpenOutbox::make_anew(const std::function<void(const std::filesystem::path& file)>& fill) {
     const auto begun = files_.database().begin_rebuilt();
     if (!begun) give_up(begun.error());
-    settings.path = *begun;
+    fill(*begun);
+    const auto aside = files_.put_rebuilt_in_place();
+    if (!aside) give_up(aside.error());
+    return *aside;
+}
+
+// Into a new database beside the damaged one; gives the number of rows.
+std::uint64_t OpenOutbox::take_over_damaged(const std::filesystem::path& file) {
+    auto settings = settings_;
+    settings.path = file;
     OutboxStore fresh(settings, leased_, clock_);
     fresh.begin();
     const auto rows = fresh.take_over(settings_.path.string());

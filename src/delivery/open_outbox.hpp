@@ -60,7 +60,8 @@ class OpenOutbox {
     void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
     void rebuild(const std::string& what);
-    [[nodiscard]] std::uint64_t take_over_damaged();
+    std::filesystem::path make_anew(const std::function<void(const std::filesystem::path& file)>& fill);
+    [[nodiscard]] std::uint64_t take_over_damaged(const std::filesystem::path& file);
     void note_full(const std::string& what);
     [[nodiscard]] bool is_committed(std::int64_t transaction);
     void note_counts() { static_cast<OutboxCounts&>(figures_) = store_->counts(); }

@@ -65,28 +65,19 @@ struct DamagedFacts {
 
 }  // namespace
 
-std::vector<RowSummary> OutboxStore::rows_of(Statement& statement, std::size_t limit, const Moment& now) {
-    std::vector<RowSummary> rows;
-    const Cursor cursor(statement);
-    while (rows.size() < limit && statement.step()) rows.push_back(summary_of(statement, now));
-    return rows;
-}
-
 std::vector<RowSummary> OutboxStore::list(const ListPage& page, const Moment& now) {
-    if (!page.state) {
-        return rows_of(database_
-                           .use("SELECT " JIRO_SUMMARY_COLUMNS
-                                " FROM commands WHERE sequence > ? AND state NOT IN ('delivered', 'forgotten')"
-                                " ORDER BY sequence")
-                           .bind(page.after),
-                       page.limit, now);
-    }
-    const bool is_delivered = *page.state == RowState::delivered;
-    return rows_of(database_
-                       .use("SELECT " JIRO_SUMMARY_COLUMNS
-                            " FROM commands WHERE sequence > ? AND state IN (?, ?) ORDER BY sequence")
-                       .bind(page.after, to_string(*page.state), is_delivered ? "forgotten" : to_string(*page.state)),
-                   page.limit, now);
+    std::optional<std::string_view> state;
+    if (page.state) state = to_string(*page.state);
+    const auto or_state = page.state == RowState::delivered ? to_string(StoredState::forgotten) : state;
+    Statement& row =
+        database_.use("SELECT " JIRO_SUMMARY_COLUMNS
+                      " FROM commands WHERE sequence > ?1 AND iif(?2 IS NULL, state NOT IN ('delivered', 'forgotten'),"
+                      " state IN (?2, ?3)) ORDER BY sequence");
+    const Cursor cursor(row);
+    row.bind(page.after, state, or_state);
+    std::vector<RowSummary> rows;
+    while (rows.size() < page.limit && row.step()) rows.push_back(summary_of(row, now));
+    return rows;
 }
 
 Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {

@@ -54,26 +54,23 @@ inline constexpr auto kStoredStateNames = enum_names<StoredState::received, Stor
 class LeasedIds {
   public:
     void add(const std::string& id) {
-        if (ids_.insert(id).second) added_.push_back(id);
+        if (ids_.insert(id).second) changed_.push_back(id);
     }
     void remove(const std::string& id) {
-        if (ids_.erase(id) > 0) removed_.push_back(id);
+        if (ids_.erase(id) > 0) changed_.push_back(id);
     }
     [[nodiscard]] bool contains(const std::string& id) const { return ids_.contains(id); }
-    void commit() {
-        added_.clear();
-        removed_.clear();
-    }
+    void commit() { changed_.clear(); }
     void roll_back() {
-        for (const auto& id : added_) ids_.erase(id);
-        for (const auto& id : removed_) ids_.insert(id);
+        for (const auto& id : changed_) {  // one that changed twice is as it was
+            if (ids_.erase(id) == 0) ids_.insert(id);
+        }
         commit();
     }
 
   private:
     std::unordered_set<std::string> ids_;
-    std::vector<std::string> added_;
-    std::vector<std::string> removed_;
+    std::vector<std::string> changed_;  // each of them from there to not there, or back
 };
 
 // What recover() has yet to give out: the rows behind `after`, up to `until`, which the first call sets.
@@ -226,7 +223,6 @@ class OutboxStore {
     [[nodiscard]] std::vector<RecoveredCommand> next_unfinished(std::string_view state, RowSpan& rest,
                                                                 Recovery& recovery, const Moment& now);
     void fail_interrupted(const Receipt& receipt, const MakeOutcome& make, Recovery& recovery, const Moment& now);
-    [[nodiscard]] std::vector<RowSummary> rows_of(Statement& statement, std::size_t limit, const Moment& now);
 
     OutboxSettings settings_;
     LeasedIds& leased_;

@@ -94,7 +94,7 @@ class GrpcCallsTest : public testing::Test {
   protected:
     Task<> one(std::shared_ptr<grpc::Channel> channel) {
         const auto call = std::make_shared<Call>(std::move(channel));
-        co_await calls_.perform(context_.get_executor(), call);
+        co_await calls_.perform(call);
         EXPECT_EQ(std::this_thread::get_id(), loop_) << "resumed on another thread";
         EXPECT_TRUE(call->ended_by != loop_ && call->ended_by != std::thread::id()) << "not ended on the thread";
         codes_.push_back(call->status.error_code());
@@ -214,8 +214,7 @@ TEST(GrpcCalls, ends_with_calls_under_way) {
         asio::io_context context;
         GrpcCalls calls;
         for (int i = 0; i < 100; ++i) {
-            asio::co_spawn(context, calls.perform(context.get_executor(), std::make_shared<Call>(channel)),
-                           asio::detached);
+            asio::co_spawn(context, calls.perform(std::make_shared<Call>(channel)), asio::detached);
         }
         context.run_for(time);
     }
