@@ -87,16 +87,6 @@ std::optional<Decision> Courier::Impl::judge(const OutgoingResult& outgoing, Sen
     return decision;
 }
 
-Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendResult& answer) const {
-    AttemptFacts facts;
-    facts.attempts = outgoing.row.attempts + 1;
-    facts.refusals = outgoing.row.refusals;
-    facts.age = age_of(outgoing.row);
-    facts.bytes = outgoing.row.message->size();
-    facts.is_cut = outgoing.row.whole != nullptr;
-    return decide(rules_, answer, facts);
-}
-
 Task<> Courier::Impl::failed(OutgoingResult outgoing, Decision decision, bool is_open) {
     switch (decision.action) {
         case Action::delivered:
@@ -116,6 +106,16 @@ Task<> Courier::Impl::failed(OutgoingResult outgoing, Decision decision, bool is
             }
             break;
     }
+}
+
+Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendResult& answer) const {
+    AttemptFacts facts;
+    facts.attempts = outgoing.row.attempts + 1;
+    facts.refusals = outgoing.row.refusals;
+    facts.age = age_of(outgoing.row);
+    facts.bytes = outgoing.row.message->size();
+    facts.is_cut = outgoing.row.whole != nullptr;
+    return decide(rules_, answer, facts);
 }
 
 void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
