@@ -44,6 +44,13 @@ bool write_all(int file, std::string_view text) {
     return true;
 }
 
+bool is_at(int file, const std::filesystem::path& path) noexcept {
+    struct stat open {};
+    struct stat named {};
+    if (fstat(file, &open) != 0 || lstat(path.c_str(), &named) != 0) return false;
+    return open.st_dev == named.st_dev && open.st_ino == named.st_ino;
+}
+
 Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit) {
     // O_NONBLOCK: a named pipe in the place of the file must not stop the daemon.
     const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));

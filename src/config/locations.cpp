@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <array>
-#include <string_view>
+#include <iterator>
 #include <system_error>
 #include <variant>
 
@@ -34,31 +34,53 @@ fs::path one_name(const fs::path& file) {
     return name.empty() ? file.lexically_normal() : name;
 }
 
-struct WrittenFile {
-    std::string_view key;
+struct NamedFile {
+    std::string key;
     fs::path path;
+    bool is_written = true;
 };
 
-// Whether `file` is the written one, or has the name of one that is kept beside it: by SQLite, the outbox, the
+// Whether `file` is the named one, or has the name of one that is kept beside it: by SQLite, the outbox, the
 // rebuilding of a damaged database, the redo log, the audit.
-bool is_kept_beside(const fs::path& file, const WrittenFile& written) {
+bool is_kept_beside(const fs::path& file, const NamedFile& named) {
     static constexpr std::array kOfDatabase{"-wal",     "-shm",        "-journal", ".lock",    ".kept",
                                             ".ballast", ".rebuilding", ".rebuilt", ".damaged", ".doubtful"};
     static constexpr std::array kOfRedoLog{".damaged", ".old"};
     static constexpr std::array kOfAudit{".1"};
     const auto has_one = [&](const auto& suffixes) {
-        return std::ranges::any_of(suffixes,
-                                   [&](const char* suffix) { return file == written.path.string() + suffix; });
+        return std::ranges::any_of(suffixes, [&](const char* suffix) { return file == named.path.string() + suffix; });
     };
-    if (file == written.path) return true;
-    if (written.key == "Outbox.RedoLog") return has_one(kOfRedoLog);
-    if (written.key == "Logging.Audit") return has_one(kOfAudit);
-    return written.key != "Monitoring.Listen" && has_one(kOfDatabase);
+    if (file == named.path) return true;
+    if (named.key == "Outbox.RedoLog") return has_one(kOfRedoLog);
+    if (named.key == "Logging.Audit") return has_one(kOfAudit);
+    return named.is_written && named.key != "Monitoring.Listen" && has_one(kOfDatabase);
 }
 
-std::vector<WrittenFile> written_files(const Config& config, const Environment& environment) {
-    std::vector<WrittenFile> all;
-    const auto add = [&all](std::string_view key, const fs::path& path) {
+// read_files: what the operator wrote, and what stands there is nowhere else.
+std::vector<NamedFile> read_files(const Config& config) {
+    std::vector<NamedFile> all;
+    const auto add = [&all](const std::string& key, const fs::path& path) {
+        if (!path.empty()) all.push_back({key, one_name(path), false});
+    };
+    add("the configuration", config.source);
+    for (const auto& piece : config.pieces) add("the configuration", piece);
+    add("WebSocket.AccessTokenFile", config.credentials.access_token_file);
+    add("ApiKeyFile", config.credentials.api_key_file);
+    add("Chat.ApiKeyFile", config.chat_credentials.api_key_file);
+    add("Chat.SystemPromptFile", config.chat.system_prompt_file);
+    for (const auto& [section, files] : tls_sections(config)) {
+        add(section + std::string(".CaFile"), files->ca);
+        add(section + std::string(".CertificateFile"), files->certificate);
+        add(section + std::string(".PrivateKeyFile"), files->key);
+    }
+    for (const auto& key : config.commands.trust.keys)
+        add("Commands.Trust.Keys", fs::path(config.commands.trust.keys_folder) / (key.id + ".pem"));
+    return all;
+}
+
+std::vector<NamedFile> written_files(const Config& config, const Environment& environment) {
+    std::vector<NamedFile> all;
+    const auto add = [&all](const char* key, const fs::path& path) {
         if (!path.empty() && path != kInMemory) all.push_back({key, one_name(path)});
     };
     const auto& settings = config.delivery.outbox;
@@ -100,14 +122,16 @@ fs::path find_sessions_path(const Config& config, const fs::path& outbox, const 
 
 std::vector<SharedFile> shared_files(const Config& config, const Environment& environment) {
     std::vector<SharedFile> found;
-    const auto all = written_files(config, environment);
+    auto all = read_files(config);
+    std::ranges::move(written_files(config, environment), std::back_inserter(all));
     for (auto file = all.begin(); file != all.end(); ++file) {
-        const auto owner = std::find_if(all.begin(), file, [&file](const WrittenFile& other) {
+        if (!file->is_written) continue;
+        const auto owner = std::find_if(all.begin(), file, [&file](const NamedFile& other) {
             return other.key != file->key && (is_kept_beside(file->path, other) || is_kept_beside(other.path, *file));
         });
         if (owner == file) continue;
-        found.push_back({std::string(file->key), file->path.string() + " is a file of " + std::string(owner->key) +
-                                                     ", " + owner->path.string() + "; name another"});
+        found.push_back({file->key, file->path.string() + " is a file of " + std::string(owner->key) + ", " +
+                                        owner->path.string() + "; name another"});
     }
     return found;
 }

@@ -36,6 +36,9 @@ struct FileContent {
 // What errno says of the last call: "cannot be opened: No such file or directory".
 [[nodiscard]] Error system_failure(std::string_view doing);
 
+// Whether the name is still that of the file that is open: it was not removed, nor another put in its place.
+[[nodiscard]] bool is_at(int file, const std::filesystem::path& path) noexcept;
+
 // Also when it is not there.
 [[nodiscard]] Result<> remove_file(const std::filesystem::path& path);
 

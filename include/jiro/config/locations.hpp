@@ -25,12 +25,13 @@ namespace jiro::config {
 [[nodiscard]] std::filesystem::path find_sessions_path(const Config& config, const std::filesystem::path& outbox,
                                                        const Environment& environment);
 
-// A key that names a file of another key's: the one would be written over the other, or appended to it.
+// A key that names a file of another key's, or one that is read: it would be written over, or appended to.
 struct SharedFile {
     std::string key_path;
     std::string message;
 };
-// Of all keys that name a file to be written. Links are followed, as far as they can be from here: may block.
+// Of all keys that name a file to be written: with the others of them, with those that name a file to be read, and with
+// the configuration itself. Links are followed, as far as they can be from here: may block.
 [[nodiscard]] std::vector<SharedFile> shared_files(const Config& config, const Environment& environment);
 
 }  // namespace jiro::config

@@ -143,15 +143,15 @@ Result<> ChangeWriter::redo_left_log(OutboxStore& store, std::int64_t known) con
 }
 
 Result<> ChangeWriter::open_log(std::int64_t known) {
-    std::error_code ignored;
-    const bool is_there = !settings_.redo_log.empty() && std::filesystem::exists(settings_.redo_log, ignored);
-    if (owned_log_ || (!wants_log_ && !is_there)) return {};
+    if (owned_log_ || (!wants_log_ && settings_.redo_log.empty())) return {};
     // A small outbox has a small log: what is in it must find room there.
-    const auto bytes = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
+    const auto wanted = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
+    const auto bytes = wants_log_ ? wanted : 0;
+    std::error_code ignored;
     const auto outbox = std::filesystem::absolute(settings_.path, ignored);
     auto log =
         is_in_memory_ ? RedoLog::make_unnamed(kBytesInMemory) : RedoLog::open(settings_.redo_log, outbox, known, bytes);
-    if (!log && log.error().code != errc::redo_log) return log.error();
+    if (!log && log.error().code != errc::redo_log && log.error().code != errc::wrong_file) return log.error();
     if (log) {
         owned_log_ = std::move(*log);
     } else {

@@ -24,6 +24,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -51,10 +52,13 @@ std::uint32_t checksum_of(std::string_view bytes, std::uint64_t seed) {
     return static_cast<std::uint32_t>(XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed));
 }
 
-std::string set_aside(const fs::path& path, const char* suffix) {
-    auto aside = path.string() + suffix;
-    rename(path.c_str(), aside.c_str());
-    return aside;
+// set_aside: under a name that nothing has yet.
+std::string set_aside(const fs::path& path, const std::string& suffix) {
+    for (int i = 0;; ++i) {
+        auto aside = path.string() + suffix + (i == 0 ? "" : "-" + std::to_string(i));
+        if (renameat2(AT_FDCWD, path.c_str(), AT_FDCWD, aside.c_str(), RENAME_NOREPLACE) == 0 || errno != EEXIST)
+            return aside;
+    }
 }
 
 std::string reason(int number) { return std::generic_category().message(number); }
@@ -155,10 +159,11 @@ class RedoLog::Mapping {
     // The same in the file that is open there, which has no name yet.
     static Result<std::unique_ptr<Mapping>> make_in(FileDescriptor descriptor, const fs::path& path,
                                                     const fs::path& outbox, std::size_t bytes);
-    // The file that is there; null: none, or one too short for anything, which is removed by who opens it to write.
-    // errc::redo_log: another process has it.
+    // The file that is there; null: none, or one without a byte. errc::redo_log: another process has it.
+    // errc::wrong_file: it never was a log, each of which has its first bytes before it has a name.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
 
+    [[nodiscard]] bool is_at(const fs::path& path) const noexcept { return jiro::is_at(descriptor_.get(), path); }
     [[nodiscard]] bool is_newer() const noexcept {
         const Header& found = header();
         return found.magic == kMagic && found.version > kVersion && found.version == found.version_again;
@@ -188,6 +193,8 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make(const fs::path&
     if (!descriptor) return cannot_be_had(path, "cannot be made: " + reason(errno));
     auto mapping = make_in(std::move(descriptor), path, outbox, bytes);
     if (!mapping) return mapping;
+    if (struct stat there{}; lstat(path.c_str(), &there) == 0 && S_ISREG(there.st_mode) && there.st_size == 0)
+        unlink(path.c_str());
     const auto nameless = "/proc/self/fd/" + std::to_string((*mapping)->descriptor_.get());
     if (linkat(AT_FDCWD, nameless.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
         return cannot_be_had(path, "cannot be made: " + reason(errno));
@@ -218,18 +225,21 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::make_in(FileDescript
 
 Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path& path, Access access) {
     const bool writes = access == Access::write;
-    FileDescriptor descriptor(::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW));
+    FileDescriptor descriptor(::open(path.c_str(), (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!descriptor && (errno == ENOENT || errno == ENOTDIR)) return std::unique_ptr<Mapping>();
     if (!descriptor) {
         return cannot_be_read(storage_errc::read_only, path, "cannot be opened: " + reason(errno));
     }
+    struct stat status {};
+    if (fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
+        return std::unique_ptr<Mapping>();
+    decltype(Header::magic) magic{};
+    if (pread(descriptor.get(), magic.data(), magic.size(), 0) != magic.size() || magic != kMagic) {
+        return Error(errc::wrong_file, "Outbox.RedoLog names a file that is no redo log: " + path.string() +
+                                           "; name another, or move that one away");
+    }
     if (!(writes ? lock_patiently(descriptor.get()) : flock(descriptor.get(), LOCK_SH | LOCK_NB) == 0))
         return cannot_be_had(path, "is in use by another jiro-client");
-    struct stat status {};
-    if (fstat(descriptor.get(), &status) != 0 || static_cast<std::size_t>(status.st_size) < kHeaderBytes) {
-        if (writes) unlink(path.c_str());
-        return std::unique_ptr<Mapping>();
-    }
     return of(std::move(descriptor), static_cast<std::size_t>(status.st_size), access, path);
 }
 
@@ -249,6 +259,7 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {
 
 Result<std::unique_ptr<RedoLog>> RedoLog::find(const fs::path& path, std::int64_t id) {
     auto log = open_any(path);
+    if (!log && log.error().code == errc::wrong_file) return std::unique_ptr<RedoLog>();
     if (!log) return as_ours(log.error(), path);
     if (*log && (*log)->id() != id) log->reset();
     return log;
@@ -274,9 +285,10 @@ Result<std::unique_ptr<RedoLog>> RedoLog::open(const fs::path& path, const fs::p
             outbox_log.error("A redo log that the outbox had given up: set aside; what it holds is too old to be done",
                              {{"kept_as", set_aside(path, ".old")}});
         } else {
-            unlink(path.c_str());
+            log.remove();
         }
     }
+    if (bytes == 0) return std::unique_ptr<RedoLog>();
     auto made = Mapping::make(path, owner, aligned(bytes));
     if (!made) return made.error();
     return std::unique_ptr<RedoLog>(new RedoLog(path, std::move(*made)));
@@ -455,7 +467,17 @@ void RedoLog::give_memory_back() noexcept {
     is_busy_.clear(std::memory_order_release);
 }
 
-void RedoLog::remove() noexcept { unlink(path_.c_str()); }
+bool RedoLog::is_in_place() const noexcept { return mapping_->is_at(path_); }
+
+void RedoLog::remove() noexcept {
+    if (is_in_place()) unlink(path_.c_str());
+}
+
+Result<> RedoLog::look_at(const fs::path& path) {
+    const auto found = Mapping::open(path, Mapping::Access::read);
+    if (!found && found.error().code == errc::wrong_file) return found.error();
+    return {};
+}
 
 std::size_t RedoLog::count_records(const fs::path& path) {
     auto found = Mapping::open(path, Mapping::Access::read);

@@ -34,10 +34,11 @@ class RedoLog {
     static constexpr std::size_t kMaxRecordBytes = 2 * 1024 * 1024;
     static constexpr std::size_t kLeastReceiptBytes = 80;  // what the smallest one of a new row takes
 
-    // Opens the log of this outbox, or makes an empty one. `known` is the id of the log that the database knows as its
-    // own; 0: none, then a log that was made for a database of this path is. errc::redo_log: it cannot be had (no
-    // tmpfs, no room, another outbox's, in use): the outbox goes on without. Any other error: there may be changes in
-    // it that belong into the database, but they cannot be read (storage_errc::newer_version, storage_errc::read_only,
+    // Opens the log of this outbox, or makes an empty one (`bytes` 0: none, it gives null). `known` is the id of the
+    // log that the database knows as its own; 0: none, then a log that was made for a database of this path is.
+    // errc::redo_log: it cannot be had (no tmpfs, no room, another outbox's, in use), errc::wrong_file: a file that is
+    // none is there, and stays as it is: the outbox goes on without. Any other error: there may be changes in it that
+    // belong into the database, but they cannot be read (storage_errc::newer_version, storage_errc::read_only,
     // storage_errc::io).
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> open(const std::filesystem::path& path,
                                                                const std::filesystem::path& outbox, std::int64_t known,
@@ -46,6 +47,8 @@ class RedoLog {
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> make_unnamed(std::size_t bytes);
     // The log with this id, to be read to its end; null: it is not there. Errors as above, but never errc::redo_log.
     [[nodiscard]] static Result<std::unique_ptr<RedoLog>> find(const std::filesystem::path& path, std::int64_t id);
+    // errc::wrong_file, as open() would say it. Changes nothing.
+    [[nodiscard]] static Result<> look_at(const std::filesystem::path& path);
     // How many changes a log holds that no process has open; 0 when there is none, or it cannot be read. Changes
     // nothing.
     [[nodiscard]] static std::size_t count_records(const std::filesystem::path& path);
@@ -85,6 +88,8 @@ class RedoLog {
     // All that holds no record. For when nothing was appended for a while; what is appended meanwhile finds no room.
     void give_memory_back() noexcept;
     void remove() noexcept;  // the file, at a stop in good order
+    // It was not removed, nor another file put in its place.
+    [[nodiscard]] bool is_in_place() const noexcept;
 
     // Chosen when the log was made: tells its positions from those of another.
     [[nodiscard]] std::int64_t id() const noexcept;

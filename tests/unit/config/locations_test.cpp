@@ -50,6 +50,13 @@ TEST(Locations, no_key_names_a_file_of_another) {
          "Logging.Audit: /s/sessions.db-wal is a file of Chat.Path, /s/sessions.db; name another\n"},
         {"socket in place of the journal", "Monitoring: { Listen: \"unix:/s/outbox.db-journal\" }",
          "Monitoring.Listen: /s/outbox.db-journal is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"redo log in place of the token", "WebSocket: { AccessTokenFile: /e/token }\nOutbox: { RedoLog: /e/token }",
+         "Outbox.RedoLog: /e/token is a file of WebSocket.AccessTokenFile, /e/token; name another\n"},
+        {"conversations in place of a certificate", "Chat: { Model: a, Path: /e/ca.pem, Tls: { CaFile: /e/ca.pem } }",
+         "Chat.Path: /e/ca.pem is a file of Chat.Tls.CaFile, /e/ca.pem; name another\n"},
+        {"audit's full file in place of a key",
+         "Chat: { ApiKeyFile: /e/audit.log.1 }\nLogging: { Audit: /e/audit.log }",
+         "Logging.Audit: /e/audit.log is a file of Chat.ApiKeyFile, /e/audit.log.1; name another\n"},
         {"all beside each other",
          "Outbox: { RedoLog: /s/redo.log }\nLogging: { Audit: /s/audit.log }\nChat: { Model: a }\n"
          "Monitoring: { Listen: \"unix:/s/status.sock\" }",
@@ -60,6 +67,12 @@ TEST(Locations, no_key_names_a_file_of_another) {
         SCOPED_TRACE(row.name);
         EXPECT_EQ(refusals(row.text), row.refusal);
     }
+}
+
+TEST(Locations, the_configuration_is_not_written_to) {
+    const auto loaded = load_text("Outbox: { RedoLog: /e/x/../one.yaml }", "/e/one.yaml", kService);
+    ASSERT_EQ(loaded.errors.size(), 1U);
+    EXPECT_EQ(loaded.errors[0].message, "/e/one.yaml is a file of the configuration, /e/one.yaml; name another");
 }
 
 // `check-config` on a terminal does not know systemd's folder, and says the same all the same.

@@ -289,19 +289,53 @@ TEST_F(RedoLogTest, what_a_damaged_record_cut_off_stays_away) {
 
 // A damaged header: the file is kept aside, a new log is begun.
 TEST_F(RedoLogTest, sets_a_damaged_file_aside) {
-    for (const std::size_t place : {std::size_t{0}, std::size_t{16}, std::size_t{40}}) {
+    for (const std::size_t place : {std::size_t{16}, std::size_t{40}}) {
         fs::remove(path_);
         ASSERT_TRUE(open()->append(StartedChange{"a"}));
         change(place, "\x5A\x5A");
         EXPECT_EQ(RedoLog::count_records(path_), 0U);
         const auto log = open();
         EXPECT_EQ(log->start(), log->end());
-        EXPECT_TRUE(fs::exists(path_.string() + ".damaged"));
-        fs::remove(path_.string() + ".damaged");
+        // The one that was kept before stays.
+        EXPECT_TRUE(fs::exists(path_.string() + (place == 16 ? ".damaged" : ".damaged-1")));
     }
-    std::ofstream(path_, std::ios::binary | std::ios::trunc) << "short";
+    fs::resize_file(path_, 10);
+    EXPECT_TRUE(open());
+    fs::resize_file(path_, 0);
     const auto log = open();
     EXPECT_EQ(log->start(), log->end());
+}
+
+// A path that was mistaken: what never was a log stays as it is, also where none would be made.
+TEST_F(RedoLogTest, touches_no_file_that_was_never_a_log) {
+    for (const auto& content : {std::string("my notes\n"), std::string(9000, 'A'), std::string(8192, '\0')}) {
+        std::ofstream(path_, std::ios::binary) << content;
+        for (const std::size_t bytes : {std::size_t{0}, RedoLog::kBytes}) {
+            const auto refused = try_open(bytes);
+            ASSERT_FALSE(refused);
+            EXPECT_EQ(refused.error().code, errc::wrong_file);
+            EXPECT_THAT(refused.error().message, HasSubstr("names a file that is no redo log: " + path_.string()));
+        }
+        EXPECT_EQ(RedoLog::look_at(path_).error().code, errc::wrong_file);
+        EXPECT_FALSE(RedoLog::find(path_, 1).value());
+        std::ifstream file(path_, std::ios::binary);
+        EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), content);
+    }
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), {}), 1);
+    fs::remove(path_);
+    ASSERT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    EXPECT_EQ(try_open().error().code, errc::wrong_file);
+}
+
+// A file of that name that is another's by now stays.
+TEST_F(RedoLogTest, removes_its_own_file_only) {
+    const auto log = open();
+    EXPECT_TRUE(log->is_in_place());
+    fs::remove(path_);
+    EXPECT_FALSE(log->is_in_place());
+    std::ofstream(path_) << "another's";
+    log->remove();
+    EXPECT_TRUE(fs::exists(path_));
 }
 
 // Any bytes behind a good magic: opened or refused by name, never a crash.
