@@ -125,7 +125,7 @@ class SessionFile {
     [[nodiscard]] std::uint64_t sessions();
 
   private:
-    [[nodiscard]] bool is_empty();
+    [[nodiscard]] bool is_empty(const std::filesystem::path& path);
     void create_schema();
     void add_boot_columns();
     void follow_wall_clock(const Instant& now);

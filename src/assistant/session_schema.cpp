@@ -2,6 +2,7 @@
 // How the file of the conversations is opened: its tables, what older versions lack, and what is left of a damaged one.
 
 #include "assistant/session_file.hpp"
+#include "jiro/assistant/sessions.hpp"
 #include "jiro/base/database_file.hpp"
 
 namespace jiro::assistant {
@@ -11,7 +12,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kSchemaVersion = 1;
-constexpr std::int64_t kApplicationId = 0x4A434854;  // "JCHT"
+constexpr std::uint32_t kApplicationId = 0x4A434854;  // "JCHT"
 constexpr std::uintmax_t kCheckedBytes = 64ULL * 1024 * 1024;
 
 // The C# client's columns first. ContextFrom: messages up to that one are told to the model no more. State:
@@ -46,6 +47,12 @@ CREATE INDEX IX_Messages_SessionId ON Messages(SessionId, Sequence);
 CREATE INDEX BeingWritten ON Messages(Sequence) WHERE State = 2;
 )";
 
+Error no_sessions(const fs::path& path) {
+    return Error(errc::not_sessions, "Chat.Path names a file that holds no conversations: " + path.string() +
+                                         "; name another, or move that one away (the C# client's is taken over by "
+                                         "`jiro-client sessions import FILE`)");
+}
+
 template <typename T>
 T must(Result<T> step) {
     if (!step) throw StorageError(static_cast<storage_errc>(step.error().code.value()), step.error().message);
@@ -60,6 +67,8 @@ fs::path finish_replacing(const DatabaseFile& file) {
 
 // The path, when there is a file. `loss`: what is wrong with what was there.
 std::string made(const fs::path& path, std::string& loss) {
+    if (const auto ours = look_at_sessions_file(path); !ours)
+        throw ForeignFile(errc::not_sessions, ours.error().message);
     const DatabaseFile file(path);
     if (file.has_rebuilt()) finish_replacing(file);
     const bool was_emptied = file.is_empty();
@@ -73,6 +82,11 @@ std::string made(const fs::path& path, std::string& loss) {
 }
 
 }  // namespace
+
+Result<> look_at_sessions_file(const fs::path& path) {
+    if (DatabaseFile(path).is_foreign(kApplicationId)) return no_sessions(path);
+    return {};
+}
 
 Rebuilt rebuild(const fs::path& path) {
     const DatabaseFile file(path);
@@ -93,10 +107,9 @@ fs::path put_back(SessionFile& file, const fs::path& path) {
     return finish_replacing(place);
 }
 
-// Nothing is written before it is known to be ours.
 SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Database::Mode::read_write) {
     database_.execute("PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE");
-    const bool is_new = is_empty();
+    const bool is_new = is_empty(path);
     if (is_new) database_.execute("PRAGMA auto_vacuum = INCREMENTAL");
     database_.execute(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; "
@@ -114,15 +127,13 @@ SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Da
     DatabaseFile(path).settle();  // no conversation is run again
 }
 
-// Throws when it is another program's, or a newer version's.
-bool SessionFile::is_empty() {
+// With what its log holds. Throws when it is another program's, or a newer version's.
+bool SessionFile::is_empty(const fs::path& path) {
     const auto version = database_.integer("PRAGMA user_version");
     const auto application = database_.integer("PRAGMA application_id");
     if (version == 0 && application == 0 && database_.integer("SELECT count(*) FROM sqlite_schema") == 0) return true;
     if (application != kApplicationId) {
-        throw ForeignFile(errc::not_sessions,
-                          "the file is another program's; that of the C# client is taken over by `jiro-client "
-                          "sessions import FILE`");
+        throw ForeignFile(errc::not_sessions, no_sessions(path).message);
     }
     if (version > kSchemaVersion) {
         throw StorageError(storage_errc::newer_version, "the sessions have schema " + std::to_string(version) +

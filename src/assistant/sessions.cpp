@@ -52,7 +52,7 @@ class Sessions::Storage {
                 return value;
             } catch (const ForeignFile& refused) {
                 if (refused.code == errc::import_failed) return Error(refused.code, refused.what());
-                return failed(Error(refused.code, path_.string() + ": " + refused.what()));
+                return failed(Error(refused.code, refused.what()));
             } catch (const StorageError& error) {
                 // As long as it is open, all of it can be put back.
                 const bool is_astray = file_ && file_->has_moved();

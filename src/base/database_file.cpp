@@ -27,6 +27,7 @@ constexpr const char* kDoubtful = ".doubtful";
 constexpr auto kRebuilt = ".rebuilt";
 constexpr int kMostDamagedFiles = 1000;
 constexpr std::uint32_t kPageSize = 4096;
+constexpr std::size_t kSchemaBegin = 100;
 
 fs::path with_suffix(const fs::path& path, const std::string& suffix) { return path.string() + suffix; }
 
@@ -56,6 +57,38 @@ std::uint32_t page_size_of(int database) {
     return std::has_single_bit(bytes) && bytes >= 512 ? bytes : kPageSize;
 }
 
+// As much of it as there is.
+class FirstPage {
+  public:
+    explicit FirstPage(int database) {
+        const auto count = pread(database, bytes_.data(), bytes_.size(), 0);
+        size_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool is_of_sqlite() const noexcept {
+        constexpr std::string_view kHeader("SQLite format 3\0", 16);
+        return std::string_view(bytes_.data(), size_).starts_with(kHeader);
+    }
+    [[nodiscard]] bool has_zero() const noexcept {
+        return std::string_view(bytes_.data(), size_).find('\0') != std::string_view::npos;
+    }
+    [[nodiscard]] std::uint32_t number(std::size_t place) const noexcept {
+        std::uint32_t value = 0;
+        for (std::size_t i = 0; i < sizeof value; ++i)
+            value = value << 8U | static_cast<unsigned char>(bytes_[place + i]);
+        return value;
+    }
+    // The schema is a table that begins there, with its kind, two numbers, and how many entries it has.
+    [[nodiscard]] bool has_no_table() const noexcept {
+        return bytes_[kSchemaBegin] == 0x0D && number(kSchemaBegin + 3) >> 16U == 0;
+    }
+
+  private:
+    std::array<char, kPageSize> bytes_{};
+    std::size_t size_ = 0;
+};
+
 }  // namespace
 
 Error file_error(const std::string& what, const fs::path& path, int number) {
@@ -71,13 +104,19 @@ Result<FileDescriptor> open_private_file(const fs::path& path) {
     return file;
 }
 
-std::optional<bool> is_sqlite_file(const fs::path& path) {
-    constexpr std::string_view kHeader("SQLite format 3\0", 16);
-    std::array<char, kHeader.size()> start{};
-    const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    const auto count = file ? read(file.get(), start.data(), start.size()) : -1;
-    if (count <= 0) return std::nullopt;
-    return std::string_view(start.data(), static_cast<std::size_t>(count)) == kHeader;
+// A database of ours is whole pages, whatever is wrong with them, and its first one is never without a zero byte.
+bool DatabaseFile::is_foreign(std::uint32_t application_id) const {
+    for (const char* beside : {".lock", ".ballast", kRebuilt}) {
+        if (access(with_suffix(path_, beside).c_str(), F_OK) == 0) return false;
+    }
+    const FileDescriptor file(open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct stat status {};
+    if (!file || fstat(file.get(), &status) != 0 || status.st_size == 0) return false;
+    const FirstPage page(file.get());
+    if (page.number(68) == application_id) return false;
+    if (!page.is_of_sqlite()) return status.st_size % kPageSize != 0 || !page.has_zero();
+    const bool is_new = page.number(68) == 0 && page.number(60) == 0 && page.has_no_table();
+    return page.size() >= kSchemaBegin && !is_new;
 }
 
 Result<> DatabaseFile::make() const {
@@ -162,8 +201,8 @@ Result<> DatabaseFile::end_rebuilt() const {
 }
 
 bool DatabaseFile::has_rebuilt() const {
-    return is_sqlite_file(with_suffix(path_, kRebuilt)) ==
-           true;  // after a power cut it may be there without its content
+    const FileDescriptor file(open(with_suffix(path_, kRebuilt).c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    return file && FirstPage(file.get()).is_of_sqlite();  // after a power cut it may be there without its content
 }
 
 // Neither a damaged file nor a log is kept under it yet.

@@ -3,7 +3,9 @@
 
 #include <system_error>
 
+#include "jiro/assistant/sessions.hpp"
 #include "jiro/config/locations.hpp"
+#include "jiro/delivery/probe.hpp"
 
 namespace jiro::daemon {
 
@@ -27,6 +29,20 @@ Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings
         }
     }
     return path;
+}
+
+std::vector<Error> foreign_files(const config::Config& config, const std::filesystem::path& outbox,
+                                 const Environment& environment) {
+    std::vector<Error> found;
+    const auto note = [&found](const Result<>& looked) {
+        if (!looked) found.push_back(looked.error());
+    };
+    if (outbox != kInMemory && !outbox.empty()) note(delivery::look_at_outbox_file(outbox));
+    if (!config.delivery.outbox.redo_log.empty())
+        note(delivery::look_at_redo_log_file(config.delivery.outbox.redo_log));
+    if (config.chat.is_configured())
+        note(assistant::look_at_sessions_file(config::find_sessions_path(config, outbox, environment)));
+    return found;
 }
 
 }  // namespace jiro::daemon

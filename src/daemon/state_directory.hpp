@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The folder of the outbox.
+// The folder of the outbox, and whose files lie where this program would have its own.
 
 #include <filesystem>
 #include <string_view>
+#include <vector>
 
 #include "jiro/base/error.hpp"
 #include "jiro/config/load.hpp"
@@ -16,5 +17,10 @@ using delivery::kInMemory;
 // find_outbox_path() of config. Creates the folder, 0700, when it is missing; fails with what to do.
 [[nodiscard]] Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings& settings,
                                                                 const Environment& environment);
+
+// Other programs' files where this one would write its own, in the words of its start. Nothing is touched. `outbox`:
+// where it is, in memory or in a file.
+[[nodiscard]] std::vector<Error> foreign_files(const config::Config& config, const std::filesystem::path& outbox,
+                                               const Environment& environment);
 
 }  // namespace jiro::daemon

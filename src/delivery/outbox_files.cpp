@@ -9,6 +9,7 @@
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
 #include "jiro/delivery/errors.hpp"
+#include "jiro/delivery/probe.hpp"
 
 namespace jiro::delivery {
 
@@ -36,10 +37,7 @@ Result<> OutboxFiles::prepare() {
         fs::permissions(folder, fs::perms::owner_all, error);
     }
     if (!lock_) {
-        if (is_something_else()) {
-            return Error(errc::wrong_file, "Outbox.Path names a file that is no outbox: " + path_.string() +
-                                               "; name another, or move that one away");
-        }
+        if (auto ours = look_at_outbox_file(path_); !ours) return ours;
         auto lock = open_private_file(with_suffix(path_, ".lock"));
         if (!lock) return lock.error();
         if (!lock_patiently(lock->get())) {
@@ -53,13 +51,6 @@ Result<> OutboxFiles::prepare() {
         replaced_ = std::move(*replaced);
     }
     return database_.make();
-}
-
-// An outbox whose first page is damaged has its lock beside it, and is replaced; this was never one.
-bool OutboxFiles::is_something_else() const {
-    std::error_code error;
-    if (fs::exists(with_suffix(path_, ".lock"), error) || error) return false;
-    return is_sqlite_file(path_) == false;
 }
 
 bool OutboxFiles::make_ballast() {

@@ -46,7 +46,6 @@ class OutboxFiles {
     [[nodiscard]] Result<std::filesystem::path> put_rebuilt_in_place() const;
 
   private:
-    [[nodiscard]] bool is_something_else() const;
     [[nodiscard]] Result<std::filesystem::path> finish_replacing() const;
 
     const std::filesystem::path path_;

@@ -22,7 +22,7 @@
 
 namespace jiro::delivery {
 
-inline constexpr std::int64_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
+inline constexpr std::uint32_t kApplicationId = 0x4A49524F;  // "JIRO": `file outbox.db` shows it
 inline constexpr std::int64_t kSchemaVersion = 5;
 inline constexpr const char* kRedoLogPath = "SELECT value FROM facts WHERE name = 'redo_log_path'";
 

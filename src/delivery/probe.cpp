@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "delivery/outbox_store.hpp"
+#include "jiro/base/database_file.hpp"
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -46,7 +47,16 @@ OutboxProbe look_into(Database& database, bool has_wal) {
 
 }  // namespace
 
+Result<> look_at_outbox_file(const fs::path& path) {
+    if (!DatabaseFile(path).is_foreign(kApplicationId)) return {};
+    return Error(errc::wrong_file, "Outbox.Path names a file that is no outbox: " + path.string() +
+                                       "; name another, or move that one away");
+}
+
+Result<> look_at_redo_log_file(const fs::path& path) { return RedoLog::look_at(path); }
+
 Result<OutboxProbe> probe_outbox(const fs::path& path) {
+    if (auto ours = look_at_outbox_file(path); !ours) return ours.error();
     if (access(path.c_str(), R_OK) != 0) {
         const int reason = errno;
         return Error(reason == EACCES ? storage_errc::read_only : storage_errc::io,

@@ -337,6 +337,8 @@ class DoctorHereTest(DoctorCase):
     def test_an_outbox_that_is_none(self):
         config = self.config("https://hub.example/hub", "https://hub.example")
         (self.directory / "state" / "outbox.db").write_bytes(b"not a database, but long enough to look like one" * 100)
+        self.assert_finding(self.offline(config), "state.files", "problem", "no outbox", "name another")
+        (self.directory / "state" / "outbox.db.lock").touch()  # it was one
         self.assert_finding(self.offline(config), "state.outbox", "problem", "damaged", "start the daemon")
 
 

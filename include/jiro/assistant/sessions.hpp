@@ -18,6 +18,9 @@
 
 namespace jiro::assistant {
 
+// What Chat.Path names is another program's file, as is said at its first use (errc::not_sessions). Changes nothing.
+[[nodiscard]] Result<> look_at_sessions_file(const std::filesystem::path& path);
+
 class SessionFile;
 struct SessionLimits;
 struct NewExchange;

@@ -14,6 +14,7 @@
 // A log (SQLite's WAL) that was damaged is mended before the database is opened, since SQLite says nothing of it, reads
 // what is before the damage, and writes over the rest (base/wal.hpp).
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -31,9 +32,6 @@ namespace jiro {
 // "cannot open /var/lib/x: No space left on device", with the name for `number` and what the operator can do.
 [[nodiscard]] Error file_error(const std::string& what, const std::filesystem::path& path, int number);
 
-// By its first bytes; nullopt: it is empty, or cannot be read.
-[[nodiscard]] std::optional<bool> is_sqlite_file(const std::filesystem::path& path);
-
 // What is on the disk when the machine loses its power: every commit (synchronous=FULL), or what a checkpoint wrote.
 enum class Flushed { commits, checkpoints };
 
@@ -50,6 +48,10 @@ class DatabaseFile {
   public:
     explicit DatabaseFile(std::filesystem::path path) : path_(std::move(path)) {}
 
+    // Another program's file is there: neither does its header say `application_id` (SQLite's), nor can it be one of
+    // ours that is damaged or still empty, nor does anything lie beside it that this program alone makes. Changes
+    // nothing.
+    [[nodiscard]] bool is_foreign(std::uint32_t application_id) const;
     // Makes an empty one where there is none; 0600 in any case.
     [[nodiscard]] Result<> make() const;
     // It is there, without a byte in it.

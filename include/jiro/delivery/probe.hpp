@@ -20,7 +20,12 @@ struct OutboxProbe {
     bool has_log = false;
 };
 
-// Errors: storage_errc: corrupt, newer_version, read_only (no permission), io.
+// What Outbox.Path or Outbox.RedoLog names is another program's file, as the daemon says it at its start
+// (errc::wrong_file).
+[[nodiscard]] Result<> look_at_outbox_file(const std::filesystem::path& path);
+[[nodiscard]] Result<> look_at_redo_log_file(const std::filesystem::path& path);
+
+// Errors: errc::wrong_file; storage_errc: corrupt, newer_version, read_only (no permission), io.
 [[nodiscard]] Result<OutboxProbe> probe_outbox(const std::filesystem::path& path);
 
 // Whether another process has this outbox open. False also when there is no outbox.

@@ -176,7 +176,7 @@ TEST_F(SessionsOnDisk, a_damaged_file_is_made_anew) {
     EXPECT_EQ(texts[texts.size() - 2], "after");
 
     opened.reset();
-    std::ofstream(path) << std::string(8192, '#');  // nothing can be read
+    std::ofstream(path) << std::string(8192, '\0');  // nothing can be read
     EXPECT_TRUE(say("again"));
     EXPECT_EQ(kept_aside().size(), 2U);
     EXPECT_THAT(said(), ElementsAre("again", "an answer"));
@@ -226,7 +226,7 @@ TEST_F(SessionsOnDisk, a_replacement_is_finished) {
     ASSERT_TRUE(say("taken over"));
     opened.reset();
     fs::rename(path, path.string() + ".rebuilt");
-    std::ofstream(path) << std::string(8192, '#');
+    std::ofstream(path) << std::string(8192, '\0');
     EXPECT_THAT(said(), ElementsAre("taken over", "an answer"));
     EXPECT_EQ(kept_aside().size(), 1U);
 }
@@ -256,6 +256,21 @@ TEST_F(SessionsOnDisk, a_newer_file_is_left_alone) {
 
     Database(path.string(), Database::Mode::read_write).execute("PRAGMA user_version = 1; PRAGMA application_id = 5");
     EXPECT_EQ(say("during").error().code, errc::not_sessions);
+}
+
+// A path that was mistaken: another program's file stays as it is.
+TEST_F(SessionsOnDisk, another_programs_file_is_left_alone) {
+    folder.write("sessions.db", "my notes\n");
+    fs::permissions(path, fs::perms(0644));
+    const auto refused = say("during");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, errc::not_sessions);
+    EXPECT_THAT(refused.error().message, HasSubstr("Chat.Path names a file that holds no conversations: "));
+    EXPECT_THAT(sessions().problem(), HasSubstr(path.string()));
+    opened.reset();
+    EXPECT_EQ(contents(path), "my notes\n");
+    EXPECT_EQ(fs::status(path).permissions(), fs::perms(0644));
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST_F(SessionsOnDisk, no_link_is_followed) {

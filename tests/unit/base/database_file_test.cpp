@@ -291,5 +291,40 @@ TEST_F(MendLog, any_bytes_are_survived) {
     }
 }
 
+// What says that a file is ours: its header, a damaged one as far as it can be ours, or what lies beside it.
+TEST(DatabaseFileTest, knows_another_programs_file) {
+    constexpr std::uint32_t kOurs = 0x4A49524F;
+    const test::TempDir folder;
+    const auto path = folder.path() / "a.db";
+    const auto is_foreign = [&](const std::string& bytes) {
+        std::ofstream(path, std::ios::binary) << bytes;
+        return DatabaseFile(path).is_foreign(kOurs);
+    };
+    const auto made_by = [&](const std::string& sql) {
+        fs::remove(path);
+        std::ofstream(path).close();
+        Database(path.string(), Database::Mode::read_write).execute(sql);
+        return content(path);
+    };
+    const auto ours = made_by("CREATE TABLE a (b); PRAGMA application_id = " + std::to_string(kOurs));
+    const auto new_one = made_by("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    const auto theirs = made_by("CREATE TABLE customers (id)");
+    const auto another = made_by("CREATE TABLE a (b); PRAGMA application_id = 5");
+    auto damaged = ours;
+    damaged.replace(0, 100, std::string(100, '#'));
+    for (const auto& good : {std::string(), ours, ours.substr(0, 5000), new_one, damaged, std::string(8192, '\0')})
+        EXPECT_FALSE(is_foreign(good)) << good.size();
+    for (const auto& bad : {theirs, another, std::string("my notes\n"), std::string(8192, '#')}) {
+        EXPECT_TRUE(is_foreign(bad)) << bad.size();
+        for (const char* beside : {".lock", ".ballast", ".rebuilt"}) {
+            const auto mark = folder.write(std::string("a.db") + beside, "");
+            EXPECT_FALSE(is_foreign(bad)) << beside;
+            fs::remove(mark);
+        }
+    }
+    fs::remove(path);
+    EXPECT_FALSE(DatabaseFile(path).is_foreign(kOurs));
+}
+
 }  // namespace
 }  // namespace jiro

@@ -160,12 +160,12 @@ TEST(Doctor, explains_a_daemons_status) {
 TEST(Doctor, explains_an_outbox_without_a_folder) {
     const auto config = config_of("{}");
     Findings findings;
-    check_state(findings, config, ":memory:", false);
+    check_state(findings, config, ":memory:", {}, false);
     EXPECT_EQ(findings.all().back().check, "state.memory");
-    check_state(findings, config, "", false);
+    check_state(findings, config, "", {}, false);
     EXPECT_EQ(findings.all().back().verdict, Verdict::problem);
     const test::TempDir folder;
-    check_state(findings, config, folder.path() / "outbox.db", true);
+    check_state(findings, config, folder.path() / "outbox.db", {}, true);
     EXPECT_EQ(findings.all().back().text, "the running daemon has the outbox open");
 }
 

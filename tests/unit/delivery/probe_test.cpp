@@ -98,6 +98,8 @@ TEST_F(OutboxProbeTest, names_what_is_wrong) {
     EXPECT_EQ(probe_outbox(path_).value().schema, 0);  // made, and nothing written yet
 
     folder_.write(path_.filename().string(), std::string(8192, 'x'));
+    EXPECT_EQ(probe_outbox(path_).error().code, errc::wrong_file);
+    folder_.write(path_.filename().string() + ".lock", "");  // it was an outbox
     EXPECT_EQ(probe_outbox(path_).error().code, storage_errc::corrupt);
     std::filesystem::remove(path_);
 

@@ -533,7 +533,9 @@ TEST_F(SqliteOutboxTest, starts_with_any_file) {
 TEST_F(SqliteOutboxTest, touches_no_file_that_was_never_an_outbox) {
     const fs::path folder = settings_.path.parent_path();
     fs::create_directories(folder);
-    for (const std::string& content : {std::string("Outbox: {}\n"), std::string(100'000, '\0')}) {
+    std::ofstream(settings_.path).close();
+    execute("CREATE TABLE customers (id)");
+    for (const std::string& content : {read(settings_.path), std::string("Outbox: {}\n"), std::string(100'000, '\0')}) {
         std::ofstream(settings_.path, std::ios::binary) << content;
         fs::permissions(settings_.path, fs::perms(0644));
         const auto opened = open_sqlite_outbox(clock_, settings_);

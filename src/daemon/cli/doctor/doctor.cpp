@@ -53,7 +53,7 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     check_clock(findings, now);
     if (!options.offline) check_network(findings, config, environment);
     const bool daemon_runs = check_daemon(findings, config);
-    check_state(findings, config, config::find_outbox_of_unit(config, environment),
+    check_state(findings, config, config::find_outbox_of_unit(config, environment), environment,
                 daemon_runs);  // the last: it may take on another user
     std::vector<Secret> secrets;
     if (credentials) secrets = {credentials->access_token, credentials->api_key};

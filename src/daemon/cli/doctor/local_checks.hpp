@@ -9,6 +9,7 @@
 
 #include "daemon/cli/doctor/finding.hpp"
 #include "jiro/base/clock.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/config/config.hpp"
 
@@ -20,10 +21,10 @@ bool check_daemon(Findings& findings, const config::Config& config);
 // The pure part: what the daemon's /status says, or why there is none.
 bool explain_status(Findings& findings, const Result<std::string>& status, const config::Config& config);
 
-// The folder of `database` and, when no daemon has it, what is in it. Root becomes the folder's owner for the latter:
-// call it last.
+// Whose files are named, the folder of `database` and, when no daemon has it, what is in it. Root becomes the folder's
+// owner for the latter: call it last.
 void check_state(Findings& findings, const config::Config& config, const std::filesystem::path& database,
-                 bool daemon_runs);
+                 const Environment& environment, bool daemon_runs);
 
 // Nothing when the clock is after this program was written.
 void check_clock(Findings& findings, WallTime now);

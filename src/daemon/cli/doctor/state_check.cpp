@@ -104,6 +104,7 @@ class StateCheck {
             return;
         }
         const auto probe = delivery::probe_outbox(database_);
+        if (!probe && probe.error().code == delivery::errc::wrong_file) return;  // told before
         if (!probe) return explain(probe.error());
         std::string text = "the outbox can be read (schema " + std::to_string(probe->schema) + "): ";
         if (probe->schema == 0) text = "the outbox can be read: ";
@@ -190,8 +191,13 @@ class StateCheck {
 
 }  // namespace
 
-void check_state(Findings& findings, const config::Config& config, const fs::path& database, bool daemon_runs) {
+void check_state(Findings& findings, const config::Config& config, const fs::path& database,
+                 const Environment& environment, bool daemon_runs) {
     findings.begin_section("State directory");
+    for (const auto& file : foreign_files(config, database, environment)) {
+        const auto [text, advice] = split_advice(file.message, "name another file");
+        findings.problem("state.files", text, advice);
+    }
     if (database == kInMemory) {
         return findings.warning("state.memory", "results are kept in memory only: they are lost with the daemon",
                                 "remove Outbox.Path: \":memory:\" unless that is meant");
