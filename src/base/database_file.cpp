@@ -218,6 +218,9 @@ Result<fs::path> DatabaseFile::free_name() const {
 }
 
 Result<fs::path> DatabaseFile::move_aside() const {
+    const FileDescriptor file(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (file && is_open_elsewhere(file.get()))
+        return Error(storage_errc::busy, path_.string() + " is open in another program");
     auto aside = free_name();
     if (!aside) return aside;
     std::error_code error;

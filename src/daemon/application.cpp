@@ -448,12 +448,13 @@ Task<> Application::Parts::stop(StopLimits limits) {
     const auto give_up_at = clock.now() + limits.deliver;
     const bool are_delivered = co_await courier.drain(give_up_at);
     if (!are_delivered) {
+        const bool lasts = persistence == Persistence::disk && !outbox->figures().is_astray;
         const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
         daemon_log.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered", {{"count", outbox->figures().pending + unsaved},
-                                                   {"kept", persistence != Persistence::disk ? "no"
-                                                            : unsaved > 0                    ? "in part"
-                                                                                             : "in the outbox"}});
+                                                   {"kept", !lasts        ? "no"
+                                                            : unsaved > 0 ? "in part"
+                                                                          : "in the outbox"}});
     }
     co_await audit.flush(clock.now() + kAuditLimit);
     auto closing = hub.stop();

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "delivery/log.hpp"
+#include "jiro/base/file.hpp"
 
 namespace jiro::delivery {
 
@@ -66,6 +67,22 @@ void KeptMessages::forget(Position until) noexcept {
                         static_cast<off_t>(from % bytes_),
                         static_cast<off_t>(length));  // some file systems cannot: then it stays until it is overwritten
         from += length;
+    }
+}
+
+void KeptMessages::come_back() noexcept {
+    if (!descriptor_ || is_at(descriptor_.get(), path_)) return;
+    FileDescriptor removed = std::move(descriptor_);
+    if (!open()) {
+        descriptor_ = std::move(removed);
+        return;
+    }
+    for (off_t from = 0; (from = lseek(removed.get(), from, SEEK_DATA)) >= 0;) {
+        const off_t end = lseek(removed.get(), from, SEEK_HOLE);
+        for (off_t to = from; from < end;) {
+            const auto left = static_cast<std::size_t>(end - from);
+            if (copy_file_range(removed.get(), &from, descriptor_.get(), &to, left, 0) <= 0) return;
+        }
     }
 }
 

@@ -38,6 +38,9 @@ class KeptMessages {
     // The bytes at a position, which may be another message's by now; nullopt: they cannot be read.
     [[nodiscard]] std::optional<std::string> read(Position position, std::size_t bytes) const;
 
+    // Copies them into a new file when theirs was removed, or another put in its place.
+    void come_back() noexcept;
+
     // Gives the disk space of everything before `until` back, as far as it was not given back before.
     void forget(Position until) noexcept;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "delivery/open_outbox.hpp"
 
+#include <filesystem>
+
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -17,14 +19,13 @@ constexpr auto kRebuildAgain = 60s;
 constexpr auto kLookAgain = 1s;
 constexpr std::uint64_t kLeastSpace = 16 * 1024;
 constexpr auto kNoSpace = "no space left for the outbox";
+constexpr auto kAstray = "the outbox's file was removed or replaced, and cannot be made again";
 
 [[noreturn]] void give_up(const Error& error) {
     throw StorageError(error.code == storage_errc::full ? storage_errc::full : storage_errc::io, error.message);
 }
 
 }  // namespace
-
-Error no_space() { return Error(storage_errc::full, kNoSpace); }
 
 OpenOutbox::OpenOutbox(const OutboxSettings& settings, const Clock& clock)
     : settings_(settings), clock_(clock), files_(settings) {}
@@ -122,31 +123,55 @@ void OpenOutbox::note_lasting(std::string problem) {
 }
 
 // While it is open, all of a file that was removed, or whose place another one took, can be written into a new one. The
-// old one is closed before that is opened: SQLite removes its log by name.
+// old one is closed before that is opened: SQLite removes its log by name. Where another process has the place by now,
+// nothing is touched.
 void OpenOutbox::come_back() {
+    if (const auto taken = files_.take_place(); !taken) give_up(taken.error());
+    store_->bring_messages_back();
+    if (!store_->has_moved()) return;
+    const auto aside = make_anew([this](const std::filesystem::path& file) { store_->copy_to(file); });
+    store_.reset();
+    (void)open_again();
+    std::error_code error;
+    const bool was_replaced = std::filesystem::exists(aside, error);
+    note_lasting("its file was removed or replaced while it was open: all of it is in a new one" +
+                 (was_replaced ? "; what took its place is kept as " + aside.filename().string() : std::string()));
+}
+
+void OpenOutbox::look_for_files() {
+    files_.look_for_ballast();
     try {
-        if (const auto prepared = files_.prepare(); !prepared) give_up(prepared.error());
-        make_anew([this](const std::filesystem::path& file) { store_->copy_to(file); });
-        store_.reset();
+        come_back();
         is_astray_ = false;
-        (void)open_again();
-        note_lasting("its file was removed or replaced while it was open: all of it is in a new one");
     } catch (const StorageError& error) {
-        if (!std::exchange(is_astray_, true)) {
-            outbox_log.error("The outbox's file was removed or replaced, and cannot be made again: no command is taken",
-                             {{"path", settings_.path.string()}, {"error", error.what()}});
-        }
+        if (std::exchange(is_astray_, true)) return;
+        outbox_log.error("The outbox's file was removed or replaced, and cannot be made again: no command is taken",
+                         {{"path", settings_.path.string()}, {"error", error.what()}});
     }
 }
 
-void OpenOutbox::look_after(SteadyTime now) {
+bool OpenOutbox::look_after(SteadyTime now) {
     if (!store_ && now >= next_open_) {
         if (open_again()) outbox_log.info("The outbox is open again");
     }
-    if (!store_ || now < next_look_) return;
+    if (!must_look(now)) return false;
     next_look_ = now + kLookAgain;
-    if (!files_.are_none() && store_->has_moved()) come_back();
-    if (!store_) return;
+    if (!files_.are_none()) look_for_files();
+    if (store_) look_for_room();
+    return true;
+}
+
+void OpenOutbox::look_before_the_end() {
+    if (!store_ || files_.are_none()) return;
+    look_for_files();
+    if (!store_ || !store_->has_moved()) return;
+    note_counts();
+    if (figures_.pending + figures_.unfinished == 0) return;
+    outbox_log.error("Results are lost: the outbox's file was removed or replaced, and cannot be made again",
+                     {{"count", figures_.pending}, {"unfinished_commands", figures_.unfinished}});
+}
+
+void OpenOutbox::look_for_room() {
     const auto ballast = settings_.ballast_bytes;
     is_low_ = ballast > 0 && files_.lacks_space(is_low_ ? ballast / 2 : ballast / 4).has_value();
     // New work again only when there is room for the ballast and as much on top: no flapping at the edge.
@@ -157,6 +182,12 @@ void OpenOutbox::look_after(SteadyTime now) {
     } else if (!is_full_ && !is_low_ && !files_.has_ballast()) {
         files_.make_ballast();
     }
+}
+
+std::optional<Error> OpenOutbox::refusal() const {
+    if (is_astray_) return Error(storage_errc::io, kAstray);
+    if (is_full_ || is_low_) return Error(storage_errc::full, kNoSpace);
+    return std::nullopt;
 }
 
 // A commit that was reported as failed may be on the disk all the same: the store says so once it is open again.
@@ -214,9 +245,10 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
     const bool knows_ballast = store_ || (closed_because_ && closed_because_->code == storage_errc::full);
     figures_.has_ballast.reset();
     if (settings_.ballast_bytes > 0 && knows_ballast) figures_.has_ballast = files_.has_ballast();
-    figures_.writable = store_ && !is_full() && !is_low_;
+    figures_.writable = is_well() && !is_low_;
+    figures_.is_astray = is_astray_ && store_ && store_->has_moved();
     figures_.problem = closed_because_ ? closed_because_->message
-                       : is_astray_    ? "its file was removed or replaced"
+                       : is_astray_    ? kAstray
                        : is_full_      ? kNoSpace
                        : is_low_       ? "little space left for the outbox"
                                        : lasting_problem_;
@@ -225,8 +257,8 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
 
 void OpenOutbox::recover_from(storage_errc code, const std::string& what) {
     ++figures_.storage_errors;
-    if (files_.are_none()) {  // a new one would be empty
-        return outbox_log.error("A step of the outbox in memory failed", {{"error", what}});
+    if (files_.are_none() || store_->has_moved()) {  // what would be opened anew is not this one
+        return outbox_log.error("A step of an outbox without a file failed", {{"error", what}});
     }
     switch (code) {
         case storage_errc::full:

@@ -27,8 +27,13 @@ class OpenOutbox {
 
     [[nodiscard]] Result<> open(const Joined& joined);
     void close() noexcept { store_.reset(); }  // checkpoints and removes the WAL
-    // Between batches: opens what could not be opened, looks for room on the disk.
-    void look_after(SteadyTime now);
+    [[nodiscard]] SteadyTime next_look() const noexcept { return next_look_; }
+    [[nodiscard]] bool must_look(SteadyTime now) const noexcept { return store_ && now >= next_look_; }
+    // Between batches: opens what could not be opened; once a second, looks for its files and for room on the disk.
+    // True: it looked.
+    bool look_after(SteadyTime now);
+    // For the last time: what is not where it should be then is lost, and that is told.
+    void look_before_the_end();
 
     // Does `work` in one transaction. An error: nothing of it is there, and the failure has been dealt with; the store
     // may be closed now.
@@ -37,8 +42,9 @@ class OpenOutbox {
     std::optional<Error> read(const Work& work);
 
     [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
-    [[nodiscard]] bool is_full() const noexcept { return is_full_ || is_astray_; }
-    [[nodiscard]] bool is_low() const noexcept { return is_low_; }
+    [[nodiscard]] bool is_well() const noexcept { return store_ && !is_full_ && !is_astray_; }
+    // Why no new command is taken although it is open; nullopt: they are.
+    [[nodiscard]] std::optional<Error> refusal() const;
     [[nodiscard]] const std::optional<Error>& closed_because() const noexcept { return closed_because_; }
     // The last known numbers while it is closed.
     [[nodiscard]] const OutboxFigures& figures(const Moment& now);
@@ -56,6 +62,8 @@ class OpenOutbox {
     [[nodiscard]] Result<> join();
     Result<> refuse_to_open(const Error& error);
     void note_lasting(std::string problem);
+    void look_for_files();
+    void look_for_room();
     void come_back();
     void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
@@ -83,7 +91,5 @@ class OpenOutbox {
     SteadyTime next_look_{};
     SteadyTime next_rebuild_{};
 };
-
-[[nodiscard]] Error no_space();
 
 }  // namespace jiro::delivery

@@ -8,6 +8,7 @@
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/probe.hpp"
 
@@ -26,18 +27,25 @@ fs::path with_suffix(const fs::path& path, const std::string& suffix) { return p
 OutboxFiles::OutboxFiles(const OutboxSettings& settings)
     : path_(settings.path), database_(path_), ballast_bytes_(settings.ballast_bytes) {}
 
-Result<> OutboxFiles::prepare() {
-    if (are_none()) return {};
+void OutboxFiles::look_for_ballast() {
     std::error_code error;
     has_ballast_ =
         ballast_bytes_ > 0 && fs::file_size(with_suffix(path_, ".ballast"), error) >= ballast_bytes_ && !error;
+}
+
+bool OutboxFiles::has_lock() const { return lock_ && is_at(lock_.get(), with_suffix(path_, ".lock")); }
+
+// A lock on a file that was removed keeps nobody out.
+Result<> OutboxFiles::take_place() {
+    std::error_code error;
     if (const auto folder = path_.parent_path(); !folder.empty() && !fs::exists(folder, error)) {
         fs::create_directories(folder, error);
         if (error) return file_error("cannot create", folder, error.value());
         fs::permissions(folder, fs::perms::owner_all, error);
     }
-    if (!lock_) {
-        if (auto ours = look_at_outbox_file(path_); !ours) return ours;
+    if (!has_lock()) {
+        // Not of one that is open: whoever closes it again gives up SQLite's locks of it.
+        if (auto ours = lock_ ? Result<>() : look_at_outbox_file(path_); !ours) return ours;
         auto lock = open_private_file(with_suffix(path_, ".lock"));
         if (!lock) return lock.error();
         if (!lock_patiently(lock->get())) {
@@ -45,6 +53,13 @@ Result<> OutboxFiles::prepare() {
         }
         lock_ = std::move(*lock);
     }
+    return {};
+}
+
+Result<> OutboxFiles::prepare() {
+    if (are_none()) return {};
+    look_for_ballast();
+    if (auto taken = take_place(); !taken) return taken;
     if (database_.has_rebuilt()) {
         auto replaced = finish_replacing();
         if (!replaced) return replaced.error();

@@ -22,8 +22,12 @@ class OutboxFiles {
     OutboxFiles(const OutboxFiles&) = delete;
     OutboxFiles& operator=(const OutboxFiles&) = delete;
 
-    // Creates the directory (0700), the lock and an empty database (0600) as far as they are missing, and takes the
-    // lock. errc::in_use: another process has it.
+    // Creates the directory (0700) and the lock as far as they are missing, and takes the lock. errc::in_use: another
+    // process has it. errc::wrong_file: another program's file is in the place of the database.
+    [[nodiscard]] Result<> take_place();
+    // The lock, and under its name.
+    [[nodiscard]] bool has_lock() const;
+    // take_place(), and an empty database (0600) where there is none.
     [[nodiscard]] Result<> prepare();
     // The damaged file whose place was taken by what a crash had left whole; once, after prepare().
     [[nodiscard]] std::optional<std::filesystem::path> take_replaced() {
@@ -34,6 +38,7 @@ class OutboxFiles {
 
     // Bytes allocated and kept, so that there is something to give back when the disk is full. True: it is there.
     bool make_ballast();
+    void look_for_ballast();  // it may have been removed
     void drop_ballast();
     [[nodiscard]] bool has_ballast() const noexcept { return has_ballast_; }
 

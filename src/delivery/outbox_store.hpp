@@ -108,6 +108,7 @@ class OutboxStore {
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
     [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
+    void bring_messages_back() noexcept { kept_.come_back(); }
     // All of it into an empty file.
     void copy_to(const std::filesystem::path& file) { database_.copy_to(file.string()); }
     // What is said to wait may have run since: the rows may be older than they were. A transaction of its own.

@@ -21,6 +21,7 @@ constexpr auto kRedoLaziness = 200ms;  // what is in the redo log is safe: the m
 constexpr std::size_t kManyLazy = 256;
 constexpr std::size_t kMaxBatch = 512;
 constexpr auto kTryAgain = 1s;
+constexpr auto kSettled = 500ms;  // whoever removes a file removes those beside it
 constexpr auto kSweepAgain = 60s;
 
 }  // namespace
@@ -38,7 +39,9 @@ Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings
 }
 
 StorageThread::StorageThread(const OutboxSettings& settings, const Clock& clock)
-    : store_(settings, clock),
+    : alarm_({settings.path, settings.path.parent_path(), settings.path.string() + ".lock",
+              settings.path.string() + ".kept", settings.path.string() + ".ballast", settings.redo_log}),
+      store_(settings, clock),
       now_(store_.clock().now()),
       changes_(settings),
       dedupe_hours_(settings.dedupe_window.count()) {}
@@ -52,7 +55,7 @@ StorageThread::~StorageThread() {
         const std::lock_guard lock(mutex_);
         must_stop_ = true;
     }
-    wake_up_.notify_one();
+    alarm_.ring();
     if (thread_.joinable()) thread_.join();
 }
 
@@ -73,7 +76,7 @@ void StorageThread::submit(std::unique_ptr<StorageJob> job) {
         }
         queue_.push_back(std::move(job));
     }
-    if (must_wake) wake_up_.notify_one();
+    if (must_wake) alarm_.ring();
 }
 
 void StorageThread::release(std::vector<std::string> ids) {
@@ -96,14 +99,14 @@ bool StorageThread::append(const RedoRecord& change) {
     if (!thread_.joinable()) {
         if (changes_.has_much()) serve_batch({});
     } else if (appended == ChangeWriter::Appended::is_news) {
-        { const std::lock_guard lock(mutex_); }  // not between the other thread's look and its sleep
-        wake_up_.notify_one();
+        alarm_.ring();
     }
     return appended != ChangeWriter::Appended::no;
 }
 
 void StorageThread::serve() {
     for (Jobs batch; take_batch(batch); batch.clear()) serve_batch(std::move(batch));
+    store_.look_before_the_end();
     if (changes_.catch_up(store_, ChangeWriter::Redo::all, now_)) {
         changes_.stop(store_);
     } else {
@@ -137,11 +140,20 @@ bool StorageThread::take_batch(Jobs& batch) {
         return must_stop_ || urgent_ > 0 || queue_.size() >= kManyLazy || changes_.has_much();
     };
     const auto has_work = [&] { return must_act() || !queue_.empty() || changes_.has_news(); };
-    const bool is_well = store_.is_open() && !store_.is_full() && repeated_.empty() && changes_.is_caught_up();
+    const auto sleep = [&](std::chrono::nanoseconds longest, const auto& until) {
+        auto end = std::chrono::steady_clock::now() + longest;
+        while (!until() && std::chrono::steady_clock::now() < end) {
+            lock.unlock();
+            alarm_.sleep(end - std::chrono::steady_clock::now());
+            lock.lock();
+            if (!alarm_.has_noticed()) continue;
+            end = std::min(end, std::max(store_.next_look(), std::chrono::steady_clock::now() + kSettled));
+        }
+    };
+    const bool is_well = store_.is_well() && repeated_.empty() && changes_.is_caught_up() && !alarm_.has_noticed();
     const auto idle = store_.is_open() && has_more_to_sweep_ ? kGroupCommitDelay : is_well ? 10s : kTryAgain;
-    if (!must_act()) wake_up_.wait_for(lock, idle, has_work);
-    if (!must_act() && has_work())
-        wake_up_.wait_for(lock, queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
+    if (!must_act()) sleep(idle, has_work);
+    if (!must_act() && has_work()) sleep(queue_.empty() ? kRedoLaziness : kGroupCommitDelay, must_act);
     const auto count = std::min(queue_.size(), kMaxBatch);
     if (must_stop_ && count == 0) return false;
     const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
@@ -173,7 +185,7 @@ void StorageThread::do_batch(Jobs batch) {
     if (batch.empty()) return;
     if (store_.is_open() && changes_.is_caught_up()) {
         for (auto& job : batch) {
-            if (must_refuse_for_space(*job)) complete_job(std::move(job), no_space());
+            if (const auto refusal = refusal_of(*job)) complete_job(std::move(job), refusal);
         }
         std::erase(batch, nullptr);
         if (!attempt(batch)) {
@@ -207,15 +219,13 @@ std::optional<Error> StorageThread::attempt(std::span<const std::unique_ptr<Stor
 }
 
 void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
-    std::optional<Error> failure = store_.closed_because();
+    std::optional<Error> failure = store_.is_open() ? refusal_of(*job) : store_.closed_because();
     if (store_.is_open() && !changes_.is_caught_up()) {
-        failure = store_.is_full() ? no_space() : Error(storage_errc::io, "input/output error on the outbox");
-    } else if (must_refuse_for_space(*job)) {
-        failure = no_space();
-    } else if (store_.is_open()) {
+        failure = store_.refusal().value_or(Error(storage_errc::io, "input/output error on the outbox"));
+    } else if (store_.is_open() && !failure) {
         failure = attempt({&job, 1});
         // The first failure may have been cured (ballast given back, file opened anew).
-        const bool may_be_cured = store_.is_open() && !(job->kind == StorageJob::Kind::admission && store_.is_full());
+        const bool may_be_cured = store_.is_open() && !refusal_of(*job);
         if (failure && may_be_cured) failure = attempt({&job, 1});
     }
     // To repeat what a sound database refuses is no use.
@@ -228,12 +238,13 @@ void StorageThread::do_one(std::unique_ptr<StorageJob> job) {
     }
 }
 
-bool StorageThread::must_refuse_for_space(const StorageJob& job) const {
-    return store_.is_open() && job.kind == StorageJob::Kind::admission && (store_.is_full() || store_.is_low());
+std::optional<Error> StorageThread::refusal_of(const StorageJob& job) const {
+    return job.kind == StorageJob::Kind::admission ? store_.refusal() : std::nullopt;
 }
 
 void StorageThread::maintain() {
     const auto now = std::chrono::steady_clock::now();
+    if (store_.must_look(now)) alarm_.watch();
     store_.look_after(now);
     // For the next boot, which only wall time connects with this one's stamps.
     if (!store_.knows_wall_clock(now_)) store_.transact([this](OutboxStore& store) { store.note_wall_clock(now_); });
@@ -257,7 +268,7 @@ void StorageThread::repeat() {
 
 void StorageThread::publish() {
     const auto& figures = store_.figures(now_);
-    changes_.admit(figures, store_.is_open() && !store_.is_full());
+    changes_.admit(figures, store_.is_well());
     const std::lock_guard lock(mutex_);
     published_redone_ = changes_.redone();
     figures_ = figures;

@@ -11,7 +11,6 @@
 // first: no job sees the database without what was appended before the job was submitted.
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,6 +19,7 @@
 #include <thread>
 #include <vector>
 
+#include "delivery/alarm.hpp"
 #include "delivery/open_outbox.hpp"
 #include "delivery/redo/change_writer.hpp"
 #include "delivery/waiter.hpp"
@@ -82,13 +82,15 @@ class StorageThread {
     void do_batch(Jobs batch);
     [[nodiscard]] std::optional<Error> attempt(std::span<const std::unique_ptr<StorageJob>> batch);
     void do_one(std::unique_ptr<StorageJob> job);
-    [[nodiscard]] bool must_refuse_for_space(const StorageJob& job) const;
+    [[nodiscard]] std::optional<Error> refusal_of(const StorageJob& job) const;
     void complete_job(std::unique_ptr<StorageJob> job, const std::optional<Error>& failure);
     void resume_waiters();
     void maintain();
     void repeat();  // the deferred jobs that failed
     void release_leased();
     void publish();
+
+    Alarm alarm_;
 
     // Of the storage thread only.
     OpenOutbox store_;
@@ -105,7 +107,6 @@ class StorageThread {
     std::atomic<std::chrono::hours::rep> dedupe_hours_;
 
     mutable std::mutex mutex_;
-    std::condition_variable wake_up_;
     Jobs queue_;
     std::vector<std::string> released_;
     std::size_t urgent_ = 0;  // jobs in queue_ that somebody waits for

@@ -4,7 +4,9 @@
 import sqlite3
 
 from harness.case import DaemonTest
-from harness.programs import run_client
+from harness.grpc_server import Reply
+from harness.programs import Client, run_client
+from harness.waiting import holds_for, wait_until
 
 NOTES = b"my own notes\n" * 20
 
@@ -45,7 +47,7 @@ class ForeignFileTest(DaemonTest):
             self.assertEqual(notes.read_bytes(), NOTES)
 
     def test_an_outbox_that_is_none(self):
-        self.start_client(start=False)
+        self.client = Client(self.directory, start=False)
         for make in (make_database, lambda path: path.write_bytes(NOTES)):
             make(self.client.outbox)
             self.client.outbox.chmod(0o640)
@@ -75,3 +77,67 @@ class ForeignFileTest(DaemonTest):
             self.assertEqual(chat.read_bytes(), before)
             self.assertEqual([file.name for file in chat.parent.iterdir()], ["mine"])
             chat.unlink()
+
+
+class RemovedFileTest(DaemonTest):
+    """A file of the running daemon's is gone: `rm`, a clean-up job, a container that is begun anew on the same volume."""
+
+    def refuse(self, _message, _attempt):
+        return Reply.ok() if self.opened else Reply.status("UNAUTHENTICATED")
+
+    def start_with_results(self, count, **options):
+        self.opened = False
+        connection = self.start_all(self.refuse, **options)
+        for number in range(count):
+            connection.command(f"echo {number}", f"id-{number}")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == count, "all are kept")
+        return connection
+
+    def assert_delivered(self, count):
+        self.opened = True
+        self.client.start()
+        wait_until(lambda: len(self.grpc.accepted) == count, "all results", 15, context=self.client.tail)
+
+    def test_a_stop_behind_the_removal_loses_nothing(self):
+        self.start_with_results(10)
+        self.assertEqual(self.client.stop(), 0)
+        self.client.start()  # all of it is in the file itself
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 10, "all are there")
+        self.client.outbox.unlink()
+        self.assertEqual(self.client.stop(), 0)
+        self.assert_delivered(10)
+
+    def test_it_is_noticed_within_a_second_or_so(self):
+        self.start_with_results(10)
+        self.client.outbox.unlink()
+        self.client.wait_log("all of it is in a new one", 2)
+        self.client.outbox.parent.rename(self.directory / "moved")
+        wait_until(self.client.outbox.exists, "it is there again", 2, context=self.client.tail)
+        self.client.wait_status(lambda status: status["outbox"]["writable"], "it is open again")
+        self.client.kill()
+        self.assert_delivered(10)
+
+    def test_what_cannot_be_made_again_is_told(self):
+        connection = self.start_with_results(3)
+        state = self.client.outbox.parent
+        state.rename(self.directory / "moved")
+        state.write_text("")
+        self.client.wait_log("was removed or replaced, and cannot be made again")
+        connection.command("echo new", "new", invocation_id="1", target="CommandReceived")
+        told = connection.completion("1", context=self.client.tail)["result"]
+        self.assertFalse(told["IsSuccess"])
+        self.assertIn("removed or replaced", told["Message"])
+        self.assertEqual(self.client.stop(), 0)
+        log = self.client.log.text()
+        self.assertRegex(log, r"Results are lost: the outbox's file was removed.*count=4")  # the refusal, too
+        self.assertNotIn('kept="in the outbox"', log)
+
+    def test_two_daemons_leave_each_other_alone(self):
+        self.start_with_results(3)
+        state = self.client.outbox.parent
+        state.rename(self.directory / "moved")
+        second = Client(self.directory, self.hub.url, self.grpc.url, name="second")
+        self.addCleanup(self._end, second)
+        wait_until(lambda: second.logged("in use by another") or self.client.logged("cannot be made again"), "one of them has it", 15,
+                   context=self.client.tail)
+        holds_for(lambda: not list(state.glob("*.corrupt-*")), "nobody's database is moved aside", 4)

@@ -66,6 +66,7 @@ class DatabaseFile {
     [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
     [[nodiscard]] Result<> end_rebuilt() const;
     [[nodiscard]] bool has_rebuilt() const;
+    // storage_errc::busy: somebody has it open.
     [[nodiscard]] Result<std::filesystem::path> move_aside() const;
     [[nodiscard]] Result<> put_in_place() const;
 

@@ -149,6 +149,9 @@ TEST_F(SqliteOutboxRedoTest, keeps_delivered_messages_beside_the_database) {
     leave_behind(settled("a"));
     open();
     EXPECT_EQ(run(outbox_->show("a"))->message ? *run(outbox_->show("a"))->message : "", "message");
+    fs::remove(kept_file());
+    while (!fs::exists(kept_file())) (void)run(outbox_->next_due());
+    EXPECT_EQ(*run(outbox_->show("a"))->message, "message");
     outbox_.reset();
     {
         Database database(settings_.path.string(), Database::Mode::read_write);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/delivery/sqlite_outbox.hpp"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include "jiro/delivery/errors.hpp"
 #include "outbox_driver.hpp"
 #include "support/disk_faults.hpp"
+#include "support/log_capture.hpp"
 #include "support/small_disk.hpp"
 
 namespace jiro::delivery {
@@ -512,6 +515,60 @@ TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
         outbox_.reset();
         fs::remove_all(folder);
     }
+}
+
+// The lock as well: nobody else comes in.
+TEST_F(SqliteOutboxTest, takes_its_lock_anew) {
+    open();
+    const auto lock = settings_.path.string() + ".lock";
+    fs::remove(lock);
+    while (!fs::exists(lock)) (void)run(outbox_->next_due());
+    EXPECT_EQ(open_sqlite_outbox(clock_, settings_).error().code, errc::in_use);
+    EXPECT_EQ(figures().problem, "");
+}
+
+// What another process has by now is left alone; who lost its place refuses commands by that reason, and says at its
+// end what is lost.
+TEST_F(SqliteOutboxTest, leaves_its_place_to_who_has_it) {
+    const test::LogCapture log;
+    open();
+    fill(30);
+    const auto theirs = folder_.path() / "theirs";
+    fs::create_directory(theirs);
+    std::ofstream(theirs / "outbox.db") << "another's";
+    const int lock = ::open((theirs / "outbox.db.lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ASSERT_EQ(flock(lock, LOCK_EX), 0);
+    fs::rename(settings_.path.parent_path(), folder_.path() / "moved");
+    fs::rename(theirs, settings_.path.parent_path());
+    while (figures().problem.empty()) (void)run(outbox_->next_due());
+    EXPECT_THAT(figures().problem, HasSubstr("cannot be made again"));
+    EXPECT_TRUE(figures().is_astray);
+    EXPECT_FALSE(figures().writable);
+    EXPECT_EQ(admit("new"), Admission::refused);
+    EXPECT_THAT(last_reason_->message, HasSubstr("removed or replaced"));
+    outbox_.reset();
+    EXPECT_EQ(log.field("Results are lost", "count"), "10");
+    EXPECT_THAT(aside(), testing::IsEmpty());
+    EXPECT_EQ(read(settings_.path), "another's");
+    close(lock);
+}
+
+// Removed a moment before the stop: all the same.
+TEST_F(SqliteOutboxTest, comes_back_at_its_end) {
+    open();
+    fill(30);
+    fs::remove(settings_.path);
+    open();
+    EXPECT_EQ(figures().pending, 10U);
+}
+
+TEST_F(SqliteOutboxTest, makes_its_reserve_again) {
+    settings_.ballast_bytes = 4096;
+    open();
+    const auto ballast = settings_.path.string() + ".ballast";
+    fs::remove(ballast);
+    while (!fs::exists(ballast)) (void)run(outbox_->next_due());
+    EXPECT_EQ(fs::file_size(ballast), 4096U);
 }
 
 // No file is too broken to start: not a database at all, empty, or cut in the middle.
