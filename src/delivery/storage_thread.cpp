@@ -245,7 +245,7 @@ std::optional<Error> StorageThread::refusal_of(const StorageJob& job) const {
 void StorageThread::maintain() {
     const auto now = std::chrono::steady_clock::now();
     if (store_.must_look(now)) alarm_.watch();
-    store_.look_after(now);
+    if (store_.look_after(now)) changes_.look_after(store_, now_);
     // For the next boot, which only wall time connects with this one's stamps.
     if (!store_.knows_wall_clock(now_)) store_.transact([this](OutboxStore& store) { store.note_wall_clock(now_); });
     if (store_.is_open() && !repeated_.empty() && changes_.is_caught_up()) repeat();

@@ -141,3 +141,25 @@ class RemovedFileTest(DaemonTest):
         wait_until(lambda: second.logged("in use by another") or self.client.logged("cannot be made again"), "one of them has it", 15,
                    context=self.client.tail)
         holds_for(lambda: not list(state.glob("*.corrupt-*")), "nobody's database is moved aside", 4)
+
+    def test_a_redo_log_that_is_gone_runs_nothing_twice(self):
+        self.opened = True
+        marks = self.directory / "runs"
+        marks.touch()
+        mark = {"Program": ["/bin/sh", "-c", f"echo $1 >> {marks}", "x", "{id}"], "Parameters": {"id": {}}}
+        connection = self.start_all(self.refuse, config={"AllowInsecure": True, "Commands": {"RunAs": "daemon", "Exec": {"mark": mark}}})
+        if not self.client.redo_log:
+            self.skipTest("no tmpfs")
+        self.client.redo_log.unlink()
+        self.client.wait_log("a new one is made", 2)
+        for number in range(30):
+            connection.command("mark", f"id-{number}", parameters={"id": str(number)})
+        wait_until(lambda: len(marks.read_text().split()) > 5, "some have run", 10, context=self.client.tail)
+        self.client.kill()
+        self.client.start()
+        connection = self.connection(2)
+        for number in range(30):
+            connection.command("mark", f"id-{number}", parameters={"id": str(number)})
+        wait_until(lambda: len(self.grpc.accepted) == 30, "all results", 15, context=self.client.tail)
+        runs = marks.read_text().split()
+        self.assertEqual(len(runs), len(set(runs)), runs)

@@ -256,6 +256,35 @@ ChangeWriter::Redone ChangeWriter::redo(OutboxStore& store, const Stretch& stret
     return result;
 }
 
+// What is appended to a file that has no name any more ends with this process.
+void ChangeWriter::look_after(OpenOutbox& store, Moment& now) {
+    if (!wants_log_ || is_in_memory_ || !owned_log_ || owned_log_->is_in_place()) return;
+    owned_log_->hold();
+    if (catch_up(store, Redo::all, now)) begin_anew(store);
+    owned_log_->go_on();
+}
+
+// With nothing left in the old one. The database knows the new one before anything is appended to it.
+void ChangeWriter::begin_anew(OpenOutbox& store) {
+    const auto made = owned_log_->make_anew();
+    if (!made && log_ == nullptr) return;  // told before
+    own_begin_ = owned_log_->end();
+    redone_ahead_.clear();
+    looked_until_ = 0;
+    const auto failure = store.transact([&](OutboxStore& open) {
+        open.note_redo_log(made ? owned_log_->id() : 0, made ? owned_log_->path().string() : std::string(), own_begin_);
+    });
+    if (failure) owned_log_->remove();  // tried again
+    log_ = made && !failure ? owned_log_.get() : nullptr;
+    if (log_ != nullptr) {
+        outbox_log.warn("The redo log was removed or replaced: what it held is in the outbox, and a new one is made",
+                        {{"path", owned_log_->path().string()}});
+    } else {
+        outbox_log.warn("The redo log was removed or replaced: each step of a command waits for the database",
+                        {{"reason", made ? failure->message : made.error().message}});
+    }
+}
+
 // Nothing of it is needed any more.
 void ChangeWriter::stop(OpenOutbox& store) {
     if (!owned_log_) return;

@@ -60,6 +60,7 @@ class ChangeWriter {
     // False: the log holds changes that the database cannot take now. `now` becomes the latest change's time.
     bool catch_up(OpenOutbox& store, Redo what, Moment& now);
     [[nodiscard]] bool is_caught_up() const noexcept { return is_caught_up_; }
+    void look_after(OpenOutbox& store, Moment& now);       // the log may have been removed
     void admit(const OutboxFigures& figures, bool takes);  // what takes_changes() and admits_changes() say from now on
     void stop(OpenOutbox& store);                          // in good order: nothing is left in the log
     [[nodiscard]] const RedoneCounts& redone() const noexcept { return redone_; }
@@ -80,6 +81,7 @@ class ChangeWriter {
     [[nodiscard]] Result<> redo_left_log(OutboxStore& store, std::int64_t known) const;
     [[nodiscard]] Result<> open_log(std::int64_t known);
     void use_log(OutboxStore& store);
+    void begin_anew(OpenOutbox& store);
     [[nodiscard]] bool redo_some(OpenOutbox& store, const Stretch& stretch, Moment& now);
     [[nodiscard]] Redone redo(OutboxStore& store, const Stretch& stretch, Moment& now) const;
 

@@ -234,7 +234,7 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path&
     if (fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
         return std::unique_ptr<Mapping>();
     decltype(Header::magic) magic{};
-    if (pread(descriptor.get(), magic.data(), magic.size(), 0) != magic.size() || magic != kMagic) {
+    if (pread(descriptor.get(), magic.data(), magic.size(), 0) != ssize_t{magic.size()} || magic != kMagic) {
         return Error(errc::wrong_file, "Outbox.RedoLog names a file that is no redo log: " + path.string() +
                                            "; name another, or move that one away");
     }
@@ -305,7 +305,12 @@ Result<std::unique_ptr<RedoLog>> RedoLog::make_unnamed(std::size_t bytes) {
 
 RedoLog::RedoLog(fs::path path, std::unique_ptr<Mapping> mapping)
     : path_(std::move(path)), mapping_(std::move(mapping)), bytes_(mapping_->header().bytes) {
+    begin();
+}
+
+void RedoLog::begin() noexcept {
     find_end();
+    provided_ = 0;
     given_back_ = end_.load();  // whatever lies behind the end, nobody knows of memory there
     free_until_ = start();
 }
@@ -468,6 +473,18 @@ void RedoLog::give_memory_back() noexcept {
 }
 
 bool RedoLog::is_in_place() const noexcept { return mapping_->is_at(path_); }
+
+void RedoLog::hold() noexcept {
+    while (is_busy_.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+}
+
+Result<> RedoLog::make_anew() {
+    auto made = Mapping::make(path_, outbox(), bytes_);
+    if (!made) return made.error();
+    mapping_ = std::move(*made);
+    begin();
+    return {};
+}
 
 void RedoLog::remove() noexcept {
     if (is_in_place()) unlink(path_.c_str());

@@ -61,7 +61,7 @@ class RedoLog {
     [[nodiscard]] bool append(const RedoRecord& record) noexcept;
     // Since `looked`, or all together: time for the reading thread to look.
     [[nodiscard]] bool holds_much(Position looked) const noexcept {
-        const Position begin = start();
+        const Position begin = free_until_.load(std::memory_order_acquire);
         return end() - std::max(begin, looked) > bytes_ / 4 || end() - begin > bytes_ / 4 * 3;
     }
 
@@ -88,8 +88,13 @@ class RedoLog {
     // All that holds no record. For when nothing was appended for a while; what is appended meanwhile finds no room.
     void give_memory_back() noexcept;
     void remove() noexcept;  // the file, at a stop in good order
-    // It was not removed, nor another file put in its place.
+    // The file was not removed, nor another put in its place. Else: nothing is appended from hold() to go_on(), and
+    // when nothing is left in it, make_anew() makes an empty log of the same name (errors as of open(): it is as it
+    // was).
     [[nodiscard]] bool is_in_place() const noexcept;
+    void hold() noexcept;
+    [[nodiscard]] Result<> make_anew();
+    void go_on() noexcept { is_busy_.clear(std::memory_order_release); }
 
     // Chosen when the log was made: tells its positions from those of another.
     [[nodiscard]] std::int64_t id() const noexcept;
@@ -114,13 +119,14 @@ class RedoLog {
     [[nodiscard]] bool provide(Position until) noexcept;
     void release(Position begin, Position end) noexcept;
     void commit(Position position, std::uint32_t size, std::uint32_t checksum) noexcept;
+    void begin() noexcept;  // with the mapping as it is
     void find_end() noexcept;
     // Records that a damaged one cut off must not come back when the place before them is written again.
     void clear_unused() noexcept;
     void clear(Position begin, Position end) noexcept;
 
     const std::filesystem::path path_;
-    const std::unique_ptr<Mapping> mapping_;
+    std::unique_ptr<Mapping> mapping_;  // the appending thread's only within append()
     const std::size_t bytes_;
     std::atomic<Position> end_{0};
     std::atomic<Position> free_until_{0};  // what append() may write over; follows start()

@@ -144,6 +144,41 @@ TEST_F(SqliteOutboxRedoTest, redoes_what_a_killed_process_left) {
     EXPECT_EQ(admit("sent"), Admission::already_settled);
 }
 
+// Its file was removed: what it held is in the database, and what comes is in a new one.
+TEST_F(SqliteOutboxRedoTest, begins_a_new_log_when_its_file_is_gone) {
+    test::LogCapture log;
+    open_and_learn();
+    ASSERT_EQ(admit("before"), Admission::accepted);
+    fs::remove(settings_.redo_log);
+    while (!fs::exists(settings_.redo_log)) (void)run(outbox_->next_due());
+    ASSERT_EQ(admit("after"), Admission::accepted);
+    EXPECT_TRUE(is_in_log("after"));
+    kill();
+    EXPECT_TRUE(log.contains("a new one is made"));
+    open();
+    EXPECT_EQ(state("before"), RowState::received);
+    EXPECT_EQ(state("after"), RowState::received);
+    EXPECT_FALSE(log.contains("is gone"));
+}
+
+// Where none can be made: the long way, until one can.
+TEST_F(SqliteOutboxRedoTest, does_without_a_log_until_one_can_be_made) {
+    test::LogCapture log;
+    open_and_learn();
+    const auto other = settings_.redo_log.string() + ".other";
+    std::ofstream(other) << "another's";
+    fs::rename(other, settings_.redo_log);
+    while (!log.contains("each step of a command waits for the database")) (void)run(outbox_->next_due());
+    ASSERT_EQ(admit("between"), Admission::accepted);
+    EXPECT_TRUE(finish("between"));
+    EXPECT_EQ(fs::file_size(settings_.redo_log), 9U);
+    fs::remove(settings_.redo_log);
+    while (!log.contains("a new one is made")) (void)run(outbox_->next_due());
+    ASSERT_EQ(admit("after"), Admission::accepted);
+    EXPECT_TRUE(is_in_log("after"));
+    EXPECT_EQ(state("between"), RowState::done);
+}
+
 // A command that came and went in the log leaves its message beside the database. When it comes again it is sent again.
 TEST_F(SqliteOutboxRedoTest, keeps_delivered_messages_beside_the_database) {
     leave_behind(settled("a"));

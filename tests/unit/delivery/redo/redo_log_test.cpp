@@ -327,6 +327,29 @@ TEST_F(RedoLogTest, touches_no_file_that_was_never_a_log) {
     EXPECT_EQ(try_open().error().code, errc::wrong_file);
 }
 
+// Its file was removed: an empty log is made in its place, and nothing is appended meanwhile.
+TEST_F(RedoLogTest, is_made_anew_under_its_name) {
+    const auto log = open();
+    ASSERT_TRUE(log->append(StartedChange{"a"}));
+    const auto id = log->id();
+    fs::remove(path_);
+    log->hold();
+    EXPECT_FALSE(log->append(StartedChange{"b"}));
+    log->forget(log->end());
+    ASSERT_TRUE(log->make_anew());
+    log->go_on();
+    EXPECT_TRUE(log->is_in_place());
+    EXPECT_NE(log->id(), id);
+    EXPECT_TRUE(log->append(StartedChange{"c"}));
+    EXPECT_THAT(ids_in(*log), ElementsAre("c"));
+    std::ofstream(path_.string() + ".other") << "another's";
+    fs::rename(path_.string() + ".other", path_);
+    log->hold();
+    EXPECT_FALSE(log->make_anew());
+    log->go_on();
+    EXPECT_EQ(fs::file_size(path_), 9U);
+}
+
 // A file of that name that is another's by now stays.
 TEST_F(RedoLogTest, removes_its_own_file_only) {
     const auto log = open();
