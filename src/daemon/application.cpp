@@ -62,6 +62,8 @@ constexpr auto kGrace = 10s;       // of programs that are cancelled by a stop
 constexpr auto kGraceAtOnce = 1s;  // and by one at once
 constexpr auto kChatLimit = 2s;
 constexpr auto kAuditLimit = 1s;
+constexpr auto kAnswerLimit = 1s;
+constexpr auto kAnswerInterval = 10ms;
 constexpr auto kCloseLimit = 8s;  // for the hub's close
 constexpr auto kCloseLimitAtOnce = 1s;
 constexpr auto kStatusLineInterval = 2s;
@@ -76,7 +78,8 @@ struct StopLimits {
     Duration close;    // for the connection to the hub
 
     [[nodiscard]] Duration total() const {
-        return run + grace + commands::Dispatcher::kEndLimit + kChatLimit + deliver + kAuditLimit + close;
+        return run + grace + commands::Dispatcher::kEndLimit + kChatLimit + deliver + kAuditLimit + kAnswerLimit +
+               close;
     }
 };
 
@@ -128,6 +131,8 @@ struct Application::Parts {
     Task<> feed_watchdog();
     Task<> stop_on_signal();
     Task<> stop(StopLimits limits);
+    Task<> tell_what_is_kept();
+    void delivery_became(const std::string& id, DeliveryState state);
     void connection_changed(const signalr::StateChange& change);
     [[nodiscard]] bool has_chat() const { return chat && config.chat.is_configured(); }
 
@@ -210,8 +215,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
               {.delivered =
                    [this](const delivery::Delivery& delivery) {
                        monitor.delivered(delivery.latency);
-                       deliveries.delivered(delivery.id);
-                       dispatcher.set_delivery(delivery.id, DeliveryState::delivered);
+                       delivery_became(delivery.id, DeliveryState::delivered);
                    },
                .answered =
                    [this](delivery::SendResult& answer) {
@@ -220,7 +224,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                        }
                        status.note(answer);
                    },
-               .given_up = [this](const std::string& id) { dispatcher.set_delivery(id, DeliveryState::dead); }}),
+               .given_up = [this](const std::string& id) { delivery_became(id, DeliveryState::dead); }}),
       journal(*outbox, courier, persistence),
       audit(executor, clock, workers),
       metrics(monitor, audit, clock),
@@ -365,7 +369,7 @@ void Application::Parts::allow_requests(const config::Config& next) {
 
 // What an operator may do, on the Unix sockets only.
 monitor::Routes Application::Parts::routes() {
-    auto all = outbox_routes(*outbox, OutboxUsers{courier, dispatcher});
+    auto all = outbox_routes(*outbox, OutboxUsers{courier, std::bind_front(&Parts::delivery_became, this)});
     all.merge(reload_route(reloader));
     all.merge(chat_routes([this] { return has_chat() ? &chat->assistant() : nullptr; }));
     all.merge(command_routes(dispatcher, pause));
@@ -447,9 +451,9 @@ Task<> Application::Parts::stop(StopLimits limits) {
     if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kChatLimit));  // the terminal's
     const auto give_up_at = clock.now() + limits.deliver;
     const bool are_delivered = co_await courier.drain(give_up_at);
+    const bool lasts = persistence == Persistence::disk && !outbox->figures().is_astray;
+    const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
     if (!are_delivered) {
-        const bool lasts = persistence == Persistence::disk && !outbox->figures().is_astray;
-        const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
         daemon_log.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered", {{"count", outbox->figures().pending + unsaved},
                                                    {"kept", !lasts        ? "no"
@@ -457,8 +461,21 @@ Task<> Application::Parts::stop(StopLimits limits) {
                                                                           : "in the outbox"}});
     }
     co_await audit.flush(clock.now() + kAuditLimit);
+    if (lasts && unsaved == 0) co_await tell_what_is_kept();
     auto closing = hub.stop();
     static_cast<void>(co_await with_timeout(clock, limits.close, std::move(closing)));
+}
+
+// Before the connection is closed, which tells whoever waits that the client stops, and no more.
+Task<> Application::Parts::tell_what_is_kept() {
+    deliveries.stop();
+    const auto give_up_at = clock.now() + kAnswerLimit;
+    while (intake.has_waits() && clock.now() < give_up_at) co_await clock.sleep_for(kAnswerInterval);
+}
+
+void Application::Parts::delivery_became(const std::string& id, DeliveryState state) {
+    dispatcher.set_delivery(id, state);
+    if (state != DeliveryState::waiting) deliveries.became(id, state);  // asked for again: it goes on
 }
 
 void Application::Parts::connection_changed(const signalr::StateChange& change) {

@@ -10,22 +10,26 @@ namespace jiro::daemon {
 DeliveryWatch::Wait DeliveryWatch::expect(const std::string& command_sync_id) {
     forget_abandoned();
     auto& known = waits_[command_sync_id];
-    auto confirmation = known.lock();
-    if (!confirmation) {
-        confirmation = std::make_shared<Wait::Confirmation>(executor_);
-        known = confirmation;
+    auto fate = known.lock();
+    if (!fate) {
+        fate = std::make_shared<Wait::Fate>(executor_);
+        known = fate;
     }
-    return Wait(clock_, std::move(confirmation));
+    return Wait(clock_, std::move(fate));
 }
 
-void DeliveryWatch::delivered(const std::string& command_sync_id) {
+void DeliveryWatch::became(const std::string& command_sync_id, DeliveryState state) {
     const auto found = waits_.find(command_sync_id);
     if (found == waits_.end()) return;
-    if (const auto confirmation = found->second.lock()) {
-        confirmation->is_there = true;
-        confirmation->changed.notify();
+    if (const auto fate = found->second.lock()) {
+        fate->state = state;
+        fate->changed.notify();
     }
     waits_.erase(found);
+}
+
+void DeliveryWatch::stop() {
+    while (!waits_.empty()) became(std::string(waits_.begin()->first), DeliveryState::waiting);
 }
 
 void DeliveryWatch::forget_abandoned() {
@@ -34,17 +38,14 @@ void DeliveryWatch::forget_abandoned() {
     look_at_ = std::max<std::size_t>(64, 2 * waits_.size());
 }
 
-Task<bool> DeliveryWatch::Wait::until(TimePoint deadline) const {
-    const auto confirmation = confirmation_;
+Task<std::optional<DeliveryState>> DeliveryWatch::Wait::until(TimePoint deadline) const {
+    const auto fate = fate_;
     auto& clock = clock_;
-    while (!confirmation->is_there) {
-        const auto left = deadline - clock.now();
-        if (left <= Duration::zero()) co_return false;
-        auto change = confirmation->changed.wait();
-        const bool in_time = co_await with_timeout(clock, left, std::move(change));
-        if (!in_time && !confirmation->is_there) co_return false;
+    for (auto left = deadline - clock.now(); !fate->state && left > Duration::zero(); left = deadline - clock.now()) {
+        auto change = fate->changed.wait();
+        co_await with_timeout(clock, left, std::move(change));
     }
-    co_return true;
+    co_return fate->state;
 }
 
 }  // namespace jiro::daemon

@@ -40,6 +40,9 @@ void take_trace(const signalr::Invocation& invocation, CommandMessage& message) 
 }
 
 constexpr const char* kNotConfirmed = "the server has not confirmed the result yet; it is kept";
+constexpr const char* kKeptAtStop = "ended as the client stops; its result is kept until the next start";
+constexpr const char* kDropped = "its result was dropped by the operator";
+constexpr const char* kDead = "the server does not take its result; it is kept as a dead letter";
 
 // One more, as long as it lives.
 class Counted {
@@ -187,8 +190,12 @@ Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wai
     if (completion.deferred) co_return answers.kept(completion.message);
     if (acknowledge == Acknowledge::delivered && !completion.forgotten) {
         auto delivering = delivery.until(deliver_until);
-        const bool is_delivered = co_await std::move(delivering);
-        if (!is_delivered) co_return answers.failed(kNotConfirmed);
+        const auto state = co_await std::move(delivering);
+        if (!state) co_return answers.failed(kNotConfirmed);
+        if (*state == DeliveryState::waiting) co_return answers.kept(kKeptAtStop);
+        if (*state != DeliveryState::delivered) {
+            co_return answers.failed(*state == DeliveryState::dropped ? kDropped : kDead);
+        }
     }
     co_return answers.ended(completion);
 }

@@ -111,7 +111,7 @@ Task<monitor::RouteReply> retry_route(delivery::Outbox& outbox, std::optional<Ou
         if (users) users->courier.let_go(id);
         auto retried = co_await outbox.retry(id, what);
         if (!retried) co_return failure(retried.error());
-        if (users) users->dispatcher.set_delivery(id, DeliveryState::waiting);
+        if (users) users->became(id, DeliveryState::waiting);
         outbox_log.info("An operator asked for a result to be sent again", {{"command_sync_id", id}});
     }
     if (users) users->courier.notify();
@@ -128,7 +128,7 @@ Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, std::optional<Out
         if (users) users->courier.notify();
         co_return failure(dropped.error());
     }
-    if (users) users->dispatcher.set_delivery(id, DeliveryState::dropped);
+    if (users) users->became(id, DeliveryState::dropped);
     outbox_log.warn("An operator dropped a result that was not delivered", {{"command_sync_id", id}});
     co_return reply_with(200, {{"dropped", 1}});
 }

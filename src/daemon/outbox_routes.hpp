@@ -4,20 +4,22 @@
 // their arguments in the query (percent-encoded), their answers JSON. The daemon serves them on its Unix sockets;
 // `jiro-client outbox` calls the same functions in place when no daemon runs. Event loop only.
 
+#include <functional>
 #include <optional>
+#include <string>
 
-#include "jiro/commands/dispatcher.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
+#include "jiro/model/delivery_state.hpp"
 #include "jiro/monitor/status_server.hpp"
 
 namespace jiro::daemon {
 
-// The running daemon, which has rows of the outbox in its hands and shows how far they are. Both must outlive the
-// routes, which refer to them.
+// The running daemon, which has rows of the outbox in its hands, and is told what becomes of them. The courier must
+// outlive the routes, which refer to it.
 struct OutboxUsers {
     delivery::Courier& courier;
-    commands::Dispatcher& dispatcher;
+    std::function<void(const std::string& id, DeliveryState state)> became;
 };
 
 // `users`: none when no daemon runs. The outbox must outlive the routes, which refer to it.

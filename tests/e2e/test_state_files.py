@@ -163,3 +163,29 @@ class RemovedFileTest(DaemonTest):
         wait_until(lambda: len(self.grpc.accepted) == 30, "all results", 15, context=self.client.tail)
         runs = marks.read_text().split()
         self.assertEqual(len(runs), len(set(runs)), runs)
+
+
+class AcknowledgedAtTheEndTest(DaemonTest):
+    """Under `Acknowledge: delivered` a hub that waits is told when nothing will be delivered here."""
+
+    def test_a_stop_says_that_the_result_is_kept(self):
+        connection = self.start_all(lambda message, attempt: Reply.status("UNAVAILABLE"), config={"Commands": {"Acknowledge": "delivered"}})
+        connection.command("echo a", "a", invocation_id="1", target="CommandReceived")
+        connection.command("echo b", "b", invocation_id="2")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 2, "both are kept")
+        self.assertEqual(self.client.stop(), 0)
+        contract = connection.completion("1", context=self.client.tail)["result"]
+        self.assertTrue(contract["IsSuccess"], contract)
+        seeds = connection.completion("2", context=self.client.tail)["result"]
+        self.assertTrue(seeds["isSuccess"], seeds)
+        for told in (contract["Message"], seeds["message"]):
+            self.assertIn("its result is kept", told)
+
+    def test_a_drop_ends_the_wait(self):
+        connection = self.start_all(lambda message, attempt: Reply.status("UNAUTHENTICATED"), config={"Commands": {"Acknowledge": "delivered"}})
+        connection.command("echo a", "a", invocation_id="1", target="CommandReceived")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 1, "it is kept")
+        wait_until(lambda: run_client("outbox", "--config", self.client.config_file, "drop", "a").returncode == 0, "it is dropped", 10)
+        told = connection.completion("1", context=self.client.tail)["result"]
+        self.assertFalse(told["IsSuccess"], told)
+        self.assertIn("dropped by the operator", told["Message"])

@@ -210,10 +210,10 @@ TEST_F(IntakeTest, commands_may_be_not_allowed) {
 TEST_F(DeliveringIntakeTest, hub_waits_for_the_delivery) {
     ASSERT_EQ(sink_.finished_.size(), 1U);
     EXPECT_FALSE(answer_);
-    deliveries_.delivered("another");
+    deliveries_.became("another", DeliveryState::delivered);
     test::settle(context_);
     EXPECT_FALSE(answer_);
-    deliveries_.delivered("cmd-1");
+    deliveries_.became("cmd-1", DeliveryState::delivered);
     test::settle(context_);
     ASSERT_TRUE(answer_ && *answer_);
     EXPECT_EQ((**answer_)["IsSuccess"], true);
@@ -231,7 +231,7 @@ TEST_F(DeliveringIntakeTest, repetition_waits_for_the_delivery_too) {
     sink_.answer_ = {Admission::already_settled, {}, Outcome::succeeded};
     repeat();
     EXPECT_FALSE(answer_);
-    deliveries_.delivered("cmd-1");
+    deliveries_.became("cmd-1", DeliveryState::delivered);
     test::settle(context_);
     ASSERT_TRUE(answer_ && *answer_);
     EXPECT_EQ((**answer_)["IsSuccess"], true);
@@ -240,6 +240,34 @@ TEST_F(DeliveringIntakeTest, repetition_waits_for_the_delivery_too) {
     repeat();
     ASSERT_TRUE(answer_ && *answer_);
     EXPECT_EQ((**answer_)["IsSuccess"], false);
+}
+
+// Whatever ends the delivery ends the wait: what will not come is an error, what a stop keeps is not.
+TEST_F(DeliveringIntakeTest, hub_is_told_when_nothing_is_delivered_here_any_more) {
+    const auto told_after = [&](const std::function<void(const std::string& id)>& end) {
+        static int number = 0;
+        const auto id = "ended-" + std::to_string(++number);
+        answer_.reset();
+        const json command{{"command", "echo hi"}, {"commandSyncId", id}};
+        boost::asio::co_spawn(context_, receive(invocation(command, "9", "CommandReceived")),
+                              [this](std::exception_ptr, Result<json> answer) { answer_ = std::move(answer); });
+        test::settle(context_);
+        EXPECT_FALSE(answer_);
+        EXPECT_TRUE(intake_.has_waits());
+        end(id);
+        test::settle(context_);
+        return answer_ && *answer_ ? **answer_ : json();
+    };
+    const auto dropped = told_after([&](const auto& id) { deliveries_.became(id, DeliveryState::dropped); });
+    EXPECT_EQ(dropped["IsSuccess"], false);
+    EXPECT_THAT(dropped["Message"].get<std::string>(), HasSubstr("dropped by the operator"));
+    const auto dead = told_after([&](const auto& id) { deliveries_.became(id, DeliveryState::dead); });
+    EXPECT_EQ(dead["IsSuccess"], false);
+    EXPECT_THAT(dead["Message"].get<std::string>(), HasSubstr("dead letter"));
+    const auto kept = told_after([&](const auto&) { deliveries_.stop(); });
+    EXPECT_EQ(kept["IsSuccess"], true);
+    EXPECT_THAT(kept["Message"].get<std::string>(), HasSubstr("its result is kept until the next start"));
+    EXPECT_FALSE(intake_.has_waits());
 }
 
 // A server that is away does not hold the hub up for longer than its own patience.
@@ -273,7 +301,7 @@ TEST_F(DeliveringIntakeTest, only_so_many_invocations_wait) {
     ASSERT_EQ(answers.size(), 2U);
     EXPECT_EQ(answers.back()["message"], "received");
 
-    deliveries_.delivered("cmd-1");
+    deliveries_.became("cmd-1", DeliveryState::delivered);
     test::settle(context_);
     send(Intake::kMostWaits + 2, "ReceiveCommand");
     ASSERT_EQ(answers.size(), 3U);
