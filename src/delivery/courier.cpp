@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/system/system_error.hpp>
+#include <utility>
 
 #include "delivery/courier_impl.hpp"
 #include "delivery/log.hpp"
@@ -63,6 +64,8 @@ Task<> Courier::Impl::run() {
     co_await calls_.wait();
     next_store_ = {};
     co_await store_unsaved();
+    next_lost_line_ = {};
+    tell_lost();
     if (unsaved_ > 0) {
         courier_log.error("Results are lost: they could be neither sent nor stored", {{"count", unsaved_}});
     }
@@ -235,6 +238,7 @@ Task<> Courier::Impl::expire_and_rescan() {
     const auto now = clock_.now();
     if (now < next_rescan_) co_return;
     next_rescan_ = now + kRescan;
+    tell_lost();
     if (outbox_.figures().pending > in_hand()) has_backlog();
     if (gate_.state() == ChannelState::open) co_return;
     const auto expired = co_await outbox_.expire(rules_.max_age, rules_.attempts(), kFetch);
@@ -283,16 +287,22 @@ void Courier::Impl::take(OutgoingResult outgoing) {
 
 void Courier::Impl::keep_unsaved(OutgoingResult outgoing) {
     if (!has_room()) {
-        courier_log.error("Result lost: it could be neither stored nor kept in memory",
-                          {{"command_sync_id", outgoing.row.id}});
-        ++figures_.discarded;
-        return;
+        ++figures_.lost;
+        return tell_lost();
     }
     courier_log.warn("A result could not be stored and is kept in memory until it is sent");
     outgoing.is_stored = false;
     ++unsaved_;
     if (unsaved_ == 1) next_store_ = clock_.now() + kStoreAgain;
     take(std::move(outgoing));
+}
+
+// One line for many: they come as fast as commands are refused.
+void Courier::Impl::tell_lost() {
+    if (figures_.lost == lost_told_ || clock_.now() < next_lost_line_) return;
+    next_lost_line_ = clock_.now() + kRescan;
+    courier_log.error("Results are lost: they could be neither stored nor kept in memory",
+                      {{"count", figures_.lost - std::exchange(lost_told_, figures_.lost)}});
 }
 
 // Results that are not stored do not count against the window for stored rows: a full outbox gets room only by the

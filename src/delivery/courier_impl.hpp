@@ -75,6 +75,7 @@ class Courier::Impl {
 
     void take(OutgoingResult outgoing);  // into ready_
     void keep_unsaved(OutgoingResult outgoing);
+    void tell_lost();
     void put_off(OutgoingResult outgoing, Duration delay);
     void has_backlog() { has_backlog_ = true; }
     [[nodiscard]] bool has_room() const;
@@ -115,6 +116,8 @@ class Courier::Impl {
     TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due
     TimePoint next_rescan_{};
     TimePoint next_store_ = TimePoint::max();
+    TimePoint next_lost_line_{};
+    std::uint64_t lost_told_ = 0;
     std::string last_probe_;  // the result that the last failed probes carried, and how many
     int probes_of_it_ = 0;
 

@@ -80,6 +80,10 @@ Readiness readiness(const Status& status) {
         if (!status.delivery.last_error.empty()) why += ": " + status.delivery.last_error;
         result.degraded.push_back(std::move(why));
     }
+    if (const auto lost = status.delivery.lost; lost > 0) {
+        result.degraded.push_back(std::to_string(lost) + (lost == 1 ? " result was lost" : " results were lost") +
+                                  ": the outbox had no room");
+    }
     if (status.outbox.dead_letters > 0) {
         const auto count = status.outbox.dead_letters;
         result.degraded.push_back(std::to_string(count) + (count == 1 ? " dead letter" : " dead letters") +

@@ -155,6 +155,7 @@ void write_delivery(JsonWriter& json, const OutboxStatus& outbox, const Delivery
     json.member("delivered", delivery.delivered);
     json.member("attempts", delivery.attempts);
     json.member("retries", delivery.retries);
+    json.member("lost", delivery.lost);
     json.member("lastError", text_or_null(delivery.last_error));
     json.member("channel", to_string(delivery.channel));
     json.member("nextAttemptSeconds", seconds_or_null(delivery.next_attempt_seconds));

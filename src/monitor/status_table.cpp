@@ -88,6 +88,7 @@ std::string delivery_lines(const StatusReader& status) {
     const StatusReader delivery(status.child("delivery"));
     lines += "Delivery   " + delivery.count("delivered") + " delivered, " + delivery.count("attempts") + " attempts, " +
              delivery.count("retries") + " retries";
+    if (delivery.number("lost").value_or(0) > 0) lines += ", " + delivery.count("lost") + " LOST";
     if (const auto channel = delivery.text("channel"); !channel.empty()) lines += ", channel " + channel;
     lines += "\n";
     if (const auto error = delivery.text("lastError"); !error.empty())

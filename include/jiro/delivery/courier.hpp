@@ -33,7 +33,7 @@ struct CourierFigures {
     std::uint64_t dead_letters = 0;          // given up in this process
     std::uint64_t unsaved = 0;               // results that could not be stored and live in memory until they are sent
     std::optional<WallTime> oldest_unsaved;  // when the command of the oldest one ended; not of those in flight
-    std::uint64_t discarded = 0;             // of these, lost because too many waited
+    std::uint64_t lost = 0;                  // of these, gone because too many waited; in this process
     std::uint64_t in_flight = 0;
     ChannelState channel = ChannelState::open;
     std::string channel_reason;           // why it is not open

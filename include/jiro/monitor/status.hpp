@@ -44,6 +44,7 @@ struct DeliveryStatus {
     std::uint64_t delivered = 0;
     std::uint64_t attempts = 0;
     std::uint64_t retries = 0;
+    std::uint64_t lost = 0;  // results that found room nowhere
     std::string last_error;
     ChannelState channel = ChannelState::open;
     std::optional<double> next_attempt_seconds;

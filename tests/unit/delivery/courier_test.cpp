@@ -13,6 +13,7 @@
 #include "full_outbox.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "support/fixed_random.hpp"
+#include "support/log_capture.hpp"
 #include "support/manual_clock.hpp"
 #include "support/outbox_in_memory.hpp"
 #include "support/run_task.hpp"
@@ -560,7 +561,7 @@ TEST_F(CourierTest, sends_what_could_not_be_stored) {
     EXPECT_THAT(sender_.ids(), ElementsAre("a"));
     EXPECT_EQ(sender_.confirmed.size(), 1U);
     EXPECT_EQ(courier_->figures().unsaved, 0U);
-    EXPECT_EQ(courier_->figures().discarded, 0U);
+    EXPECT_EQ(courier_->figures().lost, 0U);
 }
 
 // What lies in the outbox is owed and goes before refusals that found no room in it, however many: else it stays full.
@@ -576,6 +577,21 @@ TEST_F(CourierTest, lets_the_outbox_go_before_what_it_had_no_room_for) {
     advance(1500ms);
     ASSERT_GE(sender_.sent.size(), 2U);
     EXPECT_EQ(sender_.sent[1].id, "owed");
+}
+
+// More than is kept in memory finds no room anywhere: counted, and told in few lines.
+TEST_F(CourierTest, tells_what_is_lost) {
+    const test::LogCapture log;
+    auto& disk = use_full_outbox();
+    sender_.latency = 1h;
+    start();
+    disk.is_full = true;
+    for (int i = 0; i < 1100; ++i) finish("refused-" + std::to_string(i));
+    EXPECT_EQ(courier_->figures().lost, 76U);
+    EXPECT_EQ(log.count("Results are lost"), 1U);
+    advance(31s);
+    EXPECT_EQ(log.count("Results are lost"), 2U);
+    EXPECT_EQ(log.field("Results are lost", "count"), "75");
 }
 
 // What is being stored late is still in hand: a stop waits for it.
