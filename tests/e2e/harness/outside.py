@@ -68,10 +68,12 @@ class SilentNameServers:
     def __init__(self, folder, count):
         self.sockets, lines = [], ["search one.test two.test three.test"]
         for number in range(count):
+            # Port 53 is the only one there is: each process has addresses of its own.
+            address = f"127.{53 + (os.getpid() >> 8) % 64}.{os.getpid() % 256}.{number + 1}"
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self.sockets.append(server)
-            server.bind((f"127.0.53.{number + 1}", 53))
-            lines.append(f"nameserver 127.0.53.{number + 1}")
+            server.bind((address, 53))
+            lines.append(f"nameserver {address}")
         file = folder / "resolv.conf"
         file.write_text("\n".join(lines) + "\n")
         script = f'mount --bind "{file}" /etc/resolv.conf && exec "$@"'
