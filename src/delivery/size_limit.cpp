@@ -56,8 +56,8 @@ std::vector<SizeInText> sizes_in(const std::string& text) {
         "(?>(?:(?: (?=[a-z]{2}))?(bytes?|[kmg]i?b|[bkmg])(?![a-z0-9]))?)"  // 3: the unit; one letter follows at once
         "([a-z0-9]*)");                                                    // 4: the rest of a word
     std::vector<SizeInText> sizes;
-    for (boost::sregex_iterator at(text.begin(), text.end(), words_and_numbers), end; at != end; ++at) {
-        const boost::smatch& found = *at;
+    for (boost::cregex_iterator at(text.data(), text.data() + text.size(), words_and_numbers), end; at != end; ++at) {
+        const boost::cmatch& found = *at;
         if (!found[1].matched || found[2].matched || found.length(4) > 0) continue;
         std::string number = found.str(1);
         std::erase(number, ',');
@@ -114,8 +114,8 @@ std::optional<SizeLimit> named_limit(const std::string& text, std::size_t messag
         at = size.end;
     }
     sentence.append(text, at);
-    boost::smatch found;
-    if (!boost::regex_search(sentence, found, sentences())) return std::nullopt;
+    boost::cmatch found;
+    if (!boost::regex_search(sentence.c_str(), found, sentences())) return std::nullopt;
     const std::size_t which = found[1].matched ? 1 : found[2].matched ? 2 : found[3].matched ? 3 : 4;
     const auto limit = bytes_at.at(static_cast<std::size_t>(found.position(which)));
     if (which > 1 && limit < kLeastLimit) return std::nullopt;
