@@ -111,6 +111,9 @@ Range secret_after(Shape shape, std::string_view text, std::size_t end) {
 
 }  // namespace
 
+namespace {
+
+// Empty when there was nothing to hide.
 std::string without_named_secrets(std::string_view text) {
     std::string out;
     std::size_t copied = 0;
@@ -137,6 +140,15 @@ std::optional<std::string> without_known_secrets(std::string_view text, const Se
     return known.masked(body, end).shown.append(is_cut ? kCut : "");
 }
 
+}  // namespace
+
+// The known ones first: of one that holds a separator the name says only where it begins.
+std::optional<std::string> without_secrets(std::string_view text, const SecretSpellings& known) {
+    auto shown = without_known_secrets(text, known);
+    if (auto named = without_named_secrets(shown ? *shown : text); !named.empty()) shown = std::move(named);
+    return shown;
+}
+
 void Redactor::add(std::string_view secret) {
     if (secret.size() < kMinLength) return;
     const std::scoped_lock lock(mutex_);
@@ -144,18 +156,11 @@ void Redactor::add(std::string_view secret) {
     if (secrets_.size() == kMaxSecrets) secrets_.pop_front();
     secrets_.emplace_back(secret);
     spellings_ = SecretSpellings(secrets_);
-    has_secrets_ = true;
 }
 
 std::optional<std::string> Redactor::redacted(std::string_view text) const {
-    std::string masked = without_named_secrets(text);
-    if (!masked.empty()) text = masked;
-    if (has_secrets_) {
-        const std::scoped_lock lock(mutex_);
-        if (auto known = without_known_secrets(text, spellings_)) return known;
-    }
-    if (masked.empty()) return std::nullopt;
-    return masked;
+    const std::scoped_lock lock(mutex_);
+    return without_secrets(text, spellings_);
 }
 
 std::optional<std::string> Redactor::redacted_field(std::string_view name, std::string_view value) const {

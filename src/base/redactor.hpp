@@ -3,7 +3,6 @@
 // The last line of defence against secrets in logs: replaces known secret values, and what looks like one by its name,
 // by ***. Callers still do not log secrets; this catches the library message or the URL nobody thought of. Any thread.
 
-#include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -14,10 +13,9 @@
 
 namespace jiro {
 
-// Empty when there was nothing to hide.
-[[nodiscard]] std::string without_named_secrets(std::string_view text);
-// Nothing: there is none.
-[[nodiscard]] std::optional<std::string> without_known_secrets(std::string_view text, const SecretSpellings& known);
+// What may be shown in place of a text that may hold known secrets, or some by their name; nothing: it may be shown as
+// it is.
+[[nodiscard]] std::optional<std::string> without_secrets(std::string_view text, const SecretSpellings& known);
 
 class Redactor {
   public:
@@ -34,7 +32,6 @@ class Redactor {
     [[nodiscard]] std::optional<std::string> redacted_field(std::string_view name, std::string_view value) const;
 
   private:
-    std::atomic<bool> has_secrets_ = false;
     mutable std::mutex mutex_;
     std::deque<std::string> secrets_;  // oldest first
     SecretSpellings spellings_;        // of them

@@ -3,6 +3,7 @@
 
 #include <openssl/crypto.h>
 
+#include <boost/algorithm/string/replace.hpp>
 #include <ranges>
 
 #include "base/redactor.hpp"
@@ -33,9 +34,14 @@ void Secret::wipe() noexcept {
 }
 
 std::string redacted(std::string text, const std::vector<Secret>& secrets) {
-    if (auto named = without_named_secrets(text); !named.empty()) text = std::move(named);
+    static constexpr std::size_t kShortest = 4;  // without other spellings: those would tear up ordinary words
+    for (const Secret& secret : secrets) {
+        const std::string& hidden = secret.reveal();
+        const bool is_short = hidden.size() >= kShortest && hidden.size() < SecretSpellings::kMinLength;
+        if (is_short) boost::algorithm::replace_all(text, hidden, "***");
+    }
     const SecretSpellings known(secrets | std::views::transform(&Secret::reveal));
-    return without_known_secrets(text, known).value_or(text);
+    return without_secrets(text, known).value_or(text);
 }
 
 }  // namespace jiro

@@ -27,6 +27,12 @@ std::string field_redacted(const Redactor& redactor, std::string_view name, std:
     return out;
 }
 
+TEST(Redactor, hides_a_known_secret_whole_behind_a_name) {
+    Redactor redactor;
+    redactor.add("abcd1234;tail-of-it");
+    EXPECT_EQ(redacted(redactor, "unknown api_key=abcd1234;tail-of-it here"), "unknown api_key=*** here");
+}
+
 // What looks like a secret by its name is hidden; the words around it stay.
 TEST(Redactor, hides_by_name) {
     struct Row {

@@ -62,6 +62,21 @@ TEST(Secret, is_hidden_whole_where_another_is_its_beginning) {
     EXPECT_EQ(jiro::redacted("here", {Secret("e"), Secret("")}), "here");
 }
 
+// What stands behind a secret's name ends at a separator; a known one does not.
+TEST(Secret, is_hidden_whole_where_it_holds_a_separator) {
+    for (const char separator : std::string_view("& \"'#;,)<>\t")) {
+        const std::string key = std::string("abcd1234") + separator + "tail-of-it";
+        for (const std::string before : {"api_key=", "access_token=", "Bearer ", "{\"apiKey\":\""}) {
+            const auto hidden = jiro::redacted("unknown " + before + key + " here", {Secret(key)});
+            EXPECT_EQ(hidden.find("tail"), std::string::npos) << hidden;
+        }
+    }
+}
+
+TEST(Secret, a_short_one_is_hidden_as_it_is) {
+    EXPECT_EQ(jiro::redacted("unknown key ab12c here", {Secret("ab12c")}), "unknown key *** here");
+}
+
 TEST(Secret, is_hidden_in_every_spelling) {
     for (const auto& spelling : test::spellings()) {
         test::expect_hidden(jiro::redacted("saw [" + spelling + "]", {Secret(std::string(test::kSpelled))}), spelling);
