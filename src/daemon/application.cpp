@@ -470,7 +470,7 @@ Task<> Application::Parts::stop(StopLimits limits) {
 Task<> Application::Parts::tell_what_is_kept() {
     deliveries.stop();
     const auto give_up_at = clock.now() + kAnswerLimit;
-    while (intake.has_waits() && clock.now() < give_up_at) co_await clock.sleep_for(kAnswerInterval);
+    while (hub.unanswered() > 0 && clock.now() < give_up_at) co_await clock.sleep_for(kAnswerInterval);
 }
 
 void Application::Parts::delivery_became(const std::string& id, DeliveryState state) {

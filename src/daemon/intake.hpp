@@ -49,9 +49,6 @@ class Intake {
         commands_ = commands;
     }
 
-    // Some hub's invocation waits for its command's end or delivery.
-    [[nodiscard]] bool has_waits() const noexcept { return *waits_ > 0; }
-
   private:
     [[nodiscard]] commands::ParsedMessage parse(signalr::Invocation& invocation) const;
     class Answers;

@@ -129,6 +129,8 @@ class HubConnection {
     // Answers what is unanswered, sends the hub a Close, closes with 1000, all within the close limit; returns when
     // run() has ended (at once if it never started; it then returns at once when it does).
     [[nodiscard]] Task<> stop();
+    // Invocations whose handler is at work, or whose completion has not gone to the connection.
+    [[nodiscard]] std::size_t unanswered() const noexcept;
 
     // Ends a delay at once: new credentials, network is back. Harmless otherwise.
     void retry_now();

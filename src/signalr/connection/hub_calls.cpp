@@ -249,6 +249,7 @@ HubConnection::~HubConnection() = default;
 
 Task<> HubConnection::run() { return impl_->run(); }
 Task<> HubConnection::stop() { return impl_->stop(); }
+std::size_t HubConnection::unanswered() const noexcept { return impl_->unanswered(); }
 void HubConnection::retry_now() { impl_->retry_now(); }
 void HubConnection::update(Settings settings) { impl_->update(std::move(settings)); }
 

@@ -16,6 +16,7 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
 
     Task<> run();
     Task<> stop();
+    [[nodiscard]] std::size_t unanswered() const noexcept { return dispatcher_->pending(); }
     void retry_now();
     void update(Settings settings);
 
