@@ -51,6 +51,8 @@ class HubUploadsTest : public ::testing::Test {
         co_return std::optional<json>((*left)--);
     }
 
+    static Task<Item> item(std::string text) { co_return std::optional<json>(std::move(text)); }
+
     static Task<Item> next_after(Clock& clock, Duration delay) {
         co_await clock.sleep_for(delay);
         co_return std::optional<json>(1);
@@ -162,7 +164,8 @@ TEST_F(HubUploadsTest, ends_when_its_kind_is_not_allowed_any_more) {
 // A hub that reads nothing any more: the connection's own limit ends it, and the streams with it.
 TEST_F(HubUploadsTest, a_hub_that_does_not_read_ends_them) {
     bench_.socket().send_is_stuck = true;
-    ASSERT_TRUE(start("r", 1'000'000));
+    const auto long_item = [] { return item(std::string(4096, 'x')); };
+    ASSERT_TRUE(uploads_->start(config::RequestKind::logs, "ReceiveLogsStream", "r", long_item));
     bench_.pass(40s);
     EXPECT_EQ(uploads_->size(), 0U);
 }
