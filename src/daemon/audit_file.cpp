@@ -86,7 +86,7 @@ std::string AuditFile::take_batch() {
 }
 
 Task<> AuditFile::run() {
-    static auto& writers = *new OutsideFunctions<Result<>>("audit", 1);
+    static auto& writers = *new OutsideFunctions<Result<>>("audit", 1, OutsideThreads::kForever);
     for (;;) {
         while (batch_.empty() && lines_.empty()) co_await changed_.wait();
         if (batch_.empty()) batch_ = take_batch();

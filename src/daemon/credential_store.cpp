@@ -39,7 +39,8 @@ void CredentialStore::replace(config::CredentialSources sources) {
 }
 
 const Result<Credentials>& CredentialStore::fetch(Duration max_age) {
-    static auto& readers = *new OutsideFunctions<Result<Credentials>>("credentials", kMaxReaders);
+    static auto& readers =
+        *new OutsideFunctions<Result<Credentials>>("credentials", kMaxReaders, OutsideThreads::kForever);
     const auto now = std::chrono::steady_clock::now();
     if (read_at_ && now - *read_at_ < max_age) return current_;
     std::function<Result<Credentials>()> read = [sources = sources_, environment = environment_] {

@@ -110,7 +110,9 @@ class OutsideThreads {
 template <typename T>
 class OutsideFunctions {
   public:
-    OutsideFunctions(const char* name, std::size_t limit) : threads_(name, limit) {}
+    OutsideFunctions(const char* name, std::size_t limit,
+                     std::chrono::milliseconds idle_life = OutsideThreads::kIdleLife)
+        : threads_(name, limit, idle_life) {}
 
     // Empty: no value within `limit`. Throws operation_aborted when cancelled. The function may outlive the caller.
     [[nodiscard]] Task<std::optional<T>> run(std::string key, std::function<T()> function, Clock& clock,
