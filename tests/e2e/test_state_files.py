@@ -181,6 +181,16 @@ class AcknowledgedAtTheEndTest(DaemonTest):
         for told in (contract["Message"], seeds["message"]):
             self.assertIn("its result is kept", told)
 
+    def test_a_stop_says_it_to_all_who_wait(self):
+        connection = self.start_all(lambda message, attempt: Reply.status("UNAVAILABLE"), config={"Commands": {"Acknowledge": "delivered"}})
+        ids = [f"c{number}" for number in range(2000)]
+        for number in ids:
+            connection.command("echo x", number, invocation_id=number, target="CommandReceived")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == len(ids), "all are kept", 30)
+        self.assertEqual(self.client.stop(), 0)
+        told = {number: connection.completion(number, context=self.client.tail) for number in ids}
+        self.assertEqual([number for number in ids if not told[number].get("result", {}).get("IsSuccess")], [])
+
     def test_a_drop_ends_the_wait(self):
         connection = self.start_all(lambda message, attempt: Reply.status("UNAUTHENTICATED"), config={"Commands": {"Acknowledge": "delivered"}})
         connection.command("echo a", "a", invocation_id="1", target="CommandReceived")
