@@ -115,7 +115,7 @@ struct Last : OutsideCall {
 };
 
 TEST_F(OutsideCallsTest, a_thread_without_calls_ends_and_the_next_call_has_another) {
-    auto& brief = *new OutsideThreads("test", 1, 0ms);
+    static auto& brief = *new OutsideThreads("test", 1, 0ms);
     for (int i = 0; i < 2; ++i) {
         const auto call = std::make_shared<Last>();
         EXPECT_EQ(brief.run_here(call, 10s), CallEnd::ended);
