@@ -3,6 +3,7 @@
 
 #include "assistant/session_file.hpp"
 #include "jiro/assistant/sessions.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/database_file.hpp"
 
 namespace jiro::assistant {
@@ -102,6 +103,7 @@ Rebuilt rebuild(const fs::path& path) {
 
 fs::path put_back(SessionFile& file, const fs::path& path) {
     const DatabaseFile place(path);
+    const AtEnd at_end([&] { place.drop_rebuilt(); });  // left over, it would replace what is open
     file.copy_to(must(place.begin_rebuilt()));
     must(place.end_rebuilt());
     return finish_replacing(place);

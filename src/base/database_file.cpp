@@ -189,8 +189,9 @@ bool DatabaseFile::is_doubtful() const {
 void DatabaseFile::settle() const { unlink(with_suffix(path_, kDoubtful).c_str()); }
 
 Result<fs::path> DatabaseFile::begin_rebuilt() const {
+    if (auto free = must_be_free(); !free) return free.error();
+    drop_rebuilt();
     const auto path = with_suffix(path_, kRebuilding);
-    for (const char* suffix : {"", "-wal", "-journal"}) unlink(with_suffix(path, suffix).c_str());
     const auto file = open_private_file(path);
     if (!file) return file.error();
     return path;
@@ -198,6 +199,12 @@ Result<fs::path> DatabaseFile::begin_rebuilt() const {
 
 Result<> DatabaseFile::end_rebuilt() const {
     return rename_file(with_suffix(path_, kRebuilding), with_suffix(path_, kRebuilt), "cannot rename");
+}
+
+void DatabaseFile::drop_rebuilt() const {
+    const auto rebuilding = with_suffix(path_, kRebuilding);
+    for (const char* suffix : {"", "-wal", "-journal"}) unlink(with_suffix(rebuilding, suffix).c_str());
+    unlink(with_suffix(path_, kRebuilt).c_str());
 }
 
 bool DatabaseFile::has_rebuilt() const {
@@ -217,10 +224,15 @@ Result<fs::path> DatabaseFile::free_name() const {
     return Error(storage_errc::io, "too many damaged files beside " + path_.string());
 }
 
-Result<fs::path> DatabaseFile::move_aside() const {
+Result<> DatabaseFile::must_be_free() const {
     const FileDescriptor file(open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (file && is_open_elsewhere(file.get()))
         return Error(storage_errc::busy, path_.string() + " is open in another program");
+    return {};
+}
+
+Result<fs::path> DatabaseFile::move_aside() const {
+    if (auto free = must_be_free(); !free) return free.error();
     auto aside = free_name();
     if (!aside) return aside;
     std::error_code error;

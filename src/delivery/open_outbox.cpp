@@ -5,6 +5,7 @@
 
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -17,6 +18,7 @@ constexpr auto kOpenAgain = 5s;
 constexpr auto kOpenBusyAgain = 1s;
 constexpr auto kRebuildAgain = 60s;
 constexpr auto kLookAgain = 1s;
+constexpr std::chrono::seconds kLongestCopyPause = 60s;
 constexpr std::uint64_t kLeastSpace = 16 * 1024;
 constexpr auto kNoSpace = "no space left for the outbox";
 constexpr auto kAstray = "the outbox's file was removed or replaced, and cannot be made again";
@@ -129,13 +131,24 @@ void OpenOutbox::come_back() {
     if (const auto taken = files_.take_place(); !taken) give_up(taken.error());
     store_->bring_messages_back();
     if (!store_->has_moved()) return;
-    const auto aside = make_anew([this](const std::filesystem::path& file) { store_->copy_to(file); });
+    const auto aside = make_anew([this](const std::filesystem::path& file) { copy_to(file); });
+    next_copy_ = {};
+    copy_pause_ = kLookAgain;
     store_.reset();
     (void)open_again();
     std::error_code error;
     const bool was_replaced = std::filesystem::exists(aside, error);
     note_lasting("its file was removed or replaced while it was open: all of it is in a new one" +
                  (was_replaced ? "; what took its place is kept as " + aside.filename().string() : std::string()));
+}
+
+// All of it: what failed is not done again each second.
+void OpenOutbox::copy_to(const std::filesystem::path& file) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_copy_) throw StorageError(storage_errc::busy, "a copy failed a moment ago");
+    next_copy_ = now + copy_pause_;
+    copy_pause_ = std::min(2 * copy_pause_, kLongestCopyPause);
+    store_->copy_to(file);
 }
 
 void OpenOutbox::look_for_files() {
@@ -334,6 +347,9 @@ void OpenOutbox::rebuild(const std::string& what) {
 
 // Gives the name under which what was there is kept. Throws StorageError.
 std::filesystem::path OpenOutbox::make_anew(const std::function<void(const std::filesystem::path& file)>& fill) {
+    const AtEnd at_end([this] {
+        if (store_) files_.database().drop_rebuilt();  // left over, it would replace what is open
+    });
     const auto begun = files_.database().begin_rebuilt();
     if (!begun) give_up(begun.error());
     fill(*begun);

@@ -65,6 +65,7 @@ class OpenOutbox {
     void look_for_files();
     void look_for_room();
     void come_back();
+    void copy_to(const std::filesystem::path& file);
     void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
     void rebuild(const std::string& what);
@@ -90,6 +91,8 @@ class OpenOutbox {
     SteadyTime next_open_{};
     SteadyTime next_look_{};
     SteadyTime next_rebuild_{};
+    SteadyTime next_copy_{};
+    std::chrono::seconds copy_pause_{1};
 };
 
 }  // namespace jiro::delivery

@@ -132,6 +132,25 @@ class RemovedFileTest(DaemonTest):
         self.assertRegex(log, r"Results are lost: the outbox's file was removed.*count=4")  # the refusal, too
         self.assertNotIn('kept="in the outbox"', log)
 
+    def test_no_copy_replaces_a_file_that_is_put_back(self):
+        connection = self.start_with_results(1)
+        outbox = self.client.outbox
+        away = outbox.with_name("away")
+        outbox.rename(away)
+        other = sqlite3.connect(outbox, isolation_level=None)
+        other.execute("create table t(x)")
+        other.execute("begin")
+        other.execute("select * from t").fetchone()
+        self.client.wait_log("cannot be made again", 5)
+        away.rename(outbox)
+        other.close()
+        self.client.wait_status(lambda status: status["outbox"]["writable"], "it is well again")
+        self.assertFalse([file.name for file in outbox.parent.iterdir() if ".rebuil" in file.name])
+        connection.command("echo later", "later")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 2, "both are kept")
+        self.assertEqual(self.client.stop(), 0)
+        self.assert_delivered(2)
+
     def test_two_daemons_leave_each_other_alone(self):
         self.start_with_results(3)
         state = self.client.outbox.parent

@@ -63,16 +63,19 @@ class DatabaseFile {
     [[nodiscard]] bool is_doubtful() const;
     void settle() const;
 
+    // Both of them storage_errc::busy: somebody has open what they are to replace.
     [[nodiscard]] Result<std::filesystem::path> begin_rebuilt() const;
+    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
     [[nodiscard]] Result<> end_rebuilt() const;
     [[nodiscard]] bool has_rebuilt() const;
-    // storage_errc::busy: somebody has it open.
-    [[nodiscard]] Result<std::filesystem::path> move_aside() const;
+    // What was begun or ended and is not in place; for who goes on without it, as it is older from then on.
+    void drop_rebuilt() const;
     [[nodiscard]] Result<> put_in_place() const;
 
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
   private:
+    [[nodiscard]] Result<> must_be_free() const;
     [[nodiscard]] Result<std::filesystem::path> free_name() const;
 
     std::filesystem::path path_;

@@ -12,6 +12,7 @@
 
 #include "assistant/session_file.hpp"
 #include "support/disk_faults.hpp"
+#include "support/held_database.hpp"
 #include "support/run_task.hpp"
 #include "support/small_disk.hpp"
 #include "support/temp_dir.hpp"
@@ -180,6 +181,24 @@ TEST_F(SessionsOnDisk, a_damaged_file_is_made_anew) {
     EXPECT_TRUE(say("again"));
     EXPECT_EQ(kept_aside().size(), 2U);
     EXPECT_THAT(said(), ElementsAre("again", "an answer"));
+}
+
+// What has its place is in use, and the file is put back: no copy is left that would replace it later.
+TEST_F(SessionsOnDisk, leave_no_copy_of_a_file_that_is_put_back) {
+    ASSERT_TRUE(say("first"));
+    const auto away = folder.path() / "away";
+    fs::rename(path, away);
+    std::ofstream(path) << "another file";
+    {
+        const jiro::test::HeldDatabase held(path);
+        EXPECT_FALSE(say("refused"));
+        EXPECT_FALSE(fs::exists(path.string() + ".rebuilding"));
+        EXPECT_FALSE(fs::exists(path.string() + ".rebuilt"));
+        fs::rename(away, path);
+    }
+    ASSERT_TRUE(say("second"));
+    opened.reset();
+    EXPECT_THAT(said(), ElementsAre("first", "an answer", "second", "an answer"));
 }
 
 // Removed, replaced, or moved away with its folder while it is open: all of it is in a new file.

@@ -18,6 +18,7 @@
 #include "jiro/delivery/errors.hpp"
 #include "outbox_driver.hpp"
 #include "support/disk_faults.hpp"
+#include "support/held_database.hpp"
 #include "support/log_capture.hpp"
 #include "support/small_disk.hpp"
 
@@ -551,6 +552,29 @@ TEST_F(SqliteOutboxTest, leaves_its_place_to_who_has_it) {
     EXPECT_THAT(aside(), testing::IsEmpty());
     EXPECT_EQ(read(settings_.path), "another's");
     close(lock);
+}
+
+// Nothing is copied that cannot take its place; put back, the file is what the next start finds, not a copy of it.
+TEST_F(SqliteOutboxTest, leaves_no_copy_of_a_file_that_is_put_back) {
+    open();
+    fill(30);
+    const auto away = folder_.path() / "away";
+    fs::rename(settings_.path, away);
+    std::ofstream(settings_.path) << "another's";
+    {
+        const test::HeldDatabase held(settings_.path);
+        while (figures().problem.empty()) (void)run(outbox_->next_due());
+        EXPECT_TRUE(figures().is_astray);
+        EXPECT_FALSE(fs::exists(settings_.path.string() + ".rebuilding"));
+        EXPECT_FALSE(fs::exists(settings_.path.string() + ".rebuilt"));
+        fs::rename(away, settings_.path);
+    }
+    while (!figures().writable) (void)run(outbox_->next_due());
+    EXPECT_EQ(admit("later"), Admission::accepted);
+    open();
+    EXPECT_EQ(figures().problem, "");
+    EXPECT_EQ(admit("later"), Admission::already_in_progress);
+    EXPECT_THAT(aside(), testing::IsEmpty());
 }
 
 // Removed a moment before the stop: all the same.
