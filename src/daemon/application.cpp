@@ -451,6 +451,7 @@ Task<> Application::Parts::stop(StopLimits limits) {
     if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kChatLimit));  // the terminal's
     const auto give_up_at = clock.now() + limits.deliver;
     const bool are_delivered = co_await courier.drain(give_up_at);
+    co_await outbox->look_for_its_file();
     const bool lasts = persistence == Persistence::disk && !outbox->figures().is_astray;
     const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
     if (!are_delivered) {

@@ -174,14 +174,10 @@ bool OpenOutbox::look_after(SteadyTime now) {
     return true;
 }
 
-void OpenOutbox::look_before_the_end() {
-    if (!store_ || files_.are_none()) return;
-    look_for_files();
-    if (!store_ || !store_->has_moved()) return;
-    note_counts();
-    if (figures_.pending + figures_.unfinished == 0) return;
-    outbox_log.error("Results are lost: the outbox's file was removed or replaced, and cannot be made again",
-                     {{"count", figures_.pending}, {"unfinished_commands", figures_.unfinished}});
+bool OpenOutbox::look_before_the_end() {
+    look_at_once();
+    if (store_) look_for_files();
+    return !store_ || !store_->has_moved();
 }
 
 void OpenOutbox::look_for_room() {

@@ -32,8 +32,9 @@ class OpenOutbox {
     // Between batches: opens what could not be opened; once a second, looks for its files and for room on the disk.
     // True: it looked.
     bool look_after(SteadyTime now);
-    // For the last time: what is not where it should be then is lost, and that is told.
-    void look_before_the_end();
+    void look_at_once() noexcept { next_look_ = next_copy_ = {}; }  // the next time
+    // For the last time. False: it is not where it should be, and what is in it ends with it.
+    [[nodiscard]] bool look_before_the_end();
 
     // Does `work` in one transaction. An error: nothing of it is there, and the failure has been dealt with; the store
     // may be closed now.

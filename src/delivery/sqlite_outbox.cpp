@@ -191,6 +191,11 @@ class SqliteOutbox final : public Outbox {
     Task<Result<std::uint64_t>> retry_all_dead() override { return ask(&OutboxStore::retry_all_dead, moment()); }
     Task<Result<>> drop(std::string id) override { return ask(&OutboxStore::drop, std::move(id), moment()); }
 
+    Task<> look_for_its_file() override {
+        storage_->look_at_once();
+        static_cast<void>(co_await next_due());
+    }
+
     void set_dedupe_window(std::chrono::hours window) override { storage_->set_dedupe_window(window); }
 
     OutboxFigures figures() const override { return storage_->figures(); }

@@ -106,8 +106,9 @@ bool StorageThread::append(const RedoRecord& change) {
 
 void StorageThread::serve() {
     for (Jobs batch; take_batch(batch); batch.clear()) serve_batch(std::move(batch));
-    store_.look_before_the_end();
-    if (changes_.catch_up(store_, ChangeWriter::Redo::all, now_)) {
+    if (!store_.look_before_the_end()) {
+        tell_lost();
+    } else if (changes_.catch_up(store_, ChangeWriter::Redo::all, now_)) {
         changes_.stop(store_);
     } else {
         outbox_log.error(
@@ -116,6 +117,15 @@ void StorageThread::serve() {
             {{"redo_log", store_.settings().redo_log.string()}});
     }
     store_.close();
+}
+
+// The redo log stays: what is in it alone is found by the next start.
+void StorageThread::tell_lost() {
+    publish();
+    const auto left = figures();
+    if (left.pending + left.unfinished == 0) return;
+    outbox_log.error("Results are lost: the outbox's file was removed or replaced, and cannot be made again",
+                     {{"count", left.pending}, {"unfinished_commands", left.unfinished}});
 }
 
 void StorageThread::serve_batch(Jobs batch) {
@@ -243,6 +253,7 @@ std::optional<Error> StorageThread::refusal_of(const StorageJob& job) const {
 }
 
 void StorageThread::maintain() {
+    if (must_look_.exchange(false)) store_.look_at_once();
     const auto now = std::chrono::steady_clock::now();
     if (store_.must_look(now)) alarm_.watch();
     if (store_.look_after(now)) changes_.look_after(store_, now_);

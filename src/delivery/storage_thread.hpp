@@ -58,7 +58,8 @@ class StorageThread {
     StorageThread& operator=(const StorageThread&) = delete;
 
     void submit(std::unique_ptr<StorageJob> job);
-    void release(std::vector<std::string> ids);  // gives leased ids free
+    void look_at_once() noexcept { must_look_ = true; }  // for its file, before the next job
+    void release(std::vector<std::string> ids);          // gives leased ids free
     // For every job that is submitted after it.
     void set_dedupe_window(std::chrono::hours window) noexcept { dedupe_hours_ = window.count(); }
     [[nodiscard]] OutboxFigures figures() const;
@@ -75,6 +76,7 @@ class StorageThread {
     [[nodiscard]] Result<> open();
 
     void serve();
+    void tell_lost();
     bool take_batch(Jobs& batch);  // false: stop
     void serve_batch(Jobs batch);
     void note_time(const StorageJob& job);
@@ -105,6 +107,7 @@ class StorageThread {
     // Of both threads.
     ChangeWriter changes_;
     std::atomic<std::chrono::hours::rep> dedupe_hours_;
+    std::atomic<bool> must_look_{false};
 
     mutable std::mutex mutex_;
     Jobs queue_;

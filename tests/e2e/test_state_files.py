@@ -132,6 +132,18 @@ class RemovedFileTest(DaemonTest):
         self.assertRegex(log, r"Results are lost: the outbox's file was removed.*count=4")  # the refusal, too
         self.assertNotIn('kept="in the outbox"', log)
 
+    def test_a_stop_right_behind_the_removal_tells_it_as_well(self):
+        connection = self.start_with_results(1)
+        connection.command("echo b", "b")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 2, "both are kept")
+        state = self.client.outbox.parent
+        state.rename(self.directory / "moved")
+        state.write_text("")
+        self.assertEqual(self.client.stop(), 0)
+        log = self.client.log.text()
+        self.assertRegex(log, r"Results are lost: the outbox's file was removed.*count=2")
+        self.assertRegex(log, r'Results are left undelivered.*count=2.*kept="?no"?')
+
     def test_no_copy_replaces_a_file_that_is_put_back(self):
         connection = self.start_with_results(1)
         outbox = self.client.outbox

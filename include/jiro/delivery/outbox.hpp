@@ -185,6 +185,9 @@ class Outbox {
     [[nodiscard]] virtual Task<Result<std::uint64_t>> retry_all_dead() = 0;
     [[nodiscard]] virtual Task<Result<>> drop(std::string id) = 0;
 
+    // Now, not in a second: figures() says afterwards whether it is astray.
+    [[nodiscard]] virtual Task<> look_for_its_file() = 0;
+
     // OutboxSettings::dedupe_window after a reload; for what comes from now on.
     virtual void set_dedupe_window(std::chrono::hours window) = 0;
 

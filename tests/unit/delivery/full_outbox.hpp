@@ -65,6 +65,7 @@ class FullOutbox final : public Outbox {
     Task<Result<>> retry(std::string id, Resend what) override { return real_->retry(std::move(id), what); }
     Task<Result<std::uint64_t>> retry_all_dead() override { return real_->retry_all_dead(); }
     Task<Result<>> drop(std::string id) override { return real_->drop(std::move(id)); }
+    Task<> look_for_its_file() override { return real_->look_for_its_file(); }
     void set_dedupe_window(std::chrono::hours window) override { real_->set_dedupe_window(window); }
     [[nodiscard]] OutboxFigures figures() const override { return real_->figures(); }
 

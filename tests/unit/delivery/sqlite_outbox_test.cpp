@@ -577,6 +577,22 @@ TEST_F(SqliteOutboxTest, leaves_no_copy_of_a_file_that_is_put_back) {
     EXPECT_THAT(aside(), testing::IsEmpty());
 }
 
+// Not a second later: whoever stops wants to say what is kept.
+TEST_F(SqliteOutboxTest, looks_for_its_file_when_asked) {
+    open();
+    fill(30);
+    run(outbox_->look_for_its_file());
+    const auto folder = settings_.path.parent_path();
+    fs::rename(folder, folder_.path() / "moved");
+    std::ofstream(folder).close();
+    run(outbox_->look_for_its_file());
+    EXPECT_TRUE(figures().is_astray);
+    fs::remove(folder);
+    run(outbox_->look_for_its_file());
+    EXPECT_FALSE(figures().is_astray);
+    EXPECT_TRUE(figures().writable);
+}
+
 // Removed a moment before the stop: all the same.
 TEST_F(SqliteOutboxTest, comes_back_at_its_end) {
     open();
