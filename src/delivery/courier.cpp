@@ -8,6 +8,7 @@
 
 #include "delivery/courier_impl.hpp"
 #include "delivery/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/delivery/errors.hpp"
 
@@ -191,18 +192,20 @@ void Courier::Impl::send_ready() {
 }
 
 // What could not be stored (disk full) is stored when the disk allows: what is next, and what waits for its next
-// attempt.
+// attempt. Whatever ends this, a parcel is in hand again.
 Task<> Courier::Impl::store_unsaved() {
     if (unsaved_ == 0 || clock_.now() < next_store_) co_return;
     next_store_ = clock_.now() + kStoreAgain;
     bool goes_on = true;
-    for (std::size_t left = ready_.size(); left > 0; --left) {
+    for (std::size_t left = ready_.size(); left > 0 && !ready_.empty(); --left) {
         OutgoingResult outgoing = std::move(ready_.front());
         ready_.pop_front();
         being_stored_ = 1;
+        const AtEnd at_end([&] {
+            being_stored_ = 0;
+            ready_.push_back(std::move(outgoing));
+        });
         if (goes_on) goes_on = co_await store(outgoing);
-        being_stored_ = 0;
-        ready_.push_back(std::move(outgoing));
     }
     while (goes_on) {
         const auto next = std::ranges::find_if(waiting_, [](const auto& entry) { return !entry.second.is_stored; });
@@ -211,9 +214,11 @@ Task<> Courier::Impl::store_unsaved() {
         OutgoingResult outgoing = std::move(next->second);
         waiting_.erase(next);
         being_stored_ = 1;
+        const AtEnd at_end([&] {
+            being_stored_ = 0;
+            waiting_.emplace(when, std::move(outgoing));
+        });
         goes_on = co_await store(outgoing);
-        being_stored_ = 0;
-        waiting_.emplace(when, std::move(outgoing));
     }
 }
 

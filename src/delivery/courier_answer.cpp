@@ -63,6 +63,8 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
             if (!outgoing.is_stored) put_off(std::move(outgoing), Duration::zero());
             throw;
         }
+        // Nothing but storage is waited for from here on, also at the end of run(): else the parcel would end with it.
+        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         JIRO_FAILPOINT("c8_reply_received");
         const bool is_by_us = sender != sender_ && answer.is_local && answer.code == StatusCode::cancelled;
         if (is_by_us) {

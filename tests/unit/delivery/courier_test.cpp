@@ -594,6 +594,40 @@ TEST_F(CourierTest, tells_what_is_lost) {
     EXPECT_EQ(log.field("Results are lost", "count"), "75");
 }
 
+// Stopped while one of them is being stored: all of them are stored at the end.
+TEST_F(CourierTest, loses_nothing_when_it_is_stopped_while_it_stores) {
+    auto& disk = use_full_outbox();
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };
+    start();
+    disk.is_full = true;
+    for (const char* id : {"a", "b", "c"}) finish(id);
+    disk.is_full = false;
+    disk.before_storing = [&]() -> Task<> {
+        disk.before_storing = {};
+        stop_.emit(asio::cancellation_type::terminal);
+        co_return;
+    };
+    advance(3s);
+    EXPECT_TRUE(has_ended_);
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(outbox_->figures().pending, 3U);
+}
+
+// A call that ends with an answer although it was cancelled: what it carried is stored.
+TEST_F(CourierTest, stores_what_was_answered_at_its_end) {
+    auto& disk = use_full_outbox();
+    sender_.latency = 1h;
+    sender_.answers_when_cancelled = true;
+    sender_.answer = [](const std::string&, int) { return FakeSender::status(StatusCode::unavailable); };
+    start();
+    disk.is_full = true;
+    finish("a");
+    disk.is_full = false;
+    stop();
+    EXPECT_EQ(courier_->figures().unsaved, 0U);
+    EXPECT_EQ(outbox_->figures().pending, 1U);
+}
+
 // What is being stored late is still in hand: a stop waits for it.
 TEST_F(CourierTest, waits_at_the_stop_for_what_is_being_stored) {
     auto& disk = use_full_outbox();
@@ -612,6 +646,7 @@ TEST_F(CourierTest, waits_at_the_stop_for_what_is_being_stored) {
     EXPECT_FALSE(is_empty);
     advance(200ms);
     EXPECT_EQ(is_empty, false);
+    disk.before_storing = {};
 }
 
 // With the disk full and the server away, the result is kept in memory and stored once there is room: the same bytes,

@@ -34,7 +34,7 @@ class FakeSender final : public ResultSender {
             ~Leave() { --count; }
         };
         const Leave leave{in_flight};
-        if (latency > Duration::zero()) co_await clock_.sleep_for(latency);
+        if (latency > Duration::zero()) co_await wait();
         SendResult result = answer(id, attempt);
         if (result.confirmed()) confirmed[id].push_back(*message);
         co_return result;
@@ -56,6 +56,7 @@ class FakeSender final : public ResultSender {
 
     std::function<SendResult(const std::string& id, int attempt)> answer = [](const std::string&, int) { return ok(); };
     Duration latency{};
+    bool answers_when_cancelled = false;
     std::vector<Sent> sent;
     std::map<std::string, std::vector<std::string>> confirmed;
     int in_flight = 0;
@@ -64,6 +65,14 @@ class FakeSender final : public ResultSender {
     int cancellations = 0;
 
   private:
+    Task<> wait() {
+        try {
+            co_await clock_.sleep_for(latency);
+        } catch (...) {
+            if (!answers_when_cancelled) throw;
+        }
+    }
+
     Clock& clock_;
 };
 
