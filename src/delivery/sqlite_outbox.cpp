@@ -45,6 +45,7 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::size_t kIdsAtOnce = 5'000;
+constexpr std::chrono::seconds kLoadAgain{60};  // what failed
 
 const char* committed_name(FirstState state) {
     return state == FirstState::running ? "c3_running_committed" : "c1_received_committed";
@@ -250,6 +251,9 @@ class SqliteOutbox final : public Outbox {
 
     void renew_filter() {
         if (!storage_->changes().has_log() || !seen_ids_.wants_filter()) return;
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_load_) return;
+        next_load_ = now + kLoadAgain;
         seen_ids_.begin();
         load_ids({}, 0);
     }
@@ -263,7 +267,8 @@ class SqliteOutbox final : public Outbox {
         job->kind = StorageJob::Kind::deferred;
         job->run = [ids, after = std::move(after)](OutboxStore& store) { *ids = store.ids_after(after, kIdsAtOnce); };
         job->complete = [this, ids, loaded](const std::optional<Error>& failure) {
-            if (failure) return;
+            if (failure) return seen_ids_.failed();
+            if (storage_->must_stop()) return;
             for (const auto& id : *ids) seen_ids_.load(id);
             if (ids->size() == kIdsAtOnce) return load_ids(ids->back(), loaded + ids->size());
             seen_ids_.ready(loaded + ids->size());
@@ -272,6 +277,7 @@ class SqliteOutbox final : public Outbox {
     }
 
     SeenIds seen_ids_;
+    std::chrono::steady_clock::time_point next_load_{};
     const std::unique_ptr<StorageThread> storage_;
     // What this process received and has not finished; their rows are in these states for certain.
     std::unordered_map<std::string, FirstState> in_hand_;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "delivery/log.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -60,12 +61,7 @@ StorageThread::~StorageThread() {
 }
 
 void StorageThread::submit(std::unique_ptr<StorageJob> job) {
-    if (!thread_.joinable()) {
-        note_time(*job);
-        Jobs batch;
-        batch.push_back(std::move(job));
-        return serve_batch(std::move(batch));
-    }
+    if (!thread_.joinable()) return serve_here(std::move(job));
     bool must_wake = true;
     {
         const std::lock_guard lock(mutex_);
@@ -77,6 +73,23 @@ void StorageThread::submit(std::unique_ptr<StorageJob> job) {
         queue_.push_back(std::move(job));
     }
     if (must_wake) alarm_.ring();
+}
+
+// A job may be followed by another one: after it, not within it.
+void StorageThread::serve_here(std::unique_ptr<StorageJob> job) {
+    queue_.push_back(std::move(job));
+    if (std::exchange(is_serving_here_, true)) return;
+    const AtEnd at_end([this] { is_serving_here_ = false; });
+    while (!queue_.empty()) {
+        Jobs batch = std::exchange(queue_, {});
+        for (const auto& next : batch) note_time(*next);
+        serve_batch(std::move(batch));
+    }
+}
+
+bool StorageThread::must_stop() const {
+    const std::lock_guard lock(mutex_);
+    return must_stop_;
 }
 
 void StorageThread::release(std::vector<std::string> ids) {

@@ -48,9 +48,9 @@ struct StorageJob {
 
 class StorageThread {
   public:
-    // Opens the outbox and starts the thread. Fails on errc::in_use only: whatever else keeps it closed may pass. An
-    // outbox in memory has no thread: a job is done where it is submitted, and what was appended is redone before it,
-    // or when it is much.
+    // Opens the outbox and starts the thread. Fails on errc::in_use and errc::wrong_file only: whatever else keeps it
+    // closed may pass. An outbox in memory has no thread: a job is done where it is submitted, and what was appended is
+    // redone before it, or when it is much.
     [[nodiscard]] static Result<std::unique_ptr<StorageThread>> start(const OutboxSettings& settings,
                                                                       const Clock& clock);
     ~StorageThread();  // does what waits, closes, joins
@@ -59,6 +59,7 @@ class StorageThread {
 
     void submit(std::unique_ptr<StorageJob> job);
     void look_at_once() noexcept { must_look_ = true; }  // for its file, before the next job
+    [[nodiscard]] bool must_stop() const;                // no job need follow another one
     void release(std::vector<std::string> ids);          // gives leased ids free
     // For every job that is submitted after it.
     void set_dedupe_window(std::chrono::hours window) noexcept { dedupe_hours_ = window.count(); }
@@ -77,6 +78,7 @@ class StorageThread {
 
     void serve();
     void tell_lost();
+    void serve_here(std::unique_ptr<StorageJob> job);
     bool take_batch(Jobs& batch);  // false: stop
     void serve_batch(Jobs batch);
     void note_time(const StorageJob& job);
@@ -101,6 +103,7 @@ class StorageThread {
     OpenOutbox::SteadyTime next_sweep_{};
     Moment now_;     // as the latest job's caller, or the latest change's, saw it
     Jobs repeated_;  // deferred jobs that failed
+    bool is_serving_here_ = false;
     std::vector<Waiter> to_resume_;
     std::vector<std::string> to_release_;
 

@@ -82,6 +82,7 @@ void SeenIds::begin() {
     next_ = std::make_unique<Filter>();
     added_to_next_ = 0;
     is_ready_ = false;
+    has_failed_ = false;
 }
 
 void SeenIds::take_over_when_ready() {

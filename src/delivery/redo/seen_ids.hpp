@@ -25,12 +25,14 @@ class SeenIds {
     // The event loop.
     [[nodiscard]] bool may_contain(std::string_view id);
     void add(std::string_view id);
-    [[nodiscard]] bool wants_filter() const noexcept { return !next_ && held_ >= rebuild_above_; }
+    [[nodiscard]] bool wants_filter() const noexcept { return (!next_ || has_failed_) && held_ >= rebuild_above_; }
     void begin();
 
     // The storage thread, once for each begin(): every id that the database held then, in any order; then it is ready.
+    // Or it has failed: another one is wanted.
     void load(std::string_view id) noexcept;
     void ready(std::uint64_t taught) noexcept;
+    void failed() noexcept { has_failed_ = true; }
 
   private:
     class Filter;
@@ -45,6 +47,7 @@ class SeenIds {
     std::uint64_t added_to_next_ = 0;
     std::atomic<std::uint64_t> loaded_{0};
     std::atomic<bool> is_ready_{false};  // next_
+    std::atomic<bool> has_failed_{false};
 };
 
 }  // namespace jiro::delivery

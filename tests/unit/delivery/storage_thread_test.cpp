@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "jiro/base/sqlite.hpp"
@@ -34,6 +36,32 @@ std::unique_ptr<StorageJob> logged_job(JobLog& log, Kind kind) {
         if (failure) ++log.refused;
     };
     return job;
+}
+
+// In memory, too, where a job is done as it is submitted: after that which it follows, not within it.
+TEST(StorageThread, does_a_chain_of_jobs_one_after_the_other) {
+    const test::ManualClock clock;
+    OutboxSettings settings;
+    settings.path = kInMemory;
+    settings.redo_log.clear();
+    settings.ballast_bytes = 0;
+    const auto storage = StorageThread::start(settings, clock).value();
+    int done = 0;
+    int within = 0;
+    int deepest = 0;
+    std::function<void()> go_on = [&] {
+        auto job = std::make_unique<StorageJob>();
+        job->run = [](OutboxStore&) {};
+        job->complete = [&](const std::optional<Error>&) {
+            deepest = std::max(deepest, ++within);
+            if (++done < 10) go_on();
+            --within;
+        };
+        storage->submit(std::move(job));
+    };
+    go_on();
+    EXPECT_EQ(done, 10);
+    EXPECT_EQ(deepest, 1);
 }
 
 // While the file cannot be opened, what must be done later is kept, and of what need not be only a bounded number. When

@@ -28,6 +28,19 @@ TEST(SeenIds, says_maybe_until_it_has_learned) {
     EXPECT_FALSE(seen.wants_filter());
 }
 
+// What could not be taught is begun again: until then nothing is certain.
+TEST(SeenIds, wants_another_filter_when_one_has_failed) {
+    SeenIds seen;
+    seen.begin();
+    seen.failed();
+    EXPECT_TRUE(seen.wants_filter());
+    EXPECT_TRUE(seen.may_contain("a"));
+    seen.begin();
+    EXPECT_FALSE(seen.wants_filter());
+    seen.ready(0);
+    EXPECT_FALSE(seen.may_contain("a"));
+}
+
 // Never "no" for an id that was added; seldom "maybe" for another one.
 TEST(SeenIds, forgets_none_and_is_seldom_wrong) {
     constexpr int kIds = 200'000;
