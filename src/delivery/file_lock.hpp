@@ -10,10 +10,12 @@
 
 namespace jiro::delivery {
 
+[[nodiscard]] inline bool lock_at_once(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) == 0; }
+
 // False: somebody else has it, also after 200 ms. Blocks that long; for a start.
 [[nodiscard]] inline bool lock_patiently(int descriptor) {
     for (int i = 0; i < 10; ++i) {
-        if (flock(descriptor, LOCK_EX | LOCK_NB) == 0) return true;
+        if (lock_at_once(descriptor)) return true;
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     return false;

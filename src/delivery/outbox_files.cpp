@@ -48,7 +48,8 @@ Result<> OutboxFiles::take_place() {
         if (auto ours = lock_ ? Result<>() : look_at_outbox_file(path_); !ours) return ours;
         auto lock = open_private_file(with_suffix(path_, ".lock"));
         if (!lock) return lock.error();
-        if (!lock_patiently(lock->get())) {
+        // Who has it open tries again in a second, and has work meanwhile.
+        if (!(lock_ ? lock_at_once(lock->get()) : lock_patiently(lock->get()))) {
             return Error(errc::in_use, "the outbox " + path_.string() + " is in use by another jiro-client");
         }
         lock_ = std::move(*lock);

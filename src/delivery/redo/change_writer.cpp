@@ -267,7 +267,8 @@ void ChangeWriter::look_after(OpenOutbox& store, Moment& now) {
 // With nothing left in the old one. The database knows the new one before anything is appended to it.
 void ChangeWriter::begin_anew(OpenOutbox& store) {
     const auto made = owned_log_->make_anew();
-    if (!made && log_ == nullptr) return;  // told before
+    const bool is_told = log_ == nullptr;
+    if (!made && is_told) return;
     own_begin_ = owned_log_->end();
     redone_ahead_.clear();
     looked_until_ = 0;
@@ -279,7 +280,7 @@ void ChangeWriter::begin_anew(OpenOutbox& store) {
     if (log_ != nullptr) {
         outbox_log.warn("The redo log was removed or replaced: what it held is in the outbox, and a new one is made",
                         {{"path", owned_log_->path().string()}});
-    } else {
+    } else if (!is_told) {
         outbox_log.warn("The redo log was removed or replaced: each step of a command waits for the database",
                         {{"reason", made ? failure->message : made.error().message}});
     }

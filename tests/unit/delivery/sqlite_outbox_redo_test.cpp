@@ -12,6 +12,7 @@
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
+#include "support/disk_faults.hpp"
 #include "support/log_capture.hpp"
 #include "support/tmpfs_dir.hpp"
 
@@ -159,6 +160,21 @@ TEST_F(SqliteOutboxRedoTest, begins_a_new_log_when_its_file_is_gone) {
     EXPECT_EQ(state("before"), RowState::received);
     EXPECT_EQ(state("after"), RowState::received);
     EXPECT_FALSE(log.contains("is gone"));
+}
+
+// The database cannot be told of the new one: said once, tried at each look.
+TEST_F(SqliteOutboxRedoTest, says_once_that_a_new_log_cannot_be_used) {
+    test::DiskFaults disk;  // before any thread is in SQLite
+    const test::LogCapture log;
+    open_and_learn();
+    (void)run(outbox_->next_due());
+    disk.fail_writes(ENOSPC);
+    fs::remove(settings_.redo_log);
+    for (int i = 0; i < 5; ++i) run(outbox_->look_for_its_file());
+    EXPECT_EQ(log.count("The redo log was removed or replaced"), 1U);
+    disk.fail_writes(0);
+    run(outbox_->look_for_its_file());
+    EXPECT_TRUE(log.contains("a new one is made"));
 }
 
 // Where none can be made: the long way, until one can.
