@@ -94,8 +94,8 @@ std::optional<RedoRecord> read(RecordReader in) {
 
 std::size_t encoded_size(const RedoRecord& record) noexcept {
     const auto size = [](const auto& change) {
-        const auto fields =
-            std::apply([](const auto&... field) { return (0 + ... + size_of(field)); }, change.fields(change));
+        const auto fields = std::apply([](const auto&... field) { return (std::size_t{0} + ... + size_of(field)); },
+                                       change.fields(change));
         return sizeof(std::uint8_t) + fields + change.rest(change).size();
     };
     return std::visit(size, record);
