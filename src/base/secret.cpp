@@ -3,7 +3,6 @@
 
 #include <openssl/crypto.h>
 
-#include <boost/algorithm/string/replace.hpp>
 #include <ranges>
 
 #include "base/redactor.hpp"
@@ -34,13 +33,8 @@ void Secret::wipe() noexcept {
 }
 
 std::string redacted(std::string text, const std::vector<Secret>& secrets) {
-    static constexpr std::size_t kShortest = 4;  // without other spellings: those would tear up ordinary words
-    for (const Secret& secret : secrets) {
-        const std::string& hidden = secret.reveal();
-        const bool is_short = hidden.size() >= kShortest && hidden.size() < SecretSpellings::kMinLength;
-        if (is_short) boost::algorithm::replace_all(text, hidden, "***");
-    }
-    const SecretSpellings known(secrets | std::views::transform(&Secret::reveal));
+    static constexpr std::size_t kShortest = 4;  // whoever repeats it was sent it
+    const SecretSpellings known(secrets | std::views::transform(&Secret::reveal), kShortest);
     return without_secrets(text, known).value_or(text);
 }
 

@@ -114,7 +114,6 @@ std::size_t pair_of(char first, char second) {
 }  // namespace
 
 void SecretSpellings::add(std::string_view value) {
-    if (value.size() < kMinLength) return;
     longest_value_ = std::max(longest_value_, value.size());
     add({std::string(value), false});
     for (std::size_t offset = 0; offset < 3; ++offset) add({base64_core(value, offset), true});

@@ -38,10 +38,11 @@ class SecretSpellings {
     };
 
     SecretSpellings() = default;
-    // Values that are shorter than kMinLength are left out.
+    // Values that are shorter than `shortest` are left out.
     template <std::ranges::input_range Values>
-    explicit SecretSpellings(const Values& values) {
-        for (const auto& value : values) add(value);
+    explicit SecretSpellings(const Values& values, std::size_t shortest = kMinLength) {
+        for (const std::string& value : values)
+            if (value.size() >= shortest) add(value);
     }
 
     // Bytes of the longest spelling there may be: `\u00e4` for each character.
