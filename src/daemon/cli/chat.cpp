@@ -7,7 +7,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <iostream>
 
-#include "daemon/chat_commands.hpp"
+#include "daemon/chat.hpp"
+#include "daemon/chat_tools.hpp"
 #include "daemon/cli/interruptible.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
