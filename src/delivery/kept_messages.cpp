@@ -21,6 +21,7 @@ std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::st
     std::string stretch;  // of them, without a gap, up to `end`
     Position end = end_;
     bool is_written = open();
+    constexpr std::size_t piece = 65536;  // of short messages are copied into one call; a longer message has its own
     const auto write_stretch = [&] {
         is_written = is_written && write(end - stretch.size(), stretch);
         stretch.clear();
@@ -28,10 +29,14 @@ std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::st
     for (const auto message : messages) {
         const auto left = bytes_ - end % bytes_;
         const bool fits = message.size() <= left;  // not across the end of the file
-        if (!fits || left == bytes_) write_stretch();
+        if (!fits || left == bytes_ || stretch.size() + message.size() > piece) write_stretch();
         if (!fits) end += left;
         positions.push_back(end);
-        stretch += message;
+        if (message.size() > piece) {
+            is_written = is_written && write(end, message);
+        } else {
+            stretch += message;
+        }
         end += message.size();
     }
     write_stretch();
