@@ -145,7 +145,7 @@ Result<> ChangeWriter::redo_left_log(OutboxStore& store, std::int64_t known) con
 Result<> ChangeWriter::open_log(std::int64_t known) {
     if (owned_log_ || (!wants_log_ && settings_.redo_log.empty())) return {};
     // A small outbox has a small log: what is in it must find room there.
-    const auto wanted = std::clamp<std::uint64_t>(settings_.max_bytes / 16, kLeastLogBytes, RedoLog::kBytes);
+    const auto wanted = std::clamp<std::uint64_t>(settings_.max_bytes / 8, kLeastLogBytes, RedoLog::kBytes);
     const auto bytes = wants_log_ ? wanted : 0;
     std::error_code ignored;
     const auto outbox = std::filesystem::absolute(settings_.path, ignored);

@@ -28,7 +28,7 @@ class RedoLog {
     // Of a record in the log: bytes since the log was made. It never goes back.
     using Position = std::uint64_t;
 
-    static constexpr std::size_t kBytes = 16 * 1024 * 1024;  // room for records
+    static constexpr std::size_t kBytes = 32 * 1024 * 1024;  // room for records
     // Of which so much is always there. What is behind it takes memory only while records lie in it.
     static constexpr std::size_t kResidentBytes = 2 * 1024 * 1024;
     static constexpr std::size_t kMaxRecordBytes = 2 * 1024 * 1024;
