@@ -30,6 +30,7 @@ class TreeBuilder final : public YAML::EventHandler {
 
     [[nodiscard]] std::vector<Node> take() && { return std::move(documents_); }
     [[nodiscard]] const std::vector<Refused>& faults() const noexcept { return faults_; }
+    [[nodiscard]] const std::optional<Place>& last_quote() const noexcept { return last_quote_; }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         // yaml-cpp reports the same place again and again when it meets what cannot begin a document.
@@ -49,6 +50,7 @@ class TreeBuilder final : public YAML::EventHandler {
         Node node = make(Node::Kind::scalar, mark);
         node.text = value;
         node.quoted = tag == "!";
+        last_quote_ = node.quoted ? std::optional(node.place) : std::nullopt;
         add(std::move(node));
     }
 
@@ -138,7 +140,26 @@ class TreeBuilder final : public YAML::EventHandler {
     std::vector<Open> open_;
     std::size_t nodes_ = 0;
     std::optional<int> last_document_;
+    std::optional<Place> last_quote_;  // where the last text of all begins, when it is quoted
 };
+
+void parse(const std::string& text, TreeBuilder& builder) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    while (parser.HandleNextDocument(builder)) {
+    }
+}
+
+// yaml-cpp takes the end of a text for the closing quote, but only behind white space.
+bool is_last_quote_closed(const std::string& text) {
+    TreeBuilder unused("");
+    try {
+        parse(text.substr(0, text.find_last_not_of(" \t\r\n") + 1), unused);
+    } catch (const YAML::Exception&) {
+        return false;
+    }
+    return true;
+}
 
 Place place_of(std::size_t at, std::string_view text, const std::string& name) {
     const auto before = text.substr(0, at);
@@ -186,9 +207,11 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
     }
     TreeBuilder builder(name);
     try {
-        std::istringstream stream(is_json ? with_pairs_joined(text) : std::string(text));
-        YAML::Parser parser(stream);
-        while (parser.HandleNextDocument(builder)) {
+        const std::string yaml = is_json ? with_pairs_joined(text) : std::string(text);
+        parse(yaml, builder);
+        if (builder.last_quote() && !is_last_quote_closed(yaml)) {
+            problems.add(*builder.last_quote(), "", "the quote that begins here does not end");
+            return {};
         }
     } catch (const Refused& refused) {
         problems.add(refused.place, "", refused.message);

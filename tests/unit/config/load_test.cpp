@@ -178,7 +178,7 @@ TEST(ConfigLoad, names_each_mistake) {
         {"same key in other case", "Grpc:\n  TimeoutMs: 10\n  timeoutms: 20\n",
          "3:3: Grpc.TimeoutMs: is given twice, first in line 2"},
         {"same section twice", "Grpc: {}\ngrpc: {}", "2:1: Grpc: is given twice, first in line 1"},
-        {"header name", "WebSocket: { Headers: { \"a b\": x } }", "is not the name of an HTTP header"},
+        {"header name", "WebSocket: { Headers: { \"a b\": x } }", "WebSocket.Headers: must have names of letters"},
         {"header with line break", "WebSocket: { Headers: { a: \"x\\r\\nHost: y\" } }",
          "has a value with control characters"},
         {"header of ours", "WebSocket: { Headers: { Sec-WebSocket-Key: y } }", "is set by the client itself"},
@@ -241,6 +241,11 @@ TEST(ConfigLoad, refuses_hostile_text) {
     };
     const Row rows[] = {
         {"not closed", "Grpc: { TimeoutMs: 5", "not valid YAML"},
+        {"quote that does not end", "Grpc: {}\nInstanceId: \"a\nCommands: {Trust: {Require: all}}\n",
+         "test.yaml:2:13: the quote that begins here does not end"},
+        {"single quote", "InstanceId: 'a\n# b\n \n", "test.yaml:1:13: the quote that begins here does not end"},
+        {"quote behind others", "{Grpc: {}}\n---\nInstanceId: \"a\\\"\n", "3:13: the quote that begins here"},
+        {"quote at the end of the file", "InstanceId: 'a", "not valid YAML: illegal EOF in scalar"},
         {"closed too often", "Grpc: {}\n}", "not valid YAML"},
         {"text after JSON", "{\"Grpc\": {}} trailing", "expected keys with values"},
         {"comment that is not closed", "{\"Grpc\": {} /* x", "comments (// or /*)"},
