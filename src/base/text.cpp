@@ -135,6 +135,12 @@ bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept
     return std::ranges::equal(left, right, {}, fold, fold);
 }
 
+bool is_token(std::string_view text) noexcept {
+    static constexpr std::string_view kCharacters =
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    return !text.empty() && text.find_first_not_of(kCharacters) == std::string_view::npos;
+}
+
 bool has_control_characters(std::string_view text) noexcept {
     text.remove_prefix(plain_length<0x20, 0x7F>(text));
     return std::ranges::any_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7F; });

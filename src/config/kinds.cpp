@@ -36,7 +36,6 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
         }
         if (is_masked) log::register_secret(Secret(value));
         const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
-                                    : !signalr::can_be_sent(name, {})      ? "is not the name of an HTTP header"
                                     : !signalr::can_be_sent(name, value)
                                         ? "has a value with control characters, or of more than 16 KiB"
                                         : "";

@@ -219,7 +219,12 @@ std::optional<Pairs> read_text_map(const Node& node, const Context& context) {
     Pairs pairs;
     bool all_good = true;
     for (const Member& member : node.members) {
-        if (std::ranges::find(pairs, member.key, &Pairs::value_type::first) != pairs.end()) {
+        if (!is_token(member.key)) {
+            context.fail(member.place,
+                         "must have names of letters, digits, - and _ (this one is not shown: it could be"
+                         " a secret)");
+            all_good = false;
+        } else if (std::ranges::find(pairs, member.key, &Pairs::value_type::first) != pairs.end()) {
             context.fail(member.place, "'" + member.key + "' is given twice");
             all_good = false;
         } else if (auto text = read_text(member.value, context)) {

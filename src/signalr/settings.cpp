@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 
 #include "jiro/base/text.hpp"
 
@@ -20,13 +19,8 @@ bool may_be_credential(std::string_view name) { return !equal_ignoring_case(name
 
 bool can_be_sent(std::string_view name, std::string_view value) {
     static constexpr std::size_t kMaxValue = 16 * 1024;
-    const auto is_token = [](char c) {  // RFC 9110, 5.6.2
-        return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
-               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-    };
     const auto is_control = [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7F; };
-    return !name.empty() && std::ranges::all_of(name, is_token) && value.size() <= kMaxValue &&
-           std::ranges::none_of(value, is_control);
+    return is_token(name) && value.size() <= kMaxValue && std::ranges::none_of(value, is_control);
 }
 
 bool may_be_hub(const Settings& settings, const Url& url) {

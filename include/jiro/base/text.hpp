@@ -27,6 +27,8 @@ namespace jiro {
 
 [[nodiscard]] bool has_control_characters(std::string_view text) noexcept;  // of ASCII
 
+[[nodiscard]] bool is_token(std::string_view text) noexcept;  // RFC 9110, 5.6.2: the name of a header, for one
+
 [[nodiscard]] constexpr bool is_space(char c) noexcept { return c == ' ' || (c >= '\t' && c <= '\r'); }
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
 

@@ -61,12 +61,13 @@ void check_redaction(const ExecCommand& command, std::vector<std::string>& probl
     if (command.redact.size() > kMostRedacted) {
         problems.push_back("Redact: has more than " + std::to_string(kMostRedacted) + " entries");
     }
-    for (const auto& entry : command.redact) {
+    for (std::size_t i = 0; i < command.redact.size(); ++i) {
+        const std::string& entry = command.redact[i];
         if (is_file(entry) || entry.starts_with('$')) continue;  // a folder of systemd's that is not set here
         const auto* const value = variable_named(command, entry);
-        if (value == nullptr) {
-            problems.push_back("Redact: '" + excerpt(entry, 64) +
-                               "' is no variable of Environment, and no absolute path");
+        if (value == nullptr) {  // not shown: it could be a secret that was taken for what belongs here
+            problems.push_back("Redact: entry " + std::to_string(i + 1) +
+                               " is neither the name of a variable of Environment nor an absolute path");
         } else if (values_in(*value).empty()) {
             problems.push_back("Redact: the value of '" + entry + "' " + kTooShort);
         }

@@ -98,7 +98,8 @@ TEST(ExecSchema, names_each_mistake) {
         {"parameter name", "{Program: /bin/a, Parameters: {1p: {}}}", "the name of a parameter has letters"},
         {"parameter twice", "{Program: /bin/a, Parameters: {p: {}, p: {}}}", "Parameters.p: is given twice"},
         {"exit codes", "{Program: /bin/a, SuccessExitCodes: [256]}", "256 is out of range, allowed is 0 to 255"},
-        {"variable name", "{Program: /bin/a, Environment: {\"A B\": c}}", "is not the name of a variable"},
+        {"variable name", "{Program: /bin/a, Environment: {A-B: c}}", "'A-B' is not the name of a variable"},
+        {"variable with its value", "{Program: /bin/a, Environment: {\"A=b\": c}}", "Environment: must have names"},
     };
     for (const Row& row : rows) {
         SCOPED_TRACE(row.name);
