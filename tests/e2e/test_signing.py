@@ -155,6 +155,12 @@ class SigningTest(DaemonTest):
         again = run_client("sign", "--new-key", key)
         self.assertEqual(again.returncode, 1)
         self.assertIn("File exists", again.stderr)
+        (self.directory / "taken.pem").touch()
+        self.assertEqual(run_client("sign", "--new-key", self.directory / "taken.key").returncode, 1)
+        self.assertFalse((self.directory / "taken.key").exists())
+        (self.directory / "private.key").touch()
+        self.assertEqual(run_client("sign", "--new-key", self.directory / "private.key").returncode, 1)
+        self.assertFalse((self.directory / "private.pem").exists())
         person = Signer.__new__(Signer)
         person.name, person.file, person.public = "person", key, self.directory / "person.pem"
         person._form = self.directory / "person.form"
@@ -187,7 +193,9 @@ class SigningTest(DaemonTest):
             (["--key", key, "--not-after", "5", "x"], 1, "is too late"),
             (["--key", key, "--not-after", "253402300799", "x"], 1, "is not a time in seconds since 1970"),
             (["--key", key, "--not-after", int(time.time()) + 400 * 86400, "x"], 1, "ids are remembered for so long"),
-            (["--key", key, "--param", "a=1", "--param", "A=2", "x"], 1, "the parameter a is given twice"),
+            (["--key", key, "--param", "a=1", "--param", "A=2", "x"], 2, "the parameter A is given twice"),
+            (["--key", key, "--param", "a=\udcff", "x"], 2, "--param: it is not UTF-8 text"),
+            (["--key", key, "a\udcff"], 2, "text: it is not UTF-8 text"),
             (["--key", key, "--id", "a\nb", "x"], 1, "commandSyncId"),
             (["--key", key, "--valid-for", "30min", "x"], 0, ""),
         ):

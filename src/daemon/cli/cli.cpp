@@ -2,10 +2,12 @@
 #include "daemon/cli/cli.hpp"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <limits>
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
@@ -14,21 +16,31 @@
 #include "daemon/version.hpp"
 #include "jiro/base/environment.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::daemon::cli {
 
 namespace {
 
-std::vector<std::pair<std::string, std::string>> split_parameters(const std::vector<std::string>& texts) {
-    std::vector<std::pair<std::string, std::string>> parameters;
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+Parameters split_parameters(const std::vector<std::string>& texts) {
+    Parameters parameters;
     for (const std::string& text : texts) {
         const auto equals = text.find('=');
         if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--param", "expected key=value");
-        parameters.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+        const std::string name = text.substr(0, equals);
+        const auto is_same = [&](const auto& parameter) { return equal_ignoring_case(parameter.first, name); };
+        if (std::ranges::any_of(parameters, is_same))
+            throw CLI::ValidationError("--param", "the parameter " + name + " is given twice");
+        parameters.emplace_back(name, text.substr(equals + 1));
     }
     return parameters;
 }
+
+// For what a command holds, which is JSON.
+std::string check_text(const std::string& given) { return is_utf8(given) ? "" : "it is not UTF-8 text"; }
 
 // A duration with its unit, in seconds.
 CLI::Option* add_duration(CLI::App* sub, const char* name, std::int64_t& seconds, std::chrono::seconds longest,
@@ -168,9 +180,11 @@ class CommandLine {
             exec_.parameters = split_parameters(exec_parameters_);
             return exec(config_file_, exec_);
         });
-        sub->add_option("text", exec_.text, "The command's text, as the hub would send it")->required();
-        sub->add_option("--param", exec_parameters_, "A parameter, key=value; may be repeated");
-        sub->add_option("--session", exec_.session_id, "Session id");
+        sub->add_option("text", exec_.text, "The command's text, as the hub would send it")
+            ->required()
+            ->check(check_text);
+        sub->add_option("--param", exec_parameters_, "A parameter, key=value; may be repeated")->check(check_text);
+        sub->add_option("--session", exec_.session_id, "Session id")->check(check_text);
         sub->add_flag("--json", exec_.json, "Print the whole result as JSON");
         sub->add_flag("--as-root", exec_.as_root, "For root: do not become the daemon's user");
     }
@@ -184,13 +198,14 @@ class CommandLine {
             sign_.parameters = split_parameters(sign_parameters_);
             return sign(sign_);
         });
-        sub->add_option("text", sign_.text, "The command's text, as the hub is to send it");
+        sub->add_option("text", sign_.text, "The command's text, as the hub is to send it")->check(check_text);
         sub->add_option("--key", sign_.key_file, "File with the private key (PEM, Ed25519)");
         sub->add_option("--key-id", sign_.key_id, "The key's name at the machine; else that of the file");
-        sub->add_option("--instance", sign_.instance, "InstanceId of the machine that is to run it");
-        sub->add_option("--id", sign_.id, "commandSyncId; else a new one");
+        sub->add_option("--instance", sign_.instance, "InstanceId of the machine that is to run it")->check(check_text);
+        sub->add_option("--id", sign_.id, "commandSyncId; else a new one")->check(check_text);
         sub->add_option("--param", sign_parameters_, "A parameter, key=value; may be repeated")
-            ->allow_extra_args(false);
+            ->allow_extra_args(false)
+            ->check(check_text);
         auto* limit = add_duration(sub, "--valid-for", sign_.valid_for, jiro::commands::kLongestDedupeWindow,
                                    CLI::AsNumberWithUnit::UNIT_OPTIONAL, "How long it may be run: 600, 10min, 2h")
                           ->capture_default_str();
@@ -217,7 +232,8 @@ class CommandLine {
         auto* show = add("output", "Print what a running command has printed so far",
                          [this] { return output(config_file_, output_); });
         show->add_option("id", output_.id, "The command's commandSyncId")->required();
-        show->add_option("--from", output_.from, "The byte to begin with")->check(CLI::NonNegativeNumber);
+        show->add_option("--from", output_.from, "The byte to begin with")
+            ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
         show->add_flag("--follow,-f", output_.follow, "Go on until the command has ended");
         auto* end =
             add("cancel", "End a command that waits or runs", [this] { return cancel(config_file_, cancel_id_); });

@@ -89,10 +89,13 @@ int make_key(const std::string& file) {
     if (public_file == file) return fail(file + ": the public key gets a name that ends in .pem; choose another here");
     const auto key = Ed25519PrivateKey::generate();
     if (!key) return fail(key.error().message);
-    auto written = write_new_file(file, key->pem().reveal(), 0600);
-    if (!written) return fail(file + ": " + written.error().message);
-    written = write_new_file(public_file, key->public_pem(), 0644);
+    auto written = write_new_file(public_file, key->public_pem(), 0644);
     if (!written) return fail(public_file + ": " + written.error().message);
+    written = write_new_file(file, key->pem().reveal(), 0600);
+    if (!written) {
+        std::filesystem::remove(public_file);
+        return fail(file + ": " + written.error().message);
+    }
     std::cout << file << ": the private key; it stays with whoever signs\n"
               << public_file << ": the public key, for Commands.Trust.Keys of each machine\n";
     return ExitCode::good;

@@ -124,7 +124,7 @@ std::optional<nlohmann::json> json_or_report(const Result<monitor::Answer>& answ
         auto body = json_or_null(answer->body);
         if (answer->status == 200 && body.is_object()) return body;
         reason = text_member(body, "error");
-        if (reason.empty()) reason = answer->body;
+        if (reason.empty()) reason = trimmed(answer->body);
     } else {
         reason = answer.error().message;
     }
