@@ -40,6 +40,7 @@
 #include "jiro/base/log_tail.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/task_group.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/commands/load_sampler.hpp"
 #include "jiro/commands/run_folders.hpp"
@@ -61,6 +62,7 @@ constexpr auto kDeliverLimitInMemory = 60s;
 constexpr auto kGrace = 10s;       // of programs that are cancelled by a stop
 constexpr auto kGraceAtOnce = 1s;  // and by one at once
 constexpr auto kChatLimit = 2s;
+constexpr auto kLookLimit = 2s;  // for a look for the outbox's file, whose disk may hang
 constexpr auto kAuditLimit = 1s;
 constexpr auto kAnswerLimit = 1s;
 constexpr auto kAnswerInterval = 10ms;
@@ -78,8 +80,8 @@ struct StopLimits {
     Duration close;    // for the connection to the hub
 
     [[nodiscard]] Duration total() const {
-        return run + grace + commands::Dispatcher::kEndLimit + kChatLimit + deliver + kAuditLimit + kAnswerLimit +
-               close;
+        return run + grace + commands::Dispatcher::kEndLimit + kChatLimit + deliver + kLookLimit + kAuditLimit +
+               kAnswerLimit + close;
     }
 };
 
@@ -140,6 +142,7 @@ struct Application::Parts {
     struct Loop {
         asio::io_context context{1};
         asio::thread_pool workers{kWorkerThreads};
+        CaughtSignals caught{context.get_executor()};
 
         static Loop& of_process() {
             static auto& loop = *new Loop;
@@ -451,18 +454,21 @@ Task<> Application::Parts::stop(StopLimits limits) {
     if (chat) static_cast<void>(co_await chat->assistant().stop(clock.now() + kChatLimit));  // the terminal's
     const auto give_up_at = clock.now() + limits.deliver;
     const bool are_delivered = co_await courier.drain(give_up_at);
-    co_await outbox->look_for_its_file();
+    TaskGroup look(nullptr);  // left to itself after its time: it cannot be cancelled
+    look.spawn(executor, outbox->look_for_its_file());
+    const bool has_looked = co_await look.wait_until(clock, clock.now() + kLookLimit);
     const bool lasts = persistence == Persistence::disk && !outbox->figures().is_astray;
     const auto unsaved = courier.figures().unsaved;  // the end of the courier's run says what became of them
     if (!are_delivered) {
         daemon_log.with_event(event::kLeftUndelivered)
             .warn("Results are left undelivered", {{"count", outbox->figures().pending + unsaved},
-                                                   {"kept", !lasts        ? "no"
+                                                   {"kept", !has_looked   ? "not known: the disk does not answer"
+                                                            : !lasts      ? "no"
                                                             : unsaved > 0 ? "in part"
                                                                           : "in the outbox"}});
     }
     co_await audit.flush(clock.now() + kAuditLimit);
-    if (lasts && unsaved == 0) co_await tell_what_is_kept();
+    if (has_looked && lasts && unsaved == 0) co_await tell_what_is_kept();
     auto closing = hub.stop();
     static_cast<void>(co_await with_timeout(clock, limits.close, std::move(closing)));
 }

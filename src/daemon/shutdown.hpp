@@ -4,6 +4,7 @@
 // only. And what becomes of signals that come before anybody can await them.
 
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 
 #include "jiro/base/task.hpp"
 
@@ -15,6 +16,16 @@ void hold_signals();
 
 // Whoever handles them is there, or the program is one that signals may end. Those that waited come now.
 void take_signals();
+
+// As long as it is there, no signal that the daemon takes ends the process by itself: not in the last moments of a stop
+// either, when nobody waits for one any more.
+class CaughtSignals {
+  public:
+    explicit CaughtSignals(const Executor& executor) : signals_(executor, SIGHUP, SIGTERM, SIGINT) {}
+
+  private:
+    boost::asio::signal_set signals_;
+};
 
 class ShutdownSignal {
   public:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Signals: an orderly stop, one at once, and a reload with a good and a bad file."""
 
+import os
 import signal
 import time
 import unittest
 
 from harness.case import DaemonTest, wait_until
+from harness.frozen_thread import frozen, thread_of
 from harness.grpc_server import Reply
 from harness.notify_socket import NotifySocket
 
@@ -128,6 +130,32 @@ class StopTest(DaemonTest):
 
     def test_a_program_with_a_long_grace_does_not_hold_up_the_stop(self):
         self.assertIn("shutting down", self.end_program("", False, False, KillGraceMs=600000))
+
+    def test_a_reload_that_comes_at_its_end_does_not_kill_it(self):
+        link = self.start_all(lambda m, a: Reply.status("UNAVAILABLE"))
+        for i in range(20):
+            link.command("echo x", f"kept-{i}")
+        self.client.wait_status(lambda s: s["outbox"]["pending"] == 20, "they are kept")
+        self.client.signal(signal.SIGTERM)
+        while self.client.is_running():
+            try:
+                self.client.signal(signal.SIGHUP)
+            except ProcessLookupError:
+                break
+            time.sleep(0.001)  # many within the last milliseconds
+        self.assertEqual(self.client.wait_exit(), 0, self.client.tail())
+        self.assertTrue(self.client.logged("Stopped$"), self.client.tail())
+
+    @unittest.skipUnless(os.geteuid() == 0, "stopping a thread of a process that hides itself needs root")
+    def test_a_disk_that_hangs_does_not_keep_the_hub_waiting(self):
+        link = self.start_all()
+        link.command("echo x", "a", invocation_id="1")
+        self.result("a")
+        with frozen(thread_of(self.client.pid, "outbox")):
+            self.client.signal(signal.SIGTERM)
+            link.wait_closed()
+            self.assertTrue(link.said_close(), self.client.tail())
+        self.assertEqual(self.client.wait_exit(), 0, self.client.tail())
 
     def test_queued_commands_are_not_lost_by_a_stop(self):
         link = self.start_all(config={**SLOW, "Commands": {**SLOW["Commands"], "MaxConcurrent": 1}})
