@@ -44,6 +44,7 @@ class OpenOutbox {
 
     [[nodiscard]] bool is_open() const noexcept { return store_ != nullptr; }
     [[nodiscard]] bool is_well() const noexcept { return store_ && !is_full_ && !is_astray_; }
+    [[nodiscard]] bool has_space(std::uint64_t bytes) const { return !files_.lacks_space(bytes); }  // on its disk
     // Why no new command is taken although it is open; nullopt: they are.
     [[nodiscard]] std::optional<Error> refusal() const;
     [[nodiscard]] const std::optional<Error>& closed_because() const noexcept { return closed_because_; }

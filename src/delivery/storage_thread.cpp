@@ -292,7 +292,7 @@ void StorageThread::repeat() {
 
 void StorageThread::publish() {
     const auto& figures = store_.figures(now_);
-    changes_.admit(figures, store_.is_well());
+    changes_.admit(figures, store_);
     const std::lock_guard lock(mutex_);
     published_redone_ = changes_.redone();
     figures_ = figures;

@@ -95,13 +95,15 @@ void ChangeWriter::add_appended(OutboxFigures& figures, const RedoneCounts& redo
     if (figures.pending == 0) figures.oldest_undelivered.reset();
 }
 
-// With room to spare for all that the log can hold: what is in it is refused by no limit any more.
-void ChangeWriter::admit(const OutboxFigures& figures, bool takes) {
-    takes_changes_ = takes && is_caught_up_;
+// With room to spare for all that the log can hold, on the disk as well, where each byte is written twice: what is in
+// it is refused by no limit any more, and a log that cannot be redone holds up what is to be delivered.
+void ChangeWriter::admit(const OutboxFigures& figures, const OpenOutbox& store) {
+    takes_changes_ = store.is_well() && is_caught_up_;
     const auto rows = figures.pending + figures.unfinished + figures.dead_letters;
     const std::size_t log_bytes = owned_log_ ? owned_log_->bytes() : 0;
     const bool has_room = rows + log_bytes / RedoLog::kLeastReceiptBytes <= settings_.max_rows &&
-                          figures.bytes + log_bytes <= settings_.max_bytes;
+                          figures.bytes + log_bytes <= settings_.max_bytes &&
+                          (is_in_memory_ || store.has_space(2 * log_bytes));
     admits_changes_ = takes_changes_ && figures.writable && has_room;
 }
 

@@ -60,9 +60,10 @@ class ChangeWriter {
     // False: the log holds changes that the database cannot take now. `now` becomes the latest change's time.
     bool catch_up(OpenOutbox& store, Redo what, Moment& now);
     [[nodiscard]] bool is_caught_up() const noexcept { return is_caught_up_; }
-    void look_after(OpenOutbox& store, Moment& now);       // the log may have been removed
-    void admit(const OutboxFigures& figures, bool takes);  // what takes_changes() and admits_changes() say from now on
-    void stop(OpenOutbox& store);                          // in good order: nothing is left in the log
+    void look_after(OpenOutbox& store, Moment& now);  // the log may have been removed
+    // What takes_changes() and admits_changes() say from now on.
+    void admit(const OutboxFigures& figures, const OpenOutbox& store);
+    void stop(OpenOutbox& store);  // in good order: nothing is left in the log
     [[nodiscard]] const RedoneCounts& redone() const noexcept { return redone_; }
 
   private:

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 // The outbox with a redo log: what is appended is promised, and the database gets it.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <map>
 
 #include "delivery/redo/redo_log.hpp"
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/sqlite.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/sqlite_outbox.hpp"
 #include "outbox_driver.hpp"
 #include "support/disk_faults.hpp"
 #include "support/log_capture.hpp"
+#include "support/small_disk.hpp"
 #include "support/tmpfs_dir.hpp"
 
 namespace jiro::delivery {
@@ -48,10 +52,15 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         }
         FAIL() << "no command went through the redo log";
     }
-    bool is_in_log(const std::string& id) const {
-        std::ifstream file(settings_.redo_log, std::ios::binary);
-        return std::string(std::istreambuf_iterator<char>(file), {}).find(id) != std::string::npos;
+    // In one piece: a log is 32 MiB long.
+    static std::string content_of(const fs::path& path) {
+        std::error_code none;
+        const auto size = fs::file_size(path, none);
+        std::string content(none ? 0 : size, '\0');
+        std::ifstream(path, std::ios::binary).read(content.data(), static_cast<std::streamsize>(content.size()));
+        return content;
     }
+    bool is_in_log(const std::string& id) const { return content_of(settings_.redo_log).find(id) != std::string::npos; }
     // A log as a process leaves it that is killed before anything of it is redone.
     void leave_behind(const std::vector<RedoRecord>& changes) const {
         const auto log = RedoLog::open(settings_.redo_log, settings_.path, 0).value();
@@ -62,8 +71,7 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
         (void)run(outbox_->next_due());  // what was appended before may be in the database now, or not
         std::map<fs::path, std::string> files;
         for (const auto& path : {settings_.path, fs::path(settings_.path.string() + "-wal"), settings_.redo_log}) {
-            std::ifstream file(path, std::ios::binary);
-            files[path] = std::string(std::istreambuf_iterator<char>(file), {});
+            files[path] = content_of(path);
         }
         outbox_.reset();
         for (const auto& [path, bytes] : files) std::ofstream(path, std::ios::binary | std::ios::trunc) << bytes;
@@ -94,6 +102,23 @@ class SqliteOutboxRedoTest : public testing::Test, public OutboxDriver {
     test::TempDir folder_;
     OutboxSettings settings_;
 };
+
+// What could not be redone on its disk would hold up all that is to be delivered.
+TEST_F(SqliteOutboxRedoTest, takes_no_command_that_its_disk_may_have_no_room_for) {
+    const test::SmallDisk disk(folder_.path(), "size=80m");
+    if (!disk.is_there()) GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
+    open_and_learn();
+    const FileDescriptor other(::open((folder_.path() / "other").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    ASSERT_EQ(posix_fallocate(other.get(), 0, 30 * 1024 * 1024), 0);
+    (void)run(outbox_->next_due());
+    EXPECT_EQ(admit("short of room", FirstState::running), Admission::accepted);
+    EXPECT_FALSE(is_in_log("short of room"));
+    ASSERT_EQ(ftruncate(other.get(), 0), 0);
+    (void)run(outbox_->next_due());
+    EXPECT_EQ(admit("with room", FirstState::running), Admission::accepted);
+    EXPECT_TRUE(is_in_log("with room"));
+    outbox_.reset();
+}
 
 // Every step of a plain command is in the log when it is promised; asked for, it is in the database.
 TEST_F(SqliteOutboxRedoTest, commits_in_the_log) {
