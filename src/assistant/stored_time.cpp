@@ -30,8 +30,9 @@ std::string to_stored(WallTime time) {
 }
 
 WallTime from_stored(std::string_view text) {
-    std::string copy(text.substr(0, 19));
-    if (copy.size() == 19 && copy[10] == 'T') copy[10] = ' ';
+    static constexpr std::size_t kSecondsBytes = 19;
+    std::string copy(text.substr(0, kSecondsBytes));
+    if (copy.size() == kSecondsBytes && copy[10] == 'T') copy[10] = ' ';
     std::tm parts{};
     if (strptime(copy.c_str(), "%Y-%m-%d %H:%M:%S", &parts) == nullptr) return {};
     const auto time = std::chrono::system_clock::from_time_t(timegm(&parts));

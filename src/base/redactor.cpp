@@ -11,7 +11,6 @@ namespace jiro {
 namespace {
 
 constexpr std::string_view kMask = SecretSpellings::kMask;
-constexpr std::string_view kCut = "...";  // how a shortened text ends
 
 constexpr std::string_view kEncodedIs = "%3D";
 constexpr std::string_view kBehindParameter = "& \t\r\n\"'#;,)<>";
@@ -132,12 +131,8 @@ std::string without_named_secrets(std::string_view text) {
 }
 
 std::optional<std::string> without_known_secrets(std::string_view text, const SecretSpellings& known) {
-    // A text that was cut may have been cut inside a secret.
-    const bool is_cut = text.ends_with(kCut);
-    const auto end = is_cut ? SecretSpellings::End::cut : SecretSpellings::End::whole;
-    const auto body = text.substr(0, text.size() - (is_cut ? kCut.size() : 0));
-    if (!known.find(body, 0, end)) return std::nullopt;
-    return known.masked(body, end).shown.append(is_cut ? kCut : "");
+    if (!known.find(text, 0, SecretSpellings::End::whole)) return std::nullopt;
+    return known.masked(text, SecretSpellings::End::whole).shown;
 }
 
 }  // namespace

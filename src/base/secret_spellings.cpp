@@ -15,7 +15,8 @@ namespace jiro {
 namespace {
 
 constexpr std::string_view kEscapes = "\\%";
-constexpr int kLongestBreak = 2;  // characters of a line's end: CR and LF
+constexpr std::size_t kLongestEscape = 12;  // \ud83d\ude00
+constexpr int kLongestBreak = 2;            // characters of a line's end: CR and LF
 
 using Escapes = SecretSpellings::Escapes;
 
@@ -113,24 +114,32 @@ std::size_t pair_of(char first, char second) {
 
 }  // namespace
 
-void SecretSpellings::add(std::string_view value) {
+void SecretSpellings::add(std::string_view value, std::set<Pattern>& patterns) {
     longest_value_ = std::max(longest_value_, value.size());
-    add({std::string(value), false});
-    for (std::size_t offset = 0; offset < 3; ++offset) add({base64_core(value, offset), true});
+    patterns.insert({std::string(value), false});
+    for (std::size_t offset = 0; offset < 3; ++offset) patterns.insert({base64_core(value, offset), true});
 }
 
-void SecretSpellings::add(Pattern pattern) {
-    if (std::ranges::find(patterns_, pattern) != patterns_.end()) return;
-    const char first = pattern.text.front();
-    add_beginning(pattern, first);
-    if (pattern.is_base64 && first == '+') add_beginning(pattern, '-');
-    if (pattern.is_base64 && first == '/') add_beginning(pattern, '_');
-    if (first == ' ') add_beginning(pattern, '+');
-    patterns_.push_back(std::move(pattern));
+void SecretSpellings::look_for(const std::set<Pattern>& patterns) {
+    for (const Pattern& pattern : patterns) {
+        const char first = pattern.text.front();
+        add_beginning(pattern, first);
+        if (pattern.is_base64 && first == '+') add_beginning(pattern, '-');
+        if (pattern.is_base64 && first == '/') add_beginning(pattern, '_');
+        if (first == ' ') add_beginning(pattern, '+');
+        patterns_.push_back(pattern);
+    }
 }
 
 void SecretSpellings::add_beginning(const Pattern& pattern, char first) {
-    by_first_byte_.at(static_cast<unsigned char>(first)).push_back(static_cast<std::uint32_t>(patterns_.size()));
+    auto& candidates = by_first_byte_.at(static_cast<unsigned char>(first));
+    Candidate candidate{static_cast<std::uint32_t>(patterns_.size()), 0};
+    if (!candidates.empty() && patterns_[candidates.back().pattern].is_base64 == pattern.is_base64) {
+        const auto& before = patterns_[candidates.back().pattern].text;
+        const auto differs = std::ranges::mismatch(before, pattern.text).in2;
+        candidate.shared = static_cast<std::uint32_t>(differs - pattern.text.begin());
+    }
+    candidates.push_back(candidate);
     const char next = pattern.text[1];
     for (int i = std::numeric_limits<char>::min(); i <= std::numeric_limits<char>::max(); ++i) {
         const char second = static_cast<char>(i);
@@ -151,7 +160,7 @@ SecretSpellings::Match SecretSpellings::match(const Pattern& pattern, std::strin
     while (matched < pattern.text.size()) {
         const auto rest = text.substr(at);
         const auto character = first_character(rest, escapes);
-        if (character.length == 0) return {0, matched, true};
+        if (character.length == 0) return {0, matched, at, true};
         const auto expected = std::string_view(pattern.text).substr(matched, character.size);
         const char first = character.bytes.front();
         if (expected == character.view() || (pattern.is_base64 && standard_base64(first) == expected.front())) {
@@ -162,11 +171,23 @@ SecretSpellings::Match SecretSpellings::match(const Pattern& pattern, std::strin
         } else if (pattern.is_base64 && matched > 0 && breaks < kLongestBreak && (first == '\r' || first == '\n')) {
             ++breaks;
         } else {
-            return {};
+            return {0, matched, at, false};
         }
         at += character.length;
     }
-    return {at, matched, false};
+    return {at, matched, at, false};
+}
+
+// Bytes of a value's beginning that stands where the text was cut; 0: none does. Dots of its own may have been taken
+// for those of the cut, and an escape may be cut, too.
+std::size_t SecretSpellings::size_of_half(const Match& match, std::string_view text, Escapes escapes, End end) {
+    if (match.begun < kMinLength) return 0;
+    if (end != End::whole) return end == End::cut && match.is_cut_by_the_end ? text.size() : 0;
+    const std::size_t from = match.behind - std::min(match.behind, kCut.size());
+    const std::size_t cut = text.substr(0, match.behind + kLongestEscape + kCut.size()).find(kCut, from);
+    if (cut == std::string_view::npos) return 0;
+    if (cut <= match.behind) return match.begun >= kMinLength + (match.behind - cut) ? cut : 0;
+    return first_character(text.substr(match.behind, cut - match.behind), escapes).length == 0 ? cut : 0;
 }
 
 std::optional<SecretSpellings::Found> SecretSpellings::find_at(std::string_view text, std::size_t at, End end) const {
@@ -176,11 +197,13 @@ std::optional<SecretSpellings::Found> SecretSpellings::find_at(std::string_view 
         const auto first = first_character(rest, escapes);
         if (first.length == 0 && end == End::open) return Found{at, rest.size(), true};
         if (first.length == 0) continue;
-        for (const auto index : by_first_byte_.at(static_cast<unsigned char>(first.bytes.front()))) {
-            const auto found = match(patterns_[index], rest, escapes);
+        std::size_t enough = SIZE_MAX;  // characters to share with the one before, to fail where that did
+        for (const auto& candidate : by_first_byte_.at(static_cast<unsigned char>(first.bytes.front()))) {
+            if (candidate.shared >= enough) continue;
+            const auto found = match(patterns_[candidate.pattern], rest, escapes);
             if (found.is_cut_by_the_end && end == End::open) return Found{at, rest.size(), true};
-            const bool is_half = found.is_cut_by_the_end && end == End::cut && found.begun >= kMinLength;
-            size = std::max(size, is_half ? rest.size() : found.size);
+            size = std::max(size, found.size > 0 ? found.size : size_of_half(found, rest, escapes, end));
+            enough = found.size > 0 ? SIZE_MAX : found.begun + first.bytes.size();
         }
     }
     if (size == 0) return std::nullopt;

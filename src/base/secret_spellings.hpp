@@ -7,9 +7,11 @@
 
 #include <array>
 #include <bitset>
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <ranges>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +23,8 @@ class SecretSpellings {
     static constexpr std::size_t kMinLength = 6;  // shorter values would tear up ordinary words
     static constexpr std::string_view kMask = "***";
 
-    // How a text ends: what was begun there may go on, was cut off, or is none.
+    // How a text ends: what was begun there may go on, was cut off, or is none. In a text that is there as a whole
+    // what stands before kCut (jiro/base/text.hpp) was cut off, wherever that is: a peer's words stand in a sentence.
     enum class End { open, cut, whole };
 
     enum class Escapes { none, backslash, quotes, percent };
@@ -41,8 +44,10 @@ class SecretSpellings {
     // Values that are shorter than `shortest` are left out.
     template <std::ranges::input_range Values>
     explicit SecretSpellings(const Values& values, std::size_t shortest = kMinLength) {
+        std::set<Pattern> patterns;
         for (const std::string& value : values)
-            if (value.size() >= shortest) add(value);
+            if (value.size() >= shortest) add(value, patterns);
+        look_for(patterns);
     }
 
     // Bytes of the longest spelling there may be: `\u00e4` for each character.
@@ -59,23 +64,31 @@ class SecretSpellings {
         std::string text;
         bool is_base64;
 
-        friend bool operator==(const Pattern&, const Pattern&) = default;
+        friend auto operator<=>(const Pattern&, const Pattern&) = default;
     };
     struct Match {
-        std::size_t size = 0;   // of all of it; 0: it does not stand there
-        std::size_t begun = 0;  // characters of it that stand there
+        std::size_t size = 0;    // of all of it; 0: it does not stand there
+        std::size_t begun = 0;   // characters of it that stand there
+        std::size_t behind = 0;  // where they end
         bool is_cut_by_the_end = false;
     };
 
-    void add(std::string_view value);
-    void add(Pattern pattern);
+    // One that may begin at a place; in order, so that those that begin alike are not compared each.
+    struct Candidate {
+        std::uint32_t pattern;
+        std::uint32_t shared;  // characters of its beginning that the candidate before it has, too
+    };
+
+    void add(std::string_view value, std::set<Pattern>& patterns);
+    void look_for(const std::set<Pattern>& patterns);
     void add_beginning(const Pattern& pattern, char first);
     [[nodiscard]] static Match match(const Pattern& pattern, std::string_view text, Escapes escapes);
+    [[nodiscard]] static std::size_t size_of_half(const Match& match, std::string_view text, Escapes escapes, End end);
     [[nodiscard]] std::optional<Found> find_at(std::string_view text, std::size_t at, End end) const;
 
     std::vector<Pattern> patterns_;
     std::size_t longest_value_ = 0;
-    std::array<std::vector<std::uint32_t>, 256> by_first_byte_;
+    std::array<std::vector<Candidate>, 256> by_first_byte_;
     std::bitset<65536> first_two_bytes_;  // of all of them: nearly every place of a text is passed by it
 };
 

@@ -247,7 +247,7 @@ std::string excerpt(std::string_view text, std::size_t limit) {
     auto out = escaped_lines(to_utf8(head));
     boost::algorithm::replace_all(out, "\n", "\\n");
     boost::algorithm::replace_all(out, "\t", "\\t");
-    if (head.size() < text.size()) out += "...";
+    if (head.size() < text.size()) out += kCut;
     return out;
 }
 

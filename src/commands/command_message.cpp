@@ -13,6 +13,7 @@
 
 #include "commands/command_line.hpp"
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
@@ -251,7 +252,7 @@ class Reader final : public MessageReader {
         auto& text = member.text;
         if (text.empty()) return fail(errc::missing_command, "the command text is empty");
         if (text.size() > limits_.command_bytes) {
-            message_.command = utf8_head(text, kKeptOfRefused);
+            message_.command = shortened(text, kKeptOfRefused);
             return fail(errc::command_too_long, "the command text is " + std::to_string(text.size()) +
                                                     " bytes long, at most " + std::to_string(limits_.command_bytes) +
                                                     " are taken");
@@ -357,7 +358,7 @@ Fingerprint fingerprint(const CommandMessage& message) {
 
 std::string command_name(const CommandMessage& message) {
     constexpr std::size_t kNameBytes = 128;
-    return to_utf8(utf8_head(split_name(message.command).name, kNameBytes));
+    return to_utf8(shortened(split_name(message.command).name, kNameBytes));
 }
 
 // Without a tree: it is made for every command, and a JSON tree of it costs ten times as much.

@@ -15,12 +15,7 @@ namespace {
 
 // A value in a message: short, on one line. For keys that hold a number or a word of ours: in any other key may stand
 // a secret, also by mistake, and a message goes far. There the kind of the value is said.
-std::string shown(std::string_view text) {
-    static constexpr std::size_t kLongest = 40;
-    std::string out = "'";
-    for (const char c : text.substr(0, kLongest)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-    return out + (text.size() > kLongest ? "...'" : "'");
-}
+std::string shown(std::string_view text) { return '\'' + excerpt(text, 40) + '\''; }
 
 std::string not_this(const Node& node) {
     if (node.kind != Node::Kind::scalar) return std::string(kind_name(node));
@@ -66,7 +61,7 @@ std::optional<std::int64_t> read_whole_number(const Node& node, WholeNumberRange
         return std::nullopt;
     }
     if (error == std::errc::result_out_of_range || value < range.low || value > range.high) {
-        context.fail(node.place, node.text.substr(0, 40) + " is out of range, allowed is " + allowed_text(range));
+        context.fail(node.place, excerpt(node.text, 40) + " is out of range, allowed is " + allowed_text(range));
         return std::nullopt;
     }
     return value;

@@ -146,8 +146,9 @@ bool may_be_of_size(StatusCode code) {
 }  // namespace
 
 std::optional<SizeLimit> size_limit(const SendResult& answer, std::size_t message_bytes) {
+    static constexpr std::size_t kLookedAt = 1000;
     if (answer.confirmed() || !may_be_of_size(answer.code)) return std::nullopt;
-    const std::string text = lower_case(answer.message.substr(0, 1000));
+    const std::string text = lower_case(answer.message.substr(0, kLookedAt));
     if (is_refused_without_number(answer, text)) return next_guess(message_bytes);
     return answer.is_local ? std::nullopt : named_limit(text, message_bytes);
 }

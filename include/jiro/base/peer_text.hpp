@@ -6,15 +6,15 @@
 #include <string>
 #include <string_view>
 
+#include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
 namespace jiro {
 
 inline constexpr std::size_t kMaxPeerText = 500;
 
-// Ends with "..." when it was longer than `limit`. Secrets are to be taken out before: half of one is not found.
+// Ends with kCut when it was longer than `limit`; with it at most `limit` bytes.
 [[nodiscard]] inline std::string shortened(std::string_view text, std::size_t limit = kMaxPeerText) {
-    static constexpr std::string_view kCut = "...";
     if (text.size() <= limit) return std::string(text);
     return std::string(utf8_head(text, limit - kCut.size())).append(kCut);
 }

@@ -90,6 +90,8 @@ template <unsigned char Lowest, unsigned char... Stops>
 void append_escaped(std::string& out, std::string_view text);
 // The same for a text of many lines on a terminal: line breaks and tabs stay.
 [[nodiscard]] std::string escaped_lines(std::string_view text);
+// What stands at the end of a text that was cut: a secret that was begun there is masked by it (secret_spellings.hpp).
+inline constexpr std::string_view kCut = "...";
 // A name or a value inside a message of ours: on one line (\n, \t), and cut between two characters after `limit` bytes.
 [[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit = 120);
 

@@ -18,7 +18,7 @@ std::optional<Error> unusable_header(const HttpHeaders& headers, const char* tok
         if (can_be_sent(name, value)) continue;
         const bool is_token = equal_ignoring_case(name, "Authorization");
         return Error(is_token ? errc::credentials_failed : errc::not_configured,
-                     "the header '" + name.substr(0, 100) + "'" + (is_token ? std::string(" (") + token_of + ')' : "") +
+                     "the header '" + excerpt(name, 100) + "'" + (is_token ? std::string(" (") + token_of + ')' : "") +
                          " cannot be sent: it contains a line break or control character, or is too long");
     }
     return std::nullopt;

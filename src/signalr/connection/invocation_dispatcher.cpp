@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "jiro/base/at_end.hpp"
+#include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/log.hpp"
@@ -167,8 +168,9 @@ void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_
 }
 
 void InvocationDispatcher::warn_unknown(const std::string& target) {
-    if (warned_targets_.size() >= kMaxWarnedTargets || !warned_targets_.insert(target.substr(0, 200)).second) return;
-    signalr_log.warn("The hub invoked a method that has no handler here", {{"target", target.substr(0, 200)}});
+    const auto shown = shortened(target, 200);
+    if (warned_targets_.size() >= kMaxWarnedTargets || !warned_targets_.insert(shown).second) return;
+    signalr_log.warn("The hub invoked a method that has no handler here", {{"target", shown}});
 }
 
 void InvocationDispatcher::cancel(const CompletionSink& sink, const std::string& invocation_id) {

@@ -6,6 +6,7 @@
 
 #include "jiro/base/json.hpp"
 #include "jiro/base/peer_text.hpp"
+#include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/protocol/json_reader.hpp"
 
@@ -41,7 +42,7 @@ std::optional<Error> check_transports(const json& answer) {
         if (!entry.is_object()) return invalid_answer("an entry of 'availableTransports' is not an object");
         const auto name = text_member(entry, "transport");
         if (!name) return invalid_answer("a transport without a name");
-        offered += (offered.empty() ? "" : ", ") + name->substr(0, 40);
+        offered += (offered.empty() ? "" : ", ") + excerpt(*name, 40);
         const auto formats = entry.find("transferFormats");
         const bool text = formats != entry.end() && formats->is_array() &&
                           std::ranges::any_of(*formats, [](const json& format) { return format == "Text"; });

@@ -89,11 +89,22 @@ TEST(Redactor, hides_registered_values_in_all_forms) {
 TEST(Redactor, hides_half_a_secret_at_a_cut) {
     Redactor redactor;
     redactor.add("a-secret-of-the-hub");
+    redactor.add("dots.in.a.token....too");
+    redactor.add("p@ss/word+1?");
     EXPECT_EQ(redacted(redactor, "the hub said: a-secret-of-t..."), "the hub said: ***...");
     EXPECT_EQ(redacted(redactor, "the hub said: a-secr..."), "the hub said: ***...");
     EXPECT_EQ(redacted(redactor, "the hub said: a-se..."), "the hub said: a-se...");
     EXPECT_EQ(redacted(redactor, "a-secret-of-t"), "a-secret-of-t");
     EXPECT_EQ(redacted(redactor, "..."), "...");
+    EXPECT_EQ(redacted(redactor, "to \"a-secret-of-t...\" and a-secret-of... or a-sec... is"),
+              "to \"***...\" and ***... or a-sec... is");
+    EXPECT_EQ(redacted(redactor, "a-secret-of-t.. is"), "a-secret-of-t.. is");
+    EXPECT_EQ(redacted(redactor, "to dots.in... or dots.in.... or dots.in.a.token..."),
+              "to ***... or ***.... or ***...");
+    EXPECT_EQ(redacted(redactor, "to dots.in.a.token....t... or dots.in.a.token....too"), "to ***... or ***");
+    EXPECT_EQ(redacted(redactor, "to p%40ss%2Fw... or p%40ss%2Fword%2... or p%40ss%2Fword%2"),
+              "to ***... or ***... or p%40ss%2Fword%2");
+    EXPECT_EQ(redacted(redactor, "to " + base64("xa-secret-of-the-hub").substr(0, 20) + "... is"), "to eG***... is");
 }
 
 // Short values would hide ordinary words; the oldest are forgotten, one that is used again is not.

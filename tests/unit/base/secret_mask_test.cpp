@@ -138,6 +138,19 @@ TEST(SecretMask, masks_base64_that_is_broken_into_lines_or_escaped) {
     }
 }
 
+// As keys of one service do; one may be the beginning of another.
+TEST(SecretMask, tells_values_apart_that_begin_alike) {
+    std::vector<std::string> values{"alike-\u00e4", "alike-\u00f6x", "alike-", "alike-and-long", "blike-1"};
+    for (int i = 0; i < 100; ++i) values.push_back("alike-key-" + std::to_string(i) + '-');
+    for (const auto& value : values) {
+        EXPECT_EQ(masked(values, value, value.size()), "***") << value;
+        const auto encoded = to_base64("user:" + value + "#tail");
+        EXPECT_EQ(masked(values, encoded, encoded.size()).find(encoded.substr(8, 5)), std::string::npos) << value;
+    }
+    EXPECT_EQ(masked(values, "alike-key-7 alike-and-longer alike", 100), "***key-7 ***er alike");
+    EXPECT_EQ(masked(values, "blike-2 alik-key-7-", 100), "blike-2 alik-key-7-");
+}
+
 // Only what may still become a value is kept back.
 TEST(SecretMask, holds_back_no_more_than_it_must) {
     SecretMask mask({"hunter22"});
