@@ -125,7 +125,16 @@ std::string scrubbed(std::string_view text) { return core().scrub->scrubbed({}, 
 
 std::string scrubbed(std::string_view name, std::string_view value) { return core().scrub->scrubbed(name, value); }
 
-void register_secret(const Secret& secret) { core().scrub->add(secret.reveal()); }
+void register_secret(const Secret& secret, std::string_view source) {
+    core().scrub->redactor().add(secret.reveal(), source);
+}
+
+void register_configured(Configured which, const std::vector<Secret>& secrets) {
+    std::vector<std::string> values;
+    for (const Secret& secret : secrets) values.push_back(secret.reveal());
+    auto& redactor = core().scrub->redactor();
+    which == Configured::read ? redactor.note_read(std::move(values)) : redactor.put_in_force(std::move(values));
+}
 
 void use_sink_for_test(std::shared_ptr<spdlog::sinks::sink> sink) {
     Core& shared = core();

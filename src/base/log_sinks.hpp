@@ -18,7 +18,7 @@ namespace jiro::log {
 class ScrubSink final : public spdlog::sinks::dist_sink_mt {
   public:
     // Any thread; does not wait for a line that is being written.
-    void add(std::string_view secret) { redactor_.add(secret); }
+    [[nodiscard]] Redactor& redactor() noexcept { return redactor_; }
     [[nodiscard]] std::string scrubbed(std::string_view name, std::string_view value) const;
 
   private:

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
+#include <utility>
 
 #include "jiro/base/text.hpp"
 
@@ -144,13 +146,45 @@ std::optional<std::string> without_secrets(std::string_view text, const SecretSp
     return shown;
 }
 
-void Redactor::add(std::string_view secret) {
+void Redactor::add(std::string_view secret, std::string_view source) {
     if (secret.size() < kMinLength) return;
     const std::scoped_lock lock(mutex_);
-    std::erase(secrets_, secret);
-    if (secrets_.size() == kMaxSecrets) secrets_.pop_front();
-    secrets_.emplace_back(secret);
-    spellings_ = SecretSpellings(secrets_);
+    const auto newest = std::ranges::find(rotating_ | std::views::reverse, source, &Rotating::source);
+    if (newest != rotating_.rend() && newest->value == secret) return;  // as nearly always: files are read often
+    std::erase_if(rotating_, [&](const Rotating& kept) { return kept.source == source && kept.value == secret; });
+    rotating_.push_back({std::string(source), std::string(secret)});
+    if (rotating_.size() > kMaxRotating) forget_one();
+    use_all();
+}
+
+// The oldest that its source has said something newer than.
+void Redactor::forget_one() {
+    const auto is_past = [this](const Rotating& kept) {
+        return std::ranges::find(rotating_ | std::views::reverse, kept.source, &Rotating::source)->value != kept.value;
+    };
+    const auto past = std::ranges::find_if(rotating_, is_past);
+    rotating_.erase(past == rotating_.end() ? rotating_.begin() : past);
+}
+
+void Redactor::note_read(std::vector<std::string> values) {
+    const std::scoped_lock lock(mutex_);
+    if (read_ == values) return;
+    read_ = std::move(values);
+    use_all();
+}
+
+void Redactor::put_in_force(std::vector<std::string> values) {
+    const std::scoped_lock lock(mutex_);
+    if (in_force_ == values) return;
+    before_ = std::exchange(in_force_, std::move(values));
+    use_all();
+}
+
+void Redactor::use_all() {
+    std::vector<std::string> all;
+    for (const auto& kept : rotating_) all.push_back(kept.value);
+    for (const auto* values : {&read_, &in_force_, &before_}) all.insert(all.end(), values->begin(), values->end());
+    spellings_ = SecretSpellings(all);
 }
 
 std::optional<std::string> Redactor::redacted(std::string_view text) const {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/secret_spellings.hpp"
 
@@ -21,10 +22,15 @@ class Redactor {
   public:
     // Shorter values would hide ordinary words.
     static constexpr std::size_t kMinLength = SecretSpellings::kMinLength;
-    // Tokens rotate: the oldest values beyond this many are forgotten.
-    static constexpr std::size_t kMaxSecrets = 64;
+    // Tokens rotate: the oldest values beyond this many are forgotten, but no source's newest.
+    static constexpr std::size_t kMaxRotating = 64;
 
-    void add(std::string_view secret);
+    // `source`: where it was read, and where another may be read later.
+    void add(std::string_view secret, std::string_view source);
+    // All that a configuration holds, however many they are: of the one that was read last, and of the one in force.
+    // Those that were in force before are known until they change again.
+    void note_read(std::vector<std::string> values);
+    void put_in_force(std::vector<std::string> values);
 
     // What may be shown in place of a text; nothing: it may be shown as it is, as most may.
     [[nodiscard]] std::optional<std::string> redacted(std::string_view text) const;
@@ -32,9 +38,20 @@ class Redactor {
     [[nodiscard]] std::optional<std::string> redacted_field(std::string_view name, std::string_view value) const;
 
   private:
+    struct Rotating {
+        std::string source;
+        std::string value;
+    };
+
+    void forget_one();
+    void use_all();
+
     mutable std::mutex mutex_;
-    std::deque<std::string> secrets_;  // oldest first
-    SecretSpellings spellings_;        // of them
+    std::deque<Rotating> rotating_;  // oldest first
+    std::vector<std::string> read_;
+    std::vector<std::string> in_force_;
+    std::vector<std::string> before_;
+    SecretSpellings spellings_;  // of them all
 };
 
 }  // namespace jiro

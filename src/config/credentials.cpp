@@ -7,6 +7,7 @@
 #include "config/secret_text.hpp"
 #include "config/values.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/log.hpp"
 
 namespace jiro::config {
 
@@ -28,7 +29,8 @@ Result<Secret> read_secret(const std::string& configured, const Environment& env
     auto content = read_small_file(expanded.path, kLargestCredential);
     if (!content) return content.error().with_prefix("credential " + expanded.path);
     auto secret = clean_secret(content->text);
-    if (!secret) return secret.error().with_prefix("credential " + expanded.path);
+    log::register_secret(secret, configured);
+    if (const auto why = why_no_secret(secret)) return why->with_prefix("credential " + expanded.path);
     if (content->is_world_readable) {
         config_log.warn("A credential can be read by every user of this machine", {{"file", expanded.path}});
     }

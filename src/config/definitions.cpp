@@ -41,7 +41,8 @@ FoundDefinition read_definition(const Member& member, const Environment& environ
     Problems problems;
     std::vector<Warning> warnings;
     std::map<std::string, Place, std::less<>> places;
-    const Context context{problems, warnings, environment, places, "Commands.Exec"};
+    SecretsByKey secrets;
+    const Context context{problems, warnings, environment, places, secrets, "Commands.Exec"};
     ExecCommand command = read_exec_command(member, context.inside(member));
     if (!problems.empty()) return bad_definition(member.key, first_of(std::move(problems)));
     return {std::move(command), true, {}};

@@ -34,7 +34,7 @@ bool read_headers(const Node& node, Pairs& headers, const Context& context) {
         } else {
             context.fail(member->place, "'" + yaml_text(name) + "' " + complete.error().message);
         }
-        if (is_masked) log::register_secret(Secret(value));
+        if (is_masked) context.keep_secret(Secret(value));
         const std::string problem = signalr::is_header_of_the_client(name) ? "is set by the client itself"
                                     : !signalr::can_be_sent(name, value)
                                         ? "has a value with control characters, or of more than 16 KiB"

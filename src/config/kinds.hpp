@@ -14,7 +14,7 @@ struct UrlText : KindInfo {
 
     bool read(const Node& node, Url& target, const Context& context) const {
         const bool is_read = assign(read_url(node, schemes, context), target);
-        if (is_read && !target.user_info().empty()) log::register_secret(Secret(target.user_info()));
+        if (is_read && !target.user_info().empty()) context.keep_secret(Secret(target.user_info()));
         return is_read;
     }
     std::string show(const Url& url, Reveal reveal) const {
@@ -44,12 +44,13 @@ struct SecretText : KindInfo {
         const auto text = read_text(node, context);
         if (!text) return false;
         auto secret = clean_secret(*text);
-        if (secret) {
-            target = std::move(*secret);
-        } else {
-            context.fail(node.place, secret.error().message);
+        context.keep_secret(secret);
+        if (const auto why = why_no_secret(secret)) {
+            context.fail(node.place, why->message);
+            return false;
         }
-        return secret.has_value();
+        target = std::move(secret);
+        return true;
     }
     std::string show(const Secret& secret, Reveal reveal) const {
         if (secret.empty()) return "null";

@@ -13,6 +13,7 @@
 #include "config/trusted_keys.hpp"
 #include "config/yaml_reader.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/log.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/config/hub_keys.hpp"
 #include "jiro/config/locations.hpp"
@@ -20,6 +21,12 @@
 namespace jiro::config {
 
 Config::Config() { websocket.headers = {{"User-Agent", "Jiro-Bot/1.0"}}; }
+
+std::vector<Secret> all_secrets(const Config& config) {
+    std::vector<Secret> all;
+    for (const auto& [path, secrets] : config.secrets) all.insert(all.end(), secrets.begin(), secrets.end());
+    return all;
+}
 
 namespace {
 
@@ -84,7 +91,7 @@ class Loader {
         for (const Override& entry : overrides) assigned[entry.key] = overridden(assigned, entry);
         warn_of_foreign(config);
         if (config.is_appsettings) use_their_defaults(config);
-        Context context{problems_, config.warnings, environment_, places_, {}};
+        Context context{problems_, config.warnings, environment_, places_, config.secrets, {}};
         for (const auto& [index, value] : assigned) {
             const Key<Config>& key = schema()[index];
             context.path = key.path;
@@ -202,7 +209,7 @@ class Loader {
         std::map<std::string, Place, std::less<>> places;
         const Config defaults;
         Config read;
-        key.read(node, read, {problems, warnings, environment_, places, std::string(key.path)});
+        key.read(node, read, {problems, warnings, environment_, places, read.secrets, std::string(key.path)});
         return problems.empty() && key.show(read, Reveal::plain) == key.show(defaults, Reveal::plain);
     }
 
@@ -255,6 +262,7 @@ LoadResult load_sources(const Sources& sources, const Environment& environment, 
         }
     }
     if (sources.file.text.empty()) config.empty.insert(name);
+    log::register_configured(log::Configured::read, all_secrets(config));  // whoever tells of its problems, too
     if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
     return {std::move(config), {}};
 }

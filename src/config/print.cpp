@@ -67,16 +67,27 @@ std::vector<KeyEffect> changes(const Config& before, const Config& after) {
     return result;
 }
 
+namespace {
+
+void copy_key(const Key<Config>& key, const Config& from, Config& to) {
+    key.copy(from, to);
+    const auto found = from.secrets.find(key.path);
+    to.secrets.insert_or_assign(std::string(key.path),
+                                found == from.secrets.end() ? std::vector<Secret>() : found->second);
+}
+
+}  // namespace
+
 Config with_keys(Config running, const Config& loaded, const std::vector<std::string>& paths) {
     for (const Key<Config>& key : schema()) {
-        if (std::ranges::find(paths, key.path) != paths.end()) key.copy(loaded, running);
+        if (std::ranges::find(paths, key.path) != paths.end()) copy_key(key, loaded, running);
     }
     return running;
 }
 
 Config in_force(Config loaded, const Config& running) {
     for (const Key<Config>& key : schema()) {
-        if (key.effect == Effect::restart) key.copy(running, loaded);
+        if (key.effect == Effect::restart) copy_key(key, running, loaded);
     }
     return loaded;
 }

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <boost/system/errc.hpp>
 
-#include "jiro/base/log.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -28,16 +27,16 @@ Error no_secret(const char* why) {
 
 }  // namespace
 
-Result<Secret> clean_secret(std::string_view text) {
-    Secret secret{std::string(without_surroundings(text))};
-    log::register_secret(secret);
+Secret clean_secret(std::string_view text) { return Secret(std::string(without_surroundings(text))); }
+
+std::optional<Error> why_no_secret(const Secret& secret) {
     const std::string& value = secret.reveal();
     if (value.empty()) return no_secret("is empty");
     if (value.find_first_of("\r\n") != std::string::npos) return no_secret("contains more than one line");
     if (std::ranges::any_of(value, cannot_be_sent)) {
         return no_secret("contains control characters or letters beyond ASCII, which cannot be sent");
     }
-    return secret;
+    return std::nullopt;
 }
 
 bool begins_with_bearer(const Secret& secret) {

@@ -24,8 +24,10 @@ struct Context {
     const Environment& environment;
     // Where each key stands that has been read, those inside Commands.Exec too; for what is checked afterwards.
     std::map<std::string, Place, std::less<>>& places;
+    SecretsByKey& secrets;
     std::string path;  // of the key that is being read
 
+    void keep_secret(Secret secret) const { secrets[path].push_back(std::move(secret)); }
     void fail(const Place& place, std::string message) const { problems.add(place, path, std::move(message)); }
     void warn(const Place& place, std::string_view message) const;
     [[nodiscard]] Context inside(const Member& member) const;

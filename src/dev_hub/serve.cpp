@@ -90,8 +90,8 @@ struct Server {
 int serve(const ServeFlags& flags) {
     ::signal(SIGPIPE, SIG_IGN);
     log::configure({flags.quiet ? log::Level::warn : log::Level::info, log::Target::console});
-    log::register_secret(flags.options.token);
-    log::register_secret(flags.options.api_key);
+    log::register_secret(flags.options.token, "--token");
+    log::register_secret(flags.options.api_key, "--api-key");
     asio::io_context context(1);
     auto server = std::make_unique<Server>(context, flags);
     if (const auto started = server->start(); !started) {

@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "jiro/base/secret.hpp"
 
@@ -124,8 +125,13 @@ void shutdown();
 [[nodiscard]] std::uint64_t lost_lines();
 
 // From now on the value (also percent-encoded or in base64) is replaced by *** in every line, if it has 6 characters or
-// more. Called by whoever reads a secret.
-void register_secret(const Secret& secret);
+// more. Called by whoever reads a secret; `source` names what holds it, and may hold another one later: its newest
+// value is kept, of the older ones those that came last.
+void register_secret(const Secret& secret, std::string_view source);
+// The same for all that a configuration holds, in place of those of the one that was read, or was in force, before;
+// those that were in force are known until the next change.
+enum class Configured { read, in_force };
+void register_configured(Configured which, const std::vector<Secret>& secrets);
 
 // A text with *** in the place of what is known, or seen by its name, to be a secret; as every line is. Any thread.
 [[nodiscard]] std::string scrubbed(std::string_view text);

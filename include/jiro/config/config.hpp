@@ -54,6 +54,9 @@ struct ForeignUse {
     std::string note;
 };
 
+// By the path of the key that holds them: what the log masks.
+using SecretsByKey = std::map<std::string, std::vector<Secret>, std::less<>>;
+
 struct Config {
     Config();
 
@@ -78,7 +81,10 @@ struct Config {
     bool is_appsettings = false;  // the configuration of the C# client was read: its defaults where ours differ
     // Key path -> "file:line" or "environment JIRO_X"; a key that is not here has its default.
     std::map<std::string, std::string, std::less<>> provenance;
+    SecretsByKey secrets;
 };
+
+[[nodiscard]] std::vector<Secret> all_secrets(const Config& config);
 
 // The Tls sections, by name. What their files hold is no part of a configuration: a daemon starts without it, and looks
 // again at each connection.

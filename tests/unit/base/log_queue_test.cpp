@@ -97,7 +97,7 @@ TEST(LogQueue, scrubber_hides_secrets_in_sentences_and_fields) {
     const auto memory = std::make_shared<MemorySink>();
     ScrubSink scrub;
     scrub.add_sink(memory);
-    scrub.add("hunter22");
+    scrub.redactor().add("hunter22", "a file");
     TestLine{"first hunter22", spdlog::level::info, {{"url", "http://h/?id=hunter22&x=1"}, {"token", "t"}}}.log_to(
         scrub);
     EXPECT_EQ(memory->lines(), std::vector<std::string>{"first *** url=\"http://h/?id=***&x=1\" token=***"});
@@ -293,7 +293,7 @@ TEST(LogOutput, recognises_the_journals_stream) {
 TEST(Log, capture_sees_every_level) {
     LogCapture logs;
     const Logger logger{"test"};
-    register_secret(Secret("canary-value"));
+    register_secret(Secret("canary-value"), "a file");
     logger.trace("small");
     logger.with_event({"0123"}).warn("It is canary-value",
                                      {{"n", 5}, {"flag", true}, {"took", std::chrono::milliseconds(7)}});

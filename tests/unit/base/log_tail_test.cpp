@@ -43,7 +43,7 @@ TEST(LogTail, holds_its_bytes) {
 // What is kept is what was written: without secrets, without control characters, with its fields.
 TEST(LogTail, has_the_lines_of_the_log_scrubbed) {
     const test::LogCapture capture;
-    register_secret(Secret("tail-secret-1"));
+    register_secret(Secret("tail-secret-1"), "a file");
     tail().keep(100'000);
     const auto before = tail().newest();
     Logger("tail_test").warn("It came\x1b[2J", {{"why", "with tail-secret-1 in it"}});

@@ -29,7 +29,7 @@ std::string field_redacted(const Redactor& redactor, std::string_view name, std:
 
 TEST(Redactor, hides_a_known_secret_whole_behind_a_name) {
     Redactor redactor;
-    redactor.add("abcd1234;tail-of-it");
+    redactor.add("abcd1234;tail-of-it", "a file");
     EXPECT_EQ(redacted(redactor, "unknown api_key=abcd1234;tail-of-it here"), "unknown api_key=*** here");
 }
 
@@ -73,7 +73,7 @@ TEST(Redactor, hides_by_name) {
 TEST(Redactor, hides_registered_values_in_all_forms) {
     Redactor redactor;
     const std::string secret = "p@ss/word+1?";
-    redactor.add(secret);
+    redactor.add(secret, "a file");
     EXPECT_EQ(redacted(redactor, "a " + secret + secret + " b"), "a ****** b");
     EXPECT_EQ(redacted(redactor, "p%40ss%2Fword%2B1%3F"), "***");
     EXPECT_EQ(redacted(redactor, "p%40ss%2fword%2b1%3f"), "***");
@@ -88,9 +88,9 @@ TEST(Redactor, hides_registered_values_in_all_forms) {
 // A text that was cut inside a secret shows no part of it.
 TEST(Redactor, hides_half_a_secret_at_a_cut) {
     Redactor redactor;
-    redactor.add("a-secret-of-the-hub");
-    redactor.add("dots.in.a.token....too");
-    redactor.add("p@ss/word+1?");
+    redactor.add("a-secret-of-the-hub", "a file");
+    redactor.add("dots.in.a.token....too", "a file");
+    redactor.add("p@ss/word+1?", "a file");
     EXPECT_EQ(redacted(redactor, "the hub said: a-secret-of-t..."), "the hub said: ***...");
     EXPECT_EQ(redacted(redactor, "the hub said: a-secr..."), "the hub said: ***...");
     EXPECT_EQ(redacted(redactor, "the hub said: a-se..."), "the hub said: a-se...");
@@ -107,20 +107,59 @@ TEST(Redactor, hides_half_a_secret_at_a_cut) {
     EXPECT_EQ(redacted(redactor, "to " + base64("xa-secret-of-the-hub").substr(0, 20) + "... is"), "to eG***... is");
 }
 
-// Short values would hide ordinary words; the oldest are forgotten, one that is used again is not.
-TEST(Redactor, has_limits) {
+// Short values would hide ordinary words.
+TEST(Redactor, leaves_short_values) {
     Redactor redactor;
-    redactor.add("short");
-    redactor.add("");
+    redactor.add("short", "a file");
+    redactor.add("", "a file");
+    redactor.put_in_force({"short", ""});
     EXPECT_EQ(redacted(redactor, "short"), "short");
-    redactor.add("secret-kept");
-    for (std::size_t i = 0; i < Redactor::kMaxSecrets; ++i) {
-        if (i == 10) redactor.add("secret-kept");
-        redactor.add("secret-number-" + std::to_string(i) + "-");
+}
+
+// The oldest values are forgotten, but no source's newest; one that comes again is new.
+TEST(Redactor, forgets_what_was_replaced_only) {
+    Redactor redactor;
+    redactor.add("secret-before", "another file");
+    redactor.add("secret-in-force", "another file");
+    redactor.add("secret-again", "a file");
+    for (std::size_t i = 0; i < Redactor::kMaxRotating; ++i) {
+        if (i == 10) redactor.add("secret-again", "a file");
+        redactor.add("secret-number-" + std::to_string(i) + "-", "a file");
     }
-    EXPECT_EQ(redacted(redactor, "secret-kept"), "***");
+    EXPECT_EQ(redacted(redactor, "secret-in-force secret-again"), "*** ***");
+    EXPECT_EQ(redacted(redactor, "secret-before"), "secret-before");
     EXPECT_EQ(redacted(redactor, "secret-number-0-"), "secret-number-0-");
     EXPECT_EQ(redacted(redactor, "secret-number-63-"), "***");
+}
+
+std::vector<std::string> numbered(const std::string& name, std::size_t count) {
+    std::vector<std::string> values;
+    for (std::size_t i = 0; i < count; ++i) values.push_back(name + '-' + std::to_string(i) + '-');
+    return values;
+}
+
+// A configuration's values are all known, however many they are and whatever rotates meanwhile.
+TEST(Redactor, knows_all_that_a_configuration_holds) {
+    Redactor redactor;
+    redactor.put_in_force(numbered("in-force", 200));
+    for (const auto& value : numbered("rotated", 200)) redactor.add(value, "a file");
+    for (int i = 0; i < 3; ++i) redactor.note_read(numbered("refused-" + std::to_string(i), 200));
+
+    EXPECT_EQ(redacted(redactor, "in-force-0- in-force-199-"), "*** ***");
+    EXPECT_EQ(redacted(redactor, "refused-2-0- refused-2-199-"), "*** ***");
+    EXPECT_EQ(redacted(redactor, "refused-1-0-"), "refused-1-0-");
+}
+
+// What was in force before is known until another change: lines may still tell of it.
+TEST(Redactor, knows_what_was_in_force_before) {
+    Redactor redactor;
+    redactor.put_in_force({"first-value"});
+    redactor.put_in_force({"second-value"});
+    redactor.put_in_force({"second-value"});
+    EXPECT_EQ(redacted(redactor, "first-value second-value"), "*** ***");
+
+    redactor.put_in_force({"third-value"});
+    EXPECT_EQ(redacted(redactor, "first-value second-value third-value"), "first-value *** ***");
 }
 
 }  // namespace

@@ -32,6 +32,22 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     EXPECT_THAT(text, Not(HasSubstr("canary")));
 }
 
+// What the log masks goes with the key that holds it: also what is read is masked when the rest is refused.
+TEST(ConfigPrint, secrets_go_with_their_keys) {
+    const auto running = load("ApiKey: key-in-force\nWebSocket: { AccessToken: token-in-force }\n");
+    const auto loaded = load("ApiKey: key-of-the-file\nWebSocket: { Headers: { Cookie: a-cookie } }\n");
+    ASSERT_TRUE(running && loaded) << errors_of(running) << errors_of(loaded);
+    EXPECT_EQ(all_secrets(*loaded.config), (std::vector{Secret("key-of-the-file"), Secret("a-cookie")}));
+    EXPECT_EQ(all_secrets(with_keys(*running.config, *loaded.config, {"ApiKey"})),
+              (std::vector{Secret("key-of-the-file"), Secret("token-in-force")}));
+    EXPECT_EQ(all_secrets(in_force(*loaded.config, *running.config)), all_secrets(*loaded.config));
+
+    std::string many = "Commands: 7\nWebSocket:\n  Headers:\n";
+    for (int i = 100; i < 200; ++i) many += "    X-Key-" + std::to_string(i) + ": header-" + std::to_string(i) + "\n";
+    EXPECT_FALSE(load(many));
+    EXPECT_EQ(log::scrubbed("header-100 header-199"), "*** ***");
+}
+
 // What is printed is a configuration, and means the same.
 TEST(ConfigPrint, printed_text_loads_to_the_same_values) {
     const auto first = load(R"(InstanceId: "null"
