@@ -24,8 +24,8 @@ Stage stage_of(const PendingCommand& command) {
     return command.detached ? Stage::detached : Stage::active;
 }
 
-void log_finished(const PendingCommand& command, const CommandResult& result, Duration queue_time, Duration run_time,
-                  bool with_text) {
+void log_finished(const FinishedCommand& finished, bool with_text) {
+    const CommandResult& result = finished.result;
     const bool notable = result.outcome == Outcome::timed_out || result.outcome == Outcome::rejected;
     if (!log::Logger::enabled(notable ? log::Level::warn : log::Level::info)) return;
     // An error's text says what went wrong but may quote what the command printed.
@@ -33,13 +33,13 @@ void log_finished(const PendingCommand& command, const CommandResult& result, Du
     std::string detail = with_text ? excerpt(result.message(), 200) : std::string();
     if (!with_text && result.reason) detail = result.reason.message();
     const auto write = notable ? &log::Logger::warn : &log::Logger::info;
-    (commands_log.*write)("Command ended", {{"command_sync_id", command.message.command_sync_id},
-                                            {"command", command.name},
+    (commands_log.*write)("Command ended", {{"command_sync_id", finished.message.command_sync_id},
+                                            {"command", finished.command_name},
                                             {"outcome", to_string(result.outcome)},
-                                            {"queue_ms", to_milliseconds(queue_time)},
-                                            {"duration_ms", to_milliseconds(run_time)},
+                                            {"queue_ms", to_milliseconds(finished.queue_time)},
+                                            {"duration_ms", to_milliseconds(finished.run_time)},
                                             {"bytes", result.size_bytes()},
-                                            {"trace_id", command.message.trace.trace_id()},
+                                            {"trace_id", finished.message.trace.trace_id()},
                                             {"detail", detail}});
 }
 
@@ -159,10 +159,12 @@ FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, Com
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
     const Duration run_time = ran ? now - command.started_at : Duration::zero();
-    // With a prefix the first word of a text that is no command may be anything, a private one, too.
-    if (command.name.empty() && settings.prefix.empty()) command.name = command_name(command.message);
-    log_finished(command, result, queue_time, run_time, settings.command_text);
-    FinishedCommand finished{std::move(command.message), command.name, std::move(result), queue_time, run_time};
+    // What is no command of this machine has no name here; the hub reads its own word in the result. With a prefix the
+    // first word of a text that is no command may be anything, a private one, too.
+    const bool is_named_by_hub = command.name.empty() && settings.prefix.empty();
+    std::string name = is_named_by_hub ? command_name(command.message) : command.name;
+    FinishedCommand finished{std::move(command.message), std::move(name), std::move(result), queue_time, run_time};
+    log_finished(finished, settings.command_text);
     command.message.command_sync_id = finished.message.command_sync_id;
     if (finished.result.outcome == Outcome::rejected) drop_large_parameters(finished.message);
     return finished;

@@ -9,6 +9,7 @@
 #include "daemon/requests/request_router.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/log.hpp"
+#include "jiro/base/peer_text.hpp"
 
 namespace jiro::daemon {
 
@@ -95,8 +96,8 @@ std::vector<monitor::EndedStatus> StatusSource::ended() const {
     std::vector<monitor::EndedStatus> shown;
     if (parts_.runs == nullptr) return shown;
     for (auto& command : parts_.runs->ended(monitor::kShownEnded)) {
-        shown.push_back({.id = command.id.substr(0, monitor::kShownIdBytes),
-                         .name = command.name.substr(0, monitor::kShownNameBytes),
+        shown.push_back({.id = monitor::shown_id(command.id),
+                         .name = shortened(command.name, monitor::kShownNameBytes),
                          .outcome = command.outcome,
                          .age_seconds = in_seconds(command.age),
                          .queue_seconds = in_seconds(command.queue_time),
@@ -110,7 +111,7 @@ monitor::HubStatus StatusSource::hub() const {
     const TimePoint now = parts_.clock.now();
     monitor::HubStatus hub;
     hub.state = parts_.hub.state();
-    hub.connection_id = parts_.hub.connection_id().value_or("");
+    hub.connection_id = log::scrubbed(parts_.hub.connection_id().value_or(""));  // as the hub named it
     const auto connected_url = parts_.hub.connected_url();
     hub.url = connected_url ? connected_url->redacted() : hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;

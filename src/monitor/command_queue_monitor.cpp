@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "jiro/base/peer_text.hpp"
 #include "monitor/log.hpp"
 
 namespace jiro::monitor {
+
+std::string shown_id(std::string_view id) { return log::scrubbed(shortened(id, kShownIdBytes)); }
 
 void CommandQueueMonitor::received() {
     ++counts_.received, ++counts_.queued;
@@ -104,8 +107,8 @@ std::vector<RunningCommand> CommandQueueMonitor::running() const {
     std::vector<RunningCommand> commands;
     for (const auto& [id, command] : running_) {
         commands.push_back(command);
-        commands.back().id = id.substr(0, kShownIdBytes);
-        commands.back().name.resize(std::min(command.name.size(), kShownNameBytes));
+        commands.back().id = shown_id(id);
+        commands.back().name = shortened(command.name, kShownNameBytes);
     }
     std::ranges::sort(commands, {}, &RunningCommand::started);
     return commands;

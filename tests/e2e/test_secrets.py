@@ -162,6 +162,55 @@ class SecretsTest(DaemonTest):
         self.result("a")
         self.client.wait_log(CANARIES["command text"])
 
+    def test_a_secret_that_is_cut(self):
+        """The hub repeats the token so that our own limits cut its last character off: no text shows the rest."""
+        token, limits = CANARIES["access token"], (40, 64, 100, 120, 128, 200, 256, 500)
+        cut = token[:-1]
+        self.start_hub()
+        self.start_grpc()
+        good, elsewhere = self.hub.on_negotiate, "https://other.example/"
+        offered = [{"transport": "z" * (41 - len(token)) + token, "transferFormats": ["Text"]}]
+        self.hub.negotiate_body = lambda plain=self.hub.negotiate_body, **members: plain(**{"connectionId": "c" + token, **members})
+        answers = [http_response(302, headers=[("Location", elsewhere + "x" * (201 - len(elsewhere + token)) + token)]),
+                   http_response(200, self.hub.negotiate_body(availableTransports=offered))]
+        self.hub.on_negotiate = lambda request: answers.pop() if answers else good(request)
+        self.start_client(config={"WebSocket": {"AccessToken": token}, "Logging": {"CommandText": True}, "Commands": {"Exec": {
+            "pick": {"Program": ["/bin/true", "{p}"], "Parameters": {"p": {"Enum": ["a"]}}}}}})
+        link = self.connection(within=30)
+        self.client.wait_log("a redirect to")
+        self.client.wait_log("WebSockets with text messages, only: z+")
+        for limit in limits:
+            repeated = "y" * (limit + 1 - len(token)) + token
+            link.command(repeated, f"name-{limit}")
+            link.command("pick", f"value-{limit}", parameters={"p": repeated})
+            link.invoke({}, target=repeated)
+        link.command("ecko", "i" * (129 - len(token)) + token)
+        for limit in limits:
+            self.result(f"name-{limit}")
+            self.result(f"value-{limit}")
+        self.client.wait_log("no handler here")
+        self.assertEqual(self.client.status()["connectionId"], "c***")
+        self.assertNotIn(cut, json.dumps(self.client.status()))
+        self.assertNotIn(cut, run_client("status", "--recent", "--config", self.client.config_file).stdout)
+        self.assertIn(r"***...", self.client.log.text())
+        self.assertNotIn(cut, self.client.log.text())
+
+    def test_more_secrets_than_are_kept_of_a_file(self):
+        def headers(which):
+            return {f"X-Key-{i}": f"header-{which}-{i:03}" for i in range(100)}
+
+        self.start_hub()
+        self.start_grpc()
+        self.start_client(config={"ApiKey": CANARIES["api key"], "WebSocket": {"Headers": headers("first")}})
+        self.connection()
+        self.client.write_config(ApiKey=CANARIES["api key"], WebSocket={"HubUrl": self.hub.url, "Headers": headers("second")})
+        self.client.signal(1)
+        link = self.connection(2)
+        for number, word in enumerate(("header-first-000", "header-second-000", "header-second-099", CANARIES["api key"])):
+            link.command(word, str(number))
+            self.result(str(number))
+            self.client.wait_log(rf"Command ended command_sync_id={number} command=\*\*\* ")
+
     def test_a_core_dump_cannot_be_made_and_memory_not_be_read(self):
         self.start_all()
         limits = pathlib.Path(f"/proc/{self.client.pid}/limits").read_text()

@@ -51,7 +51,7 @@ struct OutputPart {
 
 struct EndedCommand {
     std::string id{};
-    std::string name{};  // of one that is no command: the first word of its text; empty where that may be private
+    std::string name{};  // of a command of this machine; empty: its text named none
     Outcome outcome = Outcome::succeeded;
     Duration age{};         // since it ended
     Duration queue_time{};  // until it began, or was refused

@@ -55,13 +55,15 @@ struct CommandCounts {
 };
 
 struct RunningCommand {
-    std::string id;    // cut to kShownIdBytes
-    std::string name;  // cut to kShownNameBytes
+    std::string id;    // shown_id
+    std::string name;  // of a command of this machine, cut to kShownNameBytes
     TimePoint started;
     bool detached = false;
 };
 inline constexpr std::size_t kShownIdBytes = 128;
 inline constexpr std::size_t kShownNameBytes = 64;
+// What every local user may see of an id, which the hub chose: cut, and without our secrets.
+[[nodiscard]] std::string shown_id(std::string_view id);
 
 // Of the commands of one name.
 struct NameFigures {

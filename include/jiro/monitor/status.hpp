@@ -101,7 +101,7 @@ struct RunningStatus {
 
 struct EndedStatus {
     std::string id;
-    std::string name;  // may be empty
+    std::string name;  // of a command of this machine; empty: its text named none
     Outcome outcome = Outcome::succeeded;
     double age_seconds = 0;  // since it ended
     double queue_seconds = 0;

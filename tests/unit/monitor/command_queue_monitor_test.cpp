@@ -6,6 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "jiro/base/log.hpp"
+
 #ifdef NDEBUG
 constexpr int kTransitions = 4'000'000;
 #else
@@ -106,15 +108,26 @@ TEST(CommandQueueMonitor, ignores_transitions_out_of_place) {
 TEST(CommandQueueMonitor, shows_long_ids_cut_and_keeps_them_apart) {
     CommandQueueMonitor monitor;
     const std::string common(kShownIdBytes, 'x');
+    const std::string cut = std::string(kShownIdBytes - 3, 'x') + "...";
     monitor.received();
     monitor.received();
     monitor.started(common + "1", std::string(200, 'n'), kNow);
     monitor.started(common + "2", "", kNow);
 
-    EXPECT_THAT(ids_of(monitor.running()), ElementsAre(common, common));
+    EXPECT_THAT(ids_of(monitor.running()), ElementsAre(cut, cut));
     EXPECT_EQ(monitor.running()[0].name.size() + monitor.running()[1].name.size(), kShownNameBytes);
     monitor.finished(common + "1", Outcome::succeeded, {}, {});
     EXPECT_EQ(monitor.counts().active, 1u);
+}
+
+// The hub chooses ids, and every local user may see them: none shows a secret, nor the beginning of one where it is
+// cut.
+TEST(CommandQueueMonitor, shows_ids_without_secrets) {
+    log::register_secret(Secret("canary-of-an-id-0123456789"), "a file");
+    EXPECT_EQ(shown_id("cmd-1"), "cmd-1");
+    EXPECT_EQ(shown_id("a canary-of-an-id-0123456789"), "a ***");
+    const std::string filler(kShownIdBytes - 20, 'x');
+    EXPECT_EQ(shown_id(filler + "canary-of-an-id-0123456789"), filler + "***...");
 }
 
 // Any number of commands, oldest first; what has ended is gone.
