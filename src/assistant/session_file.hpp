@@ -118,7 +118,9 @@ class SessionFile {
     void checkpoint() { database_.checkpoint(); }
     // What of the file that was there is lost, or was nearly; empty: nothing.
     [[nodiscard]] const std::string& loss() const noexcept { return loss_; }
-    [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
+    [[nodiscard]] Standing standing() noexcept { return database_.standing(); }
+    void renew_log() { database_.renew_log(); }
+    void remove_log() noexcept { database_.remove_log(); }
     void copy_to(const std::filesystem::path& file) { database_.copy_to(file.string()); }
 
     [[nodiscard]] std::uint64_t bytes();

@@ -106,6 +106,7 @@ fs::path put_back(SessionFile& file, const fs::path& path) {
     const AtEnd at_end([&] { place.drop_rebuilt(); });  // left over, it would replace what is open
     file.copy_to(must(place.begin_rebuilt()));
     must(place.end_rebuilt());
+    file.remove_log();
     return finish_replacing(place);
 }
 
@@ -113,8 +114,9 @@ SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Da
     database_.execute("PRAGMA busy_timeout = 500; PRAGMA locking_mode = EXCLUSIVE");
     const bool is_new = is_empty(path);
     if (is_new) database_.execute("PRAGMA auto_vacuum = INCREMENTAL");
+    database_.use_log();
     database_.execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; "
+        "PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON; "
         "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit "
         "= 4194304");
     if (is_new) create_schema();

@@ -37,7 +37,7 @@ class Sessions::Storage {
   public:
     Storage(std::filesystem::path path, SessionLimits limits) : path_(std::move(path)), limits_(limits) {}
     ~Storage() {
-        if (file_ && file_->has_moved()) (void)perform<bool>([](SessionFile&) { return true; });
+        if (file_ && file_->standing() != Standing::whole) (void)perform<bool>([](SessionFile&) { return true; });
     }
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
@@ -55,7 +55,8 @@ class Sessions::Storage {
                 return failed(Error(refused.code, refused.what()));
             } catch (const StorageError& error) {
                 // As long as it is open, all of it can be put back.
-                const bool is_astray = file_ && file_->has_moved();
+                const auto standing = file_ ? file_->standing() : Standing::whole;
+                const bool is_astray = standing == Standing::moved || standing == Standing::logless;
                 if (tries == 1 && !is_astray && is_damage(error) && rebuild(error.what())) continue;
                 // What could not be written or flushed must be written again by whoever opens the file next: a second
                 // flush says nothing.
@@ -86,17 +87,32 @@ class Sessions::Storage {
 
   private:
     void open() {
-        if (file_ && file_->has_moved()) {
-            put_back(*file_, path_);
-            file_.reset();  // before the next opening: SQLite removes its log by name
-            tell_loss("their file was removed or replaced while it was open: all of it is in a new one");
-        }
-        if (file_) return;
+        if (file_) return come_back();
         auto file = std::make_unique<SessionFile>(path_);
         if (must_checkpoint_) file->checkpoint();
         must_checkpoint_ = false;
         file_ = std::move(file);
         if (!file_->loss().empty()) tell_loss(file_->loss());
+    }
+
+    // What is open holds all of it, until what it is copied to is open.
+    void come_back() {
+        const auto standing = file_->standing();
+        if (standing == Standing::cut) {
+            throw StorageError(storage_errc::corrupt, "it was emptied or cut while it was open");
+        }
+        if (standing == Standing::moved) {
+            put_back(*file_, path_);
+            auto copy = std::make_unique<SessionFile>(path_);
+            if (copy->sessions() != file_->sessions()) {
+                throw StorageError(storage_errc::busy, "another file took the place of the copy");
+            }
+            file_ = std::move(copy);
+            tell_loss("their file was removed or replaced while it was open: all of it is in a new one");
+        } else if (standing == Standing::logless) {
+            file_->renew_log();
+            tell_loss("their log was removed or replaced while it was open: all of it is in the file itself");
+        }
     }
 
     void tell_loss(const std::string& loss) {

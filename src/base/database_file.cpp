@@ -236,16 +236,18 @@ Result<fs::path> DatabaseFile::move_aside() const {
     auto aside = free_name();
     if (!aside) return aside;
     std::error_code error;
+    const auto wal = with_suffix(path_, "-wal");
+    if (!fs::exists(fs::symlink_status(path_, error))) {  // a log alone is nobody's
+        unlink(wal.c_str());
+        return aside;
+    }
     // The WAL first: a database without it could be opened by mistake as if it were whole.
-    if (const auto wal = with_suffix(path_, "-wal"); fs::exists(wal, error)) {
+    if (fs::exists(wal, error)) {
         if (auto moved = rename_file(wal, with_suffix(*aside, "-wal"), "cannot move aside"); !moved) {
             return moved.error();
         }
     }
-    fs::rename(path_, *aside, error);
-    if (error && error != std::errc::no_such_file_or_directory) {
-        return file_error("cannot move aside", path_, error.value());
-    }
+    if (auto moved = rename_file(path_, *aside, "cannot move aside"); !moved) return moved.error();
     return aside;
 }
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/base/sqlite.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 
+#include "jiro/base/file.hpp"
 #include "jiro/base/url.hpp"
 
 namespace jiro {
@@ -61,6 +67,13 @@ void check(sqlite3* database, int result) {
     if (result == SQLITE_OK || result == SQLITE_ROW || result == SQLITE_DONE) return;
     std::string text = database == nullptr ? sqlite3_errstr(result) : sqlite3_errmsg(database);
     throw StorageError(code_of(database, result), text + " (SQLite " + std::to_string(result) + ")");
+}
+
+// as_it_is_now: none when it is gone already.
+FileDescriptor as_it_is_now(const std::filesystem::path& path, int flags) {
+    FileDescriptor file(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
+    if (!file && errno != ENOENT) throw StorageError(storage_errc_of(errno), "cannot look at " + path.string());
+    return file;
 }
 
 std::string immutable_uri(const std::string& path) {
@@ -121,7 +134,7 @@ void Statement::bind_one(int index, Blob blob) {
 
 void Statement::bind_one(int index, std::nullptr_t) { check(database_, sqlite3_bind_null(statement_, index)); }
 
-Database::Database(const std::string& path, Mode mode) {
+Database::Database(const std::string& path, Mode mode) : path_(path), log_path_(path + "-wal") {
     // Not SQLITE_OPEN_NOFOLLOW: it also refuses links in the folders above, and systemd's DynamicUser makes one.
     const bool is_immutable = mode == Mode::immutable;
     const bool may_write = mode == Mode::read_write || mode == Mode::evidence;
@@ -141,8 +154,11 @@ Database::Database(const std::string& path, Mode mode) {
     if (mode == Mode::evidence) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
 }
 
+// SQLite removes its log by name: where it has moved, that is another one's.
 Database::~Database() {
     statements_.clear();
+    int is_set = 0;
+    if (standing() == Standing::moved) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
     sqlite3_close_v2(database_);
 }
 
@@ -176,6 +192,7 @@ void Database::checkpoint() {
     if (integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
         throw StorageError(storage_errc::io, "the log cannot be written into the database");
     }
+    was_log_begun_ = false;
 }
 
 void Database::give_memory_back() noexcept { sqlite3_db_release_memory(database_); }
@@ -192,10 +209,47 @@ std::optional<std::string> Database::damage() {
     }
 }
 
-bool Database::has_moved() const noexcept {
+void Database::use_log() {
+    execute("PRAGMA journal_mode = WAL");
+    (void)integer("SELECT count(*) FROM sqlite_schema");  // the first statement makes the file
+    const char* name = sqlite3_db_filename(database_, "main");
+    if (name == nullptr || *name == '\0') return;  // in memory
+    may_shrink_ = integer("PRAGMA auto_vacuum") != 0;
+    file_ = as_it_is_now(path_, O_PATH);
+    log_ = as_it_is_now(log_path_, O_RDONLY | O_NONBLOCK);
     int has_moved = 0;
-    const int answer = sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
-    return answer == SQLITE_OK && has_moved != 0;
+    sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
+    if (has_moved != 0) file_ = FileDescriptor();  // it is another one's
+    is_watched_ = true;
+}
+
+// A log begins with SQLite's number for it. It is emptied by checkpoint() only, else it is written over.
+bool Database::is_log_begun() const noexcept {
+    std::array<char, 4> number{};
+    return pread(log_.get(), number.data(), number.size(), 0) == ssize_t{number.size()} && number != std::array<char, 4>{};
+}
+
+Standing Database::standing() noexcept {
+    if (!is_watched_) return Standing::whole;
+    struct stat status {};
+    if (!is_at(file_.get(), path_) || fstat(file_.get(), &status) != 0) return Standing::moved;
+    if (status.st_size < (may_shrink_ ? std::min<std::int64_t>(size_, 1) : size_)) return Standing::cut;
+    size_ = status.st_size;
+    if (!is_at(log_.get(), log_path_)) return Standing::logless;
+    const bool is_begun = is_log_begun();
+    if (was_log_begun_ && !is_begun) return Standing::cut;
+    was_log_begun_ = is_begun;
+    return Standing::whole;
+}
+
+void Database::renew_log() {
+    checkpoint();
+    execute("PRAGMA journal_mode = DELETE");
+    use_log();
+}
+
+void Database::remove_log() noexcept {
+    if (is_at(log_.get(), log_path_)) unlink(log_path_.c_str());
 }
 
 void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {

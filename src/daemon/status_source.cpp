@@ -164,7 +164,7 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.delivered = figures.delivered;
     delivery.attempts = figures.attempts;
     delivery.retries = figures.retries;
-    delivery.lost = figures.lost;
+    delivery.lost = figures.lost + parts_.outbox.figures().lost;
     delivery.channel = figures.channel;
     if (figures.next_probe)
         delivery.next_attempt_seconds = std::max(0.0, in_seconds(*figures.next_probe - parts_.clock.now()));

@@ -19,10 +19,21 @@ namespace {
 constexpr std::chrono::nanoseconds kWithoutBell = 20ms;  // no descriptor was left for one
 constexpr int kNotWatched = -2;                          // although it is there
 
+std::set<std::filesystem::path> folders_of(const std::vector<std::filesystem::path>& files) {
+    std::set<std::filesystem::path> folders;
+    for (const auto& file : files) {
+        for (auto folder = file.parent_path(); folder.has_relative_path(); folder = folder.parent_path()) {
+            folders.insert(folder);
+        }
+    }
+    return folders;
+}
+
 }  // namespace
 
 Alarm::Alarm(std::vector<std::filesystem::path> files)
     : files_(std::move(files)),
+      folders_(folders_of(files_)),
       bell_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       watch_(inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {}
 
@@ -43,15 +54,18 @@ void Alarm::sleep(std::chrono::nanoseconds longest) noexcept {
     while (read(watch_.get(), events.data(), events.size()) > 0) has_noticed_ = true;
 }
 
-// A file that is gone has one link less, which counts among its attributes.
+// A file that is gone has one link less, which counts among its attributes. Whoever empties one closes it after that;
+// those who have it here do not, as long as they need it.
 void Alarm::watch() {
-    std::vector<int> watched;
-    for (const auto& file : files_) {
-        watched.push_back(inotify_add_watch(watch_.get(), file.c_str(), IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF));
-        if (watched.back() < 0 && errno != ENOENT && errno != ENOTDIR) watched.back() = kNotWatched;
-    }
-    has_noticed_ = watched != watched_ || std::ranges::count(watched, kNotWatched) > 0;
-    watched_ = std::move(watched);
+    const auto before = std::exchange(watched_, {});
+    for (const auto& file : files_) watch(file, IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF);
+    for (const auto& folder : folders_) watch(folder, IN_MOVE_SELF | IN_DELETE_SELF);
+    has_noticed_ = watched_ != before || std::ranges::count(watched_, kNotWatched) > 0;
+}
+
+void Alarm::watch(const std::filesystem::path& path, unsigned events) {
+    watched_.push_back(inotify_add_watch(watch_.get(), path.c_str(), events));
+    if (watched_.back() < 0 && errno != ENOENT && errno != ENOTDIR) watched_.back() = kNotWatched;
 }
 
 }  // namespace jiro::delivery

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// What wakes the storage thread: another thread's word, or the kernel's that one of its files was removed, moved or
-// replaced (inotify). So it need not look for that each second of an idle day.
+// What wakes the storage thread: another thread's word, or the kernel's that one of its files was removed, moved,
+// replaced or emptied, or a folder above it moved (inotify). So it need not look for that each second of an idle day.
 
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <set>
 #include <vector>
 
 #include "jiro/base/file_descriptor.hpp"
@@ -28,11 +29,14 @@ class Alarm {
     [[nodiscard]] bool has_noticed() const noexcept { return has_noticed_; }
 
   private:
+    void watch(const std::filesystem::path& path, unsigned events);
+
     const std::vector<std::filesystem::path> files_;
+    const std::set<std::filesystem::path> folders_;
     const FileDescriptor bell_;
     const FileDescriptor watch_;
     std::atomic<bool> is_rung_{false};
-    std::vector<int> watched_;  // the kernel's number for each of the files
+    std::vector<int> watched_;  // the kernel's number for each of them
     bool has_noticed_ = true;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "delivery/open_outbox.hpp"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "delivery/failpoint.hpp"
@@ -41,7 +42,7 @@ Result<> OpenOutbox::open(const Joined& joined) {
     }
     if (auto mended = mend_log(); !mended) return refuse_to_open(mended.error());
     try {
-        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+        open_store();
         if (must_checkpoint_) store_->checkpoint();
         must_checkpoint_ = false;
     } catch (const StorageError& error) {
@@ -70,6 +71,30 @@ Result<> OpenOutbox::open(const Joined& joined) {
         outbox_log.warn("The outbox's reserve for a full disk cannot be made", {{"path", settings_.path.string()}});
     }
     return {};
+}
+
+void OpenOutbox::open_store() {
+    store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+    note_lost();
+}
+
+// What it had when it was open before, and has not any more. None of that is lost when it holds the last transaction.
+void OpenOutbox::note_lost() {
+    const auto last = store_->last_transaction();
+    const bool is_whole = last == committed_ || (last != 0 && last == committing_);
+    committed_ = last;
+    const OutboxCounts had = figures_;
+    note_counts();
+    if (is_whole) return;
+    const auto less = [](std::uint64_t before, std::uint64_t now) { return before - std::min(before, now); };
+    const auto lost = less(had.pending + had.dead_letters, figures_.pending + figures_.dead_letters);
+    const auto unfinished = less(had.unfinished, figures_.unfinished);
+    if (lost + unfinished == 0) return;
+    figures_.lost += lost;
+    lasting_problem_ = "its file was removed, emptied or damaged: " + std::to_string(lost) + " results and " +
+                       std::to_string(unfinished) + " unfinished commands in it are lost";
+    outbox_log.error("Results are lost: the outbox is not what it was when it was open before",
+                     {{"count", lost}, {"unfinished_commands", unfinished}});
 }
 
 // A row may be older than it was when a page of the log is lost.
@@ -124,18 +149,29 @@ void OpenOutbox::note_lasting(std::string problem) {
     outbox_log.error("The outbox is not what it was", {{"problem", lasting_problem_}});
 }
 
-// While it is open, all of a file that was removed, or whose place another one took, can be written into a new one. The
-// old one is closed before that is opened: SQLite removes its log by name. Where another process has the place by now,
-// nothing is touched.
+// Where another process has the place by now, nothing is touched.
 void OpenOutbox::come_back() {
+    const auto standing = store_->standing();
+    if (standing == Standing::cut) return rebuild("it was emptied or cut while it was open");
     if (const auto taken = files_.take_place(); !taken) give_up(taken.error());
     store_->bring_messages_back();
-    if (!store_->has_moved()) return;
+    if (standing == Standing::moved) return move_to_copy();
+    if (standing != Standing::logless) return;
+    store_->renew_log();
+    note_lasting("its log was removed or replaced while it was open: all of it is in the file itself");
+}
+
+// While it is open, all of a file that was removed, or whose place another one took, can be written into a new one. The
+// old one is what holds it until the new one is open, and shows by its last transaction that it is the copy.
+void OpenOutbox::move_to_copy() {
     const auto aside = make_anew([this](const std::filesystem::path& file) { copy_to(file); });
+    auto copy = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+    if (copy->last_transaction() != store_->last_transaction()) {
+        throw StorageError(storage_errc::busy, "another file took the place of the copy");
+    }
+    store_ = std::move(copy);
     next_copy_ = {};
     copy_pause_ = kLookAgain;
-    store_.reset();
-    (void)open_again();
     std::error_code error;
     const bool was_replaced = std::filesystem::exists(aside, error);
     note_lasting("its file was removed or replaced while it was open: all of it is in a new one" +
@@ -177,7 +213,12 @@ bool OpenOutbox::look_after(SteadyTime now) {
 bool OpenOutbox::look_before_the_end() {
     look_at_once();
     if (store_) look_for_files();
-    return !store_ || !store_->has_moved();
+    return !is_elsewhere();
+}
+
+bool OpenOutbox::is_elsewhere() const noexcept {
+    const auto standing = store_ ? store_->standing() : Standing::whole;
+    return standing == Standing::moved || standing == Standing::logless;
 }
 
 void OpenOutbox::look_for_room() {
@@ -205,8 +246,9 @@ std::optional<Error> OpenOutbox::transact(const Work& work) {
     const auto failure = read([&](OutboxStore& store) {
         store.begin();
         work(store);
-        committing = store.number_transaction();
+        committing = committing_ = store.number_transaction();
         store.commit();
+        if (committing != 0) committed_ = committing;
         note_counts();
     });
     if (!failure || is_committed(committing)) {
@@ -255,7 +297,7 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
     figures_.has_ballast.reset();
     if (settings_.ballast_bytes > 0 && knows_ballast) figures_.has_ballast = files_.has_ballast();
     figures_.writable = is_well() && !is_low_;
-    figures_.is_astray = is_astray_ && store_ && store_->has_moved();
+    figures_.is_astray = is_astray_ && is_elsewhere();
     figures_.problem = closed_because_ ? closed_because_->message
                        : is_astray_    ? kAstray
                        : is_full_      ? kNoSpace
@@ -266,7 +308,7 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
 
 void OpenOutbox::recover_from(storage_errc code, const std::string& what) {
     ++figures_.storage_errors;
-    if (files_.are_none() || store_->has_moved()) {  // what would be opened anew is not this one
+    if (files_.are_none() || is_elsewhere()) {  // what would be opened anew is not this one
         return outbox_log.error("A step of an outbox without a file failed", {{"error", what}});
     }
     switch (code) {
@@ -325,7 +367,7 @@ void OpenOutbox::rebuild(const std::string& what) {
     try {
         std::uint64_t rows = 0;
         const auto aside = make_anew([&](const std::filesystem::path& file) { rows = take_over_damaged(file); });
-        store_ = std::make_unique<OutboxStore>(settings_, leased_, clock_);
+        open_store();
         closed_because_.reset();
         lasting_problem_ = "the outbox was damaged: it was moved to " + aside.filename().string() + ", " +
                            std::to_string(rows) + " rows were taken over";
@@ -349,7 +391,9 @@ std::filesystem::path OpenOutbox::make_anew(const std::function<void(const std::
     const auto begun = files_.database().begin_rebuilt();
     if (!begun) give_up(begun.error());
     fill(*begun);
-    const auto aside = files_.put_rebuilt_in_place();
+    if (const auto ended = files_.database().end_rebuilt(); !ended) give_up(ended.error());
+    if (store_) store_->remove_log();
+    const auto aside = files_.finish_replacing();
     if (!aside) give_up(aside.error());
     return *aside;
 }

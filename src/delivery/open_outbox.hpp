@@ -62,11 +62,14 @@ class OpenOutbox {
     Result<> open_again() { return open(joined_); }
     [[nodiscard]] Result<> mend_log();
     [[nodiscard]] Result<> join();
+    void open_store();
+    void note_lost();
     Result<> refuse_to_open(const Error& error);
     void note_lasting(std::string problem);
     void look_for_files();
     void look_for_room();
     void come_back();
+    void move_to_copy();
     void copy_to(const std::filesystem::path& file);
     void recover_from(storage_errc code, const std::string& what);
     [[nodiscard]] bool is_sound(const std::string& what);
@@ -75,6 +78,8 @@ class OpenOutbox {
     [[nodiscard]] std::uint64_t take_over_damaged(const std::filesystem::path& file);
     void note_full(const std::string& what);
     [[nodiscard]] bool is_committed(std::int64_t transaction);
+    // What is in it ends with this process.
+    [[nodiscard]] bool is_elsewhere() const noexcept;
     void note_counts() { static_cast<OutboxCounts&>(figures_) = store_->counts(); }
 
     OutboxSettings settings_;
@@ -85,6 +90,8 @@ class OpenOutbox {
     std::unique_ptr<OutboxStore> store_;  // null while the file cannot be opened
     std::optional<Error> closed_because_;
     std::string lasting_problem_;   // what an operator should know until the next start
+    std::int64_t committed_ = 0;    // the last transaction that the file is known to hold
+    std::int64_t committing_ = 0;   // and the one that was tried last
     bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
     bool is_astray_ = false;        // the file is not where it was
     bool is_full_ = false;

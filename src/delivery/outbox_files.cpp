@@ -96,11 +96,6 @@ std::optional<std::string> OutboxFiles::lacks_space(std::uint64_t wanted) const 
     return std::nullopt;
 }
 
-Result<fs::path> OutboxFiles::put_rebuilt_in_place() const {
-    if (auto ended = database_.end_rebuilt(); !ended) return ended.error();
-    return finish_replacing();
-}
-
 Result<fs::path> OutboxFiles::finish_replacing() const {
     JIRO_FAILPOINT("c15_before_damaged_moved_aside");
     auto aside = database_.move_aside();

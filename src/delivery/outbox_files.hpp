@@ -45,14 +45,12 @@ class OutboxFiles {
     // Why the file system has too little room for new commands; nullopt: it has enough.
     [[nodiscard]] std::optional<std::string> lacks_space(std::uint64_t wanted) const;
 
-    // For a damaged database, after database().begin_rebuilt(): the new file, filled, synced and closed, takes the
-    // damaged one's place, which is kept with its WAL as <path>.corrupt-<time>: that name is given back. What a crash
-    // left of this is finished, or begun anew, by prepare().
-    [[nodiscard]] Result<std::filesystem::path> put_rebuilt_in_place() const;
-
-  private:
+    // After database().end_rebuilt(): the new file takes the place of what is there, which is kept with its WAL as
+    // <path>.corrupt-<time>: that name is given back. What a crash left of this is finished, or begun anew, by
+    // prepare().
     [[nodiscard]] Result<std::filesystem::path> finish_replacing() const;
 
+  private:
     const std::filesystem::path path_;
     const DatabaseFile database_;
     const std::uint64_t ballast_bytes_;

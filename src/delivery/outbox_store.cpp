@@ -152,7 +152,8 @@ std::int64_t fact(Database& database, const char* name) {
 // Exclusive locking: one process, and no shared-memory file. WAL: a commit is one append. NORMAL syncs only at
 // checkpoints, which kill -9 does not need and which keeps the file whole through a power cut; FULL syncs each commit.
 void OutboxStore::prepare_file() {
-    database_.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL");
+    database_.execute("PRAGMA locking_mode = EXCLUSIVE");
+    database_.use_log();
     database_.execute(settings_.durability == Durability::power ? "PRAGMA synchronous = FULL"
                                                                 : "PRAGMA synchronous = NORMAL");
     database_.execute(

@@ -107,7 +107,9 @@ class OutboxStore {
 
     [[nodiscard]] const OutboxCounts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::optional<WallTime> oldest_undelivered(const Moment& now);
-    [[nodiscard]] bool has_moved() const noexcept { return database_.has_moved(); }
+    [[nodiscard]] Standing standing() noexcept { return database_.standing(); }
+    void renew_log() { database_.renew_log(); }
+    void remove_log() noexcept { database_.remove_log(); }
     void bring_messages_back() noexcept { kept_.come_back(); }
     // All of it into an empty file.
     void copy_to(const std::filesystem::path& file) { database_.copy_to(file.string()); }

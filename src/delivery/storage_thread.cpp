@@ -40,7 +40,7 @@ Result<std::unique_ptr<StorageThread>> StorageThread::start(const OutboxSettings
 }
 
 StorageThread::StorageThread(const OutboxSettings& settings, const Clock& clock)
-    : alarm_({settings.path, settings.path.parent_path(), settings.path.string() + ".lock",
+    : alarm_({settings.path, settings.path.string() + "-wal", settings.path.string() + ".lock",
               settings.path.string() + ".kept", settings.path.string() + ".ballast", settings.redo_log}),
       store_(settings, clock),
       now_(store_.clock().now()),

@@ -82,7 +82,7 @@ Readiness readiness(const Status& status) {
     }
     if (const auto lost = status.delivery.lost; lost > 0) {
         result.degraded.push_back(std::to_string(lost) + (lost == 1 ? " result was lost" : " results were lost") +
-                                  ": the outbox had no room");
+                                  ": the log says why");
     }
     if (status.outbox.dead_letters > 0) {
         const auto count = status.outbox.dead_letters;

@@ -117,6 +117,57 @@ class RemovedFileTest(DaemonTest):
         self.client.kill()
         self.assert_delivered(10)
 
+    def lose_the_log(self, **options):
+        connection = self.start_with_results(1, **options)
+        log = self.client.outbox.with_name("outbox.db-wal")
+        log.unlink()
+        wait_until(log.exists, "it is there again", 2, context=self.client.tail)
+        self.client.wait_log("its log was removed or replaced while it was open: all of it is in the file itself")
+        for number in range(20):
+            connection.command("echo x", f"later-{number}")
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 21, "all are kept")
+        self.client.kill()
+        self.assert_delivered(21)
+
+    def test_a_log_that_is_gone_loses_nothing(self):
+        self.lose_the_log()
+
+    def test_a_log_that_is_gone_loses_nothing_with_power(self):
+        self.lose_the_log(redo_log=False, config={"Outbox": {"Durability": "power"}})
+
+    def test_a_copy_that_is_removed_as_it_appears_is_made_again(self):
+        self.start_with_results(50)
+        state = self.client.outbox.parent
+        for _ in range(2):
+            for file in state.iterdir():
+                file.unlink(missing_ok=True)
+            wait_until(self.client.outbox.exists, "it appears", 5, poll=0)
+        self.client.wait_log("all of it is in a new one", 5)
+        wait_until(self.client.outbox.exists, "it is there again", 5)
+        self.client.wait_status(lambda status: status["outbox"]["writable"], "it is open again")
+        self.client.kill()
+        self.assert_delivered(50)
+
+    def test_nothing_is_kept_in_an_emptied_file(self):
+        self.start_with_results(5)
+        self.assertEqual(self.client.stop(), 0)
+        self.client.start()  # all of it is in the file itself
+        self.client.wait_status(lambda status: status["outbox"]["pending"] == 5, "all are there")
+        self.client.outbox.write_bytes(b"")
+        self.client.wait_status(lambda status: status["delivery"]["lost"] == 5, "it is told", 5)
+        self.assertEqual(self.client.stop(), 0)
+        self.assertNotIn("Results are left undelivered", self.client.log.text())
+
+    def test_a_folder_above_that_moves_is_noticed(self):
+        state = self.directory / "above" / "state"
+        state.mkdir(parents=True)
+        self.start_with_results(3, config={"Outbox": {"Path": str(state / "outbox.db")}})
+        (self.directory / "above").rename(self.directory / "moved")
+        wait_until((state / "outbox.db").exists, "it is there again", 2, context=self.client.tail)
+        self.client.wait_status(lambda status: status["outbox"]["writable"], "it is open again")
+        self.client.kill()
+        self.assert_delivered(3)
+
     def test_what_cannot_be_made_again_is_told(self):
         connection = self.start_with_results(3)
         state = self.client.outbox.parent

@@ -10,12 +10,14 @@
 //     if (row.bind("schema").step()) row.integer(0);
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/storage_error.hpp"
 
 struct sqlite3;
@@ -86,6 +88,14 @@ class Cursor {
     Statement& statement_;
 };
 
+// Whether whoever opened it anew would read what is written here.
+enum class Standing {
+    whole,
+    cut,      // its file or its log was emptied, or is shorter than it was: something is lost
+    logless,  // its log was removed or replaced: what is in that is not in the file
+    moved,    // its file was
+};
+
 class Database {
   public:
     enum class Mode {
@@ -114,16 +124,32 @@ class Database {
     void copy_to(const std::string& path);
     // What the thorough check finds; nullopt: the file is sound.
     [[nodiscard]] std::optional<std::string> damage();
-    // Its file was removed, or another one put in its place: what is written goes where nobody finds it.
-    [[nodiscard]] bool has_moved() const noexcept;
+    // Write-ahead logging, from now on; before that its standing is not known, and said to be whole.
+    void use_log();
+    // Cheap, and yet for a look now and then, not for each statement.
+    [[nodiscard]] Standing standing() noexcept;
+    // When it is logless: what the log that is gone holds is written into the file, and a new log is made.
+    void renew_log();
+    // When it has moved, and all of it is in another file that is to take the place: its log is of no use to that.
+    void remove_log() noexcept;
     [[nodiscard]] std::int64_t changes() const;        // of rows, by the last statement
     [[nodiscard]] std::int64_t total_changes() const;  // by all of them
     [[nodiscard]] std::int64_t last_insert() const;    // its rowid
     [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
 
   private:
+    [[nodiscard]] bool is_log_begun() const noexcept;
+
     sqlite3* database_ = nullptr;
     std::map<const char*, Statement> statements_;
+    const std::filesystem::path path_;
+    const std::filesystem::path log_path_;
+    bool is_watched_ = false;  // what follows is known
+    FileDescriptor file_;      // to know it by: closing one that could be read would give up SQLite's locks of the file
+    FileDescriptor log_;
+    bool may_shrink_ = false;
+    std::int64_t size_ = 0;
+    bool was_log_begun_ = false;
 };
 
 // The rows of a damaged database that can be read, in the order of their numbers. `rows` selects the number first and

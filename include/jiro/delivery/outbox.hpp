@@ -127,6 +127,7 @@ struct OutboxFigures : OutboxCounts {
     std::uint64_t storage_errors = 0;            // operations of the storage that failed, in this process
     std::optional<bool> has_ballast;             // the reserve for a full disk; nothing: this outbox keeps none
     std::chrono::milliseconds wall_set_by{};     // how far the wall clock was from Outbox::now() when last looked at
+    std::uint64_t lost = 0;                      // results that were in its file, and are not any more
     bool is_astray = false;                      // its file is gone: what is in it ends with the process
     bool writable = false;
     std::string problem;  // why not writable, or what an operator should know; else empty

@@ -227,6 +227,21 @@ TEST_F(SessionsOnDisk, comes_back_when_its_file_is_gone) {
     EXPECT_EQ(sessions().problem(), "");
 }
 
+// Its log alone; then it is emptied.
+TEST_F(SessionsOnDisk, makes_its_log_again) {
+    ASSERT_TRUE(say("first"));
+    fs::remove(path.string() + "-wal");
+    ASSERT_TRUE(say("second"));
+    EXPECT_THAT(sessions().problem(), HasSubstr("their log was removed"));
+    EXPECT_TRUE(fs::exists(path.string() + "-wal"));
+    opened.reset();
+    EXPECT_THAT(said(), ElementsAre("first", "an answer", "second", "an answer"));
+    fs::resize_file(path, 0);
+    ASSERT_TRUE(say("after"));
+    EXPECT_THAT(sessions().problem(), HasSubstr("damaged"));
+    EXPECT_THAT(said(), ElementsAre("after", "an answer"));
+}
+
 // Nothing of it is left: that is said, until the next start.
 TEST_F(SessionsOnDisk, an_emptied_file_is_told) {
     ASSERT_TRUE(say("before"));

@@ -508,6 +508,9 @@ TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
         EXPECT_THAT(figures().problem, HasSubstr("removed or replaced"));
         EXPECT_TRUE(figures().writable);
         EXPECT_EQ(admit("later"), Admission::accepted);
+        for (const auto& name : aside()) EXPECT_FALSE(fs::exists(folder / (name + "-wal")));  // it was its own
+        const auto count = static_cast<std::ptrdiff_t>(aside().size());
+        EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 3 + count);  // with its log and the lock
         open();
         EXPECT_EQ(figures().problem, "");
         EXPECT_EQ(figures().unfinished, 21U);
@@ -516,6 +519,74 @@ TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
         outbox_.reset();
         fs::remove_all(folder);
     }
+}
+
+// Its log alone: what is there then is all that whoever opens it after a kill finds.
+TEST_F(SqliteOutboxTest, makes_its_log_again) {
+    open();
+    fill(30);
+    const auto log = settings_.path.string() + "-wal";
+    const auto remove = [&] { fs::remove(log); };
+    const auto replace = [&] {
+        fs::remove(log);
+        std::ofstream(log) << "another file";
+    };
+    const test::TempDir copies;
+    for (const auto& harm : {std::function<void()>(remove), std::function<void()>(replace)}) {
+        harm();
+        EXPECT_EQ(admit(std::to_string(figures().unfinished)), Admission::accepted);
+        run(outbox_->look_for_its_file());
+        EXPECT_THAT(figures().problem, HasSubstr("its log was removed"));
+        EXPECT_TRUE(figures().writable);
+        EXPECT_EQ(admit(std::to_string(figures().unfinished)), Admission::accepted);
+    }
+    const auto left = copies.path() / "outbox.db";
+    fs::copy(settings_.path, left);
+    fs::copy(log, left.string() + "-wal");
+    outbox_.reset();
+    settings_.path = left;
+    open();
+    EXPECT_EQ(figures().problem, "");
+    EXPECT_EQ(figures().unfinished, 14U);
+    EXPECT_EQ(figures().pending, 10U);
+}
+
+// Its file or its log is emptied: what is lost with that is told by its number, and it goes on.
+TEST_F(SqliteOutboxTest, tells_what_was_cut_off) {
+    for (const std::string suffix : {"", "-wal"}) {
+        SCOPED_TRACE(suffix);
+        const test::LogCapture log;
+        open();
+        fill(30);
+        if (suffix.empty()) open();  // all of it is in the file itself
+        run(outbox_->look_for_its_file());
+        fs::resize_file(settings_.path.string() + suffix, 0);
+        run(outbox_->look_for_its_file());
+        EXPECT_EQ(log.field("Results are lost", "count"), "15");
+        EXPECT_EQ(figures().lost, 15U);
+        EXPECT_EQ(figures().pending, 0U);
+        EXPECT_TRUE(figures().writable);
+        EXPECT_THAT(figures().problem, HasSubstr("damaged"));
+        EXPECT_EQ(admit("later"), Admission::accepted);
+        outbox_.reset();
+        fs::remove_all(settings_.path.parent_path());
+    }
+}
+
+// Removed while it could not be opened: the new one is not passed off as what was there.
+TEST_F(SqliteOutboxTest, tells_what_was_removed_while_it_was_closed) {
+    const test::LogCapture log;
+    open();
+    fill(30);
+    {
+        test::DiskFaults disk;
+        disk.fail_writes(EIO);
+        EXPECT_EQ(admit("a"), Admission::refused);
+        fs::remove_all(settings_.path.parent_path());
+    }
+    while (!figures().writable) (void)run(outbox_->next_due());
+    EXPECT_EQ(log.field("Results are lost", "count"), "15");
+    EXPECT_EQ(figures().lost, 15U);
 }
 
 // The lock as well: nobody else comes in.

@@ -213,7 +213,7 @@ TEST(Readiness, gives_reasons) {
          },
          {},
          {"the result server refuses this client: UNAUTHENTICATED"}},
-        {"lost", [](Status& s) { s.delivery.lost = 7; }, {}, {"7 results were lost: the outbox had no room"}},
+        {"lost", [](Status& s) { s.delivery.lost = 7; }, {}, {"7 results were lost: the log says why"}},
         {"dead letters", [](Status& s) { s.outbox.dead_letters = 2; }, {}, {"2 dead letters in the outbox"}},
         {"no ballast",
          [](Status& s) { s.outbox.ballast_present = false; },
