@@ -44,6 +44,10 @@ bool write_all(int file, std::string_view text) {
     return true;
 }
 
+FileDescriptor mark_of(const std::filesystem::path& path) noexcept {
+    return FileDescriptor(open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW));
+}
+
 bool is_at(int file, const std::filesystem::path& path) noexcept {
     struct stat open {};
     struct stat named {};

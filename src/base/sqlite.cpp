@@ -69,10 +69,9 @@ void check(sqlite3* database, int result) {
     throw StorageError(code_of(database, result), text + " (SQLite " + std::to_string(result) + ")");
 }
 
-// as_it_is_now: none when it is gone already.
-FileDescriptor as_it_is_now(const std::filesystem::path& path, int flags) {
-    FileDescriptor file(open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW));
-    if (!file && errno != ENOENT) throw StorageError(storage_errc_of(errno), "cannot look at " + path.string());
+// there_or_gone: for what was just opened.
+FileDescriptor there_or_gone(FileDescriptor file) {
+    if (!file && errno != ENOENT) throw StorageError(storage_errc_of(errno), "its files cannot be looked at");
     return file;
 }
 
@@ -189,10 +188,10 @@ std::int64_t Database::total_changes() const { return sqlite3_total_changes64(da
 std::int64_t Database::last_insert() const { return sqlite3_last_insert_rowid(database_); }
 
 void Database::checkpoint() {
+    was_log_begun_ = false;
     if (integer("PRAGMA wal_checkpoint(TRUNCATE)") != 0) {
         throw StorageError(storage_errc::io, "the log cannot be written into the database");
     }
-    was_log_begun_ = false;
 }
 
 void Database::give_memory_back() noexcept { sqlite3_db_release_memory(database_); }
@@ -215,8 +214,8 @@ void Database::use_log() {
     const char* name = sqlite3_db_filename(database_, "main");
     if (name == nullptr || *name == '\0') return;  // in memory
     may_shrink_ = integer("PRAGMA auto_vacuum") != 0;
-    file_ = as_it_is_now(path_, O_PATH);
-    log_ = as_it_is_now(log_path_, O_RDONLY | O_NONBLOCK);
+    file_ = there_or_gone(mark_of(path_));
+    log_ = there_or_gone(FileDescriptor(open(log_path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)));
     int has_moved = 0;
     sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
     if (has_moved != 0) file_ = FileDescriptor();  // it is another one's
@@ -226,7 +225,8 @@ void Database::use_log() {
 // A log begins with SQLite's number for it. It is emptied by checkpoint() only, else it is written over.
 bool Database::is_log_begun() const noexcept {
     std::array<char, 4> number{};
-    return pread(log_.get(), number.data(), number.size(), 0) == ssize_t{number.size()} && number != std::array<char, 4>{};
+    return pread(log_.get(), number.data(), number.size(), 0) == ssize_t{number.size()} &&
+           number != std::array<char, 4>{};
 }
 
 Standing Database::standing() noexcept {

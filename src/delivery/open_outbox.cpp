@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "delivery/open_outbox.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
 #include "delivery/failpoint.hpp"
 #include "delivery/log.hpp"
 #include "jiro/base/at_end.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
@@ -391,8 +394,13 @@ std::filesystem::path OpenOutbox::make_anew(const std::function<void(const std::
     const auto begun = files_.database().begin_rebuilt();
     if (!begun) give_up(begun.error());
     fill(*begun);
+    FileDescriptor made = mark_of(*begun);
     if (const auto ended = files_.database().end_rebuilt(); !ended) give_up(ended.error());
-    if (store_) store_->remove_log();
+    if (store_) {
+        store_->remove_log();
+        if (is_at(copy_.get(), settings_.path)) unlink(settings_.path.c_str());
+    }
+    copy_ = std::move(made);
     const auto aside = files_.finish_replacing();
     if (!aside) give_up(aside.error());
     return *aside;

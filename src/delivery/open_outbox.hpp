@@ -13,6 +13,7 @@
 #include "delivery/outbox_clock.hpp"
 #include "delivery/outbox_files.hpp"
 #include "delivery/outbox_store.hpp"
+#include "jiro/base/file_descriptor.hpp"
 
 namespace jiro::delivery {
 
@@ -92,6 +93,7 @@ class OpenOutbox {
     std::string lasting_problem_;   // what an operator should know until the next start
     std::int64_t committed_ = 0;    // the last transaction that the file is known to hold
     std::int64_t committing_ = 0;   // and the one that was tried last
+    FileDescriptor copy_;           // made last: one that could not be opened is not kept as what took the place
     bool must_checkpoint_ = false;  // a flush may have failed: what is in the file may not be on the disk
     bool is_astray_ = false;        // the file is not where it was
     bool is_full_ = false;

@@ -171,7 +171,9 @@ void write_outbox(Writer& out, const OutboxStatus& outbox) {
 void write_delivery(Writer& out, const Status& status) {
     const auto& delivery = status.delivery;
     out.counter("jiro_results_delivered_total", "Results that the server confirmed.", delivery.delivered);
-    out.counter("jiro_results_lost_total", "Results that could be neither stored nor kept in memory, or went with the file of the outbox.", delivery.lost);
+    out.counter("jiro_results_lost_total",
+                "Results that could be neither stored nor kept in memory, or went with the file of the outbox.",
+                delivery.lost);
     out.counter("jiro_delivery_retries_total", "Attempts to send a result that was tried before.", delivery.retries);
     out.family("jiro_delivery_attempts_total", "counter", "Attempts to send a result, by gRPC status.");
     for (const auto& [name, count] : delivery.attempts_by_status) out.sample(count, {{"status", name}});

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "jiro/base/error.hpp"
+#include "jiro/base/file_descriptor.hpp"
 
 namespace jiro {
 
@@ -38,6 +39,9 @@ struct FileContent {
 
 // Whether the name is still that of the file that is open: it was not removed, nor another put in its place.
 [[nodiscard]] bool is_at(int file, const std::filesystem::path& path) noexcept;
+
+// To know a file by, with is_at(): it cannot be read by that, so closing it gives up no lock. None: errno says why.
+[[nodiscard]] FileDescriptor mark_of(const std::filesystem::path& path) noexcept;
 
 // Also when it is not there.
 [[nodiscard]] Result<> remove_file(const std::filesystem::path& path);

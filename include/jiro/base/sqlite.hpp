@@ -145,7 +145,7 @@ class Database {
     const std::filesystem::path path_;
     const std::filesystem::path log_path_;
     bool is_watched_ = false;  // what follows is known
-    FileDescriptor file_;      // to know it by: closing one that could be read would give up SQLite's locks of the file
+    FileDescriptor file_;      // its mark
     FileDescriptor log_;
     bool may_shrink_ = false;
     std::int64_t size_ = 0;
