@@ -220,6 +220,7 @@ void Database::use_log() {
     sqlite3_file_control(database_, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
     if (has_moved != 0) file_ = FileDescriptor();  // it is another one's
     is_watched_ = true;
+    (void)standing();  // what is there now
 }
 
 // A log begins with SQLite's number for it. It is emptied by checkpoint() only, else it is written over.

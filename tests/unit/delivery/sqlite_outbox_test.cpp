@@ -521,6 +521,24 @@ TEST_F(SqliteOutboxTest, comes_back_when_its_file_is_gone) {
     }
 }
 
+// A copy that cannot be opened leaves nothing behind when the next one is made.
+TEST_F(SqliteOutboxTest, makes_its_copy_again) {
+    open();
+    fill(30);
+    const auto log = settings_.path.string() + "-wal";
+    fs::remove(settings_.path);
+    fs::remove(log);
+    fs::create_directory(log);
+    run(outbox_->look_for_its_file());
+    EXPECT_TRUE(figures().is_astray);
+    EXPECT_TRUE(fs::exists(settings_.path));
+    fs::remove(log);
+    while (!figures().writable) (void)run(outbox_->next_due());
+    EXPECT_THAT(aside(), testing::IsEmpty());
+    open();
+    EXPECT_EQ(figures().pending, 10U);
+}
+
 // Its log alone: what is there then is all that whoever opens it after a kill finds.
 TEST_F(SqliteOutboxTest, makes_its_log_again) {
     open();
