@@ -153,11 +153,13 @@ Database::Database(const std::string& path, Mode mode) : path_(path), log_path_(
     if (mode == Mode::evidence) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
 }
 
-// SQLite removes its log by name: where it has moved, that is another one's.
+// SQLite removes its log by name: where it has moved, that is another one's. And what is left of a log that was cut
+// does not belong into the file.
 Database::~Database() {
     statements_.clear();
     int is_set = 0;
-    if (standing() == Standing::moved) sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
+    if (standing() == Standing::moved || (is_watched_ && is_log_cut()))
+        sqlite3_db_config(database_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &is_set);
     sqlite3_close_v2(database_);
 }
 
@@ -223,11 +225,17 @@ void Database::use_log() {
     (void)standing();  // what is there now
 }
 
-// A log begins with SQLite's number for it. It is emptied by checkpoint() only, else it is written over.
-bool Database::is_log_begun() const noexcept {
-    std::array<char, 4> number{};
-    return pread(log_.get(), number.data(), number.size(), 0) == ssize_t{number.size()} &&
-           number != std::array<char, 4>{};
+// A log begins with SQLite's number for it. It is emptied by checkpoint() only, else it is written over. What is
+// written to one that somebody emptied leaves a hole there, and a checkpoint would put that over whole pages of the
+// file.
+bool Database::is_log_cut() noexcept {
+    std::array<unsigned char, 4> number{};
+    const bool is_read = pread(log_.get(), number.data(), number.size(), 0) == ssize_t{number.size()};
+    const bool is_begun =
+        is_read && number[0] == 0x37 && number[1] == 0x7F && number[2] == 0x06 && number[3] >> 1 == 0x41;
+    if (!is_begun && (is_read || was_log_begun_)) return true;
+    was_log_begun_ = is_begun;
+    return false;
 }
 
 Standing Database::standing() noexcept {
@@ -236,11 +244,8 @@ Standing Database::standing() noexcept {
     if (!is_at(file_.get(), path_) || fstat(file_.get(), &status) != 0) return Standing::moved;
     if (status.st_size < (may_shrink_ ? std::min<std::int64_t>(size_, 1) : size_)) return Standing::cut;
     size_ = status.st_size;
-    if (!is_at(log_.get(), log_path_)) return Standing::logless;
-    const bool is_begun = is_log_begun();
-    if (was_log_begun_ && !is_begun) return Standing::cut;
-    was_log_begun_ = is_begun;
-    return Standing::whole;
+    if (is_log_cut()) return Standing::cut;  // also when it was removed after that
+    return is_at(log_.get(), log_path_) ? Standing::whole : Standing::logless;
 }
 
 void Database::renew_log() {

@@ -82,19 +82,21 @@ void OpenOutbox::open_store() {
 }
 
 // What it had when it was open before, and has not any more. None of that is lost when it holds the last transaction.
+// Otherwise its rows are older than they were: what waits there may have run since, and the number of those that are
+// fewer is the least that is lost.
 void OpenOutbox::note_lost() {
     const auto last = store_->last_transaction();
-    const bool is_whole = last == committed_ || (last != 0 && last == committing_);
-    committed_ = last;
+    const auto before = std::exchange(committed_, last);
+    const bool is_whole = before == 0 || last == before || (last != 0 && last == committing_);
     const OutboxCounts had = figures_;
+    if (!is_whole) store_->distrust_waiting();
     note_counts();
     if (is_whole) return;
-    const auto less = [](std::uint64_t before, std::uint64_t now) { return before - std::min(before, now); };
+    const auto less = [](std::uint64_t many, std::uint64_t now) { return many - std::min(many, now); };
     const auto lost = less(had.pending + had.dead_letters, figures_.pending + figures_.dead_letters);
     const auto unfinished = less(had.unfinished, figures_.unfinished);
-    if (lost + unfinished == 0) return;
     figures_.lost += lost;
-    lasting_problem_ = "its file was removed, emptied or damaged: " + std::to_string(lost) + " results and " +
+    lasting_problem_ = "its file was removed, emptied or damaged: at least " + std::to_string(lost) + " results and " +
                        std::to_string(unfinished) + " unfinished commands in it are lost";
     outbox_log.error("Results are lost: the outbox is not what it was when it was open before",
                      {{"count", lost}, {"unfinished_commands", unfinished}});

@@ -138,7 +138,7 @@ class Database {
     [[nodiscard]] sqlite3* handle() const noexcept { return database_; }
 
   private:
-    [[nodiscard]] bool is_log_begun() const noexcept;
+    [[nodiscard]] bool is_log_cut() noexcept;
 
     sqlite3* database_ = nullptr;
     std::map<const char*, Statement> statements_;

@@ -591,6 +591,35 @@ TEST_F(SqliteOutboxTest, tells_what_was_cut_off) {
     }
 }
 
+// What is written to an emptied log stands behind a hole. That is not put over what is whole in the file, and what
+// waits there may have run since.
+TEST_F(SqliteOutboxTest, keeps_its_file_from_a_log_that_was_emptied) {
+    const auto log = settings_.path.string() + "-wal";
+    const auto empty = [&] { fs::resize_file(log, 0); };
+    const auto overwrite = [&] { std::fstream(log, std::ios::in | std::ios::out) << std::string(100, 'x'); };
+    for (const auto& harm : {std::function<void()>(empty), std::function<void()>(overwrite)}) {
+        for (const bool is_removed : {false, true}) {
+            SCOPED_TRACE(is_removed);
+            open();
+            fill(30);
+            admit("waits");
+            open();  // all of it is in the file itself
+            admit("in the log");
+            run(outbox_->look_for_its_file());
+            harm();
+            for (int i = 0; i < 20; ++i) (void)outbox_->delivered("nobody's " + std::to_string(i), RowIs::there);
+            (void)admit("behind the hole");
+            if (is_removed) fs::remove(log);
+            run(outbox_->look_for_its_file());
+            EXPECT_TRUE(figures().writable) << figures().problem;
+            EXPECT_EQ(figures().pending, 10U);
+            EXPECT_EQ(state("waits"), RowState::running);
+            outbox_.reset();
+            fs::remove_all(settings_.path.parent_path());
+        }
+    }
+}
+
 // Removed while it could not be opened: the new one is not passed off as what was there.
 TEST_F(SqliteOutboxTest, tells_what_was_removed_while_it_was_closed) {
     const test::LogCapture log;
