@@ -162,7 +162,7 @@ TEST_F(OutsideCallsTest, outlives_the_event_loop) {
 
 // Waiting right there is for a moment, and not again while that call hangs.
 TEST_F(OutsideCallsTest, does_not_wait_again_for_a_function_that_hangs) {
-    auto& functions = *new OutsideFunctions<int>("test", 2);
+    static auto& functions = *new OutsideFunctions<int>("test", 2);
     const auto released = std::make_shared<std::promise<void>>();
     const std::function<int()> function = [released = released->get_future().share()] {
         released.wait();
@@ -177,7 +177,7 @@ TEST_F(OutsideCallsTest, does_not_wait_again_for_a_function_that_hangs) {
 
 // Whoever asks for the same while it hangs joins: one call for all of them, and all get its value.
 TEST_F(OutsideCallsTest, joins_a_call_for_the_same) {
-    auto& functions = *new OutsideFunctions<int>("test", 2);
+    static auto& functions = *new OutsideFunctions<int>("test", 2);
     const auto released = std::make_shared<std::promise<void>>();
     const auto calls = std::make_shared<std::atomic<int>>(0);
     const std::function<int()> function = [released = released->get_future().share(), calls] {
