@@ -21,7 +21,8 @@ std::vector<KeptMessages::Position> KeptMessages::keep(const std::vector<std::st
     std::string stretch;  // of them, without a gap, up to `end`
     Position end = end_;
     bool is_written = open();
-    constexpr std::size_t piece = 65536;  // of short messages are copied into one call; a longer message has its own
+    constexpr std::size_t piece =
+        65536;  // the longest stretch that is put together: a longer message goes out as it is
     const auto write_stretch = [&] {
         is_written = is_written && write(end - stretch.size(), stretch);
         stretch.clear();

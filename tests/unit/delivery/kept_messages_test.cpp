@@ -44,6 +44,23 @@ TEST_F(KeptMessagesTest, gives_back_what_it_was_given) {
     EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
 
+// Short ones are written by one call, a long one by its own: each lies where it was said to, also across the file's
+// end.
+TEST_F(KeptMessagesTest, keeps_short_and_long_ones_in_their_order) {
+    constexpr std::uint64_t room = 1024 * 1024;
+    KeptMessages kept(path_, room);
+    for (int round = 0; round < 4; ++round) {
+        std::vector<std::string> messages;
+        for (const std::size_t size : {10U, 40'000U, 40'000U, 65'536U, 65'537U, 200'000U, 5U})
+            messages.emplace_back(size, static_cast<char>('a' + messages.size()));
+        const auto positions = kept.keep({messages.begin(), messages.end()});
+        ASSERT_EQ(positions.size(), messages.size());
+        for (std::size_t i = 0; i < messages.size(); ++i)
+            EXPECT_TRUE(kept.read(positions[i], messages[i].size()) == messages[i]) << i;
+    }
+    EXPECT_LE(fs::file_size(path_), room);
+}
+
 // The newest take the place of the oldest, none lies across the end of the file, and the file does not grow.
 TEST_F(KeptMessagesTest, goes_round) {
     KeptMessages kept(path_, 100);
