@@ -3,6 +3,9 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/log_output.hpp"
 #include "base/log_queue.hpp"
 #include "base/log_record.hpp"
@@ -125,15 +128,32 @@ std::string scrubbed(std::string_view text) { return core().scrub->scrubbed({}, 
 
 std::string scrubbed(std::string_view name, std::string_view value) { return core().scrub->scrubbed(name, value); }
 
+std::vector<std::string> scrubbed(std::vector<std::string> words) {
+    std::string option;  // whose value comes next
+    for (auto& word : words) {
+        std::size_t begin = 0;  // of a value
+        if (word.starts_with('-')) {
+            const auto equals = word.find('=');
+            begin = std::min(equals, word.size() - 1) + 1;
+            option = word.substr(0, equals);
+            option.erase(0, option.find_first_not_of('-'));
+            std::ranges::replace(option, '-', '_');
+        }
+        const auto value = word.substr(begin);
+        word = scrubbed(word.substr(0, begin) + (value.empty() ? value : scrubbed(option, value)));
+        if (!value.empty()) option.clear();
+    }
+    return words;
+}
+
 void register_secret(const Secret& secret, std::string_view source) {
     core().scrub->redactor().add(secret.reveal(), source);
 }
 
-void register_configured(Configured which, const std::vector<Secret>& secrets) {
+void register_all(Holder holder, const std::vector<Secret>& secrets) {
     std::vector<std::string> values;
     for (const Secret& secret : secrets) values.push_back(secret.reveal());
-    auto& redactor = core().scrub->redactor();
-    which == Configured::read ? redactor.note_read(std::move(values)) : redactor.put_in_force(std::move(values));
+    core().scrub->redactor().hold(static_cast<std::size_t>(holder), std::move(values));
 }
 
 void use_sink_for_test(std::shared_ptr<spdlog::sinks::sink> sink) {

@@ -166,24 +166,21 @@ void Redactor::forget_one() {
     rotating_.erase(past == rotating_.end() ? rotating_.begin() : past);
 }
 
-void Redactor::note_read(std::vector<std::string> values) {
+void Redactor::hold(std::size_t holder, std::vector<std::string> values) {
     const std::scoped_lock lock(mutex_);
-    if (read_ == values) return;
-    read_ = std::move(values);
-    use_all();
-}
-
-void Redactor::put_in_force(std::vector<std::string> values) {
-    const std::scoped_lock lock(mutex_);
-    if (in_force_ == values) return;
-    before_ = std::exchange(in_force_, std::move(values));
+    Held& held = held_.at(holder);
+    if (held.now == values) return;
+    held.before = std::exchange(held.now, std::move(values));
     use_all();
 }
 
 void Redactor::use_all() {
     std::vector<std::string> all;
     for (const auto& kept : rotating_) all.push_back(kept.value);
-    for (const auto* values : {&read_, &in_force_, &before_}) all.insert(all.end(), values->begin(), values->end());
+    for (const auto& [now, before] : held_) {
+        all.insert(all.end(), now.begin(), now.end());
+        all.insert(all.end(), before.begin(), before.end());
+    }
     spellings_ = SecretSpellings(all);
 }
 

@@ -3,6 +3,7 @@
 // The last line of defence against secrets in logs: replaces known secret values, and what looks like one by its name,
 // by ***. Callers still do not log secrets; this catches the library message or the URL nobody thought of. Any thread.
 
+#include <array>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -25,12 +26,12 @@ class Redactor {
     // Tokens rotate: the oldest values beyond this many are forgotten, but no source's newest.
     static constexpr std::size_t kMaxRotating = 64;
 
+    static constexpr std::size_t kHolders = 3;
+
     // `source`: where it was read, and where another may be read later.
     void add(std::string_view secret, std::string_view source);
-    // All that a configuration holds, however many they are: of the one that was read last, and of the one in force.
-    // Those that were in force before are known until they change again.
-    void note_read(std::vector<std::string> values);
-    void put_in_force(std::vector<std::string> values);
+    // All that a holder has, however many they are; what it had before is known until that changes again.
+    void hold(std::size_t holder, std::vector<std::string> values);
 
     // What may be shown in place of a text; nothing: it may be shown as it is, as most may.
     [[nodiscard]] std::optional<std::string> redacted(std::string_view text) const;
@@ -43,14 +44,17 @@ class Redactor {
         std::string value;
     };
 
+    struct Held {
+        std::vector<std::string> now;
+        std::vector<std::string> before;
+    };
+
     void forget_one();
     void use_all();
 
     mutable std::mutex mutex_;
     std::deque<Rotating> rotating_;  // oldest first
-    std::vector<std::string> read_;
-    std::vector<std::string> in_force_;
-    std::vector<std::string> before_;
+    std::array<Held, kHolders> held_;
     SecretSpellings spellings_;  // of them all
 };
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "config/schema.hpp"
+#include "jiro/base/log.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -25,6 +26,11 @@ bool read_list(const Node& node, Texts& target, const Context& context) {
 }
 
 std::string show_list(const Texts& texts, Reveal) { return yaml_list(texts); }
+
+// Some pass a password in an argument.
+std::string show_program(const Texts& words, Reveal reveal) {
+    return yaml_list(reveal == Reveal::masked ? log::scrubbed(words) : words);
+}
 
 // As a list: argv. As text: the script, or what is split at spaces once Shell is known.
 bool read_program(const Node& node, Texts& program, const Context& context) {
@@ -146,7 +152,7 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
     constexpr auto key = kKeyOf<ExecCommand>;
     return {
         key("Description", Text(), MEMBER(description), "One line, shown by `help`."),
-        key("Program", Special<Texts>({"list or text", "begins with an absolute path"}, read_program, show_list),
+        key("Program", Special<Texts>({"list or text", "begins with an absolute path"}, read_program, show_program),
             MEMBER(program),
             "The program and its arguments; `{name}` in an argument stands for a parameter. With Shell: the script."),
         key("Shell", Flag(), MEMBER(shell),

@@ -262,7 +262,7 @@ LoadResult load_sources(const Sources& sources, const Environment& environment, 
         }
     }
     if (sources.file.text.empty()) config.empty.insert(name);
-    log::register_configured(log::Configured::read, all_secrets(config));  // whoever tells of its problems, too
+    log::register_all(log::Holder::read_configuration, all_secrets(config));  // whoever tells of its problems, too
     if (!problems.empty()) return {std::nullopt, std::move(problems).sorted(name)};
     return {std::move(config), {}};
 }
@@ -293,8 +293,12 @@ void warn_of_open_files(Config& config, const Sources& sources) {
         warn_of_open_secret(config, key.path, given->second);
     }
     for (const commands::ExecCommand& command : config.commands.exec) {
-        if (command.environment.empty() || !open_files.contains(file_of(command.source))) continue;
-        warn_of_open_secret(config, std::string(kExec) + '.' + command.name + ".Environment", command.source);
+        if (!open_files.contains(file_of(command.source))) continue;
+        const auto warn_of = [&](const char* key) {
+            warn_of_open_secret(config, std::string(kExec) + '.' + command.name + key, command.source);
+        };
+        if (!command.environment.empty()) warn_of(".Environment");
+        if (log::scrubbed(command.program) != command.program) warn_of(".Program");
     }
 }
 

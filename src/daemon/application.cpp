@@ -247,7 +247,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       control_server(
           executor, clock, control_settings(environment, config.monitoring), [this] { return status.current(); },
           routes()) {
-    log::register_configured(log::Configured::in_force, config::all_secrets(config));
+    log::register_all(log::Holder::configuration_in_force, config::all_secrets(config));
     audit.use(config.audit, redacted_hub_url(config));
     take_signals();  // `shutdown` and `reloader` handle them
     status.set_hub_url(redacted_hub_url(config));
@@ -536,7 +536,7 @@ Result<> Application::Parts::apply(const config::Config& next) {
     audit.use(next.audit, redacted_hub_url(next));
     status.set_instance_id(next.instance_id);
     config = next;
-    log::register_configured(log::Configured::in_force, config::all_secrets(config));
+    log::register_all(log::Holder::configuration_in_force, config::all_secrets(config));
     tls_watch.look_again();
     return {};
 }

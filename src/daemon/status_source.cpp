@@ -111,7 +111,7 @@ monitor::HubStatus StatusSource::hub() const {
     const TimePoint now = parts_.clock.now();
     monitor::HubStatus hub;
     hub.state = parts_.hub.state();
-    hub.connection_id = log::scrubbed(parts_.hub.connection_id().value_or(""));  // as the hub named it
+    hub.connection_id = parts_.hub.connection_id().value_or("");
     const auto connected_url = parts_.hub.connected_url();
     hub.url = connected_url ? connected_url->redacted() : hub_url_;
     if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "jiro/base/json_writer.hpp"
+#include "jiro/base/scrubbed_json.hpp"
 #include "jiro/monitor/status.hpp"
 
 namespace jiro::monitor {
@@ -226,7 +227,8 @@ std::string status_json(const Status& status) {
     write_chat(json, status.chat);
     write_health(json, status);
     json.end_object();
-    return std::move(json).take();
+    // Peers chose some of the texts.
+    return scrubbed_json(std::move(json).take(), JsonWriter::Layout::compact);
 }
 
 }  // namespace jiro::monitor

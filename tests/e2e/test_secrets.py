@@ -2,13 +2,14 @@
 """A whole session at trace level with canaries for secrets: none of them may be found anywhere but where it belongs."""
 
 import base64
+import itertools
 import json
 import pathlib
 import re
 import unittest
 import urllib.parse
 
-from harness.case import DaemonTest
+from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
 from harness.hub_server import HubServer, http_response
 from harness.programs import run_client
@@ -141,6 +142,47 @@ class SecretsTest(DaemonTest):
         self.assert_clean("doctor", doctor.stdout + doctor.stderr, allowed=("cookie",))  # it was given none
         self.client.stop()
         self.assert_clean("standard error", self.client.log_file.read_bytes())
+
+    def test_what_the_hub_repeats_in_other_places(self):
+        """The connection's own secrets, and a token that was read after it was made: in the end of a stream, as a method, in a Close."""
+        self.start_hub()
+        self.start_grpc()
+        token = self.directory / "token"
+        token.write_text(CANARIES["access token"])
+        token.chmod(0o600)
+        route = [("Set-Cookie", f"route={CANARIES['cookie']}; Path=/")]
+        self.hub.on_negotiate = lambda request: http_response(
+            200, self.hub.negotiate_body(connectionToken=CANARIES["connection token"]), headers=route)
+        self.start_client(config={"Hub": {"Requests": ["logs"]}, "WebSocket": {"AccessTokenFile": str(token)}})
+        link = self.connection()
+        told = " ".join(CANARIES[name] for name in ("access token", "cookie", "connection token")) + " canary-rotated-token"
+
+        def end_stream(connection, record):
+            if record.get("target") == "ReceiveLogsStream":
+                connection.send({"type": 3, "invocationId": record["invocationId"], "error": "no stream: " + told})
+
+        self.hub.on_record = end_stream
+        token.write_text("canary-rotated-token")
+        numbers = itertools.count()
+
+        def is_in_use():
+            sync_id = str(next(numbers))
+            link.command("echo hi", sync_id)
+            self.result(sync_id)
+            return "canary-rotated-token" in self.grpc.calls[-1].metadata["authorization"]
+
+        wait_until(is_in_use, "results go with the new token")
+        link.invoke({"requestId": "r"}, target="LogsStreamRequested", invocation_id="i")
+        self.client.wait_log("no stream: ")
+        link.invoke({}, target="Method of " + told)
+        self.client.wait_log("no handler here .*Method of ")
+        link.send({"type": 7, "error": "closed: " + told, "allowReconnect": True})
+        self.client.wait_log("closed: ")
+        status = self.client.get("/status")[1]
+        self.assertIn("closed: *** *** *** ***", status)
+        for where, text in (("the log", self.client.log.text()), ("/status", status)):
+            self.assert_clean(where, text)
+            self.assertNotIn("canary-rotated", text)
 
     def test_a_hub_elsewhere_that_asks_for_the_configuration(self):
         self.start_hub()

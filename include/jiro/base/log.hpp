@@ -128,16 +128,17 @@ void shutdown();
 // more. Called by whoever reads a secret; `source` names what holds it, and may hold another one later: its newest
 // value is kept, of the older ones those that came last.
 void register_secret(const Secret& secret, std::string_view source);
-// The same for all that a configuration holds, in place of those of the one that was read, or was in force, before;
-// those that were in force are known until the next change.
-enum class Configured { read, in_force };
-void register_configured(Configured which, const std::vector<Secret>& secrets);
+// The same for all that somebody holds, in place of what it held before; that is known until the next change.
+enum class Holder { read_configuration, configuration_in_force, connection };
+void register_all(Holder holder, const std::vector<Secret>& secrets);
 
 // A text with *** in the place of what is known, or seen by its name, to be a secret; as every line is. Any thread.
 [[nodiscard]] std::string scrubbed(std::string_view text);
 // The same for the value of a field, which may be a secret by the field's name alone. What is to be JSON is scrubbed
 // value by value: in the whole text what follows a secret's name goes, quotes and commas included.
 [[nodiscard]] std::string scrubbed(std::string_view name, std::string_view value);
+// The same for the words of a command line, where a secret may stand behind the option that names it.
+[[nodiscard]] std::vector<std::string> scrubbed(std::vector<std::string> words);
 
 // Replaces the sinks behind the scrubber by one that gets the lines of every level on the thread that logs, one at a
 // time (base/log_record.hpp unpacks them); repeats are not held back. nullptr restores the sinks. For tests

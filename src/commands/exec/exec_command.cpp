@@ -6,6 +6,7 @@
 #include "commands/exec/exec_run.hpp"
 #include "commands/exec/redaction.hpp"
 #include "commands/exec/unit_process.hpp"
+#include "jiro/base/log.hpp"
 #include "jiro/commands/command_message.hpp"
 
 namespace jiro::commands {
@@ -36,7 +37,7 @@ CommandDescription describe(const ExecCommand& command, const ArgumentBinding& b
     }
     if (binding.takes_rest()) description.usage += " [args...]";
     description.source = command.source.empty() ? "configuration" : command.source;
-    description.runs = command.shell ? "/bin/sh -c " + joined(command.program) : joined(command.program);
+    description.runs = (command.shell ? "/bin/sh -c " : "") + joined(log::scrubbed(command.program));
     description.uses_shell = command.shell;
     description.idempotent = command.idempotent;
     description.max_concurrent = command.max_concurrent;

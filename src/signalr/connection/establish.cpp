@@ -238,7 +238,7 @@ Task<Result<void>> Establish::handshake() {
 
 Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const Established& connection) {
     if (auto failure = read_credentials()) co_return std::move(failure->error);
-    keep_secret(connection.connection_token);
+    for (const Secret& secret : connection.secrets) keep_secret(secret);
     cookies_ = connection.cookies;
     auto request = request_to(refresh_url(url_, connection.connection_token));
     if (!request) co_return request.error();

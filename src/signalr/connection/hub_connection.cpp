@@ -92,6 +92,7 @@ Task<> HubConnection::Impl::stay_connected() {
         session_ =
             std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome->connection), *dispatcher_);
         *current_session_ = session_;
+        keep_out_of_the_log();
         record_transition(fsm_.opened(clock_.now()), nullptr);
         end_first_attempt();
         co_await serve();
@@ -163,6 +164,11 @@ Task<Failure> HubConnection::Impl::serve_until_lost(std::shared_ptr<Session> ses
     co_return failure;
 }
 
+// What the hub was told and told us, wherever a line repeats it.
+void HubConnection::Impl::keep_out_of_the_log() const {
+    log::register_all(log::Holder::connection, session_->established().secrets);
+}
+
 // A server that tells how long an access token lives takes a new one on the connection that stands. A failure leaves
 // that as it is; nothing more is asked on it then. Ends with the session.
 Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
@@ -178,6 +184,8 @@ Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
             if (is_cancellation(error)) throw;
             refreshed = Error(errc::internal, error.what());
         }
+        session->use_secrets(establish.secrets());
+        keep_out_of_the_log();
         if (refreshed) {
             lifetime = *refreshed;
             signalr_log.debug("The access token of the connection was refreshed");
@@ -208,6 +216,7 @@ Task<bool> HubConnection::Impl::resume(Failure& lost) {
         co_return false;
     }
     session->resume(std::move(*attempt->connection));
+    keep_out_of_the_log();
     signalr_log.info("The connection was resumed");
     co_return true;
 }

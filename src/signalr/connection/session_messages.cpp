@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What each message from the hub does to a session.
+#include "jiro/base/peer_text.hpp"
 #include "signalr/connection/session.hpp"
 #include "signalr/log.hpp"
 
@@ -62,7 +63,7 @@ void Session::on_message(CompletionMessage message) {
     calls_.erase(found);
     auto& end = call->end.emplace();
     if (message.error) {
-        end.error = Error(errc::call_failed, std::move(*message.error));
+        end.error = Error(errc::call_failed, peer_text(*message.error, established_.secrets));
     } else if (message.result && call->kind == PendingCall::Kind::stream) {
         end.error = Error(errc::protocol_error, "the hub completed a stream with a result");
     } else {

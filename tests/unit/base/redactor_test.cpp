@@ -7,6 +7,9 @@
 namespace jiro {
 namespace {
 
+constexpr std::size_t kRead = 0;
+constexpr std::size_t kInForce = 1;
+
 std::string base64(std::string_view text) {
     std::string out(4 * ((text.size() + 2) / 3) + 1, '\0');
     out.resize(static_cast<std::size_t>(EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
@@ -112,7 +115,7 @@ TEST(Redactor, leaves_short_values) {
     Redactor redactor;
     redactor.add("short", "a file");
     redactor.add("", "a file");
-    redactor.put_in_force({"short", ""});
+    redactor.hold(kInForce, {"short", ""});
     EXPECT_EQ(redacted(redactor, "short"), "short");
 }
 
@@ -141,24 +144,24 @@ std::vector<std::string> numbered(const std::string& name, std::size_t count) {
 // A configuration's values are all known, however many they are and whatever rotates meanwhile.
 TEST(Redactor, knows_all_that_a_configuration_holds) {
     Redactor redactor;
-    redactor.put_in_force(numbered("in-force", 200));
+    redactor.hold(kInForce, numbered("in-force", 200));
     for (const auto& value : numbered("rotated", 200)) redactor.add(value, "a file");
-    for (int i = 0; i < 3; ++i) redactor.note_read(numbered("refused-" + std::to_string(i), 200));
+    for (int i = 0; i < 3; ++i) redactor.hold(kRead, numbered("refused-" + std::to_string(i), 200));
 
     EXPECT_EQ(redacted(redactor, "in-force-0- in-force-199-"), "*** ***");
-    EXPECT_EQ(redacted(redactor, "refused-2-0- refused-2-199-"), "*** ***");
-    EXPECT_EQ(redacted(redactor, "refused-1-0-"), "refused-1-0-");
+    EXPECT_EQ(redacted(redactor, "refused-2-0- refused-1-199-"), "*** ***");
+    EXPECT_EQ(redacted(redactor, "refused-0-0-"), "refused-0-0-");
 }
 
 // What was in force before is known until another change: lines may still tell of it.
 TEST(Redactor, knows_what_was_in_force_before) {
     Redactor redactor;
-    redactor.put_in_force({"first-value"});
-    redactor.put_in_force({"second-value"});
-    redactor.put_in_force({"second-value"});
+    redactor.hold(kInForce, {"first-value"});
+    redactor.hold(kInForce, {"second-value"});
+    redactor.hold(kInForce, {"second-value"});
     EXPECT_EQ(redacted(redactor, "first-value second-value"), "*** ***");
 
-    redactor.put_in_force({"third-value"});
+    redactor.hold(kInForce, {"third-value"});
     EXPECT_EQ(redacted(redactor, "first-value second-value third-value"), "first-value *** ***");
 }
 
