@@ -8,7 +8,7 @@ import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import STATUS, Reply
-from harness.hub_server import http_response
+from harness.hub_server import HubServer, http_response
 from harness.waiting import holds_for
 
 SLOW = {"Commands": {"Exec": {"slow": {"Program": ["/bin/sleep", "1"]}}}}
@@ -106,6 +106,24 @@ class HubLinkTest(DaemonTest):
         self.client.wait_status(lambda s: s["state"] == "Reconnecting", "it waits", 10)
         time.sleep(1)
         self.assertLess(len(self.hub.upgrades()), 5)
+
+    def test_a_new_address_while_the_connection_is_to_be_resumed(self):
+        """The connection that was cut has no say any more: the new address is tried at once, without the policy's wait."""
+        self.start_hub()
+        self.start_grpc()
+        self.hub.on_negotiate = lambda request: http_response(200, self.hub.negotiate_body(useStatefulReconnect=True))
+        never = {"MaxReconnectionAttempts": 0, "FailedRetryDelayMs": 3_600_000}
+        self.start_client(config={"WebSocket": {"StatefulReconnect": True, **never}})
+        link = self.connection()
+        self.hub.on_upgrade = lambda request, default: None  # not answered
+        link.abort()
+        self.client.wait_log("trying to resume it")
+        other = HubServer()
+        self.addCleanup(other.stop)
+        self.client.write_config(WebSocket={"HubUrl": other.url, "StatefulReconnect": True, **never})
+        self.client.signal(1)
+        self.assert_serves(other.connection(context=self.client.tail))
+        self.assertEqual(self.client.logged("The hub cannot be reached"), [])
 
     def test_pings_of_the_hub_keep_it(self):
         link = self.start_all(config={"WebSocket": {"ServerTimeoutMs": 1500, "KeepAliveIntervalMs": 400}})

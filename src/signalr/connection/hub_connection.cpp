@@ -11,6 +11,14 @@ namespace jiro::signalr {
 
 namespace asio = boost::asio;
 
+namespace {
+
+Failure settings_changed() {
+    return Failure{Error(errc::settings_changed, "the settings of the connection have changed")};
+}
+
+}  // namespace
+
 HubConnection::Impl::Impl(Executor executor, Settings settings, Dependencies dependencies)
     : executor_(executor),
       settings_(std::move(settings)),
@@ -161,6 +169,7 @@ Task<Failure> HubConnection::Impl::serve_until_lost(std::shared_ptr<Session> ses
         if (!resumed) break;
         failure = co_await session->run();
     }
+    if (interrupted_ && !stopping_) co_return settings_changed();  // while it was to be resumed
     co_return failure;
 }
 
@@ -316,8 +325,7 @@ void HubConnection::Impl::update(Settings settings) {
     interrupted_ = true;
     wake_.notify();
     if (session_ && session_->is_open()) {
-        Failure changed{Error(errc::settings_changed, "the settings of the connection have changed")};
-        session_->begin_close(std::move(changed), Session::SendClose::yes);
+        session_->begin_close(settings_changed(), Session::SendClose::yes);
     }
 }
 
