@@ -23,7 +23,7 @@ class ResumeBuffer {
 
     // `record` is one trackable record with its separator.
     void sent(std::string_view record);
-    // Releases everything up to `id`; older, repeated and impossible ids change nothing.
+    // Releases everything up to `id`, whatever is beyond the last; older and repeated ids change nothing.
     void acknowledged(std::int64_t id);
 
     // No more is to be sent until something is acknowledged.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <numeric>
 
 #include "jiro/base/text.hpp"
 #include "jiro/http/date.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxCookies = 50;
 constexpr std::size_t kMaxCookieBytes = 4096;
+constexpr std::size_t kMaxBytes = 12 * 1024;  // of all that go into one header, which has room for 16 KiB
 constexpr std::chrono::seconds kLongestLife = std::chrono::hours(24 * 400);
 
 bool domain_matches(std::string_view host, std::string_view domain) {
@@ -81,7 +83,10 @@ std::optional<std::string> CookieJar::store(const Url& from, std::string_view se
         return other.name == cookie.name && other.domain == cookie.domain && other.path == cookie.path &&
                is_same_origin(other.from, cookie.from);
     });
-    if (is_over(cookie, now) || cookies_.size() >= kMaxCookies) return std::nullopt;
+    const auto bytes = std::accumulate(
+        cookies_.begin(), cookies_.end(), cookie.name.size() + cookie.value.size(),
+        [](std::size_t sum, const Cookie& other) { return sum + other.name.size() + other.value.size(); });
+    if (is_over(cookie, now) || cookies_.size() >= kMaxCookies || bytes > kMaxBytes) return std::nullopt;
     return cookies_.emplace_back(std::move(cookie)).value;
 }
 

@@ -380,6 +380,7 @@ Result<HubMessage> read_over_limit(Record& record, Error error) {
         return HubMessage(CompletionMessage{std::move(*id), {}, std::move(error.message)});
     }
     if (static_cast<MessageType>(*type) != MessageType::invocation) return error;
+    if (record.find(Member::arguments) == nullptr) record.set(Member::arguments, json::array());  // they stand behind
     auto message = read_invocation(record);
     if (!message) return error;
     std::get<InvocationMessage>(*message).over_limit = std::move(error);
