@@ -383,4 +383,20 @@ std::string to_json(const CommandMessage& message) {
     return std::move(out).take();
 }
 
+// The refusal behind a line end, of which JSON has none: an earlier version of this program cannot read that, and does
+// not run it.
+std::string to_payload(const CommandMessage& message, const std::optional<Error>& refusal) {
+    return to_json(message) + (refusal ? '\n' + refusal->message : std::string());
+}
+
+Result<ParsedPayload> parse_payload(std::string_view payload) {
+    const auto line_end = payload.find('\n');
+    auto parsed = parse_command_message(payload.substr(0, line_end));
+    // Of a malformed message that was refused there is only a part.
+    if (parsed.error && line_end == std::string_view::npos) return std::move(*parsed.error);
+    ParsedPayload result{std::move(parsed.message), std::nullopt};
+    if (line_end != std::string_view::npos) result.refusal.emplace(payload.substr(line_end + 1));
+    return result;
+}
+
 }  // namespace jiro::commands

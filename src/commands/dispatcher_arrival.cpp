@@ -86,6 +86,11 @@ Task<> Dispatcher::recover(LeftCommand left) {
                        {"resumes", left.resumes}});
     command->received_at -= left.waited;
     command->arrived_at -= left.age;
+    if (left.refusal) {
+        state->refuse(command, CommandResult::rejected(std::move(*left.refusal)));
+        static_cast<void>(co_await command->completed());
+        co_return;
+    }
     if (left.runs_since) {
         state->take_back(command, left, std::move(resolution));
         co_return;
@@ -188,7 +193,7 @@ Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<Erro
     const bool is_reserved = command->place == Place::reserved || command->place == Place::control_reserved;
     Receipt receipt{.id = command->message.command_sync_id,
                     .fingerprint = command->fingerprint,
-                    .payload = to_json(command->message),
+                    .payload = to_payload(command->message, why_rejected),
                     .idempotent = idempotent};
     const FirstState state = is_reserved ? FirstState::running : FirstState::received;
     auto receiving = sink.received(std::move(receipt), settings.max_wait, state);

@@ -50,7 +50,7 @@ void CommandRecovery::note_lost(const delivery::Recovery& part) {
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
                   {{"command_sync_id", receipt.id}});
         CommandMessage message;
-        if (auto read = message_of(receipt)) message = std::move(*read);
+        if (auto kept = command_of(receipt)) message = std::move(kept->message);
         message.command_sync_id = receipt.id;
         dispatcher_.note_interrupted(message, outbox_.now() - receipt.received_at, receipt.received_at);
     }
@@ -58,14 +58,15 @@ void CommandRecovery::note_lost(const delivery::Recovery& part) {
 
 Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands) {
     for (const auto& command : commands) {
-        auto message = message_of(command.receipt);
-        if (message) {
+        auto kept = command_of(command.receipt);
+        if (kept) {
             // What was suspended is no program any more, whoever still holds that.
             const auto runs_since = command.suspended_for ? std::nullopt : descriptors_.claim(command.receipt.id);
             // The limit is of its waiting: what had begun waits anew for its next run.
             const bool waits_anew = !runs_since && (command.starts > 0 || command.resumes > 0);
             commands::LeftCommand left{
-                .message = std::move(*message),
+                .message = std::move(kept->message),
+                .refusal = std::move(kept->refusal),
                 .age = command.waited,
                 .waited = waits_anew ? Duration::zero() : command.waited,
                 .resumes = command.resumes,
@@ -78,7 +79,7 @@ Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands
             continue;
         }
         daemon_log.error("A command of the outbox cannot be read; it is reported as interrupted",
-                         {{"command_sync_id", command.receipt.id}, {"reason", message.error().message}});
+                         {{"command_sync_id", command.receipt.id}, {"reason", kept.error().message}});
         auto lost = make_interrupted_outcome(command.receipt);
         static_cast<void>(
             co_await outbox_.finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));

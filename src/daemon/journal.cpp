@@ -5,15 +5,16 @@
 
 namespace jiro::daemon {
 
-Result<CommandMessage> message_of(const Receipt& receipt) {
-    auto parsed = commands::parse_command_message(receipt.payload);
-    if (parsed.error) return parsed.error->with_prefix("the journal's copy of the command");
-    return std::move(parsed.message);
+Result<commands::ParsedPayload> command_of(const Receipt& receipt) {
+    auto parsed = commands::parse_payload(receipt.payload);
+    if (!parsed) return parsed.error().with_prefix("the journal's copy of the command");
+    parsed->message.command_sync_id = receipt.id;
+    return parsed;
 }
 
 delivery::Bytes make_interrupted_outcome(const Receipt& receipt) {
     FinishedCommand command;
-    if (auto message = message_of(receipt)) command.message = std::move(*message);
+    if (auto kept = command_of(receipt)) command.message = std::move(kept->message);
     command.message.command_sync_id = receipt.id;
     command.command_name = commands::command_name(command.message);
     command.result = CommandResult::interrupted(

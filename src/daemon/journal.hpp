@@ -3,6 +3,7 @@
 // The dispatcher's ResultSink over delivery: receipts go to the outbox, outcomes to the courier. It holds no state of
 // its own. Event loop only; the functions below it are pure.
 
+#include "jiro/commands/command_message.hpp"
 #include "jiro/commands/result_sink.hpp"
 #include "jiro/delivery/courier.hpp"
 #include "jiro/delivery/outbox.hpp"
@@ -45,7 +46,7 @@ class Journal final : public commands::ResultSink {
 };
 
 // The command of a receipt. Fails on a payload that this program did not write (a damaged row).
-[[nodiscard]] Result<CommandMessage> message_of(const Receipt& receipt);
+[[nodiscard]] Result<commands::ParsedPayload> command_of(const Receipt& receipt);
 
 // The final message of a command that was interrupted and will not run again.
 [[nodiscard]] delivery::Bytes make_interrupted_outcome(const Receipt& receipt);

@@ -66,4 +66,13 @@ class MessageReader : public JsonHandler {
 // The message as one JSON object with the contract's member names; what an exec command gets on standard input.
 [[nodiscard]] std::string to_json(const CommandMessage& message);
 
+// What the journal keeps of a command, for a restart: the message, and of one that was refused when it came why, so
+// that it is refused then, too.
+[[nodiscard]] std::string to_payload(const CommandMessage& message, const std::optional<Error>& refusal);
+struct ParsedPayload {
+    CommandMessage message;
+    std::optional<std::string> refusal;
+};
+[[nodiscard]] Result<ParsedPayload> parse_payload(std::string_view payload);
+
 }  // namespace jiro::commands

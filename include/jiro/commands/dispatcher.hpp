@@ -71,7 +71,8 @@ class ReceivedCommand {
 // that started it.
 struct LeftCommand {
     CommandMessage message;
-    Duration age{};                           // since it was received
+    std::optional<std::string> refusal{};     // why it was not to run when it was received
+    Duration age{};                           // since then
     Duration waited{};                        // of that, for its turn
     int resumes = 0;                          // how often the machine was started anew for it
     std::optional<Duration> suspended_for{};  // since it asked for that last

@@ -16,6 +16,7 @@
 #include "commands/handlers/builtin_commands.hpp"
 #include "commands/run_queue.hpp"
 #include "fakes.hpp"
+#include "jiro/commands/command_message.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
@@ -372,6 +373,30 @@ TEST_F(DispatcherTest, refuses_commands_for_another_instance) {
     jiro::test::settle(context);
     EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::rejected);
     EXPECT_EQ(sink.outcome_of("c2")->result.outcome, Outcome::succeeded);
+}
+
+// What was refused when it came does not run later: a restart that finds no outcome of it refuses it again, whatever
+// the settings say then.
+TEST_F(DispatcherTest, refuses_again_after_a_restart) {
+    Settings settings;
+    settings.instance_id = "me";
+    start(settings);
+    auto command = message("c1", "answer");
+    command.instance_id = "other";
+    receive(command);
+    jiro::test::settle(context);
+    const std::string reason = sink.outcome_of("c1")->result.message();
+    auto kept = parse_payload(sink.payloads.at("c1"));
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->message.command, "answer");
+
+    sink.finished_commands.clear();
+    start();
+    recover({.message = std::move(kept->message), .refusal = std::move(kept->refusal)});
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::rejected);
+    EXPECT_EQ(sink.outcome_of("c1")->result.message(), reason);
+    EXPECT_EQ(observer.active, 0);
 }
 
 // Texts without a known name go to Commands.Default as a whole, quotes or not.

@@ -25,6 +25,7 @@ class RecordingSink final : public ResultSink {
 
     Task<AdmissionResult> received(Receipt receipt, Duration limit, FirstState state) override {
         limits[receipt.id] = limit;
+        payloads[receipt.id] = receipt.payload;
         if (gate != nullptr) {
             boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor,
                                             boost::asio::steady_timer::time_point::max());
@@ -81,6 +82,7 @@ class RecordingSink final : public ResultSink {
     bool suspend_fails = false;
     std::vector<boost::asio::steady_timer*>* gate = nullptr;  // set: `received` waits until the test cancels the timer
     std::map<std::string, Duration> limits;
+    std::map<std::string, std::string> payloads;
     std::vector<std::string> received_ids;
     std::vector<std::string> started_ids;
     std::vector<std::string> suspended_ids;

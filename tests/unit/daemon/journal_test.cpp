@@ -118,14 +118,27 @@ TEST(JournalPayload, payload_brings_the_message_back) {
                                  .session_id = "session-abc",
                                  .parameters = {{"key1", "value1"}, {"key2", ""}}};
 
-    const auto back = message_of({.id = "cmd-1", .payload = commands::to_json(message)});
+    for (const auto& refusal : {std::optional<Error>(), std::optional(Error(commands::errc::busy, "two\nlines"))}) {
+        const auto back = command_of({.id = "cmd-456-789", .payload = commands::to_payload(message, refusal)});
+        ASSERT_TRUE(back.has_value()) << back.error().message;
+        EXPECT_EQ(back->message, message);
+        EXPECT_EQ(back->refusal, refusal ? std::optional(refusal->message) : std::nullopt);
+    }
+}
 
+// Of a malformed message that was refused all that could be read is kept.
+TEST(JournalPayload, brings_a_part_of_a_message_back) {
+    CommandMessage message;
+    message.command_sync_id = "cmd-1";
+    const auto payload = commands::to_payload(message, Error(commands::errc::missing_command, "no command"));
+    const auto back = command_of({.id = "cmd-1", .payload = payload});
     ASSERT_TRUE(back.has_value()) << back.error().message;
-    EXPECT_EQ(*back, message);
+    EXPECT_EQ(back->message, message);
+    EXPECT_EQ(back->refusal, "no command");
 }
 
 TEST(JournalPayload, damaged_payload_is_a_named_error) {
-    const auto back = message_of({.id = "cmd-1", .payload = "{\"commandSyncId\":"});
+    const auto back = command_of({.id = "cmd-1", .payload = "{\"commandSyncId\":"});
 
     ASSERT_FALSE(back.has_value());
     EXPECT_THAT(back.error().message, ::testing::StartsWith("the journal's copy of the command"));
