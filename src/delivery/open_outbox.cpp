@@ -313,12 +313,11 @@ const OutboxFigures& OpenOutbox::figures(const Moment& now) {
 
 void OpenOutbox::recover_from(storage_errc code, const std::string& what) {
     ++figures_.storage_errors;
+    if (code == storage_errc::full && !files_.are_none()) return note_full(what);
     if (files_.are_none() || is_elsewhere()) {  // what would be opened anew is not this one
         return outbox_log.error("A step of an outbox without a file failed", {{"error", what}});
     }
     switch (code) {
-        case storage_errc::full:
-            return note_full(what);
         case storage_errc::corrupt:
             return rebuild(what);
         case storage_errc::statement_failed:

@@ -55,7 +55,9 @@ class ForeignFileTest(DaemonTest):
             sentence = f"Outbox.Path names a file that is no outbox: {self.client.outbox}"
             self.assert_named(sentence)
             self.assertIn(sentence, self.ask("outbox", "list")[1])
-            self.assertIn(sentence, self.ask("run")[1])
+            code, answer = self.ask("run")
+            self.assertIn(sentence, answer)
+            self.assertEqual(code, 78)
             self.assertEqual(self.client.outbox.read_bytes(), before)
             self.assertEqual(self.client.outbox.stat().st_mode & 0o777, 0o640)
             self.assertEqual([file.name for file in self.client.outbox.parent.iterdir()], ["outbox.db"])

@@ -10,6 +10,7 @@
 #include "daemon/events.hpp"
 #include "daemon/log.hpp"
 #include "daemon/process_hardening.hpp"
+#include "jiro/delivery/errors.hpp"
 
 namespace jiro::daemon::cli {
 
@@ -19,7 +20,8 @@ int run_application(config::Config config, Environment environment) {
     auto application = Application::make(std::move(config), std::move(environment));
     if (!application) {
         daemon_log.with_event(event::kCannotStart).error("Cannot start", {{"reason", application.error().message}});
-        return ExitCode::failed;
+        const bool is_mistaken = application.error().code == delivery::errc::wrong_file;  // a restart mends nothing
+        return is_mistaken ? ExitCode::bad_configuration : ExitCode::failed;
     }
     try {
         (*application)->run();

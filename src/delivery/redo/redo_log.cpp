@@ -160,7 +160,7 @@ class RedoLog::Mapping {
     static Result<std::unique_ptr<Mapping>> make_in(FileDescriptor descriptor, const fs::path& path,
                                                     const fs::path& outbox, std::size_t bytes);
     // The file that is there; null: none, or one without a byte. errc::redo_log: another process has it.
-    // errc::wrong_file: it never was a log, each of which has its first bytes before it has a name.
+    // errc::wrong_file: it never was a log, each of which has its header before it has a name.
     static Result<std::unique_ptr<Mapping>> open(const fs::path& path, Access access);
 
     [[nodiscard]] bool is_at(const fs::path& path) const noexcept { return jiro::is_at(descriptor_.get(), path); }
@@ -168,10 +168,9 @@ class RedoLog::Mapping {
         const Header& found = header();
         return found.magic == kMagic && found.version > kVersion && found.version == found.version_again;
     }
-    // Whatever `version` says: it is not in the checksum, and may be damaged alone.
-    [[nodiscard]] bool is_whole() const {
-        return header().magic == kMagic && header().version_again == 0 && header().is_whole(size_);
-    }
+    [[nodiscard]] bool is_log() const { return header().magic == kMagic || header().is_whole(size_); }
+    // Whatever `magic` and `version` say: they are not in the checksum, and may be damaged alone.
+    [[nodiscard]] bool is_whole() const { return header().version_again == 0 && header().is_whole(size_); }
 
   private:
     Mapping(FileDescriptor descriptor, void* address, std::size_t size)
@@ -231,16 +230,18 @@ Result<std::unique_ptr<RedoLog::Mapping>> RedoLog::Mapping::open(const fs::path&
         return cannot_be_read(storage_errc::read_only, path, "cannot be opened: " + reason(errno));
     }
     struct stat status {};
-    if (fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
-        return std::unique_ptr<Mapping>();
-    decltype(Header::magic) magic{};
-    if (pread(descriptor.get(), magic.data(), magic.size(), 0) != ssize_t{magic.size()} || magic != kMagic) {
-        return Error(errc::wrong_file, "Outbox.RedoLog names a file that is no redo log: " + path.string() +
-                                           "; name another, or move that one away");
-    }
-    if (!(writes ? lock_patiently(descriptor.get()) : flock(descriptor.get(), LOCK_SH | LOCK_NB) == 0))
+    const bool is_regular = fstat(descriptor.get(), &status) == 0 && S_ISREG(status.st_mode);
+    if (is_regular && status.st_size == 0) return std::unique_ptr<Mapping>();
+    const Error wrong_file(errc::wrong_file, "Outbox.RedoLog names a file that is no redo log: " + path.string() +
+                                                 "; name another, or move that one away");
+    if (!is_regular) return wrong_file;
+    auto mapping = of(std::move(descriptor), static_cast<std::size_t>(status.st_size), access, path);
+    if (!mapping) return mapping;
+    if (!(*mapping)->is_log()) return wrong_file;
+    const int locked = (*mapping)->descriptor_.get();
+    if (!(writes ? lock_patiently(locked) : flock(locked, LOCK_SH | LOCK_NB) == 0))
         return cannot_be_had(path, "is in use by another jiro-client");
-    return of(std::move(descriptor), static_cast<std::size_t>(status.st_size), access, path);
+    return mapping;
 }
 
 Result<std::unique_ptr<RedoLog>> RedoLog::open_any(const fs::path& path) {

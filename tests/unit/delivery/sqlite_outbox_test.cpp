@@ -946,13 +946,17 @@ TEST_F(SqliteOutboxTest, refuses_and_recovers_when_full) {
 }
 
 // A really full disk (a small tmpfs): the ballast is given back, what is in hand ends, and space is noticed, without a
-// restart.
-TEST_F(SqliteOutboxTest, survives_a_full_disk) {
+// restart. Also when its log was removed, which needs room to be made again.
+class FullDiskTest : public SqliteOutboxTest, public testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(LogIsGone, FullDiskTest, testing::Bool());
+
+TEST_P(FullDiskTest, is_survived) {
     const test::SmallDisk disk(settings_.path.parent_path(), "size=4m");
     if (!disk.is_there()) GTEST_SKIP() << "cannot mount a tmpfs: " << std::strerror(errno);
     settings_.ballast_bytes = 1024 * 1024;
     open();
     admit("in hand", FirstState::running);
+    if (GetParam()) fs::remove(settings_.path.string() + "-wal");
     disk.fill();
     // Refused by name sooner or later, at the latest when the look at the disk is due.
     Admission admission = Admission::accepted;

@@ -287,6 +287,15 @@ TEST_F(RedoLogTest, what_a_damaged_record_cut_off_stays_away) {
     EXPECT_THAT(ids_in(*open()), ElementsAre("d"));
 }
 
+// A bit that flipped in what says that it is a log, which the header's sum does not cover.
+TEST_F(RedoLogTest, is_known_by_its_sum_as_well) {
+    ASSERT_TRUE(open()->append(StartedChange{"a"}));
+    for (std::size_t place = 0; place < 12; ++place) {
+        change(place, "\x5A");
+        EXPECT_THAT(ids_in(*open()), ElementsAre("a")) << place;
+    }
+}
+
 // A damaged header: the file is kept aside, a new log is begun.
 TEST_F(RedoLogTest, sets_a_damaged_file_aside) {
     for (const std::size_t place : {std::size_t{16}, std::size_t{40}}) {
