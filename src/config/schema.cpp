@@ -62,8 +62,8 @@ std::vector<Key<Config>> make_schema() {
         key("WebSocket.KeepAliveIntervalMs", limit, MEMBER(websocket.keep_alive_interval), reconnects_hub,
             "A ping goes to the hub when nothing else did for so long."),
         key("WebSocket.ServerTimeoutMs", limit, MEMBER(websocket.server_timeout), reconnects_hub,
-            "The connection counts as lost when nothing came from the hub for so long. At least twice "
-            "KeepAliveIntervalMs."),
+            "The connection counts as lost when no whole message came from the hub for so long: a long one over a slow "
+            "line takes its time. At least twice KeepAliveIntervalMs."),
         key("WebSocket.AccessToken", SecretText(), MEMBER(credentials.access_token), in_place,
             "Bearer token for the hub and for gRPC. Better: AccessTokenFile."),
         key("WebSocket.AccessTokenFile", PathText(), MEMBER(credentials.access_token_file), in_place,
