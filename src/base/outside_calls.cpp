@@ -17,6 +17,7 @@
 #include <system_error>
 #include <thread>
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/event.hpp"
 #include "jiro/base/with_timeout.hpp"
 
@@ -27,13 +28,6 @@ namespace asio = boost::asio;
 namespace {
 
 std::atomic<int> calls_in_hand = 0;  // of all threads, until what they made is destroyed or handed over
-
-struct InHand {
-    InHand() { ++calls_in_hand; }
-    ~InHand() { --calls_in_hand; }
-    InHand(const InHand&) = delete;
-    InHand& operator=(const InHand&) = delete;
-};
 
 }  // namespace
 
@@ -166,7 +160,8 @@ void OutsideThreads::work() {
             --threads_;
             return;
         }
-        const InHand in_hand;
+        ++calls_in_hand;
+        const AtEnd at_end([] { --calls_in_hand; });  // after `call`, which may hold what was made
         const CallPtr call = std::move(queue_.front());
         queue_.pop_front();
         call->stage_ = Stage::under_way;

@@ -6,6 +6,7 @@
 
 #include "daemon/log.hpp"
 #include "daemon/requests/answers.hpp"
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/text.hpp"
@@ -43,18 +44,6 @@ constexpr const char* kNotConfirmed = "the server has not confirmed the result y
 constexpr const char* kKeptAtStop = "ended as the client stops; its result is kept until the next start";
 constexpr const char* kDropped = "its result was dropped by the operator";
 constexpr const char* kDead = "the server does not take its result; it is kept as a dead letter";
-
-// One more, as long as it lives.
-class Counted {
-  public:
-    explicit Counted(std::shared_ptr<std::size_t> count) : count_(std::move(count)) { ++*count_; }
-    ~Counted() { --*count_; }
-    Counted(const Counted&) = delete;
-    Counted& operator=(const Counted&) = delete;
-
-  private:
-    std::shared_ptr<std::size_t> count_;  // may outlive the Intake
-};
 
 // "Command 'backup db' executed successfully"
 std::string about(const std::string& text, std::string_view what) {
@@ -183,7 +172,8 @@ Task<json> Intake::answer(commands::ReceivedCommand received, DeliveryWatch::Wai
     const bool are_too_many = *waits_ >= kMostWaits;
     if (!is_refused && are_too_many && acknowledge == Acknowledge::delivered) co_return answers.failed(kNotConfirmed);
     if (!is_refused && (are_too_many || acknowledge == Acknowledge::received)) co_return answers.received();
-    const Counted waiting(waits_);
+    ++*waits_;
+    const AtEnd at_end([waits = waits_] { --*waits; });  // the Intake may be gone by then
     auto finishing = received.finished();
     const auto completion = co_await std::move(finishing);
     if (is_refused) co_return answers.failed(completion.message);

@@ -9,6 +9,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "monitor/http_rules.hpp"
 #include "monitor/log.hpp"
@@ -79,19 +80,6 @@ std::string methods_of(const Routes& routes, std::string_view path) {
     return methods;
 }
 
-// As long as it lives the connection gives way to a new one.
-class IdleTime {
-  public:
-    IdleTime(std::list<Socket*>& idle, Socket& socket) : idle_(idle), socket_(socket) { idle_.push_back(&socket_); }
-    ~IdleTime() { idle_.remove(&socket_); }
-    IdleTime(const IdleTime&) = delete;
-    IdleTime& operator=(const IdleTime&) = delete;
-
-  private:
-    std::list<Socket*>& idle_;
-    Socket& socket_;
-};
-
 class Session {
   public:
     Session(ServerContext& context, Socket& socket) : context_(context), socket_(socket) {}
@@ -99,7 +87,8 @@ class Session {
     Task<> run() {
         for (;;) {
             if (requests_ > 0 && buffer_.size() == 0) {
-                const IdleTime idle(context_.idle, socket_);
+                context_.idle.push_back(&socket_);  // until then the connection gives way to a new one
+                const AtEnd at_end([this] { context_.idle.remove(&socket_); });
                 const bool is_back = co_await with_timeout(clock(), limits().idle_limit, readable());
                 if (!is_back) co_return;
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Calls to the hub: send, invoke, stream, upload streams; and the public face of HubConnection.
 
+#include "jiro/base/at_end.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "signalr/connection/hub_connection_impl.hpp"
@@ -14,20 +15,6 @@ namespace {
 Error not_active() { return Error(errc::not_active, "the connection is not active"); }
 Error call_cancelled() { return Error(errc::call_cancelled, "the call was cancelled here"); }
 Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
-
-// Forgets the call and tells the hub when the caller goes away before the hub has completed it.
-class CallGuard {
-  public:
-    CallGuard(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call)
-        : session_(std::move(session)), call_(std::move(call)) {}
-    CallGuard(const CallGuard&) = delete;
-    CallGuard& operator=(const CallGuard&) = delete;
-    ~CallGuard() { session_->abandon(*call_, call_cancelled()); }
-
-  private:
-    std::shared_ptr<Session> session_;
-    std::shared_ptr<PendingCall> call_;
-};
 
 // Waits for a change of the call; false when the deadline passed first.
 Task<bool> wait_for_change(Clock& clock, std::shared_ptr<PendingCall> call, std::optional<TimePoint> deadline) {
@@ -164,7 +151,8 @@ Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target
         session->forget(*call, posted.error());
         co_return posted.error();
     }
-    const CallGuard guard(session, call);
+    // For a caller that goes away before the hub has completed the call.
+    const AtEnd at_end([&] { session->abandon(*call, call_cancelled()); });
     start_uploads(*prepared, call, std::move(options.uploads));
     while (!call->end) {
         const bool in_time = co_await wait_for_change(clock_, call, prepared->deadline);
