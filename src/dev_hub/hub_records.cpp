@@ -5,7 +5,7 @@
 
 #include "dev_hub/errors.hpp"
 #include "jiro/base/json.hpp"
-#include "jiro/base/text.hpp"
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::dev_hub {
 
@@ -167,28 +167,19 @@ Result<std::optional<HubMessage>> parse_message(std::string_view record) {
 
 std::string invocation_record(std::string_view target, std::string_view argument, std::string_view invocation_id,
                               const InvocationHeaders& headers) {
-    std::string out;
-    out.reserve(argument.size() + target.size() + invocation_id.size() + 64);
-    out += "{\"type\":1,";
-    for (const auto& [name, value] : headers) {
-        out += &headers.front().first == &name ? "\"headers\":{" : ",";
-        append_json_string(out, name);
-        out += ':';
-        append_json_string(out, value);
+    JsonWriter head;
+    head.begin_object();
+    head.member("type", static_cast<int>(MessageType::invocation));
+    if (!headers.empty()) {
+        head.begin_object("headers");
+        for (const auto& [name, value] : headers) head.member(name, value);
+        head.end_object();
     }
-    if (!headers.empty()) out += "},";
-    if (!invocation_id.empty()) {
-        out += "\"invocationId\":";
-        append_json_string(out, invocation_id);
-        out += ',';
-    }
-    out += "\"target\":";
-    append_json_string(out, target);
-    out += ",\"arguments\":[";
-    out += argument;
-    out += "]}";
-    out += kRecordSeparator;
-    return out;
+    if (!invocation_id.empty()) head.member("invocationId", invocation_id);
+    head.member("target", target);
+    auto record = std::move(head).take();
+    record.append(",\"arguments\":[").append(argument).append("]}") += kRecordSeparator;
+    return record;
 }
 
 std::string stream_item_record(std::string_view invocation_id, std::string_view item) {
@@ -218,27 +209,10 @@ std::string close_record(std::string_view error, Reconnect reconnect) {
     return out + kRecordSeparator;
 }
 
-void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (byte >= 0x20) {
-            out += c;
-        } else {
-            out.append("\\u00").append(hex_digits(byte));
-        }
-    }
-    out += '"';
-}
-
 std::string json_string(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() + 2);
-    append_json_string(out, text);
-    return out;
+    JsonWriter writer;
+    writer.string(text);
+    return std::move(writer).take();
 }
 
 }  // namespace jiro::dev_hub

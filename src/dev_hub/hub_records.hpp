@@ -84,8 +84,6 @@ using InvocationHeaders = std::vector<std::pair<std::string, std::string>>;
 enum class Reconnect { forbidden, allowed };
 [[nodiscard]] std::string close_record(std::string_view error, Reconnect reconnect);
 
-// Appends `text` as a JSON string. Bytes from 0x80 pass as they are: a test may want to send what is not UTF-8.
-void append_json_string(std::string& out, std::string_view text);
 [[nodiscard]] std::string json_string(std::string_view text);
 
 }  // namespace jiro::dev_hub

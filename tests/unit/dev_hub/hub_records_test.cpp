@@ -132,7 +132,7 @@ TEST(ServerRecord, has_the_specified_form) {
 }
 
 // The separator may never stand inside a record.
-TEST(ServerRecord, escapes_control_characters) { EXPECT_EQ(json_string("a\x1e\"\\\n"), "\"a\\u001e\\\"\\\\\\u000a\""); }
+TEST(ServerRecord, escapes_control_characters) { EXPECT_EQ(json_string("a\x1e\"\\\n"), "\"a\\u001e\\\"\\\\\\n\""); }
 
 }  // namespace
 }  // namespace jiro::dev_hub
