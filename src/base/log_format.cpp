@@ -28,24 +28,12 @@ const LevelText& text_of(spdlog::level::level_enum level) {
     return kTexts[std::min<std::size_t>(static_cast<std::size_t>(level), kTexts.size() - 1)];
 }
 
-// What a field's value needs, by its characters.
-enum : unsigned char { kNothing = 0, kQuotes = 1, kEscaping = 2 };
-constexpr std::array<unsigned char, 256> kNeeds = [] {
-    std::array<unsigned char, 256> needs{};
-    for (std::size_t c = 0; c < needs.size(); ++c) needs[c] = c >= 0x20 && c < 0x7F ? kNothing : kEscaping;
-    needs[' '] = needs['='] = kQuotes;
-    needs['"'] = kQuotes | kEscaping;
-    return needs;
-}();
-
 void append_field_value(std::string& out, std::string_view value) {
     if (plain_length<0x21, '=', '"', 0x7F>(value) == value.size()) {
         out.append(value);
         return;
     }
-    unsigned needs = kNothing;
-    for (const char c : value) needs |= kNeeds[static_cast<unsigned char>(c)];
-    if ((needs & kQuotes) == 0) return append_escaped(out, value);
+    if (value.find_first_of(" =\"") == std::string_view::npos) return append_escaped(out, value);
     for (out += '"';; out += "\\\"") {
         const auto quote = value.find('"');
         append_escaped(out, value.substr(0, quote));

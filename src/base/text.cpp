@@ -189,31 +189,11 @@ std::vector<std::string> split_at_commas(std::string_view list) {
 
 std::string join_with_commas(const std::vector<std::string>& items) { return boost::algorithm::join(items, ", "); }
 
-namespace {
-
-// How many characters at the beginning of the text are plain; eight at a time, as most of them are.
-template <typename IsPlain>
-std::size_t plain_run(std::string_view text, IsPlain is_plain) {
-    constexpr std::size_t kAtOnce = 8;
-    std::size_t run = 0;
-    while (run + kAtOnce <= text.size()) {
-        bool are_plain = true;
-        for (std::size_t i = 0; i < kAtOnce; ++i) are_plain &= is_plain(text[run + i]);
-        if (!are_plain) break;
-        run += kAtOnce;
-    }
-    while (run < text.size() && is_plain(text[run])) ++run;
-    return run;
-}
-
-}  // namespace
-
 void append_escaped(std::string& out, std::string_view text) {
-    static constexpr auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F; };
     while (!text.empty()) {
-        const auto run = plain_run(text, is_plain);
-        out.append(text.substr(0, run));
-        text.remove_prefix(run);
+        const auto plain = plain_length<0x20, 0x7F>(text);
+        out.append(text.substr(0, plain));
+        text.remove_prefix(plain);
         if (text.empty()) return;
         if (const auto character = readable_character(text); !character.empty()) {
             out.append(character);
