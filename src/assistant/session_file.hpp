@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "jiro/assistant/errors.hpp"
+#include "jiro/assistant/sessions.hpp"
 #include "jiro/assistant/settings.hpp"
 #include "jiro/base/sqlite.hpp"
 #include "jiro/model/session_store.hpp"
@@ -69,11 +70,6 @@ struct BegunExchange {
 
 // How much of an answer is there.
 enum class AnswerState { whole = 0, cut = 1, being_written = 2 };
-
-struct ImportCounts {
-    std::uint64_t sessions = 0;
-    std::uint64_t messages = 0;
-};
 
 // A file that holds no conversations, to be opened (errc::not_sessions) or to be taken over (errc::import_failed): the
 // disk is well.

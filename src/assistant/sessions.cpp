@@ -2,12 +2,13 @@
 #include "jiro/assistant/sessions.hpp"
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/this_coro.hpp>
+#include <functional>
 #include <mutex>
+#include <type_traits>
 
 #include "assistant/log.hpp"
 #include "assistant/session_file.hpp"
-#include "jiro/base/event.hpp"
+#include "jiro/base/on_worker.hpp"
 
 namespace jiro::assistant {
 
@@ -37,7 +38,7 @@ class Sessions::Storage {
   public:
     Storage(std::filesystem::path path, SessionLimits limits) : path_(std::move(path)), limits_(limits) {}
     ~Storage() {
-        if (file_ && file_->standing() != Standing::whole) (void)perform<bool>([](SessionFile&) { return true; });
+        if (file_ && file_->standing() != Standing::whole) (void)perform<void>([](SessionFile&) {});
     }
     Storage(const Storage&) = delete;
     Storage& operator=(const Storage&) = delete;
@@ -47,9 +48,15 @@ class Sessions::Storage {
         for (int tries = 1;; ++tries) {
             try {
                 open();
-                auto value = work(*file_);
-                note({});
-                return value;
+                if constexpr (std::is_void_v<T>) {
+                    work(*file_);
+                    note({});
+                    return {};
+                } else {
+                    auto value = work(*file_);
+                    note({});
+                    return value;
+                }
             } catch (const ForeignFile& refused) {
                 if (refused.code == errc::import_failed) return Error(refused.code, refused.what());
                 return failed(Error(refused.code, refused.what()));
@@ -204,93 +211,56 @@ void Sessions::update_limits(const Settings& settings) { storage_->set_limits(li
 
 std::string Sessions::problem() const { return storage_->problem(); }
 
-// A call that is cancelled is made all the same; only its answer is waited for no more.
-template <typename T>
-Task<Result<T>> Sessions::run(std::function<T(SessionFile&)> work) {
-    struct Call {
-        explicit Call(const Executor& executor) : changed(executor) {}
-        Event changed;  // event loop only, as the answer
-        std::optional<Result<T>> answer;
-    };
-    const auto executor = co_await asio::this_coro::executor;
-    const auto call = std::make_shared<Call>(executor);
-    asio::post(thread_, [storage = storage_, call, executor, work = std::move(work)]() mutable {
-        auto answer = storage->perform<T>(work);
-        work = nullptr;  // what it owns ends here
-        asio::post(executor, [call = std::move(call), answer = std::move(answer)]() mutable {
-            call->answer.emplace(std::move(answer));
-            call->changed.notify();
-        });
+// A step of the file. One that is cancelled is done all the same; only its answer is waited for no more.
+template <typename Answer, typename... Wanted, typename... Given>
+Task<Result<Answer>> Sessions::ask(Answer (SessionFile::*step)(Wanted...), Given... given) {
+    return on_worker(thread_, [storage = storage_, step, ... given = std::move(given)] {
+        return storage->perform<Answer>([&](SessionFile& file) { return (file.*step)(given...); });
     });
-    while (!call->answer) co_await call->changed.wait();
-    co_return std::move(*call->answer);
 }
 
-Task<Result<SessionList>> Sessions::list(std::size_t limit) {
-    return run<SessionList>([limit](SessionFile& file) { return file.list(limit); });
-}
+Task<Result<SessionList>> Sessions::list(std::size_t limit) { return ask(&SessionFile::list, limit); }
 
 Task<Result<std::optional<SessionSummary>>> Sessions::find(std::string id) {
-    return run<std::optional<SessionSummary>>([id = std::move(id)](SessionFile& file) { return file.find(id); });
+    return ask(&SessionFile::find, std::move(id));
 }
 
 Task<Result<std::vector<SessionMessage>>> Sessions::messages(std::string id, MessagePage page) {
-    return run<std::vector<SessionMessage>>(
-        [id = std::move(id), page](SessionFile& file) { return file.messages(id, page); });
+    return ask(&SessionFile::messages, std::move(id), page);
 }
 
-Task<Result<bool>> Sessions::remove(std::string id) {
-    return run<bool>([id = std::move(id)](SessionFile& file) { return file.remove(id); });
-}
+Task<Result<bool>> Sessions::remove(std::string id) { return ask(&SessionFile::remove, std::move(id)); }
 
 Task<Result<bool>> Sessions::update(std::string id, SessionChange change) {
-    return run<bool>(
-        [id = std::move(id), change = std::move(change)](SessionFile& file) { return file.update(id, change); });
+    return ask(&SessionFile::update, std::move(id), std::move(change));
 }
 
-Task<Result<bool>> Sessions::reset(std::string id) {
-    return run<bool>([id = std::move(id)](SessionFile& file) { return file.reset(id); });
-}
+Task<Result<bool>> Sessions::reset(std::string id) { return ask(&SessionFile::reset, std::move(id)); }
 
-Task<Result<Sessions::Imported>> Sessions::import_from(std::filesystem::path from) {
-    return run<Imported>([from = std::move(from)](SessionFile& file) {
-        const auto counts = file.import_from(from, SessionFile::Reading::strict);
-        return Imported{counts.sessions, counts.messages};
-    });
+Task<Result<ImportCounts>> Sessions::import_from(std::filesystem::path from) {
+    return ask(&SessionFile::import_from, std::move(from), SessionFile::Reading::strict);
 }
 
 Task<Result<BegunExchange>> Sessions::begin(NewExchange exchange) {
     exchange.now = now();
-    return run<BegunExchange>([exchange = std::move(exchange)](SessionFile& file) { return file.begin(exchange); });
+    return ask(&SessionFile::begin, std::move(exchange));
 }
 
 Task<Result<>> Sessions::write_answer(std::int64_t answer, std::string text, AnswerState state, std::int64_t tokens) {
     const auto at = now();
-    auto writing = run<bool>([=, text = std::move(text)](SessionFile& file) {
-        file.write_answer(answer, text, state, tokens, at);
-        return true;
-    });
-    const auto written = co_await std::move(writing);
+    auto writing = ask(&SessionFile::write_answer, answer, std::move(text), state, tokens, at);
+    auto written = co_await std::move(writing);
     if (state != AnswerState::being_written) asio::post(thread_, [storage = storage_, at] { storage->sweep(at); });
-    if (!written) co_return written.error();
-    co_return Result<>();
+    co_return written;
 }
 
 Task<Result<std::vector<StoredExchange>>> Sessions::unsummarized(std::string id, std::int64_t before,
                                                                  std::size_t max_bytes) {
-    return run<std::vector<StoredExchange>>([id = std::move(id), before, max_bytes](SessionFile& file) {
-        return file.unsummarized(id, before, max_bytes);
-    });
+    return ask(&SessionFile::unsummarized, std::move(id), before, max_bytes);
 }
 
 Task<Result<>> Sessions::set_summary(std::string id, std::string summary, std::int64_t until) {
-    auto setting = run<bool>([id = std::move(id), summary = std::move(summary), until](SessionFile& file) {
-        file.set_summary(id, summary, until);
-        return true;
-    });
-    const auto set = co_await std::move(setting);
-    if (!set) co_return set.error();
-    co_return Result<>();
+    return ask(&SessionFile::set_summary, std::move(id), std::move(summary), until);
 }
 
 }  // namespace jiro::assistant

@@ -6,8 +6,8 @@
 // taken over, one of a newer version is left alone.
 
 #include <boost/asio/thread_pool.hpp>
+#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,8 +27,13 @@ struct NewExchange;
 struct BegunExchange;
 struct Instant;
 struct StoredExchange;
-struct ImportCounts;
 enum class AnswerState;
+
+// What was taken over.
+struct ImportCounts {
+    std::uint64_t sessions = 0;
+    std::uint64_t messages = 0;
+};
 
 class Sessions final : public SessionStore {
   public:
@@ -49,11 +54,7 @@ class Sessions final : public SessionStore {
     // What is told to the model begins anew; the messages stay. false: there is no such session.
     [[nodiscard]] Task<Result<bool>> reset(std::string id);
     // Takes over the C# client's jiro.db, or another file of this kind; what is here stays.
-    struct Imported {
-        std::uint64_t sessions = 0;
-        std::uint64_t messages = 0;
-    };
-    [[nodiscard]] Task<Result<Imported>> import_from(std::filesystem::path file);
+    [[nodiscard]] Task<Result<ImportCounts>> import_from(std::filesystem::path file);
 
     // For the assistant.
     [[nodiscard]] Task<Result<BegunExchange>> begin(NewExchange exchange);
@@ -70,8 +71,8 @@ class Sessions final : public SessionStore {
   private:
     class Storage;
 
-    template <typename T>
-    [[nodiscard]] Task<Result<T>> run(std::function<T(SessionFile&)> work);
+    template <typename Answer, typename... Wanted, typename... Given>
+    [[nodiscard]] Task<Result<Answer>> ask(Answer (SessionFile::*step)(Wanted...), Given... given);
 
     [[nodiscard]] Instant now() const;
 

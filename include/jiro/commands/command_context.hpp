@@ -5,7 +5,6 @@
 
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/on_worker.hpp"
 #include "jiro/commands/kept_programs.hpp"
 #include "jiro/model/command_message.hpp"
 
@@ -89,30 +89,17 @@ class CommandContext {
         if (parts_.suspension != nullptr) *parts_.suspension = wish;
     }
 
-    // Runs `function` on a worker thread, for what computes, and returns its value or throws what it throws. The
-    // workers are few and everybody's: what may wait for something outside of the process is an outside call.
-    // Cancellation returns at once and leaves the function running: it must own all that it touches (capture by value).
+    // on_worker, for what computes. The workers are few and everybody's: what may wait for something outside of the
+    // process is an outside call.
     template <typename Function>
     Task<std::invoke_result_t<Function&>> run_on_worker(Function function) {
-        using Value = std::invoke_result_t<Function&>;
-        if constexpr (std::is_void_v<Value>) {
-            co_await post_to_worker(std::move(function));
-        } else {
-            const auto value = std::make_shared<std::optional<Value>>();
-            std::function<void()> work = [value, function = std::move(function)]() mutable {
-                value->emplace(function());
-            };
-            co_await post_to_worker(std::move(work));
-            co_return std::move(**value);
-        }
+        return on_worker(workers_, std::move(function));
     }
 
     // Of the handler's program to the daemon's next process. Null: this one waits for its end.
     [[nodiscard]] Handover* handover() const noexcept { return parts_.handover; }
 
   private:
-    Task<> post_to_worker(std::function<void()> work);
-
     Parts parts_;
     Clock& clock_;
     boost::asio::thread_pool& workers_;
