@@ -29,14 +29,9 @@ bool Problems::concern(std::string_view key_path) const {
 
 std::vector<ConfigError> Problems::sorted(std::string_view first_file) && {
     const auto rank = [&](const ConfigError& error) {
-        return std::tuple(error.file != first_file, std::cref(error.file), error.line, error.column);
+        return std::tuple(error.file != first_file, std::string_view(error.file), error.line, error.column);
     };
-    std::ranges::stable_sort(errors_, [&](const ConfigError& left, const ConfigError& right) {
-        const auto [left_other, left_file, left_line, left_column] = rank(left);
-        const auto [right_other, right_file, right_line, right_column] = rank(right);
-        return std::tie(left_other, left_file.get(), left_line, left_column) <
-               std::tie(right_other, right_file.get(), right_line, right_column);
-    });
+    std::ranges::stable_sort(errors_, {}, rank);
     return std::move(errors_);
 }
 

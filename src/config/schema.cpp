@@ -19,10 +19,21 @@ constexpr std::array<std::string_view, 3> kRequire{"none", "exec", "all"};
 constexpr std::array<std::string_view, 2> kDurability{"process", "power"};
 constexpr std::array<std::string_view, 5> kLevels{"trace", "debug", "info", "warn", "error"};
 constexpr std::array<std::string_view, 4> kTargets{"auto", "journald", "console", "json"};
+constexpr std::string_view kVerify =
+    "false accepts any server certificate: for a first try only, everybody on the way can then read along.";
 
 // Shorthand for the members, which are given as functions of Config or const Config.
 #define MEMBER(expression) \
     [](auto& config) -> auto& { return config.expression; }
+
+// Of whatever is reached by TLS.
+#define TLS_KEYS(section, tls, effect)                                                                     \
+    key(section ".CaFile", PathText(), MEMBER(tls.ca), effect,                                             \
+        "PEM file of the authorities to trust. null: SSL_CERT_FILE and SSL_CERT_DIR, else the system's."), \
+        key(section ".CertificateFile", PathText(), MEMBER(tls.certificate), effect,                       \
+            "PEM file of the client certificate. null: none."),                                            \
+        key(section ".PrivateKeyFile", PathText(), MEMBER(tls.key), effect,                                \
+            "PEM file of the client certificate's key, without a passphrase.")
 
 std::vector<Key<Config>> make_schema() {
     using enum Effect;
@@ -85,14 +96,8 @@ std::vector<Key<Config>> make_schema() {
             "MaximumReceiveMessageSize, is 32768; it closes the connection on more."),
         key("WebSocket.Proxy", proxy, MEMBER(websocket.proxy), reconnects_hub,
             "HTTP proxy, such as http://proxy.example:3128. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide."),
-        key("WebSocket.Tls.CaFile", PathText(), MEMBER(websocket.tls.ca), reconnects_hub,
-            "PEM file of the authorities to trust. null: SSL_CERT_FILE and SSL_CERT_DIR, else the system's."),
-        key("WebSocket.Tls.CertificateFile", PathText(), MEMBER(websocket.tls.certificate), reconnects_hub,
-            "PEM file of the client certificate. null: none."),
-        key("WebSocket.Tls.PrivateKeyFile", PathText(), MEMBER(websocket.tls.key), reconnects_hub,
-            "PEM file of the client certificate's key, without a passphrase."),
-        key("WebSocket.Tls.Verify", Flag(), MEMBER(websocket.tls.verify), reconnects_hub,
-            "false accepts any server certificate: for a first try only, everybody on the way can then read along."),
+        TLS_KEYS("WebSocket.Tls", websocket.tls, reconnects_hub),
+        key("WebSocket.Tls.Verify", Flag(), MEMBER(websocket.tls.verify), reconnects_hub, kVerify),
 
         key("Grpc.ServerUrl", UrlText(kWebSchemes), MEMBER(delivery.grpc.server_url), reconnects_grpc,
             "Address of the gRPC server that takes the results, such as https://hub.example. http: without TLS. null: "
@@ -107,12 +112,7 @@ std::vector<Key<Config>> make_schema() {
             "Upper bound of every fast retry's delay."),
         key("Grpc.Proxy", proxy, MEMBER(delivery.grpc.proxy), reconnects_grpc,
             "HTTP proxy for the results. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide, as for the hub."),
-        key("Grpc.Tls.CaFile", PathText(), MEMBER(delivery.grpc.tls.ca), reconnects_grpc,
-            "PEM file of the authorities to trust. null: SSL_CERT_FILE and SSL_CERT_DIR, else the system's."),
-        key("Grpc.Tls.CertificateFile", PathText(), MEMBER(delivery.grpc.tls.certificate), reconnects_grpc,
-            "PEM file of the client certificate. null: none."),
-        key("Grpc.Tls.PrivateKeyFile", PathText(), MEMBER(delivery.grpc.tls.key), reconnects_grpc,
-            "PEM file of the client certificate's key, without a passphrase."),
+        TLS_KEYS("Grpc.Tls", delivery.grpc.tls, reconnects_grpc),
 
         key("Hub.Requests",
             Special<RequestKinds>({"list", allowed_text(kRequestKindNames), false, false, true}, read_requests,
@@ -230,14 +230,8 @@ std::vector<Key<Config>> make_schema() {
             "Calls of tools for one question, at most."),
         key("Chat.Proxy", proxy, MEMBER(chat.proxy), in_place,
             "HTTP proxy to the endpoint. null: HTTPS_PROXY, HTTP_PROXY and NO_PROXY decide, as for the hub."),
-        key("Chat.Tls.CaFile", PathText(), MEMBER(chat.tls.ca), in_place,
-            "PEM file of the authorities to trust. null: SSL_CERT_FILE and SSL_CERT_DIR, else the system's."),
-        key("Chat.Tls.CertificateFile", PathText(), MEMBER(chat.tls.certificate), in_place,
-            "PEM file of the client certificate. null: none."),
-        key("Chat.Tls.PrivateKeyFile", PathText(), MEMBER(chat.tls.key), in_place,
-            "PEM file of the client certificate's key, without a passphrase."),
-        key("Chat.Tls.Verify", Flag(), MEMBER(chat.tls.verify), in_place,
-            "false accepts any server certificate: for a first try only, everybody on the way can then read along."),
+        TLS_KEYS("Chat.Tls", chat.tls, in_place),
+        key("Chat.Tls.Verify", Flag(), MEMBER(chat.tls.verify), in_place, kVerify),
         key("Chat.Path", PathText(), MEMBER(chat.path), restart,
             "File that holds the conversations. null: sessions.db beside the outbox."),
         key("Chat.MaxSessions", Number("whole number", {1, 1'000'000}), MEMBER(chat.max_sessions), in_place,
@@ -270,6 +264,7 @@ std::vector<Key<Config>> make_schema() {
     };
 }
 
+#undef TLS_KEYS
 #undef MEMBER
 
 }  // namespace
