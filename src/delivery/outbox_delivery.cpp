@@ -79,8 +79,8 @@ void OutboxStore::delivered(const std::string& id, WallTime at) {
     database_
         .use(
             "UPDATE commands SET state = ?, settled_at = ?, payload = NULL, last_error = NULL, whole = NULL,"
-            " whole_sum = NULL, boot = ? WHERE sequence = ?")
-        .bind(to_string(state), to_stored(at), clock_.boot(), found->sequence)
+            " whole_sum = NULL WHERE sequence = ?")
+        .bind(to_string(state), to_stored(at), found->sequence)
         .run();
     recount(id, *found, {found->sequence, state, 0, found->message_bytes});
     JIRO_FAILPOINT("c8_before_delivered_commit");
@@ -120,7 +120,7 @@ Result<> OutboxStore::replaced(const std::string& id, const Bytes& message) {
     database_
         .use(
             "UPDATE commands SET whole = coalesce(whole, message), whole_sum = coalesce(whole_sum, message_sum),"
-            " message = ?, message_sum = ?, was_cut = 1 WHERE sequence = ?")
+            " message = ?, message_sum = ? WHERE sequence = ?")
         .bind(Blob{*message}, message_sum(id, kind, *message), found->sequence)
         .run();
     const bool was_cut = found->whole_bytes > 0;

@@ -104,7 +104,7 @@ Result<> OutboxStore::suspended(const std::string& id, const Moment& now) {
     database_
         .use(
             "UPDATE commands SET state = 'received', starts = 0, resumes = resumes + 1, suspended_at = ?1,"
-            " suspended_in = ?2, boot = ?2 WHERE sequence = ?3")
+            " suspended_in = ?2 WHERE sequence = ?3")
         .bind(to_stored(now.here), clock_.boot(), found->sequence)
         .run();
     recount(id, *found, {found->sequence, StoredState::received, found->payload_bytes});
@@ -136,16 +136,16 @@ void OutboxStore::set_done(std::optional<Found> unfinished, const FinishedChange
         database_
             .use(
                 "UPDATE commands SET state = 'done', kind = ?, message = ?, message_sum = ?, finished_at = ?, due_at = "
-                "?, payload = NULL, boot = ? WHERE sequence = ?")
-            .bind(kind, Blob{outcome.message}, sum, at, at, clock_.boot(), done.sequence)
+                "?, payload = NULL WHERE sequence = ?")
+            .bind(kind, Blob{outcome.message}, sum, at, at, done.sequence)
             .run();
         recount(id, *unfinished, done);
     } else {
         database_
             .use(
                 "INSERT INTO commands (id, state, received_at, run_before, idempotent, receipt_sum, kind, message, "
-                "message_sum, finished_at, due_at, boot) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at, clock_.boot())
+                "message_sum, finished_at, due_at) VALUES (?, 'done', ?, 0, 0, ?, ?, ?, ?, ?, ?)")
+            .bind(id, at, receipt_sum(id, {}, {}), kind, Blob{outcome.message}, sum, at, at)
             .run();
         count(done);
     }

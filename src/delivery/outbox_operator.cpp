@@ -36,17 +36,16 @@ RowSummary summary_of(Statement& row, const Moment& now) {
     return summary;
 }
 
-#define JIRO_SALVAGED(later)                                                                                    \
-    "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, kind,"  \
-    " finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, payload, message," \
-    " " later " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence"
+#define JIRO_SALVAGED(later)                                                                                   \
+    "SELECT sequence, id, state, fingerprint, received_at, run_before, idempotent, starts, receipt_sum, kind," \
+    " finished_at, due_at, attempts, refusals, settled_at, last_error, message_sum, payload, message, " later  \
+    " FROM commands NOT INDEXED WHERE sequence > ? ORDER BY sequence"
 
 // A file may be damaged before it was migrated. An impossible version is damage, too.
 const char* rows_of_schema(std::int64_t version) {
-    if (version == 1) return JIRO_SALVAGED("NULL, NULL, 0, 0, NULL, 0");
-    if (version == 2) return JIRO_SALVAGED("whole_sum, whole, 0, 0, NULL, 0");
-    if (version <= 4) return JIRO_SALVAGED("whole_sum, whole, boot, 0, NULL, 0");
-    return JIRO_SALVAGED("whole_sum, whole, boot, resumes, suspended_at, suspended_in");
+    if (version == 1) return JIRO_SALVAGED("NULL, NULL, 0, NULL, 0");
+    if (version <= 4) return JIRO_SALVAGED("whole_sum, whole, 0, NULL, 0");
+    return JIRO_SALVAGED("whole_sum, whole, resumes, suspended_at, suspended_in");
 }
 
 // What a damaged file says of itself: its rows are by that clock, and among them are those of that transaction. As
@@ -117,7 +116,7 @@ Result<> OutboxStore::make_whole_again(const std::string& id, Found& row) {
     }
     database_
         .use(
-            "UPDATE commands SET message = whole, message_sum = whole_sum, whole = NULL, whole_sum = NULL, was_cut = 0"
+            "UPDATE commands SET message = whole, message_sum = whole_sum, whole = NULL, whole_sum = NULL"
             " WHERE sequence = ?")
         .bind(row.sequence)
         .run();
@@ -145,8 +144,8 @@ Result<> OutboxStore::drop(const std::string& id, const Moment& now) {
     database_
         .use(
             "UPDATE commands SET state = 'forgotten', settled_at = ?, payload = NULL, message = NULL, whole = NULL,"
-            " whole_sum = NULL, boot = ?, last_error = 'dropped by the operator' WHERE sequence = ?")
-        .bind(to_stored(now.here), clock_.boot(), found->sequence)
+            " whole_sum = NULL, last_error = 'dropped by the operator' WHERE sequence = ?")
+        .bind(to_stored(now.here), found->sequence)
         .run();
     recount(id, *found, {found->sequence, StoredState::forgotten});
     return {};
@@ -183,11 +182,11 @@ bool OutboxStore::insert_salvaged(Statement& row) {
     const auto id = row.text(1);
     auto state = row.text(2);
     const auto fingerprint = row.bytes(3);
-    const auto payload = row.bytes(18);
-    const auto message = row.bytes(19);
+    const auto payload = row.bytes(17);
+    const auto message = row.bytes(18);
     const bool has_outcome =
-        !row.is_null(19) && outcome_from(row.bytes(9)) && row.integer(17) == message_sum(id, row.bytes(9), message);
-    const bool has_receipt = !row.is_null(18) && row.integer(8) == receipt_sum(id, fingerprint, payload);
+        !row.is_null(18) && outcome_from(row.bytes(9)) && row.integer(16) == message_sum(id, row.bytes(9), message);
+    const bool has_receipt = !row.is_null(17) && row.integer(8) == receipt_sum(id, fingerprint, payload);
     if (state == "done" || state == "dead" || state == "delivered") {
         if (!has_outcome) return false;
     } else if (state == "received" || state == "running") {
@@ -197,23 +196,22 @@ bool OutboxStore::insert_salvaged(Statement& row) {
         state = has_outcome ? "done" : "running";
     }
     const auto kind = row.text(9);
-    const auto last_error = row.text(16);
-    const auto whole = whole_of(row, 20, id, kind);
+    const auto last_error = row.text(15);
+    const auto whole = whole_of(row, 19, id, kind);
     Statement& insert = database_.use(
         "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-        "receipt_sum, kind, finished_at, due_at, attempts, refusals, was_cut, settled_at, last_error, message_sum, "
-        "payload, message, whole_sum, whole, boot, sequence, resumes, suspended_at, suspended_in)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        "receipt_sum, kind, finished_at, due_at, attempts, refusals, settled_at, last_error, message_sum, "
+        "payload, message, whole_sum, whole, sequence, resumes, suspended_at, suspended_in)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     insert.reset();
     insert.bind(id, state, only_if(fingerprint.size() == Fingerprint{}.size(), Blob{fingerprint}), row.integer(4),
                 row.integer(5), row.integer(6), row.integer(7), row.integer(8),
                 only_if(!kind.empty(), std::string_view(kind)), row.integer(10), row.integer(11), row.integer(12),
-                row.integer(13), row.integer(14), row.integer(15),
-                only_if(!row.is_null(16), std::string_view(last_error)), row.integer(17),
-                only_if(!row.is_null(18), Blob{payload}), only_if(!row.is_null(19), Blob{message}),
-                only_if(whole != nullptr, row.integer(20)),
-                only_if(whole != nullptr, Blob{whole ? *whole : std::string_view()}), row.integer(22), row.integer(0),
-                row.integer(23), row.integer(24), row.integer(25));
+                row.integer(13), row.integer(14), only_if(!row.is_null(15), std::string_view(last_error)),
+                row.integer(16), only_if(!row.is_null(17), Blob{payload}), only_if(!row.is_null(18), Blob{message}),
+                only_if(whole != nullptr, row.integer(19)),
+                only_if(whole != nullptr, Blob{whole ? *whole : std::string_view()}), row.integer(0), row.integer(21),
+                row.integer(22), row.integer(23));
     insert.run();
     return state != "delivered" && state != "forgotten";
 }

@@ -92,14 +92,14 @@ bool OutboxStore::insert(const RowChange& change, std::optional<KeptMessages::Po
     database_
         .use(
             "INSERT OR IGNORE INTO commands (id, state, fingerprint, received_at, run_before, idempotent, starts, "
-            "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, boot, kept_at, "
-            "kept_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            "receipt_sum, kind, finished_at, due_at, settled_at, message_sum, payload, message, kept_at, "
+            "kept_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(change.id, to_string(state), Blob{view(receipt.fingerprint)}, to_stored(receipt.received_at),
               to_stored(receipt.run_before), receipt.idempotent ? 1 : 0, is_running(change) ? 1 : 0,
               receipt_sum(change.id, view(receipt.fingerprint), payload), only_if(is_done, kind), at, at,
               only_if(is_settled, to_stored(is_settled ? change.delivered->at : WallTime{})),
               only_if(is_done, message_sum(change.id, kind, outcome.message)), only_if(!is_done, Blob{payload}),
-              only_if(has_message, Blob{message}), clock_.boot(),
+              only_if(has_message, Blob{message}),
               only_if(kept_at.has_value(), static_cast<std::int64_t>(kept_at.value_or(0))),
               only_if(kept_at.has_value(), static_cast<std::int64_t>(outcome.message.size())))
         .run();

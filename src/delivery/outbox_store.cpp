@@ -38,13 +38,13 @@ CREATE TABLE commands (
     due_at      INTEGER,
     attempts    INTEGER NOT NULL DEFAULT 0,
     refusals    INTEGER NOT NULL DEFAULT 0,
-    was_cut     INTEGER NOT NULL DEFAULT 0,
+    was_cut     INTEGER NOT NULL DEFAULT 0,  -- not used, as `boot`: earlier programs of this version write both
     settled_at  INTEGER,
     last_error  TEXT,
     message_sum INTEGER,
     payload     BLOB,                        -- to run it again; NULL once done
     message     BLOB,                        -- serialised ClientMessage; NULL until done, and once forgotten
-    boot        INTEGER NOT NULL DEFAULT 0,  -- by whose clock the latest of its times is; 0: not known
+    boot        INTEGER NOT NULL DEFAULT 0,
     whole_sum   INTEGER,
     whole       BLOB,                        -- what `message` is a short form of; NULL: it is none, or was confirmed
     kept_at     INTEGER,                     -- among the kept messages; NULL: never was there
