@@ -2,6 +2,7 @@
 #include "jiro/base/task_group.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <exception>
@@ -17,9 +18,7 @@ namespace jiro {
 namespace asio = boost::asio;
 
 struct TaskGroup::State {
-    struct Child {
-        asio::cancellation_signal signal;
-    };
+    using Child = asio::cancellation_signal;
 
     OnError on_error;
     std::list<Child> children;
@@ -42,11 +41,6 @@ struct TaskGroup::State {
             if (on_error) on_error(exception);
         }
     }
-
-    void emit(asio::cancellation_type type) {
-        // A child may end, and leave the list, while it is being told.
-        for (auto child = children.begin(); child != children.end();) (child++)->signal.emit(type);
-    }
 };
 
 TaskGroup::TaskGroup(OnError on_error) : state_(std::make_shared<State>()) { state_->on_error = std::move(on_error); }
@@ -55,18 +49,20 @@ TaskGroup::~TaskGroup() { state_->on_error = nullptr; }
 
 void TaskGroup::spawn(const Executor& executor, Task<> child) {
     const auto entry = state_->children.emplace(state_->children.end());
-    asio::co_spawn(executor, std::move(child),
-                   asio::bind_cancellation_slot(entry->signal.slot(),
-                                                [state = state_, entry](const std::exception_ptr& exception) {
-                                                    state->ended(entry, exception);
-                                                }));
+    asio::co_spawn(
+        executor, std::move(child),
+        asio::bind_cancellation_slot(entry->slot(), [state = state_, entry](const std::exception_ptr& exception) {
+            state->ended(entry, exception);
+        }));
 }
 
 std::size_t TaskGroup::size() const noexcept { return state_->children.size(); }
 
-void TaskGroup::request_stop() { state_->emit(asio::cancellation_type::total); }
-
-void TaskGroup::abort() { state_->emit(asio::cancellation_type::terminal); }
+void TaskGroup::abort() {
+    // A child may end, and leave the list, while it is being told.
+    auto& children = state_->children;
+    for (auto child = children.begin(); child != children.end();) (child++)->emit(asio::cancellation_type::terminal);
+}
 
 Task<> TaskGroup::wait() {
     const auto state = state_;

@@ -45,8 +45,6 @@ class Statement {
         return *this;
     }
 
-    void bind_null(int index) { bind_one(index, nullptr); }
-
     bool step();  // true: a row is there
     void run();   // to the end, and reset
     void reset() noexcept;

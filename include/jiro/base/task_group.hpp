@@ -6,20 +6,17 @@
 //
 //     group.spawn(executor, run_command(std::move(message)));
 //     ...
-//     group.request_stop();                           // phase 1 (total): children may finish
-//     if (!co_await group.wait_until(clock, limit))   // phase 2 (terminal): abort the rest
-//         group.abort();
+//     const bool have_ended = co_await group.wait_until(clock, limit);
+//     if (!have_ended) group.abort();
 //     co_await group.wait();
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <cstddef>
 #include <exception>
 #include <functional>
-#include <list>
 #include <memory>
-#include "jiro/base/task.hpp"
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/task.hpp"
 
 namespace jiro {
 
@@ -38,8 +35,6 @@ class TaskGroup {
 
     [[nodiscard]] std::size_t size() const noexcept;
 
-    // Emits cancellation_type::total to every child: only children that enabled it notice.
-    void request_stop();
     // Emits cancellation_type::terminal to every child.
     void abort();
 
@@ -50,8 +45,8 @@ class TaskGroup {
 
   private:
     struct State;
-    std::shared_ptr<State>
-        state_;  // shared with the completion handlers of the children, which may run after ~TaskGroup
+    // Shared with the completion handlers of the children, which may run after ~TaskGroup.
+    std::shared_ptr<State> state_;
 };
 
 }  // namespace jiro

@@ -5,7 +5,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <stdexcept>
 
 #include "support/manual_clock.hpp"
@@ -33,11 +32,6 @@ Task<> throw_broken() {
     co_return;
 }
 
-Task<> sleep_and_hear_total(test::ManualClock& clock) {
-    co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::enable_total_cancellation());
-    co_await clock.sleep_for(1h);
-}
-
 Task<> note_end(Task<> task, bool& ended) {
     co_await std::move(task);
     ended = true;
@@ -62,13 +56,10 @@ TEST_F(TaskGroupTest, waits_for_its_children) {
     test::run_task(context, group.wait());
 }
 
-// Phase 1 reaches only those that listen for it; phase 2 reaches all. Cancellation is no error.
-TEST_F(TaskGroupTest, stops_in_two_phases) {
-    spawn(sleep_and_hear_total(clock));
+// All are cancelled, and that is no error.
+TEST_F(TaskGroupTest, aborts_its_children) {
     spawn(clock.sleep_for(1h));
-    group.request_stop();
-    test::settle(context);
-    EXPECT_EQ(group.size(), 1U);
+    spawn(clock.sleep_for(2h));
 
     group.abort();
     test::settle(context);
