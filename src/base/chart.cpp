@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <optional>
 
@@ -18,6 +19,7 @@ using Series = std::vector<std::optional<double>>;
 
 constexpr int kRows = 6;
 constexpr int kLabelWidth = 8;
+constexpr std::size_t kColumns = 72 - kLabelWidth - 2;
 
 std::optional<double> number(const Json& value) {
     return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
@@ -49,8 +51,8 @@ std::vector<std::string> numeric_members(const Json& data, const std::string& x_
 }
 
 // As many values as there are columns: the mean of each stretch.
-Series resampled(const std::vector<Json>& values, std::size_t columns) {
-    const std::size_t count = std::min(columns, values.size());
+Series resampled(const std::vector<Json>& values) {
+    const std::size_t count = std::min(kColumns, values.size());
     Series result(count);
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t from = i * values.size() / count;
@@ -107,19 +109,18 @@ std::string draw_series(const Series& series, const std::string& title) {
 
 }  // namespace
 
-std::string draw_chart(const Chart& chart, int width) {
+std::string draw_chart(const Chart& chart) {
     std::string text = chart.message.empty() ? std::string() : chart.message + '\n';
     const auto data = json_or_null(chart.data);
     auto names = split_at_commas(chart.y_axis);
     if (names.empty()) names = numeric_members(data, chart.x_axis);
     if (data.is_null() || names.empty()) return text + chart.data + '\n';
 
-    const auto columns = static_cast<std::size_t>(std::max(10, width - kLabelWidth - 2));
     for (const auto& name : names) {
         std::string title = name;
         const auto unit = std::ranges::find(chart.units, name, [](const auto& entry) { return entry.first; });
         if (unit != chart.units.end()) title += " [" + unit->second + ']';
-        text += draw_series(resampled(column(data, name), columns), title);
+        text += draw_series(resampled(column(data, name)), title);
     }
     const auto x = column(data, chart.x_axis);
     if (!x.empty()) {

@@ -6,7 +6,6 @@
 #include "jiro/base/chart.hpp"
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/utf8.hpp"
 
 namespace jiro::commands {
 
@@ -72,11 +71,11 @@ void write_data(JsonWriter& json, const std::string& data) {
 
 }  // namespace
 
-std::string render(const CommandResult& result, int width) {
+std::string render(const CommandResult& result) {
     if (const auto* text = std::get_if<TextResult>(&result.content)) return lines_for_terminal(pretty(*text));
     const auto& graph = std::get<GraphResult>(result.content);
     const Chart chart{graph.message, graph.graph_data, graph.note, graph.x_axis, graph.y_axis, graph.units};
-    return lines_for_terminal(draw_chart(chart, width));
+    return lines_for_terminal(draw_chart(chart));
 }
 
 std::string render_json(const FinishedCommand& command) {

@@ -20,6 +20,6 @@ struct Chart {
 };
 
 // Data of neither layout is printed as it is. Ends with a line break; the caller makes it printable().
-[[nodiscard]] std::string draw_chart(const Chart& chart, int width = 72);
+[[nodiscard]] std::string draw_chart(const Chart& chart);
 
 }  // namespace jiro

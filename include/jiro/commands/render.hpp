@@ -11,7 +11,7 @@
 namespace jiro::commands {
 
 // The text as it is, or a small chart drawn with characters. Ends with a newline.
-[[nodiscard]] std::string render(const CommandResult& result, int width = 72);
+[[nodiscard]] std::string render(const CommandResult& result);
 
 // One JSON object: outcome, isSuccess, type, response or graph members, sessionId, runTimeMs.
 [[nodiscard]] std::string render_json(const FinishedCommand& command);

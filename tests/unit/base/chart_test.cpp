@@ -32,12 +32,12 @@ TEST(Chart, draws_what_the_y_axis_names) {
     EXPECT_THAT(draw_chart(both), Not(HasSubstr("cpu")));
 }
 
-// Data that is no series is shown as it is, at any width, and nothing crashes.
+// Data that is no series is shown as it is, and nothing crashes.
 TEST(Chart, survives_any_data) {
     for (const auto* data : {"", "not json", "[]", "{}", "5", R"({"time":[],"cpu":[]})", R"({"cpu":["x",null]})",
                              "[1,2,3]", R"({"cpu":[1e308,-1e308]})", R"({"cpu":[7]})", "[[[[]]]]",
                              R"({"y":[null,"a",1e999]})", R"([{"y":1},7,null])"}) {
-        for (const int width : {1, 72, 1000}) EXPECT_THAT(draw_chart(chart(data), width), HasSubstr("\n")) << data;
+        EXPECT_THAT(draw_chart(chart(data)), HasSubstr("\n")) << data;
     }
 }
 
