@@ -3,8 +3,6 @@
 // The configuration of the C# client (appsettings.json, JIRO_JiroCloud__* in the environment), which is taken as it is:
 // its keys are other names of ours, or are known to mean nothing here. Ours win where both are given. Pure.
 
-#include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <boost/regex.hpp>
-#include <optional>
 
 #include "config/appsettings.hpp"
 #include "config/yaml_reader.hpp"

@@ -2,7 +2,6 @@
 #pragma once
 // Variables JIRO_A__B set the key A.B. All of them must be keys: a mistyped one is an error, not silently nothing.
 
-#include <map>
 #include <vector>
 
 #include "config/node.hpp"

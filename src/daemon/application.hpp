@@ -5,9 +5,9 @@
 
 #include <memory>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/config/config.hpp"
-#include "jiro/config/load.hpp"
 
 namespace jiro::daemon {
 

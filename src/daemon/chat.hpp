@@ -4,8 +4,6 @@
 // it. Event loop only.
 
 #include <filesystem>
-#include <memory>
-#include <optional>
 
 #include "daemon/chat_tools.hpp"
 #include "daemon/credential_store.hpp"

@@ -4,12 +4,11 @@
 // as control.sock in the folder that systemd gave it ($RUNTIME_DIRECTORY); a Unix socket in Monitoring.Listen takes the
 // same orders. `jiro-client reload` and `outbox` find it without reading the configuration, which may be broken.
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/reload.hpp"
-#include "jiro/config/load.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/monitor/settings.hpp"
 #include "jiro/monitor/status_server.hpp"
 

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/config/config.hpp"
 #include "jiro/config/credentials.hpp"
-#include "jiro/config/load.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"
 #include "jiro/signalr/settings.hpp"
 

@@ -11,7 +11,6 @@
 #include <set>
 #include <string_view>
 
-#include "daemon/log.hpp"
 #include "jiro/base/sha256.hpp"
 #include "jiro/base/text.hpp"
 

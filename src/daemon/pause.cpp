@@ -16,7 +16,6 @@
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/base/utf8.hpp"
 #include "jiro/base/with_timeout.hpp"
 
 namespace jiro::daemon {

@@ -4,7 +4,6 @@
 // cannot be applied, changes nothing; the errors are logged and shown in the service's status. Event loop only.
 
 #include <boost/asio/signal_set.hpp>
-#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>

@@ -2,7 +2,6 @@
 #pragma once
 // What the operator's routes have in common: their answers, and the values in their queries.
 
-#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>

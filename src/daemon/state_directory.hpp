@@ -3,11 +3,11 @@
 // The folder of the outbox, and whose files lie where this program would have its own.
 
 #include <filesystem>
-#include <string_view>
 #include <vector>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
-#include "jiro/config/load.hpp"
+#include "jiro/config/config.hpp"
 #include "jiro/delivery/settings.hpp"
 
 namespace jiro::daemon {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/tls_watch.hpp"
 
-#include <string>
 #include <utility>
 #include <vector>
 

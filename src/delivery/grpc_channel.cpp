@@ -13,6 +13,7 @@
 
 #include "jiro/base/file_descriptor.hpp"
 #include "jiro/base/outside_calls.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/grpc_result_sender.hpp"

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <memory>
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
-#include "jiro/base/proxy.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/base/tls_files.hpp"
 #include "jiro/delivery/settings.hpp"

@@ -10,7 +10,6 @@
 #include "delivery/log.hpp"
 #include "jiro/base/at_end.hpp"
 #include "jiro/base/file.hpp"
-#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 

@@ -2,7 +2,6 @@
 // The second half of a row's life: done -> delivered -> forgotten, or -> dead.
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_store.hpp"
-#include "jiro/delivery/errors.hpp"
 
 namespace jiro::delivery {
 

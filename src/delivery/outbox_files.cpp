@@ -7,7 +7,6 @@
 
 #include "delivery/failpoint.hpp"
 #include "delivery/file_lock.hpp"
-#include "delivery/log.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/probe.hpp"

@@ -3,7 +3,6 @@
 // A command as it goes to the clients, and what came back. Plain data for the library's users and the control socket.
 
 #include <chrono>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>

@@ -6,7 +6,6 @@
 #include <list>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "dev_hub/hub_session.hpp"
 #include "dev_hub/misbehaviour.hpp"

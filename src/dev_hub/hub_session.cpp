@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "dev_hub/hub_session.hpp"
 
-#include "dev_hub/errors.hpp"
 #include "dev_hub/log.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/race.hpp"

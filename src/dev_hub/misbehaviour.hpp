@@ -11,7 +11,6 @@
 // What concerns connections happens once, at once; what concerns negotiate and gRPC stays until it is used up or
 // `none`.
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

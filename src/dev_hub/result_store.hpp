@@ -4,7 +4,6 @@
 // whether its bytes ever differed. About 150 bytes an id, so millions fit. Pure; one thread.
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/http/client_stream.hpp"
+#include "jiro/http/dialer.hpp"
 
 namespace jiro::http {
 

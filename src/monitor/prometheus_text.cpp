@@ -5,7 +5,6 @@
 
 #include "jiro/base/utf8.hpp"
 #include "jiro/monitor/status.hpp"
-#include "monitor/text.hpp"
 
 namespace jiro::monitor {
 namespace {

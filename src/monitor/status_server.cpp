@@ -9,7 +9,6 @@
 
 #include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
-#include "monitor/http_rules.hpp"
 #include "monitor/http_session.hpp"
 #include "monitor/log.hpp"
 

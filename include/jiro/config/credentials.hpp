@@ -3,10 +3,10 @@
 // The credentials, from the values and the files that the configuration names. The files are read at each call, and
 // reading blocks: the daemon calls this off the event loop.
 
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/config/config.hpp"
-#include "jiro/config/load.hpp"
 
 namespace jiro::config {
 

@@ -4,7 +4,6 @@
 // that lies over the operator's. Never what runs, what is trusted, where anything is, or what could cut the machine
 // off. Pure.
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>

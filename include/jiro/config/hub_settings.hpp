@@ -3,7 +3,6 @@
 // What the operator lets the hub ask beside sending commands: the `Hub` section of the configuration. A plain value;
 // the daemon's request router reads it at each request.
 
-#include <array>
 #include <bitset>
 #include <cstddef>
 #include <string>

@@ -7,8 +7,8 @@
 #include <memory>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
-#include "jiro/base/proxy.hpp"
 #include "jiro/base/secret.hpp"
 #include "jiro/delivery/result_sender.hpp"
 #include "jiro/delivery/settings.hpp"

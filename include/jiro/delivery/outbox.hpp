@@ -8,7 +8,6 @@
 // thread, the storage thread; a Task resumes on its caller's executor when its change is committed. A storage operation
 // cannot be cancelled (it ends by itself). Errors are named in errors.hpp.
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>

@@ -18,7 +18,6 @@
 #include <variant>
 
 #include "jiro/http/answer_head.hpp"
-#include "jiro/http/dialer.hpp"
 #include "jiro/http/tls.hpp"
 
 namespace jiro::http {

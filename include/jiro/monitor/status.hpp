@@ -3,7 +3,6 @@
 // What the daemon says about itself at one moment, and the forms in which it says it. The daemon fills a Status on the
 // event loop (StatusServer asks for one per request); everything below is pure.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>

@@ -12,22 +12,19 @@
 //     auto greet = hub.on("Greet", bind<std::string>(greet_user));   // handlers outlive reconnects
 //     co_await (hub.run() && main_program(hub));                     // main_program awaits hub.stop() at its end
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "jiro/base/base64.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/connection_state.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/base/error.hpp"
 #include "jiro/base/json.hpp"
-#include "jiro/base/proxy.hpp"
 #include "jiro/base/random.hpp"
 #include "jiro/base/task.hpp"
 #include "jiro/signalr/errors.hpp"

@@ -8,7 +8,6 @@
 // Handlers run on the event loop, never inside the read loop: they may call and await anything of the connection. A
 // handler that throws is logged and, if the hub waits for a result, answered with the exception's text.
 
-#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -17,9 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <tuple>
-#include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/json.hpp"

@@ -2,8 +2,6 @@
 #pragma once
 // From what a program printed and how it ended to the command's result. Pure.
 
-#include <string>
-
 #include "commands/exec/output_capture.hpp"
 #include "commands/exec/running_program.hpp"
 #include "jiro/commands/settings.hpp"

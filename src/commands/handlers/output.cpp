@@ -6,7 +6,6 @@
 
 #include "commands/handlers/builtin_commands.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/commands/errors.hpp"
 #include "jiro/commands/running_commands.hpp"
 
 namespace jiro::commands {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <sys/resource.h>
 
-#include <iostream>
-
 #include "daemon/application.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"

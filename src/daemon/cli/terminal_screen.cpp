@@ -6,8 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include "jiro/base/file.hpp"
 #include "jiro/base/utf8.hpp"
 

@@ -6,7 +6,6 @@
 
 #include <fstream>
 
-#include "daemon/requests/answers.hpp"
 #include "daemon/requests/targets.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"

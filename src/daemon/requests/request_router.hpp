@@ -8,10 +8,8 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "daemon/requests/request.hpp"

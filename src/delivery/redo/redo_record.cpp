@@ -4,7 +4,6 @@
 #include "delivery/redo/redo_record.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "delivery/outbox_clock.hpp"

@@ -3,7 +3,6 @@
 // One change of a command's row, as the redo log holds it: received, started, finished or delivered. Encoding and
 // decoding are pure; decode() takes nothing on trust. Views point into what was encoded or decoded.
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <tuple>

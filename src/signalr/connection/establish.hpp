@@ -4,7 +4,6 @@
 // original URL with the application's own credentials; what a redirect gave dies with the attempt, or with the
 // connection that came of it.
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/text.hpp"
 #include "signalr/connection/establish.hpp"
 

@@ -3,7 +3,6 @@
 // When to send a Ping and when to give the server up. Pure: the session tells what happened, and asks at each deadline.
 
 #include <algorithm>
-#include <optional>
 
 #include "jiro/base/clock.hpp"
 

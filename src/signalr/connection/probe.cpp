@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "jiro/base/enum_names.hpp"
+#include "jiro/base/proxy.hpp"
 #include "signalr/connection/establish.hpp"
 #include "signalr/protocol/json_reader.hpp"
 #include "signalr/transport/transport.hpp"

@@ -6,8 +6,6 @@
 
 namespace jiro::signalr {
 
-using nlohmann::json;
-
 namespace {
 
 // Each answer repeats the id and must fit the server's limit (32 KiB by default); those of the known servers are short

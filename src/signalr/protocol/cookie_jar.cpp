@@ -2,7 +2,6 @@
 #include "signalr/protocol/cookie_jar.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <numeric>
 
 #include "jiro/base/text.hpp"

@@ -8,6 +8,7 @@
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/http/client.hpp"
 #include "jiro/http/client_stream.hpp"
+#include "jiro/http/dialer.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/network_error.hpp"
 

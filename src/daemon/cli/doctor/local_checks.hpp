@@ -3,9 +3,6 @@
 // This machine: whether a daemon runs, the state directory with its outbox, and the clock.
 
 #include <filesystem>
-#include <optional>
-#include <string_view>
-#include <vector>
 
 #include "daemon/cli/doctor/finding.hpp"
 #include "jiro/base/clock.hpp"

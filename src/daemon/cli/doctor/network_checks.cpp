@@ -4,6 +4,7 @@
 #include "daemon/cli/doctor/configuration_checks.hpp"
 #include "daemon/credential_store.hpp"
 #include "jiro/assistant/probe.hpp"
+#include "jiro/base/proxy.hpp"
 #include "jiro/base/run_blocking.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/signalr/errors.hpp"

@@ -5,11 +5,10 @@
 
 #include <chrono>
 #include <string>
-#include <vector>
 
 #include "daemon/cli/doctor/finding.hpp"
+#include "jiro/base/environment.hpp"
 #include "jiro/config/config.hpp"
-#include "jiro/config/load.hpp"
 #include "jiro/delivery/result_sender.hpp"
 #include "jiro/signalr/probe.hpp"
 

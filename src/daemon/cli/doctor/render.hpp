@@ -5,7 +5,6 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
 #include "daemon/cli/doctor/finding.hpp"
 
