@@ -98,7 +98,8 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
     Task<Result<>> converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
                             ExchangeEnd& end);
     Task<Result<>> ask_model(Exchange::Impl& exchange, Question question, std::int64_t row, ExchangeEnd& end);
-    Task<> call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, ExchangeEnd& end);
+    Task<bool> call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, std::size_t max_bytes,
+                          ExchangeEnd& end);
     Task<bool> until_ended(Exchange::Impl& exchange, Task<> task, std::int64_t row);
     void count(const Exchange::Impl& exchange, const ExchangeEnd& end);
 
@@ -310,17 +311,19 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
 Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
                                          ExchangeEnd& end) {
     const Settings& with = *exchange.settings;
-    for (;;) {
+    const auto max_bytes = bytes_of(messages) + scale.bytes(with.context_tokens);  // no model can take more
+    for (bool may_call = parts.tools != nullptr && !with.tools.empty();;) {
         Question question{messages, {}, {}, with.stream};
-        const bool may_call = parts.tools != nullptr && !with.tools.empty() && end.tool_calls < with.max_tool_calls;
         if (may_call) question.tools = parts.tools->tools(with.tools);
         auto asking = ask_model(exchange, std::move(question), row, end);
         const auto asked = co_await std::move(asking);
-        if (!asked || exchange.answer.completion.tool_calls.empty()) co_return asked;
+        if (!asked) co_return asked;
+        if (exchange.text.size() > kMaxTextBytes) co_return answer_too_long();
+        if (exchange.answer.completion.tool_calls.empty()) co_return asked;
         if (!may_call) co_return Error(errc::too_many_tool_calls, "the model calls tools and gives no answer");
         if (!exchange.text.empty()) exchange.earlier = exchange.text + "\n\n";
-        auto calling = call_tools(exchange, messages, end);
-        co_await std::move(calling);
+        auto calling = call_tools(exchange, messages, max_bytes, end);
+        may_call = co_await std::move(calling);
         if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
     }
 }
@@ -359,18 +362,25 @@ Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question que
     co_return *asked;
 }
 
-Task<> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, ExchangeEnd& end) {
-    const auto calls = exchange.answer.completion.tool_calls;
-    messages.push_back({Role::assistant, exchange.answer.completion.text, calls});
+// Each call counts, also that of a tool that there is not, and each text takes of `max_bytes` for all messages: so the
+// turns end. false: the model has to answer with what it has.
+Task<bool> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages,
+                                       std::size_t max_bytes, ExchangeEnd& end) {
+    const Settings& with = *exchange.settings;
+    const auto bytes_left = [&] { return max_bytes - std::min(max_bytes, bytes_of(messages)); };
+    messages.push_back({Role::assistant, exchange.answer.completion.text});
+    auto calls = exchange.answer.completion.tool_calls;
+    const auto made = admit(calls, with.max_tool_calls - end.tool_calls, bytes_left());
+    end.tool_calls += static_cast<int>(made);
+    messages.back().tool_calls = calls;
     for (std::size_t i = 0; i < calls.size(); ++i) {
         ToolCall call = calls[i];
         std::optional<std::string> text;
-        if (end.tool_calls >= exchange.settings->max_tool_calls) {
+        if (i >= made) {
             text = "not called: the limit of calls for one question is reached; answer with what you have";
-        } else if (std::ranges::find(exchange.settings->tools, call.name) == exchange.settings->tools.end()) {
+        } else if (std::ranges::find(with.tools, call.name) == with.tools.end()) {
             text = "there is no such tool";
         } else if (!exchange.cancel_reason) {
-            ++end.tool_calls;
             assistant_log.info("The model calls a tool", {{"tool", call.name},
                                                           {"session_id", exchange.ask.session_id},
                                                           {"command_sync_id", exchange.ask.command_sync_id}});
@@ -378,10 +388,12 @@ Task<> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<ChatMes
             auto keeping = into(text, std::move(calling));
             static_cast<void>(co_await until_ended(exchange, std::move(keeping), 0));
         }
-        std::string answer(utf8_head(text.value_or("cancelled"), kMaxToolTextBytes));
-        if (text && text->size() > answer.size()) answer += "\n(cut)";
+        if (!text) text = "cancelled";
+        std::string answer(i < made ? utf8_head(*text, std::min(kMaxToolTextBytes, bytes_left())) : *text);
+        if (text->size() > answer.size()) answer += "\n(cut)";
         messages.push_back({Role::tool, to_utf8(std::move(answer)), {}, call.id});
     }
+    co_return made == calls.size() && end.tool_calls<with.max_tool_calls && bytes_left()> 0;
 }
 
 // With a cancellation of its own, which cancel() uses; while it runs, what came of the answer is stored now and then.

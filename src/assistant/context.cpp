@@ -37,9 +37,23 @@ std::size_t bytes_of(const std::vector<ChatMessage>& messages) noexcept {
     std::size_t bytes = 0;
     for (const auto& message : messages) {
         bytes += kMessageBytes + message.content.size();
-        for (const auto& call : message.tool_calls) bytes += call.name.size() + call.arguments.size();
+        for (const auto& call : message.tool_calls) bytes += call.bytes();
     }
     return bytes;
+}
+
+std::size_t admit(std::vector<ToolCall>& calls, int max_calls, std::size_t max_bytes) {
+    std::size_t admitted = 0;
+    for (bool has_room = true; auto& call : calls) {
+        has_room = has_room && static_cast<int>(admitted) < max_calls && call.bytes() <= max_bytes;
+        if (has_room) {
+            max_bytes -= call.bytes();
+            ++admitted;
+        } else {
+            call.arguments = "{}";
+        }
+    }
+    return admitted;
 }
 
 std::size_t history_bytes(const Settings& settings, const TokenScale& scale, std::size_t other_bytes) {

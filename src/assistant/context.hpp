@@ -24,6 +24,10 @@ class TokenScale {
 
 [[nodiscard]] std::size_t bytes_of(const std::vector<ChatMessage>& messages) noexcept;
 
+// How many of `calls` are made, the first ones, when so many may be and they may hold so many bytes. Those that are not
+// lose their arguments.
+[[nodiscard]] std::size_t admit(std::vector<ToolCall>& calls, int max_calls, std::size_t max_bytes);
+
 // What is left of Chat.ContextTokens for history and summary when the rest of the question has its place, the answer
 // too.
 [[nodiscard]] std::size_t history_bytes(const Settings& settings, const TokenScale& scale, std::size_t other_bytes);

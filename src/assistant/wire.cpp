@@ -20,7 +20,7 @@ namespace {
 constexpr std::array<std::string_view, 4> kRoles{"system", "user", "assistant", "tool"};
 constexpr JsonLimits kCompletionLimits{.bytes = 8 * 1024 * 1024, .nodes = 64 * 1024};
 constexpr std::size_t kMaxToolCallsAtOnce = 64;
-constexpr std::size_t kMaxArgumentBytes = 256 * 1024;
+constexpr std::size_t kMaxToolCallBytes = 256 * 1024;  // of all calls at once
 
 void write_tool_call(JsonWriter& writer, const ToolCall& call) {
     writer.begin_object();
@@ -195,8 +195,11 @@ std::optional<Error> add_tool_calls(const json& calls, std::vector<ToolCall>& to
         const auto* arguments = member(*function, "arguments");  // Ollama: an object
         if (arguments != nullptr)
             call.arguments += arguments->is_string() ? arguments->get<std::string>() : arguments->dump();
-        if (call.name.size() + call.arguments.size() > kMaxArgumentBytes)
-            return Error(errc::too_large, "the arguments of a tool call are too long");
+    }
+    std::size_t bytes = 0;
+    for (const auto& call : to) bytes += call.bytes();
+    if (bytes > kMaxToolCallBytes) {
+        return Error(errc::too_large, "the arguments of the model's calls of tools are too long");
     }
     return std::nullopt;
 }
@@ -205,9 +208,7 @@ std::optional<Error> add_tool_calls(const json& calls, std::vector<ToolCall>& to
 std::optional<Error> add_message(const json& message, Completion& to) {
     to.text += content_of(message);
     to.refusal += text_member(message, "refusal");
-    if (to.text.size() > kMaxTextBytes || to.refusal.size() > kMaxTextBytes) {
-        return Error(errc::too_large, "the answer is longer than " + std::to_string(kMaxTextBytes) + " bytes");
-    }
+    if (to.text.size() > kMaxTextBytes || to.refusal.size() > kMaxTextBytes) return answer_too_long();
     const auto* calls = member(message, "tool_calls");
     if (calls == nullptr) return std::nullopt;
     return add_tool_calls(*calls, to.tool_calls);
@@ -334,6 +335,10 @@ Result<Piece> add_piece(std::string_view data, Completion& to) {
     take_usage(*read, to);
     if (auto error = add_choice(*read, "delta", to)) return std::move(*error);
     return Piece{};
+}
+
+Error answer_too_long() {
+    return Error(errc::too_large, "the answer is longer than " + std::to_string(kMaxTextBytes) + " bytes");
 }
 
 Error status_error(const http::Response& response, const Settings& settings) {

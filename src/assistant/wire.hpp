@@ -30,6 +30,8 @@ struct ToolCall {
     std::string id;
     std::string name;
     std::string arguments;  // JSON, as the model wrote it
+
+    [[nodiscard]] std::size_t bytes() const noexcept { return id.size() + name.size() + arguments.size(); }
 };
 
 struct ChatMessage {
@@ -74,6 +76,8 @@ struct Piece {
     bool is_end = false;
 };
 [[nodiscard]] Result<Piece> add_piece(std::string_view data, Completion& to);
+
+[[nodiscard]] Error answer_too_long();  // over kMaxTextBytes
 
 // What any other status than 200 means.
 [[nodiscard]] Error status_error(const http::Response& response, const Settings& settings);

@@ -317,6 +317,21 @@ class ChatTest(ChatCase):
         tool = self.endpoint.requests[0][1]["tools"][0]["function"]
         self.assertEqual((tool["name"], tool["parameters"]["required"]), ("greet", ["who"]))
 
+    def test_a_model_that_only_calls_tools_is_not_asked_without_end(self):
+        def call(request):
+            function = {"name": "lookup", "arguments": json.dumps({"x": "y" * 200_000})}
+            raise Reply(200, json.dumps({"choices": [{"message": {"tool_calls": [{"id": "t", "type": "function", "function": function}]},
+                                                      "finish_reason": "tool_calls"}]}))
+            yield
+
+        self.start_endpoint(call)
+        hub = self.start_all(config=self.chat_config(Tools=["sysinfo"], MaxToolCalls=3, ContextTokens=100_000))
+        answer = self.ask(hub, "chat go", "c1")
+        self.assertFalse(answer.is_success)
+        self.assertIn("the model calls tools and gives no answer", answer.response)
+        self.assertEqual(len(self.endpoint.requests), 3)  # two calls have no room
+        self.assertEqual(self.client.status()["chat"]["toolCalls"], 1)
+
     def test_a_tool_is_given_its_numbers_as_they_are(self):
         arguments = ['{"v":123456789012345678901}', '{"v":1.50}', '{"v":"\\ud83d"}']
 

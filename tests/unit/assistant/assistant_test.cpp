@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "assistant/context.hpp"
 #include "assistant/session_file.hpp"
 #include "assistant/wire.hpp"
 #include "jiro/assistant/errors.hpp"
@@ -37,9 +38,10 @@ class FakeTools final : public ToolBox {
     }
     Task<std::string> call(std::string name, std::string arguments, std::string) override {
         calls.push_back(name + arguments);
-        co_return "result of " + name;
+        co_return result.empty() ? "result of " + name : result;
     }
     std::vector<std::string> calls;
+    std::string result;
 };
 
 struct Chatting : testing::Test {
@@ -509,6 +511,92 @@ TEST_F(Chatting, tools_are_called_as_allowed) {
     EXPECT_EQ(second["messages"][2]["content"], "result of load");
     EXPECT_EQ(second["messages"][2]["tool_call_id"], "c1");
     EXPECT_EQ(json_or_null(endpoint.bodies[0])["tools"][0]["function"]["name"], "load");
+}
+
+// A turn of the model's that calls `name`, `count` times at once.
+std::string call_of(const std::string& name, const std::string& arguments = "{}", int count = 1,
+                    const std::string& text = "") {
+    json calls = json::array();
+    for (int i = 0; i < count; ++i) {
+        const auto id = "c" + std::to_string(i);
+        calls.push_back({{"id", id}, {"function", {{"name", name}, {"arguments", arguments}}}});
+    }
+    const json choice{{"message", {{"content", text}, {"tool_calls", calls}}}, {"finish_reason", "tool_calls"}};
+    return response(200, "application/json", json{{"choices", {choice}}}.dump());
+}
+
+// A model that never stops calling is asked no more often than it may call, also when it calls what there is not.
+TEST_F(Chatting, a_model_that_only_calls_is_not_asked_without_end) {
+    settings.tools = {"load"};
+    settings.max_tool_calls = 2;
+    for (const char* name : {"load", "lookup"}) {
+        FakeEndpoint eager(executor);
+        eager.answer(call_of(name));
+        settings.endpoint = *Url::parse(eager.url());
+        assistant().update(settings);
+        const auto end = ask("hello", name);
+        ASSERT_TRUE(end.error);
+        EXPECT_EQ(end.error->code, errc::too_many_tool_calls) << end.error->message;
+        EXPECT_EQ(end.tool_calls, 2);
+        ASSERT_EQ(eager.bodies.size(), 3U) << name;
+        EXPECT_FALSE(json_or_null(eager.bodies[2]).contains("tools"));
+    }
+    EXPECT_EQ(tools.calls.size(), 2U);
+}
+
+// What calls and texts of tools add is no more than the model can take; a call without room for it loses its arguments.
+TEST_F(Chatting, turns_with_tools_have_their_limit_of_bytes) {
+    settings.tools = {"load"};
+    tools.result = std::string(100'000, 'r');
+    endpoint.answer(call_of("load", "{}", 2));
+    endpoint.answer(stream_head() + word("done") + the_end());
+    EXPECT_EQ(ask("hello", "texts").answer, "done");
+    const auto texts = json_or_null(endpoint.bodies[1]);
+    EXPECT_LT(endpoint.bodies[1].size(), 3U * 8192 + 2000);
+    EXPECT_THAT(texts["messages"][2]["content"].get<std::string>(), testing::EndsWith("r\n(cut)"));
+    EXPECT_EQ(texts["messages"][3]["content"], "\n(cut)");
+    EXPECT_FALSE(texts.contains("tools"));
+
+    FakeEndpoint wordy(executor);
+    wordy.answer(call_of("load", std::string(100'000, 'a'), 2));
+    wordy.answer(stream_head() + word("done") + the_end());
+    settings.endpoint = *Url::parse(wordy.url());
+    assistant().update(settings);
+    EXPECT_EQ(ask("hello", "arguments").tool_calls, 0);
+    const auto arguments = json_or_null(wordy.bodies[1]);
+    EXPECT_EQ(arguments["messages"][1]["tool_calls"][1]["function"]["arguments"], "{}");
+    EXPECT_THAT(arguments["messages"][3]["content"].get<std::string>(), HasSubstr("not called: the limit"));
+    EXPECT_FALSE(arguments.contains("tools"));
+}
+
+// Nor does it matter whether it is said in one turn or in several, in one call or in several.
+TEST_F(Chatting, an_answer_of_many_turns_is_no_longer_than_one) {
+    settings.tools = {"load"};
+    endpoint.answer(call_of("load", "{}", 1, std::string(700'000, 'x')));
+    auto end = ask("hello", "texts");
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, errc::too_large);
+    EXPECT_EQ(endpoint.bodies.size(), 2U);
+    FakeEndpoint wordy(executor);
+    wordy.answer(call_of("load", std::string(100'000, 'a'), 3));
+    settings.endpoint = *Url::parse(wordy.url());
+    assistant().update(settings);
+    end = ask("hello", "arguments");
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, errc::too_large);
+    EXPECT_EQ(wordy.bodies.size(), 1U);
+}
+
+TEST(Context, admits_calls_in_their_order) {
+    const std::vector<ToolCall> calls{{"1", "load", "12345"}, {"2", "load", "1234567890"}, {"3", "load", ""}};
+    const auto admitted = [&](int max_calls, std::size_t max_bytes) {
+        auto some = calls;
+        return admit(some, max_calls, max_bytes);
+    };
+    EXPECT_EQ(admitted(3, 30), 3U);
+    EXPECT_EQ(admitted(2, 30), 2U);
+    EXPECT_EQ(admitted(3, 24), 1U);  // not the third: it may need the second's result
+    EXPECT_EQ(admitted(3, 9), 0U);
 }
 
 // Whatever a reload changes is in force with the next question.
