@@ -34,6 +34,9 @@ constexpr std::size_t kMaxSessionIdBytes = 256;
 constexpr std::size_t kMaxWaiting = 16;  // for one session
 constexpr std::size_t kMaxToolTextBytes = 32 * 1024;
 
+constexpr std::string_view kCutShort =
+    "\n\n*(The answer was cut off here, at its limit of tokens: Chat.MaxTokens, or the endpoint's own.)*";
+
 using ExchangePtr = std::shared_ptr<Exchange>;
 
 std::optional<Error> fault_in(const Ask& ask) {
@@ -221,11 +224,13 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     // A refusal is an answer, too.
     const auto& refusal = exchange.answer.completion.refusal;
     const bool is_refusal = exchange.text.empty() && !refusal.empty();
-    const auto state = answered || is_refusal ? AnswerState::whole : AnswerState::cut;
+    const bool is_whole = (answered && !end.is_cut_short) || is_refusal;
+    const auto state = is_whole ? AnswerState::whole : AnswerState::cut;
     auto text = is_refusal ? refusal : exchange.text;
     const auto written =
         co_await parts.sessions.write_answer(begun->answer, std::move(text), state, end.completion_tokens);
     if (!written) end.not_stored = written.error();
+    if (end.is_cut_short) exchange.text += kCutShort;
     co_return answered;
 }
 
@@ -359,6 +364,7 @@ Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question que
         end.is_estimated = true;
     }
     if (!has_ended || !asked) co_return Error(errc::cancelled, exchange.cancel_reason.value_or("cancelled"));
+    end.is_cut_short = *asked && is_cut_short(completion);
     co_return *asked;
 }
 
@@ -440,7 +446,9 @@ void Assistant::Impl::count(const Exchange::Impl& exchange, const ExchangeEnd& e
     const std::string question = exchange.settings->log_texts ? exchange.ask.text : "";
     if (!end.error) {
         ++figures.answered;
-        assistant_log.info("A question was answered",
+        assistant_log.info(end.is_cut_short
+                               ? "A question was answered, but the answer is cut off at its limit of tokens"
+                               : "A question was answered",
                            {{"session_id", exchange.ask.session_id},
                             {"command_sync_id", exchange.ask.command_sync_id},
                             {"model", exchange.settings->model},

@@ -24,6 +24,7 @@ std::string ExchangeEnd::note() const {
     if (first_token) text += ", first after " + decimal(in_seconds(*first_token), 1) + " s";
     text += ", " + decimal(in_seconds(time), 1) + " s";
     if (completion_tokens > 0) text += ", " + decimal(tokens_per_second(), 1) + " tokens/s";
+    if (is_cut_short) text += ", cut off at its limit of tokens";
     if (tool_calls > 0) text += ", " + std::to_string(tool_calls) + " tool calls";
     return text;
 }

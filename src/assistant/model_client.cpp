@@ -158,6 +158,7 @@ Task<Result<>> ModelClient::read_answer(Asking& asking, http::Connection& connec
         asking.answer.first_piece_at = clock_.now();
         if (asking.answer.on_progress) asking.answer.on_progress();
     }
+    if (is_cut_short(completion)) completion.tool_calls.clear();  // the last one may be half of what it should be
     if (auto fault = fault_of(completion, *asking.settings)) co_return std::move(*fault);
     co_return Result<>();
 }

@@ -33,8 +33,8 @@ class ModelClient {
     ModelClient(Clock& clock, Environment environment, Credentials credentials)
         : clock_(clock), environment_(std::move(environment)), credentials_(std::move(credentials)) {}
 
-    // `to` must outlive the task. Success: the answer is whole, and is one. No error
-    // has the key in it.
+    // `to` must outlive the task. Success: the answer is one, and has ended, if need be where is_cut_short says. No
+    // error has the key in it.
     [[nodiscard]] Task<Result<>> complete(Question question, SettingsPtr settings, TimePoint deadline, Answer& to);
 
   private:

@@ -226,12 +226,14 @@ std::optional<Error> add_choice(const json& body, const char* name, Completion& 
     return add_message(*message, to);
 }
 
+Error broken_off(const Complaint& complaint) {
+    return Error(errc::endpoint_failed, with_its_words("the endpoint broke the answer off", complaint));
+}
+
 std::optional<Error> reported_error(const json& body) {
     const bool is_error = member(body, "error") != nullptr || text_member(body, "object") == "error";  // older vLLM
     if (!is_error) return std::nullopt;
-    const auto complaint = complaint_in(body);
-    return Error(errc::endpoint_failed,
-                 with_its_words("the endpoint broke the answer off", complaint.value_or(Complaint{})));
+    return broken_off(complaint_in(body).value_or(Complaint{}));
 }
 
 constexpr std::size_t kEscapeBytes = 6;  // \\uXXXX
@@ -353,6 +355,12 @@ bool wants_other_max_tokens(const http::Response& response) {
     return response.status == 400 && has(response.body, "max_completion_tokens");
 }
 
+// "length" is OpenAI's; Mistral's context ends with "model_length", and gateways hand on Anthropic's "max_tokens".
+bool is_cut_short(const Completion& completion) {
+    const auto& reason = completion.finish_reason;
+    return reason == "length" || reason == "model_length" || reason == "max_tokens";
+}
+
 std::optional<Error> fault_of(const Completion& completion, const Settings& settings) {
     if (!completion.refusal.empty()) {
         return Error(errc::refused, std::string(kModelRefuses) + completion.refusal);
@@ -360,8 +368,9 @@ std::optional<Error> fault_of(const Completion& completion, const Settings& sett
     if (completion.finish_reason == "content_filter") {
         return Error(errc::refused, "the endpoint's content filter stopped the answer");
     }
+    if (completion.finish_reason == "error") return broken_off({});
     if (!completion.text.empty() || !completion.tool_calls.empty()) return std::nullopt;
-    if (completion.finish_reason == "length") {
+    if (is_cut_short(completion)) {
         return Error(
             errc::empty_answer,
             "the model used all its tokens without a word of an answer; the operator can raise Chat.MaxTokens" +

@@ -85,6 +85,10 @@ struct Piece {
 // Whether that answer says that max_tokens has the other name.
 [[nodiscard]] bool wants_other_max_tokens(const http::Response& response);
 
+// An answer that has ended at its limit of tokens, Chat.MaxTokens or the endpoint's own. One without a finish_reason is
+// whole: many servers give none.
+[[nodiscard]] bool is_cut_short(const Completion& completion);
+
 // An answer that has ended: the error if it is none (a refusal, nothing at all), by what it says.
 [[nodiscard]] std::optional<Error> fault_of(const Completion& completion, const Settings& settings);
 

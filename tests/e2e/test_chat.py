@@ -121,6 +121,22 @@ class ChatTest(ChatCase):
         self.assertEqual(self.stored(), [(1, "hello", 0)])
         self.assert_serves()
 
+    def test_an_answer_that_is_cut_short_says_so(self):
+        def short(request):
+            raise Reply(200, '{"choices":[{"message":{"content":"Take 5 mg; never"},"finish_reason":"length"}]}')
+            yield
+
+        self.start_endpoint(short)
+        hub = self.start_all(config=self.chat_config(MaxTokens=8))
+        answer = self.ask(hub, "chat how much?", "c1")
+        self.assertTrue(answer.is_success)
+        self.assertIn("Take 5 mg; never\n\n*(The answer was cut off here, at its limit of tokens: Chat.MaxTokens", answer.response)
+        self.assertEqual(self.stored()[1], (0, "Take 5 mg; never", 1))
+        self.client.wait_log("the answer is cut off at its limit of tokens")
+        answer = self.command("chat", "and now?")
+        self.assertEqual(answer.returncode, 0)
+        self.assertIn("The answer was cut off here", answer.stdout)
+
     def test_kill_in_the_middle_of_an_answer(self):
         more = threading.Event()
 

@@ -37,7 +37,8 @@ struct Ask {
 // How an exchange ended.
 struct ExchangeEnd {
     std::string answer;          // with an error: what came until then
-    std::optional<Error> error;  // nothing: the answer is whole
+    std::optional<Error> error;  // nothing: the answer has ended by itself
+    bool is_cut_short = false;   // at its limit of tokens, as `answer` says at its end
     std::optional<Error> not_stored;
     std::int64_t prompt_tokens = 0;  // estimated where the endpoint does not tell
     std::int64_t completion_tokens = 0;

@@ -115,6 +115,46 @@ TEST_F(Chatting, answers_and_remembers) {
     EXPECT_EQ(assistant().figures().answered, 2U);
 }
 
+// An answer that is over at a limit of tokens is one, but says so to everybody, and the model is told it as it came.
+TEST_F(Chatting, an_answer_that_is_cut_short_says_so) {
+    const std::string sentence = "\n\n*(The answer was cut off here, at its limit of tokens: Chat.MaxTokens";
+    for (const char* reason : {"length", "model_length", "max_tokens"}) {
+        jiro::test::LogCapture log;
+        FakeEndpoint brief(executor);
+        brief.answer(stream_head() + word("Take 5 mg; never") + the_end(12, 3, reason));
+        settings.endpoint = *Url::parse(brief.url());
+        assistant().update(settings);
+        const auto end = ask("how much?", reason);
+        ASSERT_FALSE(end.error) << end.error->message;
+        EXPECT_TRUE(end.is_cut_short);
+        EXPECT_THAT(end.words(), testing::StartsWith("Take 5 mg; never" + sentence));
+        EXPECT_THAT(end.note(), HasSubstr("cut off"));
+        EXPECT_EQ(messages(reason)[1].content, "Take 5 mg; never\n\n*(The answer was cut off here.)*");
+        EXPECT_THAT(log.text(), HasSubstr("A question was answered, but the answer is cut off"));
+        ask("go on", reason);
+        EXPECT_EQ(json_or_null(brief.bodies[1])["messages"][1]["content"], "Take 5 mg; never");
+    }
+}
+
+// Many servers give no reason for the end.
+TEST_F(Chatting, an_answer_without_a_finish_reason_is_whole) {
+    endpoint.answer(stream_head() + word("all of it") + event("[DONE]"));
+    const auto end = ask("hello");
+    EXPECT_EQ(end.words(), "all of it");
+    EXPECT_EQ(messages()[1].content, "all of it");
+}
+
+// A call whose arguments may be half of what they should be is not made.
+TEST_F(Chatting, a_call_that_is_cut_short_is_not_made) {
+    settings.tools = {"load"};
+    const auto call = R"({"choices":[{"delta":{"tool_calls":[{"id":"c","function":{"name":"load"}}]}}]})";
+    endpoint.answer(stream_head() + event(call) + the_end(12, 3, "length"));
+    const auto end = ask("hello");
+    ASSERT_TRUE(end.error);
+    EXPECT_EQ(end.error->code, errc::empty_answer);
+    EXPECT_THAT(tools.calls, testing::IsEmpty());
+}
+
 // Of the time in which it wrote; of all its time, when it came at once.
 TEST(ExchangeEnd, says_what_it_took) {
     ExchangeEnd end;
@@ -212,6 +252,11 @@ std::vector<Misbehaviour> misbehaviours() {
          errc::endpoint_failed,
          "out of memory",
          "so"},
+        {"error as the reason",
+         {{stream_head() + word("so") + the_end(12, 3, "error")}},
+         errc::endpoint_failed,
+         "broke the answer off",
+         "so"},
         {"huge line",
          {{stream_head() + "data: " + std::string(2 * 1024 * 1024, 'x')}},
          errc::too_large,
@@ -224,9 +269,9 @@ std::vector<Misbehaviour> misbehaviours() {
          "x"},
         {"empty", {{stream_head() + the_end()}}, errc::empty_answer, "empty answer", ""},
         {"length",
-         {{stream_head() + event(R"({"choices":[{"delta":{},"finish_reason":"length"}]})") + the_end()}},
+         {{stream_head() + the_end(12, 3, "length")}},
          errc::empty_answer,
-         "",
+         "can raise Chat.MaxTokens",
          ""},
         {"refusal",
          {{response(200, json_type,

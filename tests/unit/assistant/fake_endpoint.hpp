@@ -39,8 +39,8 @@ inline std::string word(const std::string& text) {
     return event(R"({"choices":[{"index":0,"delta":{"content":")" + text + R"("},"finish_reason":null}]})");
 }
 
-inline std::string the_end(int prompt_tokens = 12, int completion_tokens = 3) {
-    return event(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})") +
+inline std::string the_end(int prompt_tokens = 12, int completion_tokens = 3, const std::string& reason = "stop") {
+    return event(R"({"choices":[{"index":0,"delta":{},"finish_reason":")" + reason + R"("}]})") +
            event(R"({"choices":[],"usage":{"prompt_tokens":)" + std::to_string(prompt_tokens) +
                  R"(,"completion_tokens":)" + std::to_string(completion_tokens) + "}}") +
            event("[DONE]");
