@@ -64,10 +64,11 @@ std::chrono::milliseconds milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
 }
 
-// What the model or its endpoint says about a question may repeat it.
-std::string without_foreign_words(const std::string& message) {
-    if (message.starts_with(kModelRefuses)) return "the model refuses";
-    return message.substr(0, message.find(kEndpointSays));
+// For log and status. What the model or its endpoint says about a question may repeat it.
+std::string loggable(const Error& error, const Settings& settings) {
+    if (settings.log_texts) return error.message;
+    if (error.message.starts_with(kModelRefuses)) return "the model refuses";
+    return error.message.substr(0, error.message.find(kEndpointSays));
 }
 
 OutsideFunctions<Result<FileContent>>& prompt_readers() {
@@ -212,11 +213,13 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     if (!begun) co_return begun.error().with_prefix("the question cannot be stored, so it is not asked");
 
     History& history = begun->history;
+    history.summary = summary_head(history.summary, with, scale);
     fit(history, room);
     if (history.has_unsummarized && !exchange.cancel_reason) {
         auto summarizing = summarize(exchange, history, room);
         co_await std::move(summarizing);
     }
+    if (history.summary.size() > room) history.summary.clear();  // the question is a long one
     auto conversing =
         converse(exchange, conversation(*prompt, history, to_utf8(exchange.ask.text)), begun->answer, end);
     const auto answered = co_await std::move(conversing);
@@ -296,18 +299,21 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
     auto keeping = into(asked, std::move(asking));
     const bool has_ended = co_await until_ended(exchange, std::move(keeping), 0);
     if (!has_ended || !asked) co_return;
-    if (!*asked) {
-        assistant_log.warn("The earlier conversation could not be summarized; the model is told the latest part only",
-                           {{"session_id", id}, {"reason", asked->error().message}});
-        co_return;
-    }
-    history.summary = summary.completion.text;
-    const auto stored = co_await parts.sessions.set_summary(id, history.summary, older->back().sequence);
-    if (!stored) assistant_log.warn("A summary could not be stored", {{"reason", stored.error().message}});
     if (summary.completion.usage) {
         figures.prompt_tokens += static_cast<std::uint64_t>(summary.completion.usage->prompt_tokens);
         figures.completion_tokens += static_cast<std::uint64_t>(summary.completion.usage->completion_tokens);
     }
+    auto text = summary_head(summary.completion.text, *exchange.settings, scale);
+    if (is_cut_short(summary.completion) && !text.empty()) text += kCut;  // the most of it is more than nothing
+    if (*asked && text.empty()) asked = Error(errc::empty_answer, "the model wrote no summary");
+    if (!*asked) {
+        assistant_log.warn("The earlier conversation could not be summarized; the model is told the latest part only",
+                           {{"session_id", id}, {"reason", loggable(asked->error(), *exchange.settings)}});
+        co_return;
+    }
+    history.summary = std::move(text);
+    const auto stored = co_await parts.sessions.set_summary(id, history.summary, older->back().sequence);
+    if (!stored) assistant_log.warn("A summary could not be stored", {{"reason", stored.error().message}});
     assistant_log.info("The earlier part of a conversation was summarized",
                        {{"session_id", id}, {"exchanges", older->size()}, {"bytes", history.summary.size()}});
 }
@@ -462,8 +468,7 @@ void Assistant::Impl::count(const Exchange::Impl& exchange, const ExchangeEnd& e
         return;
     }
     ++figures.failed[name_of(*end.error)];
-    const std::string reason =
-        exchange.settings->log_texts ? end.error->message : without_foreign_words(end.error->message);
+    const std::string reason = loggable(*end.error, *exchange.settings);
     if (end.error->code != errc::cancelled) figures.last_error = reason;
     assistant_log.warn("A question has no whole answer", {{"session_id", exchange.ask.session_id},
                                                           {"command_sync_id", exchange.ask.command_sync_id},

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "jiro/base/peer_text.hpp"
+
 namespace jiro::assistant {
 
 namespace {
@@ -70,6 +72,10 @@ void fit(History& history, std::size_t max_bytes) {
     if (first == history.exchanges.begin()) return;
     history.exchanges.erase(history.exchanges.begin(), first);
     history.has_unsummarized = true;
+}
+
+std::string summary_head(const std::string& summary, const Settings& settings, const TokenScale& scale) {
+    return shortened(trimmed(summary), history_bytes(settings, scale, 0) / 2);
 }
 
 std::vector<ChatMessage> conversation(const std::string& system_prompt, const History& history,

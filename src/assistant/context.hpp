@@ -35,6 +35,10 @@ class TokenScale {
 // Leaves the newest exchanges that fit together with the summary.
 void fit(History& history, std::size_t max_bytes);
 
+// As much of a summary as has room whatever is asked: half of what the history may have. An endpoint may write more
+// than it was asked for, and what it says in all of it is told with each question.
+[[nodiscard]] std::string summary_head(const std::string& summary, const Settings& settings, const TokenScale& scale);
+
 // System prompt with the summary, history, question.
 [[nodiscard]] std::vector<ChatMessage> conversation(const std::string& system_prompt, const History& history,
                                                     const std::string& question);

@@ -137,6 +137,22 @@ class ChatTest(ChatCase):
         self.assertEqual(answer.returncode, 0)
         self.assertIn("The answer was cut off here", answer.stdout)
 
+    def test_a_summary_without_end_does_not_end_the_conversation(self):
+        def answer(request):
+            if not request["stream"]:
+                yield "S" * 900_000
+                return
+            if len(json.dumps(request)) > 40_000:
+                raise Reply(400, '{"error":{"message":"maximum context length","code":"context_length_exceeded"}}')
+            yield "x" * 800
+
+        self.start_endpoint(answer)
+        hub = self.start_all(config=self.chat_config(ContextTokens=512))
+        for number in range(6):
+            answered = self.ask(hub, "chat " + "q" * 300, f"c{number}")
+            self.assertTrue(answered.is_success, answered)
+        self.assertIn("SSS...", self.endpoint.requests[-1][1]["messages"][0]["content"])
+
     def test_kill_in_the_middle_of_an_answer(self):
         more = threading.Event()
 

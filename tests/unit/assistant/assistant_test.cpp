@@ -268,11 +268,7 @@ std::vector<Misbehaviour> misbehaviours() {
          "longer than 1048576",
          "x"},
         {"empty", {{stream_head() + the_end()}}, errc::empty_answer, "empty answer", ""},
-        {"length",
-         {{stream_head() + the_end(12, 3, "length")}},
-         errc::empty_answer,
-         "can raise Chat.MaxTokens",
-         ""},
+        {"length", {{stream_head() + the_end(12, 3, "length")}}, errc::empty_answer, "can raise Chat.MaxTokens", ""},
         {"refusal",
          {{response(200, json_type,
                     R"({"choices":[{"message":{"content":null,"refusal":"I can't help with that."},)"
@@ -514,18 +510,50 @@ TEST_F(Chatting, one_at_a_time_in_a_session) {
     EXPECT_EQ(json_or_null(endpoint.bodies.back())["messages"].size(), 3U);  // it knew the one before
 }
 
+// A turn of the model's that calls `name`, `count` times at once.
+std::string call_of(const std::string& name, const std::string& arguments = "{}", int count = 1,
+                    const std::string& text = "") {
+    json calls = json::array();
+    for (int i = 0; i < count; ++i) {
+        const auto id = "c" + std::to_string(i);
+        calls.push_back({{"id", id}, {"function", {{"name", name}, {"arguments", arguments}}}});
+    }
+    const json choice{{"message", {{"content", text}, {"tool_calls", calls}}}, {"finish_reason", "tool_calls"}};
+    return response(200, "application/json", json{{"choices", {choice}}}.dump());
+}
+
+std::string whole_answer(const std::string& text, const std::string& finish_reason = "stop") {
+    const json choice{{"message", {{"content", text}}}, {"finish_reason", finish_reason}};
+    return response(200, "application/json", json{{"choices", {choice}}}.dump());
+}
+
+struct Summarizing : Chatting {
+    // A conversation that does not fit any more: the next question asks for a summary of it.
+    void talk_long(const std::string& question = "question ") {
+        settings.context_tokens = 1000;
+        settings.max_tokens = 100;
+        endpoint.answer(stream_head() + word(std::string(500, 'x')) + the_end(0, 0));
+        for (int i = 0; i < 4; ++i) ask(question + std::to_string(i));
+        go_on_with(later);
+        settings.context_tokens = 600;
+        assistant().update(settings);
+    }
+    void go_on_with(const FakeEndpoint& other) {
+        settings.endpoint = *Url::parse(other.url());
+        assistant().update(settings);
+    }
+    // What the model was told ahead of the latest question.
+    std::string told() { return json_or_null(later.bodies.back())["messages"][0]["content"].get<std::string>(); }
+
+    std::string yes = stream_head() + word("yes") + the_end(0, 0);
+    FakeEndpoint later{executor};
+};
+
 // What does not fit is summarized once, and the summary is told from then on.
-TEST_F(Chatting, older_exchanges_are_summarized) {
-    settings.context_tokens = 1000;
-    settings.max_tokens = 100;
-    endpoint.answer(stream_head() + word(std::string(500, 'x')) + the_end(0, 0));
-    for (int i = 0; i < 4; ++i) ask("question " + std::to_string(i));
-    FakeEndpoint later(executor);
-    later.answer(response(200, "application/json", R"({"choices":[{"message":{"content":"They spoke of x."}}]})"));
-    later.answer(stream_head() + word("yes") + the_end(0, 0));
-    settings.endpoint = *Url::parse(later.url());
-    settings.context_tokens = 600;
-    assistant().update(settings);
+TEST_F(Summarizing, older_exchanges_are_summarized) {
+    talk_long();
+    later.answer(whole_answer("They spoke of x."));
+    later.answer(yes);
     ASSERT_FALSE(ask("do you remember?").error);
     ASSERT_EQ(later.bodies.size(), 2U);
     EXPECT_THAT(later.bodies[0], HasSubstr("question 1"));
@@ -533,6 +561,56 @@ TEST_F(Chatting, older_exchanges_are_summarized) {
     ask("and now?");
     EXPECT_EQ(later.bodies.size(), 3U);
     EXPECT_THAT(later.bodies[2], HasSubstr("They spoke of x."));
+}
+
+// A summary is no longer than its share, whatever the model writes, and one that is longer already is told as far as
+// that; where a question leaves it no room, it is not told.
+TEST_F(Summarizing, a_summary_has_its_share) {
+    talk_long();
+    later.answer(whole_answer(std::string(900'000, 'S')));
+    later.answer(yes);
+    ASSERT_FALSE(ask("do you remember?").error);
+    EXPECT_LT(later.bodies.back().size(), 2000U);
+    EXPECT_THAT(told(), testing::EndsWith("SSS..."));
+    jiro::test::run_task(context, sessions.set_summary("s", std::string(900'000, 'T'), 1'000));
+    ask("and now?");
+    EXPECT_LT(later.bodies.back().size(), 2000U);
+    EXPECT_THAT(told(), testing::EndsWith("TTT..."));
+    ask(std::string(1400, 'q'));
+    EXPECT_EQ(told(), std::string(1400, 'q'));
+    ask("and now?");
+    EXPECT_THAT(told(), testing::EndsWith("TTT..."));
+}
+
+// One that ended at its limit of tokens is most of one.
+TEST_F(Summarizing, a_summary_that_is_cut_short_is_kept) {
+    talk_long();
+    later.answer(whole_answer("They spoke of", "length"));
+    later.answer(yes);
+    ask("do you remember?");
+    EXPECT_THAT(told(), testing::EndsWith("They spoke of..."));
+}
+
+// Without a summary the one before stays.
+TEST_F(Summarizing, no_summary_replaces_none) {
+    talk_long();
+    jiro::test::run_task(context, sessions.set_summary("s", "They spoke of x.", 1));
+    later.answer(call_of("load"));
+    later.answer(yes);
+    ASSERT_FALSE(ask("do you remember?").error);
+    ASSERT_EQ(later.bodies.size(), 2U);
+    EXPECT_THAT(told(), testing::EndsWith("They spoke of x."));
+}
+
+// Nor are texts in the log when no summary comes of them.
+TEST_F(Summarizing, the_endpoints_words_stay_out_of_the_log) {
+    talk_long("canary-question ");
+    jiro::test::LogCapture log;
+    later.answer(response(400, "application/json", R"({"error":{"message":"flagged: canary-question"}})"));
+    later.answer(yes);
+    ASSERT_FALSE(ask("do you remember?").error);
+    EXPECT_THAT(log.text(), HasSubstr("could not be summarized"));
+    EXPECT_EQ(log.text().find("canary"), std::string::npos) << log.text();
 }
 
 // The model calls what the operator listed, in fragments, and no more often than it may.
@@ -556,18 +634,6 @@ TEST_F(Chatting, tools_are_called_as_allowed) {
     EXPECT_EQ(second["messages"][2]["content"], "result of load");
     EXPECT_EQ(second["messages"][2]["tool_call_id"], "c1");
     EXPECT_EQ(json_or_null(endpoint.bodies[0])["tools"][0]["function"]["name"], "load");
-}
-
-// A turn of the model's that calls `name`, `count` times at once.
-std::string call_of(const std::string& name, const std::string& arguments = "{}", int count = 1,
-                    const std::string& text = "") {
-    json calls = json::array();
-    for (int i = 0; i < count; ++i) {
-        const auto id = "c" + std::to_string(i);
-        calls.push_back({{"id", id}, {"function", {{"name", name}, {"arguments", arguments}}}});
-    }
-    const json choice{{"message", {{"content", text}, {"tool_calls", calls}}}, {"finish_reason", "tool_calls"}};
-    return response(200, "application/json", json{{"choices", {choice}}}.dump());
 }
 
 // A model that never stops calling is asked no more often than it may call, also when it calls what there is not.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "jiro/base/peer_text.hpp"
+
 namespace jiro {
 namespace {
 
@@ -104,6 +106,14 @@ TEST(Text, parses_numbers) {
 TEST(Text, trimmed_takes_white_space_off_both_ends) {
     EXPECT_EQ(trimmed(" \t a b\r\n"), "a b");
     EXPECT_EQ(trimmed(" \n"), "");
+}
+
+// Never longer than its limit, also where that leaves no room for the mark.
+TEST(PeerText, is_shortened) {
+    EXPECT_EQ(shortened("abcdef", 6), "abcdef");
+    EXPECT_EQ(shortened("abcdef", 5), "ab...");
+    EXPECT_EQ(shortened("abcdef", 3), "...");
+    EXPECT_EQ(shortened("abcdef", 2), "");
 }
 
 // What comes from outside cannot break a message's line, and is cut between two characters.
