@@ -88,11 +88,14 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
     Impl(Parts given, Settings first)
         : parts(std::move(given)),
           settings(std::make_shared<const Settings>(std::move(first))),
-          model(parts.clock, parts.environment, parts.credentials),
+          model(make_model()),
           lane_freed(parts.executor),
           asked(parts.executor),
           group([](const std::exception_ptr&) {}) {}
 
+    [[nodiscard]] std::shared_ptr<ModelClient> make_model() const {
+        return std::make_shared<ModelClient>(parts.clock, parts.environment, parts.credentials);
+    }
     Task<> run(ExchangePtr exchange);
     Task<Result<>> answer(Exchange::Impl& exchange, ExchangeEnd& end);
     Task<Result<>> take_lane(Exchange::Impl& exchange);
@@ -109,8 +112,7 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
 
     Parts parts;
     SettingsPtr settings;
-    ModelClient model;
-    TokenScale scale;
+    std::shared_ptr<ModelClient> model;  // of the settings' model and endpoint
     std::map<std::string, Lane> lanes;
     Event lane_freed;
     Event asked;
@@ -126,6 +128,8 @@ Assistant::~Assistant() = default;
 
 void Assistant::update(Settings settings) {
     impl_->parts.sessions.update_limits(settings);
+    const Settings& before = *impl_->settings;
+    if (settings.model != before.model || settings.endpoint != before.endpoint) impl_->model = impl_->make_model();
     impl_->settings = std::make_shared<const Settings>(std::move(settings));
 }
 
@@ -140,7 +144,7 @@ Figures Assistant::figures() const {
 
 std::shared_ptr<Exchange> Assistant::ask(Ask ask) {
     if (ask.session_id.empty()) ask.session_id = impl_->parts.random.uuid();
-    auto state = std::make_unique<Exchange::Impl>(impl_->parts.executor, std::move(ask), impl_->settings);
+    auto state = std::make_unique<Exchange::Impl>(impl_->parts.executor, std::move(ask), impl_->settings, impl_->model);
     state->started = impl_->parts.clock.now();
     if (!state->ask.deadline) state->ask.deadline = state->started + state->settings->timeout;
     state->answer_id = impl_->parts.random.uuid();
@@ -201,7 +205,7 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     auto prompt = co_await system_prompt(with);
     if (!prompt) co_return prompt.error();
 
-    const auto room = history_bytes(with, scale, prompt->size() + exchange.ask.text.size());
+    const auto room = history_bytes(with, exchange.model->scale(), prompt->size() + exchange.ask.text.size());
     NewExchange stored{exchange.ask.session_id,
                        exchange.ask.instance_id,
                        to_utf8(exchange.ask.text),
@@ -213,7 +217,7 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     if (!begun) co_return begun.error().with_prefix("the question cannot be stored, so it is not asked");
 
     History& history = begun->history;
-    history.summary = summary_head(history.summary, with, scale);
+    history.summary = summary_head(history.summary, with, exchange.model->scale());
     fit(history, room);
     if (history.has_unsummarized && !exchange.cancel_reason) {
         auto summarizing = summarize(exchange, history, room);
@@ -294,8 +298,8 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
 
     Answer summary;
     std::optional<Result<>> asked;
-    auto asking =
-        model.complete(summary_question(history.summary, *older), exchange.settings, *exchange.ask.deadline, summary);
+    auto asking = exchange.model->complete(summary_question(history.summary, *older), exchange.settings,
+                                           *exchange.ask.deadline, summary);
     auto keeping = into(asked, std::move(asking));
     const bool has_ended = co_await until_ended(exchange, std::move(keeping), 0);
     if (!has_ended || !asked) co_return;
@@ -303,7 +307,7 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
         figures.prompt_tokens += static_cast<std::uint64_t>(summary.completion.usage->prompt_tokens);
         figures.completion_tokens += static_cast<std::uint64_t>(summary.completion.usage->completion_tokens);
     }
-    auto text = summary_head(summary.completion.text, *exchange.settings, scale);
+    auto text = summary_head(summary.completion.text, *exchange.settings, exchange.model->scale());
     if (is_cut_short(summary.completion) && !text.empty()) text += kCut;  // the most of it is more than nothing
     if (*asked && text.empty()) asked = Error(errc::empty_answer, "the model wrote no summary");
     if (!*asked) {
@@ -322,7 +326,8 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
 Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
                                          ExchangeEnd& end) {
     const Settings& with = *exchange.settings;
-    const auto max_bytes = bytes_of(messages) + scale.bytes(with.context_tokens);  // no model can take more
+    const auto max_bytes =
+        bytes_of(messages) + exchange.model->scale().bytes(with.context_tokens);  // no model can take more
     for (bool may_call = parts.tools != nullptr && !with.tools.empty();;) {
         Question question{messages, {}, {}, with.stream};
         if (may_call) question.tools = parts.tools->tools(with.tools);
@@ -350,13 +355,15 @@ Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question que
         exchange.changed.notify();
     };
     std::optional<Result<>> asked;
-    auto asking = model.complete(std::move(question), exchange.settings, *exchange.ask.deadline, exchange.answer);
+    auto asking =
+        exchange.model->complete(std::move(question), exchange.settings, *exchange.ask.deadline, exchange.answer);
     auto keeping = into(asked, std::move(asking));
     const bool has_ended = co_await until_ended(exchange, std::move(keeping), row);
     exchange.answer.on_progress();
     exchange.answer.on_progress = nullptr;
 
     const auto& completion = exchange.answer.completion;
+    auto& scale = exchange.model->scale();
     if (exchange.answer.first_piece_at && !end.first_token) {
         end.first_token = *exchange.answer.first_piece_at - exchange.started;
     }

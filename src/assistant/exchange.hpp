@@ -11,12 +11,13 @@
 namespace jiro::assistant {
 
 struct Exchange::Impl {
-    Impl(const Executor& executor, Ask question, SettingsPtr current)
-        : ask(std::move(question)), settings(std::move(current)), changed(executor) {}
+    Impl(const Executor& executor, Ask question, SettingsPtr current, std::shared_ptr<ModelClient> its_model)
+        : ask(std::move(question)), settings(std::move(current)), model(std::move(its_model)), changed(executor) {}
 
     Ask ask;
     std::string answer_id;
     SettingsPtr settings;
+    std::shared_ptr<ModelClient> model;
     TimePoint started;
     Answer answer;        // of the model's latest turn
     std::string text;     // all its turns; of the latest, what has come

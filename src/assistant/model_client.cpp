@@ -2,6 +2,7 @@
 #include "assistant/model_client.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "assistant/event_stream.hpp"
 #include "assistant/log.hpp"
@@ -55,6 +56,10 @@ Task<> read_refusal(http::Connection& connection, std::string& body) {
     }
 }
 
+MaxTokensName other(MaxTokensName name) {
+    return name == MaxTokensName::max_tokens ? MaxTokensName::max_completion_tokens : MaxTokensName::max_tokens;
+}
+
 Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }
 
 }  // namespace
@@ -65,13 +70,15 @@ struct ModelClient::Asking {
     SettingsPtr settings;
     TimePoint deadline;
     Answer& answer;
+    MaxTokensName max_tokens_name;  // that it is sent with: other questions may learn another meanwhile
     Secret key{};
+    bool has_renamed = false;
     bool has_waited = false;  // as a 429 asked
     bool is_answering = false;
 };
 
 Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, TimePoint deadline, Answer& to) {
-    Asking asking{std::move(question), std::move(settings), deadline, to};
+    Asking asking{std::move(question), std::move(settings), deadline, to, max_tokens_name_};
     auto trying = try_until_answered(asking);
     const Duration left = deadline - clock_.now();
     auto ended = co_await with_timeout(clock_, left, std::move(trying));
@@ -87,21 +94,22 @@ Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
     for (;;) {
         auto connection = co_await connect(asking);
         if (!connection) co_return connection.error();
-        auto request = request_to(url, asking.key, request_body(asking.question, settings, max_tokens_name_));
+        auto request = request_to(url, asking.key, request_body(asking.question, settings, asking.max_tokens_name));
         auto head = co_await connection->ask(std::move(request));
         if (!head) {
             co_return Error(errc::connection_lost,
                             "the request to the model's endpoint " + url.redacted() + ' ' + head.error().message);
         }
         if (head->status == 200) {
+            if (asking.has_renamed) max_tokens_name_ = asking.max_tokens_name;
             auto reading = read_answer(asking, *connection, std::move(*head));
             co_return co_await std::move(reading);
         }
         auto reading = read_refusal(*connection, head->body);
         const Duration limit = std::min(kRefusalTime, (asking.deadline - clock_.now()) / 2);
         static_cast<void>(co_await with_timeout(clock_, limit, std::move(reading)));
-        if (wants_other_max_tokens(*head) && max_tokens_name_ == MaxTokensName::max_tokens) {
-            max_tokens_name_ = MaxTokensName::max_completion_tokens;
+        if (wants_other_max_tokens(*head) && !std::exchange(asking.has_renamed, true)) {
+            asking.max_tokens_name = other(asking.max_tokens_name);
             continue;
         }
         const auto wait = wait_asked_by(*head, asking);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Asks the model: one question, one answer, by POST /chat/completions. Every step has its limit, every failure its name
-// (errors.hpp). Event loop only.
+// (errors.hpp). What it learns from answers is true of one model at one endpoint: for another there is another client.
+// Event loop only.
 
 #include <functional>
 #include <memory>
 #include <optional>
 
+#include "assistant/context.hpp"
 #include "assistant/wire.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/base/environment.hpp"
@@ -36,6 +38,7 @@ class ModelClient {
     // `to` must outlive the task. Success: the answer is one, and has ended, if need be where is_cut_short says. No
     // error has the key in it.
     [[nodiscard]] Task<Result<>> complete(Question question, SettingsPtr settings, TimePoint deadline, Answer& to);
+    [[nodiscard]] TokenScale& scale() noexcept { return scale_; }
 
   private:
     struct Asking;
@@ -51,7 +54,8 @@ class ModelClient {
     Clock& clock_;
     Environment environment_;
     Credentials credentials_;
-    MaxTokensName max_tokens_name_ = MaxTokensName::max_tokens;  // learned from the endpoint
+    MaxTokensName max_tokens_name_ = MaxTokensName::max_tokens;  // which it takes
+    TokenScale scale_;
 };
 
 }  // namespace jiro::assistant

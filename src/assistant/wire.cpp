@@ -352,7 +352,7 @@ Error status_error(const http::Response& response, const Settings& settings) {
 }
 
 bool wants_other_max_tokens(const http::Response& response) {
-    return response.status == 400 && has(response.body, "max_completion_tokens");
+    return (response.status == 400 || response.status == 422) && has(response.body, "max_completion_tokens");
 }
 
 // "length" is OpenAI's; Mistral's context ends with "model_length", and gateways hand on Anthropic's "max_tokens".

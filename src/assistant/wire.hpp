@@ -82,7 +82,7 @@ struct Piece {
 // What any other status than 200 means.
 [[nodiscard]] Error status_error(const http::Response& response, const Settings& settings);
 
-// Whether that answer says that max_tokens has the other name.
+// Whether that answer says that max_tokens has another name than it was sent with.
 [[nodiscard]] bool wants_other_max_tokens(const http::Response& response);
 
 // An answer that has ended at its limit of tokens, Chat.MaxTokens or the endpoint's own. One without a finish_reason is

@@ -414,6 +414,57 @@ TEST_F(Chatting, lives_with_what_endpoints_do) {
     EXPECT_EQ(json_or_null(plain.bodies[1])["max_completion_tokens"], 77);
 }
 
+// An endpoint that takes max_tokens under one name alone.
+std::string refuses(const std::string& name) {
+    return response(400, "application/json", R"({"error":{"message":")" + name + R"(: see max_completion_tokens"}})");
+}
+
+// Each question knows by which name it sent max_tokens: two at once learn it both.
+TEST_F(Chatting, two_questions_learn_the_name_of_max_tokens) {
+    settings.max_tokens = 77;
+    endpoint.answer({{refuses("max_tokens"), 100ms}});
+    endpoint.answer({{refuses("max_tokens"), 100ms}});
+    endpoint.answer(stream_head() + word("ok") + the_end());
+    std::vector<std::shared_ptr<Exchange>> exchanges;
+    for (const char* session : {"s", "t"}) {
+        Ask question;
+        question.session_id = session;
+        question.text = "hello";
+        exchanges.push_back(assistant().ask(std::move(question)));
+    }
+    for (const auto& exchange : exchanges) {
+        jiro::test::run_task(context, exchange->until_ended());
+        EXPECT_EQ(exchange->end().words(), "ok");
+    }
+    EXPECT_FALSE(ask("again").error);
+    EXPECT_EQ(endpoint.bodies.size(), 5U);  // it is known
+}
+
+// What an endpoint taught is forgotten with it, and an endpoint may change its mind.
+TEST_F(Chatting, what_was_learned_is_true_of_one_model) {
+    settings.max_tokens = 77;
+    endpoint.answer(refuses("max_tokens"));
+    endpoint.answer(stream_head() + word("ok") + the_end(8000, 3));
+    ASSERT_FALSE(ask("hello").error);
+    const auto body = [](const FakeEndpoint& of) { return json_or_null(of.bodies.back()); };
+    EXPECT_TRUE(body(endpoint).contains("max_completion_tokens"));
+    endpoint.answer(refuses("max_completion_tokens"));
+    endpoint.answer(stream_head() + word("ok") + the_end(8000, 3));
+    ASSERT_FALSE(ask("hello").error);  // the answer that was repeated
+    EXPECT_TRUE(body(endpoint).contains("max_completion_tokens"));
+    ASSERT_FALSE(ask("hello").error);
+    EXPECT_TRUE(body(endpoint).contains("max_tokens"));
+    EXPECT_EQ(endpoint.bodies.size(), 5U);
+
+    FakeEndpoint second(executor);
+    second.answer(stream_head() + word("ok") + the_end(0, 0));
+    settings.endpoint = *Url::parse(second.url());
+    assistant().update(settings);
+    const auto end = ask("hello", "new");
+    EXPECT_EQ(body(second)["max_tokens"], 77);
+    EXPECT_LT(end.prompt_tokens, 20);  // estimated at 3 bytes a token, not at half a byte
+}
+
 // Cancelling stops the model within a second; what came is kept and marked.
 // A piece may carry something else than the answer, and a character may be cut between two pieces.
 TEST(Wire, takes_what_a_piece_has) {
@@ -534,12 +585,8 @@ struct Summarizing : Chatting {
         settings.max_tokens = 100;
         endpoint.answer(stream_head() + word(std::string(500, 'x')) + the_end(0, 0));
         for (int i = 0; i < 4; ++i) ask(question + std::to_string(i));
-        go_on_with(later);
+        settings.endpoint = *Url::parse(later.url());
         settings.context_tokens = 600;
-        assistant().update(settings);
-    }
-    void go_on_with(const FakeEndpoint& other) {
-        settings.endpoint = *Url::parse(other.url());
         assistant().update(settings);
     }
     // What the model was told ahead of the latest question.
