@@ -22,6 +22,8 @@ constexpr JsonLimits kCompletionLimits{.bytes = 8 * 1024 * 1024, .nodes = 64 * 1
 constexpr std::size_t kMaxToolCallsAtOnce = 64;
 constexpr std::size_t kMaxToolCallBytes = 256 * 1024;  // of all calls at once
 
+constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one turn: their sum has room wherever it is counted
+
 void write_tool_call(JsonWriter& writer, const ToolCall& call) {
     writer.begin_object();
     writer.member("id", call.id);
@@ -76,7 +78,7 @@ std::string content_of(const json& message) {
 }
 
 std::int64_t count_member(const json& object, const char* name) {
-    return std::max<std::int64_t>(0, member_as<std::int64_t>(object, name).value_or(0));
+    return std::clamp<std::int64_t>(member_as<std::int64_t>(object, name).value_or(0), 0, kMostTokens);
 }
 
 void take_usage(const json& body, Completion& to) {

@@ -493,6 +493,11 @@ TEST(Wire, takes_what_a_piece_has) {
               "\xEF\xBF\xBD"
               "b");
     EXPECT_THAT(text_of({R"({"choices":5})"}), HasSubstr("no list"));
+
+    Completion counted;
+    ASSERT_TRUE(add_piece(R"({"usage":{"prompt_tokens":9223372036854775807,"completion_tokens":-1}})", counted));
+    EXPECT_EQ(counted.usage->prompt_tokens, 1'000'000'000);
+    EXPECT_EQ(counted.usage->completion_tokens, 0);
     EXPECT_THAT(text_of({R"("hello")"}), HasSubstr("no JSON object"));
     EXPECT_THAT(text_of({R"({"object":"error","message":"out of memory"})"}), HasSubstr("out of memory"));
 }
