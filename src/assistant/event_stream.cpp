@@ -34,28 +34,29 @@ std::optional<std::string_view> EventStream::take_line() {
 }
 
 void EventStream::take_field(std::string_view line) {
-    static constexpr std::string_view kData = "data";
-    if (!line.starts_with(kData)) return;
-    line.remove_prefix(kData.size());
-    if (!line.empty() && !line.starts_with(':')) return;  // another field, whose name begins like that
-    if (!line.empty()) line.remove_prefix(1);
-    if (line.starts_with(' ')) line.remove_prefix(1);
-    if (has_data_) data_ += '\n';
-    data_ += line;
+    const auto colon = line.find(':');
+    const auto name = line.substr(0, colon);
+    auto value = colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+    if (value.starts_with(' ')) value.remove_prefix(1);
+    if (name == "event") event_.type = value;
+    if (name == "error") event_.type = name;
+    if (name != "data" && name != "error") return;
+    if (has_data_) event_.data += '\n';
+    event_.data += value;
     has_data_ = true;
-    overflowed_ = overflowed_ || data_.size() > limit_;
+    overflowed_ = overflowed_ || event_.data.size() > limit_;
 }
 
-std::optional<std::string> EventStream::next() {
+std::optional<StreamEvent> EventStream::next() {
     while (!overflowed_) {
         const auto line = take_line();
         if (!line) return std::nullopt;
         if (!line->empty()) {
             take_field(*line);
-        } else if (has_data_) {
-            has_data_ = false;
-            return std::exchange(data_, {});
+            continue;
         }
+        auto event = std::exchange(event_, {});
+        if (std::exchange(has_data_, false)) return event;
     }
     return std::nullopt;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// Server-sent events (HTML standard, 9.2) as they come: bytes in, cut anywhere, whole events out. Only `data` matters
-// here. Pure.
+// Server-sent events (HTML standard, 9.2) as they come: bytes in, cut anywhere, whole events out. llama.cpp's own field
+// `error` is the data of an event of that type. Pure.
 
 #include <cstddef>
 #include <optional>
@@ -10,13 +10,20 @@
 
 namespace jiro::assistant {
 
+struct StreamEvent {
+    std::string type{};  // empty: none was given, which is "message"
+    std::string data{};  // its lines joined by \n
+
+    friend bool operator==(const StreamEvent&, const StreamEvent&) = default;
+};
+
 class EventStream {
   public:
     explicit EventStream(std::size_t max_event_bytes) : limit_(max_event_bytes) {}
 
     void feed(std::string_view bytes);
-    // The data of the next event, lines joined by \n; nullopt: more bytes are needed.
-    [[nodiscard]] std::optional<std::string> next();
+    // nullopt: more bytes are needed.
+    [[nodiscard]] std::optional<StreamEvent> next();
     // The stream has ended: what stands there without an empty line behind it, as some servers leave it, is an event.
     void end() { feed("\n\n"); }
     // A line or an event is longer than the limit; nothing comes out any more.
@@ -30,7 +37,7 @@ class EventStream {
     std::string buffer_;
     std::size_t begin_ = 0;    // of what is not read yet
     std::size_t scanned_ = 0;  // until there no line ends: small pieces of a long line are looked at once
-    std::string data_;
+    StreamEvent event_;        // the one that is being read
     bool has_data_ = false;
     bool is_first_ = true;
     bool skips_newline_ = false;  // the \n of a \r\n whose \r ended a line already

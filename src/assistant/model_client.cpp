@@ -182,8 +182,8 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
         total += bytes->size();
         events.feed(*bytes);
         if (is_end) events.end();
-        for (auto data = events.next(); data; data = events.next()) {
-            const auto piece = add_piece(*data, answer.completion);
+        for (auto event = events.next(); event; event = events.next()) {
+            const auto piece = add_piece(*event, answer.completion);
             if (!piece) co_return piece.error();
             if (piece->is_end) co_return Result<>();
         }

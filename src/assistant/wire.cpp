@@ -228,6 +228,10 @@ std::optional<Error> add_choice(const json& body, const char* name, Completion& 
     return add_message(*message, to);
 }
 
+Complaint complaint_of(std::string_view text) {
+    return complaint_in(json_or_null(text)).value_or(Complaint{to_utf8(text), {}});
+}
+
 Error broken_off(const Complaint& complaint) {
     return Error(errc::endpoint_failed, with_its_words("the endpoint broke the answer off", complaint));
 }
@@ -330,8 +334,14 @@ Result<Completion> parse_completion(std::string_view body) {
     return completion;
 }
 
-Result<Piece> add_piece(std::string_view data, Completion& to) {
-    if (trimmed(data) == "[DONE]") return Piece{true};
+// Who speaks this protocol names its events as it likes, or not at all, so a name alone says nothing but "error". What
+// is not of the protocol is an error in an event without one; in one that has a name it belongs to somebody else.
+Result<Piece> add_piece(const StreamEvent& event, Completion& to) {
+    const auto data = trimmed(event.data);
+    if (event.type == "error") return broken_off(complaint_of(data));
+    if (data == "[DONE]") return Piece{true};
+    const bool is_ours = event.type.empty() || event.type == "message" || data.starts_with('{');
+    if (data.empty() || !is_ours) return Piece{};
     const auto read = read_answer(data, to.first_half);
     if (!read) return bad_piece(read.error().message);
     if (!read->is_object()) return bad_piece("it is no JSON object");

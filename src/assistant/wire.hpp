@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "assistant/event_stream.hpp"
 #include "jiro/assistant/settings.hpp"
 #include "jiro/assistant/tool_box.hpp"
 #include "jiro/base/error.hpp"
@@ -70,12 +71,12 @@ enum class MaxTokensName { max_tokens, max_completion_tokens };
 // The body of a 200 that is one JSON object.
 [[nodiscard]] Result<Completion> parse_completion(std::string_view body);
 
-// The data of one event, added to what came before; it may have nothing of the answer, as figures and pings have not.
-// An error ends the answer. `is_end`: nothing comes after it.
+// One event, added to what came before; it may have nothing of the answer, as figures and pings have not. An error ends
+// the answer. `is_end`: nothing comes after it.
 struct Piece {
     bool is_end = false;
 };
-[[nodiscard]] Result<Piece> add_piece(std::string_view data, Completion& to);
+[[nodiscard]] Result<Piece> add_piece(const StreamEvent& event, Completion& to);
 
 [[nodiscard]] Error answer_too_long();  // over kMaxTextBytes
 

@@ -11,11 +11,12 @@
 namespace {
 
 using jiro::assistant::EventStream;
+using jiro::assistant::StreamEvent;
 
 constexpr std::size_t kLimit = 512;
 
 struct Read {
-    std::vector<std::string> events;
+    std::vector<StreamEvent> events;
     bool overflowed = false;
 };
 
@@ -50,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     jiro::assistant::Completion answer;
     for (const auto& event : read.events) {
-        check(event.size() <= kLimit, "an event is within its limit");
+        check(event.data.size() <= kLimit, "an event is within its limit");
         const auto added = jiro::assistant::add_piece(event, answer);
         if (!added || added->is_end) break;
         check(answer.text.size() <= jiro::assistant::kMaxTextBytes, "an answer is within its limit");

@@ -252,6 +252,17 @@ std::vector<Misbehaviour> misbehaviours() {
          errc::endpoint_failed,
          "out of memory",
          "so"},
+        {"llama.cpp's error",
+         {{stream_head() + word("so") +
+           "error: {\"code\":500,\"message\":\"slot gone\",\"type\":\"server_error\"}\n\n"}},
+         errc::endpoint_failed,
+         "broke the answer off (it says: slot gone)",
+         "so"},
+        {"an event of the type error",
+         {{stream_head() + word("so") + "event: error\n" + event("out of memory")}},
+         errc::endpoint_failed,
+         "(it says: out of memory)",
+         "so"},
         {"error as the reason",
          {{stream_head() + word("so") + the_end(12, 3, "error")}},
          errc::endpoint_failed,
@@ -465,13 +476,12 @@ TEST_F(Chatting, what_was_learned_is_true_of_one_model) {
     EXPECT_LT(end.prompt_tokens, 20);  // estimated at 3 bytes a token, not at half a byte
 }
 
-// Cancelling stops the model within a second; what came is kept and marked.
 // A piece may carry something else than the answer, and a character may be cut between two pieces.
 TEST(Wire, takes_what_a_piece_has) {
     const auto text_of = [](std::initializer_list<const char*> pieces) {
         Completion completion;
         for (const char* piece : pieces) {
-            const auto added = add_piece(piece, completion);
+            const auto added = add_piece({.data = piece}, completion);
             if (!added) return "error: " + added.error().message;
         }
         return completion.text;
@@ -495,13 +505,26 @@ TEST(Wire, takes_what_a_piece_has) {
     EXPECT_THAT(text_of({R"({"choices":5})"}), HasSubstr("no list"));
 
     Completion counted;
-    ASSERT_TRUE(add_piece(R"({"usage":{"prompt_tokens":9223372036854775807,"completion_tokens":-1}})", counted));
+    const auto* usage = R"({"usage":{"prompt_tokens":9223372036854775807,"completion_tokens":-1}})";
+    ASSERT_TRUE(add_piece({.data = usage}, counted));
     EXPECT_EQ(counted.usage->prompt_tokens, 1'000'000'000);
     EXPECT_EQ(counted.usage->completion_tokens, 0);
     EXPECT_THAT(text_of({R"("hello")"}), HasSubstr("no JSON object"));
     EXPECT_THAT(text_of({R"({"object":"error","message":"out of memory"})"}), HasSubstr("out of memory"));
 }
 
+// What somebody else is meant by breaks nothing off: an event without data, a ping with a name and any data. Names of
+// events say nothing else.
+TEST_F(Chatting, passes_over_events_of_others) {
+    const auto pings = "data:\n\nevent: ping\ndata: ping\n\nevent: ping\ndata: {\"type\":\"ping\"}\n\nid: 1\n\n: x\n\n";
+    endpoint.answer(stream_head() + word("Hel") + pings + "event: chunk\n" + word("lo") + "event: done\n" +
+                    event("[DONE]"));
+    const auto end = ask("hello");
+    ASSERT_FALSE(end.error) << end.error->message;
+    EXPECT_EQ(end.answer, "Hello");
+}
+
+// Cancelling stops the model within a second; what came is kept and marked.
 TEST_F(Chatting, cancelling_keeps_what_came) {
     endpoint.answer({{stream_head() + word("first part")}, {"", FakeEndpoint::kForEver}});
     Ask question;
