@@ -191,7 +191,8 @@ void write_chat(Writer& out, const ChatStatus& chat) {
     out.family("jiro_chat_tokens_total", "counter", "Tokens of the model, by direction.");
     out.sample(chat.prompt_tokens, {{"direction", "in"}});
     out.sample(chat.completion_tokens, {{"direction", "out"}});
-    out.counter("jiro_chat_tool_calls_total", "Tools that the model called, also those that there are not.", chat.tool_calls);
+    out.counter("jiro_chat_tool_calls_total", "Tools that the model called, also those that do not exist.",
+                chat.tool_calls);
     if (chat.last_first_token_seconds) {
         out.gauge("jiro_chat_last_first_token_seconds", "Time to the first token of the latest answer.",
                   *chat.last_first_token_seconds);
