@@ -3,13 +3,14 @@
 
 #include <algorithm>
 
+#include "jiro/base/log.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
 
 void RecentErrors::note(std::string_view component, std::string_view message) {
-    Entry entry{std::string(component), shortened(message, kLongest), clock_.wall_now()};
+    Entry entry{std::string(component), shortened(log::scrubbed(message), kLongest), clock_.wall_now()};
     const auto same = std::ranges::find_if(entries_, [&](const Entry& other) {
         return other.component == entry.component && other.message == entry.message;
     });

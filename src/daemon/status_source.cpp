@@ -80,6 +80,7 @@ monitor::Status StatusSource::current() const {
     status.outbox = outbox();
     status.delivery = delivery();
     if (chat_) status.chat = chat_();
+    if (status.chat) status.chat->last_error = log::scrubbed(status.chat->last_error);
     status.recent_errors = errors_.newest_first();
     status.log_lines_dropped = log::lost_lines();
     status.last_reload_succeeded = parts_.reloader.last_succeeded();
@@ -111,10 +112,10 @@ monitor::HubStatus StatusSource::hub() const {
     const TimePoint now = parts_.clock.now();
     monitor::HubStatus hub;
     hub.state = parts_.hub.state();
-    hub.connection_id = parts_.hub.connection_id().value_or("");
+    hub.connection_id = log::scrubbed(parts_.hub.connection_id().value_or(""));  // as the hub named it
     const auto connected_url = parts_.hub.connected_url();
     hub.url = connected_url ? connected_url->redacted() : hub_url_;
-    if (const auto error = parts_.hub.last_error()) hub.last_error = error->message;
+    if (const auto error = parts_.hub.last_error()) hub.last_error = log::scrubbed(error->message);
     if (hub.state != ConnectionState::connected) hub.attempt = parts_.hub.attempts();
     if (const auto next = parts_.hub.next_attempt_at())
         hub.next_attempt_seconds = std::max(0.0, in_seconds(*next - now));
@@ -168,7 +169,8 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.channel = figures.channel;
     if (figures.next_probe)
         delivery.next_attempt_seconds = std::max(0.0, in_seconds(*figures.next_probe - parts_.clock.now()));
-    delivery.last_error = figures.channel_reason.empty() ? figures.last_error : figures.channel_reason;
+    delivery.last_error =
+        log::scrubbed(figures.channel_reason.empty() ? figures.last_error : figures.channel_reason);
     for (const auto& [code, count] : calls_) delivery.attempts_by_status.emplace_back(to_string(code), count);
     return delivery;
 }

@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "jiro/base/json_writer.hpp"
-#include "jiro/base/scrubbed_json.hpp"
 #include "jiro/monitor/status.hpp"
 
 namespace jiro::monitor {
@@ -227,8 +226,7 @@ std::string status_json(const Status& status) {
     write_chat(json, status.chat);
     write_health(json, status);
     json.end_object();
-    // Peers chose some of the texts.
-    return scrubbed_json(std::move(json).take(), JsonWriter::Layout::compact);
+    return std::move(json).take();
 }
 
 }  // namespace jiro::monitor

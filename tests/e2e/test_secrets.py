@@ -178,9 +178,9 @@ class SecretsTest(DaemonTest):
         self.client.wait_log("no handler here .*Method of ")
         link.send({"type": 7, "error": "closed: " + told, "allowReconnect": True})
         self.client.wait_log("closed: ")
-        status = self.client.get("/status")[1]
+        status, ready = self.client.get("/status")[1], self.client.get("/readyz")[1]
         self.assertIn("closed: *** *** *** ***", status)
-        for where, text in (("the log", self.client.log.text()), ("/status", status)):
+        for where, text in (("the log", self.client.log.text()), ("/status", status), ("/readyz", ready)):
             self.assert_clean(where, text)
             self.assertNotIn("canary-rotated", text)
 

@@ -28,7 +28,6 @@
 #include "jiro/base/json_writer.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/random.hpp"
-#include "jiro/base/scrubbed_json.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/config/credentials.hpp"
@@ -145,8 +144,30 @@ void learn_secrets(const std::string& config_file) {
     static_cast<void>(config::read_credentials(loaded.config->chat_credentials, environment));
 }
 
+// Writes what it is given with its texts scrubbed.
+class ScrubbedJson final : public JsonHandler {
+  public:
+    void begin_object() override { writer_.begin_object(); }
+    void key(std::string_view name) override { writer_.key(log::scrubbed(name_ = name)); }
+    void end_object() override { writer_.end_object(); }
+    void begin_array() override { writer_.begin_array(); }
+    void end_array() override { writer_.end_array(); }
+    void string(std::string_view text) override { writer_.string(log::scrubbed(name_, text)); }
+    void number(std::string_view text) override { writer_.number(text); }
+    void boolean(bool value) override { writer_.boolean(value); }
+    void null() override { writer_.null(); }
+
+    [[nodiscard]] std::string take() && { return std::move(writer_).take() + '\n'; }
+
+  private:
+    JsonWriter writer_{JsonWriter::Layout::indented};
+    std::string name_;  // of the last member, which the texts of a list belong to, too
+};
+
 std::string scrubbed_part(const std::string& name, const std::string& text) {
-    return name.ends_with(".json") ? scrubbed_json(text, JsonWriter::Layout::indented) + '\n' : log::scrubbed(text);
+    ScrubbedJson json;
+    const bool is_json = name.ends_with(".json") && !read_json(text, kPatientJsonLimits, json);
+    return is_json ? std::move(json).take() : log::scrubbed(text);
 }
 
 class Staging {
