@@ -11,6 +11,7 @@
 
 #include "jiro/base/at_end.hpp"
 #include "jiro/base/with_timeout.hpp"
+#include "monitor/descent.hpp"
 #include "monitor/http_rules.hpp"
 #include "monitor/log.hpp"
 

@@ -3,16 +3,12 @@
 
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
-#include <fstream>
-#include <sstream>
 
 #include "jiro/monitor/errors.hpp"
 
@@ -52,19 +48,6 @@ Error listen_error(const Listen& listen, const error_code& error) {
         return Error(errc::cannot_listen, where + "the folder does not exist");
     }
     return Error(errc::cannot_listen, where + error.message());
-}
-
-std::optional<int> parent_of(int process) {
-    std::ifstream file("/proc/" + std::to_string(process) + "/stat");
-    std::string text;
-    std::getline(file, text);
-    const auto name_end = text.rfind(')');  // the name may hold anything
-    if (name_end == std::string::npos) return std::nullopt;
-    std::istringstream rest(text.substr(name_end + 1));
-    char state = 0;
-    int parent = 0;
-    if (!(rest >> state >> parent)) return std::nullopt;
-    return parent;
 }
 
 Result<ListeningSocket> open_tcp(const Executor& executor, const ListenTcp& listen) {
@@ -165,18 +148,6 @@ std::optional<Peer> peer_of(Socket& socket) {
     socklen_t size = sizeof credentials;
     if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
     return Peer{credentials.uid, credentials.pid};
-}
-
-bool is_descendant(int process) {
-    if (process == getpid()) return false;
-    if (kill(process, 0) != 0 && errno == ESRCH) return true;
-    while (process > 1) {
-        siginfo_t info{};
-        const bool is_child = waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0;
-        if (is_child) return true;
-        process = parent_of(process).value_or(0);
-    }
-    return false;
 }
 
 }  // namespace jiro::monitor

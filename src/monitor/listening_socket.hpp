@@ -47,9 +47,4 @@ struct Peer {
 // Nothing for TCP.
 [[nodiscard]] std::optional<Peer> peer_of(Socket& socket);
 
-// Whether this process started that one, or one that did: a program of a command, or what became of it. Also true for
-// one that has gone. What hides from this process (with ProtectProc=invisible, another user namespace) is believed to
-// be none, unless it is a child.
-[[nodiscard]] bool is_descendant(int process);
-
 }  // namespace jiro::monitor
