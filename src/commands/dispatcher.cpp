@@ -86,7 +86,7 @@ bool Dispatcher::is_stopping() const noexcept { return state_->stopping; }
 
 Task<bool> Dispatcher::drain(TimePoint deadline) {
     const auto state = state_;
-    // What is being committed as running will run: it has begun.
+    // What is being committed as running has begun (PendingCommand::has_begun).
     auto starting = state->until_none_is_reserved();
     const bool have_started = co_await with_timeout(state->clock, deadline - state->clock.now(), std::move(starting));
     if (!have_started) co_return false;

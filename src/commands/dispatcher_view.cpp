@@ -28,7 +28,12 @@ bool is_control(const PendingCommand& command) {
 
 // In memory and its end not known yet.
 bool is_running(const PendingCommand& command) {
-    return command.phase == Phase::running && !command.outcome && !is_control(command);
+    return command.has_begun() && !command.outcome && !is_control(command);
+}
+
+Duration age_of(const PendingCommand& command, TimePoint now) {
+    const bool is_being_committed = command.started_at == TimePoint();
+    return is_being_committed ? Duration::zero() : now - command.started_at;
 }
 
 std::string last_lines(const RunOutput& run) {
@@ -80,7 +85,7 @@ std::vector<RunInProgress> Dispatcher::running() const {
         RunInProgress run{.id = command->message.command_sync_id,
                           .name = command->name,
                           .session_id = command->message.session_id,
-                          .age = state_->clock.now() - command->started_at,
+                          .age = age_of(*command, state_->clock.now()),
                           .user = own_user(),
                           .is_detached = command->detached};
         if (command->output) {
@@ -121,10 +126,9 @@ Result<OutputPart> Dispatcher::output(std::string_view id, std::uint64_t from, s
         if (command.phase == Phase::waiting && command.resume_before) {
             return Error(errc::no_such_run, "it waits for the machine's restart");
         }
-        if (command.phase != Phase::running) return Error(errc::no_such_run, "it waits for its turn, or was refused");
-        return part_of(
-            command.output.get(), from, limit,
-            {.name = command.name, .age = state_->clock.now() - command.started_at, .outcome = command.outcome});
+        if (!command.has_begun()) return Error(errc::no_such_run, "it waits for its turn, or was refused");
+        return part_of(command.output.get(), from, limit,
+                       {.name = command.name, .age = age_of(command, state_->clock.now()), .outcome = command.outcome});
     }
     if (const auto* ended = state_->ended.find(id)) {
         return part_of(ended->output.get(), from, limit,

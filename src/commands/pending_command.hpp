@@ -57,6 +57,10 @@ class PendingCommand {
     void end_grace();
 
     [[nodiscard]] bool is_tool() const noexcept { return answer != nullptr; }
+    // It runs, or its start is being committed: then only a cancellation keeps it from running.
+    [[nodiscard]] bool has_begun() const noexcept {
+        return phase == Phase::running || place == Place::reserved || place == Place::control_reserved;
+    }
 
     CommandMessage message;
     std::size_t bytes;  // of the message

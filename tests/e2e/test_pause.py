@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
+from harness.frozen_thread import frozen, thread_of
 from harness.programs import CLIENT, clean_environment, run_client
 
 
@@ -16,9 +17,10 @@ def shell(script, **members):
 
 
 class PauseTest(DaemonTest):
-    def begin(self, commands=None, **settings):
+    def begin(self, commands=None, redo_log=True, **settings):
         self.environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
-        self.link = self.start_all(config={"Commands": {"Exec": commands or {}, **settings}}, environment=self.environment)
+        config = {"Commands": {"Exec": commands or {}, **settings}}
+        self.link = self.start_all(config=config, environment=self.environment, redo_log=redo_log)
 
     def cli(self, *arguments, exit_code=0):
         done = run_client(*arguments, "--config", self.client.config_file, environment=self.environment)
@@ -160,6 +162,18 @@ class PauseTest(DaemonTest):
         self.client.wait_status(lambda s: s["queuedCommands"] == 1, "still")
         self.cli("resume")
         self.assertEqual(self.result("later").response, "later")
+
+    @unittest.skipUnless(os.geteuid() == 0, "stopping a thread of a process that hides itself needs root")
+    def test_a_drain_counts_what_is_being_started(self):
+        """Its receipt is being committed as running: it starts, whatever the pause says by then."""
+        self.begin({"job": shell("echo done")}, redo_log=False)
+        with frozen(thread_of(self.client.pid, "outbox")):
+            self.link.command("job", "job")
+            self.client.wait_log("Command received command_sync_id=job")
+            self.assertIn("Draining; 1 command goes on", self.cli("drain"))
+            self.assertRegex(self.cli("running"), "(?m)^job +job ")
+        self.assertEqual(self.result("job").response, "done\n")
+        self.assertIn("Drained: nothing runs", self.cli("drain", "--wait"))
 
     def test_a_damaged_order_keeps_commands_from_starting(self):
         self.begin()

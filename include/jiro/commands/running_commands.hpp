@@ -63,7 +63,7 @@ class RunningCommands {
   public:
     virtual ~RunningCommands() = default;
 
-    // The oldest first.
+    // The oldest first; also those whose start is just being committed, which nothing but a cancellation stops.
     [[nodiscard]] virtual std::vector<RunInProgress> running() const = 0;
     [[nodiscard]] virtual std::size_t waiting() const = 0;
     // The last ones of this process, at most `limit`, the newest first.

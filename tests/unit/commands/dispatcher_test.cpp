@@ -945,6 +945,29 @@ TEST_F(DispatcherTest, refuses_what_waits_for_its_own_kind) {
     EXPECT_EQ(observer.queued, 0);
 }
 
+// What is being committed as running starts whatever the gate says by then: who waits until nothing runs waits for it.
+TEST_F(DispatcherTest, counts_what_is_being_committed_among_what_runs) {
+    start();
+    receive(message("runs", "sleep"));
+    std::vector<asio::steady_timer*> held;
+    sink.gate = &held;
+    asio::co_spawn(context, dispatcher->receive(message("starts", "sleep")), asio::detached);
+    asio::co_spawn(context, dispatcher->receive(message("looks", "look")), asio::detached);
+    jiro::test::settle(context);
+    clock.advance(1s);
+
+    ASSERT_EQ(dispatcher->running().size(), 2U);
+    EXPECT_EQ(dispatcher->running()[1].id, "starts");
+    EXPECT_EQ(dispatcher->running()[1].age, 0s);
+    EXPECT_EQ(dispatcher->output("starts", 0, 10)->total, 0U);
+
+    for (auto* timer : held) timer->cancel();
+    jiro::test::settle(context);
+    EXPECT_EQ(dispatcher->running().back().id, "starts");
+    pass(1s);
+    EXPECT_TRUE(dispatcher->running().empty());
+}
+
 class ManualGate final : public StartGate {
   public:
     std::optional<GateClosed> closed() override { return now; }
