@@ -53,7 +53,7 @@ Task<> Dispatcher::until_room() {
 
 void Dispatcher::set_gate(StartGate& gate) { state_->gate = &gate; }
 
-void Dispatcher::gate_opened() { state_->start_next(); }
+void Dispatcher::gate_changed() { state_->start_next(); }
 
 void Dispatcher::set_older_in_journal(bool are_there) { state_->are_older_in_journal = are_there; }
 

@@ -45,8 +45,6 @@ void Dispatcher::State::begin_call(const PendingPtr& tool) {
     if (resolution->handler->description().control && queue.reserve_control(*tool)) {
         tool->resolution = std::move(*resolution);
         tool->resolved_with = registry;
-    } else if (const auto closed = gate_closed()) {
-        return refuse(tool, CommandResult::rejected(Error(errc::gate_closed, closed->why)));  // the caller holds a slot: it is not to wait
     } else {
         queue.enqueue(tool);
     }

@@ -9,6 +9,7 @@
 #include "commands/exec/running_program.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
+#include "jiro/commands/errors.hpp"
 
 namespace jiro::commands {
 
@@ -51,10 +52,15 @@ void Dispatcher::State::start_next() {
     if (std::exchange(starting, true)) return;
     for (;;) {
         auto command = queue.next_reserved();
-        const bool may_start = !command && started && !stopping && queue.has_queued() && !gate_closed();
-        if (may_start) command = queue.next_queued();
+        const bool is_next_queued = !command && started && !stopping && queue.has_queued();
+        const auto closed = is_next_queued ? gate_closed() : std::nullopt;
+        if (is_next_queued) command = closed ? queue.next_tool() : queue.next_queued();
         if (!command) break;
-        start(command);
+        if (closed) {  // who calls it holds a slot: it is not to wait
+            refuse(command, CommandResult::rejected(Error(errc::gate_closed, closed->why)));
+        } else {
+            start(command);
+        }
     }
     starting = false;
     changed.notify();

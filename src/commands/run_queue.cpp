@@ -127,6 +127,16 @@ PendingPtr RunQueue::next_queued() {
     return pop_front(queue_);
 }
 
+PendingPtr RunQueue::next_tool() {
+    skip_left(tools_);
+    if (!tools_.empty()) return pop_front(tools_);
+    for (auto& [name, limit] : limits_) {
+        skip_left(limit.tools);
+        if (!limit.tools.empty()) return pop_front(limit.tools);
+    }
+    return nullptr;
+}
+
 bool RunQueue::start(const PendingPtr& command, int max_concurrent) {
     PerCommandLimit& limit = limits_[command->name];
     limit.max_concurrent = max_concurrent;

@@ -49,6 +49,8 @@ class RunQueue {
     // The oldest queued command, when a slot is free and it is in the journal. `start` says whether it may have the
     // slot.
     [[nodiscard]] PendingPtr next_queued();
+    // One of the tools that wait, be it for its own command's limit.
+    [[nodiscard]] PendingPtr next_tool();
     // False when so many of this command run already: it then waits for one of them to end.
     [[nodiscard]] bool start(const PendingPtr& command, int max_concurrent);
 

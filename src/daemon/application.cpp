@@ -232,7 +232,7 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
       audit(executor, clock, workers),
       metrics(monitor, audit, clock),
       load(clock),
-      pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_opened(); }),
+      pause(executor, clock, pause_files(outbox_file, environment), [this] { dispatcher.gate_changed(); }),
       dispatcher(executor, clock, random, workers, journal, metrics, config.commands, nullptr),
       reloader(executor, config, environment, clock, notifier, [this](const auto& next) { return apply(next); }),
       uploads(executor, clock),

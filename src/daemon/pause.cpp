@@ -108,10 +108,10 @@ Result<PauseOrder> read_pause_order(std::string_view text) {
     }
 }
 
-Pause::Pause(const Executor& executor, Clock& clock, Files files, std::function<void()> opened)
+Pause::Pause(const Executor& executor, Clock& clock, Files files, std::function<void()> changed)
     : clock_(clock),
       files_(std::move(files)),
-      opened_(std::move(opened)),
+      changed_(std::move(changed)),
       order_(read_order(files_.order, clock.wall_now())),
       ordered_(executor) {
     adopt_order();
@@ -150,6 +150,7 @@ Task<Result<>> Pause::pause(std::optional<std::chrono::seconds> time, std::strin
     }
     order_ = order;
     was_closed_ = true;
+    changed_();
     ordered_.notify();
     daemon_log.warn("Paused: no command starts",
                     {{"note", order.note},
@@ -171,10 +172,10 @@ Task<> Pause::run() {
         const auto left = time_left();
         const bool is_over = left && *left <= Duration::zero();
         if (is_over) end_order("its time is over");
-        if (!closed() && std::exchange(was_closed_, false)) {
-            daemon_log.info("Commands start again");
-            opened_();
-        }
+        const bool is_closed = closed().has_value();
+        const bool opens = !is_closed && std::exchange(was_closed_, false);
+        if (opens) daemon_log.info("Commands start again");
+        if (opens || is_closed) changed_();
         if (is_over) static_cast<void>(co_await store({}));
         if (follow_wall_clock()) static_cast<void>(co_await store(to_json(*order_)));
         const bool looks_at_hold = !files_.hold.empty();

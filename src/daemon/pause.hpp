@@ -51,8 +51,8 @@ class Pause final : public commands::StartGate {
 
     // Reads the order that an earlier process left, and makes the hold: blocks, so before the event loop runs. A file
     // that cannot be read keeps commands from starting, and says so: what they would do cannot be undone.
-    // `opened` is called when commands may start again.
-    Pause(const Executor& executor, Clock& clock, Files files, std::function<void()> opened);
+    // `changed` is called when commands may start no more, perhaps again, and when they may again.
+    Pause(const Executor& executor, Clock& clock, Files files, std::function<void()> changed);
 
     [[nodiscard]] std::optional<commands::GateClosed> closed() override;
 
@@ -79,10 +79,10 @@ class Pause final : public commands::StartGate {
 
     Clock& clock_;
     const Files files_;
-    std::function<void()> opened_;
+    std::function<void()> changed_;
     std::optional<PauseOrder> order_;
     FileDescriptor hold_;
-    bool was_closed_ = false;  // and opened_ was not called since
+    bool was_closed_ = false;  // and was not seen open since
     Event ordered_;
 };
 

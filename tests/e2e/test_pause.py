@@ -8,6 +8,7 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
+from harness.endpoint import Endpoint, Reply
 from harness.frozen_thread import frozen, thread_of
 from harness.programs import CLIENT, clean_environment, run_client
 
@@ -17,9 +18,9 @@ def shell(script, **members):
 
 
 class PauseTest(DaemonTest):
-    def begin(self, commands=None, redo_log=True, **settings):
+    def begin(self, commands=None, redo_log=True, chat=None, **settings):
         self.environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
-        config = {"Commands": {"Exec": commands or {}, **settings}}
+        config = {"Commands": {"Exec": commands or {}, **settings}, "Chat": chat or {}}
         self.link = self.start_all(config=config, environment=self.environment, redo_log=redo_log)
 
     def cli(self, *arguments, exit_code=0):
@@ -162,6 +163,29 @@ class PauseTest(DaemonTest):
         self.client.wait_status(lambda s: s["queuedCommands"] == 1, "still")
         self.cli("resume")
         self.assertEqual(self.result("later").response, "later")
+
+    def test_a_pause_refuses_a_tool_that_waits_for_its_turn(self):
+        """Whoever called it holds a slot: the drain would wait for as long as the tool may."""
+
+        def answer(request):
+            if request["messages"][-1]["role"] == "tool":
+                return ["the model was told: ", request["messages"][-1]["content"]]
+            raise Reply(200, json.dumps({"choices": [{"message": {"tool_calls": [
+                {"id": "t", "type": "function", "function": {"name": "note", "arguments": "{}"}}]}, "finish_reason": "tool_calls"}]}))
+
+        model = Endpoint(answer)
+        self.addCleanup(model.stop)
+        go_on = self.directory / "go-on"
+        self.begin({"note": shell([f"while [ ! -e {go_on} ]; do sleep 0.05; done"], Description="Takes a note", MaxConcurrent=1)}, RunAs="daemon",
+                   chat={"Model": "m", "Endpoint": model.url, "ApiKey": "k", "Tools": ["note"]})
+        self.link.command("note", "note")
+        self.client.wait_status(lambda s: s["activeCommandCount"] == 1, "it runs")
+        self.link.command("chat please", "chat", sessionId="s")
+        self.client.wait_status(lambda s: s["queuedCommands"] == 1, "the tool waits")
+        self.cli("pause", "--note", "kernel update")
+        self.assertRegex(self.result("chat").response, "the model was told: .*paused: kernel update")
+        go_on.touch()
+        self.result("note")
 
     @unittest.skipUnless(os.geteuid() == 0, "stopping a thread of a process that hides itself needs root")
     def test_a_drain_counts_what_is_being_started(self):

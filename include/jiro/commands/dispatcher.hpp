@@ -114,7 +114,8 @@ class Dispatcher final : public RunningCommands {
 
     // Asked before each start, from now on; must outlive the dispatcher.
     void set_gate(StartGate& gate);
-    void gate_opened();
+    // It opened: what waits may start. It closed: a call that waits is refused.
+    void gate_changed();
 
     // Starts commands until request_stop() was called and the last running one is settled. Before that, commands only
     // wait.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 // Whether commands may start. The Dispatcher asks before each start, but not for those that only look or control;
-// Dispatcher::gate_opened() tells it that they may again. Implemented by the daemon's Pause. Event loop only.
+// Dispatcher::gate_changed() tells it when to ask again. Implemented by the daemon's Pause. Event loop only.
 
 #include <optional>
 #include <string>

@@ -762,13 +762,32 @@ TEST_F(DispatcherTest, a_call_is_a_command_beside_the_slots) {
     EXPECT_EQ(observer.received_count, 5);
 }
 
+class ManualGate final : public StartGate {
+  public:
+    std::optional<GateClosed> closed() override { return now; }
+    std::optional<GateClosed> now;
+};
+
 // Nothing starts while the client is paused, whoever calls it; and nobody who holds a slot waits for that to end.
 TEST_F(DispatcherTest, a_call_is_refused_while_the_gate_is_closed) {
-    struct Pause final : StartGate {
-        std::optional<GateClosed> closed() override { return GateClosed{"paused: kernel update", false}; }
-    } pause;
+    ManualGate pause;
     start();
     dispatcher->set_gate(pause);
+    receive(message("runs", "single"));
+    Call waits;
+    const auto on_end = [&waits](const std::exception_ptr&, CommandResult result) { waits.result = std::move(result); };
+    asio::co_spawn(context, dispatcher->call(message("tool-0", "single")),
+                   asio::bind_cancellation_slot(waits.cancel.slot(), on_end));
+    jiro::test::settle(context);
+    EXPECT_FALSE(waits.result) << "for its command's own limit";
+
+    pause.now = GateClosed{"paused: kernel update", false};
+    dispatcher->gate_changed();
+    jiro::test::settle(context);
+    ASSERT_TRUE(waits.result);
+    EXPECT_EQ(*waits.result, CommandResult::rejected(Error(errc::gate_closed, "paused: kernel update")));
+    EXPECT_EQ(dispatcher->running().size(), 1U);
+    EXPECT_EQ(observer.queued, 0);
 
     const auto result = jiro::test::run_task(context, dispatcher->call(message("tool-1", "answer")));
     EXPECT_EQ(result.outcome, Outcome::rejected);
@@ -968,12 +987,6 @@ TEST_F(DispatcherTest, counts_what_is_being_committed_among_what_runs) {
     EXPECT_TRUE(dispatcher->running().empty());
 }
 
-class ManualGate final : public StartGate {
-  public:
-    std::optional<GateClosed> closed() override { return now; }
-    std::optional<GateClosed> now;
-};
-
 // While it is closed nothing starts but what only looks; what arrives waits, for as long as it may.
 TEST_F(DispatcherTest, starts_nothing_while_the_gate_is_closed) {
     ManualGate gate;
@@ -990,7 +1003,7 @@ TEST_F(DispatcherTest, starts_nothing_while_the_gate_is_closed) {
     EXPECT_EQ(sink.outcome_of("before")->result.outcome, Outcome::succeeded) << "what runs goes on";
     EXPECT_EQ(observer.queued, 2);
     gate.now.reset();
-    dispatcher->gate_opened();
+    dispatcher->gate_changed();
     jiro::test::settle(context);
     EXPECT_EQ(sink.outcome_of("waits")->result, CommandResult::text("x"));
     EXPECT_EQ(sink.outcome_of("recovered")->result, CommandResult::text("y"));

@@ -384,7 +384,7 @@ TEST_F(IntakeTest, cancelled_repetition_leaves_the_command_alone) {
     EXPECT_TRUE(is_cancelled);
 
     pause.is_on = false;
-    dispatcher_.gate_opened();
+    dispatcher_.gate_changed();
     test::settle(context_);
     ASSERT_TRUE(answer && *answer);
     EXPECT_EQ((**answer)["message"], "hi");
