@@ -33,6 +33,10 @@ std::string name_for(std::string_view question) {
     return to_utf8(head) + "...";
 }
 
+#define JIRO_SUMMARY                                    \
+    "Id, Name, Description, CreatedAt, LastUpdatedAt, " \
+    "(SELECT count(*) FROM Messages WHERE SessionId = ChatSessions.Id)"
+
 SessionSummary summary_of(const Statement& row) {
     return {row.text(0),
             row.text(1),
@@ -175,22 +179,36 @@ bool SessionFile::reset(const std::string& session_id) {
 SessionList SessionFile::list(std::size_t limit) {
     SessionList list;
     list.total = sessions();
-    Statement& rows = database_.use(
-        "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
-        "ChatSessions.Id) FROM ChatSessions ORDER BY LastUpdatedAt DESC, Id LIMIT ?");
+    Statement& rows =
+        database_.use("SELECT " JIRO_SUMMARY " FROM ChatSessions ORDER BY LastUpdatedAt DESC, Id LIMIT ?");
     const Cursor cursor(rows);
     rows.bind(static_cast<std::int64_t>(std::min<std::size_t>(limit, 1'000'000)));
     while (rows.step()) list.sessions.push_back(summary_of(rows));
     return list;
 }
 
+SessionPage SessionFile::page(std::int64_t after, std::size_t limit) {
+    SessionPage page;
+    Statement& rows =
+        database_.use("SELECT " JIRO_SUMMARY ", rowid FROM ChatSessions WHERE rowid > ? ORDER BY rowid LIMIT ?");
+    const Cursor cursor(rows);
+    rows.bind(after, static_cast<std::int64_t>(limit));
+    std::int64_t last = after;
+    while (rows.step()) {
+        page.sessions.push_back(summary_of(rows));
+        last = rows.integer(6);
+    }
+    if (page.sessions.size() == limit) page.next = last;
+    return page;
+}
+
 std::optional<SessionSummary> SessionFile::find(const std::string& id) {
-    Statement& row = database_.use(
-        "SELECT Id, Name, Description, CreatedAt, LastUpdatedAt, (SELECT count(*) FROM Messages WHERE SessionId = "
-        "ChatSessions.Id) FROM ChatSessions WHERE Id = ?");
+    Statement& row = database_.use("SELECT " JIRO_SUMMARY " FROM ChatSessions WHERE Id = ?");
     const Cursor cursor(row);
     return row.bind(id).step() ? std::optional(summary_of(row)) : std::nullopt;
 }
+
+#undef JIRO_SUMMARY
 
 std::vector<SessionMessage> SessionFile::messages(const std::string& id, const MessagePage& page) {
     Statement& rows = page.order == MessageOrder::oldest_first

@@ -94,6 +94,7 @@ class SessionFile {
     bool reset(const std::string& session_id);  // the context begins anew; false: there is no such session
 
     [[nodiscard]] SessionList list(std::size_t limit);
+    [[nodiscard]] SessionPage page(std::int64_t after, std::size_t limit);
     [[nodiscard]] std::optional<SessionSummary> find(const std::string& id);
     [[nodiscard]] std::vector<SessionMessage> messages(const std::string& id, const MessagePage& page);
     bool remove(const std::string& id);

@@ -235,6 +235,10 @@ Task<Result<bool>> Sessions::update(std::string id, SessionChange change) {
     return ask(&SessionFile::update, std::move(id), std::move(change));
 }
 
+Task<Result<SessionPage>> Sessions::page(std::int64_t after, std::size_t limit) {
+    return ask(&SessionFile::page, after, limit);
+}
+
 Task<Result<bool>> Sessions::reset(std::string id) { return ask(&SessionFile::reset, std::move(id)); }
 
 Task<Result<ImportCounts>> Sessions::import_from(std::filesystem::path from) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/chat_routes.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <list>
 #include <map>
@@ -110,12 +111,14 @@ using SessionsSource = std::function<assistant::Sessions*()>;
 Task<monitor::RouteReply> list_sessions(SessionsSource source, monitor::RouteRequest request) {
     auto* const sessions = source();
     if (sessions == nullptr) co_return not_configured();
+    const auto after = parse_number<std::int64_t>(argument(request, "after")).value_or(0);
     const auto limit = parse_number<std::size_t>(argument(request, "limit")).value_or(kMaxListed);
-    const auto list = co_await sessions->list(std::min(limit, kMaxListed));
-    if (!list) co_return reply_with_error(500, list.error().message);
-    json listed = json::array();
-    for (const auto& session : list->sessions) listed.push_back(to_json(session));
-    co_return reply_with(200, {{"total", list->total}, {"sessions", std::move(listed)}});
+    const auto page = co_await sessions->page(after, std::clamp(limit, std::size_t{1}, kMaxListed));
+    if (!page) co_return reply_with_error(500, page.error().message);
+    json body{{"sessions", json::array()}, {"next", nullptr}};
+    for (const auto& session : page->sessions) body["sessions"].push_back(to_json(session));
+    if (page->next) body["next"] = *page->next;
+    co_return reply_with(200, body);
 }
 
 Task<monitor::RouteReply> show_session(SessionsSource source, monitor::RouteRequest request) {

@@ -522,6 +522,29 @@ class TerminalTest(ChatCase):
         self.assertEqual(answer.returncode, 1, answer)
         self.assertIn("Hi!", self.command("sessions", "show", "9a0e").stdout)
 
+    def test_all_sessions_are_listed_and_exported(self):
+        """There may be more than fit in one answer."""
+        self.start_endpoint()
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        other = self.directory / "jiro.db"
+        with sqlite3.connect(other) as database:
+            database.executescript(OTHER_CLIENTS_TABLES)
+            database.executemany("INSERT INTO ChatSessions VALUES (?, 'name', '', '2025-08-06 13:53:19', ?)",
+                                 ((f"s{i}", f"2025-08-06 {i // 3600:02}:{i // 60 % 60:02}:{i % 60:02}") for i in range(1200)))
+            database.executemany("INSERT INTO Messages VALUES (?, 'text', 'i', ?, 1, '2025-08-06 13:53:19', 0)",
+                                 ((f"m{i}", f"s{i}") for i in range(1200)))
+        self.assertIn("1200 sessions", self.command("sessions", "import", other).stdout)
+        for when in ("no daemon runs", "one does"):
+            with self.subTest(when):
+                listed = [line.split()[0] for line in self.command("sessions", "list").stdout.splitlines()[1:]]
+                self.assertEqual(listed, [f"s{i}" for i in reversed(range(1200))])
+                as_json = json.loads(self.command("sessions", "list", "--json").stdout)
+                self.assertEqual((as_json["total"], len(as_json["sessions"])), (1200, 1200))
+            if not self.client.is_running():
+                self.start_all(config=self.chat_config())
+        exported = [json.loads(line)["session"]["id"] for line in self.command("sessions", "export").stdout.splitlines()]
+        self.assertEqual(sorted(exported), sorted(f"s{i}" for i in range(1200)))
+
     def test_ctrl_c_cancels_the_answer(self):
         more = threading.Event()
 

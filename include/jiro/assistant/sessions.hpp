@@ -51,6 +51,9 @@ class Sessions final : public SessionStore {
     [[nodiscard]] Task<Result<bool>> remove(std::string id) override;
     [[nodiscard]] Task<Result<bool>> update(std::string id, SessionChange change) override;
 
+    // Reading all of them is a loop, from 0.
+    [[nodiscard]] Task<Result<SessionPage>> page(std::int64_t after, std::size_t limit);
+
     // What is told to the model begins anew; the messages stay. false: there is no such session.
     [[nodiscard]] Task<Result<bool>> reset(std::string id);
     // Takes over the C# client's jiro.db, or another file of this kind; what is here stays.

@@ -36,6 +36,12 @@ struct SessionList {
     std::vector<SessionSummary> sessions;  // the last used one first
 };
 
+// A part of all sessions, in the order in which they began: what is used meanwhile keeps its place.
+struct SessionPage {
+    std::vector<SessionSummary> sessions;
+    std::optional<std::int64_t> next;  // the next page's `after`; nothing: this is the last one
+};
+
 enum class MessageKind { text, graph, image };
 inline constexpr std::array<std::string_view, 3> kMessageKindNames{"text", "graph", "image"};
 [[nodiscard]] constexpr std::string_view to_string(MessageKind kind) noexcept {

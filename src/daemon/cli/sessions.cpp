@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 // `jiro-client sessions`: asks the running daemon, or the file itself when there is none.
+#include <algorithm>
 #include <array>
 #include <boost/system/errc.hpp>
 #include <filesystem>
+#include <functional>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 
 #include "daemon/chat_routes.hpp"
 #include "daemon/cli/service_user.hpp"
@@ -63,12 +67,27 @@ std::string target_for(const char* route, const SessionsOptions& options) {
     return target;
 }
 
+// All sessions, page by page, in the order in which they began; nothing after the reason was printed.
+std::optional<std::vector<json>> read_list(DaemonOrRoutes& client) {
+    std::vector<json> all;
+    for (std::int64_t after = 0;;) {
+        const auto page = client.ask(Method::get, "/sessions?after=" + std::to_string(after));
+        if (!page) return std::nullopt;
+        std::ranges::move(list_member(*page, "sessions"), std::back_inserter(all));
+        const auto next = member_as<std::int64_t>(*page, "next").value_or(0);
+        if (next <= after) return all;
+        after = next;
+    }
+}
+
 int list_all(DaemonOrRoutes& client, const SessionsOptions& options) {
-    const auto body = client.ask(Method::get, "/sessions");
-    if (!body) return ExitCode::failed;
-    if (options.json) return print_json(*body);
+    auto all = read_list(client);
+    if (!all) return ExitCode::failed;
+    std::ranges::stable_sort(*all, std::greater(),
+                             [](const json& session) { return member_as<double>(session, "lastUsedAt").value_or(0); });
+    if (options.json) return print_json({{"total", all->size()}, {"sessions", std::move(*all)}});
     print_session_line({"ID", "LAST USED", "MESSAGES", "NAME"});
-    for (const auto& session : list_member(*body, "sessions")) {
+    for (const auto& session : *all) {
         print_session_line({escaped(text_member(session, "id")), time_member(session, "lastUsedAt"),
                             std::to_string(member_as<std::uint64_t>(session, "messages").value_or(0)),
                             escaped(text_member(session, "name"))});
@@ -90,8 +109,9 @@ std::optional<json> read_session(DaemonOrRoutes& client, const std::string& id) 
             for (const auto& message : messages) (*whole)["messages"].push_back(message);
         }
         if (messages.empty()) return whole;
-        after = messages.back().value("sequence", std::int64_t{0});
-        if (after == 0) return whole;
+        const auto last = member_as<std::int64_t>(messages.back(), "sequence").value_or(0);
+        if (last <= after) return whole;
+        after = last;
     }
 }
 
@@ -120,12 +140,12 @@ int import_file(const std::string& config_file, const SessionsOptions& options) 
 }
 
 int export_all(DaemonOrRoutes& client) {
-    const auto body = client.ask(Method::get, "/sessions");
-    if (!body) return ExitCode::failed;
-    for (const auto& session : list_member(*body, "sessions")) {
+    const auto all = read_list(client);
+    if (!all) return ExitCode::failed;
+    for (const auto& session : *all) {
         const auto whole = read_session(client, text_member(session, "id"));
         if (!whole) return ExitCode::failed;
-        std::cout << whole->dump() << '\n';
+        std::cout << json_text(*whole) << '\n';
     }
     return ExitCode::good;
 }

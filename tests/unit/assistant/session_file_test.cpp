@@ -64,6 +64,31 @@ TEST_F(SessionFileTest, keeps_texts_exactly) {
     EXPECT_EQ(status.st_mode & 0777, 0600U);
 }
 
+// Page by page, in the order in which they began: one that is used meanwhile is neither left out nor told twice.
+TEST_F(SessionFileTest, pages_through_all_sessions) {
+    SessionFile file(path);
+    for (const char* id : {"c", "a", "d", "b"}) exchange(file, id, "question", "answer");
+    const auto ids = [](const SessionPage& page) {
+        std::string all;
+        for (const auto& session : page.sessions) all += session.id + ' ';
+        return all;
+    };
+
+    auto page = file.page(0, 2);
+    EXPECT_EQ(ids(page), "c a ");
+    EXPECT_EQ(page.sessions[0].name, "question");
+    ASSERT_TRUE(page.next);
+    exchange(file, "b", "question", "answer", kNow + 1s);
+    exchange(file, "c", "question", "answer", kNow + 2s);
+    page = file.page(*page.next, 2);
+    EXPECT_EQ(ids(page), "d b ");
+    ASSERT_TRUE(page.next);
+    page = file.page(*page.next, 2);
+    EXPECT_EQ(ids(page), "");
+    EXPECT_FALSE(page.next);
+    EXPECT_FALSE(file.page(0, 5).next);
+}
+
 // The model is told whole exchanges, the newest that fit; what is cut, or has no answer, stays readable.
 TEST_F(SessionFileTest, history_is_whole_exchanges_that_fit) {
     SessionFile file(path);
