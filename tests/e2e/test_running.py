@@ -151,6 +151,21 @@ class RunningTest(DaemonTest):
             self.assertEqual(answer.returncode, 1, answer)
             self.assertIn(pattern, answer.stderr)
 
+    def test_half_a_character_does_not_keep_an_operator_waiting(self):
+        """Its other half may never come."""
+        environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
+        commands = {"latin": shell("printf 'caf\\351'; exec sleep 60", KillGraceMs=100)}
+        self.link = self.start_all(config={"Commands": {"Exec": commands}}, environment=environment)
+        cli = lambda *arguments: run_client(*arguments, "--config", self.client.config_file, environment=environment)
+        self.link.command("latin", "l")
+        wait_until(lambda: '"outputBytes":4' in self.client.get("/running")[1], "it has printed", 10, context=self.client.tail)
+        part = cli("output", "l")
+        self.assertEqual((part.returncode, part.stdout), (0, "caf"), part)
+        self.assertIn("3 of 4; runs since", part.stderr)
+        cli("cancel", "l")
+        self.result("l")
+        self.assertEqual(cli("output", "l", "--follow").stdout, "caf\ufffd")
+
     def test_follows_to_the_end(self):
         environment = {"RUNTIME_DIRECTORY": str(self.directory.path)}
         commands = {"count": shell("for i in 1 2 3 4; do echo line $i; sleep 0.3; done; echo oops >&2; exit 3")}

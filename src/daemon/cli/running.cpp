@@ -84,7 +84,8 @@ int output(const std::string& config_file, const OutputOptions& options) {
         if (!part) return ExitCode::failed;
         print_part(*part, from);
         const auto next = number_in(*part, "next");
-        const bool is_all = next >= number_in(*part, "total");
+        // Half a character is held back until its other half comes: a part that brings nothing is the end for now.
+        const bool is_all = next >= number_in(*part, "total") || next <= from;
         const bool has_ended = !text_member(*part, "outcome").empty();
         if (is_all && (has_ended || !options.follow)) {
             print_end(*part);
