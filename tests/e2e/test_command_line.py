@@ -6,7 +6,9 @@ import os
 import pathlib
 import pwd
 import signal
+import socket
 import subprocess
+import threading
 import unittest
 
 from harness.case import DaemonTest, wait_until
@@ -233,8 +235,6 @@ class StatusTest(DaemonTest):
         self.assertEqual(self.client.get("/readyz")[0], 503)
 
     def test_the_status_socket_survives_rude_clients(self):
-        import socket
-
         self.start_all()
         self.client.wait_connected()
         held = []
@@ -266,6 +266,39 @@ class StatusTest(DaemonTest):
                 connection.close()
         self.client.wait_status(lambda s: s["state"] == "Connected", "the status answers again")
         self.assert_serves()
+
+    def test_what_the_control_socket_says_is_made_printable(self):
+        """Whoever has taken the daemon's user may answer in its place, on root's terminal."""
+        escape = "\x1b]0;title\x07\x1b[2J"
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(str(self.directory / "control.sock"))
+        listener.listen()
+        config = self.directory / "config.yaml"
+        config.write_text("{}")
+
+        def answer(status, body):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(body)) + body)
+
+        every_member = {name: escape for name in ("id", "name", "user", "state", "outcome", "lastError", "errorText", "text", "reason", "closed", "error")}
+        answers = ((200, json.dumps({**every_member, "changed": [escape], "wantRestart": [escape], "errorBytes": 9, "kept": False,
+                                     "rows": [every_member], "running": [every_member], "sessions": [every_member]})),
+                   (422, json.dumps({"error": escape, "errors": [escape]})), (500, escape))
+        for verb in (["reload"], ["cancel", "x"], ["output", "x"], ["running"], ["resume"], ["outbox", "list"], ["outbox", "show", "x"],
+                     ["outbox", "retry", "x"], ["sessions", "list"]):
+            for status, body in answers:
+                with self.subTest(verb=verb, status=status):
+                    thread = threading.Thread(target=answer, args=(status, body.encode()))
+                    thread.start()
+                    told = run_client(*verb, "--config", config, environment={"RUNTIME_DIRECTORY": str(self.directory.path)})
+                    thread.join()
+                    self.assertNotIn("\x1b", told.stdout + told.stderr)
+                    self.assertEqual(told.returncode, 0 if status == 200 else 1, told)
+                    if status != 200:
+                        self.assertIn("\\x1b[2J", told.stderr)
 
     def test_two_daemons_with_one_status_socket_are_told_apart(self):
         self.start_all()

@@ -13,9 +13,12 @@ namespace {
 
 using nlohmann::json;
 
-// A member that holds a list of texts; empty when it is anything else: the answer is not trusted to be ours.
+// A member that holds a list of texts, to be shown; empty when it is anything else: the answer is not trusted to be
+// ours.
 std::vector<std::string> texts(const json& body, const char* member) {
-    return member_as<std::vector<std::string>>(body, member).value_or(std::vector<std::string>());
+    auto shown = member_as<std::vector<std::string>>(body, member).value_or(std::vector<std::string>());
+    for (auto& text : shown) text = escaped(text);
+    return shown;
 }
 
 int show_accepted(const json& body) {
@@ -33,7 +36,7 @@ int reload(const std::string& config_file) {
     const auto environment = process_environment();
     const auto answer = ask_daemon(control_candidates(config_file, environment), Method::post, "/reload");
     if (!answer) {
-        std::cerr << "jiro-client: " << answer.error().message << '\n';
+        report_failure(answer.error().message);
         // Nobody to ask; what the daemon would have said about the file is still worth saying.
         static_cast<void>(load_config(config_file, environment));
         return ExitCode::failed;
@@ -42,7 +45,7 @@ int reload(const std::string& config_file) {
     if (answer->status == 200 && body.is_object()) return show_accepted(body);
     const auto errors = texts(body, "errors");
     for (const auto& error : errors) std::cerr << error << '\n';
-    if (errors.empty()) std::cerr << "jiro-client: the daemon refused: " << answer->body << '\n';
+    if (errors.empty()) report_failure("the daemon refused: " + answer->body);
     std::cerr << "jiro-client: reload refused; the daemon goes on with its old configuration\n";
     return ExitCode::failed;
 }

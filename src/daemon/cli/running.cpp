@@ -55,7 +55,7 @@ void print_end(const json& part) {
     }
     std::cerr << "[bytes " << number_in(part, "from") << " to " << number_in(part, "next") << " of "
               << number_in(part, "total") << "; "
-              << (outcome.empty() ? "runs since " + age_in(part) : "has ended: " + outcome) << "]\n";
+              << (outcome.empty() ? "runs since " + age_in(part) : "has ended: " + escaped(outcome)) << "]\n";
 }
 
 }  // namespace
