@@ -5,6 +5,8 @@
 #include <array>
 #include <set>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "jiro/base/text.hpp"
 #include "jiro/commands/command_message.hpp"
@@ -22,6 +24,15 @@ std::string variable_name(std::string_view parameter) {
     std::string name = kParameterVariables + upper_case(parameter);
     std::ranges::replace(name, '-', '_');
     return name;
+}
+
+// "{host}" anywhere in a script, but for the shell's own "${host}".
+bool is_pasted(std::string_view script, const std::string& parameter) {
+    for (auto found = script.find(parameter); found != std::string_view::npos;
+         found = script.find(parameter, found + 1)) {
+        if (found == 0 || script[found - 1] != '$') return true;
+    }
+    return false;
 }
 
 bool is_named_as_path(std::string_view parameter) {
@@ -142,8 +153,7 @@ void ArgumentBinding::read_shell_script(const ExecCommand& command, std::vector<
     const auto script = lower_case(script_);  // names of parameters are the same in upper and lower case
     for (const auto& parameter : parameters_) {
         const auto& name = parameter.definition().name;
-        const auto found = script.find('{' + lower_case(name) + '}');
-        if (found == std::string::npos || (found > 0 && script[found - 1] == '$')) continue;
+        if (!is_pasted(script, '{' + lower_case(name) + '}')) continue;
         problems.push_back("Program: values are never pasted into a shell script; write \"$" + variable_name(name) +
                            "\" instead of {" + name + '}');
     }

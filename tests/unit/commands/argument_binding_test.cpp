@@ -279,6 +279,8 @@ TEST(ArgumentBinding, reports_bad_definitions) {
     shell.shell = true;
     auto shouting = command({"ls {PATH}"}, {parameter("path")});
     shouting.shell = true;
+    auto also_right = command({"ls ${path} {path}"}, {parameter("path")});
+    also_right.shell = true;
     auto many = command({"/x"});
     for (int i = 0; i < 257; ++i) many.parameters.push_back(parameter("p" + std::to_string(i)));
     const struct {
@@ -303,6 +305,7 @@ TEST(ArgumentBinding, reports_bad_definitions) {
                 {"long pattern", command({"/x"}, {long_pattern}), "Pattern: is longer than 1024 bytes"},
                 {"name", command({"/x"}, {parameter("a b")}), "Parameters.a b"},
                 {"pasted", shell, "$JIRO_PARAM_PATH"},
+                {"pasted behind a variable", also_right, "$JIRO_PARAM_PATH"},
                 {"pasted in capitals", shouting, "$JIRO_PARAM_PATH"},
                 {"nothing to mask", redacting("1234  "), "Redact: the value of 'PIN' has fewer than 6 characters"},
                 {"no line to mask", redacting("11111\n22222\n"), "Redact: the value of 'PIN'"}};
