@@ -298,6 +298,11 @@ class DoctorHereTest(DoctorCase):
         self.write("token", "two\nlines\n")
         self.assert_finding(self.offline(config), "config.credentials", "problem", "more than one line")
 
+    def test_a_credential_of_the_unit_does_not_hide_the_other_one(self):
+        changes = {"ApiKey": None, "ApiKeyFile": "/nonexistent", "WebSocket": {"AccessTokenFile": "${CREDENTIALS_DIRECTORY}/token"}}
+        found = self.offline(self.config("https://hub.example/hub", "https://hub.example", changes))
+        self.assert_finding(found, "config.file.ApiKeyFile", "problem", "No such file", "create")
+
     def test_a_token_that_has_expired(self):
         def token(expiry):
             parts = [{"alg": "none"}, {"exp": expiry, "sub": "canary-of-the-token"}]

@@ -115,7 +115,7 @@ void check_tls(Findings& findings, const config::Config& config, WallTime now) {
 bool is_known_to_the_unit_only(const std::string& path) { return path.starts_with("${"); }
 
 void check_credentials(Findings& findings, const config::Config& config, const Environment& environment, WallTime now) {
-    const auto& sources = config.credentials;
+    auto sources = config.credentials;
     for (const auto& [key, path] : {std::pair{"WebSocket.AccessTokenFile", &sources.access_token_file},
                                     std::pair{"ApiKeyFile", &sources.api_key_file}}) {
         if (path->empty()) continue;
@@ -124,7 +124,8 @@ void check_credentials(Findings& findings, const config::Config& config, const E
                 "config.credentials",
                 std::string(key) + ": " + *path + " is known inside the service only, so it is not checked",
                 "run this with CREDENTIALS_DIRECTORY set, or look at the service's log");
-            return;
+            path->clear();
+            continue;
         }
         check_secret_file(findings, key, *path);
     }
