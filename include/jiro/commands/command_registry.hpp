@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +52,7 @@ struct OwnProgram {
     std::string bundle_file;  // which the child makes, over an earlier one
     // What only the daemon knows, for the bundle: a JSON object of file names and texts.
     std::function<Task<std::string>()> facts;
+    std::set<std::string> running{};  // the commands that are under way: a reload makes their handlers anew
 };
 
 // What the built-in commands need from the daemon. Whatever is left empty makes its command say so.
@@ -59,7 +61,7 @@ struct BuiltinServices {
     std::function<std::string()> status;  // for `status`: the JSON of /status; called on the event loop
     const LoadSampler* load = nullptr;    // for `load`; must outlive the registry, as what follows
     RunningCommands* runs = nullptr;      // for `running`, `output`, `cancel`
-    const OwnProgram* own = nullptr;      // for `doctor`, `bundle`
+    OwnProgram* own = nullptr;            // for `doctor`, `bundle`
     KeptPrograms* kept = nullptr;         // for commands that survive the daemon's restart
     std::function<CommandRegistry::Handlers()> others = {};  // those of Settings::other_names
     std::string prefix = {};                                 // for `help`: Settings::prefix, given by make_registry

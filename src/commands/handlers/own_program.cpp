@@ -24,7 +24,7 @@ CommandDescription completed(CommandDescription description) {
 
 }  // namespace
 
-OwnProgramCommand::OwnProgramCommand(CommandDescription description, const OwnProgram* own, Call call)
+OwnProgramCommand::OwnProgramCommand(CommandDescription description, OwnProgram* own, Call call)
     : CommandHandler(completed(std::move(description))), own_(own), call_(std::move(call)) {}
 
 Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
@@ -33,9 +33,9 @@ Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
         co_return CommandResult::failed("only the running service does this; at a terminal: jiro-client " + name);
     }
     if (!context.arguments().empty()) co_return CommandResult::rejected("usage: " + name + ", without arguments");
-    if (is_running_) co_return CommandResult::rejected("busy: " + name + " is under way already");
-    is_running_ = true;
-    const AtEnd at_end([this] { is_running_ = false; });
+    if (!own_->running.insert(name).second)
+        co_return CommandResult::rejected("busy: " + name + " is under way already");
+    const AtEnd at_end([this] { own_->running.erase(description().name); });
     auto running = run_alone(context);
     co_return co_await std::move(running);
 }

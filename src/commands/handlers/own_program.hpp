@@ -20,16 +20,15 @@ class OwnProgramCommand final : public CommandHandler {
     };
 
     // `own`: null outside the service.
-    OwnProgramCommand(CommandDescription description, const OwnProgram* own, Call call);
+    OwnProgramCommand(CommandDescription description, OwnProgram* own, Call call);
 
     [[nodiscard]] Task<CommandResult> run(CommandContext& context) const override;
 
   private:
     [[nodiscard]] Task<CommandResult> run_alone(CommandContext& context) const;
 
-    const OwnProgram* own_;
+    OwnProgram* own_;
     const Call call_;
-    mutable bool is_running_ = false;  // event loop only
 };
 
 }  // namespace jiro::commands

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "jiro/commands/dispatcher.hpp"
 #include "jiro/commands/load_sampler.hpp"
@@ -42,6 +45,18 @@ class BuiltinCommands : public ::testing::Test {
         EXPECT_TRUE(registry.has_value());
         return jiro::test::run_task(context, run_locally(std::move(message), {}, *registry, clock, random, workers))
             .result;
+    }
+
+    // What the bundle asks the daemon for: meanwhile a bundle is asked for once more, of commands made anew.
+    Task<std::string> ask_again(std::vector<std::string>& answers) {
+        CommandMessage message;
+        message.command = "bundle";
+        const auto registry = make_registry({}, services).value();
+        auto running = run_locally(std::move(message), Settings(), registry, clock, random, workers);
+        const auto finished = co_await std::move(running);
+        answers.push_back(finished.result.message());
+        throw std::runtime_error("the archive is not made");
+        co_return "";
     }
 
     jiro::test::TempDir proc;
@@ -146,6 +161,18 @@ TEST_F(BuiltinCommands, answer) {
     EXPECT_EQ(run("$echo  a 'b  c' "), CommandResult::text("a 'b  c'"));
     EXPECT_EQ(run("version"), CommandResult::text("jiro-client 1.2.3"));
     EXPECT_EQ(run("status"), CommandResult::text(R"({"state":"Connected"})", TextType::json));
+}
+
+// One of each at a time, also across a reload, which makes the commands anew.
+TEST_F(BuiltinCommands, bundle_runs_once_at_a_time) {
+    std::vector<std::string> answers;
+    OwnProgram own;
+    own.facts = [&] { return ask_again(answers); };
+    services.own = &own;
+
+    for (int time = 0; time < 2; ++time) EXPECT_EQ(run("bundle").message(), "the archive is not made");
+    EXPECT_THAT(answers,
+                ::testing::ElementsAre("busy: bundle is under way already", "busy: bundle is under way already"));
 }
 
 // `help` names every command; `help NAME` explains one and helps with a slip.
