@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -19,28 +20,36 @@ using Kind = ProcessLook::Kind;
 // Programs that fork and end all the time could keep the walk from its end for good.
 constexpr int kMostWalks = 8;
 
-// 0: it has none that this process can see, it hides, or it is just being reaped.
-int parent_of(int process) {
+// 0: it has none that this process can see, or it is just being reaped. Nothing: it hides, or has gone.
+std::optional<int> parent_of(int process) {
     std::ifstream file("/proc/" + std::to_string(process) + "/stat");
     std::string text;
     std::getline(file, text);
     const auto name_end = text.rfind(')');  // the name may hold anything
-    if (name_end == std::string::npos) return 0;
+    if (name_end == std::string::npos) return std::nullopt;
     std::istringstream rest(text.substr(name_end + 1));
     char state = 0;
     int parent = 0;
-    return rest >> state >> parent ? parent : 0;
+    return rest >> state >> parent ? std::optional(parent) : std::nullopt;
+}
+
+// What hides although it is our own user's has made itself so, as `jiro-client bundle` does, in the session of whoever
+// started that.
+bool hides_from_its_own_user(int process) {
+    if (kill(process, 0) != 0) return false;
+    const bool is_anothers_session = kill(getsid(process), 0) != 0 && errno == EPERM;
+    return !is_anothers_session;
 }
 
 ProcessLook look_at_process(int process) {
     siginfo_t info{};
     // Says it of a child that hides, too.
     if (waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0) return {Kind::ours};
-    const int parent = parent_of(process);
+    const auto parent = parent_of(process);
     if (parent == getpid()) return {Kind::ours};  // since that question
-    if (parent > 0) return {Kind::other, parent};
-    const bool is_gone = kill(process, 0) != 0 && errno == ESRCH;
-    return {is_gone ? Kind::gone : Kind::hidden};
+    if (parent.value_or(0) > 0) return {Kind::other, *parent};
+    if (kill(process, 0) != 0 && errno == ESRCH) return {Kind::gone};
+    return {!parent && hides_from_its_own_user(process) ? Kind::ours : Kind::hidden};
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace jiro::monitor {
 // What one look at a process says of it.
 struct ProcessLook {
     enum class Kind {
-        ours,    // a child of this process
+        ours,    // a child of this process; or of its user, and makes a secret of its parent
         other,   // has `parent`
         gone,    // ended and reaped
         hidden,  // lives, and shows no parent: ProtectProc=invisible, another user namespace

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest, wait_until
-from harness.programs import CLIENT
+from harness.programs import CLIENT, clean_environment
 from harness.units import Units
 
 OWN = os.getpid() % 2000  # the same program may run beside this one, and must not meet it
@@ -104,6 +104,40 @@ class HostileProgramTest(DaemonTest):
         wait_until(lambda: len(sleepers()) == 2, "it runs", context=self.client.tail)
         self.client.kill()
         wait_until(lambda: not sleepers(), "nothing of it is alive", 10)
+
+    @unittest.skipUnless(os.geteuid() == 0, "the daemon becomes another user, under a /proc of its own")
+    def test_a_program_that_hides_gives_no_orders(self):
+        """With ProtectProc=invisible one that makes itself undumpable shows its parent to nobody of its own user."""
+        user = 65534
+        hides = self.directory / "hides.py"
+        hides.write_text(
+            "import ctypes, os, socket, sys\n"
+            "ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE\n"
+            "if os.fork() != 0: sys.exit(os.wait()[1])\n"
+            "order = socket.socket(socket.AF_UNIX)\n"
+            "order.connect(sys.argv[1])\n"
+            "order.sendall(b'POST /pause HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n')\n"
+            "print(order.recv(100).split()[1].decode())\n")
+        as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        own_proc = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"', "sh"]
+        if subprocess.run([*own_proc, "true"], check=False, capture_output=True).returncode != 0:
+            self.skipTest("no /proc can be mounted here")
+        self.directory.path.chmod(0o755)
+        os.chown(self.directory.path, user, user)
+        self.start_hub()
+        self.start_grpc()
+        program = {"Program": [PYTHON, str(hides), str(self.directory / "client.sock")]}
+        self.start_client(start=False, config={"Outbox": {"RedoLog": None}, "Commands": {"RunAs": "daemon", "Exec": {"hides": program}}},
+                          wrapper=[*own_proc, *as_user])
+        self.client.config_file.chmod(0o644)
+        (self.directory / "state").mkdir(exist_ok=True)
+        os.chown(self.directory / "state", user, user)
+        self.client.start()
+        self.connection().command("hides", "h")
+        self.assertEqual(self.result("h").response.strip(), "403")
+        asked = subprocess.run([*as_user, CLIENT, "running", "--config", str(self.client.config_file)], env=clean_environment(),
+                               capture_output=True, text=True, check=False)
+        self.assertEqual(asked.stdout, "Nothing runs\n", asked)  # an operator of that user, whose sudo hides
 
 
 if __name__ == "__main__":
