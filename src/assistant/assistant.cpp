@@ -412,8 +412,9 @@ Task<bool> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<Cha
         if (text->size() > answer.size()) answer += "\n(cut)";
         messages.push_back({Role::tool, to_utf8(std::move(answer)), {}, call.id});
     }
-    const bool may_call_more = made == calls.size() && end.tool_calls < with.max_tool_calls;
-    co_return may_call_more && bytes_left() > 0;
+    const bool has_calls_left = made == calls.size() && end.tool_calls < with.max_tool_calls;
+    const bool may_call_more = has_calls_left && bytes_left() > 0;
+    co_return may_call_more;
 }
 
 // With a cancellation of its own, which cancel() uses; while it runs, what came of the answer is stored now and then.

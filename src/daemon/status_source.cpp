@@ -169,8 +169,7 @@ monitor::DeliveryStatus StatusSource::delivery() const {
     delivery.channel = figures.channel;
     if (figures.next_probe)
         delivery.next_attempt_seconds = std::max(0.0, in_seconds(*figures.next_probe - parts_.clock.now()));
-    delivery.last_error =
-        log::scrubbed(figures.channel_reason.empty() ? figures.last_error : figures.channel_reason);
+    delivery.last_error = log::scrubbed(figures.channel_reason.empty() ? figures.last_error : figures.channel_reason);
     for (const auto& [code, count] : calls_) delivery.attempts_by_status.emplace_back(to_string(code), count);
     return delivery;
 }
