@@ -65,7 +65,7 @@ std::size_t history_bytes(const Settings& settings, const TokenScale& scale, std
 }
 
 void fit(History& history, std::size_t max_bytes) {
-    std::size_t bytes = history.summary.size();
+    std::size_t bytes = history.summary.size() > max_bytes ? 0 : history.summary.size();  // else it is not told
     for (const auto& exchange : history.exchanges) bytes += exchange.bytes() + 2 * kMessageBytes;
     auto first = history.exchanges.begin();
     for (; first != history.exchanges.end() && bytes > max_bytes; ++first) bytes -= first->bytes() + 2 * kMessageBytes;

@@ -32,7 +32,7 @@ class TokenScale {
 // too.
 [[nodiscard]] std::size_t history_bytes(const Settings& settings, const TokenScale& scale, std::size_t other_bytes);
 
-// Leaves the newest exchanges that fit together with the summary.
+// Leaves the newest exchanges that fit together with the summary; one that does not fit alone is not told.
 void fit(History& history, std::size_t max_bytes);
 
 // As much of a summary as has room whatever is asked: half of what the history may have. An endpoint may write more

@@ -72,8 +72,8 @@ struct ModelClient::Asking {
     Answer& answer;
     MaxTokensName max_tokens_name;  // that it is sent with: other questions may learn another meanwhile
     Secret key{};
-    bool has_renamed = false;
-    bool has_waited = false;  // as a 429 asked
+    std::optional<Error> refusal{};  // of the first name, when it was sent with the other one
+    bool has_waited = false;         // as a 429 asked
     bool is_answering = false;
 };
 
@@ -101,14 +101,16 @@ Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
                             "the request to the model's endpoint " + url.redacted() + ' ' + head.error().message);
         }
         if (head->status == 200) {
-            if (asking.has_renamed) max_tokens_name_ = asking.max_tokens_name;
+            if (asking.refusal) max_tokens_name_ = asking.max_tokens_name;
             auto reading = read_answer(asking, *connection, std::move(*head));
             co_return co_await std::move(reading);
         }
         auto reading = read_refusal(*connection, head->body);
         const Duration limit = std::min(kRefusalTime, (asking.deadline - clock_.now()) / 2);
         static_cast<void>(co_await with_timeout(clock_, limit, std::move(reading)));
-        if (wants_other_max_tokens(*head) && !std::exchange(asking.has_renamed, true)) {
+        if (wants_other_max_tokens(*head)) {
+            if (asking.refusal) co_return std::move(*asking.refusal);  // it is not the name
+            asking.refusal = status_error(*head, settings);
             asking.max_tokens_name = other(asking.max_tokens_name);
             continue;
         }

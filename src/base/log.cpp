@@ -131,17 +131,19 @@ std::string scrubbed(std::string_view name, std::string_view value) { return cor
 std::vector<std::string> scrubbed(std::vector<std::string> words) {
     std::string option;  // whose value comes next
     for (auto& word : words) {
-        std::size_t begin = 0;  // of a value
-        if (word.starts_with('-')) {
-            const auto equals = word.find('=');
-            begin = std::min(equals, word.size() - 1) + 1;
+        const bool is_option = word.starts_with('-');
+        const auto equals = word.find('=');
+        if (is_option) {
             option = word.substr(0, equals);
             option.erase(0, option.find_first_not_of('-'));
             std::ranges::replace(option, '-', '_');
         }
+        const bool has_value = !is_option || equals != std::string::npos;
+        const auto begin = !has_value ? word.size() : is_option ? equals + 1 : 0;
         const auto value = word.substr(begin);
-        word = scrubbed(word.substr(0, begin) + (value.empty() ? value : scrubbed(option, value)));
-        if (!value.empty()) option.clear();
+        const bool is_place = value.starts_with('{') && value.ends_with('}');  // of a value that comes with a command
+        word = scrubbed(word.substr(0, begin) + (value.empty() || is_place ? value : scrubbed(option, value)));
+        if (has_value) option.clear();
     }
     return words;
 }
@@ -151,6 +153,7 @@ void register_secret(const Secret& secret, std::string_view source) {
 }
 
 void register_all(Holder holder, const std::vector<Secret>& secrets) {
+    static_assert(static_cast<std::size_t>(Holder::configuration_in_force) + 1 == Redactor::kHolders);
     std::vector<std::string> values;
     for (const Secret& secret : secrets) values.push_back(secret.reveal());
     core().scrub->redactor().hold(static_cast<std::size_t>(holder), std::move(values));

@@ -26,7 +26,7 @@ class Redactor {
     // Tokens rotate: the oldest values beyond this many are forgotten, but no source's newest.
     static constexpr std::size_t kMaxRotating = 64;
 
-    static constexpr std::size_t kHolders = 3;
+    static constexpr std::size_t kHolders = 2;
 
     // `source`: where it was read, and where another may be read later.
     void add(std::string_view secret, std::string_view source);

@@ -293,12 +293,8 @@ void warn_of_open_files(Config& config, const Sources& sources) {
         warn_of_open_secret(config, key.path, given->second);
     }
     for (const commands::ExecCommand& command : config.commands.exec) {
-        if (!open_files.contains(file_of(command.source))) continue;
-        const auto warn_of = [&](const char* key) {
-            warn_of_open_secret(config, std::string(kExec) + '.' + command.name + key, command.source);
-        };
-        if (!command.environment.empty()) warn_of(".Environment");
-        if (log::scrubbed(command.program) != command.program) warn_of(".Program");
+        if (command.environment.empty() || !open_files.contains(file_of(command.source))) continue;
+        warn_of_open_secret(config, std::string(kExec) + '.' + command.name + ".Environment", command.source);
     }
 }
 

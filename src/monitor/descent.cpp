@@ -37,8 +37,9 @@ std::optional<int> parent_of(int process) {
 // started that.
 bool hides_from_its_own_user(int process) {
     if (kill(process, 0) != 0) return false;
-    const bool is_anothers_session = kill(getsid(process), 0) != 0 && errno == EPERM;
-    return !is_anothers_session;
+    const pid_t session = getsid(process);
+    const bool is_anothers = session > 0 && kill(session, 0) != 0 && errno == EPERM;
+    return !is_anothers;
 }
 
 ProcessLook look_at_process(int process) {
@@ -64,6 +65,9 @@ bool descends_from_us(int process, const LookAtProcess& look_at) {
     return true;
 }
 
-bool is_descendant(int process) { return process != getpid() && descends_from_us(process, look_at_process); }
+// The kernel says 0 of a process outside this one's namespace, where nothing that it started can be.
+bool is_descendant(int process) {
+    return process > 0 && process != getpid() && descends_from_us(process, look_at_process);
+}
 
 }  // namespace jiro::monitor

@@ -88,7 +88,7 @@ class Session {
     Task<> run() {
         for (;;) {
             if (requests_ > 0 && buffer_.size() == 0) {
-                context_.idle.push_back(&socket_);  // until then the connection gives way to a new one
+                context_.idle.push_back(&socket_);  // while it is idle it gives way to a new one
                 const AtEnd at_end([this] { context_.idle.remove(&socket_); });
                 const bool is_back = co_await with_timeout(clock(), limits().idle_limit, readable());
                 if (!is_back) co_return;

@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 from harness.case import DaemonTest, wait_until
+from harness.hub_server import http_response
 from harness.programs import run_client
 from harness.signing import Signer
 
@@ -41,6 +42,20 @@ class AuditTest(DaemonTest):
         for name in ("received_at", "ended_at"):
             self.assertRegex(events[0][name], TIME)
         return events[0]
+
+    def test_a_hub_does_not_choose_what_it_hides(self):
+        """What a hub calls its token and cookies is masked in its own words, not in ours."""
+        words = ("echo", "an-id-of-a-command", "succeeded", "Command received", "Command ended")
+        route = [("Set-Cookie", f"c{number}={word}; Path=/") for number, word in enumerate(words)]
+        self.start_hub()
+        self.start_grpc()
+        self.hub.on_negotiate = lambda request: http_response(200, self.hub.negotiate_body(connectionToken=words[1]), headers=route)
+        self.file = self.directory / "audit.log"
+        self.start_client(config={"Logging": {"Audit": str(self.file)}})
+        self.connection().command("echo hello", words[1])
+        event = self.event(words[1])
+        self.assertEqual((event["command"], event["outcome"]), ("echo", "succeeded"))
+        self.client.wait_log(f"Command ended command_sync_id={words[1]} command=echo outcome=succeeded")
 
     def test_each_end_has_its_event(self):
         signer = Signer(self.directory, "ci")

@@ -129,7 +129,7 @@ void shutdown();
 // value is kept, of the older ones those that came last.
 void register_secret(const Secret& secret, std::string_view source);
 // The same for all that somebody holds, in place of what it held before; that is known until the next change.
-enum class Holder { read_configuration, configuration_in_force, connection };
+enum class Holder { read_configuration, configuration_in_force };
 void register_all(Holder holder, const std::vector<Secret>& secrets);
 
 // A text with *** in the place of what is known, or seen by its name, to be a secret; as every line is. Any thread.

@@ -238,7 +238,7 @@ Task<Result<void>> Establish::handshake() {
 
 Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const Established& connection) {
     if (auto failure = read_credentials()) co_return std::move(failure->error);
-    for (const Secret& secret : connection.secrets) keep_secret(secret);
+    keep_secret(connection.connection_token);
     cookies_ = connection.cookies;
     auto request = request_to(refresh_url(url_, connection.connection_token));
     if (!request) co_return request.error();
@@ -252,6 +252,11 @@ Task<Result<std::optional<std::chrono::seconds>>> Establish::refresh_token(const
                         what + " was answered with HTTP status " + std::to_string((*response)->status));
     }
     co_return token_lifetime_in((*response)->body);
+}
+
+std::vector<Secret> Establish::own_secrets() const {
+    const auto& all = established_.secrets;
+    return {all.begin(), all.begin() + static_cast<std::ptrdiff_t>(own_secrets_)};
 }
 
 void Establish::keep_cookies(const Url& from, const HttpResponse& response) {

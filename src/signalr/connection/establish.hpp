@@ -42,10 +42,11 @@ class Establish {
     // Instead of an attempt, for a connection that was cut and goes on where it was (stateful reconnect): a WebSocket
     // to it, with today's credentials. What comes back is this and the secrets, the rest of `cut` stays as it is.
     [[nodiscard]] Task<Attempt> reopen(const Established& cut);
-    // Instead of an attempt, for a connection that stands: tells the server today's access token, which is one of
-    // secrets() then. How long that lives, when the server says so.
+    // Instead of an attempt, for a connection that stands: tells the server today's access token. How long that lives,
+    // when the server says so.
     [[nodiscard]] Task<Result<std::optional<std::chrono::seconds>>> refresh_token(const Established& connection);
-    [[nodiscard]] const std::vector<Secret>& secrets() const noexcept { return established_.secrets; }
+    // That were read for it: headers, access token, API key.
+    [[nodiscard]] std::vector<Secret> own_secrets() const;
     [[nodiscard]] const AttemptProgress& progress() const noexcept { return progress_; }
 
   private:

@@ -68,7 +68,8 @@ Result<HttpHeaders> Establish::headers_for(const Url& url) const {
     }
     if (auto cookies = cookies_.header_for(url, clock_.wall_now()); !cookies.empty()) {
         const std::string* own = find_header(headers, "Cookie");
-        set_header(headers, "Cookie", own == nullptr ? cookies : *own + "; " + cookies);
+        auto both = own == nullptr ? std::move(cookies) : *own + "; " + cookies;
+        if (can_be_sent("Cookie", both)) set_header(headers, "Cookie", std::move(both));
     }
     const char* token_of = redirect_token_.empty() ? "the access token" : "the token of the hub's redirect";
     if (auto unusable = unusable_header(headers, token_of)) return std::move(*unusable);

@@ -100,7 +100,6 @@ Task<> HubConnection::Impl::stay_connected() {
         session_ =
             std::make_shared<Session>(executor_, clock_, settings_, std::move(*outcome->connection), *dispatcher_);
         *current_session_ = session_;
-        keep_out_of_the_log();
         record_transition(fsm_.opened(clock_.now()), nullptr);
         end_first_attempt();
         co_await serve();
@@ -148,8 +147,8 @@ Task<> HubConnection::Impl::serve() {
         co_await std::move(serving);
     }
     Failure failure = std::move(*ended);
-    failure.error.message = peer_text(failure.error.message, session->established().secrets);
-    told_ = session->established().secrets;
+    failure.error.message = session->shown(failure.error.message);
+    told_ = session->secrets();
     last_frame_at_ = session->last_record_at();
     session->finish(failure.error);
     session_.reset();
@@ -173,11 +172,6 @@ Task<Failure> HubConnection::Impl::serve_until_lost(std::shared_ptr<Session> ses
     co_return failure;
 }
 
-// What the hub was told and told us, wherever a line repeats it.
-void HubConnection::Impl::keep_out_of_the_log() const {
-    log::register_all(log::Holder::connection, session_->established().secrets);
-}
-
 // A server that tells how long an access token lives takes a new one on the connection that stands. A failure leaves
 // that as it is; nothing more is asked on it then. Ends with the session.
 Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
@@ -193,8 +187,7 @@ Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
             if (is_cancellation(error)) throw;
             refreshed = Error(errc::internal, error.what());
         }
-        session->use_secrets(establish.secrets());
-        keep_out_of_the_log();
+        session->note_refreshed(establish.own_secrets());
         if (refreshed) {
             lifetime = *refreshed;
             signalr_log.debug("The access token of the connection was refreshed");
@@ -225,7 +218,6 @@ Task<bool> HubConnection::Impl::resume(Failure& lost) {
         co_return false;
     }
     session->resume(std::move(*attempt->connection));
-    keep_out_of_the_log();
     signalr_log.info("The connection was resumed");
     co_return true;
 }

@@ -59,7 +59,6 @@ class HubConnection::Impl : public std::enable_shared_from_this<HubConnection::I
     Task<Result<PreparedCall>> prepare(std::size_t uploads, std::optional<Duration> deadline);
     Task<> until_first_attempt_ended();
     void end_first_attempt();
-    void keep_out_of_the_log() const;
     void start_uploads(const PreparedCall& prepared, std::shared_ptr<PendingCall> call,
                        std::vector<UploadSource> sources);
     static Task<> run_upload(std::shared_ptr<Session> session, std::shared_ptr<PendingCall> call, std::string stream_id,

@@ -120,7 +120,7 @@ ArgumentsReader InvocationDispatcher::reader_of(const std::string& target) const
 void InvocationDispatcher::dispatch(Invocation invocation, std::weak_ptr<CompletionSink> sink) {
     const auto found = targets_.find(invocation.target);
     if (found == targets_.end()) {
-        warn_unknown(invocation.target);
+        warn_unknown(invocation.target, sink);
         refuse(invocation, sink, kNoResult);
         return;
     }
@@ -167,8 +167,9 @@ void InvocationDispatcher::refuse(const Invocation& invocation, const std::weak_
     }
 }
 
-void InvocationDispatcher::warn_unknown(const std::string& target) {
-    const auto shown = shortened(target, 200);
+void InvocationDispatcher::warn_unknown(const std::string& target, const std::weak_ptr<CompletionSink>& sink) {
+    const auto session = sink.lock();
+    const auto shown = shortened(session ? session->shown(target) : target, 200);
     if (warned_targets_.size() >= kMaxWarnedTargets || !warned_targets_.insert(shown).second) return;
     signalr_log.warn("The hub invoked a method that has no handler here", {{"target", shown}});
 }

@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "jiro/base/event.hpp"
 #include "jiro/base/task_group.hpp"
@@ -27,6 +28,8 @@ class CompletionSink {
     virtual ~CompletionSink() = default;
     [[nodiscard]] virtual Task<> complete(CompletionMessage completion) = 0;  // waits for room in the send queue
     virtual void complete_now(CompletionMessage completion) = 0;
+    // What the hub says, for the log: without the connection's secrets.
+    [[nodiscard]] virtual std::string shown(std::string_view text) const = 0;
 };
 
 // Owned by shared_ptr: the coroutines of handlers keep it alive.
@@ -69,7 +72,7 @@ class InvocationDispatcher : public std::enable_shared_from_this<InvocationDispa
     struct RunningCall;
 
     static void refuse(const Invocation& invocation, const std::weak_ptr<CompletionSink>& sink, const char* error);
-    void warn_unknown(const std::string& target);
+    void warn_unknown(const std::string& target, const std::weak_ptr<CompletionSink>& sink);
     Task<> run_ordered(Invocation invocation);
     static Task<> cancellation(std::shared_ptr<RunningCall> running);
     static Task<> run_result(std::shared_ptr<InvocationDispatcher> self, std::shared_ptr<ResultHandler> handler,

@@ -8,7 +8,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "jiro/base/event.hpp"
 #include "jiro/signalr/hub_connection.hpp"
@@ -71,8 +74,10 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     // After run() when no resume follows: open calls fail with `error`.
     void finish(const Error& error);
 
-    // To be kept out of what the hub says, in place of those known until now.
-    void use_secrets(std::vector<Secret> secrets) { established_.secrets = std::move(secrets); }
+    // To be kept out of what the hub says: what it was told on this connection, and told us.
+    [[nodiscard]] std::vector<Secret> secrets() const;
+    void note_refreshed(std::vector<Secret> told) { refreshed_ = std::move(told); }
+    [[nodiscard]] std::string shown(std::string_view text) const override;
 
     [[nodiscard]] bool can_resume(const Failure& failure) const;
     void resume(Established again);
@@ -132,6 +137,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     Established established_;
     InvocationDispatcher& dispatcher_;
     KeepAlive keep_alive_;
+    std::vector<Secret> refreshed_;  // told since, at the last refresh of the access token
     bool open_ = true;
     bool resumed_ = false;
     // A resume is free of the policy's delays, so the next one takes proof of the last: the hub's Sequence, and a

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What each message from the hub does to a session.
-#include "jiro/base/peer_text.hpp"
 #include "signalr/connection/session.hpp"
 #include "signalr/log.hpp"
 
@@ -20,6 +19,14 @@ bool is_too_long(const std::string& invocation_id) {
 }
 
 }  // namespace
+
+std::vector<Secret> Session::secrets() const {
+    auto all = established_.secrets;
+    all.insert(all.end(), refreshed_.begin(), refreshed_.end());
+    return all;
+}
+
+std::string Session::shown(std::string_view text) const { return peer_text(text, secrets()); }
 
 std::optional<Failure> Session::accept(HubMessage message) {
     if (established_.stateful && is_trackable(message)) {
@@ -61,7 +68,7 @@ void Session::on_message(CompletionMessage message) {
     calls_.erase(found);
     auto& end = call->end.emplace();
     if (message.error) {
-        end.error = Error(errc::call_failed, peer_text(*message.error, established_.secrets));
+        end.error = Error(errc::call_failed, shown(*message.error));
     } else if (message.result && call->kind == PendingCall::Kind::stream) {
         end.error = Error(errc::protocol_error, "the hub completed a stream with a result");
     } else {

@@ -451,6 +451,18 @@ TEST_F(Chatting, two_questions_learn_the_name_of_max_tokens) {
     EXPECT_EQ(endpoint.bodies.size(), 5U);  // it is known
 }
 
+// A refusal that only speaks of the name: the question is not told what the other name was refused for.
+TEST_F(Chatting, a_refusal_of_both_names_is_the_first_ones) {
+    settings.max_tokens = 77;
+    endpoint.answer(
+        response(400, "application/json", R"({"error":{"message":"77 is too large for max_completion_tokens"}})"));
+    endpoint.answer(refuses("the other"));
+    const auto end = ask("hello");
+    ASSERT_TRUE(end.error);
+    EXPECT_THAT(end.error->message, HasSubstr("77 is too large"));
+    EXPECT_EQ(endpoint.bodies.size(), 2U);
+}
+
 // What an endpoint taught is forgotten with it, and an endpoint may change its mind.
 TEST_F(Chatting, what_was_learned_is_true_of_one_model) {
     settings.max_tokens = 77;

@@ -19,7 +19,8 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
         "ApiKey: canary-key\nWebSocket:\n  HubUrl: https://h/hub?access_token=canary-t\n  Proxy: http://u:canary-pw@p\n"
         "  Headers: { X-Tenant: canary-h, user-agent: y }\n"
         "Commands: { Exec: { a: { Program: [/a], Environment: { PGPASSWORD: canary-e } },\n"
-        "  b: { Program: [/b, -H, 'Authorization: Bearer canary-b', --token=canary-o, --password, canary-p, -v, x] },\n"
+        "  b: { Program: [/b, -H, 'Authorization: Bearer canary-b', --token=canary-o, --password, canary-p, -v, x, "
+        "--password, '{p}', --password=, z], Parameters: { p: {} } },\n"
         "  c: { Program: 'curl -H \"X-Api-Key: canary-s\" https://u:canary-u@h/', Shell: true } } }\n",
         {{"JIRO_WEBSOCKET__ACCESSTOKEN", "canary-token"}, {"JIRO_GRPC__MAXRETRIES", "7"}});
     ASSERT_TRUE(loaded) << errors_of(loaded);
@@ -31,10 +32,9 @@ TEST(ConfigPrint, shows_provenance_and_masks_secrets) {
     EXPECT_THAT(text, HasSubstr("  MaxRetries: 7  # environment JIRO_GRPC__MAXRETRIES\n"));
     EXPECT_THAT(text, HasSubstr("Headers: { X-Tenant: \"***\", user-agent: \"y\" }"));
     EXPECT_THAT(text, HasSubstr("PGPASSWORD: \"***\""));
-    EXPECT_THAT(
-        text,
-        HasSubstr(
-            "Program: [/b, \"-H\", \"Authorization: ***\", \"--token=***\", \"--password\", \"***\", \"-v\", x]"));
+    EXPECT_THAT(text, HasSubstr("Program: [/b, \"-H\", \"Authorization: ***\", \"--token=***\", \"--password\", "
+                                "\"***\", \"-v\", x, \"--password\", "
+                                "\"{p}\", \"--password=\", z]"));
     EXPECT_THAT(text, Not(HasSubstr("canary")));
 }
 

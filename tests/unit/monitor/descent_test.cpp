@@ -80,6 +80,7 @@ TEST_F(DescentTest, looks_at_real_processes) {
     EXPECT_TRUE(is_descendant(child));
     EXPECT_FALSE(is_descendant(getpid()));
     EXPECT_FALSE(is_descendant(getppid()));
+    EXPECT_FALSE(is_descendant(0));  // of a peer that is not of this namespace
 
     kill(child, SIGKILL);
     EXPECT_EQ(waitpid(child, nullptr, 0), child);

@@ -87,6 +87,49 @@ TEST(HubConnection, refreshes_its_access_token) {
     EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
 }
 
+// What the hub repeats of a token that was read at a refresh is in no error, nor is what the connection began with,
+// also when a refresh failed.
+TEST(HubConnection, keeps_the_secrets_of_a_refresh_out_of_errors) {
+    for (const bool fails : {false, true}) {
+        Bench bench;
+        std::string token = "canary-token-1";
+        bool can_read = true;
+        bench.credentials = [&]() -> Result<Credentials> {
+            if (!can_read) return Error(errc::credentials_failed, "two lines");
+            return Credentials{Secret(token), Secret()};
+        };
+        auto negotiated = test::negotiate_answer("id1", false);
+        negotiated.body.insert(negotiated.body.size() - 1, R"(,"tokenLifetimeSeconds":3600)");
+        negotiated.headers = {{"Set-Cookie", "route=canary-cookie; Path=/"}};
+        bench.connector->answers.push_back(negotiated);
+        bench.connector->answers.push_back(HttpResponse{200, {}, "{}"});
+        bench.settings.server_timeout = 10h;
+        bench.start();
+        token = "canary-token-2";
+        can_read = !fails;
+        bench.advance(1h);
+        bench.deliver(R"({"type":7,"error":"canary-token-1 canary-cookie canary-token-2"})"
+                      "\x1e");
+        EXPECT_THAT(bench.hub->last_error()->message, HasSubstr(fails ? "*** *** canary-token-2" : "*** *** ***"));
+    }
+}
+
+// Cookies of a balancer that find no room beside our own in one header stay away; ours go.
+TEST(HubConnection, sends_its_own_cookies_first) {
+    Bench bench;
+    bench.settings.headers = {{"Cookie", "own=" + std::string(10'000, 'o')}};
+    auto negotiated = test::negotiate_answer("id1", false);
+    for (const char* name : {"a", "b"}) {
+        negotiated.headers.emplace_back("Set-Cookie", name + ('=' + std::string(3'900, 'v')) + "; Path=/");
+    }
+    bench.connector->answers.push_back(negotiated);
+    bench.start();
+    EXPECT_EQ(bench.state(), State::connected);
+    const auto* cookie = find_header(bench.connector->requests.back().request.headers, "Cookie");
+    ASSERT_NE(cookie, nullptr);
+    EXPECT_EQ(*cookie, bench.settings.headers.front().second);
+}
+
 // Silence for ServerTimeout loses the connection, and the error says what to do.
 TEST(HubConnection, loses_a_silent_server) {
     Bench bench;
