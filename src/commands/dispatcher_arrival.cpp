@@ -86,6 +86,7 @@ Task<> Dispatcher::recover(LeftCommand left) {
                        {"resumes", left.resumes}});
     command->received_at -= left.waited;
     command->arrived_at -= left.age;
+    command->has_run = left.has_run;
     if (left.refusal) {
         state->refuse(command, CommandResult::rejected(std::move(*left.refusal)));
         static_cast<void>(co_await command->completed());
@@ -177,8 +178,8 @@ std::optional<Error> Dispatcher::State::take_place(const PendingPtr& command, Re
 std::optional<Error> Dispatcher::State::why_not_trusted(PendingCommand& command, const Resolution& resolution) {
     if (command.is_tool()) return std::nullopt;  // whoever calls it answers for it
     const bool runs_program = !resolution.handler->description().runs.empty();
-    // One that goes on after the machine's restart began in time.
-    const Duration begun_ago = command.resumes > 0 ? clock.now() - command.arrived_at : Duration::zero();
+    // One that runs again began in time.
+    const Duration begun_ago = command.has_run ? clock.now() - command.arrived_at : Duration::zero();
     const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(begun_ago);
     auto signer = check_signature(command.message, settings, runs_program, as_of);
     if (!signer) return signer.error();
@@ -194,7 +195,8 @@ Task<ReceivedCommand> Dispatcher::State::admit(Guard arrival, std::optional<Erro
     Receipt receipt{.id = command->message.command_sync_id,
                     .fingerprint = command->fingerprint,
                     .payload = to_payload(command->message, why_rejected),
-                    .idempotent = idempotent};
+                    .idempotent = idempotent,
+                    .is_signed = !command->signed_by.empty()};
     const FirstState state = is_reserved ? FirstState::running : FirstState::received;
     auto receiving = sink.received(std::move(receipt), settings.max_wait, state);
     const AdmissionResult answer = co_await std::move(receiving);

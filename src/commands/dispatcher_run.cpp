@@ -176,7 +176,14 @@ FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, Com
     return finished;
 }
 
+// Of one that ran in part before a restart nobody says that it did not.
 void Dispatcher::State::refuse(const PendingPtr& command, CommandResult result) {
+    if (command->has_run && (result.outcome == Outcome::rejected || result.outcome == Outcome::timed_out)) {
+        result = CommandResult::interrupted(
+            "interrupted: it had begun before the daemon's restart, its effect is unknown, and it does not run "
+            "again: " +
+            result.message());
+    }
     command->phase = Phase::refused;
     queue.leave(*command);
     group.spawn(executor, finish(Guard(shared_from_this(), command), std::move(result)));

@@ -150,4 +150,20 @@ CancelAnswer Dispatcher::cancel(const std::string& command_sync_id, CancelReason
     return CancelAnswer::is_ending;
 }
 
+Task<> Dispatcher::until_cancel_is_kept(std::string id) {
+    const auto state = state_;
+    const auto found = state->by_id.find(id);
+    if (found == state->by_id.end() || found->second->is_tool()) co_return;
+    const auto command = found->second;
+    if (command->phase != Phase::running) {
+        static_cast<void>(co_await command->completed());
+    } else if (command->resolution && command->resolution->handler->description().idempotent) {
+        auto noting = state->sink.not_again(id);
+        const auto noted = co_await std::move(noting);
+        if (noted) co_return;
+        commands_log.warn("A command that was cancelled may run again if the daemon is killed before it has ended",
+                          {{"command_sync_id", id}, {"reason", noted.error().message}});
+    }
+}
+
 }  // namespace jiro::commands

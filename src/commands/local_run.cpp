@@ -22,6 +22,7 @@ class LocalSink final : public ResultSink {
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> suspended(std::string) override { co_return Error(errc::storage_refused); }
+    Task<Result<>> not_again(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         finished_command = std::move(command);
         co_return Result<>();

@@ -69,6 +69,7 @@ Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands
                 .refusal = std::move(kept->refusal),
                 .age = command.waited,
                 .waited = waits_anew ? Duration::zero() : command.waited,
+                .has_run = command.starts > 0 || command.resumes > 0,
                 .resumes = command.resumes,
                 .suspended_for = command.suspended_for,
                 .awaits_reboot = command.awaits_reboot,

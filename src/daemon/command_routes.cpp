@@ -63,6 +63,7 @@ Task<monitor::RouteReply> cancel_route(commands::RunningCommands& commands, moni
     if (id.empty()) co_return reply_with_error(400, "id is missing");
     switch (commands.cancel(id, commands::CancelReason::by_operator)) {
         case commands::CancelAnswer::is_ending:
+            co_await commands.until_cancel_is_kept(id);
             co_return reply_with(200, {{"cancelled", id}});
         case commands::CancelAnswer::has_ended:
             co_return reply_with_error(409, "it has ended already");

@@ -21,7 +21,9 @@ class Journal final : public commands::ResultSink {
 
     [[nodiscard]] Task<AdmissionResult> received(Receipt receipt, Duration max_wait, FirstState state) override {
         receipt.received_at = outbox_.now();
-        receipt.run_before = receipt.received_at + std::chrono::duration_cast<WallTime::duration>(max_wait);
+        receipt.run_before = receipt.is_signed
+                                 ? kRememberedWhateverComes
+                                 : receipt.received_at + std::chrono::duration_cast<WallTime::duration>(max_wait);
         return outbox_.received(std::move(receipt), state);
     }
     [[nodiscard]] Task<Result<>> started(std::string command_sync_id) override {
@@ -29,6 +31,9 @@ class Journal final : public commands::ResultSink {
     }
     [[nodiscard]] Task<Result<>> suspended(std::string command_sync_id) override {
         return outbox_.suspended(std::move(command_sync_id));
+    }
+    [[nodiscard]] Task<Result<>> not_again(std::string command_sync_id) override {
+        return outbox_.not_again(std::move(command_sync_id));
     }
     [[nodiscard]] Task<Result<>> finished(FinishedCommand command) override {
         return courier_.finish(std::move(command));

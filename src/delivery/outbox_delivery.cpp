@@ -166,15 +166,16 @@ bool OutboxStore::sweep(const Moment& now) {
     return removed >= kSweepRows || forgotten >= kSweepRows;
 }
 
-// Too old, or too many: the row goes. Those first that have no message here.
+// Too old, or too many: the row goes. Those first that have no message here; of too many, the signed ones last: who
+// sends them again may be the one who sent so many others.
 std::size_t OutboxStore::remove_old(const Moment& now) {
-#define JIRO_REMOVE_OLD(remembered)                                                                    \
-    "DELETE FROM commands WHERE sequence IN (SELECT sequence FROM commands WHERE state = '" remembered \
-    "' AND settled_at < ? ORDER BY settled_at LIMIT ?) RETURNING coalesce(length(message), 0),"        \
+#define JIRO_REMOVE_OLD(remembered)                                                                                \
+    "DELETE FROM commands WHERE sequence IN (SELECT sequence FROM commands WHERE state = '" remembered             \
+    "' AND settled_at < ? AND run_before < ? ORDER BY settled_at LIMIT ?) RETURNING coalesce(length(message), 0)," \
     " coalesce(kept_at + kept_bytes, 0)"
     std::size_t removed = 0;
     KeptMessages::Position kept_until = 0;
-    for (const auto state : {StoredState::forgotten, StoredState::delivered}) {
+    const auto remove = [&](StoredState state, std::int64_t run_before) {
         const auto most = settings_.max_tombstones;
         const bool are_too_many = counts_.remembered > most;
         const std::uint64_t limit =
@@ -182,12 +183,15 @@ std::size_t OutboxStore::remove_old(const Moment& now) {
         Statement& row = database_.use(state == StoredState::forgotten ? JIRO_REMOVE_OLD("forgotten")
                                                                        : JIRO_REMOVE_OLD("delivered"));
         const Cursor cursor(row);
-        row.bind(are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window),
+        row.bind(are_too_many ? INT64_MAX : to_stored(now.here - settings_.dedupe_window), run_before,
                  static_cast<std::int64_t>(limit));
         for (; row.step(); ++removed) {
             count({0, state, 0, static_cast<std::uint64_t>(row.integer(0))}, -1);
             kept_until = std::max(kept_until, static_cast<KeptMessages::Position>(row.integer(1)));
         }
+    };
+    for (const auto run_before : {to_stored(kRememberedWhateverComes) / 2, INT64_MAX}) {
+        for (const auto state : {StoredState::forgotten, StoredState::delivered}) remove(state, run_before);
     }
     kept_.forget(kept_until);
     return removed;

@@ -111,6 +111,13 @@ Result<> OutboxStore::suspended(const std::string& id, const Moment& now) {
     return {};
 }
 
+Result<> OutboxStore::not_again(const std::string& id) {
+    const auto found = find_in(id, {StoredState::running});
+    if (!found) return found.error();
+    database_.use("UPDATE commands SET idempotent = 0 WHERE sequence = ?").bind(found->sequence).run();
+    return {};
+}
+
 Result<> OutboxStore::finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                const Moment& now) {
     const auto found = find(id);

@@ -127,6 +127,7 @@ class OutboxStore {
     [[nodiscard]] AdmissionResult received(const Receipt& receipt, FirstState state, const Moment& now);
     [[nodiscard]] Result<> started(const std::string& id);
     [[nodiscard]] Result<> suspended(const std::string& id, const Moment& now);
+    [[nodiscard]] Result<> not_again(const std::string& id);
     [[nodiscard]] Result<> finished(const std::string& id, Outcome kind, std::string_view message, Lease lease,
                                     const Moment& now);
 

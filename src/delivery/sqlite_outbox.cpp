@@ -130,6 +130,11 @@ class SqliteOutbox final : public Outbox {
         co_return started;
     }
 
+    Task<Result<>> not_again(std::string id) override {
+        auto step = ask(&OutboxStore::not_again, id);
+        co_return co_await std::move(step);
+    }
+
     // Always by the database, after what the redo log holds: the log does not outlive the boot that this waits for the
     // end of. What follows goes the long way, too.
     Task<Result<>> suspended(std::string id) override {

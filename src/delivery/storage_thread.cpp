@@ -129,6 +129,13 @@ void StorageThread::serve() {
             "the daemon has run again",
             {{"redo_log", store_.settings().redo_log.string()}});
     }
+    if (store_.is_open() && !repeated_.empty() && changes_.is_caught_up()) repeat();
+    if (!repeated_.empty()) {
+        outbox_log.error(
+            "The outbox takes nothing: what it was told last (results that the server has confirmed) is not noted in "
+            "it, so the next start sends such results again, or runs their commands once more",
+            {{"count", repeated_.size()}});
+    }
     store_.close();
 }
 

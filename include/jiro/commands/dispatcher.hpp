@@ -74,6 +74,7 @@ struct LeftCommand {
     std::optional<std::string> refusal{};     // why it was not to run when it was received
     Duration age{};                           // since then
     Duration waited{};                        // of that, for its turn
+    bool has_run = false;                     // not to its end
     int resumes = 0;                          // how often the machine was started anew for it
     std::optional<Duration> suspended_for{};  // since it asked for that last
     bool awaits_reboot = false;               // it has not been yet
@@ -139,6 +140,7 @@ class Dispatcher final : public RunningCommands {
     [[nodiscard]] std::vector<EndedCommand> ended(std::size_t limit) const override;
     [[nodiscard]] Result<OutputPart> output(std::string_view id, std::uint64_t from, std::size_t limit) const override;
     CancelAnswer cancel(const std::string& command_sync_id, CancelReason reason) override;
+    [[nodiscard]] Task<> until_cancel_is_kept(std::string id) override;
     // What became of the outcome of a command that has ended, for ended().
     void set_delivery(std::string_view command_sync_id, DeliveryState state);
     // Running commands become detached, or everything is cancelled, as OnConnectionLost says.

@@ -34,6 +34,9 @@ class ResultSink {
     // settled with what its handler returned.
     [[nodiscard]] virtual Task<Result<>> suspended(std::string command_sync_id) = 0;
 
+    // Committed before it returns: a running command that may be repeated is not, whatever ends this process.
+    [[nodiscard]] virtual Task<Result<>> not_again(std::string command_sync_id) = 0;
+
     // The outcome is stored, and its delivery scheduled, before it returns. On an error the sink has kept it in memory
     // and sends it from there; the dispatcher only logs.
     [[nodiscard]] virtual Task<Result<>> finished(FinishedCommand command) = 0;

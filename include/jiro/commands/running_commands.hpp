@@ -12,6 +12,7 @@
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
+#include "jiro/base/task.hpp"
 #include "jiro/model/command_result.hpp"
 #include "jiro/model/delivery_state.hpp"
 
@@ -77,6 +78,8 @@ class RunningCommands {
 
     // Whether somebody waits for the command's answer or not, detached or not.
     virtual CancelAnswer cancel(const std::string& id, CancelReason reason) = 0;
+    // Until what cancel() began holds whatever ends the process: the command does not run, or not once more.
+    [[nodiscard]] virtual Task<> until_cancel_is_kept(std::string id) = 0;
 };
 
 }  // namespace jiro::commands

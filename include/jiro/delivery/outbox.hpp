@@ -150,6 +150,8 @@ class Outbox {
     // A running command waits until the machine has been started anew, and runs then once more: its row is `received`
     // again, and cannot be started in this boot.
     [[nodiscard]] virtual Task<Result<>> suspended(std::string id) = 0;
+    // A running command is not repeated after a crash, though its receipt says that it may be.
+    [[nodiscard]] virtual Task<Result<>> not_again(std::string id) = 0;
     // Outcome and `done` in one transaction. An id that is not in the journal (a rejected command) is added.
     [[nodiscard]] virtual Task<Result<>> finished(std::string id, Outcome kind, Bytes message, Lease lease) = 0;
 

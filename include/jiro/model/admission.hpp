@@ -20,11 +20,17 @@ namespace jiro {
 struct Receipt {
     std::string id;  // commandSyncId
     Fingerprint fingerprint{};
-    std::string payload;      // the message as JSON, to run the command again after a restart; opaque to the journal
-    WallTime received_at{};   // Outbox::now()
-    WallTime run_before{};    // likewise, by its limit of waiting; only versions before 0.2 read it, after a step back
+    std::string payload;     // the message as JSON, to run the command again after a restart; opaque to the journal
+    WallTime received_at{};  // Outbox::now()
+    // Likewise, by its limit of waiting, which only versions before 0.2 read, after a step back;
+    // kRememberedWhateverComes of a signed command.
+    WallTime run_before{};
     bool idempotent = false;  // may run again after a crash that interrupted it
+    bool is_signed = false;  // its signature is good for some time: others' ids are forgotten for their number, not its
 };
+
+// So far away that no moved clock brings it near.
+inline constexpr WallTime kRememberedWhateverComes = WallTime::max();
 
 // Whether the receipt also says that the command runs: when a slot is free, one commit does for both.
 enum class FirstState { received, running };

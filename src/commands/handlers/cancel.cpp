@@ -10,33 +10,32 @@ namespace jiro::commands {
 
 namespace {
 
-CommandResult cancel(RunningCommands* runs, const CommandContext& context) {
-    if (runs == nullptr) return CommandResult::failed("there is something to cancel only inside the running service");
+Task<CommandResult> cancel(RunningCommands* runs, const CommandContext& context) {
+    if (runs == nullptr)
+        co_return CommandResult::failed("there is something to cancel only inside the running service");
     const auto words = context.arguments();
-    if (words.size() != 1) return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
+    if (words.size() != 1) co_return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
     const auto& id = words.front();
-    if (id == context.message().command_sync_id) return CommandResult::rejected("this is the id of this command");
-    switch (runs->cancel(id, CancelReason::by_hub)) {
-        case CancelAnswer::is_ending:
-            return CommandResult::text("cancelled: " + excerpt(id) + "; its result says how it ended");
-        case CancelAnswer::has_ended:
-            return CommandResult::failed("it has ended already: " + excerpt(id));
-        case CancelAnswer::unknown:
-            break;
-    }
-    return CommandResult::failed("no command of this id waits or runs: " + excerpt(id));
+    if (id == context.message().command_sync_id) co_return CommandResult::rejected("this is the id of this command");
+    const auto answer = runs->cancel(id, CancelReason::by_hub);
+    if (answer == CancelAnswer::has_ended) co_return CommandResult::failed("it has ended already: " + excerpt(id));
+    if (answer == CancelAnswer::unknown)
+        co_return CommandResult::failed("no command of this id waits or runs: " + excerpt(id));
+    co_await runs->until_cancel_is_kept(id);
+    co_return CommandResult::text("cancelled: " + excerpt(id) + "; its result says how it ended");
 }
 
 }  // namespace
 
 std::unique_ptr<const CommandHandler> make_cancel(const BuiltinServices& services) {
-    return make_answering({.name = "cancel",
-                           .summary = "Ends a command that waits or runs",
-                           .usage = "cancel ID",
-                           .parameters = {{.name = "ID", .description = "its commandSyncId", .required = true}},
-                           .may_be_replaced = true,
-                           .control = true},
-                          [runs = services.runs](const CommandContext& context) { return cancel(runs, context); });
+    return make_handler({.name = "cancel",
+                         .summary = "Ends a command that waits or runs",
+                         .usage = "cancel ID",
+                         .parameters = {{.name = "ID", .description = "its commandSyncId", .required = true}},
+                         .may_be_replaced = true,
+                         .idempotent = true,
+                         .control = true},
+                        [runs = services.runs](CommandContext& context) { return cancel(runs, context); });
 }
 
 }  // namespace jiro::commands

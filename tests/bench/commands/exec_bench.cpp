@@ -26,6 +26,7 @@ class Sink final : public ResultSink {
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> suspended(std::string) override { co_return Result<>(); }
+    Task<Result<>> not_again(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         if (!command.result.is_success()) std::printf("failed: %s\n", command.result.message().c_str());
         co_return Result<>();

@@ -23,6 +23,7 @@ class NoJournal final : public ResultSink {
     }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> suspended(std::string) override { co_return Result<>(); }
+    Task<Result<>> not_again(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand) override { co_return Result<>(); }
     Task<> answer_unstored(FinishedCommand) override { co_return; }
     void send_again() override {}

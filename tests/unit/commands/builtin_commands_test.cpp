@@ -85,6 +85,11 @@ class FakeRuns final : public RunningCommands {
         return id == "runs" ? CancelAnswer::is_ending : id == "ended" ? CancelAnswer::has_ended : CancelAnswer::unknown;
     }
 
+    Task<> until_cancel_is_kept(std::string id) override {
+        EXPECT_EQ(id, "runs");
+        co_return;
+    }
+
     std::vector<RunInProgress> runs;
     OutputPart part;
     mutable std::string asked;

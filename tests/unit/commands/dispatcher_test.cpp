@@ -165,6 +165,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("answer", answer, [](auto& d) { d.idempotent = true; });
     add("sleep", sleep_one_second);
     add("hang", sleep_for_ever);
+    add("repeatable", take_an_hour_to_end, [](auto& d) { d.idempotent = true; });
     add("single", sleep_one_second, [](auto& d) { d.max_concurrent = 1; });
     add("quick", sleep_for_ever, [](auto& d) { d.time_limit = 100ms; });
     add("throw", throw_error);
@@ -397,6 +398,38 @@ TEST_F(DispatcherTest, refuses_again_after_a_restart) {
     EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::rejected);
     EXPECT_EQ(sink.outcome_of("c1")->result.message(), reason);
     EXPECT_EQ(observer.active, 0);
+}
+
+// Of what has run before a restart, and is not to run again, nobody is told that it did not run.
+TEST_F(DispatcherTest, does_not_say_of_what_has_run_that_it_did_not) {
+    Settings settings;
+    settings.max_wait = 10s;
+    start(settings);
+    recover({.message = message("gone", "unknown"), .has_run = true});
+    recover({.message = message("late", "answer"), .waited = 11s, .has_run = true});
+    jiro::test::settle(context);
+    for (const char* id : {"gone", "late"}) {
+        EXPECT_EQ(sink.outcome_of(id)->result.outcome, Outcome::interrupted) << id;
+        EXPECT_THAT(sink.outcome_of(id)->result.message(), HasSubstr("its effect is unknown")) << id;
+    }
+}
+
+// Whoever is told that a command is cancelled can rely on that: what waits has its outcome in the journal, and what
+// runs is not repeated after a crash.
+TEST_F(DispatcherTest, a_cancellation_is_kept) {
+    Settings settings;
+    settings.max_concurrent = 1;
+    start(settings);
+    receive(message("repeatable", "repeatable"));
+    receive(message("waits", "answer"));
+    jiro::test::settle(context);
+    for (const char* id : {"waits", "repeatable"}) {
+        EXPECT_EQ(dispatcher->cancel(id, CancelReason::by_hub), CancelAnswer::is_ending);
+        jiro::test::run_task(context, dispatcher->until_cancel_is_kept(id));
+    }
+    ASSERT_NE(sink.outcome_of("waits"), nullptr);
+    EXPECT_EQ(sink.outcome_of("waits")->result.outcome, Outcome::cancelled);
+    EXPECT_THAT(sink.not_again_ids, ElementsAre("repeatable"));
 }
 
 // Texts without a known name go to Commands.Default as a whole, quotes or not.

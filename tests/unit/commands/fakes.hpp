@@ -51,6 +51,11 @@ class RecordingSink final : public ResultSink {
         co_return Result<>();
     }
 
+    Task<Result<>> not_again(std::string id) override {
+        not_again_ids.push_back(std::move(id));
+        co_return Result<>();
+    }
+
     Task<Result<>> finished(FinishedCommand command) override {
         finished_commands.push_back(std::move(command));
         if (finish_fails) co_return Error(errc::storage_refused, "disk full");
@@ -86,6 +91,7 @@ class RecordingSink final : public ResultSink {
     std::vector<std::string> received_ids;
     std::vector<std::string> started_ids;
     std::vector<std::string> suspended_ids;
+    std::vector<std::string> not_again_ids;
     std::set<std::string> started_with_receipt;  // committed as running by the receipt; not in started_ids
     std::set<std::string> idempotent_ids;
     std::vector<FinishedCommand> finished_commands;

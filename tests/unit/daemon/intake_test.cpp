@@ -27,6 +27,7 @@ class FakeSink final : public commands::ResultSink {
     Task<AdmissionResult> received(Receipt, Duration, FirstState) override { co_return answer_; }
     Task<Result<>> started(std::string) override { co_return Result<>(); }
     Task<Result<>> suspended(std::string) override { co_return Result<>(); }
+    Task<Result<>> not_again(std::string) override { co_return Result<>(); }
     Task<Result<>> finished(FinishedCommand command) override {
         finished_.push_back(std::move(command));
         co_return Result<>();

@@ -42,6 +42,7 @@ class FullOutbox final : public Outbox {
     }
     Task<Result<>> started(std::string id) override { return real_->started(std::move(id)); }
     Task<Result<>> suspended(std::string id) override { return real_->suspended(std::move(id)); }
+    Task<Result<>> not_again(std::string id) override { return real_->not_again(std::move(id)); }
     Task<Result<std::vector<DueRow>>> due(std::size_t limit) override { return real_->due(limit); }
     Task<Result<std::optional<WallTime>>> next_due() override {
         if (before_answering) co_await before_answering();

@@ -18,7 +18,7 @@ class OutboxDriver {
         return test::run_task(context_, std::move(task));
     }
 
-    static Receipt make_receipt(const std::string& id, int content = 1, WallTime run_before = WallTime::max()) {
+    static Receipt make_receipt(const std::string& id, int content = 1, WallTime run_before = {}) {
         Receipt receipt;
         receipt.id = id;
         receipt.fingerprint.fill(static_cast<std::uint8_t>(content));

@@ -332,6 +332,20 @@ TEST_F(SqliteOutboxTest, starts_an_idempotent_command_three_times_at_most) {
     EXPECT_THAT(recover().interrupted, ElementsAre(Field(&Receipt::id, "a")));
 }
 
+// Nor one that was cancelled while it ran.
+TEST_F(SqliteOutboxTest, does_not_repeat_what_was_cancelled) {
+    open();
+    auto receipt = make_receipt("a");
+    receipt.idempotent = true;
+    admit(receipt, FirstState::running);
+    EXPECT_TRUE(run(outbox_->not_again("a")));
+    EXPECT_FALSE(run(outbox_->not_again("unknown")));
+    open();
+    const auto recovery = recover();
+    EXPECT_TRUE(recovery.to_run.empty());
+    EXPECT_THAT(recovery.interrupted, ElementsAre(Field(&Receipt::id, "a")));
+}
+
 // A payload that the daemon cannot read any more still ends in an outcome.
 TEST_F(SqliteOutboxTest, settles_what_the_caller_cannot_make_an_outcome_of) {
     open();
@@ -1069,6 +1083,38 @@ TEST_F(SqliteOutboxTest, bounds_what_it_remembers) {
     EXPECT_EQ(admit("id-0"), Admission::accepted);
     EXPECT_EQ(admit("id-51"), Admission::already_forgotten);
     EXPECT_EQ(admit("id-99"), Admission::already_settled);
+}
+
+// However many ids come after it, that of a signed command is known for as long as its signature may be good.
+TEST_F(SqliteOutboxTest, forgets_signed_commands_last) {
+    settings_.max_tombstones = 50;
+    open();
+    auto is_signed = make_receipt("signed");
+    is_signed.run_before = kRememberedWhateverComes;
+    const auto end = [&](const std::string& id) {
+        EXPECT_TRUE(finish(id, Lease::yes));
+        deliver(id);
+        clock_.advance(1s);
+    };
+    admit(is_signed, FirstState::running);
+    end("signed");
+    for (int i = 0; i < 100; ++i) {
+        admit("id-" + std::to_string(i), FirstState::running);
+        end("id-" + std::to_string(i));
+    }
+    open();  // sweeps
+    (void)run(outbox_->next_due());
+    (void)run(outbox_->next_due());
+    EXPECT_EQ(figures().remembered, 50U);
+    EXPECT_EQ(admit("id-0"), Admission::accepted);
+    EXPECT_EQ(admit(is_signed, FirstState::running), Admission::already_settled);
+
+    (void)due();
+    deliver("signed");  // again
+    clock_.advance(settings_.dedupe_window + 1min);
+    open();
+    (void)run(outbox_->next_due());
+    EXPECT_EQ(admit(is_signed, FirstState::running), Admission::accepted);
 }
 
 // Both durabilities do the same work.
