@@ -60,6 +60,12 @@ MaxTokensName other(MaxTokensName name) {
     return name == MaxTokensName::max_tokens ? MaxTokensName::max_completion_tokens : MaxTokensName::max_tokens;
 }
 
+// It is not the name, or not the name alone.
+Error both_of(Error first, const Error& second) {
+    if (second.message != first.message) first.message += "; under the other name: " + second.message;
+    return first;
+}
+
 Error cut(const std::string& why) { return Error(errc::connection_lost, "the answer was cut off: " + why); }
 
 }  // namespace
@@ -109,7 +115,7 @@ Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
         const Duration limit = std::min(kRefusalTime, (asking.deadline - clock_.now()) / 2);
         static_cast<void>(co_await with_timeout(clock_, limit, std::move(reading)));
         if (wants_other_max_tokens(*head)) {
-            if (asking.refusal) co_return std::move(*asking.refusal);  // it is not the name
+            if (asking.refusal) co_return both_of(std::move(*asking.refusal), status_error(*head, settings));
             asking.refusal = status_error(*head, settings);
             asking.max_tokens_name = other(asking.max_tokens_name);
             continue;

@@ -155,15 +155,18 @@ Task<> Dispatcher::until_cancel_is_kept(std::string id) {
     const auto found = state->by_id.find(id);
     if (found == state->by_id.end() || found->second->is_tool()) co_return;
     const auto command = found->second;
-    if (command->phase != Phase::running) {
-        static_cast<void>(co_await command->completed());
-    } else if (command->resolution && command->resolution->handler->description().idempotent) {
+    const auto runs = [&] { return command->phase == Phase::running && !command->outcome; };
+    if (runs()) {
         auto noting = state->sink.not_again(id);
         const auto noted = co_await std::move(noting);
         if (noted) co_return;
-        commands_log.warn("A command that was cancelled may run again if the daemon is killed before it has ended",
-                          {{"command_sync_id", id}, {"reason", noted.error().message}});
+        if (runs()) {
+            co_return commands_log.warn(
+                "A command that was cancelled may run again if the daemon is killed before it has ended",
+                {{"command_sync_id", id}, {"reason", noted.error().message}});
+        }
     }
+    static_cast<void>(co_await command->completed());
 }
 
 }  // namespace jiro::commands

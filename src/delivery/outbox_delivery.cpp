@@ -8,6 +8,7 @@ namespace jiro::delivery {
 namespace {
 
 constexpr std::size_t kSweepRows = 500;
+constexpr auto kLookForUnsigned = std::chrono::minutes(1);
 constexpr const char* kDamaged = "damaged on disk: the stored outcome does not match its checksum";
 constexpr const char* kTooOld = "undelivered for longer than Outbox.MaxAgeHours";
 
@@ -190,9 +191,16 @@ std::size_t OutboxStore::remove_old(const Moment& now) {
             kept_until = std::max(kept_until, static_cast<KeptMessages::Position>(row.integer(1)));
         }
     };
-    for (const auto run_before : {to_stored(kRememberedWhateverComes) / 2, INT64_MAX}) {
+    const auto remove_all = [&](std::int64_t run_before) {
         for (const auto state : {StoredState::forgotten, StoredState::delivered}) remove(state, run_before);
+    };
+    const bool were_too_many = counts_.remembered > settings_.max_tombstones;
+    if (now.here >= none_unsigned_until_) {
+        remove_all(to_stored(kRememberedWhateverComes) / 2);
+        // To look through a million signed ones takes a while.
+        if (were_too_many && removed == 0) none_unsigned_until_ = now.here + kLookForUnsigned;
     }
+    remove_all(INT64_MAX);
     kept_.forget(kept_until);
     return removed;
 }

@@ -237,6 +237,7 @@ class OutboxStore {
     std::unique_ptr<Transaction> transaction_;
     std::int64_t transaction_number_;
     std::unordered_map<std::string, Found> known_;  // what find() would say of rows on their way to delivered
+    WallTime none_unsigned_until_{};                // among those that are remembered
     OutboxCounts counts_;
     OutboxCounts counts_before_;  // of the open transaction's begin
     std::int64_t changes_before_ = 0;

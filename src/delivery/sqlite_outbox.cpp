@@ -164,7 +164,7 @@ class SqliteOutbox final : public Outbox {
             if (append("c8_before_delivered_commit", DeliveredChange{id, now()}, "")) return;
         }
         defer([id, now = now()](OutboxStore& store) { store.delivered(id, now); },
-              row == RowIs::there ? StorageJob::Kind::deferred : StorageJob::Kind::dispensable);
+              row == RowIs::there ? StorageJob::Kind::confirmed : StorageJob::Kind::dispensable);
     }
 
     void postponed(Postponement postponement) override {

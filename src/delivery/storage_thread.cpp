@@ -130,11 +130,13 @@ void StorageThread::serve() {
             {{"redo_log", store_.settings().redo_log.string()}});
     }
     if (store_.is_open() && !repeated_.empty() && changes_.is_caught_up()) repeat();
-    if (!repeated_.empty()) {
+    const auto confirmed =
+        std::ranges::count_if(repeated_, [](const auto& job) { return job->kind == StorageJob::Kind::confirmed; });
+    if (confirmed > 0) {
         outbox_log.error(
-            "The outbox takes nothing: what it was told last (results that the server has confirmed) is not noted in "
-            "it, so the next start sends such results again, or runs their commands once more",
-            {{"count", repeated_.size()}});
+            "The outbox takes nothing: results that the server has confirmed are not noted in it, so the next start "
+            "sends them again, or runs their commands once more",
+            {{"count", confirmed}});
     }
     store_.close();
 }

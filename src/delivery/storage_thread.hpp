@@ -32,6 +32,7 @@ struct StorageJob {
         awaited,
         admission,    // awaited, and refused while the disk is full: what is in hand may be finished
         deferred,     // nobody waits for it: it is repeated until it succeeds
+        confirmed,    // as deferred, and the server has the result
         dispensable,  // as deferred, but not repeated when many others are to be already
     };
 

@@ -76,7 +76,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
 
     // To be kept out of what the hub says: what it was told on this connection, and told us.
     [[nodiscard]] std::vector<Secret> secrets() const;
-    void note_refreshed(std::vector<Secret> told) { refreshed_ = std::move(told); }
+    void note_refreshed(const std::vector<Secret>& told);
     [[nodiscard]] std::string shown(std::string_view text) const override;
 
     [[nodiscard]] bool can_resume(const Failure& failure) const;
@@ -137,7 +137,7 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     Established established_;
     InvocationDispatcher& dispatcher_;
     KeepAlive keep_alive_;
-    std::vector<Secret> refreshed_;  // told since, at the last refresh of the access token
+    std::vector<Secret> refreshed_;  // told since, at the latest refreshes of the access token
     bool open_ = true;
     bool resumed_ = false;
     // A resume is free of the policy's delays, so the next one takes proof of the last: the hub's Sequence, and a

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What each message from the hub does to a session.
+#include <algorithm>
+
 #include "signalr/connection/session.hpp"
 #include "signalr/log.hpp"
 
@@ -10,6 +12,7 @@ namespace {
 // Each answer repeats the id and must fit the server's limit (32 KiB by default); those of the known servers are short
 // numbers.
 constexpr std::size_t kMaxInvocationIdBytes = 16 * 1024;
+constexpr std::size_t kMostRefreshed = 16;  // tokens that a hub may still repeat
 
 bool is_too_long(const std::string& invocation_id) {
     if (invocation_id.size() <= kMaxInvocationIdBytes) return false;
@@ -24,6 +27,16 @@ std::vector<Secret> Session::secrets() const {
     auto all = established_.secrets;
     all.insert(all.end(), refreshed_.begin(), refreshed_.end());
     return all;
+}
+
+void Session::note_refreshed(const std::vector<Secret>& told) {
+    const auto known = secrets();
+    for (const Secret& secret : told) {
+        if (std::ranges::find(known, secret) == known.end()) refreshed_.push_back(secret);
+    }
+    if (refreshed_.size() > kMostRefreshed) {
+        refreshed_.erase(refreshed_.begin(), refreshed_.end() - static_cast<std::ptrdiff_t>(kMostRefreshed));
+    }
 }
 
 std::string Session::shown(std::string_view text) const { return peer_text(text, secrets()); }

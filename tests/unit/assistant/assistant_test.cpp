@@ -460,6 +460,7 @@ TEST_F(Chatting, a_refusal_of_both_names_is_the_first_ones) {
     const auto end = ask("hello");
     ASSERT_TRUE(end.error);
     EXPECT_THAT(end.error->message, HasSubstr("77 is too large"));
+    EXPECT_THAT(end.error->message, HasSubstr("; under the other name: "));
     EXPECT_EQ(endpoint.bodies.size(), 2U);
 }
 

@@ -114,6 +114,30 @@ TEST(HubConnection, keeps_the_secrets_of_a_refresh_out_of_errors) {
     }
 }
 
+// The token of the refresh before is in force as long as the next one has not been told.
+TEST(HubConnection, keeps_the_token_of_an_earlier_refresh_out_of_errors) {
+    Bench bench;
+    std::string token = "canary-token-1";
+    bool can_read = true;
+    bench.credentials = [&]() -> Result<Credentials> {
+        if (!can_read) return Error(errc::credentials_failed, "two lines");
+        return Credentials{Secret(token), Secret()};
+    };
+    auto negotiated = test::negotiate_answer("id1", false);
+    negotiated.body.insert(negotiated.body.size() - 1, R"(,"tokenLifetimeSeconds":3600)");
+    bench.connector->answers.push_back(negotiated);
+    bench.connector->answers.push_back(HttpResponse{200, {}, R"({"tokenLifetimeSeconds":3600})"});
+    bench.settings.server_timeout = 10h;
+    bench.start();
+    token = "canary-token-2";
+    bench.advance(1h);
+    can_read = false;
+    bench.advance(1h);
+    bench.deliver(R"({"type":7,"error":"canary-token-1 canary-token-2"})"
+                  "\x1e");
+    EXPECT_THAT(bench.hub->last_error()->message, HasSubstr("*** ***"));
+}
+
 // Cookies of a balancer that find no room beside our own in one header stay away; ours go.
 TEST(HubConnection, sends_its_own_cookies_first) {
     Bench bench;
