@@ -63,7 +63,7 @@ std::vector<monitor::Listen> control_candidates(const std::string& config_file, 
 }
 
 monitor::Routes reload_route(Reloader& reloader) {
-    return {{"POST /reload", std::bind_front(reload, std::ref(reloader))}};
+    return {{std::string(monitor::kReloadRoute), std::bind_front(reload, std::ref(reloader))}};
 }
 
 }  // namespace jiro::daemon

@@ -33,8 +33,8 @@ std::optional<int> parent_of(int process) {
     return rest >> state >> parent ? std::optional(parent) : std::nullopt;
 }
 
-// What hides although it is our own user's has made itself so, as `jiro-client bundle` does, in the session of whoever
-// started that.
+// What hides although it is our own user's made itself undumpable, or is in another user namespace. `jiro-client bundle`
+// is undumpable too, in the session of whoever started it.
 bool hides_from_its_own_user(int process) {
     if (kill(process, 0) != 0) return false;
     const pid_t session = getsid(process);
@@ -50,24 +50,26 @@ ProcessLook look_at_process(int process) {
     if (parent == getpid()) return {Kind::ours};  // since that question
     if (parent.value_or(0) > 0) return {Kind::other, *parent};
     if (kill(process, 0) != 0 && errno == ESRCH) return {Kind::gone};
-    return {!parent && hides_from_its_own_user(process) ? Kind::ours : Kind::hidden};
+    return {!parent && hides_from_its_own_user(process) ? Kind::hidden : Kind::foreign};
 }
 
 }  // namespace
 
-bool descends_from_us(int process, const LookAtProcess& look_at) {
+Descent descent_of(int process, const LookAtProcess& look_at) {
     for (int walk = 0; walk < kMostWalks; ++walk) {
         auto look = look_at(process);
-        if (look.kind == Kind::gone) return true;
+        if (look.kind == Kind::gone) return Descent::ours;
+        if (look.kind == Kind::hidden) return Descent::hidden;
         while (look.kind == Kind::other && look.parent > 1) look = look_at(look.parent);
-        if (look.kind != Kind::gone) return look.kind == Kind::ours;
+        if (look.kind == Kind::ours || look.kind == Kind::hidden) return Descent::ours;
+        if (look.kind != Kind::gone) return Descent::others;
     }
-    return true;
+    return Descent::ours;
 }
 
 // The kernel says 0 of a process outside this one's namespace, where nothing that it started can be.
-bool is_descendant(int process) {
-    return process > 0 && process != getpid() && descends_from_us(process, look_at_process);
+Descent descent_of(int process) {
+    return process > 0 && process != getpid() ? descent_of(process, look_at_process) : Descent::others;
 }
 
 }  // namespace jiro::monitor

@@ -10,10 +10,11 @@ namespace jiro::monitor {
 // What one look at a process says of it.
 struct ProcessLook {
     enum class Kind {
-        ours,    // a child of this process; or of its user, and makes a secret of its parent
-        other,   // has `parent`
-        gone,    // ended and reaped
-        hidden,  // lives, and shows no parent: ProtectProc=invisible, another user namespace
+        ours,     // a child of this process
+        other,    // has `parent`
+        gone,     // ended and reaped
+        hidden,   // of this process's user, and shows no parent all the same: not dumpable, another user namespace
+        foreign,  // another user's, and shows no parent: ProtectProc=invisible
     };
 
     Kind kind = Kind::gone;
@@ -21,12 +22,16 @@ struct ProcessLook {
 };
 using LookAtProcess = std::function<ProcessLook(int process)>;
 
-// Walks from `process` up to a child of ours. A process that ends during the walk hands its children over to another
-// parent, so the walk begins again; one that never comes to its end is taken for a program's. True for one that has
-// gone itself. A parent that hides is believed to be none of ours: it is another user's.
-[[nodiscard]] bool descends_from_us(int process, const LookAtProcess& look_at);
+enum class Descent {
+    ours,    // this process started it, or one that did
+    others,  // somebody else did
+    hidden,  // it shows nobody: a program that made itself undumpable, or what systemd started with PrivateUsers=
+};
 
-// Whether this process started that one, or one that did.
-[[nodiscard]] bool is_descendant(int process);
+// Walks from `process` up to a child of ours. A process that ends during the walk hands its children over to another
+// parent, so the walk begins again; one that never comes to its end is taken for ours, and so is one that has gone
+// itself or has a hidden parent. A foreign parent is believed to be none of ours.
+[[nodiscard]] Descent descent_of(int process, const LookAtProcess& look_at);
+[[nodiscard]] Descent descent_of(int process);
 
 }  // namespace jiro::monitor

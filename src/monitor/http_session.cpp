@@ -209,7 +209,7 @@ class Session {
         RouteRequest action;
         action.query = target.query;
         action.body = request.body();
-        co_return co_await act(route->second, std::move(action));
+        co_return co_await act(*route, std::move(action));
     }
 
     Response show(std::string_view path) {
@@ -241,22 +241,28 @@ class Session {
         }
     }
 
-    // Why whoever is connected may use no route; empty: it may.
-    std::string_view why_no_operator() {
+    // Why whoever is connected may not use `route`; empty: it may.
+    std::string_view why_no_operator(std::string_view route = "") {
         const auto peer = peer_of(socket_);
         if (!peer) return "allowed on the Unix socket only (Monitoring.Listen: unix:/...)";
-        if (peer->user != 0 && peer->user != geteuid()) return "allowed for root and the daemon's own user only";
-        const bool is_program = peer->user == geteuid() && is_descendant(peer->process);
-        return is_program ? "not allowed for programs that the daemon runs" : "";
+        if (peer->user != geteuid()) return peer->user == 0 ? "" : "allowed for root and the daemon's own user only";
+        switch (descent_of(peer->process)) {
+            case Descent::ours: return "not allowed for programs that the daemon runs";
+            case Descent::hidden:
+                if (route == kReloadRoute) return "";
+                return "not allowed for a process that hides from the daemon; ask as root";
+            case Descent::others: break;
+        }
+        return "";
     }
 
-    Task<Response> act(const Route& route, RouteRequest request) {
-        if (const auto why = why_no_operator(); !why.empty()) {
+    Task<Response> act(const Routes::value_type& route, RouteRequest request) {
+        if (const auto why = why_no_operator(route.first); !why.empty()) {
             co_return text_response(http::status::forbidden, std::string(why));
         }
         RouteReply reply;
         try {
-            reply = co_await route(std::move(request));
+            reply = co_await route.second(std::move(request));
         } catch (const boost::system::system_error& error) {
             if (error.code() == asio::error::operation_aborted) throw;
             reply = failed_route(error);

@@ -19,6 +19,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "jiro/base/clock.hpp"
 #include "jiro/base/error.hpp"
@@ -52,6 +53,9 @@ struct RouteReply {
 using Route = std::function<Task<RouteReply>(RouteRequest)>;
 // "POST /outbox/retry" -> action. The method is part of the key; GET is allowed for what only the owner may read.
 using Routes = std::map<std::string, Route, std::less<>>;
+// The one route for processes that hide from the daemon as well, such as ExecReload= of a unit with PrivateUsers=: whoever
+// has the daemon's user can reload it by SIGHUP anyway.
+inline constexpr std::string_view kReloadRoute = "POST /reload";
 
 class StatusServer {
   public:
