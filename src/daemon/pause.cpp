@@ -268,7 +268,7 @@ Task<Result<>> Pause::store(std::string text) {
     const auto stored = co_await std::move(storing);
     if (stored && *stored) co_return Result<>();
     const Error problem =
-        stored ? stored->error() : Error(make_error_code(boost::system::errc::timed_out), "its disk does not answer");
+        stored ? stored->error() : Error(make_error_code(boost::system::errc::timed_out), "its disk does not answer, and may still take it");
     daemon_log.error("The order to pause, or its end, could not be stored",
                      {{"file", files_.order.string()}, {"reason", problem.message}});
     co_return problem;

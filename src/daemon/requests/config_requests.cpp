@@ -261,7 +261,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
             });
         auto written = co_await std::move(writing);
         if (written) co_return std::move(*written);
-        co_return late("the settings cannot be written in time");
+        co_return late("the disk does not take the settings in time; they may be in force after the next start");
     }
 
     // Blocks.
