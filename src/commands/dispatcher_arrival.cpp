@@ -87,6 +87,7 @@ Task<> Dispatcher::recover(LeftCommand left) {
     command->received_at -= left.waited;
     command->arrived_at -= left.age;
     command->has_run = left.has_run;
+    command->repeats = left.repeats;
     if (left.refusal) {
         state->refuse(command, CommandResult::rejected(std::move(*left.refusal)));
         static_cast<void>(co_await command->completed());

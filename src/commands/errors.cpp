@@ -28,6 +28,7 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
     "the command is for another instance",
     "too many commands wait",
     "commands are refused while they are paused",
+    "the command may not be repeated",
     "the client is stopping",
     "no command of this id runs, or has ended lately",
     "so much was not printed",

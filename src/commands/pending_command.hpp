@@ -74,6 +74,7 @@ class PendingCommand {
     TimePoint started_at{};                  // by an earlier process, perhaps
     int resumes = 0;                         // how often the machine was started anew for it
     bool has_run = false;                    // in an earlier process; its effect is not known
+    bool repeats = false;                    // of that, what was interrupted: only an idempotent command runs again
     std::optional<Suspension> suspension{};  // its handler's wish
     Handover handover;                       // of its program, when the daemon stops
     std::optional<TimePoint> resume_before;  // it waits for the machine's restart, until then

@@ -70,6 +70,7 @@ Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands
                 .age = command.waited,
                 .waited = waits_anew ? Duration::zero() : command.waited,
                 .has_run = command.starts > 0 || command.resumes > 0,
+                .repeats = command.starts > 0,
                 .resumes = command.resumes,
                 .suspended_for = command.suspended_for,
                 .awaits_reboot = command.awaits_reboot,

@@ -112,16 +112,18 @@ class HostileProgramTest(DaemonTest):
         hides = self.directory / "hides.py"
         hides.write_text(
             "import ctypes, os, socket, sys\n"
-            "ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE\n"
             "def order(route):\n"
             "    order = socket.socket(socket.AF_UNIX)\n"
             "    order.connect(sys.argv[1])\n"
             "    order.sendall(f'POST {route} HTTP/1.1\\r\\nHost: localhost\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n'.encode())\n"
             "    print(order.recv(100).split()[1].decode(), end=' ', flush=True)\n"
+            "if len(sys.argv) > 2: sys.exit(order('/reload'))  # it is seen, below one that hides\n"
+            "ctypes.CDLL(None).prctl(4, 0)  # PR_SET_DUMPABLE\n"
+            "if os.fork() != 0: sys.exit(os.wait()[1])\n"
             "order('/pause')\n"
             "order('/reload')  # as its SIGHUP would do\n"
-            "if os.fork() == 0: sys.exit(order('/reload'))\n"
-            "os.wait()\n")
+            "if os.fork() != 0: sys.exit(os.wait()[1])\n"
+            "os.execv(sys.executable, [sys.executable, *sys.argv, 'seen'])\n")
         as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
         own_proc = ["unshare", "--mount", "sh", "-c", 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"', "sh"]
         if subprocess.run([*own_proc, "true"], check=False, capture_output=True).returncode != 0:

@@ -5,12 +5,13 @@ import base64
 import json
 import os
 import pathlib
+import signal
 import time
 import unittest
 
 from harness.case import DaemonTest, seconds, wait_until
 from harness.outside import Promptness, slow_to_start
-from harness.programs import sanitizers
+from harness.programs import run_client, sanitizers
 from harness.units import Units
 
 
@@ -28,6 +29,31 @@ class ProgramTest(DaemonTest):
     def run_command(self, text, sync_id="a", within=20, **members):
         self.link.command(text, sync_id, **members)
         return self.result(sync_id, within)
+
+    def test_what_is_idempotent_no_more_is_not_repeated(self):
+        """The definition in force decides, not that of the receipt: a reload lies before the first run, or a restart behind it."""
+        mark = self.directory / "runs"
+
+        def define(is_idempotent):
+            return {"block": shell("sleep 60"), "once": shell(f"echo $JIRO_COMMAND_ID >> {mark}; sleep 60", Idempotent=is_idempotent)}
+
+        self.start_with(define(True), Commands={"MaxConcurrent": 2})
+        for text, command in (("block", "a"), ("once", "restart"), ("once", "reload")):
+            self.link.command(text, command)
+        wait_until(mark.exists, "the first run", context=self.client.tail)
+        self.client.wait_status(lambda status: status["queuedCommands"] == 1, "one waits")
+        self.client.write_config(Commands={"Exec": define(False)})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("Configuration reloaded")
+        run_client("cancel", "a", "--config", str(self.client.config_file))
+        wait_until(lambda: mark.read_text().count("\n") == 2, "the second one's run", context=self.client.tail)
+        self.client.kill()
+        self.client.start()
+        for command in ("restart", "reload"):
+            result = self.result(command)
+            self.assertFalse(result.is_success)
+            self.assertIn("had begun before the daemon's restart", result.response)
+        self.assertEqual(sorted(mark.read_text().split()), ["reload", "restart"])
 
     def test_output_that_a_background_process_holds_open(self):
         self.start_with({"list": shell("echo '[1]'; sleep 300 &", Result="json"), "text": shell("echo begun; sleep 300 &")})

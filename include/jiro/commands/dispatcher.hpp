@@ -75,6 +75,7 @@ struct LeftCommand {
     Duration age{};                           // since then
     Duration waited{};                        // of that, for its turn
     bool has_run = false;                     // not to its end
+    bool repeats = false;                     // it was interrupted: only an idempotent command runs again
     int resumes = 0;                          // how often the machine was started anew for it
     std::optional<Duration> suspended_for{};  // since it asked for that last
     bool awaits_reboot = false;               // it has not been yet

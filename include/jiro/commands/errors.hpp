@@ -31,6 +31,7 @@ enum class errc {
     other_instance,   // it is for another instance
     busy,             // so much waits that it may not
     gate_closed,      // an operator lets nothing start
+    not_idempotent,   // it was interrupted, and its definition does not let it run again
     stopping,         // nothing starts any more, and who sent it can send it elsewhere
     // looking at what runs
     no_such_run,    // no command of that id runs, or has ended lately
