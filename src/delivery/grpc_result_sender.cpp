@@ -93,11 +93,25 @@ bool is_answer_too_long(const grpc::Status& status, std::size_t sent_bytes) {
            text.find("(" + std::to_string(sent_bytes) + " vs.") == std::string::npos;
 }
 
+// What gRPC says of a call whose connection, or stream before the server looked at it (REFUSED_STREAM), ended.
+bool is_end_of_connection(std::string_view message) {
+    static constexpr std::array kEnds{
+        "Socket closed",        "GOAWAY received", "Received RST_STREAM with error code 7",
+        "Endpoint read failed", "Stream removed",  "ransport closed",
+        "Connection reset",     "Broken pipe"};
+    return std::ranges::any_of(kEnds,
+                               [message](const char* end) { return message.find(end) != std::string_view::npos; });
+}
+
 SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status, grpc::ByteBuffer& response,
                        std::size_t sent_bytes) {
     SendResult result;
     result.code = static_cast<StatusCode>(status.error_code());
     result.message = status.error_message();
+    if (to_string(result.code).empty()) {
+        result.message = "status " + std::to_string(status.error_code()) + ": " + result.message;
+        result.code = StatusCode::unknown;
+    }
     result.is_local = !status.ok() && !is_peers_word(context);
     if (is_answer_too_long(status, sent_bytes)) {
         result.message = "the server's answer is too long: " + result.message;
@@ -148,12 +162,14 @@ class ResultCall final : public GrpcCall {
     void end() override {
         const std::lock_guard lock(mutex_);
         result_ = read_answer(parts_->context, parts_->status, parts_->response, parts_->request.Length());
+        result_.is_by_us = is_cancelled_ && result_.code == StatusCode::cancelled;
         has_trailers_ = !parts_->context.GetServerTrailingMetadata().empty();
         parts_.reset();
     }
 
     void cancel() override {
         const std::lock_guard lock(mutex_);
+        is_cancelled_ = true;
         if (parts_) parts_->context.TryCancel();
     }
 
@@ -170,6 +186,7 @@ class ResultCall final : public GrpcCall {
     std::mutex mutex_;  // the call may end while it is being started, or cancelled
     std::optional<Parts> parts_;
     SendResult result_;
+    bool is_cancelled_ = false;
     bool has_trailers_ = false;
 };
 
@@ -297,12 +314,12 @@ class GrpcResultSender final : public ResultSender {
     }
 
     // The connection ended, and the calls on it with it: a proxy's GOAWAY after so many calls, a restart. That says
-    // nothing of the server, and the next connection may do. gRPC does not tell it from an answer UNAVAILABLE that
-    // comes without any metadata: such answers are repeated too. After a repeated call failed as well, none is repeated
-    // until a result was confirmed.
+    // nothing of the server, and the next connection may do. Only gRPC's sentence tells it from an answer UNAVAILABLE.
+    // After a repeated call failed as well, none is repeated until a result was confirmed.
     bool was_cut_off(ResultCall& call) const {
         return repeating_helps_ && call.result().code == StatusCode::unavailable && !call.has_trailers() &&
-               call.channel() == channel_ && channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
+               is_end_of_connection(call.result().message) && call.channel() == channel_ &&
+               channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
     }
 
     // Refused for its credentials: a rotation may have overtaken what was read a moment before.

@@ -35,7 +35,7 @@ enum class StatusCode {
     unauthenticated = 16,
 };
 
-[[nodiscard]] std::string_view to_string(StatusCode code) noexcept;  // "UNAVAILABLE"
+[[nodiscard]] std::string_view to_string(StatusCode code) noexcept;  // "UNAVAILABLE"; empty: gRPC has no such number
 
 struct SendResult {
     StatusCode code = StatusCode::unavailable;
@@ -43,6 +43,7 @@ struct SendResult {
     std::string message;                         // the status' or the answer's text
     std::optional<BoundedDuration> retry_after;  // RetryInfo, or grpc-retry-pushback-ms
     bool is_local = false;                       // no peer said this: gRPC, or this program, made the status up
+    bool is_by_us = false;                       // cancel_calls() ended it
 
     [[nodiscard]] bool confirmed() const noexcept {
         return (code == StatusCode::ok && success) || code == StatusCode::already_exists;

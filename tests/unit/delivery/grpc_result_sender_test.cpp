@@ -178,8 +178,8 @@ TEST_F(GrpcResultSenderTest, reports_each_status) {
     }
 }
 
-// UNAVAILABLE without a word of the server may be a connection that ended: repeated at once, until that does not help;
-// never when the server says how long to wait.
+// A connection that ended, by gRPC's sentence: repeated at once, until that does not help; never when the server says
+// how long to wait. What the server itself calls UNAVAILABLE is one failed attempt.
 TEST_F(GrpcResultSenderTest, repeats_only_while_it_helps) {
     TestServer server;
     connect(server.port);
@@ -188,11 +188,13 @@ TEST_F(GrpcResultSenderTest, repeats_only_while_it_helps) {
         (void)send();
         return server.bodies.size();
     };
-    const grpc::Status unavailable(grpc::StatusCode::UNAVAILABLE, "overloaded");
+    const grpc::Status unavailable(grpc::StatusCode::UNAVAILABLE, "Socket closed");
     server.answer.status = unavailable;
     EXPECT_EQ(calls_of_a_send(), 1U) << "nothing was ever confirmed";
     server.answer.status = grpc::Status::OK;
     EXPECT_EQ(calls_of_a_send(), 1U);
+    server.answer.status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "overloaded");
+    EXPECT_EQ(calls_of_a_send(), 1U) << "the server's own word";
     server.answer.status = unavailable;
     EXPECT_EQ(calls_of_a_send(), 3U);
     EXPECT_EQ(calls_of_a_send(), 1U) << "it did not help";
