@@ -222,8 +222,9 @@ Application::Parts::Parts(config::Config loaded, Environment environment, std::f
                    },
                .answered =
                    [this](delivery::SendResult& answer) {
-                       if (!answer.confirmed()) {
-                           answer.message = shortened(credentials.redacted(std::move(answer.message)));
+                       if (!answer.confirmed()) {  // the log knows earlier credentials, too
+                           const auto without_ours = credentials.redacted(std::move(answer.message));
+                           answer.message = shortened(log::scrubbed(without_ours));
                        }
                        status.note(answer);
                    },

@@ -58,7 +58,8 @@ bool read_number(const monitor::RouteRequest& request, std::string_view name, au
     return text.empty() || read;
 }
 
-Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
+                                     monitor::RouteRequest request) {
     delivery::ListPage page;
     if (const auto name = argument(request, "state"); !name.empty()) {
         page.state = state_named(name);
@@ -68,6 +69,7 @@ Task<monitor::RouteReply> list_route(delivery::Outbox& outbox, monitor::RouteReq
     if (!read_number(request, "limit", page.limit)) co_return bad_request("limit must be a number");
     page.limit = std::clamp(page.limit, std::size_t{1}, kMaxPage);
 
+    if (users) users->courier.write_down();
     auto rows = co_await outbox.list(page);
     if (!rows) co_return failure(rows.error());
     json listed = json::array();
@@ -82,9 +84,11 @@ void add_message(std::string& object, std::string_view name, const delivery::Byt
     object.append(",\"").append(name).append("\":").append(message ? delivery::describe(*message) : "null");
 }
 
-Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, monitor::RouteRequest request) {
+Task<monitor::RouteReply> show_route(delivery::Outbox& outbox, std::optional<OutboxUsers> users,
+                                     monitor::RouteRequest request) {
     const auto id = argument(request, "id");
     if (id.empty()) co_return bad_request("id is missing");
+    if (users) users->courier.write_down();
     auto row = co_await outbox.show(id);
     if (!row) co_return failure(row.error());
     auto reply = reply_with(200, to_json(row->summary));
@@ -137,8 +141,8 @@ Task<monitor::RouteReply> drop_route(delivery::Outbox& outbox, std::optional<Out
 
 monitor::Routes outbox_routes(delivery::Outbox& outbox, std::optional<OutboxUsers> users) {
     return {
-        {"GET /outbox", std::bind_front(list_route, std::ref(outbox))},
-        {"GET /outbox/show", std::bind_front(show_route, std::ref(outbox))},
+        {"GET /outbox", std::bind_front(list_route, std::ref(outbox), users)},
+        {"GET /outbox/show", std::bind_front(show_route, std::ref(outbox), users)},
         {"POST /outbox/retry", std::bind_front(retry_route, std::ref(outbox), users)},
         {"POST /outbox/drop", std::bind_front(drop_route, std::ref(outbox), users)},
     };

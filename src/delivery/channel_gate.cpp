@@ -7,6 +7,12 @@
 
 namespace jiro::delivery {
 
+namespace {
+
+constexpr int kMostDoublingsOfAnswers = 2;
+
+}  // namespace
+
 std::size_t ChannelGate::window(TimePoint now) const {
     if (state_ == ChannelState::open) return window_;
     return now >= next_probe_ ? 1 : 0;
@@ -39,7 +45,11 @@ bool ChannelGate::failed(TimePoint now, TimePoint started, ChannelHint hint, boo
         return false;
     }
     if (hint == ChannelHint::refuses) return close(now, ChannelState::parked, reason, at_least);
-    if (state_ != ChannelState::open) return close(now, ChannelState::probing, reason, at_least);
+    if (state_ != ChannelState::open) {
+        // An answer: each other result has its probe soon, for it may be about this one only.
+        if (hint == ChannelHint::result) failed_probes_ = std::min(failed_probes_, kMostDoublingsOfAnswers);
+        return close(now, ChannelState::probing, reason, at_least);
+    }
 
     window_ = std::max<std::size_t>(1, window_ / 2);
     successes_in_window_ = 0;

@@ -130,15 +130,15 @@ void Courier::Impl::wake_waiting() {
 // While the channel is not open, results wait in the outbox, where they cost no memory and the oldest is the next
 // probe. Those that are not stored stay.
 void Courier::Impl::return_to_outbox() {
-    take_out([this](const DueRow& row) {
-        give_back(row);
+    take_out([this](const OutgoingResult& outgoing) {
+        give_back(outgoing);
         return true;
     });
 }
 
-std::size_t Courier::Impl::take_out(const std::function<bool(const DueRow&)>& leaves) {
+std::size_t Courier::Impl::take_out(const std::function<bool(const OutgoingResult&)>& leaves) {
     const auto is_taken = [&](const OutgoingResult& outgoing) {
-        if (!outgoing.is_stored || !leaves(outgoing.row)) return false;
+        if (!outgoing.is_stored || !leaves(outgoing)) return false;
         bytes_in_hand_ -= outgoing.bytes();
         return true;
     };
@@ -146,18 +146,33 @@ std::size_t Courier::Impl::take_out(const std::function<bool(const DueRow&)>& le
            std::erase_if(waiting_, [&](const auto& entry) { return is_taken(entry.second); });
 }
 
-// It keeps its place there, and its count.
-void Courier::Impl::give_back(const DueRow& row) {
-    has_backlog();
-    if (row.attempts == 0) return outbox_.released({row.id});
-    outbox_.postponed({row.id, row.attempts, row.refusals, std::nullopt, figures_.last_error});
+// It keeps its place there, unless `due_at` gives it another one, and its count.
+void Courier::Impl::give_back(const OutgoingResult& outgoing, std::optional<WallTime> due_at) {
+    const DueRow& row = outgoing.row;
+    if (!due_at) has_backlog();
+    if (!due_at && row.attempts == 0 && outgoing.last_error.empty()) return outbox_.released({row.id});
+    outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error});
+}
+
+void Courier::Impl::write_down() {
+    std::erase_if(waiting_, [this](const auto& entry) {
+        const auto& [when, outgoing] = entry;
+        if (!outgoing.is_stored) return false;
+        const Duration left = std::max<Duration>(Duration::zero(), when - clock_.now());
+        give_back(outgoing, outbox_.now() + std::chrono::duration_cast<WallTime::duration>(left));
+        bytes_in_hand_ -= outgoing.bytes();
+        next_due_ = std::min(next_due_, when);
+        return true;
+    });
+    wake_loop();
 }
 
 Task<> Courier::Impl::fetch() {
     const std::size_t window = gate_.window(clock_.now());
     if (wants_all_due_now_) {
         wants_all_due_now_ = false;
-        const auto made_due = co_await outbox_.make_all_due_now();
+        auto making = outbox_.make_all_due_now({suspects_.begin(), suspects_.end()});
+        const auto made_due = co_await std::move(making);
         if (!made_due) wants_all_due_now_ = true;
     }
     if (!has_backlog_ || window <= in_flight_ || rows_ready() >= window || !has_room_for_rows()) co_return;
@@ -337,12 +352,13 @@ void Courier::Impl::retry_now() {
         return !is_refused;
     });
     next_rescan_ = {};
+    suspects_.clear();
     wants_all_due_now_ = true;
     notify();
 }
 
 void Courier::Impl::let_go(const std::string& id) {
-    if (take_out([&](const DueRow& row) { return row.id == id; }) > 0) outbox_.released({id});
+    if (take_out([&](const OutgoingResult& outgoing) { return outgoing.row.id == id; }) > 0) outbox_.released({id});
 }
 
 void Courier::Impl::use(std::shared_ptr<ResultSender> sender) {
@@ -421,6 +437,7 @@ Task<Result<>> Courier::finish(FinishedCommand&& command, Admitted admitted) {
 }
 void Courier::notify() { impl_->notify(); }
 void Courier::let_go(const std::string& id) { impl_->let_go(id); }
+void Courier::write_down() { impl_->write_down(); }
 void Courier::use(std::shared_ptr<ResultSender> sender) { impl_->use(std::move(sender)); }
 void Courier::update(const GrpcSettings& grpc, const OutboxSettings& outbox) { impl_->update(grpc, outbox); }
 void Courier::retry_now() { impl_->retry_now(); }

@@ -17,6 +17,7 @@ namespace {
 
 // So often may the same result be the failing probe; then another one has a try.
 constexpr int kProbesOfOneResult = 3;
+constexpr std::size_t kMostSuspects = 1024;
 // A result that the server refuses and the disk does not take.
 constexpr Duration kUnstorableAgain = 10min;
 
@@ -55,7 +56,7 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
         if (number > 1) ++figures_.retries;
         const auto started = clock_.now();
         JIRO_FAILPOINT("c6_before_rpc");
-        const auto sender = sender_;  // use() may put another one in its place
+        const auto sender = sender_;  // use() may put another one in its place meanwhile
         SendResult answer;
         try {
             answer = co_await sender->send(outgoing.row.message, outgoing.row.id, number, outgoing.trace);
@@ -66,8 +67,7 @@ Task<> Courier::Impl::deliver(OutgoingResult outgoing) {
         // Nothing but storage is waited for from here on, also at the end of run(): else the parcel would end with it.
         co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         JIRO_FAILPOINT("c8_reply_received");
-        const bool is_by_us = sender != sender_ && answer.is_local && answer.code == StatusCode::cancelled;
-        if (is_by_us) {
+        if (answer.is_by_us) {
             put_off(std::move(outgoing), Duration::zero());
         } else if (auto decision = judge(outgoing, answer, started)) {
             const bool is_open = gate_.state() == ChannelState::open;
@@ -101,7 +101,9 @@ Task<> Courier::Impl::failed(OutgoingResult outgoing, Decision decision, bool is
             break;
         case Action::retry_fast:
         case Action::retry_slow:
-            if (is_open || decision.is_refusal) {
+            if (decision.channel == ChannelHint::refuses) {
+                step_behind(std::move(outgoing), std::move(decision));
+            } else if (is_open || decision.is_refusal) {
                 try_later(std::move(outgoing), decision);
             } else {
                 after_failed_probe(std::move(outgoing), decision);
@@ -117,11 +119,13 @@ Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendR
     facts.age = age_of(outgoing.row);
     facts.bytes = outgoing.row.message->size();
     facts.is_cut = outgoing.row.whole != nullptr;
+    facts.takes_others = gate_.state() == ChannelState::open && suspects_.contains(outgoing.row.id);
     return decide(rules_, answer, facts);
 }
 
 void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
     const DueRow& row = outgoing.row;
+    suspects_.erase(row.id);
     if (!outgoing.is_stored) --unsaved_;
     outbox_.delivered(row.id, outgoing.is_stored || outgoing.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
@@ -146,6 +150,7 @@ void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
 // Counted and called a dead letter only when the outbox keeps it as one. What is not stored is kept in memory until it
 // is, or until the server takes it after all: given up, it would be nowhere, and its row would get a second outcome.
 Task<> Courier::Impl::give_up(OutgoingResult outgoing, Decision decision) {
+    suspects_.erase(outgoing.row.id);
     const bool is_stored = co_await store(outgoing);
     if (!is_stored) {
         courier_log.error("Result undeliverable, and it cannot be stored: kept in memory, tried again",
@@ -212,16 +217,11 @@ Task<> Courier::Impl::cut_and_resend(OutgoingResult outgoing, Decision decision)
 
 void Courier::Impl::try_later(OutgoingResult outgoing, const Decision& decision) {
     ++outgoing.row.attempts;
+    outgoing.last_error = decision.reason;
     if (decision.is_refusal) ++outgoing.row.refusals;
     const Duration delay = between(decision.min_delay, decision.max_delay);
     if (decision.action == Action::retry_fast || !outgoing.is_stored) return put_off(std::move(outgoing), delay);
-    Postponement postponement;
-    postponement.id = outgoing.row.id;
-    postponement.attempts = outgoing.row.attempts;
-    postponement.refusals = outgoing.row.refusals;
-    postponement.due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay);
-    postponement.last_error = decision.reason;
-    outbox_.postponed(std::move(postponement));
+    give_back(outgoing, outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay));
     next_due_ = std::min(next_due_, clock_.now() + delay);
 }
 
@@ -232,18 +232,27 @@ void Courier::Impl::try_much_later(OutgoingResult outgoing, Decision decision) {
     try_later(std::move(outgoing), decision);
 }
 
+// It may be this result alone that the server says no to: the next probe is another one, where there is one.
+void Courier::Impl::step_behind(OutgoingResult outgoing, Decision decision) {
+    if (suspects_.size() < kMostSuspects) suspects_.insert(outgoing.row.id);
+    decision.min_delay = std::max(decision.min_delay, gate_.next_probe() - clock_.now());
+    try_much_later(std::move(outgoing), std::move(decision));
+}
+
 // A failed probe says something of the channel, not of the result, which keeps its place and its count. But one that
 // was the failing probe several times steps behind, in case it is what breaks the way for all.
 void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& decision) {
     probes_of_it_ = last_probe_ == outgoing.row.id ? probes_of_it_ + 1 : 1;
     last_probe_ = outgoing.row.id;
+    outgoing.last_error = decision.reason;
     const bool is_the_servers_word = decision.channel == ChannelHint::result;
     const bool is_old = age_of(outgoing.row) >= rules_.max_age;  // its attempts count: it may be given up after them
     if (probes_of_it_ < kProbesOfOneResult && !is_the_servers_word && !is_old) {
         if (!outgoing.is_stored) return put_off(std::move(outgoing), Duration::zero());
-        return give_back(outgoing.row);
+        return give_back(outgoing);
     }
     probes_of_it_ = 0;
+    if (is_the_servers_word) return step_behind(std::move(outgoing), decision);
     try_much_later(std::move(outgoing), decision);
 }
 

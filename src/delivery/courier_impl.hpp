@@ -5,6 +5,7 @@
 
 #include <deque>
 #include <map>
+#include <set>
 
 #include "delivery/channel_gate.hpp"
 #include "delivery/retry_policy.hpp"
@@ -20,6 +21,7 @@ struct OutgoingResult {
     bool is_stored = true;
     bool is_admitted = true;  // false: its command was refused, so that the outbox has no row of it before it is stored
     TraceContext trace{};     // while it is in memory; the outbox does not keep it
+    std::string last_error{};  // of its attempts since it is in memory
 
     [[nodiscard]] std::size_t bytes() const { return row.message->size() + (row.whole ? row.whole->size() : 0); }
 };
@@ -36,6 +38,7 @@ class Courier::Impl {
     void notify();
     void retry_now();
     void let_go(const std::string& id);
+    void write_down();
     void use(std::shared_ptr<ResultSender> sender);
     void update(const GrpcSettings& grpc, const OutboxSettings& outbox);
 
@@ -49,8 +52,8 @@ class Courier::Impl {
     [[nodiscard]] bool only_ready_work_left() const;
     void return_to_outbox();
     // Of what is stored and not on its way, all that `leaves` says; returns how many.
-    std::size_t take_out(const std::function<bool(const DueRow&)>& leaves);
-    void give_back(const DueRow& row);
+    std::size_t take_out(const std::function<bool(const OutgoingResult&)>& leaves);
+    void give_back(const OutgoingResult& outgoing, std::optional<WallTime> due_at = std::nullopt);
     [[nodiscard]] Task<> fetch();
     void send_ready();
     [[nodiscard]] Task<> store_unsaved();
@@ -69,6 +72,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> cut_and_resend(OutgoingResult outgoing, Decision decision);
     void try_later(OutgoingResult outgoing, const Decision& decision);
     void try_much_later(OutgoingResult outgoing, Decision decision);
+    void step_behind(OutgoingResult outgoing, Decision decision);
     void after_failed_probe(OutgoingResult outgoing, const Decision& decision);
     void note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,
                       TimePoint started);
@@ -120,6 +124,8 @@ class Courier::Impl {
     std::uint64_t lost_told_ = 0;
     std::string last_probe_;  // the result that the last failed probes carried, and how many
     int probes_of_it_ = 0;
+    // Results that the server said something against when nothing else was tried: perhaps it takes all others.
+    std::set<std::string> suspects_;
 
     CourierFigures figures_;  // what is counted; the rest is read off the members above
 };

@@ -2,6 +2,7 @@
 // The second half of a row's life: done -> delivered -> forgotten, or -> dead.
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_store.hpp"
+#include "jiro/base/json_writer.hpp"
 
 namespace jiro::delivery {
 
@@ -130,9 +131,14 @@ Result<> OutboxStore::replaced(const std::string& id, const Bytes& message) {
     return {};
 }
 
-Result<> OutboxStore::make_all_due_now(const Moment& now) {
-    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0")
-        .bind(to_stored(now.here))
+Result<> OutboxStore::make_all_due_now(const std::vector<std::string>& but, const Moment& now) {
+    JsonWriter ids;
+    ids.value(but);
+    database_
+        .use(
+            "UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0 AND id NOT IN"
+            " (SELECT value FROM json_each(?2))")
+        .bind(to_stored(now.here), std::move(ids).take())
         .run();
     return {};
 }

@@ -118,8 +118,8 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
             retry(decision, rules, facts.attempts, 4);
             break;
         case Treatment::refused_us:
-            decision.action = Action::retry_slow;
-            decision.channel = ChannelHint::refuses;
+            retry(decision, rules, std::max(facts.attempts, rules.attempts()), 1);
+            if (!facts.takes_others) decision.channel = ChannelHint::refuses;
             break;
         case Treatment::refused_content: {
             decision.is_refusal = true;
@@ -161,7 +161,7 @@ std::string_view to_string(StatusCode code) noexcept {
         return names;
     }();
     const auto index = static_cast<std::size_t>(code);
-    return index < kNames.size() ? std::string_view(kNames[index]) : "UNRECOGNISED";
+    return index < kNames.size() ? std::string_view(kNames[index]) : "";
 }
 
 }  // namespace jiro::delivery

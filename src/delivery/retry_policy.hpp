@@ -13,11 +13,12 @@
 namespace jiro::delivery {
 
 struct AttemptFacts {
-    int attempts = 1;       // failed ones of this result, with this one
-    int refusals = 0;       // of these, before this one, those where the server refused the content
-    Duration age{};         // since the command ended
-    std::size_t bytes = 0;  // of the message
-    bool is_cut = false;    // it is a short form already
+    int attempts = 1;           // failed ones of this result, with this one
+    int refusals = 0;           // of these, before this one, those where the server refused the content
+    Duration age{};             // since the command ended
+    std::size_t bytes = 0;      // of the message
+    bool is_cut = false;        // it is a short form already
+    bool takes_others = false;  // the server refused us with it before, and has taken others since
 };
 
 enum class Action {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Links that come and go: the hub and the gRPC server away, late, restarted; results wait and arrive."""
 
+import itertools
 import signal
 import struct
 import time
@@ -312,6 +313,43 @@ class GrpcStatusTest(DaemonTest):
                 link.command("echo a", name)
                 self.result(name, 60)
                 self.assertEqual(len(self.grpc.hashes[name]), 1)
+
+    def test_an_answer_is_one_attempt(self):
+        """Only a connection that ended is repeated at once; a server that sheds load gets the documented delays."""
+        link = self.start_all(lambda message, nth: Reply.status("UNAVAILABLE") if message.command_sync_id == "b" and nth < 3 else Reply.ok())
+        link.command("echo a", "a")
+        self.result("a")
+        link.command("echo b", "b")
+        self.result("b")
+        attempts = [call.metadata["attempt"] for call in self.grpc.calls if call.message.command_sync_id == "b"]
+        self.assertEqual(attempts, ["1", "2", "3"])
+        by_status = {"OK": 2, "UNAVAILABLE": 2}
+        self.client.wait_status(lambda s: s["delivery"]["attemptsByStatus"] == by_status, "each call is an attempt")
+
+    def test_a_status_that_grpc_does_not_have_is_unknown(self):
+        odd = itertools.cycle((17, 99, 2147483647))
+        link = self.start_all(lambda message, nth: Reply("status", code=next(odd), message="odd", headers=()) if nth == 1 else Reply.ok())
+        for name in "abc":
+            link.command("echo a", name)
+            self.result(name)
+        by_status = {"OK": 3, "UNKNOWN": 3}
+        self.client.wait_status(lambda s: s["delivery"]["attemptsByStatus"] == by_status, "counted under its name")
+        self.client.wait_log("UNKNOWN: status 2147483647: odd")
+
+    def test_a_call_that_a_reload_cancels_counts_for_nothing(self):
+        self.start_hub()
+        self.start_grpc(lambda message, nth: Reply.silence())
+        self.start_client()
+        for name in "abcde":
+            self.connection().command("echo a", name)
+        wait_until(lambda: len(self.grpc.attempts) == 1, "one is on its way", context=self.client.tail)
+        self.start_grpc()
+        self.client.write_config(Grpc={"ServerUrl": self.grpc.url})
+        self.client.signal(signal.SIGHUP)
+        for name in "abcde":
+            self.result(name)
+        self.client.wait_status(lambda s: s["delivery"]["attemptsByStatus"] == {"OK": 5}, "nothing else is counted")
+        self.assertIsNone(self.client.status()["delivery"]["lastError"])
 
     def test_already_exists_is_delivered(self):
         link = self.start_all(lambda message, nth: Reply.status("ALREADY_EXISTS"))

@@ -171,9 +171,9 @@ class Outbox {
     // stays leased.
     [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
 
-    // Makes every postponed row due now (a reload, or the server is back), but for those whose content was refused:
-    // their tries are few, and spaced.
-    [[nodiscard]] virtual Task<Result<>> make_all_due_now() = 0;
+    // Makes every postponed row due now (a reload, or the server is back), but for `but` and for those whose
+    // content was refused: their tries are few, and spaced.
+    [[nodiscard]] virtual Task<Result<>> make_all_due_now(std::vector<std::string> but) = 0;
     // Undelivered rows that ended longer than `max_age` ago and had that many attempts become dead letters; gives their
     // ids (at most `limit` a call).
     [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts,

@@ -157,7 +157,7 @@ TEST_F(CourierTest, makes_a_call_that_use_cancelled_anew) {
     sender_.latency = 1s;
     sender_.answer = [](const std::string&, int) {
         auto cancelled = FakeSender::status(StatusCode::cancelled);
-        cancelled.is_local = true;
+        cancelled.is_by_us = true;
         return cancelled;
     };
     start();
@@ -262,6 +262,62 @@ TEST_F(CourierTest, parks_on_refused_credentials_until_a_reload) {
     test::settle(context_);
     EXPECT_EQ(outbox_->figures().pending, 0U);
     EXPECT_EQ(sender_.resets, 1);
+}
+
+// One result that the server denies, in the words of wrong credentials, holds the others up once: the next probe is
+// another one, and from then on it is that one's own trouble.
+TEST_F(CourierTest, is_parked_once_for_a_result_that_is_denied) {
+    grpc_.max_retry_delay = 1s;
+    sender_.answer = [](const std::string& id, int) {
+        return id == "denied" ? FakeSender::status(StatusCode::permission_denied) : FakeSender::ok();
+    };
+    start();
+    finish("denied");
+    for (int i = 0; i < 30; ++i) {
+        finish("id-" + std::to_string(i));
+        advance(2s);
+    }
+    EXPECT_EQ(sender_.confirmed.size(), 30U);
+    advance(1h);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+    finish("last");
+    EXPECT_EQ(state_of("last"), RowState::delivered);
+    EXPECT_EQ(state_of("denied"), RowState::done);
+    const auto tries = std::ranges::count(sender_.ids(), "denied");
+    EXPECT_GT(tries, 5);
+    EXPECT_LT(tries, 40);
+}
+
+// A server that answers every call, if badly, is asked for each other result soon.
+TEST_F(CourierTest, asks_soon_for_the_others_where_each_call_is_answered) {
+    sender_.answer = [](const std::string& id, int) {
+        return id.starts_with("bad") ? FakeSender::status(StatusCode::internal) : FakeSender::ok();
+    };
+    for (int i = 0; i < 30; ++i) leave_behind("bad-" + std::to_string(i));
+    leave_behind("good");
+    start();
+    advance(6min);
+    EXPECT_EQ(state_of("good"), RowState::delivered);
+}
+
+// Whoever looks into the outbox sees of each result what was tried and what was said of it, not of another one.
+TEST_F(CourierTest, tells_each_results_own_attempts_and_error) {
+    sender_.answer = [](const std::string& id, int) {
+        if (id == "a") return FakeSender::status(StatusCode::internal, "a's own trouble");
+        return FakeSender::status(StatusCode::permission_denied, "b may not");
+    };
+    start();
+    finish("a");
+    const auto row_of = [this](const char* id) {
+        courier_->write_down();
+        return test::run_task(context_, outbox_->show(id))->summary;
+    };
+    EXPECT_EQ(row_of("a").attempts, 1);
+    EXPECT_GT(row_of("a").due_at, outbox_->now());
+    finish("b");
+    EXPECT_EQ(row_of("a").last_error, "INTERNAL: a's own trouble");
+    EXPECT_EQ(row_of("b").last_error, "PERMISSION_DENIED: b may not");
+    EXPECT_EQ(row_of("b").attempts, 1);
 }
 
 // Results held by a parked channel are not forgotten without a reload either: the probe finds out.

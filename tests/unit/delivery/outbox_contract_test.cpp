@@ -231,7 +231,7 @@ TYPED_TEST(OutboxContract, hastens_what_was_postponed) {
     (void)this->finish("refused", Lease::yes);
     this->outbox_->postponed({"refused", 1, 1, this->clock_.wall_now() + 10min, ""});
     EXPECT_TRUE(this->due().empty());
-    EXPECT_TRUE(this->run(this->outbox_->make_all_due_now()));
+    EXPECT_TRUE(this->run(this->outbox_->make_all_due_now({})));
     EXPECT_THAT(this->due_ids(10), ElementsAre("a"));
 }
 

@@ -34,7 +34,13 @@ SendResult local(SendResult result) {
 }
 
 AttemptFacts after(int attempts, int refusals = 0, Duration age = 1min, std::size_t bytes = 100) {
-    return {attempts, refusals, age, bytes, false};
+    return {attempts, refusals, age, bytes, false, false};
+}
+
+AttemptFacts while_others_pass(int attempts) {
+    AttemptFacts facts = after(attempts);
+    facts.takes_others = true;
+    return facts;
 }
 
 // Every status, at each stage of a result's life, leads to the documented decision.
@@ -78,9 +84,12 @@ TEST(RetryPolicy, decides_by_status_attempts_age_and_size) {
         {"a rate limit for a big one", answer(resource_exhausted, false, "request rate exceeds 100 per minute"),
          after(4, 0, 1s, 2'000'000), Action::retry_slow, ChannelHint::away, 60s, 120s},
 
-        {"unauthenticated", answer(unauthenticated), after(1), Action::retry_slow, ChannelHint::refuses, 0s, 0s},
-        {"permission denied", answer(permission_denied), after(50), Action::retry_slow, ChannelHint::refuses, 0s, 0s},
-        {"unimplemented", answer(unimplemented), after(1), Action::retry_slow, ChannelHint::refuses, 0s, 0s},
+        {"unauthenticated", answer(unauthenticated), after(1), Action::retry_slow, ChannelHint::refuses, 15s, 30s},
+        {"permission denied", answer(permission_denied), after(50), Action::retry_slow, ChannelHint::refuses, 5min,
+         10min},
+        {"unimplemented", answer(unimplemented), after(1), Action::retry_slow, ChannelHint::refuses, 15s, 30s},
+        {"permission denied for this one only", answer(permission_denied), while_others_pass(2), Action::retry_slow,
+         ChannelHint::result, 15s, 30s},
 
         {"invalid, 1st", answer(invalid_argument), after(1, 0), Action::retry_slow, ChannelHint::content, 60s, 75s},
         {"invalid, 2nd", answer(invalid_argument), after(2, 1), Action::retry_slow, ChannelHint::content, 600s, 750s},
