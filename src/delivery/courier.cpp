@@ -25,6 +25,7 @@ constexpr std::size_t kFetch = 128;
 constexpr Duration kRescan = 30s;
 constexpr Duration kStoreAgain = 2s;
 constexpr Duration kFetchAgain = 1s;
+constexpr Duration kLookAtCalls = 500ms;
 
 GateRules gate_rules(const GrpcSettings& grpc) {
     GateRules rules;
@@ -203,6 +204,15 @@ void Courier::Impl::send_ready() {
         OutgoingResult outgoing = std::move(ready_.front());
         ready_.pop_front();
         calls_.spawn(executor_, deliver(std::move(outgoing)));
+    }
+    if (in_flight_ > 0 && !std::exchange(is_watching_, true)) calls_.spawn(executor_, watch_calls());
+}
+
+Task<> Courier::Impl::watch_calls() {
+    const AtEnd at_end([this] { is_watching_ = false; });
+    while (in_flight_ > 0) {
+        sender_->watch();
+        co_await clock_.sleep_for(kLookAtCalls);
     }
 }
 

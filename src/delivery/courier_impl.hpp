@@ -64,6 +64,7 @@ class Courier::Impl {
 
     // One attempt and what follows.
     [[nodiscard]] Task<> deliver(OutgoingResult outgoing);
+    [[nodiscard]] Task<> watch_calls();
     [[nodiscard]] std::optional<Decision> judge(const OutgoingResult& outgoing, SendResult& answer, TimePoint started);
     [[nodiscard]] Decision decision_for(const OutgoingResult& outgoing, const SendResult& answer) const;
     void confirmed(const OutgoingResult& outgoing, StatusCode code);
@@ -115,6 +116,7 @@ class Courier::Impl {
     std::size_t bytes_in_hand_ = 0;  // of messages in ready_, waiting_ and in flight
     std::size_t unsaved_ = 0;        // parcels in hand that are not stored
     bool is_running_ = false;
+    bool is_watching_ = false;               // the calls in flight
     bool has_backlog_ = true;                // due rows may lie in the outbox that are not in hand
     bool wants_all_due_now_ = false;         // postponed rows are to become due now
     TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due

@@ -20,6 +20,7 @@
 #include "delivery/grpc_channel.hpp"
 #include "delivery/log.hpp"
 #include "delivery/retry_info.hpp"
+#include "jiro/base/resident_bytes.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/url.hpp"
 #include "jiro/delivery/errors.hpp"
@@ -38,6 +39,7 @@ constexpr std::size_t kSlowestLink = 32 * 1024;  // bytes per second that a big 
 constexpr int kFailuresToReconnect = 3;          // in a row that say nothing came back
 constexpr auto kFirstConnect = 3s;
 constexpr auto kLongestConnect = 20s;
+constexpr std::uint64_t kMostGrowth = 96 * 1024 * 1024;  // of this process, while no call ends
 constexpr int kRepeats = 2;  // of a call that was cut off: the first may go the same broken way
 
 // A slice that refers to the stored bytes and keeps them alive: sending copies nothing.
@@ -230,6 +232,12 @@ class GrpcResultSender final : public ResultSender {
                 }
             }
             SendResult result = std::move(call->result());
+            ++ended_;
+            if (result.is_by_us && flooded_.lock() == call->channel()) {
+                result.is_by_us = false;
+                result.is_local = true;
+                result.message = "the server's answer is too long: it filled this client's memory";
+            }
             if (result.confirmed()) {
                 repeating_helps_ = true;
                 channels_in_vain_ = 0;
@@ -251,6 +259,17 @@ class GrpcResultSender final : public ResultSender {
     }
 
     void cancel_calls() override { calls_.cancel_all(); }
+
+    // gRPC bounds the headers of each frame, not those of all frames of an answer: they may come without end.
+    void watch() override {
+        const std::uint64_t now = resident_bytes();
+        if (std::exchange(ended_before_, ended_) != ended_ || calm_bytes_ == 0) calm_bytes_ = now;
+        if (now < calm_bytes_ + kMostGrowth) return;
+        calm_bytes_ = now;
+        flooded_ = channel_;
+        calls_.cancel_all();
+        reset();
+    }
 
   private:
     // A channel in TRANSIENT_FAILURE fails calls out of memory of its last failure, for up to its own back-off; the
@@ -358,6 +377,10 @@ class GrpcResultSender final : public ResultSender {
     bool repeating_helps_ = false;  // since a result was confirmed
     int channels_in_vain_ = 0;      // made since a result was confirmed
     int silent_in_a_row_ = 0;
+    std::uint64_t ended_ = 0;         // calls
+    std::uint64_t ended_before_ = 0;  // when watch() looked last
+    std::uint64_t calm_bytes_ = 0;    // of this process, when a call had ended since the look before
+    std::weak_ptr<grpc::Channel> flooded_;
 };
 
 }  // namespace

@@ -2,11 +2,14 @@
 """A gRPC port that is none, or a bad one: the result waits, the reason is named, and it arrives when the server is good."""
 
 import itertools
+import pathlib
+import re
 import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.grpc_server import Reply
 from harness.hub_server import http_response
+from harness.programs import sanitizers
 
 
 class HostileGrpcTest(DaemonTest):
@@ -39,6 +42,13 @@ class HostileGrpcTest(DaemonTest):
             self.result(command_id, 30)
         self.assertGreater(next(calls), 1000)
         self.assertEqual(self.client.logged("takes no results|Result not delivered"), [])
+
+    @unittest.skipIf(sanitizers(), "a sanitizer's memory is not the daemon's")
+    def test_headers_without_end(self):
+        """Each frame of them is within gRPC's limit. The call is ended when they have filled a hundred megabytes, and counts as failed."""
+        self.attack(Reply.endless_headers(), "CANCELLED: the server's answer is too long")
+        peak = re.search(r"VmHWM:\s*(\d+)", pathlib.Path(f"/proc/{self.client.pid}/status").read_text())[1]
+        self.assertLess(int(peak) // 1024, 450)
 
     def test_a_connection_that_is_cut(self):
         self.attack(Reply.cut())

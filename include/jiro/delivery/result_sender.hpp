@@ -62,6 +62,10 @@ class ResultSender {
     // Forget the connection: credentials, certificates or the network changed.
     virtual void reset() = 0;
 
+    // Looks whether the server fills this process's memory with an answer, and ends the calls then. To be called again
+    // and again while calls are under way.
+    virtual void watch() = 0;
+
     // Ends the calls under way: they are answered CANCELLED. They were made with settings that are no longer wanted.
     virtual void cancel_calls() = 0;
 };

@@ -4,9 +4,8 @@
 
 #include <unistd.h>
 
-#include <fstream>
-
 #include "daemon/requests/targets.hpp"
+#include "jiro/base/resident_bytes.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 
@@ -15,13 +14,6 @@ namespace jiro::daemon {
 using nlohmann::json;
 
 namespace {
-
-long long resident_bytes() {
-    long long pages = 0;
-    long long resident = 0;
-    std::ifstream("/proc/self/statm") >> pages >> resident;
-    return resident * sysconf(_SC_PAGESIZE);
-}
 
 // Over the last interval; the very first sample is the mean since the machine started, so another one is taken.
 double cpu_percent(commands::LoadSampler& load) {

@@ -70,6 +70,10 @@ class Reply:
         return Reply("silence")
 
     @staticmethod
+    def endless_headers():
+        return Reply("endless headers")
+
+    @staticmethod
     def http(status, content_type, body):
         """An HTTP answer that is not gRPC, as a proxy gives it."""
         return Reply("http", status=status, content_type=content_type, body=body)
@@ -238,6 +242,10 @@ class _Http2Connection:
         elif reply.kind == "goaway":
             self.frame(GOAWAY, 0, 0, struct.pack(">II", 0, 0))
             self.sock.shutdown(2)
+        elif reply.kind == "endless headers":
+            self.frame(HEADERS, 0, stream, start)
+            while True:  # until the client has gone
+                self.frame(CONTINUATION, 0, stream, header_block([("x-more", "y" * 8000)]))
         elif reply.kind == "http":
             head = [(":status", str(reply.details["status"])), ("content-type", reply.details["content_type"])]
             self.frame(HEADERS, END_HEADERS, stream, header_block(head))

@@ -30,6 +30,7 @@ class RecordingSender final : public delivery::ResultSender {
             .code = delivery::StatusCode::ok, .success = true, .message = {}, .retry_after = {}};
     }
     void reset() override {}
+    void watch() override {}
     void cancel_calls() override {}
 
     std::vector<JiroHubProto::ClientMessage> sent_;

@@ -74,6 +74,7 @@ class UnavailableServer final : public delivery::ResultSender {
         co_return delivery::SendResult{delivery::StatusCode::unavailable, false, "connection refused", {}};
     }
     void reset() override {}
+    void watch() override {}
     void cancel_calls() override {}
 
     int calls = 0;

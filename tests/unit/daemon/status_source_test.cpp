@@ -30,6 +30,7 @@ class NoSender final : public delivery::ResultSender {
         co_return delivery::SendResult{};
     }
     void reset() override {}
+    void watch() override {}
     void cancel_calls() override {}
 };
 

@@ -41,6 +41,7 @@ class FakeSender final : public ResultSender {
     }
 
     void reset() override { ++resets; }
+    void watch() override { ++watches; }
     void cancel_calls() override { ++cancellations; }
 
     [[nodiscard]] std::vector<std::string> ids() const {
@@ -63,6 +64,7 @@ class FakeSender final : public ResultSender {
     int most_in_flight = 0;
     int resets = 0;
     int cancellations = 0;
+    int watches = 0;
 
   private:
     Task<> wait() {
