@@ -2,7 +2,6 @@
 #include "config/json_text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 
@@ -15,11 +14,12 @@ namespace {
 constexpr std::string_view kBlanks = " \t\r\n";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 constexpr std::string_view kDocument = "---";  // YAML's
-constexpr int kMaxObjects = 64;                // as many documents as the YAML reader takes
+constexpr int kMaxValues = 64;                 // as many documents as the YAML reader takes
 constexpr std::size_t kEscape = 6;             // "\ud83d"
 
-std::size_t start_of_value(std::string_view text) {
-    std::size_t at = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+// Behind blanks, lines of # and YAML's ---.
+std::size_t start_of_value(std::string_view text, std::size_t at = 0) {
+    if (at == 0 && text.starts_with(kByteOrderMark)) at = kByteOrderMark.size();
     for (;;) {
         at = text.find_first_not_of(kBlanks, at);
         if (at == std::string_view::npos || (text[at] != '#' && !text.substr(at).starts_with(kDocument))) return at;
@@ -27,46 +27,14 @@ std::size_t start_of_value(std::string_view text) {
     }
 }
 
-// Of the escape at the start of `text`; 0 when there is none.
-std::uint32_t escaped_unit(std::string_view text) {
-    std::uint32_t unit = 0;
-    if (text.size() < kEscape || !text.starts_with("\\u")) return 0;
-    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kEscape, unit, 16);
-    return error == std::errc() && end == text.data() + kEscape ? unit : 0;
-}
-
-class NoHandler final : public JsonHandler {
-  public:
-    void begin_object() override {}
-    void key(std::string_view) override {}
-    void end_object() override {}
-    void begin_array() override {}
-    void end_array() override {}
-    void string(std::string_view) override {}
-    void number(std::string_view) override {}
-    void boolean(bool) override {}
-    void null() override {}
-};
-
-}  // namespace
+bool is_comment(std::string_view text) { return text.starts_with("//") || text.starts_with("/*"); }
 
 bool looks_like_json(std::string_view text) {
     const auto at = start_of_value(text);
-    return at != std::string_view::npos &&
-           (text[at] == '{' || text[at] == '[' || text.substr(at, 2) == "//" || text.substr(at, 2) == "/*");
+    return at != std::string_view::npos && (text[at] == '{' || text[at] == '[' || is_comment(text.substr(at)));
 }
 
-namespace {
-
-// Where a comment may begin: not in the middle of a word, as in an address without quotes.
-bool may_begin_comment(std::string_view before) {
-    static constexpr std::string_view kEnds = " \t\r\n{}[],\"0123456789";
-    static constexpr std::array<std::string_view, 5> kWords{"true", "false", "null", "\":", kByteOrderMark};
-    return before.empty() || kEnds.find(before.back()) != std::string_view::npos ||
-           std::ranges::any_of(kWords, [&](std::string_view word) { return before.ends_with(word); });
-}
-
-// As many bytes of `text` as the string, the comment or the single character at its start has.
+// As many bytes of `text` as the double-quoted string at its start has.
 std::size_t string_length(std::string_view text) {
     for (std::size_t at = 1; at < text.size(); ++at) {
         if (text[at] == '\\')
@@ -77,62 +45,95 @@ std::size_t string_length(std::string_view text) {
     return text.size();
 }
 
-std::size_t comment_length(std::string_view text) {
-    const bool is_line = text.starts_with("//");
-    const auto end = is_line ? text.find('\n') : text.find("*/", 2);
-    return end == std::string_view::npos ? text.size() : end + (is_line ? 0 : 2);
+// As many bytes as the comment at the start has; 0 when there is none, or it has no end.
+std::size_t comment_length(std::string_view text, char before) {
+    const bool is_yaml = text.front() == '#' && kBlanks.find(before) != std::string_view::npos;
+    if (is_yaml || text.starts_with("//")) return std::min(text.find('\n'), text.size());
+    const auto end = text.starts_with("/*") ? text.find("*/", 2) : std::string_view::npos;
+    return end == std::string_view::npos ? 0 : end + 2;
 }
 
-}  // namespace
-
+// With blanks in place of comments; only of JSON is it known where one begins.
 std::string without_comments(std::string_view text) {
     std::string out(text);
     for (std::size_t at = 0; at < text.size();) {
         const auto rest = text.substr(at);
-        if (rest.front() == '"') {
-            at += string_length(rest);
-        } else if (rest.front() == '#') {
-            at += std::min(rest.find('\n'), rest.size());  // a comment of YAML's
-        } else if ((rest.starts_with("//") || rest.starts_with("/*")) && may_begin_comment(text.substr(0, at))) {
-            const auto length = comment_length(rest);
-            const bool is_open = rest.starts_with("/*") && !rest.substr(2, length - 2).ends_with("*/");
-            for (std::size_t i = at; i < at + length && !is_open; ++i) {  // one without an end stays, and is an error
-                if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
-            }
-            at += length;
-        } else {
-            ++at;
+        const std::size_t comment = comment_length(rest, at == 0 ? ' ' : text[at - 1]);
+        for (std::size_t i = at; i < at + comment; ++i) {
+            if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
         }
+        at += comment > 0 ? comment : rest.front() == '"' ? string_length(rest) : 1;
     }
     return out;
 }
 
-std::optional<JsonFinding> find_fault_of_json(std::string_view text) {
+// Knows of a JSON value only whether all of it was there.
+class Brackets final : public JsonHandler {
+  public:
+    void begin_object() override { open(); }
+    void key(std::string_view) override {}
+    void end_object() override { --open_; }
+    void begin_array() override { open(); }
+    void end_array() override { --open_; }
+    void string(std::string_view) override {}
+    void number(std::string_view) override {}
+    void boolean(bool) override {}
+    void null() override {}
+
+    [[nodiscard]] bool are_closed() const noexcept { return has_any_ && open_ == 0; }
+
+  private:
+    void open() {
+        ++open_;
+        has_any_ = true;
+    }
+
+    int open_ = 0;
+    bool has_any_ = false;
+};
+
+// The first thing in the text that is not JSON; several objects, pasted below each other, are.
+std::optional<JsonError> find_what_is_not_json(std::string_view text) {
     JsonLimits limits = kPatientJsonLimits;
     limits.trailing_commas = true;
-    NoHandler nothing;
     std::size_t start = start_of_value(text);
-    if (start == std::string_view::npos) return std::nullopt;  // nothing but comments
-    for (int objects = 0; objects < kMaxObjects; ++objects) {
-        const auto error = read_json(text.substr(start), limits, nothing);
+    for (int values = 0; values < kMaxValues && start != std::string_view::npos; ++values) {
+        Brackets brackets;
+        auto error = read_json(text.substr(start), limits, brackets);
         if (!error) return std::nullopt;
-        const std::size_t at = start + error->at;
-        if (error->fault == JsonFault::comment)
-            return JsonFinding{
-                at, "comments (// or /*) are not JSON: expected keys with values; a line of # is a comment here"};
-        if (error->fault == JsonFault::lone_surrogate)
-            return JsonFinding{
-                at,
-                "not valid YAML: invalid unicode: one half of a surrogate pair (\\ud800 to \\udfff) without the other"};
-        // Another object may follow: several of them, pasted below each other, count as one.
-        if (error->at == 0 || at >= text.size() || text[at] != '{') return std::nullopt;
-        start = at;
+        error->at += start;
+        if (!brackets.are_closed()) return error;
+        start = start_of_value(text, error->at);
     }
     return std::nullopt;
 }
 
-std::string with_pairs_joined(std::string_view text) {
-    static constexpr char kHex[] = "0123456789ABCDEF";
+// What YAML would misread, or say in words that help nobody.
+std::optional<JsonFinding> finding_of(const JsonError& error) {
+    if (error.fault == JsonFault::comment) {
+        return JsonFinding{error.at,
+                           "comments (// or /*) are taken only where they end and all of the text is JSON: here a line "
+                           "of # is a comment, and a value that begins like one needs quotes"};
+    }
+    if (error.fault == JsonFault::lone_surrogate) {
+        return JsonFinding{
+            error.at,
+            "not valid YAML: invalid unicode: one half of a surrogate pair (\\ud800 to \\udfff) without the other"};
+    }
+    return std::nullopt;
+}
+
+// Of the escape at the start of `text`; 0 when there is none.
+std::uint32_t escaped_unit(std::string_view text) {
+    std::uint32_t unit = 0;
+    if (text.size() < kEscape || !text.starts_with("\\u")) return 0;
+    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kEscape, unit, 16);
+    return error == std::errc() && end == text.data() + kEscape ? unit : 0;
+}
+
+// The text with `write(out, character)` in place of each surrogate pair.
+template <typename Write>
+std::string with_pairs(std::string_view text, Write write) {
     std::string out;
     out.reserve(text.size());
     while (!text.empty()) {
@@ -140,9 +141,7 @@ std::string with_pairs_joined(std::string_view text) {
         const auto second = first >= 0xD800 && first < 0xDC00 ? escaped_unit(text.substr(kEscape)) : 0;
         std::size_t taken = text.front() == '\\' && text.size() > 1 ? 2 : 1;
         if (second >= 0xDC00 && second < 0xE000) {
-            const auto character = 0x10000 + ((first - 0xD800) << 10U) + (second - 0xDC00);
-            out += "\\U";
-            for (int shift = 28; shift >= 0; shift -= 4) out += kHex[(character >> shift) & 0xFU];
+            write(out, 0x10000 + ((first - 0xD800) << 10U) + (second - 0xDC00));
             taken = 2 * kEscape;
         } else {
             out += text.substr(0, taken);
@@ -150,6 +149,40 @@ std::string with_pairs_joined(std::string_view text) {
         text.remove_prefix(taken);
     }
     return out;
+}
+
+}  // namespace
+
+JsonReading read_as_json(std::string_view text) {
+    if (!looks_like_json(text)) return {};
+    std::string plain = without_comments(text);
+    const auto fault = find_what_is_not_json(plain);
+    if (!fault) return {std::move(plain), std::nullopt};
+    auto finding = finding_of(*fault);
+    // A comment that would be one were the rest JSON, too.
+    if (const auto first = find_what_is_not_json(text); !finding && first) finding = finding_of(*first);
+    return {std::nullopt, std::move(finding)};
+}
+
+std::string with_pairs_hidden(std::string_view text) {
+    return with_pairs(text, [](std::string& out, std::uint32_t) { out.append(2 * kEscape, 'x'); });
+}
+
+std::string with_pairs_joined(std::string_view text, std::span<const std::size_t> quotes) {
+    static constexpr char kHex[] = "0123456789ABCDEF";
+    const auto join = [](std::string& out, std::uint32_t character) {
+        out += "\\U";
+        for (int shift = 28; shift >= 0; shift -= 4) out += kHex[(character >> static_cast<unsigned>(shift)) & 0xFU];
+    };
+    std::string out;
+    std::size_t done = 0;
+    for (const std::size_t quote : quotes) {
+        if (quote < done || quote >= text.size() || text[quote] != '"') continue;
+        const auto length = string_length(text.substr(quote));
+        out.append(text.substr(done, quote - done)).append(with_pairs(text.substr(quote, length), join));
+        done = quote + length;
+    }
+    return out.append(text.substr(done));
 }
 
 }  // namespace jiro::config

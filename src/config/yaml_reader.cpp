@@ -31,6 +31,7 @@ class TreeBuilder final : public YAML::EventHandler {
     [[nodiscard]] std::vector<Node> take() && { return std::move(documents_); }
     [[nodiscard]] const std::vector<Refused>& faults() const noexcept { return faults_; }
     [[nodiscard]] const std::optional<Place>& last_quote() const noexcept { return last_quote_; }
+    [[nodiscard]] const std::vector<std::size_t>& quotes() const noexcept { return quotes_; }
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         // yaml-cpp reports the same place again and again when it meets what cannot begin a document.
@@ -50,6 +51,7 @@ class TreeBuilder final : public YAML::EventHandler {
         Node node = make(Node::Kind::scalar, mark);
         node.text = value;
         node.quoted = tag == "!";
+        if (node.quoted) quotes_.push_back(static_cast<std::size_t>(mark.pos));
         last_quote_ = node.quoted ? std::optional(node.place) : std::nullopt;
         add(std::move(node));
     }
@@ -140,6 +142,7 @@ class TreeBuilder final : public YAML::EventHandler {
     std::vector<Open> open_;
     std::size_t nodes_ = 0;
     std::optional<int> last_document_;
+    std::vector<std::size_t> quotes_;  // where quoted texts begin, in bytes behind a byte order mark
     std::optional<Place> last_quote_;  // where the last text of all begins, when it is quoted
 };
 
@@ -159,6 +162,22 @@ bool is_last_quote_closed(const std::string& text) {
         return false;
     }
     return true;
+}
+
+// JSON's surrogate pairs, also in JSON that was pasted into YAML, as YAML has them.
+std::string pairs_joined(const std::string& text) {
+    const std::string hidden = with_pairs_hidden(text);
+    if (hidden == text) return hidden;
+    TreeBuilder found("");
+    try {
+        parse(hidden, found);
+    } catch (const Refused&) {  // so far only: whoever reads it says why
+    } catch (const YAML::Exception&) {
+    }
+    auto quotes = found.quotes();
+    const std::size_t mark = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    for (std::size_t& quote : quotes) quote += mark;
+    return with_pairs_joined(text, quotes);
 }
 
 Place place_of(std::size_t at, std::string_view text, const std::string& name) {
@@ -194,20 +213,18 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(place_of(fault->at, text, name), "", fault->message);
         return {};
     }
-    const bool is_json = looks_like_json(text);
-    const std::string plain = is_json ? without_comments(text) : std::string();
-    if (is_json) text = plain;
-    if (const auto fault = is_json ? find_fault_of_json(text) : std::nullopt) {
-        problems.add(place_of(fault->at, text, name), "", fault->message);
+    const JsonReading reading = read_as_json(text);
+    if (reading.fault) {
+        problems.add(place_of(reading.fault->at, text, name), "", reading.fault->message);
         return {};
     }
-    if (const auto place = is_json ? std::nullopt : indented_with("\xC2\xA0", text, name)) {
+    const std::string yaml = reading.json ? *reading.json : std::string(text);
+    if (const auto place = reading.json ? std::nullopt : indented_with("\xC2\xA0", text, name)) {
         problems.add(*place, "", "a no-break space (U+00A0) is used to indent: use plain spaces");
         return {};
     }
     TreeBuilder builder(name);
     try {
-        const std::string yaml = is_json ? with_pairs_joined(text) : std::string(text);
         parse(yaml, builder);
         if (builder.last_quote() && !is_last_quote_closed(yaml)) {
             problems.add(*builder.last_quote(), "", "the quote that begins here does not end");
@@ -217,8 +234,7 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
         problems.add(refused.place, "", refused.message);
         return {};
     } catch (const YAML::Exception& error) {
-        const std::string joined = with_pairs_joined(text);  // JSON may have been pasted into YAML
-        if (!is_json && joined != text) return read_documents(joined, name, problems);
+        if (const auto joined = pairs_joined(yaml); joined != yaml) return read_documents(joined, name, problems);
         if (const auto place = indented_with("\t", text, name)) {
             problems.add(*place, "", "a tab is used to indent: YAML takes spaces only");
             return {};

@@ -99,6 +99,26 @@ class ConfigurationTest(DaemonTest):
                 self.assertEqual(answer.returncode, 78, answer)
                 self.assertIn(words, answer.stderr)
 
+    def test_a_script_keeps_its_slashes_however_it_is_given(self):
+        base = self.directory / "srv"
+        (base / "a" / "cache").mkdir(parents=True)
+        script = 'printf "%s " "$BASE"/*/cache "$BASE"/*/none'
+        command = f"Shell: true, Program: '{script}', Environment: {{ BASE: {base} }}"
+        self.start_hub()
+        self.start_grpc()
+        client = self.start_client(start=False)
+        client.environment["JIRO_COMMANDS__EXEC"] = f"{{ tidy: {{ {command} }} }}"
+        client.start()
+        self.connection().command("tidy", "t1")
+        said = f"{base}/a/cache {base}/*/none "
+        self.assertEqual(self.result("t1").response, said)
+        client.stop()
+        del client.environment["JIRO_COMMANDS__EXEC"]  # the file is a JSON object: YAML below it
+        client.config_file.write_text(f"{client.config_file.read_text()}\n---\nCommands: {{ Exec: {{ tidy: {{ {command} }} }} }}\n")
+        client.start()
+        self.connection(2).command("tidy", "t2")
+        self.assertEqual(self.result("t2").response, said)
+
     def test_keys_are_matched_in_any_case(self):
         answer = self.check("websocket: {huburl: 'https://hub.example/h'}\nGRPC: {timeoutms: 4321}", "--print")
         self.assertEqual(answer.returncode, 0, answer)

@@ -157,6 +157,40 @@ TEST(Appsettings, comments_are_passed_over) {
     EXPECT_THAT(errors_of("{ // x\n /* y */ \"Grpc\": { \"TimeoutMs\": \"x\" } }"), HasSubstr("test.yaml:2:"));
 }
 
+// What is not JSON from its first byte to its last is YAML, where // and /* are text: a script's glob, an address.
+TEST(Appsettings, what_is_not_all_json_keeps_its_slashes) {
+    const std::string script = R"(rm "$BASE"/*/cache "$BASE"/*/tmp; echo $((7 //2)) # no comment)";
+    const std::string block =
+        "Commands:\n  Exec:\n    tidy:\n      Shell: true\n      Program: |\n        " + script + '\n';
+    const std::string flow = "{ tidy: { Shell: true, Program: '" + script + "' } }";
+    for (const auto& [text, variable] :
+         {std::pair{"{ \"Grpc\": { \"TimeoutMs\": 5000 } }\n---\n" + block, std::string()},
+          {"---\n{ Grpc: {} }\n---\n" + block, ""},
+          {"{ Commands: { Exec: " + flow + " } }", ""},
+          {"", flow}}) {
+        const auto loaded =
+            load(text, variable.empty() ? Environment() : Environment{{"JIRO_COMMANDS__EXEC", variable}});
+        ASSERT_TRUE(loaded) << errors_of(loaded) << text;
+        const auto& program = loaded.config->commands.exec.at(0).program.back();
+        EXPECT_EQ(program.substr(0, program.find_last_not_of('\n') + 1), script) << text << variable;
+    }
+    for (const char* headers :
+         {"{ X-Site: 'a /*b*/ c', User-Agent: agent/1//x }",
+          "{ /* for the proxy */ \"X-Site\": \"a /*b*/ c\", \"User-Agent\": \"agent/1//x\", } // all"}) {
+        const auto loaded = load("", {{"JIRO_WEBSOCKET__HEADERS", headers}});
+        ASSERT_TRUE(loaded) << errors_of(loaded) << headers;
+        EXPECT_EQ(loaded.config->websocket.headers, (Pairs{{"X-Site", "a /*b*/ c"}, {"User-Agent", "agent/1//x"}}))
+            << headers;
+    }
+}
+
+// A comment in JSON that stands beside YAML would be a part of a key or value there: it is named, with its place.
+TEST(Appsettings, a_comment_in_json_beside_yaml_is_an_error) {
+    for (const char* text :
+         {"{ \"Grpc\": {},\n// hm\n }\n---\nLogging: {}\n", "{ \"ApiKey\":\n/* x */ \"y\", Chat: {} }"})
+        EXPECT_THAT(errors_of(text), HasSubstr("test.yaml:2:1: comments (// or /*) are taken only where")) << text;
+}
+
 // One that never ends would hide the rest of the file.
 TEST(Appsettings, a_comment_without_an_end_is_an_error) {
     EXPECT_FALSE(load_text("/* ${CREDENTIALS", "appsettings.json", {}).errors.empty());

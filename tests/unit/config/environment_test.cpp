@@ -50,6 +50,19 @@ TEST(ConfigEnvironment, lists_and_maps_may_be_json) {
     EXPECT_EQ(loaded.config->monitoring.hosts, (std::vector<std::string>{"a.example", "\U0001F680"}));
 }
 
+// A pair is JSON's only in a text of double quotes: elsewhere YAML has no escapes, and a script keeps what it has.
+TEST(ConfigEnvironment, pairs_are_joined_in_double_quotes_only) {
+    const auto headers = [](const char* text) {
+        const auto loaded = load("", {{"JIRO_WEBSOCKET__HEADERS", text}});
+        return loaded ? loaded.config->websocket.headers : Pairs{{"errors", errors_of(loaded)}};
+    };
+    const std::string pair = R"(\ud83d\ude80)";
+    EXPECT_EQ(headers(R"({ A: '"\ud83d\ude80"', B: \ud83d\ude80 })"), (Pairs{{"A", '"' + pair + '"'}, {"B", pair}}));
+    EXPECT_EQ(headers(R"({ A: '"\ud83d\ude80"', B: "\ud83d\ude80", "C": "\\\ud83d\ude80\"", D: "\\ud83d" })"),
+              (Pairs{{"A", '"' + pair + '"'}, {"B", "\U0001F680"}, {"C", "\\\U0001F680\""}, {"D", R"(\ud83d)"}}));
+    EXPECT_EQ(headers("\xEF\xBB\xBFX: \"\xC3\xA4\\ud83d\\ude80\""), (Pairs{{"X", "\xC3\xA4\U0001F680"}}));
+}
+
 // An empty variable is one that is not set: what may be null is, what may not is as if there was no variable.
 TEST(ConfigEnvironment, empty_variables_set_nothing) {
     Environment environment;
