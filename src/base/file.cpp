@@ -91,7 +91,7 @@ Result<> sync_folder_of(const std::filesystem::path& path) {
 }
 
 Result<> write_small_file(const std::filesystem::path& path, std::string_view text) {
-    const std::string made = path.string() + ".new";
+    const std::string made = path.string() + kSuffixWhileWritten;
     {
         const FileDescriptor file(
             open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <string_view>
 #include <system_error>
 #include <variant>
+
+#include "jiro/base/file.hpp"
 
 namespace jiro::config {
 
@@ -18,6 +21,8 @@ namespace {
 
 constexpr const char* kStateDirectory = "/var/lib/jiro";
 constexpr const char* kOutboxName = "outbox.db";
+constexpr const char* kHubSettingsName = "hub-settings.json";
+constexpr std::string_view kOutboxKey = "Outbox.Path";
 
 fs::path default_directory(const Environment& environment) {
     if (const auto state = systemd_folder(environment, "STATE_DIRECTORY"); !state.empty()) return state;
@@ -41,7 +46,7 @@ struct NamedFile {
 };
 
 // Whether `file` is the named one, or has the name of one that is kept beside it: by SQLite, the outbox, the
-// rebuilding of a damaged database, the redo log, the audit.
+// rebuilding of a damaged database, the redo log, the audit, the pause and the hub's keys.
 bool is_kept_beside(const fs::path& file, const NamedFile& named) {
     static constexpr std::array kOfDatabase{"-wal",     "-shm",        "-journal", ".lock",    ".kept",
                                             ".ballast", ".rebuilding", ".rebuilt", ".damaged", ".doubtful"};
@@ -50,7 +55,13 @@ bool is_kept_beside(const fs::path& file, const NamedFile& named) {
     const auto has_one = [&](const auto& suffixes) {
         return std::ranges::any_of(suffixes, [&](const char* suffix) { return file == named.path.string() + suffix; });
     };
+    const auto is_small_file = [&file](const fs::path& small) {
+        return file == small || file == small.string() + kSuffixWhileWritten;
+    };
     if (file == named.path) return true;
+    if (named.key == kOutboxKey &&
+        (is_small_file(find_hub_settings_path(named.path)) || is_small_file(find_pause_path(named.path))))
+        return true;
     if (named.key == "Outbox.RedoLog") return has_one(kOfRedoLog);
     if (named.key == "Logging.Audit") return has_one(kOfAudit);
     return named.is_written && named.key != "Monitoring.Listen" && has_one(kOfDatabase);
@@ -80,15 +91,20 @@ std::vector<NamedFile> read_files(const Config& config) {
 
 std::vector<NamedFile> written_files(const Config& config, const Environment& environment) {
     std::vector<NamedFile> all;
-    const auto add = [&all](const char* key, const fs::path& path) {
-        if (!path.empty() && path != kInMemory) all.push_back({key, one_name(path)});
+    const auto add = [&all](std::string_view key, const fs::path& path) {
+        if (path.empty() || path == kInMemory) return;
+        NamedFile file{std::string(key), one_name(path)};
+        const auto is_same = [&file](const NamedFile& other) {
+            return other.key == file.key && other.path == file.path;
+        };
+        if (std::ranges::none_of(all, is_same)) all.push_back(std::move(file));
     };
     const auto& settings = config.delivery.outbox;
     const auto outbox = find_outbox_path(settings, environment);
-    add("Outbox.Path", outbox);
-    add("Outbox.Path", find_outbox_of_unit(config, environment));
+    add(kOutboxKey, outbox);
+    add(kOutboxKey, find_outbox_of_unit(config, environment));
     // What other keys begin with where that variable is not set.
-    if (settings.path.empty()) add("Outbox.Path", fs::path("${STATE_DIRECTORY}") / kOutboxName);
+    if (settings.path.empty()) add(kOutboxKey, fs::path("${STATE_DIRECTORY}") / kOutboxName);
     add("Outbox.RedoLog", settings.redo_log);
     if (config.chat.is_configured() || !config.chat.path.empty())
         add("Chat.Path", find_sessions_path(config, outbox, environment));
@@ -118,6 +134,17 @@ fs::path find_sessions_path(const Config& config, const fs::path& outbox, const 
     if (!config.chat.path.empty()) return config.chat.path;
     const auto beside = outbox == kInMemory ? find_outbox_path({}, environment) : outbox;
     return beside.parent_path() / "sessions.db";
+}
+
+fs::path find_hub_settings_path(const fs::path& outbox) {
+    if (outbox.empty() || outbox == kInMemory) return {};
+    if (outbox.filename() == kOutboxName) return outbox.parent_path() / kHubSettingsName;
+    return outbox.string() + '.' + kHubSettingsName;
+}
+
+fs::path find_pause_path(const fs::path& outbox) {
+    if (outbox.empty() || outbox == kInMemory) return {};
+    return fs::path(outbox).replace_extension(".pause.json");
 }
 
 std::vector<SharedFile> shared_files(const Config& config, const Environment& environment) {

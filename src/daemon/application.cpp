@@ -93,7 +93,7 @@ WallTime written_at(const std::filesystem::path& file) {
 
 Pause::Files pause_files(const std::filesystem::path& outbox_file, const Environment& environment) {
     Pause::Files files;
-    if (outbox_file != kInMemory) files.order = std::filesystem::path(outbox_file).replace_extension(".pause.json");
+    files.order = config::find_pause_path(outbox_file);
     const std::filesystem::path runtime = systemd_folder(environment, "RUNTIME_DIRECTORY");
     if (!runtime.empty()) files.hold = runtime / "hold";
     return files;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/hub_overlay.hpp"
 
-#include "daemon/state_directory.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/config/locations.hpp"
@@ -19,9 +18,7 @@ bool is_missing(const Error& error) { return error.code == boost::system::errc::
 }  // namespace
 
 std::filesystem::path hub_overlay_path(const config::Config& config, const Environment& environment) {
-    const auto outbox = config::find_outbox_path(config.delivery.outbox, environment);
-    if (outbox.empty() || outbox == kInMemory) return {};
-    return outbox.parent_path() / "hub-settings.json";
+    return config::find_hub_settings_path(config::find_outbox_path(config.delivery.outbox, environment));
 }
 
 config::LoadResult load_with_overlay(const std::filesystem::path& file, const Environment& environment) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The keys that the hub has set, in a file of the state directory: hub-settings.json, beside the outbox. It is read
-// with the configuration while Hub.Requests has `config`, and written by ConfigUpdated only. These functions block.
+// The keys that the hub has set, in a file beside the outbox (config/locations.hpp). It is read with the configuration
+// while Hub.Requests has `config`, and written by ConfigUpdated only. These functions block.
 
 #include <filesystem>
 #include <map>

@@ -8,7 +8,7 @@ import stat
 import unittest
 
 from harness.case import DaemonTest, wait_until
-from harness.programs import run_client
+from harness.programs import Client, run_client
 
 APPSETTINGS = """{
   // The cloud
@@ -118,6 +118,21 @@ class RequestTest(DaemonTest):
         self.link = self.connection(2)
         values = self.ask("ConfigRequested")["Configuration"]["Values"]
         self.assertEqual(values["Commands:TimeoutMs"], "4321")
+
+    def test_a_hub_sets_nothing_for_another_daemon_of_the_folder(self):
+        first = self.client
+        self.start_hub()
+        self.start_grpc()
+        second = Client(self.directory, self.hub.url, self.grpc.url, name="second",
+                        config={"Outbox": {"Path": str(first.outbox.parent / "second.db")}, "Hub": {"Requests": ["config"]}})
+        self.addCleanup(self._end, second)
+        self.assertTrue(self.ask("ConfigUpdated", configData={"Commands.TimeoutMs": 4321})["Success"])
+        for client in (first, second):
+            client.signal(signal.SIGHUP)
+            client.wait_log("Configuration reloaded")
+        self.assertEqual(self.ask("ConfigRequested")["Configuration"]["Values"]["Commands:TimeoutMs"], "4321")
+        self.client, self.link = second, self.connection()
+        self.assertNotEqual(self.ask("ConfigRequested")["Configuration"]["Values"]["Commands:TimeoutMs"], "4321")
 
     def test_what_the_operator_has_saved_waits_for_the_reload(self):
         self.client.write_config(WebSocket={"KeepAliveIntervalMs": 14000})

@@ -25,7 +25,9 @@ struct FileContent {
 // bytes. The message does not name the file.
 [[nodiscard]] Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit);
 
-// Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600.
+// Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600. Until it is whole it has
+// a name of its own beside that.
+inline constexpr const char* kSuffixWhileWritten = ".new";
 [[nodiscard]] Result<> write_small_file(const std::filesystem::path& path, std::string_view text);
 
 // The folder that it is in: what was made or renamed there stays so through a power cut.

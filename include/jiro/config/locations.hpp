@@ -25,6 +25,11 @@ namespace jiro::config {
 [[nodiscard]] std::filesystem::path find_sessions_path(const Config& config, const std::filesystem::path& outbox,
                                                        const Environment& environment);
 
+// Small files beside the outbox, named after it, so that each daemon of a folder has its own: the keys that the hub has
+// set (hub-settings.json beside outbox.db), and the order of a pause. Empty: the outbox is in memory, or nowhere.
+[[nodiscard]] std::filesystem::path find_hub_settings_path(const std::filesystem::path& outbox);
+[[nodiscard]] std::filesystem::path find_pause_path(const std::filesystem::path& outbox);
+
 // A key that names a file of another key's, or one that is read: it would be written over, or appended to.
 struct SharedFile {
     std::string key_path;

@@ -37,6 +37,15 @@ TEST(Locations, no_key_names_a_file_of_another) {
          "Logging.Audit: /s/outbox.db is a file of Outbox.Path, /s/outbox.db; name another\n"},
         {"audit in place of the ring", "Logging: { Audit: /s/outbox.db.kept }",
          "Logging.Audit: /s/outbox.db.kept is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"audit in place of the pause", "Logging: { Audit: /s/outbox.pause.json }",
+         "Logging.Audit: /s/outbox.pause.json is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"conversations in place of the hub's keys", "Chat: { Path: /s/hub-settings.json }",
+         "Chat.Path: /s/hub-settings.json is a file of Outbox.Path, /s/outbox.db; name another\n"},
+        {"audit in place of the hub's keys of another outbox",
+         "Outbox: { Path: /s/b.db }\nLogging: { Audit: /s/b.db.hub-settings.json.new }",
+         "Logging.Audit: /s/b.db.hub-settings.json.new is a file of Outbox.Path, /s/b.db; name another\n"},
+        {"token in place of the pause", "WebSocket: { AccessTokenFile: /s/outbox.pause.json }",
+         "Outbox.Path: /s/outbox.db is a file of WebSocket.AccessTokenFile, /s/outbox.pause.json; name another\n"},
         {"audit in place of the redo log", "Outbox: { RedoLog: /r/redo.log }\nLogging: { Audit: /r/redo.log }",
          "Logging.Audit: /r/redo.log is a file of Outbox.RedoLog, /r/redo.log; name another\n"},
         {"audit's full file in place of the redo log",
@@ -83,6 +92,19 @@ TEST(Locations, a_folder_that_only_the_service_knows_is_the_same_folder) {
     const auto in_etc = load_text("Logging: { Audit: /var/lib/jiro/two/outbox.db }", "/etc/jiro/two.yaml", {});
     ASSERT_FALSE(in_etc);
     EXPECT_EQ(in_etc.errors.front().key_path, "Logging.Audit");
+}
+
+// Two daemons may have their outboxes in one folder: no name of one is a name of the other.
+TEST(Locations, files_beside_the_outbox_have_its_name) {
+    EXPECT_EQ(find_hub_settings_path("/s/outbox.db"), "/s/hub-settings.json");
+    EXPECT_EQ(find_hub_settings_path("/s/b.db"), "/s/b.db.hub-settings.json");
+    EXPECT_EQ(find_hub_settings_path("/s/hub-settings.json"), "/s/hub-settings.json.hub-settings.json");
+    EXPECT_EQ(find_pause_path("/s/outbox.db"), "/s/outbox.pause.json");
+    EXPECT_EQ(find_pause_path("/s/b.db"), "/s/b.pause.json");
+    for (const char* none : {"", ":memory:"}) {
+        EXPECT_EQ(find_hub_settings_path(none), "");
+        EXPECT_EQ(find_pause_path(none), "");
+    }
 }
 
 TEST(Locations, a_link_is_followed) {
