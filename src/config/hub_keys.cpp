@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/system/errc.hpp>
+#include <cstdint>
+#include <optional>
 
 #include "config/appsettings.hpp"
 #include "config/schema.hpp"
@@ -75,6 +78,49 @@ HubKey find_hub_key(std::string_view name) {
         }
     }
     return {};
+}
+
+std::map<std::size_t, Assigned> match_overlay(const Node& overlay, Problems& problems) {
+    auto found = match_keys(overlay, paths_of(schema()), "", problems);
+    for (const auto& [index, value] : found) {
+        const std::string_view path = schema()[index].path;
+        if (!find_hub_key(path).may_be_set) problems.add(value.place, path, "is not for the hub to set");
+    }
+    return found;
+}
+
+namespace {
+
+nlohmann::json hub_value(const Node& node) {
+    if (node.kind == Node::Kind::null) return nullptr;
+    const auto number = node.quoted ? std::nullopt : parse_number<std::int64_t>(node.text);
+    return number ? nlohmann::json(*number) : nlohmann::json(node.text);
+}
+
+}  // namespace
+
+Result<HubValues> read_hub_values(const Overlay& overlay) {
+    Problems problems;
+    HubValues values;
+    const Node root = read_yaml(overlay.text, overlay.name, problems);
+    for (const auto& [index, value] : match_overlay(root, problems)) {
+        const std::string_view path = schema()[index].path;
+        if (!value.node->items.empty() || !value.node->members.empty())
+            problems.add(value.place, path, "expected one value");
+        values[std::string(path)] = hub_value(*value.node);
+    }
+    if (problems.empty()) return values;
+    return Error(make_error_code(boost::system::errc::invalid_argument),
+                 to_string(std::move(problems).sorted(overlay.name).front()));
+}
+
+std::string overlay_text(const HubValues& values) {
+    auto tree = nlohmann::json::object();
+    for (const auto& [path, value] : values) {
+        const auto dot = path.find('.');
+        tree[path.substr(0, dot)][path.substr(dot + 1)] = value;
+    }
+    return tree.dump(2) + '\n';
 }
 
 }  // namespace jiro::config

@@ -15,7 +15,6 @@
 #include "jiro/base/file.hpp"
 #include "jiro/base/log.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/config/hub_keys.hpp"
 #include "jiro/config/locations.hpp"
 
 namespace jiro::config {
@@ -83,11 +82,7 @@ class Loader {
         add_foreign(in_file, assigned, config);
         Node exec;
         add_commands(commands, assigned, exec);
-        for (const auto& [index, value] : match_keys(overlay, paths_of(schema()), "", problems_)) {
-            const std::string_view path = schema()[index].path;
-            if (!find_hub_key(path).may_be_set) problems_.add(value.place, path, "is not for the hub to set");
-            assigned[index] = value;
-        }
+        for (const auto& [index, value] : match_overlay(overlay, problems_)) assigned[index] = value;
         for (const Override& entry : overrides) assigned[entry.key] = overridden(assigned, entry);
         warn_of_foreign(config);
         if (config.is_appsettings) use_their_defaults(config);

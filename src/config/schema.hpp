@@ -38,6 +38,10 @@ struct Assigned {
 [[nodiscard]] std::map<std::size_t, Assigned> match_keys(const Node& map, std::span<const std::string_view> paths,
                                                          const std::string& prefix, Problems& problems);
 
+// Of the keys that the hub has set (hub_keys.cpp), by position in schema(): the loader and whoever changes them read
+// them here. Adds a problem also for each that is not for the hub to set.
+[[nodiscard]] std::map<std::size_t, Assigned> match_overlay(const Node& overlay, Problems& problems);
+
 // Reads a whole map: a definition inside Commands.Exec.
 template <typename T>
 void read_keys(std::span<const Key<T>> keys, const Node& map, T& target, Context context) {

@@ -4,17 +4,13 @@
 // while Hub.Requests has `config`, and written by ConfigUpdated only. These functions block.
 
 #include <filesystem>
-#include <map>
-#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "jiro/base/error.hpp"
 #include "jiro/config/load.hpp"
 
 namespace jiro::daemon {
-
-// Key path to value.
-using HubValues = std::map<std::string, nlohmann::json, std::less<>>;
 
 // Empty: this daemon keeps no state on a disk.
 [[nodiscard]] std::filesystem::path hub_overlay_path(const config::Config& config, const Environment& environment);
@@ -23,8 +19,9 @@ using HubValues = std::map<std::string, nlohmann::json, std::less<>>;
 // result: the operator's file alone is a good configuration.
 [[nodiscard]] config::LoadResult load_with_overlay(const std::filesystem::path& file, const Environment& environment);
 
-// What is in the file; none: no file.
-[[nodiscard]] Result<HubValues> read_hub_values(const std::filesystem::path& overlay);
-[[nodiscard]] std::string overlay_text(const HubValues& values);
+// The text of the file; none: there is no file. The error names it.
+[[nodiscard]] Result<std::optional<std::string>> read_overlay(const std::filesystem::path& overlay);
+// None: there is to be no file.
+[[nodiscard]] Result<> write_overlay(const std::filesystem::path& overlay, const std::optional<std::string>& text);
 
 }  // namespace jiro::daemon

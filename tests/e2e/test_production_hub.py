@@ -134,6 +134,18 @@ class RequestTest(DaemonTest):
         self.client, self.link = second, self.connection()
         self.assertNotEqual(self.ask("ConfigRequested")["Configuration"]["Values"]["Commands:TimeoutMs"], "4321")
 
+    def test_what_the_hub_has_set_stays_however_it_is_written(self):
+        overlay = self.client.outbox.parent / "hub-settings.json"
+        overlay.write_text('{ // raised by ops\n  "Commands": { "TimeoutMs": 4321, },\n}\n')
+        self.assertTrue(self.ask("ConfigUpdated", configData={"Commands.MaxConcurrent": 3})["Success"])
+        self.assertEqual(json.loads(overlay.read_text()), {"Commands": {"MaxConcurrent": 3, "TimeoutMs": 4321}})
+        torn = overlay.read_text()[:-3]
+        overlay.write_text(torn)
+        answer = self.ask("ConfigUpdated", configData={"Commands.MaxConcurrent": 4})
+        self.assertFalse(answer["Success"])
+        self.assertIn(f"mend or remove its file on the machine: {overlay}:5:", answer["Message"])
+        self.assertEqual(overlay.read_text(), torn)
+
     def test_what_the_operator_has_saved_waits_for_the_reload(self):
         self.client.write_config(WebSocket={"KeepAliveIntervalMs": 14000})
         answer = self.ask("ConfigUpdated", configData={"Commands.TimeoutMs": 4321})

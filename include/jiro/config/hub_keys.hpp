@@ -4,12 +4,17 @@
 // that lies over the operator's. Never what runs, what is trusted, where anything is, or what could cut the machine
 // off. Pure.
 
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "jiro/base/error.hpp"
 #include "jiro/config/config.hpp"
+#include "jiro/config/load.hpp"
 
 namespace jiro::config {
 
@@ -24,5 +29,12 @@ struct HubKey {
     bool may_be_set = false;
 };
 [[nodiscard]] HubKey find_hub_key(std::string_view name);
+
+// What the hub has set: key path to value.
+using HubValues = std::map<std::string, nlohmann::json, std::less<>>;
+
+// All that an overlay says, by the reader that load.hpp has for it. The error says what is wrong first, with its place.
+[[nodiscard]] Result<HubValues> read_hub_values(const Overlay& overlay);
+[[nodiscard]] std::string overlay_text(const HubValues& values);
 
 }  // namespace jiro::config

@@ -118,7 +118,7 @@ json refuse_update(const Request& request, const std::string& why) {
 // Key paths with the values that they are to have; null: the operator's again.
 struct Update {
     json shown;  // what ConfigRequested shows
-    HubValues values;
+    config::HubValues values;
     std::vector<std::string> received;  // names as they came
     std::vector<std::string> refused;   // name and reason
 };
@@ -218,12 +218,13 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
 
   private:
     struct Checked {
-        std::string overlay;
-        config::Config config;  // with it
+        std::optional<std::string> before;  // the file's text; none: no file
+        std::string overlay;                // and as it is to be
+        config::Config config;              // with that
         Effect effect;
     };
 
-    [[nodiscard]] Task<Result<Effect>> change(std::filesystem::path overlay, HubValues changes) {
+    [[nodiscard]] Task<Result<Effect>> change(std::filesystem::path overlay, config::HubValues changes) {
         std::vector<std::string> paths;
         for (const auto& [path, value] : changes) paths.push_back(path);
         std::function<Result<Checked>()> prepare = [overlay, changes = std::move(changes), file = config_().source,
@@ -237,53 +238,56 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
 
         // From here on it is all or nothing, also when nobody waits for the answer any more.
         co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
-        auto before = put(overlay, (*checked)->overlay);
-        auto old = co_await std::move(before);
-        if (!old) co_return old.error();
+        auto writing = put(overlay, std::move((*checked)->overlay));
+        const auto written = co_await std::move(writing);
+        if (!written) co_return written.error();
         auto changing = reloader_.change(std::move((*checked)->config), std::move(paths));
         auto changed = co_await std::move(changing);
         if (changed) co_return std::move((*checked)->effect);
-        auto after = put(overlay, *old);
-        static_cast<void>(co_await std::move(after));
-        co_return changed.error();
+        auto restoring = put(overlay, std::move((*checked)->before));
+        const auto restored = co_await std::move(restoring);
+        if (restored) co_return changed.error();
+        co_return changed.error().with_prefix("what was set may be in force after the next start (" +
+                                              restored.error().message + ")");
     }
 
     static Error late(const char* what) { return Error(make_error_code(boost::system::errc::timed_out), what); }
 
-    // Writes the file; its text as it was before.
-    [[nodiscard]] Task<Result<std::string>> put(std::filesystem::path overlay, std::string text) {
-        auto writing =
-            off_the_loop<Result<std::string>>(clock_, [overlay, text = std::move(text)]() -> Result<std::string> {
-                auto before = read_hub_values(overlay);
-                std::string old = before ? overlay_text(*before) : overlay_text({});
-                if (const auto written = write_small_file(overlay, text); !written) return written.error();
-                return old;
-            });
+    [[nodiscard]] Task<Result<>> put(std::filesystem::path overlay, std::optional<std::string> text) {
+        std::function<Result<>()> write = [overlay, text = std::move(text)] { return write_overlay(overlay, text); };
+        auto writing = off_the_loop<Result<>>(clock_, std::move(write));
         auto written = co_await std::move(writing);
         if (written) co_return std::move(*written);
         co_return late("the disk does not take the settings in time; they may be in force after the next start");
     }
 
+    // What cannot be read is not begun anew: it may be in force, and is the operator's to look at.
+    static Error unreadable(const Error& why) {
+        return why.with_prefix("what the hub has set before cannot be read; mend or remove its file on the machine");
+    }
+
     // Blocks.
-    static Result<Checked> checked_overlay(const std::filesystem::path& overlay, const HubValues& changes,
+    static Result<Checked> checked_overlay(const std::filesystem::path& overlay, const config::HubValues& changes,
                                            const std::filesystem::path& file, const Environment& environment) {
-        auto read = read_hub_values(overlay);
-        HubValues values = read ? std::move(*read) : HubValues();  // damaged: begun anew
+        auto before = read_overlay(overlay);
+        if (!before) return unreadable(before.error());
+        auto values = config::read_hub_values({before->value_or(""), overlay.string()});
+        if (!values) return unreadable(values.error());
         Effect effect;
         for (const auto& [path, value] : changes) {
             if (!value.is_null()) {
-                values[path] = value;
-            } else if (values.erase(path) == 0) {
+                (*values)[path] = value;
+            } else if (values->erase(path) == 0) {
                 effect.remarks.push_back(path + " was not set by the hub");
             } else {
                 ++effect.in_force;
             }
         }
-        std::string text = overlay_text(values);
+        std::string text = config::overlay_text(*values);
         auto loaded = config::load_file(file, environment, {text, overlay.string()});
         if (loaded) {
             add_effect(effect, changes, *loaded.config);
-            return Checked{std::move(text), std::move(*loaded.config), std::move(effect)};
+            return Checked{std::move(*before), std::move(text), std::move(*loaded.config), std::move(effect)};
         }
         std::string all;
         for (const auto& error : loaded.errors) {
@@ -294,7 +298,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
     }
 
     // A key has the hub's value unless something else lies over it.
-    static void add_effect(Effect& effect, const HubValues& changes, const config::Config& loaded) {
+    static void add_effect(Effect& effect, const config::HubValues& changes, const config::Config& loaded) {
         for (const auto& [path, value] : changes) {
             if (value.is_null()) continue;
             const auto place = loaded.provenance.find(path);

@@ -13,6 +13,7 @@
 #include "daemon/reload.hpp"
 #include "daemon/requests/answers.hpp"
 #include "daemon/requests/hub_uploads.hpp"
+#include "jiro/base/file.hpp"
 #include "jiro/base/log_tail.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
@@ -27,6 +28,7 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::Ge;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::Not;
 using ::testing::SizeIs;
@@ -610,8 +612,12 @@ TEST_F(TargetsTest, ConfigUpdated_leaves_no_trace_of_what_cannot_be_applied) {
     const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
     EXPECT_EQ(answer["Success"], false);
     EXPECT_THAT(answer["Message"].get<std::string>(), HasSubstr("it cannot be applied"));
-    const auto again = load_with_overlay(folder_.path() / "config.yaml", environment_);
-    EXPECT_EQ(again.config->commands.timeout, 60s);
+    EXPECT_FALSE(std::filesystem::exists(folder_.path() / "hub-settings.json"));
+    // Its very bytes are there again.
+    const std::string text = "{ /* ops */ \"Commands\": { \"TimeoutMs\": 7000 } }";
+    folder_.write("hub-settings.json", text);
+    ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
+    EXPECT_EQ(read_small_file(folder_.path() / "hub-settings.json", 1000)->text, text);
 }
 
 // What the operator has saved meanwhile waits for the operator's reload.
@@ -663,6 +669,43 @@ TEST_F(TargetsTest, Overlay_that_is_damaged_or_holds_more_is_left_out) {
         EXPECT_TRUE(loaded.config->commands.exec.empty()) << text;
         EXPECT_THAT(loaded.config->warnings.back().text, HasSubstr("what the hub has set is left out")) << text;
     }
+}
+
+// It is the operator's to edit: who adds a key to it reads it as the loader does, and no key in force is lost.
+TEST_F(TargetsTest, ConfigUpdated_keeps_what_is_in_force_however_it_is_written) {
+    for (const char* text : {"{ // raised by ops\n \"Commands\": { \"MaxQueued\": 5, \"timeoutms\": 7000, },\n}",
+                             "commands:  # raised by ops\n  MaxQueued: 5\n  TimeoutMs: 7000\n"}) {
+        folder_.write("hub-settings.json", text);
+        const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.MaxQueued", 6}}}});
+        EXPECT_EQ(answer["Success"], true) << answer["Message"];
+        const auto again = load_with_overlay(folder_.path() / "config.yaml", environment_);
+        ASSERT_TRUE(again);
+        EXPECT_THAT(again.config->warnings, IsEmpty());
+        EXPECT_EQ(again.config->commands.timeout, 7s) << text;
+        EXPECT_EQ(again.config->commands.max_queued, 6U) << text;
+    }
+}
+
+// What cannot be read may be in force, and is not written over: the answer names it.
+TEST_F(TargetsTest, ConfigUpdated_is_refused_while_the_overlay_cannot_be_read) {
+    const auto overlay = folder_.path() / "hub-settings.json";
+    for (const char* text :
+         {"{", "[]", "{\"Commands\": 5}", R"({"Commands":{"Exec":{"evil":{"Program":["/bin/sh"]}}}})",
+          R"({"ApiKey":"x"})", R"({"Commands":{"TimeoutMs":[5000]}})",
+          "Commands: {TimeoutMs: 1}\nCommands: {TimeoutMs: 2}"}) {
+        folder_.write("hub-settings.json", text);
+        const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
+        EXPECT_EQ(answer["Success"], false) << text;
+        EXPECT_THAT(answer["Message"].get<std::string>(),
+                    HasSubstr("mend or remove its file on the machine: " + overlay.string() + ':'));
+        EXPECT_EQ(read_small_file(overlay, 1000)->text, text);
+    }
+    std::filesystem::remove(overlay);
+    std::filesystem::create_directory(overlay);
+    const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
+    EXPECT_THAT(answer["Message"].get<std::string>(),
+                HasSubstr("mend or remove its file on the machine: " + overlay.string() + ": is a directory"));
+    EXPECT_EQ(config_.commands.timeout, 60s);
 }
 
 // Without the permission the overlay does not count.
