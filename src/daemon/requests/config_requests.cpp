@@ -121,6 +121,7 @@ struct Update {
     config::HubValues values;
     std::vector<std::string> received;  // names as they came
     std::vector<std::string> refused;   // name and reason
+    std::size_t looked_up = 0;
 };
 
 // What became of its keys.
@@ -144,24 +145,33 @@ json number_in(const json& value) {
     return number ? json(*number) : value;
 }
 
+config::HubKey look_up(Update& update, const std::string& name) {
+    if (++update.looked_up > kMostChanges)
+        throw signalr::ArgumentMismatch("ConfigData: more than " + std::to_string(kMostChanges) + " keys");
+    return config::find_hub_key(name);
+}
+
+// An object without members in the place of a value: of a section it says nothing.
+bool is_empty_value(Update& update, const std::string& name, const json& value) {
+    return value.is_object() && value.empty() && !look_up(update, name).path.empty();
+}
+
 void read_change(Update& update, const std::string& name, const json& value) {
-    if (value.is_object() && name.size() <= kLongestKey) {  // a path that is longer would be built for each member
+    // A path that is longer would be built for each member.
+    if (value.is_object() && name.size() <= kLongestKey && !is_empty_value(update, name, value)) {
         for (const auto& [key, inner] : value.items())
             read_change(update, name.empty() ? key : name + '.' + key, inner);
         return;
     }
     if (is_no_change(update.shown, name, value)) return;
-    if (update.received.size() + update.refused.size() >= kMostChanges) {
-        throw signalr::ArgumentMismatch("ConfigData: more than " + std::to_string(kMostChanges) + " keys");
-    }
+    const config::HubKey key = look_up(update, name);
     const std::string shown = excerpt(name, kLongestKey);
     update.received.push_back(shown);
-    const config::HubKey key = config::find_hub_key(name);
     if (key.path.empty()) {
         update.refused.push_back(shown + ": unknown key");
     } else if (!key.may_be_set) {
         update.refused.push_back(shown + ": the hub may not set it; change it on the machine");
-    } else if (value.is_array()) {
+    } else if (value.is_structured()) {
         update.refused.push_back(shown + ": expected one value");
     } else {
         update.values[std::string(key.path)] = number_in(value);

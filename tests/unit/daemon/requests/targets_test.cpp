@@ -530,6 +530,7 @@ TEST_F(TargetsTest, ConfigUpdated_refuses_everything_else) {
         {{"Nothing.Known", 1}},
         {{"", 1}},
         {{"Commands.TimeoutMs", json::array({1, 2})}},
+        {{"Commands", {{"TimeoutMs", json::object()}}}},
         {{"Commands.TimeoutMs", "not a number"}},
         {{"Commands.TimeoutMs", -5}},
         {{"Commands.TimeoutMs", 5000}, {"ApiKey", "stolen"}},
@@ -567,6 +568,10 @@ TEST_F(TargetsTest, ConfigUpdated_says_what_is_in_force) {
         {{{"Commands.MaxQueued", nullptr}}, true, "1 keys are in force"},
         {{{"Commands.MaxQueued", nullptr}}, true, "nothing was changed: Commands.MaxQueued was not set by the hub"},
         {json::object(), true, "nothing was changed: no value differs from what is shown"},
+        {{{"Commands", json::object()}}, true, "nothing was changed: no value differs from what is shown"},
+        {{{"Commands", {{"MaxQueued", json::object()}}}},
+         false,
+         "nothing was changed: Commands.MaxQueued: expected one value"},
     };
     for (const auto& row : rows) {
         const json answer = ask("ConfigUpdated", {{"configData", row.data}});
