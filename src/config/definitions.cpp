@@ -59,7 +59,7 @@ FoundDefinition find_definition(const std::filesystem::path& folder, const std::
     for (const Piece& piece : read_pieces(folder, ".yaml", problems)) {
         if (piece.text.find(name) == std::string::npos) continue;  // a thousand files are looked through at each start
         if (piece.owner != owner || piece.is_writable_by_others) {
-            problems.add({piece.path}, "", "others may write it");
+            problems.add({piece.path}, "", "others may write it or, behind a link, its folder");
             continue;
         }
         roots.push_back(read_yaml(piece.text, piece.path, problems));

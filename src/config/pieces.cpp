@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "config/pieces.hpp"
 
-#include <algorithm>
-#include <optional>
+#include <sys/stat.h>
 
+#include <algorithm>
+#include <boost/system/errc.hpp>
+#include <system_error>
+
+#include "jiro/base/error.hpp"
 #include "jiro/base/file.hpp"
 
 namespace jiro::config {
@@ -43,15 +47,36 @@ std::vector<std::string> names_in(const fs::path& folder, std::string_view endin
     return names;
 }
 
-// Where a link leads, if that is out of the folder; "nowhere" for one that leads to nothing.
-std::optional<std::string> leads_out(const fs::path& file, const fs::path& folder) {
+// The file of a name, and the folder in which it is looked for, behind all links.
+struct Found {
+    fs::path file;
+    fs::path folder;
+};
+
+// Fails with where the link leads: out of the folder, or to nothing.
+Result<Found> find_behind_links(const fs::path& file, const fs::path& folder) {
     std::error_code error;
-    if (!fs::is_symlink(file, error)) return std::nullopt;
-    const fs::path target = fs::canonical(file, error);
-    if (error) return "nowhere";
-    const fs::path home = fs::canonical(folder, error);
-    if (!error && target.parent_path() == home) return std::nullopt;
-    return target.string() + ", out of this folder";
+    Found found{file, file.parent_path()};
+    if (!fs::is_symlink(file, error)) return found;
+    found = {fs::canonical(file, error), {}};
+    if (error) return Error(error, "is a link to nowhere");
+    found.folder = fs::canonical(folder, error);
+    const auto& [target, home] = found;
+    if (!error && std::mismatch(home.begin(), home.end(), target.begin(), target.end()).first == home.end())
+        return found;
+    return Error(make_error_code(boost::system::errc::permission_denied),
+                 "is a link to " + target.string() + ", out of this folder");
+}
+
+// Whether somebody else than its owner (and root) may put another file in its place: who may write to a folder on the
+// way to it may.
+bool may_be_replaced(const Found& found, unsigned owner) {
+    for (auto between = found.file.parent_path(); between != found.folder; between = between.parent_path()) {
+        struct stat status {};
+        if (!between.has_relative_path() || stat(between.c_str(), &status) != 0) return true;
+        if ((status.st_uid != owner && status.st_uid != 0) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return true;
+    }
+    return false;
 }
 
 }  // namespace
@@ -61,11 +86,12 @@ std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, 
     std::size_t bytes = 0;
     for (const std::string& name : names_in(folder, ending, problems)) {
         const fs::path file = folder / name;
-        if (const auto target = leads_out(file, folder)) {
-            problems.add({file.string()}, "", "is a link to " + *target);
+        const auto found = find_behind_links(file, folder);
+        if (!found) {
+            problems.add({file.string()}, "", found.error().message);
             continue;
         }
-        auto content = read_small_file(file, kMaxFileBytes);
+        auto content = read_small_file(found->file, kMaxFileBytes);
         if (!content) {
             problems.add({file.string()}, "", content.error().message);
             continue;
@@ -77,7 +103,7 @@ std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, 
             return {};
         }
         pieces.push_back({file.string(), std::move(content->text), content->is_world_readable,
-                          content->is_writable_by_others, content->owner});
+                          content->is_writable_by_others || may_be_replaced(*found, content->owner), content->owner});
     }
     return pieces;
 }

@@ -16,7 +16,8 @@ void add_key(const Piece& piece, commands::Trust& trust, Problems& problems) {
     const auto fail = [&](std::string what) { problems.add({piece.path}, kKeysPath, std::move(what)); };
     const std::string id = std::filesystem::path(piece.path).stem().string();
     if (!commands::is_key_id(id)) return fail("a key is named with 1 to 64 letters, digits, and the characters - _ .");
-    if (piece.is_writable_by_others) return fail("others than its owner may write it; chmod go-w");
+    if (piece.is_writable_by_others)
+        return fail("others than its owner may write it or, behind a link, its folder; chmod go-w");
     auto key = Ed25519PublicKey::from_pem(piece.text);
     if (!key) return fail(key.error().message);
     const auto same = std::ranges::find(trust.keys, key->bytes(), [](const auto& known) { return known.key.bytes(); });

@@ -14,7 +14,7 @@ TRUE = "  Program: [/bin/echo, {word}]\n"
 class PiecesTest(DaemonTest):
     def piece(self, name, text):
         file = self.directory / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
         return file
 
@@ -40,6 +40,22 @@ class PiecesTest(DaemonTest):
         self.assertEqual(self.result("c").response, "two\n")
         link.command("first", "d")
         self.assertIn("unknown command", self.result("d").response)
+
+    def test_a_folder_that_links_put_in_the_place_of_another(self):
+        """As Kubernetes brings the files of a ConfigMap up to date: one link changes, and all files with it."""
+        self.piece("commands.d/..1/x.yaml", "first:\n" + TRUE.format(word="one"))
+        self.piece("commands.d/..2/x.yaml", "second:\n" + TRUE.format(word="two"))
+        data = self.directory / "commands.d" / "..data"
+        data.symlink_to("..1")
+        (data.parent / "x.yaml").symlink_to("..data/x.yaml")
+        link = self.start_all()
+        link.command("first", "a")
+        self.assertEqual(self.result("a").response, "one\n")
+        data.unlink()
+        data.symlink_to("..2")
+        self.reload("Configuration reloaded.*Commands.Exec")
+        link.command("second", "b")
+        self.assertEqual(self.result("b").response, "two\n")
 
     def test_a_bad_one_among_good_ones(self):
         """A reload names the bad piece, and nothing of the good ones is applied."""

@@ -222,6 +222,11 @@ class SigningTest(DaemonTest):
         open_one = self.keys / "open.pem"
         open_one.write_bytes(self.signer.public.read_bytes())
         open_one.chmod(0o666)
+        for name, mode in (("below", 0o755), ("between", 0o775)):  # a link to a folder below
+            (self.keys / f"..{name}").mkdir()
+            (self.keys / f"..{name}").chmod(mode)
+            (self.keys / f"..{name}" / "key").write_bytes(Signer(self.directory.path, name).public.read_bytes())
+            (self.keys / f"{name}.pem").symlink_to(f"..{name}/key")
         (self.keys / "README").write_text("no key, and nobody minds")
         checked = run_client("check-config", "--config", config)
         self.assertEqual(checked.returncode, 78)
@@ -235,12 +240,14 @@ class SigningTest(DaemonTest):
             ("link", "out of this folder"),
             ("huge", "is larger than the limit"),
             ("open", "others than its owner may write it"),
+            ("between", "others than its owner may write it or, behind a link, its folder"),
         ):
             lines = [line for line in checked.stderr.splitlines() if line.startswith(f"{self.keys / name}.pem: ")]
             if name == "copy":  # whichever of the two comes second is the copy
                 lines += [line for line in checked.stderr.splitlines() if "is the same key as copy.pem" in line]
             self.assertTrue(lines and any(why in line for line in lines), f"{name}: {checked.stderr}")
         self.assertNotIn("README", checked.stderr)
+        self.assertNotIn("below.pem", checked.stderr)
 
     def test_what_require_needs(self):
         """Without a name for the machine, keys, or a memory of ids, a signature would not mean what it says: refused by name."""

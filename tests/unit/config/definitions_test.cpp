@@ -89,6 +89,31 @@ TEST_F(Definitions, count_only_where_nobody_else_may_write) {
     expect(false, "a.yaml: is a named pipe");
 }
 
+// By a link to below the folder the real file counts, and who may write to the folders on the way to it.
+TEST_F(Definitions, count_behind_links_as_they_are_there) {
+    const auto real = folder_.path() / "..2026_12_01";
+    std::filesystem::create_directory(real);
+    const auto file = write("..2026_12_01/a.yaml", "disk: { Program: [/bin/true] }\n");
+    std::filesystem::create_directory_symlink("..2026_12_01", folder_.path() / "..data");
+    std::filesystem::create_symlink("..data/a.yaml", folder_.path() / "a.yaml");
+    chmod(real.c_str(), 0755);
+    EXPECT_TRUE(find("disk").command) << find("disk").problem;
+    for (const mode_t mode : {0775U, 0757U, 01777U}) {
+        chmod(real.c_str(), mode);
+        EXPECT_THAT(find("disk").problem, HasSubstr("a.yaml: others may write it"));
+    }
+    chmod(real.c_str(), 0755);
+    if (geteuid() == 0) {
+        EXPECT_EQ(chown(real.c_str(), 12345, 0), 0);
+        EXPECT_THAT(find("disk").problem, HasSubstr("a.yaml: others may write it"));
+        EXPECT_EQ(chown(real.c_str(), 0, 0), 0);
+    }
+    chmod(file.c_str(), 0646);
+    EXPECT_THAT(find("disk").problem, HasSubstr("a.yaml: others may write it"));
+    chmod(file.c_str(), 0644);
+    EXPECT_TRUE(find("disk").command);
+}
+
 // A folder that is not there defines nothing.
 TEST_F(Definitions, need_a_folder) {
     const auto found = find_definition(folder_.path() / "missing", "disk", {}, geteuid());

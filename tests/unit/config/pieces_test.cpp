@@ -184,6 +184,27 @@ TEST_F(ConfigPieces, are_yaml_files_only) {
     EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"linked"});
 }
 
+// Kubernetes puts a folder of files in the place of another by links: they stay below the folder.
+TEST_F(ConfigPieces, may_be_links_to_below) {
+    for (const char* folder : {"config.d", "commands.d"}) {
+        std::filesystem::create_directory(path(folder + std::string("/..2026_12_01")));
+        std::filesystem::create_directory_symlink("..2026_12_01", path(folder + std::string("/..data")));
+        std::filesystem::create_symlink("..data/x.yaml", path(folder + std::string("/x.yaml")));
+    }
+    write("config.d/..2026_12_01/x.yaml", "Grpc: { MaxRetries: 7 }\n");
+    command("..2026_12_01/x.yaml", "linked");
+    const auto loaded = load();
+    ASSERT_TRUE(loaded) << errors_of(loaded);
+    EXPECT_EQ(loaded.config->delivery.grpc.max_retries, 7);
+    EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"linked"});
+    EXPECT_EQ(loaded.config->commands.exec.at(0).source, path("commands.d/x.yaml") + ":1");
+    // A folder whose name begins like this one's is another.
+    std::filesystem::create_directory(path("commands.d2"));
+    command("../commands.d2/y.yaml", "other");
+    std::filesystem::create_symlink("../commands.d2/y.yaml", path("commands.d/y.yaml"));
+    EXPECT_THAT(errors_of(load()), HasSubstr("commands.d2/y.yaml, out of this folder"));
+}
+
 // A thousand files are a configuration; more are refused before they are read, and so is what they hold together.
 TEST_F(ConfigPieces, are_bounded) {
     for (int i = 0; i < 1000; ++i) command(std::to_string(i) + ".yaml", "c" + std::to_string(i));
