@@ -108,7 +108,8 @@ class Loader {
         }
         const auto place_of = [this](std::string_view path) { return place(path); };
         check_together(config, place_of, problems_, config.warnings);
-        for (auto& [path, what] : shared_files(config, environment_)) problems_.add(place(path), path, std::move(what));
+        for (auto& [path, what] : shared_files(config, environment_))
+            problems_.add(place(path), path, what + "; name another");
         // What is said of a key that could not be read would be said of its default.
         auto found = commands::check(config.commands);
         std::erase_if(found, [this](const auto& problem) { return problems_.concern(problem.key_path); });

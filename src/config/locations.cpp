@@ -158,7 +158,7 @@ std::vector<SharedFile> shared_files(const Config& config, const Environment& en
         });
         if (owner == file) continue;
         found.push_back({file->key, file->path.string() + " is a file of " + std::string(owner->key) + ", " +
-                                        owner->path.string() + "; name another"});
+                                        owner->path.string()});
     }
     return found;
 }

@@ -86,7 +86,8 @@ Task<config::LoadResult> Reloader::load() {
         if (!loaded) return loaded;
         // What is written goes on being written where a restart only would change it.
         for (auto& [key, what] : config::shared_files(config::in_force(*loaded.config, running), environment))
-            loaded.errors.push_back({file.string(), 0, 0, std::move(key), std::move(what)});
+            loaded.errors.push_back(
+                {file.string(), 0, 0, std::move(key), what + ", still in use until the restart; name another"});
         return loaded;
     };
     // Each reads anew: the file may have been written meanwhile.

@@ -33,7 +33,7 @@ namespace jiro::config {
 // A key that names a file of another key's, or one that is read: it would be written over, or appended to.
 struct SharedFile {
     std::string key_path;
-    std::string message;
+    std::string message;  // "/s/outbox.db is a file of Outbox.Path, /s/outbox.db"; its caller adds what to do
 };
 // Of all keys that name a file to be written: with the others of them, with those that name a file to be read, and with
 // the configuration itself. Links are followed, as far as they can be from here: may block.

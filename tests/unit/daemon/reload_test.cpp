@@ -102,7 +102,9 @@ TEST_F(ReloadTest, nothing_is_written_over_the_outbox_that_runs) {
 
     const auto report = reload();
 
-    EXPECT_THAT(report.errors, ElementsAre(HasSubstr("Logging.Audit: /running/outbox.db is a file of Outbox.Path")));
+    EXPECT_THAT(report.errors,
+                ElementsAre(HasSubstr("Logging.Audit: /running/outbox.db is a file of Outbox.Path, /running/outbox.db, "
+                                      "still in use until the restart; name another")));
     EXPECT_EQ(running_.audit, "/new/audit.log");
 }
 
