@@ -202,7 +202,7 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
         key("Limits.OpenFiles", Number("whole number", {3, 1'000'000}), MEMBER(limits.open_files),
             "Open files of each process."),
         key("Limits.Processes", Number("whole number", {1, 1'000'000}), MEMBER(limits.processes),
-            "Processes of the daemon's user, all commands together."),
+            "Processes in the program's unit; with RunAs: daemon, of the daemon's user, all commands together."),
         key("Limits.FileBytes", Number("bytes", {0, kTiB}), MEMBER(limits.file_bytes),
             "Largest file that may be written."),
     };
