@@ -15,9 +15,9 @@ enum class errc {
     not_configured = 1,  // no hub URL, or a setting that cannot be used
     credentials_failed,  // the credentials provider failed, e.g. an unreadable token file
     // Negotiate and upgrade
-    negotiate_failed,     // an HTTP status other than 200, or the connection broke during the request
+    negotiate_failed,     // another HTTP status than 200, 401 and 403, or the connection broke during the request
     negotiate_timeout,    // no answer in time
-    negotiate_invalid,    // the answer is not a negotiate response
+    negotiate_invalid,    // the answer is not a negotiate response: an HTML page, for one
     negotiate_refused,    // the answer carries `error`
     classic_signalr,      // an ASP.NET (not Core) SignalR server: another protocol
     no_common_transport,  // the server offers no WebSockets with Text
