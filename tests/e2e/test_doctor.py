@@ -290,6 +290,18 @@ class DoctorHereTest(DoctorCase):
         self.assert_finding(found, "config.warning.ApiKey", "warning", "every user", "chmod o-r")
         self.assert_finding(found, "config.file.WebSocket.AccessTokenFile", "warning", "every user", "chmod o-rwx")
 
+    def test_programs_that_cannot_run(self):
+        for program, why in ((self.directory / "absent", "No such file"), (self.directory / "state", "no executable file"),
+                             (self.token_file, "no executable file"), ("/bin/true", None)):
+            config = self.config("https://hub.example/hub", "https://hub.example",
+                                 {"Commands": {"Exec": {"backup": {"Program": [str(program)]}}}})
+            with self.subTest(program):
+                found = self.offline(config, code=0)
+                if why:
+                    self.assert_finding(found, "config.program", "warning", f"'backup'.*cannot run {program}: {why}")
+                else:
+                    self.assertNotIn("config.program", found)
+
     def test_secret_files(self):
         config = self.config("https://hub.example/hub", "https://hub.example")
         self.token_file.unlink()

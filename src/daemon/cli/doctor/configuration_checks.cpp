@@ -156,6 +156,22 @@ void check_shells(Findings& findings, const config::Config& config) {
     }
 }
 
+// A warning, not a problem: the program's unit may see other files than the doctor.
+void check_programs(Findings& findings, const config::Config& config) {
+    for (const auto& command : config.commands.exec) {
+        if (command.shell) continue;
+        struct stat status {};
+        const std::string& program = command.program.front();
+        const bool is_there = stat(program.c_str(), &status) == 0;
+        if (is_there && S_ISREG(status.st_mode) && (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) continue;
+        const std::string why = is_there ? "no executable file" : std::strerror(errno);
+        findings.warning(
+            "config.program",
+            "the command '" + command.name + "' (" + command.source + ") cannot run " + program + ": " + why,
+            "install the program, or correct its path in Program");
+    }
+}
+
 void check_paths(Findings& findings, const config::Config& config) {
     for (const auto& [key, what] : commands::open_paths(config.commands)) {
         findings.warning("config.path", key + " " + what,
@@ -207,6 +223,7 @@ void check_configuration(Findings& findings, const config::Config& config, const
     }
     findings.ok("config.requests", "Hub.Requests: " + allowed_requests(config.hub.requests));
     check_shells(findings, config);
+    check_programs(findings, config);
     check_paths(findings, config);
     check_credentials(findings, config, environment, now);
     check_tls(findings, config, now);
