@@ -137,22 +137,25 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     Task<Result<>> misbehave(Misbehaviour misbehaviour) {
         using What = Misbehaviour::What;
         const auto self = shared_from_this();
-        // `none` concerns both.
-        const bool of_hub = hub_.apply(misbehaviour);
-        if (faults_.apply(misbehaviour) || of_hub) co_return Result<>();
+        hub_.apply(misbehaviour);
+        faults_.apply(misbehaviour);
         Result<std::uint16_t> port = std::uint16_t{0};
         switch (misbehaviour.what) {
             case What::hub_down:
                 co_await hub_.stop(kStopLimit);
                 break;
             case What::hub_up:
-                if (!hub_.running()) port = hub_.start({options.hub.address, endpoints.hub_port});
+                port = hub_up();
                 break;
             case What::grpc_down:
                 results_->stop();
                 break;
             case What::grpc_up:
-                if (!results_->running()) port = results_->start();
+                port = grpc_up();
+                break;
+            case What::none:
+                port = hub_up();
+                if (port) port = grpc_up();
                 break;
             default:
                 break;
@@ -204,6 +207,12 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     ResultStore store;
 
   private:
+    // On the port of before; nothing to do while it listens.
+    Result<std::uint16_t> hub_up() {
+        return hub_.running() ? endpoints.hub_port : hub_.start({options.hub.address, endpoints.hub_port});
+    }
+    Result<std::uint16_t> grpc_up() { return results_->running() ? endpoints.grpc_port : results_->start(); }
+
     struct Pending {
         explicit Pending(const Executor& executor) : timer(executor) {}
         asio::steady_timer timer;  // cancelled when something arrives

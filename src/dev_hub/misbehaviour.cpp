@@ -63,8 +63,8 @@ Result<> read_operand(Misbehaviour& out, std::string_view word) {
             if (read_number(word, out.number) && out.number >= 1000 && out.number <= 4999) return {};
             return wrong_word(word, "is not a WebSocket close code (1000..4999)");
         case What::refuse:
-            if (read_number(word, out.number) && out.number >= 200 && out.number <= 599) return {};
-            return wrong_word(word, "is not an HTTP status (200..599)");
+            if (read_number(word, out.number) && out.number >= 300 && out.number <= 599) return {};
+            return wrong_word(word, "is not an HTTP status that refuses (300..599)");
         case What::grpc_delay:
             if (read_number(word, out.number) && out.number >= 0) return {};
             return wrong_word(word, "is not a number of milliseconds");
@@ -92,7 +92,7 @@ Result<> read_setting(Misbehaviour& out, std::string_view word) {
         if (!read_number(value, count) || count < 0) return bad_misbehaviour("next= needs a count");
         out.next = count;
     } else if (key == "p" && has_chance(out.what)) {
-        if (!read_number(value, out.probability) || out.probability < 0 || out.probability > 1) {
+        if (!read_number(value, out.probability) || !(out.probability >= 0 && out.probability <= 1)) {  // nor NaN
             return bad_misbehaviour("p= needs a probability in 0..1");
         }
     } else if (key == "retry-after" && out.what == What::refuse) {

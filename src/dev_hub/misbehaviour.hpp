@@ -8,8 +8,8 @@
 //     grpc-fail STATUS [next=N | p=P] | grpc-success-false [next=N | p=P] | grpc-reply-lost [next=N | p=P] [silent]
 //     grpc-delay MS | none
 //
-// What concerns connections happens once, at once; what concerns negotiate and gRPC stays until it is used up or
-// `none`.
+// What concerns connections happens once, at once; what concerns negotiate, gRPC and the ports stays until it is used
+// up or `none`.
 
 #include <optional>
 #include <string>

@@ -410,6 +410,18 @@ TEST(DevHub, misbehaves_over_grpc) {
     EXPECT_TRUE(deliver(hub, "b", "x").ok());
 }
 
+// `none` ends what lasts: ports that were closed are open again.
+TEST(DevHub, comes_back_from_down_by_none) {
+    RunningHub hub;
+    hub.misbehave("grpc-down");
+    hub.misbehave("hub-down");
+
+    hub.misbehave("none");
+
+    EXPECT_TRUE(deliver(hub, "b", "x").ok());
+    EXPECT_EQ(request(hub, http::verb::post, "/instanceHub/negotiate").result_int(), 200U);
+}
+
 // The control socket: requests in, responses out, nonsense answered.
 TEST(DevHub, is_driven_through_the_control_socket) {
     const test::TempDir folder;

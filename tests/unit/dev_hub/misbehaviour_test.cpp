@@ -33,8 +33,9 @@ TEST(Misbehaviour, reads_its_words) {
 // Nonsense is refused with a reason.
 TEST(Misbehaviour, refuses_what_it_does_not_know) {
     for (const auto* line : {"", "sulk", "drop now", "grpc-fail", "grpc-fail OK", "grpc-fail NOPE", "refuse 99",
-                             "bad-frame pretty", "ws-close 999", "grpc-delay -1", "grpc-fail INTERNAL p=2",
-                             "close next=1", "stall silent", "refuse 503 next=x"}) {
+                             "refuse 200", "refuse 299", "refuse 600", "grpc-fail INTERNAL p=nan",
+                             "grpc-fail INTERNAL p=inf", "bad-frame pretty", "ws-close 999", "grpc-delay -1",
+                             "grpc-fail INTERNAL p=2", "close next=1", "stall silent", "refuse 503 next=x"}) {
         const auto misbehaviour = parse(line);
         ASSERT_FALSE(misbehaviour) << line;
         EXPECT_FALSE(misbehaviour.error().message.empty());
