@@ -32,11 +32,11 @@ struct SendFlags {
 
 CLI::Range a_day_of_milliseconds() { return {std::int64_t{0}, std::int64_t{86'400'000}}; }
 
-json read_pairs(const char* flag, const std::vector<std::string>& pairs) {
+json read_pairs(const char* flag, const std::string& form, const std::vector<std::string>& pairs) {
     json object = json::object();
     for (const auto& pair : pairs) {
         const auto equals = pair.find('=');
-        if (equals == std::string::npos) throw CLI::ValidationError(flag, "'" + pair + "' is not KEY=VALUE");
+        if (equals == std::string::npos) throw CLI::ValidationError(flag, "'" + pair + "' is not " + form);
         object[pair.substr(0, equals)] = pair.substr(equals + 1);
     }
     return object;
@@ -58,8 +58,8 @@ json to_request(const SendFlags& flags) {
     add("instanceId", flags.instance);
     add("target", flags.target);
     add("wait", flags.wait);
-    request["parameters"] = read_pairs("--param", flags.parameters);
-    request["headers"] = read_pairs("--header", flags.headers);
+    request["parameters"] = read_pairs("--param", "KEY=VALUE", flags.parameters);
+    request["headers"] = read_pairs("--header", "NAME=VALUE", flags.headers);
     return request;
 }
 
@@ -147,7 +147,11 @@ void add_send(CLI::App& app, int& exit_code) {
     send_app->add_flag("--parallel", flags->parallel, "All at once instead of one after another");
     send_app->add_flag("--invoke", flags->invoke, "With an invocationId: wait for the client result too");
     send_app->add_flag("--string", flags->as_string, "The argument as a JSON string");
-    send_app->add_option("--wait", flags->wait, "What to wait for")
+    send_app
+        ->add_option(
+            "--wait", flags->wait,
+            "What to wait for; completion and both imply --invoke; after none, exit code 0 says nothing of the "
+            "command")
         ->check(CLI::IsMember({"none", "result", "completion", "both"}));
     send_app->add_option("--timeout", flags->timeout_ms, "Milliseconds to wait for each result")
         ->check(a_day_of_milliseconds());

@@ -101,6 +101,8 @@ SendVerb read_send(Members& members) {
     members.read("clientTimeoutMs", out.client_timeout);
     if (invoke) out.invocation = Invocation::with_id;
     if (as_string) out.argument = ArgumentForm::string;
+    // A completion comes only when it is asked for.
+    if (out.wait == WaitFor::completion || out.wait == WaitFor::both) out.invocation = Invocation::with_id;
     read_wait(members, out);
     if (out.command.text.empty()) members.wrong("command", "given");
     return verb;

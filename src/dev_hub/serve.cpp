@@ -23,6 +23,8 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::size_t kMostReceiveBytes = std::size_t{1} << 30U;
+
 struct ServeFlags {
     Options options;
     TlsFiles tls;
@@ -162,7 +164,8 @@ void add_serve_command(CLI::App& app, int& exit_code) {
         "Send the command as a JSON string instead of an object");
     add_time("--keep-alive-ms", options.keep_alive, "Interval of the server's pings");
     add_time("--client-timeout-ms", options.client_timeout, "Silence after which a client is dropped");
-    serve_app->add_option("--max-receive-bytes", options.max_receive_bytes, "Largest record taken from a client");
+    serve_app->add_option("--max-receive-bytes", options.max_receive_bytes, "Largest record taken from a client")
+        ->check(CLI::Range(std::size_t{1}, kMostReceiveBytes));
     serve_app->add_flag_callback(
         "--already-exists", [&options] { options.duplicates = Duplicates::already_exists; },
         "Answer a repeated result with ALREADY_EXISTS");

@@ -246,6 +246,10 @@ class DevelopmentHubTest(DaemonTest):
         self.assertEqual(answer.returncode, 0, answer)
         self.assertIn("Hello Jiro", answer.stdout)
         self.assertNotEqual(hub.run("send", "ecko").returncode, 0)
+        for text, code in (("echo a", 0), ("ecko", 1)):
+            completed = hub.run("send", text, "--wait", "completion")
+            self.assertIn("completion: ", completed.stdout)
+            self.assertEqual(completed.returncode, code, completed)
         many = hub.run("send", "echo one of many", "--count", "200", "--parallel")
         self.assertEqual(many.returncode, 0, many)
         graph = hub.run("send", "load")

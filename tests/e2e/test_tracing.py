@@ -44,7 +44,7 @@ class TracingTest(DaemonTest):
         answer = hub.run("send", "show", "--header", f"traceparent={PARENT}", "--header", "tracestate=vendor=1")
         self.assertIn(f"{PARENT}|vendor=1", answer.stdout.splitlines(), answer)
         self.assertIn("|", hub.run("send", "show", "--invoke").stdout.splitlines())
-        self.assertIn("is not KEY=VALUE", hub.run("send", "show", "--header", "traceparent").stderr)
+        self.assertIn("is not NAME=VALUE", hub.run("send", "show", "--header", "traceparent").stderr)
 
     def test_without_one_there_is_none(self):
         self.start_with_programs()
