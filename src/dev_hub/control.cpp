@@ -8,6 +8,7 @@
 #include "dev_hub/errors.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/task_group.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::dev_hub {
 
@@ -18,9 +19,22 @@ namespace {
 constexpr int kMaxCount = 1'000'000;
 constexpr std::int64_t kLongestWaitMs = 86'400'000;
 
+// What a verb comes to: the answer's JSON and its HTTP status.
+struct Reply {
+    json body;
+    unsigned status = 200;
+};
+
+constexpr unsigned kSenseless = 400;
+constexpr unsigned kNoVerb = 404;
+constexpr unsigned kClientFailed = 502;  // the client answered, and with an error
+constexpr unsigned kPortTaken = 503;     // by somebody else, since it was closed
+constexpr unsigned kTooLate = 504;       // no client, or no answer of it, in time
+
 // Plain functions, not braces inside a coroutine: g++ 12 miscompiles initializer lists there.
-json ok_response() { return {{"ok", true}}; }
-json error_response(std::string_view text) { return {{"ok", false}, {"error", text}}; }
+Reply reply_of(json body) { return {std::move(body)}; }
+Reply ok_reply() { return {{{"ok", true}}}; }
+Reply error_reply(std::string_view text, unsigned status) { return {{{"ok", false}, {"error", text}}, status}; }
 
 // A request's members. What is absent or null leaves `out` as it is; the first that does not fit is the error.
 class Members {
@@ -48,17 +62,26 @@ class Members {
     void wrong(std::string_view name, std::string_view what) {
         if (error_.empty()) error_ = "'" + std::string(name) + "' must be " + std::string(what);
     }
+    // What no call of read() named is not ignored: it is a slip of whoever wrote the request.
+    void refuse_others() {
+        for (const auto& [name, value] : request_.items()) {
+            if (error_.empty() && std::ranges::find(known_, name) == known_.end())
+                error_ = "'" + excerpt(name) + "' is no member of this verb";
+        }
+    }
     [[nodiscard]] const std::string& error() const noexcept { return error_; }
 
   private:
     template <typename T>
     void take(const char* name, T& out, std::string_view what) {
+        known_.emplace_back(name);
         const auto found = request_.find(name);
         if (found == request_.end() || found->is_null()) return;
         if (!read_value(*found, out)) wrong(name, what);
     }
 
     const json& request_;
+    std::vector<std::string> known_;
     std::string error_;
 };
 
@@ -78,6 +101,8 @@ void read_wait(Members& members, SendRequest& out) {
     const auto found = kWaits.find(wait);
     if (found == kWaits.end()) return members.wrong("wait", "none, result, completion or both");
     out.wait = found->second;
+    // A completion comes only when it is asked for.
+    if (out.wait == WaitFor::completion || out.wait == WaitFor::both) out.invocation = Invocation::with_id;
 }
 
 SendVerb read_send(Members& members) {
@@ -101,8 +126,6 @@ SendVerb read_send(Members& members) {
     members.read("clientTimeoutMs", out.client_timeout);
     if (invoke) out.invocation = Invocation::with_id;
     if (as_string) out.argument = ArgumentForm::string;
-    // A completion comes only when it is asked for.
-    if (out.wait == WaitFor::completion || out.wait == WaitFor::both) out.invocation = Invocation::with_id;
     read_wait(members, out);
     if (out.command.text.empty()) members.wrong("command", "given");
     return verb;
@@ -145,16 +168,16 @@ Task<> send_one(DevHub& hub, SendRequest request, std::shared_ptr<std::vector<js
     (*into)[place] = outcome_json(outcome);
 }
 
-json collect(std::vector<json>& outcomes) {
+Reply collect(std::vector<json>& outcomes) {
     json response{{"ok", true}, {"outcomes", json::array()}};
     for (auto& outcome : outcomes) {
         if (!outcome.value("ok", false)) response["ok"] = false;
         response["outcomes"].push_back(std::move(outcome));
     }
-    return response;
+    return {std::move(response)};
 }
 
-Task<json> send(DevHub& hub, SendVerb verb) {
+Task<Reply> send(DevHub& hub, SendVerb verb) {
     const auto outcomes = std::make_shared<std::vector<json>>(static_cast<std::size_t>(verb.count));
     TaskGroup group([](const std::exception_ptr&) {});
     const auto executor = co_await boost::asio::this_coro::executor;
@@ -207,30 +230,30 @@ json clients_json(const DevHub& hub) {
     return response;
 }
 
-Task<json> misbehave(DevHub& hub, std::vector<std::string> words) {
+Task<Reply> misbehave(DevHub& hub, std::vector<std::string> words) {
     const auto misbehaviour = parse_misbehaviour(words);
-    if (!misbehaviour) co_return error_response(misbehaviour.error().message);
+    if (!misbehaviour) co_return error_reply(misbehaviour.error().message, kSenseless);
     const auto done = co_await hub.misbehave(*misbehaviour);
-    if (!done) co_return error_response(done.error().message);
-    co_return ok_response();
+    if (!done) co_return error_reply(done.error().message, kPortTaken);
+    co_return ok_reply();
 }
 
-Task<json> wait_client(DevHub& hub, Duration limit) {
+Task<Reply> wait_client(DevHub& hub, Duration limit) {
     const bool is_connected = co_await hub.wait_for_client(limit);
-    co_return is_connected ? ok_response() : error_response("no client connected in time");
+    co_return is_connected ? ok_reply() : error_reply("no client connected in time", kTooLate);
 }
 
-json request_response(const Result<ClientResult>& answer) {
-    if (!answer) return error_response(answer.error().message);
-    if (!answer->error.empty()) return error_response(answer->error);
-    json response = ok_response();
-    response["result"] = json_or_null(answer->result);
-    return response;
+Reply request_reply(const Result<ClientResult>& answer) {
+    if (!answer) return error_reply(answer.error().message, kTooLate);
+    if (!answer->error.empty()) return error_reply(answer->error, kClientFailed);
+    Reply reply = ok_reply();
+    reply.body["result"] = json_or_null(answer->result);
+    return reply;
 }
 
-Task<json> request_one(DevHub& hub, ClientRequest request) {
+Task<Reply> request_one(DevHub& hub, ClientRequest request) {
     const auto answer = co_await hub.request(std::move(request));
-    co_return request_response(answer);
+    co_return request_reply(answer);
 }
 
 ClientRequest read_request(Members& members) {
@@ -246,9 +269,7 @@ ClientRequest read_request(Members& members) {
 
 constexpr std::string_view kVerbs[] = {"send", "request", "clients", "results", "wait-client", "misbehave"};
 
-Task<json> execute(DevHub& hub, std::string verb, json request) {
-    if (verb == "clients") co_return clients_json(hub);
-    if (verb == "results") co_return results_json(hub.results());
+Task<Reply> execute(DevHub& hub, std::string verb, json request) {
     Members members(request);
     SendVerb sent;
     Duration limit = std::chrono::seconds(10);
@@ -258,7 +279,10 @@ Task<json> execute(DevHub& hub, std::string verb, json request) {
     if (verb == "request") asked = read_request(members);
     if (verb == "wait-client") members.read("timeoutMs", limit);
     if (verb == "misbehave") members.read("words", words);
-    if (!members.error().empty()) co_return error_response(members.error());
+    members.refuse_others();
+    if (!members.error().empty()) co_return error_reply(members.error(), kSenseless);
+    if (verb == "clients") co_return reply_of(clients_json(hub));
+    if (verb == "results") co_return reply_of(results_json(hub.results()));
     auto task = verb == "send"          ? send(hub, std::move(sent))
                 : verb == "request"     ? request_one(hub, std::move(asked))
                 : verb == "wait-client" ? wait_client(hub, limit)
@@ -269,24 +293,22 @@ Task<json> execute(DevHub& hub, std::string verb, json request) {
 }  // namespace
 
 Task<HttpAnswer> Control::on_request(HttpRequest request) {
-    HttpAnswer answer;
-    answer.content_type = "application/json";
-    json response;
     auto object = request.body.empty() ? json::object() : json_or_null(request.body);
     auto verb = request.path.substr(1);
+    Reply reply;
     if (std::ranges::find(kVerbs, verb) == std::end(kVerbs)) {
-        answer.status = 404;
-        response =
-            error_response("'" + verb + "' is not a verb: send, request, clients, results, wait-client, misbehave");
+        reply = error_reply("'" + verb + "' is not a verb: send, request, clients, results, wait-client, misbehave",
+                            kNoVerb);
     } else if (!object.is_object()) {
-        answer.status = 400;
-        response = error_response("the body of a request is one JSON object, or nothing");
+        reply = error_reply("the body of a request is one JSON object, or nothing", kSenseless);
     } else {
         auto task = execute(hub_, std::move(verb), std::move(object));
-        response = co_await std::move(task);
-        if (response.contains("error")) answer.status = 400;
+        reply = co_await std::move(task);
     }
-    answer.body = json_text(response) + "\n";
+    HttpAnswer answer;
+    answer.status = reply.status;
+    answer.content_type = "application/json";
+    answer.body = json_text(reply.body) + "\n";
     co_return answer;
 }
 

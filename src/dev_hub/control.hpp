@@ -16,7 +16,8 @@ class Control final : public WebHandler {
   public:
     explicit Control(DevHub& hub) : hub_(hub) {}
 
-    // Never fails: nonsense is answered with {"ok": false, "error": ...} and status 400, or 404 for no verb.
+    // Never fails: nonsense is answered with {"ok": false, "error": ...} and status 400, or 404 for no verb; what
+    // cannot be done, or not in time, with 502 to 504.
     [[nodiscard]] Task<HttpAnswer> on_request(HttpRequest request) override;
     // No request is answered with 101.
     [[nodiscard]] Task<> on_web_socket(std::shared_ptr<WebSocket>, HttpAnswer) override { co_return; }

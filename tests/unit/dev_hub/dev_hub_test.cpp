@@ -446,6 +446,8 @@ TEST(DevHub, is_driven_through_the_control_socket) {
         {"send", {{"command", "x"}, {"count", 0}}, "'count' must be 1 to 1000000"},
         {"send", {{"command", "x"}, {"wait", "long"}}, "'wait' must be none, result, completion or both"},
         {"send", {{"command", "x"}, {"parameters", {{"k", 1}}}}, "'parameters' must be an object of strings"},
+        {"send", {{"command", "x"}, {"comand", "y"}}, "'comand' is no member of this verb"},
+        {"clients", {{"limit", 1}}, "'limit' is no member of this verb"},
         {"misbehave", {{"words", "drop"}}, "'words' must be an array of strings"},
         {"misbehave", json::object(), "a misbehaviour needs a name"},
         {"wait-client", {{"timeoutMs", 0}}, "no client connected in time"},
@@ -470,6 +472,36 @@ TEST(DevHub, is_driven_through_the_control_socket) {
     hub.run(listener->finish(Duration::zero()));
     hub.on_loop([&] { listener.reset(); });
     EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+// A request without sense, one that the client refuses and one that comes too early have statuses of their own; what
+// waits for a completion asks for one.
+TEST(DevHub, tells_refusals_apart_by_their_status) {
+    RunningHub hub;
+    Control control(hub.hub());
+    const auto post = [&](const std::string& verb, const std::string& body) {
+        HttpRequest asked;
+        asked.path = "/" + verb;
+        asked.body = body;
+        return hub.begin(control.on_request(std::move(asked)));
+    };
+    EXPECT_EQ(post("dance", "").get().status, 404U);
+    EXPECT_EQ(post("clients", "[]").get().status, 400U);
+    EXPECT_EQ(post("misbehave", R"({"words":["sulk"]})").get().status, 400U);
+    EXPECT_EQ(post("wait-client", R"({"timeoutMs":0})").get().status, 504U);
+    RawClient client(hub);
+    EXPECT_EQ(client.shake_hands(), "{}");
+    EXPECT_EQ(post("wait-client", "").get().status, 200U);
+    auto refused = post("request", R"({"target":"LogsRequested"})");
+    const auto of_refused = json::parse(client.read()).at("invocationId").dump();
+    client.write(R"({"type":3,"error":"not allowed","invocationId":)" + of_refused + "}\x1e");
+    EXPECT_EQ(refused.get().status, 502U);
+    auto sent = post("send", R"({"command":"x","wait":"completion"})");
+    const auto of_sent = json::parse(client.read()).at("invocationId").dump();
+    client.write(R"({"type":3,"error":"busy","invocationId":)" + of_sent + "}\x1e");
+    const auto outcome = sent.get();
+    EXPECT_EQ(outcome.status, 200U);
+    EXPECT_EQ(json::parse(outcome.body).at("ok"), false);
 }
 
 // A command with a result of each kind goes through the control socket and comes back as a person asked for it.
