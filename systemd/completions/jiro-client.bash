@@ -9,32 +9,39 @@ _jiro_client() {
     done
     local words="--help --config"
     case $prev in
-        --config | --key | --new-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+        --config | --key | --new-key | --output) COMPREPLY=($(compgen -f -- "$cur")); return ;;
         --state) COMPREPLY=($(compgen -W "received running done delivered dead" -- "$cur")); return ;;
+        --outcome) COMPREPLY=($(compgen -W "succeeded failed timed_out cancelled rejected interrupted" -- "$cur")); return ;;
     esac
     case $sub in
-        "") words="run check-config migrate-config reload status doctor bundle outbox commands exec running output cancel pause resume drain sign chat sessions --help --config --version" ;;
+        "") words+=" run check-config migrate-config reload status doctor bundle outbox commands exec running output cancel pause resume drain sign chat sessions --version --test-mode" ;;
         run) words+=" --test-mode" ;;
         check-config) words+=" --print" ;;
-        migrate-config) words="--output"; COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
+        migrate-config) words="--help --output"; COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         reload) words+=" --wait" ;;
         status) words+=" --json --ready --watch --recent --by-name --name --outcome --failed --undelivered" ;;
         bundle) COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
         doctor) words+=" --offline --json" ;;
         chat) words+=" --session" ;;
-        sessions) [ -n "$verb" ] && words="--json" || words="list show rename reset remove import export --help --config" ;;
+        sessions)
+            case $verb in
+                "") words+=" list show rename reset remove import export" ;;
+                list | show) words+=" --json" ;;
+                import) COMPREPLY=($(compgen -f -W "$words" -- "$cur")); return ;;
+            esac
+            ;;
         commands | running) words+=" --json" ;;
         output) words+=" --from --follow" ;;
         pause) words+=" --for --note --refuse" ;;
         drain) words+=" --wait --note --refuse" ;;
-        exec) words+=" --param --session --json" ;;
+        exec) words+=" --param --session --json --as-root" ;;
         sign) words="--help --key --key-id --instance --id --param --valid-for --not-after --signed-form --new-key" ;;
         outbox)
             case $verb in
-                "") words="list show retry drop --help --config" ;;
-                list) words="--state --json" ;;
-                show) words="--json" ;;
-                retry) words="--dead --whole" ;;
+                "") words+=" list show retry drop" ;;
+                list) words+=" --state --json" ;;
+                show) words+=" --json" ;;
+                retry) words+=" --dead --whole" ;;
             esac
             ;;
     esac
