@@ -244,7 +244,7 @@ class Session {
     // Why whoever is connected may not use `route`; empty: it may.
     std::string_view why_no_operator(std::string_view route = "") {
         const auto peer = peer_of(socket_);
-        if (!peer) return "allowed on the Unix socket only (Monitoring.Listen: unix:/...)";
+        if (!peer) return "allowed on a Unix socket only, such as the control socket";
         if (peer->user != geteuid()) return peer->user == 0 ? "" : "allowed for root and the daemon's own user only";
         switch (descent_of(peer->process)) {
             case Descent::ours: return "not allowed for programs that the daemon runs";

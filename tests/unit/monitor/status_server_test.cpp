@@ -122,7 +122,7 @@ TEST_F(StatusServerTest, serves_its_resources) {
         {"GET on an action", get_request("/reload"), {"HTTP/1.1 405", "Allow: POST"}},
         {"action over TCP",
          "POST /reload HTTP/1.1\r\n" + kHost + "Connection: close\r\nContent-Length: 0\r\n\r\n",
-         {"HTTP/1.1 403", "Unix socket only"}},
+         {"HTTP/1.1 403", "such as the control socket"}},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.name);
