@@ -133,7 +133,10 @@ std::string render_listing(const CommandRegistry& registry, ListingDetail detail
         const auto& description = handler->description();
         if (detail == ListingDetail::full) {
             text += render_description(description);
-            if (!description.runs.empty()) text += "    runs: " + excerpt(description.runs, kLongestProgram) + '\n';
+            if (!description.runs.empty()) {
+                text += "    runs: " + excerpt(description.runs, kLongestProgram) +
+                        "\n    defined in: " + description.source + '\n';
+            }
             continue;
         }
         text += description.usage;

@@ -213,13 +213,15 @@ TEST_F(BuiltinCommands, help_names_no_program) {
     settings.exec[0].shell = true;
     settings.exec[1].name = "plain";
     settings.exec[1].program = {"/usr/bin/curl", "-u", "hidden-2"};
+    settings.exec[1].source = "/etc/jiro/commands.d/plain.yaml:3";
     for (const auto* text : {"help", "help fetch", "help plain"}) {
         const auto answer = run(text, settings).message();
         EXPECT_THAT(answer, HasSubstr("Runs a program of this machine"));
         EXPECT_THAT(answer, Not(HasSubstr("hidden")));
     }
     const auto listing = render_listing(*make_registry(settings, services).value());
-    EXPECT_THAT(listing, HasSubstr("    runs: /usr/bin/curl -u hidden-2\n"));
+    EXPECT_THAT(listing,
+                HasSubstr("    runs: /usr/bin/curl -u hidden-2\n    defined in: /etc/jiro/commands.d/plain.yaml:3\n"));
     EXPECT_THAT(listing, HasSubstr("    runs: /bin/sh -c 'curl"));
 }
 
