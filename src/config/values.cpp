@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "config/machine.hpp"
+#include "jiro/base/flag.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -82,15 +83,9 @@ std::optional<double> read_decimal(const Node& node, DecimalRange range, const C
 }
 
 std::optional<bool> read_flag(const Node& node, const Context& context) {
-    static constexpr std::array<std::string_view, 3> kTrue{"true", "yes", "on"};
-    static constexpr std::array<std::string_view, 3> kFalse{"false", "no", "off"};
-    if (is_plain_scalar(node)) {
-        const std::string word = lower_case(node.text);
-        if (std::ranges::find(kTrue, word) != kTrue.end()) return true;
-        if (std::ranges::find(kFalse, word) != kFalse.end()) return false;
-    }
-    context.fail(node.place, "must be true or false, not " + not_this(node));
-    return std::nullopt;
+    const auto flag = is_plain_scalar(node) ? parse_flag(node.text) : std::nullopt;
+    if (!flag) context.fail(node.place, "must be true or false, not " + not_this(node));
+    return flag;
 }
 
 std::optional<std::string> read_text(const Node& node, const Context& context) {

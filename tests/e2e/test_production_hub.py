@@ -74,6 +74,10 @@ class AppsettingsTest(DaemonTest):
     def test_test_mode_validates(self):
         self.assertEqual(self.check("run", "--test-mode", "--config", "FILE").returncode, 0)
         self.assertEqual(self.check("--config", "FILE", environment={"JIRO_TEST_MODE": "true"}).returncode, 0)
+        self.assertEqual(self.check("--config", "FILE", environment={"JIRO_TEST_MODE": "Yes"}).returncode, 0)
+        for word in ("1", "ture"):
+            refused = self.check("--config", "FILE", environment={"JIRO_TEST_MODE": word})
+            self.assertEqual((refused.returncode, refused.stderr), (78, f"JIRO_TEST_MODE: must be true or false, not '{word}'\n"))
         bad = {"JIRO_TEST_MODE": "true", "JIRO_JiroCloud__Grpc__MaxRetries": "many"}
         self.assertEqual(self.check("--config", "FILE", environment=bad).returncode, 1)
 

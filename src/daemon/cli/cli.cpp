@@ -8,6 +8,8 @@
 #include <functional>
 #include <iostream>
 #include <limits>
+#include <map>
+#include <optional>
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"
@@ -15,6 +17,7 @@
 #include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/environment.hpp"
+#include "jiro/base/flag.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/settings.hpp"
@@ -61,7 +64,9 @@ class CommandLine {
         app.add_option("--config", config_file_, "Configuration file")->capture_default_str();
         app.require_subcommand(0, 1);
         app.footer(
-            "Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration. Documentation: docs/, jiro-client(8).");
+            "Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration (run --test-mode: 1), 128 and the signal's "
+            "number "
+            "where a signal ended exec or bundle. Documentation: docs/, jiro-client(8).");
         define_run();
         define_check_config();
         define_migrate_config();
@@ -103,11 +108,17 @@ class CommandLine {
         return sub;
     }
 
-    // The C# client's way to validate its configuration; from the environment, too.
+    // From the environment, too. A word that is neither is no reason to run.
+    [[nodiscard]] bool is_test_mode() const {
+        const auto word = variable_in(process_environment(), "JIRO_TEST_MODE");
+        const auto told = word.empty() ? std::optional(false) : parse_flag(word);
+        if (!told) throw BadConfiguration("JIRO_TEST_MODE: must be true or false, not '" + excerpt(word, 40) + "'\n");
+        return test_mode_ || *told;
+    }
+
+    // The C# client's way to validate its configuration.
     [[nodiscard]] int start() const {
-        const bool is_test =
-            test_mode_ || equal_ignoring_case(variable_in(process_environment(), "JIRO_TEST_MODE"), "true");
-        if (!is_test) return run(config_file_);
+        if (!is_test_mode()) return run(config_file_);
         return check_config(config_file_, Print::nothing) == ExitCode::good ? ExitCode::good : ExitCode::failed;
     }
 
