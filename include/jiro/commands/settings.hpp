@@ -61,7 +61,7 @@ struct ExecLimits {
     std::optional<std::chrono::seconds> cpu;
     std::optional<std::uint64_t> memory_bytes;  // address space
     std::optional<std::uint64_t> open_files;
-    std::optional<std::uint64_t> processes;   // of the daemon's user, all commands together
+    std::optional<std::uint64_t> processes;   // in the unit; without units, of the daemon's user, all together
     std::optional<std::uint64_t> file_bytes;  // largest file that it may write
 };
 
