@@ -18,6 +18,26 @@ bool is_comparable(std::string_view fingerprint) {
     return fingerprint.substr(0, half) == fingerprint.substr(half);
 }
 
+// What the row is, and what that means for an operator who wants something else of it.
+Error wrong_state(StoredState state) {
+    const auto because = [&](const char* what) { return Error(errc::wrong_state, what); };
+    switch (state) {
+        case StoredState::received:
+            return because("it is received: it waits to run, and `jiro-client cancel` ends it");
+        case StoredState::running:
+            return because("it is running: it has no result yet, and `jiro-client cancel` ends it");
+        case StoredState::done:
+            return because("it is done: its result waits to be sent");
+        case StoredState::delivered:
+            return because("it is delivered: the server has confirmed its result, and nothing is left to be done");
+        case StoredState::dead:
+            return because("it is dead: its result was given up, and `jiro-client outbox retry` sends it again");
+        case StoredState::forgotten:
+            return because("it was delivered, or dropped: only its id is kept, and nothing is left to be done");
+    }
+    return Error(errc::wrong_state);
+}
+
 }  // namespace
 
 std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
@@ -34,7 +54,7 @@ std::optional<OutboxStore::Found> OutboxStore::find(const std::string& id) {
 Result<OutboxStore::Found> OutboxStore::find_in(const std::string& id, std::initializer_list<StoredState> states) {
     const auto found = find(id);
     if (!found) return Error(errc::unknown_id);
-    if (std::ranges::find(states, found->state) == states.end()) return Error(errc::wrong_state);
+    if (std::ranges::find(states, found->state) == states.end()) return wrong_state(found->state);
     return *found;
 }
 

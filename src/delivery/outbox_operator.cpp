@@ -93,7 +93,7 @@ Result<RowDetails> OutboxStore::show(const std::string& id, const Moment& now) {
 Result<> OutboxStore::retry(const std::string& id, Resend what, const Moment& now) {
     auto found = find_in(id, {StoredState::done, StoredState::dead});
     if (!found) return found.error();
-    if (found->message_bytes == 0) return Error(errc::wrong_state);
+    if (found->message_bytes == 0) return Error(errc::wrong_state, "nothing is left of its result that could be sent");
     const bool is_leased = leased_.contains(id);
     if (what == Resend::whole) {
         if (is_leased) return on_its_way();

@@ -17,6 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 struct OnDisk {
     static std::unique_ptr<Outbox> open(const Clock& clock, OutboxSettings settings, const test::TempDir& folder) {
@@ -309,9 +310,12 @@ TYPED_TEST(OutboxContract, a_repetition_is_told_the_outcome) {
 // Dropped by the operator: gone from what is sent, its id still remembered.
 TYPED_TEST(OutboxContract, drops_by_hand) {
     this->admit("a", FirstState::running);
-    EXPECT_EQ(this->run(this->outbox_->drop("a")).error().code, errc::wrong_state) << "it runs";
+    const auto of_running = this->run(this->outbox_->drop("a")).error();
+    EXPECT_EQ(of_running.code, errc::wrong_state);
+    EXPECT_THAT(of_running.message, HasSubstr("it is running"));
     (void)this->finish("a");
     EXPECT_TRUE(this->run(this->outbox_->drop("a")));
+    EXPECT_THAT(this->run(this->outbox_->drop("a")).error().message, HasSubstr("delivered, or dropped"));
     EXPECT_TRUE(this->due().empty());
     EXPECT_EQ(this->admit("a"), Admission::already_forgotten);
     EXPECT_EQ(this->figures().pending, 0U);
