@@ -118,7 +118,7 @@ class Courier::Impl {
     bool is_running_ = false;
     bool is_watching_ = false;               // the calls in flight
     bool has_backlog_ = true;                // due rows may lie in the outbox that are not in hand
-    bool wants_all_due_now_ = false;         // postponed rows are to become due now
+    bool wants_all_due_now_ = true;          // postponed rows are to become due now: at a start as at a reload
     TimePoint next_due_ = TimePoint::max();  // when a postponed row becomes due
     TimePoint next_rescan_{};
     TimePoint next_store_ = TimePoint::max();

@@ -591,7 +591,7 @@ TEST_F(CourierTest, drains_without_polling) {
 TEST_F(CourierTest, drains_no_longer_than_the_deadline_when_the_storage_hangs) {
     auto& disk = use_full_outbox();
     leave_behind("a");
-    outbox_->postponed({"a", 5, 0, outbox_->now() + 1h, "why"});
+    outbox_->postponed({"a", 5, 1, outbox_->now() + 1h, "why"});
     start();
     disk.before_answering = [this]() -> Task<> { return clock_.sleep_for(1h); };
     std::optional<bool> is_drained;
