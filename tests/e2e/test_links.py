@@ -75,6 +75,16 @@ class HubLinkTest(DaemonTest):
         line = self.client.wait_log("Connection to the hub lost")
         self.assertRegex(line, r"next_attempt_in_ms=([5-9]|[123]\d)\d{3}\b")
 
+    def test_a_hub_that_leaves_tcp_open_behind_its_close_is_left_all_the_same(self):
+        link = self.start_all()
+        self.hub.holds_closed_connections = True
+        link.send({"type": 7, "allowReconnect": True})
+        second = self.hub.connection(2, 15, context=self.client.tail)
+        self.client.write_config(WebSocket={"Headers": {"X-New": "1"}})
+        self.client.signal(signal.SIGHUP)
+        self.hub.connection(3, 15, context=self.client.tail)
+        self.assertTrue(second.is_closed)
+
     def test_a_hub_that_forbids_to_come_back_makes_it_failed_with_advice(self):
         link = self.start_all(config={"WebSocket": {"FailedRetryDelayMs": 1500}})
         link.close(1000, {"error": "you are not welcome"})

@@ -184,6 +184,14 @@ class StopTest(DaemonTest):
         self.assertEqual(self.client.stop(), 0, self.client.tail())
         self.assertLess(time.monotonic() - started, 10)
 
+    def test_it_stops_while_the_hub_leaves_tcp_open_behind_the_close(self):
+        link = self.start_all()
+        self.hub.holds_closed_connections = True
+        started = time.monotonic()
+        self.assertEqual(self.client.stop(), 0, self.client.tail())
+        self.assertIsNotNone(link.close_code)
+        self.assertLess(time.monotonic() - started, 10)
+
     def test_results_that_cannot_be_delivered_do_not_hold_up_the_stop_and_are_kept(self):
         link = self.start_all(lambda message, nth: Reply.status("UNAVAILABLE"))
         for n in range(10):

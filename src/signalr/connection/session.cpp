@@ -226,6 +226,7 @@ void Session::end(Failure failure) {
     if (outcome_) return;
     outcome_ = closing_reason_ ? *closing_reason_ : std::move(failure);
     outcome_->close_code = established_.transport->close_code();  // a hub that restarts says Close, and then 1012
+    established_.transport->abort();                              // not every step of the others can be cancelled
 }
 
 Failure Session::lost(const Error& error) const {

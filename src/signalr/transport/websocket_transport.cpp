@@ -68,7 +68,9 @@ class BeastTransport final : public Transport {
         websocket_.write_buffer_bytes(kWriteBufferBytes);
         websocket_.text(true);
         websocket_.control_callback([this](websocket::frame_type kind, boost::beast::string_view) {
-            if (kind == websocket::frame_type::close) abort_later();
+            if (kind != websocket::frame_type::close) return;
+            got_close_frame_ = true;
+            abort_later();
         });
     }
 
@@ -114,6 +116,7 @@ class BeastTransport final : public Transport {
 
     Task<> close(std::uint16_t code) override {
         const websocket::close_reason reason(static_cast<websocket::close_code>(code));
+        abort_later();
         const auto [error] = co_await websocket_.async_close(reason, kNoThrow);
         static_cast<void>(error);  // the connection ends either way
     }
@@ -124,9 +127,9 @@ class BeastTransport final : public Transport {
     }
 
   private:
-    // After a close frame Beast waits until the server closes TCP as well, with no limit.
+    // After the close frames Beast waits until the server closes TCP as well: with no limit, and no cancellation ends
+    // it.
     void abort_later() {
-        got_close_frame_ = true;
         closing_.expires_after(close_limit_);
         closing_.async_wait([self = std::weak_ptr(alive_)](error_code error) {
             if (const auto transport = self.lock(); transport && !error) (*transport)->abort();

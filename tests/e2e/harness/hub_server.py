@@ -56,6 +56,7 @@ class HubServer:
         self.on_negotiate = lambda request: http_response(200, self.negotiate_body())
         self.on_upgrade = lambda request, default: default
         self.on_handshake = lambda record: b"{}" + RECORD_SEPARATOR
+        self.holds_closed_connections = False  # leaves TCP open when the close frames are done
         self.on_record = None  # on_record(connection, record): also told of every record
         self.requests = []
         self.connections = []
@@ -122,6 +123,8 @@ class HubServer:
                     connection = HubConnection(self, sock, request, rest)
                     self.connections.append(connection)
                     connection.run()
+                    if self.holds_closed_connections:
+                        _hold(sock)
                 return
             answer = self.on_negotiate(request)
             if answer is None:
