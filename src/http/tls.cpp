@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl.hpp>
 
@@ -82,16 +84,30 @@ bool is_address(const std::string& host) {
     return !error;
 }
 
+// An alert of the server's, which has had no other certificate than ours to look at.
+bool is_about_our_certificate(const error_code& error) {
+    const int reason = ERR_GET_REASON(static_cast<unsigned long>(error.value()));
+    static constexpr std::array kAlerts{
+        SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,     SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
+        SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED, SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,
+        SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN, SSL_R_TLSV1_ALERT_UNKNOWN_CA};
+    return error.category() == asio::error::get_ssl_category() && std::ranges::find(kAlerts, reason) != kAlerts.end();
+}
+
 std::string reason_of(TlsStream& stream, const error_code& error) {
-    const long verified = SSL_get_verify_result(stream.native_handle());
-    if (verified != X509_V_OK) {
+    SSL* const handle = stream.native_handle();
+    const long verified = SSL_get_verify_result(handle);  // OpenSSL looks also where nobody asks for it
+    if (verified != X509_V_OK && SSL_get_verify_mode(handle) != SSL_VERIFY_NONE) {
         std::string text = "the server's certificate was not accepted: ";
         text += X509_verify_cert_error_string(verified);
         return text + "; check the host name in the URL, the system's CAs or CaFile, and the clock";
     }
-    if (misses_client_certificate(stream.native_handle())) return error.message() + kNoClientCertificate;
+    if (misses_client_certificate(handle)) return error.message() + kNoClientCertificate;
     if (error == ssl::error::stream_truncated || error == asio::error::eof || error == asio::error::connection_reset) {
         return "the server hung up; check that the port speaks TLS";
+    }
+    if (is_about_our_certificate(error)) {
+        return error.message() + "; the server does not accept the certificate in CertificateFile";
     }
     return error.message() + "; check that the port speaks TLS 1.2 or newer";
 }

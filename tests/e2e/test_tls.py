@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """TLS on both ways: our own authority is enough, and every certificate that is not right is refused by name."""
 
+import os
 import shutil
 import signal
 import ssl
@@ -218,6 +219,72 @@ class TlsTest(DaemonTest):
         for section in ("WebSocket", "Grpc", "Chat"):
             self.assertRegex(answer.stderr, f"{section}.Tls.PrivateKeyFile .*locked.key cannot be used: is encrypted with a passphrase")
         self.assertEqual(self.client.stop(), 0, self.client.tail())
+
+    def start_with_rotation(self):
+        """A result server that wants a client certificate, which lies in `own.pem` and `own.key`."""
+        self.certificate("first", usage="clientAuth")
+        self.certificate("second", usage="clientAuth")
+        self.put("first", "pem", "key")
+        shutil.copy(self.directory / "ca.pem", self.directory / "trust.pem")
+        self.start_hub()
+        self.start_grpc(tls=self.server_context(self.certificate("server"), self.directory / "ca.pem"))
+        self.shown = []
+        serve = self.grpc.listener._serve
+
+        def note_and_serve(sock):
+            self.shown.append(dict(pair[0] for pair in sock.getpeercert()["subject"])["commonName"])
+            serve(sock)
+
+        self.grpc.listener._serve = note_and_serve
+        files = {"CaFile": "trust.pem", "CertificateFile": "own.pem", "PrivateKeyFile": "own.key"}
+        self.start_client(config={"Grpc": {"Tls": {key: str(self.directory / name) for key, name in files.items()}}})
+        return self.connection()
+
+    def put(self, name, *kinds):
+        for kind in kinds:
+            shutil.copy(self.directory / f"{name}.{kind}", self.directory / "own.new")
+            os.rename(self.directory / "own.new", self.directory / f"own.{kind}")
+
+    def test_each_connection_for_results_reads_the_files_anew(self):
+        """As the hub's does, without a reload: what was rotated is shown, and an authority that was taken out is trusted no more."""
+        link = self.start_with_rotation()
+        link.command("echo a", "a")
+        self.result("a")
+        self.put("second", "pem", "key")
+        self.grpc.listener.drop_connections()
+        link.command("echo b", "b")
+        self.result("b")
+        self.assertEqual((self.shown[0], self.shown[-1]), ("first", "second"))
+        shutil.copy(self.directory / "other-ca.pem", self.directory / "trust.pem")
+        self.grpc.listener.drop_connections()
+        link.command("echo c", "c")
+        self.client.wait_log("certificate verify failed|CERTIFICATE_VERIFY_FAILED")
+        self.assertNotIn("c", self.grpc.accepted)
+
+    def test_a_certificate_whose_key_comes_a_moment_later(self):
+        link = self.start_with_rotation()
+        self.put("second", "pem")
+        link.command("echo a", "a")
+        self.client.wait_log("does not belong to the certificate")
+        self.put("second", "key")
+        self.result("a")
+        self.assertEqual(self.client.logged("parked"), [])
+
+    def test_a_failed_handshake_is_not_blamed_on_a_certificate_that_nobody_checks(self):
+        folder = self.directory.path
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 30, "-subj", "/CN=self",
+                "-keyout", "self.key", "-out", "self.pem", cwd=folder)
+        context = self.server_context((folder / "self.pem", folder / "self.key"), folder / "ca.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.start_over_tls(context, Verify=False)
+        self.client.wait_log("the server asks for a client certificate")
+
+    def test_a_client_certificate_that_the_server_does_not_accept(self):
+        certificate, key = self.certificate("old", days=-1, usage="clientAuth")
+        context = self.server_context(self.certificate("server"), self.directory / "ca.pem")
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        self.start_over_tls(context, CertificateFile=str(certificate), PrivateKeyFile=str(key))
+        self.client.wait_log("the server does not accept the certificate in CertificateFile")
 
     def test_a_bad_certificate_on_the_grpc_side_keeps_the_results(self):
         good, bad = self.certificate("server"), self.certificate("bad", ca="other-ca")
