@@ -9,7 +9,7 @@ namespace jiro::delivery {
 
 namespace {
 
-constexpr int kMostDoublingsOfAnswers = 2;
+constexpr int kMostDoublingsOfAnswers = 3;
 
 }  // namespace
 

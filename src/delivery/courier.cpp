@@ -25,7 +25,7 @@ constexpr std::size_t kFetch = 128;
 constexpr Duration kRescan = 30s;
 constexpr Duration kStoreAgain = 2s;
 constexpr Duration kFetchAgain = 1s;
-constexpr Duration kLookAtCalls = 500ms;
+constexpr Duration kLookAtCalls = 100ms;
 
 GateRules gate_rules(const GrpcSettings& grpc) {
     GateRules rules;
@@ -147,33 +147,28 @@ std::size_t Courier::Impl::take_out(const std::function<bool(const OutgoingResul
            std::erase_if(waiting_, [&](const auto& entry) { return is_taken(entry.second); });
 }
 
-// It keeps its place there, unless `due_at` gives it another one, and its count.
-void Courier::Impl::give_back(const OutgoingResult& outgoing, std::optional<WallTime> due_at) {
+// It keeps its place there, and its count.
+void Courier::Impl::give_back(const OutgoingResult& outgoing) {
     const DueRow& row = outgoing.row;
-    if (!due_at) has_backlog();
-    if (!due_at && row.attempts == 0 && outgoing.last_error.empty()) return outbox_.released({row.id});
-    outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error});
+    has_backlog();
+    if (row.attempts == 0 && outgoing.last_error.empty()) return outbox_.released({row.id});
+    outbox_.postponed({row.id, row.attempts, row.refusals, std::nullopt, outgoing.last_error});
 }
 
 void Courier::Impl::write_down() {
-    std::erase_if(waiting_, [this](const auto& entry) {
-        const auto& [when, outgoing] = entry;
-        if (!outgoing.is_stored) return false;
-        const Duration left = std::max<Duration>(Duration::zero(), when - clock_.now());
-        give_back(outgoing, outbox_.now() + std::chrono::duration_cast<WallTime::duration>(left));
-        bytes_in_hand_ -= outgoing.bytes();
-        next_due_ = std::min(next_due_, when);
-        return true;
-    });
-    wake_loop();
+    for (const auto& [when, outgoing] : waiting_) {
+        const DueRow& row = outgoing.row;
+        const auto due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(when - clock_.now());
+        if (outgoing.is_stored)
+            outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error, Lease::yes});
+    }
 }
 
 Task<> Courier::Impl::fetch() {
     const std::size_t window = gate_.window(clock_.now());
     if (wants_all_due_now_) {
         wants_all_due_now_ = false;
-        auto making = outbox_.make_all_due_now({suspects_.begin(), suspects_.end()});
-        const auto made_due = co_await std::move(making);
+        const auto made_due = co_await outbox_.make_all_due_now();
         if (!made_due) wants_all_due_now_ = true;
     }
     if (!has_backlog_ || window <= in_flight_ || rows_ready() >= window || !has_room_for_rows()) co_return;
@@ -274,6 +269,7 @@ Task<> Courier::Impl::expire_and_rescan() {
     const auto expired = co_await outbox_.expire(rules_.max_age, rules_.attempts(), kFetch);
     if (!expired) co_return;
     for (const auto& id : *expired) {
+        suspects_.erase(id);
         courier_log.error("Result undeliverable: kept as a dead letter",
                           {{"command_sync_id", id}, {"reason", "undelivered for longer than Outbox.MaxAgeHours"}});
         if (observer_.given_up) observer_.given_up(id);
@@ -368,6 +364,7 @@ void Courier::Impl::retry_now() {
 }
 
 void Courier::Impl::let_go(const std::string& id) {
+    suspects_.erase(id);
     if (take_out([&](const OutgoingResult& outgoing) { return outgoing.row.id == id; }) > 0) outbox_.released({id});
 }
 

@@ -221,7 +221,9 @@ void Courier::Impl::try_later(OutgoingResult outgoing, const Decision& decision)
     if (decision.is_refusal) ++outgoing.row.refusals;
     const Duration delay = between(decision.min_delay, decision.max_delay);
     if (decision.action == Action::retry_fast || !outgoing.is_stored) return put_off(std::move(outgoing), delay);
-    give_back(outgoing, outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay));
+    const auto due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(delay);
+    const DueRow& row = outgoing.row;
+    outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error});
     next_due_ = std::min(next_due_, clock_.now() + delay);
 }
 
@@ -234,7 +236,8 @@ void Courier::Impl::try_much_later(OutgoingResult outgoing, Decision decision) {
 
 // It may be this result alone that the server says no to: the next probe is another one, where there is one.
 void Courier::Impl::step_behind(OutgoingResult outgoing, Decision decision) {
-    if (suspects_.size() < kMostSuspects) suspects_.insert(outgoing.row.id);
+    if (suspects_.size() >= kMostSuspects) suspects_.erase(suspects_.begin());
+    suspects_.insert(outgoing.row.id);
     decision.min_delay = std::max(decision.min_delay, gate_.next_probe() - clock_.now());
     try_much_later(std::move(outgoing), std::move(decision));
 }
@@ -252,7 +255,6 @@ void Courier::Impl::after_failed_probe(OutgoingResult outgoing, const Decision& 
         return give_back(outgoing);
     }
     probes_of_it_ = 0;
-    if (is_the_servers_word) return step_behind(std::move(outgoing), decision);
     try_much_later(std::move(outgoing), decision);
 }
 
@@ -281,7 +283,8 @@ void Courier::Impl::note_failure(const OutgoingResult& outgoing, const Decision&
     }
     const auto wait = milliseconds(gate_.next_probe() - clock_.now());
     if (gate_.state() == ChannelState::parked) {
-        courier_log.error("The server refuses our results: delivery is parked, nothing is lost",
+        courier_log.error(answer.is_local ? "Results cannot be sent: delivery is parked, nothing is lost"
+                                          : "The server refuses our results: delivery is parked, nothing is lost",
                           {{"grpc_status", to_string(answer.code)},
                            {"reason", decision.reason},
                            {"advice", advice(answer.code)},

@@ -53,7 +53,7 @@ class Courier::Impl {
     void return_to_outbox();
     // Of what is stored and not on its way, all that `leaves` says; returns how many.
     std::size_t take_out(const std::function<bool(const OutgoingResult&)>& leaves);
-    void give_back(const OutgoingResult& outgoing, std::optional<WallTime> due_at = std::nullopt);
+    void give_back(const OutgoingResult& outgoing);
     [[nodiscard]] Task<> fetch();
     void send_ready();
     [[nodiscard]] Task<> store_unsaved();
@@ -126,7 +126,7 @@ class Courier::Impl {
     std::uint64_t lost_told_ = 0;
     std::string last_probe_;  // the result that the last failed probes carried, and how many
     int probes_of_it_ = 0;
-    // Results that the server said something against when nothing else was tried: perhaps it takes all others.
+    // Results with which the server refused us: perhaps it takes all others.
     std::set<std::string> suspects_;
 
     CourierFigures figures_;  // what is counted; the rest is read off the members above

@@ -40,13 +40,25 @@ Task<> GrpcCalls::perform(std::shared_ptr<GrpcCall> call) {
     return until_resumed([this, call = std::move(call)](Waiter waiter) {
         auto slot = waiter.cancellation_slot();
         call->waiter_.emplace(std::move(waiter));
-        if (slot.is_connected()) slot.assign([call](asio::cancellation_type) { call->cancel(); });
+        if (slot.is_connected())
+            slot.assign([call](asio::cancellation_type) { call->cancel(GrpcCall::Cancelled::unwanted); });
         start(*call);
     });
 }
 
 void GrpcCalls::cancel_all() {
-    for (const auto& call : under_way_) call->cancel();
+    for (const auto& call : under_way_) call->cancel(GrpcCall::Cancelled::unwanted);
+}
+
+bool GrpcCalls::cancel_grown(std::uint64_t resident, std::uint64_t most) {
+    bool has_cancelled = false;
+    for (const auto& call : under_way_) {
+        if (call->resident_ == 0) call->resident_ = resident;
+        if (resident < call->resident_ + most) continue;
+        call->cancel(GrpcCall::Cancelled::for_memory);
+        has_cancelled = true;
+    }
+    return has_cancelled;
 }
 
 void GrpcCalls::make_queue() {

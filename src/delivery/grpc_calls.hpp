@@ -9,6 +9,7 @@
 // waiting, at two switches of threads for each call. Used by GrpcResultSender; all functions on the event loop.
 
 #include <condition_variable>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,11 +34,13 @@ class GrpcCall : public std::enable_shared_from_this<GrpcCall> {
     virtual void start(grpc::CompletionQueue& queue, void* tag) = 0;
     // On the thread `grpc`, before it is resumed: takes what is wanted of the answer, and frees the rest.
     virtual void end() = 0;
-    virtual void cancel() = 0;  // at any time, on the event loop
+    enum class Cancelled { unwanted, for_memory };
+    virtual void cancel(Cancelled why) = 0;  // at any time, on the event loop
 
   private:
     friend class GrpcCalls;
     std::optional<Waiter> waiter_;
+    std::uint64_t resident_ = 0;  // of this process, when it was looked at first while this was under way
 };
 
 class GrpcCalls {
@@ -54,6 +57,10 @@ class GrpcCalls {
 
     // Those under way end by it soon.
     void cancel_all();
+
+    // Cancels those during which this process has grown by more than that, since the first look that they saw. True:
+    // there were some.
+    bool cancel_grown(std::uint64_t resident, std::uint64_t most);
 
   private:
     void make_queue();

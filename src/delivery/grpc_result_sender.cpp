@@ -39,8 +39,18 @@ constexpr std::size_t kSlowestLink = 32 * 1024;  // bytes per second that a big 
 constexpr int kFailuresToReconnect = 3;          // in a row that say nothing came back
 constexpr auto kFirstConnect = 3s;
 constexpr auto kLongestConnect = 20s;
-constexpr std::uint64_t kMostGrowth = 96 * 1024 * 1024;  // of this process, while no call ends
+constexpr std::uint64_t kMostGrowth = 96 * 1024 * 1024;  // of this process, while a call is under way
 constexpr int kRepeats = 2;  // of a call that was cut off: the first may go the same broken way
+
+constexpr auto kReplacement = 2s;  // of a certificate and its key, one file after the other
+constexpr const char* kGrown =
+    "the server's answer is too long, or this client had much else to keep: its memory grew by 96 MiB meanwhile";
+
+SendResult not_sent(StatusCode code, std::string reason) {
+    SendResult result{code, false, std::move(reason), {}};
+    result.is_local = true;
+    return result;
+}
 
 // A slice that refers to the stored bytes and keeps them alive: sending copies nothing.
 grpc::ByteBuffer as_buffer(const Bytes& message) {
@@ -164,14 +174,16 @@ class ResultCall final : public GrpcCall {
     void end() override {
         const std::lock_guard lock(mutex_);
         result_ = read_answer(parts_->context, parts_->status, parts_->response, parts_->request.Length());
-        result_.is_by_us = is_cancelled_ && result_.code == StatusCode::cancelled;
         has_trailers_ = !parts_->context.GetServerTrailingMetadata().empty();
         parts_.reset();
+        if (!cancelled_ || result_.code != StatusCode::cancelled) return;
+        result_.is_by_us = cancelled_ == Cancelled::unwanted;
+        if (!result_.is_by_us) result_ = not_sent(StatusCode::cancelled, kGrown);
     }
 
-    void cancel() override {
+    void cancel(Cancelled why) override {
         const std::lock_guard lock(mutex_);
-        is_cancelled_ = true;
+        cancelled_ = why;
         if (parts_) parts_->context.TryCancel();
     }
 
@@ -188,7 +200,7 @@ class ResultCall final : public GrpcCall {
     std::mutex mutex_;  // the call may end while it is being started, or cancelled
     std::optional<Parts> parts_;
     SendResult result_;
-    bool is_cancelled_ = false;
+    std::optional<Cancelled> cancelled_;
     bool has_trailers_ = false;
 };
 
@@ -217,7 +229,7 @@ class GrpcResultSender final : public ResultSender {
                 co_await calls_.perform(call);
             } catch (const std::system_error& error) {
                 const auto reason = std::string("no thread for gRPC calls can be made (TasksMax?): ") + error.what();
-                co_return SendResult{StatusCode::unavailable, false, reason, {}};
+                co_return not_sent(StatusCode::unavailable, reason);
             }
             const auto cancellation = co_await asio::this_coro::cancellation_state;
             if (cancellation.cancelled() != asio::cancellation_type::none) {
@@ -232,13 +244,8 @@ class GrpcResultSender final : public ResultSender {
                 }
             }
             SendResult result = std::move(call->result());
-            ++ended_;
-            if (result.is_by_us && flooded_.lock() == call->channel()) {
-                result.is_by_us = false;
-                result.is_local = true;
-                result.message = "the server's answer is too long: it filled this client's memory";
-            }
             if (result.confirmed()) {
+                is_connected_ = channel_ == call->channel();
                 repeating_helps_ = true;
                 channels_in_vain_ = 0;
             }
@@ -262,23 +269,19 @@ class GrpcResultSender final : public ResultSender {
 
     // gRPC bounds the headers of each frame, not those of all frames of an answer: they may come without end.
     void watch() override {
-        const std::uint64_t now = resident_bytes();
-        if (std::exchange(ended_before_, ended_) != ended_ || calm_bytes_ == 0) calm_bytes_ = now;
-        if (now < calm_bytes_ + kMostGrowth) return;
-        calm_bytes_ = now;
-        flooded_ = channel_;
-        calls_.cancel_all();
-        reset();
+        if (calls_.cancel_grown(resident_bytes(), kMostGrowth)) reset();
     }
 
   private:
     // A channel in TRANSIENT_FAILURE fails calls out of memory of its last failure, for up to its own back-off; the
     // courier has done the waiting already, so ask the network: with a new one.
     bool has_good_channel() {
-        if (channel_ && channel_->GetState(false) == GRPC_CHANNEL_TRANSIENT_FAILURE &&
-            clock_.now() - made_at_ >= 500ms) {
-            channel_.reset();
-        }
+        if (!channel_) return false;
+        const auto state = channel_->GetState(false);
+        const bool has_failed = state == GRPC_CHANNEL_TRANSIENT_FAILURE && clock_.now() - made_at_ >= 500ms;
+        // The next connection is made with what the files of Grpc.Tls hold then.
+        const bool has_ended = state == GRPC_CHANNEL_IDLE && is_connected_ && settings_.server_url->is_tls();
+        if (has_failed || has_ended) channel_.reset();
         return channel_ != nullptr;
     }
 
@@ -289,10 +292,16 @@ class GrpcResultSender final : public ResultSender {
         auto channel =
             tls ? make_channel(settings_, std::move(*tls), environment_, connect_limit()) : Made(tls.error());
         if (!channel) {
-            const bool may_pass = channel.error().code == errc::no_descriptors;
+            const auto now = clock_.now();
+            if (!unusable_since_) unusable_since_ = now;
+            const bool is_replaced =
+                channel.error().code == errc::bad_tls_file && now - *unusable_since_ < kReplacement;
+            const bool may_pass = is_replaced || channel.error().code == errc::no_descriptors;
             const auto code = may_pass ? StatusCode::unavailable : StatusCode::unauthenticated;
-            co_return SendResult{code, false, channel.error().message, {}};
+            co_return not_sent(code, channel.error().message);
         }
+        unusable_since_.reset();
+        is_connected_ = false;
         channel_ = std::move(*channel);
         made_at_ = clock_.now();
         ++channels_in_vain_;
@@ -312,14 +321,13 @@ class GrpcResultSender final : public ResultSender {
 
     static std::optional<SendResult> add_metadata(grpc::ClientContext& context, const Result<Credentials>& credentials,
                                                   const std::string& id, int attempt, const TraceContext& trace) {
-        if (!credentials) return SendResult{StatusCode::unauthenticated, false, credentials.error().message, {}};
+        if (!credentials) return not_sent(StatusCode::unauthenticated, credentials.error().message);
         const auto& [token, key] = *credentials;
         const bool has_token = token.empty() || add_text(context, "authorization", "Bearer " + token.reveal());
         const bool has_key = key.empty() || add_text(context, "x-api-key", key.reveal());
         if (!has_token || !has_key) {
             const std::string what = has_token ? "API key" : "access token";
-            return SendResult{
-                StatusCode::unauthenticated, false, "the " + what + " contains characters that cannot be sent", {}};
+            return not_sent(StatusCode::unauthenticated, "the " + what + " contains characters that cannot be sent");
         }
         if (id.size() <= kMaxIdMetadata) add_text(context, "idempotency-key", metadata_text(id));
         add_text(context, "attempt", std::to_string(attempt));
@@ -374,13 +382,11 @@ class GrpcResultSender final : public ResultSender {
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     TimePoint made_at_{};
-    bool repeating_helps_ = false;  // since a result was confirmed
-    int channels_in_vain_ = 0;      // made since a result was confirmed
+    bool is_connected_ = false;                // has been: a result was confirmed on it
+    std::optional<TimePoint> unusable_since_;  // the files of Grpc.Tls, or the rest that a channel takes
+    bool repeating_helps_ = false;             // since a result was confirmed
+    int channels_in_vain_ = 0;                 // made since a result was confirmed
     int silent_in_a_row_ = 0;
-    std::uint64_t ended_ = 0;         // calls
-    std::uint64_t ended_before_ = 0;  // when watch() looked last
-    std::uint64_t calm_bytes_ = 0;    // of this process, when a call had ended since the look before
-    std::weak_ptr<grpc::Channel> flooded_;
 };
 
 }  // namespace

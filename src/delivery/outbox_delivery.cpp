@@ -2,7 +2,6 @@
 // The second half of a row's life: done -> delivered -> forgotten, or -> dead.
 #include "delivery/failpoint.hpp"
 #include "delivery/outbox_store.hpp"
-#include "jiro/base/json_writer.hpp"
 
 namespace jiro::delivery {
 
@@ -88,7 +87,7 @@ void OutboxStore::delivered(const std::string& id, WallTime at) {
 }
 
 void OutboxStore::postponed(const Postponement& postponement) {
-    leased_.remove(postponement.id);
+    if (postponement.lease == Lease::no) leased_.remove(postponement.id);
     std::optional<std::int64_t> due_at;
     if (postponement.due_at) due_at = to_stored(*postponement.due_at);
     database_
@@ -131,14 +130,9 @@ Result<> OutboxStore::replaced(const std::string& id, const Bytes& message) {
     return {};
 }
 
-Result<> OutboxStore::make_all_due_now(const std::vector<std::string>& but, const Moment& now) {
-    JsonWriter ids;
-    ids.value(but);
-    database_
-        .use(
-            "UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0 AND id NOT IN"
-            " (SELECT value FROM json_each(?2))")
-        .bind(to_stored(now.here), std::move(ids).take())
+Result<> OutboxStore::make_all_due_now(const Moment& now) {
+    database_.use("UPDATE commands SET due_at = ?1 WHERE state = 'done' AND due_at > ?1 AND refusals = 0")
+        .bind(to_stored(now.here))
         .run();
     return {};
 }

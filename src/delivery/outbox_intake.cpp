@@ -23,17 +23,15 @@ Error wrong_state(StoredState state) {
     const auto because = [&](const char* what) { return Error(errc::wrong_state, what); };
     switch (state) {
         case StoredState::received:
-            return because("it is received: it waits to run, and `jiro-client cancel` ends it");
         case StoredState::running:
-            return because("it is running: it has no result yet, and `jiro-client cancel` ends it");
-        case StoredState::done:
-            return because("it is done: its result waits to be sent");
+            return because("it has no result yet; while the daemon runs, `jiro-client cancel` ends it");
         case StoredState::delivered:
             return because("it is delivered: the server has confirmed its result, and nothing is left to be done");
-        case StoredState::dead:
-            return because("it is dead: its result was given up, and `jiro-client outbox retry` sends it again");
         case StoredState::forgotten:
             return because("it was delivered, or dropped: only its id is kept, and nothing is left to be done");
+        case StoredState::done:
+        case StoredState::dead:
+            break;  // what may be asked for then is another matter
     }
     return Error(errc::wrong_state);
 }

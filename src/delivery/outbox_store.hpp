@@ -138,7 +138,7 @@ class OutboxStore {
     void postponed(const Postponement& postponement);
     [[nodiscard]] Result<> dead(const std::string& id, const std::string& reason, const Moment& now);
     [[nodiscard]] Result<> replaced(const std::string& id, const Bytes& message);
-    [[nodiscard]] Result<> make_all_due_now(const std::vector<std::string>& but, const Moment& now);
+    [[nodiscard]] Result<> make_all_due_now(const Moment& now);
     [[nodiscard]] std::vector<std::string> expire(Duration max_age, int attempts, std::size_t limit, const Moment& now);
     // Forgets remembered rows that are too old, too many or too big; a bounded number. True: there is more to do.
     bool sweep(const Moment& now);

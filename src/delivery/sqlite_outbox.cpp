@@ -183,9 +183,7 @@ class SqliteOutbox final : public Outbox {
     Task<Result<>> replaced(std::string id, Bytes message) override {
         return ask(&OutboxStore::replaced, std::move(id), std::move(message));
     }
-    Task<Result<>> make_all_due_now(std::vector<std::string> but) override {
-        return ask(&OutboxStore::make_all_due_now, std::move(but), moment());
-    }
+    Task<Result<>> make_all_due_now() override { return ask(&OutboxStore::make_all_due_now, moment()); }
     Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
         return ask(&OutboxStore::expire, max_age, attempts, limit, moment());
     }

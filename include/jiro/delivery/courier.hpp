@@ -83,7 +83,7 @@ class Courier {
     // Before an operator changes its row: unless it is on its way just now, the outbox has it alone again.
     void let_go(const std::string& id);
 
-    // Before somebody looks into the outbox: what waits for a fast attempt does so there, with its attempts and error.
+    // Before somebody looks into the outbox: it gets to know the attempts and errors of what waits in memory.
     void write_down();
 
     // The rules for what is attempted from now on: when to try again, when to give up. `grpc` and `outbox` were

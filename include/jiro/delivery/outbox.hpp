@@ -76,6 +76,7 @@ struct Postponement {
     int refusals = 0;
     std::optional<WallTime> due_at;  // nothing: as it was
     std::string last_error;          // empty: as it was
+    Lease lease = Lease::no;
 };
 
 enum class RowState { received, running, done, delivered, dead };
@@ -171,9 +172,9 @@ class Outbox {
     // stays leased.
     [[nodiscard]] virtual Task<Result<>> replaced(std::string id, Bytes message) = 0;
 
-    // Makes every postponed row due now (a reload, or the server is back), but for `but` and for those whose
-    // content was refused: their tries are few, and spaced.
-    [[nodiscard]] virtual Task<Result<>> make_all_due_now(std::vector<std::string> but) = 0;
+    // Makes every postponed row due now (a reload, or the server is back), but for those whose content was refused:
+    // their tries are few, and spaced.
+    [[nodiscard]] virtual Task<Result<>> make_all_due_now() = 0;
     // Undelivered rows that ended longer than `max_age` ago and had that many attempts become dead letters; gives their
     // ids (at most `limit` a call).
     [[nodiscard]] virtual Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts,

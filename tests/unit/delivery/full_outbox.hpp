@@ -57,9 +57,7 @@ class FullOutbox final : public Outbox {
     Task<Result<>> replaced(std::string id, Bytes message) override {
         return real_->replaced(std::move(id), std::move(message));
     }
-    Task<Result<>> make_all_due_now(std::vector<std::string> but) override {
-        return real_->make_all_due_now(std::move(but));
-    }
+    Task<Result<>> make_all_due_now() override { return real_->make_all_due_now(); }
     Task<Result<std::vector<std::string>>> expire(Duration max_age, int attempts, std::size_t limit) override {
         return real_->expire(max_age, attempts, limit);
     }

@@ -79,7 +79,7 @@ struct Call final : GrpcCall {
         reader->Finish(&response, &status, tag);
     }
     void end() override { ended_by = std::this_thread::get_id(); }
-    void cancel() override { context.TryCancel(); }
+    void cancel(Cancelled) override { context.TryCancel(); }
 
     const std::shared_ptr<grpc::Channel> channel;
     std::thread::id started_by;

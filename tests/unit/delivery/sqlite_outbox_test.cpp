@@ -1163,7 +1163,7 @@ TEST_F(SqliteOutboxTest, writes_nothing_where_it_only_reads) {
     EXPECT_EQ(due().size(), 1U);
     EXPECT_TRUE(run(outbox_->list({})));
     EXPECT_TRUE(run(outbox_->expire(1h, 0, 10)));
-    EXPECT_TRUE(run(outbox_->make_all_due_now({})));
+    EXPECT_TRUE(run(outbox_->make_all_due_now()));
     EXPECT_TRUE(disk.awaits_sync());
 }
 
