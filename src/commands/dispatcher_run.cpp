@@ -77,7 +77,8 @@ void Dispatcher::State::start(const PendingPtr& command) {
         command->name = description.name;
         // What the journal says of it is as old as its receipt.
         if (command->repeats && !description.idempotent) {
-            return refuse(command, CommandResult::rejected(Error(errc::not_idempotent, "its definition does not allow that (Idempotent)")));
+            return refuse(command, CommandResult::rejected(
+                                       Error(errc::not_idempotent, "its definition does not allow that (Idempotent)")));
         }
         if (!queue.start(command, description.max_concurrent)) return;
         command->resolution = std::move(*resolution);

@@ -33,8 +33,8 @@ std::optional<int> parent_of(int process) {
     return rest >> state >> parent ? std::optional(parent) : std::nullopt;
 }
 
-// What hides although it is our own user's made itself undumpable, or is in another user namespace. `jiro-client bundle`
-// is undumpable too, in the session of whoever started it.
+// What hides although it is our own user's made itself undumpable, or is in another user namespace. `jiro-client
+// bundle` is undumpable too, in the session of whoever started it.
 bool hides_from_its_own_user(int process) {
     if (kill(process, 0) != 0) return false;
     const pid_t session = getsid(process);

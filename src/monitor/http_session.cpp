@@ -247,11 +247,13 @@ class Session {
         if (!peer) return "allowed on a Unix socket only, such as the control socket";
         if (peer->user != geteuid()) return peer->user == 0 ? "" : "allowed for root and the daemon's own user only";
         switch (descent_of(peer->process)) {
-            case Descent::ours: return "not allowed for programs that the daemon runs";
+            case Descent::ours:
+                return "not allowed for programs that the daemon runs";
             case Descent::hidden:
                 if (route == kReloadRoute) return "";
                 return "not allowed for a process that hides from the daemon; ask as root";
-            case Descent::others: break;
+            case Descent::others:
+                break;
         }
         return "";
     }
