@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <boost/system/errc.hpp>
+#include <cerrno>
 #include <system_error>
 
 #include "jiro/base/error.hpp"
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMaxEntries = 16 * kMaxPieces;  // those of other names, too: a folder is not read for ever
+constexpr int kMostLinks = 40;                        // as the kernel
 
 bool is_piece(const std::string& name, std::string_view ending) {
     return name.size() > ending.size() && name.ends_with(ending) && !name.starts_with('.');
@@ -47,36 +49,59 @@ std::vector<std::string> names_in(const fs::path& folder, std::string_view endin
     return names;
 }
 
-// The file of a name, and the folder in which it is looked for, behind all links.
+// The file of a name, behind all links, and the folders below the pieces' own on the way to it.
 struct Found {
     fs::path file;
-    fs::path folder;
+    std::vector<struct stat> folders;
 };
 
-// Fails with where the link leads: out of the folder, or to nothing.
-Result<Found> find_behind_links(const fs::path& file, const fs::path& folder) {
+// What a link says, as seen from the folder: its first name is ".." when it leads elsewhere.
+fs::path seen_from(const fs::path& folder, const fs::path& home, const fs::path& link) {
+    const fs::path as_spelled = link.lexically_relative(folder);
+    return as_spelled.empty() || *as_spelled.begin() == ".." ? link.lexically_relative(home) : as_spelled;
+}
+
+// Name by name, as the kernel goes: the end of the way does not tell in which folders the links on it are. Fails with
+// where a link leads: out of the folder, also when another one leads back, or to nothing.
+Result<Found> find_behind_links(const fs::path& folder, const fs::path& name) {
     std::error_code error;
-    Found found{file, file.parent_path()};
-    if (!fs::is_symlink(file, error)) return found;
-    found = {fs::canonical(file, error), {}};
-    if (error) return Error(error, "is a link to nowhere");
-    found.folder = fs::canonical(folder, error);
-    const auto& [target, home] = found;
-    if (!error && std::mismatch(home.begin(), home.end(), target.begin(), target.end()).first == home.end())
-        return found;
-    return Error(make_error_code(boost::system::errc::permission_denied),
-                 "is a link to " + target.string() + ", out of this folder");
+    const fs::path home = fs::canonical(folder, error);
+    Found found{home, {}};
+    std::string target;
+    int links = 0;
+    for (fs::path rest = name; !error && rest != ".";) {
+        const fs::path next = *rest.begin();
+        rest = rest.lexically_relative(next);
+        if (next == ".." && found.file == home) {
+            return Error(make_error_code(boost::system::errc::permission_denied),
+                         "is a link to " + target + ", out of this folder");
+        }
+        const fs::path at = next == ".." ? found.file.parent_path() : found.file / next;
+        struct stat status {};
+        if (lstat(at.c_str(), &status) != 0) {
+            error.assign(errno, std::generic_category());
+        } else if (S_ISLNK(status.st_mode)) {
+            const fs::path link = fs::read_symlink(at, error);
+            if (++links > kMostLinks) error = std::make_error_code(std::errc::too_many_symbolic_link_levels);
+            target = (found.file / link).lexically_normal().string();
+            rest = (link.is_absolute() ? seen_from(folder, home, link) : link) / rest;
+            if (link.is_absolute()) found.file = home;
+        } else {
+            found.file = at;
+            if (S_ISDIR(status.st_mode) && at != home) found.folders.push_back(status);
+        }
+    }
+    if (!error) return found;
+    if (links > 0) return Error(error, "is a link to nowhere");
+    return Found{folder / name, {}};  // whoever reads it says why it cannot be read
 }
 
 // Whether somebody else than its owner (and root) may put another file in its place: who may write to a folder on the
 // way to it may.
 bool may_be_replaced(const Found& found, unsigned owner) {
-    for (auto between = found.file.parent_path(); between != found.folder; between = between.parent_path()) {
-        struct stat status {};
-        if (!between.has_relative_path() || stat(between.c_str(), &status) != 0) return true;
-        if ((status.st_uid != owner && status.st_uid != 0) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return true;
-    }
-    return false;
+    return std::ranges::any_of(found.folders, [owner](const struct stat& folder) {
+        return (folder.st_uid != owner && folder.st_uid != 0) || (folder.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    });
 }
 
 }  // namespace
@@ -86,7 +111,7 @@ std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, 
     std::size_t bytes = 0;
     for (const std::string& name : names_in(folder, ending, problems)) {
         const fs::path file = folder / name;
-        const auto found = find_behind_links(file, folder);
+        const auto found = find_behind_links(folder, name);
         if (!found) {
             problems.add({file.string()}, "", found.error().message);
             continue;

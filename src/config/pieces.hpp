@@ -17,7 +17,7 @@ struct Piece {
     std::string path;
     std::string text;
     bool is_world_readable = false;
-    bool is_writable_by_others = false;  // than its owner: it, or a folder between this one and what it links to
+    bool is_writable_by_others = false;  // than its owner: it, or a folder on the way behind its link
     unsigned owner = 0;
 };
 
@@ -27,8 +27,9 @@ inline constexpr std::size_t kMaxBytesOfPieces = 4 * 1024 * 1024;
 
 // Its files whose names end in `ending` (".yaml") and do not begin with a dot, sorted by name; none when there is no
 // such folder (a link to nowhere is a problem). Adds a problem for each that cannot be read, is no regular file, or is
-// a link that leads out of the folder: whoever may add a file there may not have the daemon read any other. A link may
-// lead to any place below it, as Kubernetes has them (x.yaml -> ..data/x.yaml, ..data -> ..2026_12_01).
+// a link that leads out of the folder, if only on its way: whoever may add a file there may not have the daemon read
+// any other. A link may lead to any place below it, as Kubernetes has them (x.yaml -> ..data/x.yaml, ..data ->
+// ..2026_12_01).
 [[nodiscard]] std::vector<Piece> read_pieces(const std::filesystem::path& folder, std::string_view ending,
                                              Problems& problems);
 

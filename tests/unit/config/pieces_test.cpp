@@ -17,6 +17,9 @@ using testing::IsEmpty;
 using testing::Not;
 
 constexpr std::string_view kTrue = "Program: [/bin/true]";
+constexpr std::string_view kKey =
+    "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAQWG/K++fqZh1gWH7a8kyxTQqbQxY/BvU8CuZjgv8AyI=\n-----END PUBLIC "
+    "KEY-----\n";
 
 class ConfigPieces : public testing::Test {
   protected:
@@ -203,6 +206,49 @@ TEST_F(ConfigPieces, may_be_links_to_below) {
     command("../commands.d2/y.yaml", "other");
     std::filesystem::create_symlink("../commands.d2/y.yaml", path("commands.d/y.yaml"));
     EXPECT_THAT(errors_of(load()), HasSubstr("commands.d2/y.yaml, out of this folder"));
+}
+
+// The keys of signers are taken from such a folder: whoever may write to a folder on the way to one may put another in
+// its place, by its link or by a link on the way.
+TEST_F(ConfigPieces, are_reached_through_folders_of_their_owner) {
+    using Links = std::vector<std::pair<std::string, std::string>>;  // of the folder, and where they lead
+    struct Row {
+        std::string_view name;
+        Links links;
+        std::string_view problem;  // of a.pem
+    };
+    constexpr std::string_view kOpen = "others than its owner may write it or, behind a link, its folder";
+    constexpr std::string_view kOut = "out of this folder";
+    const Row rows[] = {
+        {"as Kubernetes has them", {{"..data", "..now"}, {"a.pem", "..data/k"}}, ""},
+        {"up and down again", {{"real/x", "../..now/k"}, {"a.pem", "real/x"}}, ""},
+        {"by its whole path", {{"a.pem", path("keys/real/k")}}, ""},
+        {"by a path of links alone", {{"a.pem", path("spelled/real/k")}}, ""},
+        {"its folder", {{"a.pem", "drop/k"}}, kOpen},
+        {"the folder of an inner link", {{"drop/x", "../real/k"}, {"a.pem", "drop/x"}}, kOpen},
+        {"a folder on the way only", {{"a.pem", "drop/../real/k"}}, kOpen},
+        {"a link to a folder, in such a folder", {{"drop/now", "../..now"}, {"a.pem", "drop/now/k"}}, kOpen},
+        {"out and back", {{"../y", path("keys/real/k")}, {"a.pem", "../y"}}, kOut},
+        {"out and back by a whole path", {{"../y", "keys/real/k"}, {"a.pem", path("y")}}, kOut},
+        {"out and back in one step", {{"a.pem", "../keys/real/k"}}, kOut},
+        {"out by an inner link", {{"real/out", "../.."}, {"a.pem", "real/out/keys/real/k"}}, kOut},
+        {"a loop", {{"real/x", "../..now/x"}, {"..now/x", "../real/x"}, {"a.pem", "real/x"}}, "a link to nowhere"},
+    };
+    write("config.yaml", "InstanceId: one\nCommands: { Trust: { Keys: " + path("spelled") + " } }\n");
+    for (const Row& row : rows) {
+        SCOPED_TRACE(row.name);
+        for (const char* folder : {"keys", "keys/real", "keys/..now", "keys/drop"}) {
+            std::filesystem::create_directory(path(folder));
+            chmod(path(folder).c_str(), std::string_view(folder) == "keys/drop" ? 0777 : 0755);
+        }
+        std::filesystem::create_directory_symlink("keys", path("spelled"));
+        for (const char* key : {"keys/real/k", "keys/..now/k", "keys/drop/k"}) write(key, kKey);
+        for (const auto& [link, target] : row.links) std::filesystem::create_symlink(target, path("keys/" + link));
+        const auto loaded = load();
+        EXPECT_EQ(static_cast<bool>(loaded), row.problem.empty());
+        EXPECT_THAT(errors_of(loaded), HasSubstr(row.problem));
+        for (const char* made : {"keys", "spelled", "y"}) std::filesystem::remove_all(path(made));
+    }
 }
 
 // A thousand files are a configuration; more are refused before they are read, and so is what they hold together.
