@@ -45,12 +45,13 @@ std::size_t string_length(std::string_view text) {
     return text.size();
 }
 
-// As many bytes as the comment at the start has; 0 when there is none, or it has no end.
+// As many bytes as the comment at the start has; 0 when there is none. npos: it has no end.
 std::size_t comment_length(std::string_view text, char before) {
     const bool is_yaml = text.front() == '#' && kBlanks.find(before) != std::string_view::npos;
     if (is_yaml || text.starts_with("//")) return std::min(text.find('\n'), text.size());
-    const auto end = text.starts_with("/*") ? text.find("*/", 2) : std::string_view::npos;
-    return end == std::string_view::npos ? 0 : end + 2;
+    if (!text.starts_with("/*")) return 0;
+    const auto end = text.find("*/", 2);
+    return end == std::string_view::npos ? end : end + 2;
 }
 
 // With blanks in place of comments; only of JSON is it known where one begins.
@@ -59,6 +60,7 @@ std::string without_comments(std::string_view text) {
     for (std::size_t at = 0; at < text.size();) {
         const auto rest = text.substr(at);
         const std::size_t comment = comment_length(rest, at == 0 ? ' ' : text[at - 1]);
+        if (comment == std::string_view::npos) break;  // behind it is no end of another: what is left is not JSON
         for (std::size_t i = at; i < at + comment; ++i) {
             if (out[i] != '\n' && out[i] != '\r') out[i] = ' ';
         }

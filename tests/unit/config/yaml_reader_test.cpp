@@ -56,6 +56,19 @@ TEST(YamlReader, names_blanks_that_are_no_spaces) {
     EXPECT_TRUE(none.empty()) << "JSON may be indented by tabs";
 }
 
+// A comment without an end is looked for once: what begins behind it has none either. As a file may be large, this
+// would take many minutes.
+TEST(YamlReader, reads_a_comment_without_an_end_once) {
+    std::string text = "{ ";
+    while (text.size() < kMaxFileBytes - 3) text += "/* ";
+    Problems problems;
+    const Node root = read_yaml(text, "f", problems);
+    EXPECT_TRUE(root.members.empty());
+    const auto errors = std::move(problems).sorted("f");
+    ASSERT_EQ(errors.size(), 1U);
+    EXPECT_EQ(to_string(errors[0]).substr(0, 28), "f:1:3: comments (// or /*) a");
+}
+
 // Random pieces of YAML never crash or hang the reader.
 TEST(YamlReader, survives_random_text) {
     static constexpr std::string_view kPieces[] = {
