@@ -144,7 +144,8 @@ fs::path find_hub_settings_path(const fs::path& outbox) {
 
 fs::path find_pause_path(const fs::path& outbox) {
     if (outbox.empty() || outbox == kInMemory) return {};
-    return fs::path(outbox).replace_extension(".pause.json");
+    if (outbox.extension() == ".db") return fs::path(outbox).replace_extension(".pause.json");
+    return outbox.string() + "-pause.json";  // no name that an outbox with .db gives
 }
 
 std::vector<SharedFile> shared_files(const Config& config, const Environment& environment) {

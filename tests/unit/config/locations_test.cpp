@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "jiro/config/load.hpp"
 #include "support/temp_dir.hpp"
 
@@ -101,6 +103,14 @@ TEST(Locations, files_beside_the_outbox_have_its_name) {
     EXPECT_EQ(find_hub_settings_path("/s/hub-settings.json"), "/s/hub-settings.json.hub-settings.json");
     EXPECT_EQ(find_pause_path("/s/outbox.db"), "/s/outbox.pause.json");
     EXPECT_EQ(find_pause_path("/s/b.db"), "/s/b.pause.json");
+    std::set<std::filesystem::path> all;
+    const auto outboxes = {"/s/outbox.db", "/s/outbox", "/s/x.db",  "/s/x.sqlite",
+                           "/s/x",         "/s/q.one",  "/s/q.two", "/s/.db"};
+    for (const char* outbox : outboxes) {
+        all.insert(find_hub_settings_path(outbox));
+        all.insert(find_pause_path(outbox));
+    }
+    EXPECT_EQ(all.size(), 2 * outboxes.size());
     for (const char* none : {"", ":memory:"}) {
         EXPECT_EQ(find_hub_settings_path(none), "");
         EXPECT_EQ(find_pause_path(none), "");
