@@ -29,7 +29,7 @@ constexpr unsigned kSenseless = 400;
 constexpr unsigned kNoVerb = 404;
 constexpr unsigned kClientFailed = 502;  // the client answered, and with an error
 constexpr unsigned kPortTaken = 503;     // by somebody else, since it was closed
-constexpr unsigned kTooLate = 504;       // no client, or no answer of it, in time
+constexpr unsigned kTooLate = 504;       // no client, or no answer of it, in time or at all
 
 // Plain functions, not braces inside a coroutine: g++ 12 miscompiles initializer lists there.
 Reply reply_of(json body) { return {std::move(body)}; }
@@ -245,7 +245,7 @@ Task<Reply> wait_client(DevHub& hub, Duration limit) {
 
 Reply request_reply(const Result<ClientResult>& answer) {
     if (!answer) return error_reply(answer.error().message, kTooLate);
-    if (!answer->error.empty()) return error_reply(answer->error, kClientFailed);
+    if (!answer->error.empty()) return error_reply(answer->error, answer->connection_lost ? kTooLate : kClientFailed);
     Reply reply = ok_reply();
     reply.body["result"] = json_or_null(answer->result);
     return reply;

@@ -502,6 +502,10 @@ TEST(DevHub, tells_refusals_apart_by_their_status) {
     const auto outcome = sent.get();
     EXPECT_EQ(outcome.status, 200U);
     EXPECT_EQ(json::parse(outcome.body).at("ok"), false);
+    auto left = post("request", R"({"target":"LogsRequested"})");
+    static_cast<void>(client.read());
+    EXPECT_EQ(post("misbehave", R"({"words":["drop"]})").get().status, 200U);
+    EXPECT_EQ(left.get().status, 504U);
 }
 
 // A command with a result of each kind goes through the control socket and comes back as a person asked for it.
