@@ -301,6 +301,9 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         }
         std::string all;
         for (const auto& error : loaded.errors) {
+            // What was there before this update is wrong.
+            if (error.file == overlay.string() && !changes.contains(error.key_path))
+                return unreadable(Error(make_error_code(boost::system::errc::invalid_argument), to_string(error)));
             const std::string what = (error.key_path.empty() ? "" : error.key_path + ": ") + error.message;
             all += (all.empty() ? "" : "; ") + what;
         }

@@ -696,7 +696,7 @@ TEST_F(TargetsTest, ConfigUpdated_is_refused_while_the_overlay_cannot_be_read) {
     const auto overlay = folder_.path() / "hub-settings.json";
     for (const char* text :
          {"{", "[]", "{\"Commands\": 5}", R"({"Commands":{"Exec":{"evil":{"Program":["/bin/sh"]}}}})",
-          R"({"ApiKey":"x"})", R"({"Commands":{"TimeoutMs":[5000]}})",
+          R"({"ApiKey":"x"})", R"({"Commands":{"TimeoutMs":[5000]}})", R"({"Commands":{"MaxQueued":"many"}})",
           "Commands: {TimeoutMs: 1}\nCommands: {TimeoutMs: 2}"}) {
         folder_.write("hub-settings.json", text);
         const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
@@ -711,6 +711,16 @@ TEST_F(TargetsTest, ConfigUpdated_is_refused_while_the_overlay_cannot_be_read) {
     EXPECT_THAT(answer["Message"].get<std::string>(),
                 HasSubstr("mend or remove its file on the machine: " + overlay.string() + ": is a directory"));
     EXPECT_EQ(config_.commands.timeout, 60s);
+}
+
+// A bad value of the key that is set anew is mended by that.
+TEST_F(TargetsTest, ConfigUpdated_mends_what_it_replaces) {
+    folder_.write("hub-settings.json", R"({"Commands":{"TimeoutMs":"soon"}})");
+    const json bad = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", "later"}}}});
+    EXPECT_THAT(bad["Message"].get<std::string>(),
+                AllOf(HasSubstr("Commands.TimeoutMs: must be a whole number"), Not(HasSubstr("mend or remove"))));
+    EXPECT_EQ(ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}})["Success"], true);
+    EXPECT_EQ(config_.commands.timeout, 5s);
 }
 
 // Without the permission the overlay does not count.
