@@ -127,8 +127,9 @@ struct Update {
 // What became of its keys.
 struct Effect {
     std::size_t in_force = 0;
-    std::size_t held = 0;              // by what lies over the hub's
-    std::vector<std::string> remarks;  // of those that are not in force
+    std::size_t held = 0;                // by what lies over the hub's
+    std::vector<std::string> remarks{};  // of those that are not in force
+    bool is_doubtful = false;            // none is in force, and what is on the disk cannot be told
 };
 
 // As it was shown: a page sends back all that it got.
@@ -190,7 +191,7 @@ Update read_update(const Request& request, const config::Config& config) {
 // A step that blocks. Nothing: not in time.
 template <typename T>
 Task<std::optional<T>> off_the_loop(Clock& clock, std::function<T()> step) {
-    static auto& threads = *new OutsideFunctions<T>("hub settings", 2);
+    static auto& threads = *new OutsideFunctions<T>("hub settings", 1);  // one thread: what is written last, stays
     co_return co_await threads.run(std::move(step), clock, kFileLimit);
 }
 
@@ -249,16 +250,21 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         // From here on it is all or nothing, also when nobody waits for the answer any more.
         co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
         auto writing = put(overlay, std::move((*checked)->overlay));
-        const auto written = co_await std::move(writing);
-        if (!written) co_return written.error();
-        auto changing = reloader_.change(std::move((*checked)->config), std::move(paths));
-        auto changed = co_await std::move(changing);
-        if (changed) co_return std::move((*checked)->effect);
+        auto done = co_await std::move(writing);
+        if (done) {
+            auto changing = reloader_.change(std::move((*checked)->config), std::move(paths));
+            done = co_await std::move(changing);
+        }
+        if (done) co_return std::move((*checked)->effect);
+        // Also where it could not be written: the new file may be there all the same.
         auto restoring = put(overlay, std::move((*checked)->before));
         const auto restored = co_await std::move(restoring);
-        if (restored) co_return changed.error();
-        co_return changed.error().with_prefix("what was set may be in force after the next start (" +
-                                              restored.error().message + ")");
+        if (restored) co_return done.error();
+        co_return doubtful(done.error(), restored.error());
+    }
+
+    static Effect doubtful(const Error& why, const Error& why_not_restored) {
+        return {.remarks = {why.message, "it cannot be taken back: " + why_not_restored.message}, .is_doubtful = true};
     }
 
     static Error late(const char* what) { return Error(make_error_code(boost::system::errc::timed_out), what); }
@@ -268,7 +274,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         auto writing = off_the_loop<Result<>>(clock_, std::move(write));
         auto written = co_await std::move(writing);
         if (written) co_return std::move(*written);
-        co_return late("the disk does not take the settings in time; they may be in force after the next start");
+        co_return late("the disk does not take the settings in time");
     }
 
     // What cannot be read is not begun anew: it may be in force, and is the operator's to look at.
@@ -328,10 +334,11 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
         within.room -= verdict;
         json answer = current(within);
         const bool has_changed = effect.in_force > 0;
-        const bool is_success = problems.empty() && (has_changed || effect.held == 0);
+        const bool is_success = problems.empty() && !effect.is_doubtful && (has_changed || effect.held == 0);
         const std::string why = boost::algorithm::join(problems.empty() ? effect.remarks : problems, "; ");
-        std::string message =
-            has_changed ? std::to_string(effect.in_force) + " keys are in force" : "nothing was changed";
+        const std::string unchanged =
+            effect.is_doubtful ? "what was set may be in force after the next start" : "nothing was changed";
+        std::string message = has_changed ? std::to_string(effect.in_force) + " keys are in force" : unchanged;
         if (!why.empty()) message += (has_changed ? "; " : ": ") + shortened(why, verdict / 4);
         std::vector<std::string> received;
         std::size_t bytes = 0;
@@ -343,7 +350,7 @@ class ConfigUpdater : public std::enable_shared_from_this<ConfigUpdater> {
                              "kept in a file of their own over the operator's; variables of the environment lie over "
                              "both"});
         hub_log.warn(has_changed ? "The hub has changed the configuration"
-                                 : "The hub wanted to change the configuration; nothing was changed",
+                                 : "The hub wanted to change the configuration; " + unchanged,
                      {{"keys", join_with_commas(received)}, {"reason", why}});
         return answer;
     }

@@ -4,10 +4,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <filesystem>
+#include <fstream>
 
 #include "daemon/hub_overlay.hpp"
 #include "daemon/reload.hpp"
@@ -721,6 +724,33 @@ TEST_F(TargetsTest, ConfigUpdated_mends_what_it_replaces) {
                 AllOf(HasSubstr("Commands.TimeoutMs: must be a whole number"), Not(HasSubstr("mend or remove"))));
     EXPECT_EQ(ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}})["Success"], true);
     EXPECT_EQ(config_.commands.timeout, 5s);
+}
+
+// A folder that takes files and cannot be flushed: the new file is there when that fails.
+TEST_F(TargetsTest, ConfigUpdated_restores_what_a_late_failure_left) {
+    constexpr uid_t kNobody = 65534;
+    const auto folder = folder_.path() / "state";
+    const auto overlay = folder / "hub-settings.json";
+    const std::string before = R"({"Commands":{"TimeoutMs":7000}})";
+    std::filesystem::create_directory(folder);
+    config_text({{"Outbox", {{"Path", (folder / "outbox.db").string()}}}});
+    std::ofstream(overlay) << before;
+    const bool is_root = geteuid() == 0;  // to whom every folder is open
+    for (const auto& path : {folder_.path(), folder})
+        ASSERT_TRUE(!is_root || chown(path.c_str(), kNobody, static_cast<gid_t>(-1)) == 0);
+    ASSERT_EQ(chmod(folder.c_str(), 0300), 0);
+    ASSERT_TRUE(!is_root || seteuid(kNobody) == 0);
+
+    const json answer = ask("ConfigUpdated", {{"configData", {{"Commands.TimeoutMs", 5000}}}});
+
+    ASSERT_TRUE(!is_root || seteuid(0) == 0);
+    ASSERT_EQ(chmod(folder.c_str(), 0700), 0);
+    EXPECT_EQ(answer["Success"], false);
+    EXPECT_THAT(answer["Message"].get<std::string>(),
+                AllOf(HasSubstr("what was set may be in force after the next start: "), HasSubstr("cannot be flushed"),
+                      Not(HasSubstr("nothing was changed"))));
+    EXPECT_EQ(read_small_file(overlay, 1000)->text, before);
+    EXPECT_EQ(config_.commands.timeout, 60s);
 }
 
 // Without the permission the overlay does not count.
