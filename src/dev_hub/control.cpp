@@ -33,7 +33,7 @@ constexpr unsigned kTooLate = 504;       // no client, or no answer of it, in ti
 
 // Plain functions, not braces inside a coroutine: g++ 12 miscompiles initializer lists there.
 Reply reply_of(json body) { return {std::move(body)}; }
-Reply ok_reply() { return {{{"ok", true}}}; }
+Reply ok_reply() { return reply_of({{"ok", true}}); }
 Reply error_reply(std::string_view text, unsigned status) { return {{{"ok", false}, {"error", text}}, status}; }
 
 // A request's members. What is absent or null leaves `out` as it is; the first that does not fit is the error.
@@ -62,11 +62,13 @@ class Members {
     void wrong(std::string_view name, std::string_view what) {
         if (error_.empty()) error_ = "'" + std::string(name) + "' must be " + std::string(what);
     }
-    // What no call of read() named is not ignored: it is a slip of whoever wrote the request.
+    // What no call of read() named is not ignored: it is a slip of whoever wrote the request, and what is missing or
+    // wrong may come of it.
     void refuse_others() {
         for (const auto& [name, value] : request_.items()) {
-            if (error_.empty() && std::ranges::find(known_, name) == known_.end())
-                error_ = "'" + excerpt(name) + "' is no member of this verb";
+            if (std::ranges::find(known_, name) != known_.end()) continue;
+            error_ = "'" + excerpt(name) + "' is no member of this verb";
+            return;
         }
     }
     [[nodiscard]] const std::string& error() const noexcept { return error_; }

@@ -447,6 +447,8 @@ TEST(DevHub, is_driven_through_the_control_socket) {
         {"send", {{"command", "x"}, {"wait", "long"}}, "'wait' must be none, result, completion or both"},
         {"send", {{"command", "x"}, {"parameters", {{"k", 1}}}}, "'parameters' must be an object of strings"},
         {"send", {{"command", "x"}, {"comand", "y"}}, "'comand' is no member of this verb"},
+        {"send", {{"comand", "y"}}, "'comand' is no member of this verb"},
+        {"send", {{"count", 0}, {"Command", "y"}}, "'Command' is no member of this verb"},
         {"clients", {{"limit", 1}}, "'limit' is no member of this verb"},
         {"misbehave", {{"words", "drop"}}, "'words' must be an array of strings"},
         {"misbehave", json::object(), "a misbehaviour needs a name"},
