@@ -99,7 +99,11 @@ Task<CallEnd> OutsideThreads::run(CallPtr call, Clock& clock, TimePoint deadline
 CallEnd OutsideThreads::run_here(const CallPtr& call, std::chrono::milliseconds patience) {
     const auto ended = std::make_shared<std::promise<void>>();
     Ticket ticket(*this, call, [ended] { ended->set_value(); });
-    if (!has_ended(*call)) ended->get_future().wait_for(patience);
+    auto ending = ended->get_future();
+    if (!has_ended(*call) && ending.wait_for(std::min(patience, kPatience)) != std::future_status::ready) {
+        help(*call);
+        if (patience > kPatience) ending.wait_for(patience - kPatience);
+    }
     const Stage stage = ticket.leave();
     if (stage == Stage::ended) return CallEnd::ended;
     return stage == Stage::queued ? CallEnd::not_begun : CallEnd::time_limit;

@@ -129,6 +129,7 @@ TEST_F(OutsideCallsTest, waits_a_moment_where_it_is_asked_to) {
     const auto hanging = std::make_shared<Hanging>();
     while (!hanging->has_begun) static_cast<void>(threads.run_here(hanging, 1ms));
     EXPECT_EQ(threads.run_here(hanging, 0ms), CallEnd::time_limit);
+    EXPECT_EQ(threads.run_here(std::make_shared<Quick>(), 10s), CallEnd::ended) << "behind one that hangs";
     hanging->released.set_value();
     hanging->end_unwanted.get_future().wait();
 }
