@@ -39,6 +39,12 @@ config::LoadResult load_with_overlay(const std::filesystem::path& file, const En
     return alone;
 }
 
+config::LoadResult not_loaded_in_time(const std::filesystem::path& file) {
+    config::LoadResult late;
+    late.errors.push_back({file.string(), 0, 0, {}, "it, or a file that it names, cannot be read in time"});
+    return late;
+}
+
 Result<std::optional<std::string>> read_overlay(const std::filesystem::path& overlay) {
     auto content = read_small_file(overlay, kLongestOverlay);
     if (content) return std::optional(std::move(content->text));

@@ -18,7 +18,6 @@ namespace jiro::daemon {
 namespace {
 
 constexpr std::size_t kMaxLoaders = 2;
-constexpr std::chrono::seconds kLoadLimit{10};
 
 // What is valid and most likely not meant. An editor or a playbook cuts a file to nothing before it writes it anew:
 // what the file said (whom to trust, the hub) must not be forgotten at that moment. Empty: nothing.
@@ -94,9 +93,7 @@ Task<config::LoadResult> Reloader::load() {
     auto loading = readers.run(std::move(read), clock_, kLoadLimit);
     auto loaded = co_await std::move(loading);
     if (loaded) co_return std::move(*loaded);
-    config::LoadResult late;
-    late.errors.push_back({file.string(), 0, 0, {}, "it, or a file that it names, cannot be read in time"});
-    co_return late;
+    co_return not_loaded_in_time(file);
 }
 
 void Reloader::log_report(const ReloadReport& report) {

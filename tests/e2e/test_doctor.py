@@ -9,6 +9,7 @@ import unittest
 
 from harness import certificates
 from harness.case import DaemonTest
+from harness.disks import Disks
 from harness.grpc_server import Reply
 from harness.hub_server import RECORD_SEPARATOR, http_response
 from harness.programs import merged, run_client
@@ -39,9 +40,9 @@ class DoctorCase(DaemonTest):
         }
         return self.write("doctor.yaml", json.dumps(merged(base, changes or {})))
 
-    def doctor(self, config, *flags, code=None, environment=None):
+    def doctor(self, config, *flags, code=None, **options):
         """Its findings by name, of each the worst."""
-        answer = run_client("doctor", "--json", "--config", config, *flags, environment=environment, timeout=60)
+        answer = run_client("doctor", "--json", "--config", config, *flags, timeout=60, **options)
         for secret in (TOKEN, KEY):
             self.assertNotIn(secret, answer.stdout + answer.stderr)
         self.assertEqual(answer.stderr, "")
@@ -301,6 +302,22 @@ class DoctorHereTest(DoctorCase):
                     self.assert_finding(found, "config.program", "warning", f"'backup'.*cannot run {program}: {why}")
                 else:
                     self.assertNotIn("config.program", found)
+
+    @unittest.skipUnless(Disks.are_possible(), "needs root, mount namespaces and FUSE")
+    def test_files_that_do_not_answer(self):
+        """A mount that hangs is told, and what is not on it is looked at all the same; also where the outbox is another user's."""
+        disks = Disks(self.directory.path)
+        self.addCleanup(disks.close)
+        programs = {name: {"Program": [str(disks.hanging / name)]} for name in ("backup", "restore")}
+        config = self.config("https://hub.example/hub", "https://hub.example", {"Commands": {"Exec": programs}})
+        os.chown(self.directory / "state", 65534, 65534)
+        found = self.offline(config, code=0, wrapper=disks.wrapper)
+        self.assert_finding(found, "config.program", "warning", "it does not answer in time", "as its unit sees it")
+        self.assert_finding(found, "config.file.WebSocket.AccessTokenFile", "ok")
+        self.assert_finding(found, "state.owner", "warning", "not opened while another file does not answer")
+        config = self.config("https://hub.example/hub", "https://hub.example", {"ApiKeyFile": str(disks.hanging / "key"), "ApiKey": None})
+        found = self.offline(config, code=78, wrapper=disks.wrapper)
+        self.assert_finding(found, "config.invalid", "problem", "it, or a file that it names, cannot be read in time")
 
     def test_secret_files(self):
         config = self.config("https://hub.example/hub", "https://hub.example")

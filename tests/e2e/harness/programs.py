@@ -71,10 +71,10 @@ def merged(base, changes):
     return out
 
 
-def run_client(*arguments, environment=None, timeout=20, stdin=None, stdout=subprocess.PIPE, cwd=None):
+def run_client(*arguments, environment=None, timeout=20, stdin=None, stdout=subprocess.PIPE, cwd=None, wrapper=()):
     """Runs a subcommand to its end."""
     return subprocess.run(
-        [CLIENT, *map(str, arguments)],
+        [*map(str, (*wrapper, CLIENT, *arguments))],
         env=clean_environment(**(environment or {})),
         stdout=stdout,
         stderr=subprocess.PIPE,

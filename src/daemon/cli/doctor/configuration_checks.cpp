@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/cli/doctor/configuration_checks.hpp"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
+#include "daemon/cli/doctor/look.hpp"
 #include "jiro/base/base64.hpp"
 #include "jiro/base/file.hpp"
 #include "jiro/base/json.hpp"
@@ -59,13 +59,17 @@ std::string decoded_part(std::string text) {
 // What a file with something secret should be: there, readable, and not for everybody.
 void check_secret_file(Findings& findings, const std::string& key, const std::string& path) {
     const std::string check = "config.file." + key;
-    struct stat status {};
-    if (stat(path.c_str(), &status) != 0) {
-        findings.problem(check, key + ": " + path + " cannot be examined: " + std::strerror(errno),
+    const auto look = look_at_file(path);
+    if (!look) {
+        findings.warning(check, key + ": " + path + " " + kNoAnswer, "look at the disk or mount that it is on");
+        return;
+    }
+    if (look->error != 0) {
+        findings.problem(check, key + ": " + path + " cannot be examined: " + std::strerror(look->error),
                          "create the file, readable by the daemon's user only, or correct its path");
         return;
     }
-    if ((status.st_mode & S_IROTH) != 0) {
+    if ((look->status.st_mode & S_IROTH) != 0) {
         findings.warning(check, key + ": " + path + " can be read by every user of this machine",
                          "chmod o-rwx " + path);
         return;
@@ -89,7 +93,14 @@ void check_lifetime(Findings& findings, const std::string& key, const std::strin
 }
 
 void check_tls(Findings& findings, const config::Config& config, WallTime now) {
-    const auto problems = config::check_tls_files(config);
+    const std::function<std::vector<config::TlsProblem>()> look = [config] { return config::check_tls_files(config); };
+    const auto looked = look_in_time("tls", look);
+    if (!looked) {
+        findings.warning("config.tls", std::string("a file of Tls ") + kNoAnswer,
+                         "look at the disks or mounts that they are on");
+        return;
+    }
+    const auto& problems = *looked;
     for (const auto& [key, message] : problems) {
         findings.problem("config.file." + key, message,
                          key.ends_with("PrivateKeyFile")
@@ -129,7 +140,7 @@ void check_credentials(Findings& findings, const config::Config& config, const E
         }
         check_secret_file(findings, key, *path);
     }
-    const auto credentials = config::read_credentials(sources, environment);
+    const auto credentials = read_credentials_in_time(sources, environment);
     if (!credentials) {
         findings.problem("config.credentials", credentials.error().message,
                          "put the token or key into the file, on one line, readable by the daemon's user");
@@ -160,15 +171,17 @@ void check_shells(Findings& findings, const config::Config& config) {
 void check_programs(Findings& findings, const config::Config& config) {
     for (const auto& command : config.commands.exec) {
         if (command.shell) continue;
-        struct stat status {};
         const std::string& program = command.program.front();
-        const bool is_there = stat(program.c_str(), &status) == 0;
-        if (is_there && S_ISREG(status.st_mode) && (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) continue;
-        const std::string why = is_there ? "no executable file" : std::strerror(errno);
+        const auto look = look_at_file(program);
+        const auto mode = look ? look->status.st_mode : 0;
+        if (S_ISREG(mode) && (mode & (S_IXUSR | S_IXGRP | S_IXOTH)) != 0) continue;
+        const std::string why = !look              ? std::string("it ") + kNoAnswer
+                                : look->error != 0 ? std::strerror(look->error)
+                                                   : "no executable file";
         findings.warning(
             "config.program",
             "the command '" + command.name + "' (" + command.source + ") cannot run " + program + ": " + why,
-            "install the program, or correct its path in Program");
+            "install the program, or correct its path in Program, as its unit sees it");
     }
 }
 
@@ -198,12 +211,31 @@ std::optional<WallTime> expiry_of(const Secret& access_token) {
     return WallTime(std::chrono::seconds(static_cast<std::int64_t>(*seconds)));
 }
 
+Result<Credentials> read_credentials_in_time(const config::CredentialSources& sources, const Environment& environment) {
+    const std::function<Result<Credentials>()> read = [sources, environment] {
+        return config::read_credentials(sources, environment);
+    };
+    auto done = look_in_time(sources.access_token_file + '\n' + sources.api_key_file, read);
+    if (done) return std::move(*done);
+    return Error(make_error_code(boost::system::errc::timed_out),
+                 std::string("the file of the credentials ") + kNoAnswer);
+}
+
 void report_errors(Findings& findings, const std::vector<config::ConfigError>& errors) {
     findings.begin_section("Configuration");
     for (const auto& error : errors) {
         findings.problem("config.invalid", config::to_string(error),
                          "correct it; `jiro-client check-config` looks again");
     }
+}
+
+std::optional<FileLook> look_at_file(const std::string& path) {
+    const std::function<FileLook()> look = [path] {
+        FileLook seen;
+        if (stat(path.c_str(), &seen.status) != 0) seen.error = errno;
+        return seen;
+    };
+    return look_in_time(std::filesystem::path(path).parent_path().string(), look);
 }
 
 void check_configuration(Findings& findings, const config::Config& config, const Environment& environment,

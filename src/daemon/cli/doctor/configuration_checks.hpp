@@ -9,6 +9,7 @@
 #include "daemon/cli/doctor/finding.hpp"
 #include "jiro/base/clock.hpp"
 #include "jiro/config/config.hpp"
+#include "jiro/config/credentials.hpp"
 #include "jiro/config/load.hpp"
 
 namespace jiro::daemon::cli {
@@ -18,6 +19,10 @@ void report_errors(Findings& findings, const std::vector<config::ConfigError>& e
 
 void check_configuration(Findings& findings, const config::Config& config, const Environment& environment,
                          WallTime now);
+
+// Fails, too, when a file of them does not answer in time.
+[[nodiscard]] Result<Credentials> read_credentials_in_time(const config::CredentialSources& sources,
+                                                           const Environment& environment);
 
 // When an access token expires, if it is a JSON Web Token (RFC 7519) that says so: the claim `exp`, for which no key is
 // needed.

@@ -2,10 +2,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 
 #include "daemon/cli/doctor/configuration_checks.hpp"
 #include "daemon/cli/doctor/local_checks.hpp"
+#include "daemon/cli/doctor/look.hpp"
 #include "daemon/cli/doctor/network_checks.hpp"
 #include "daemon/cli/doctor/render.hpp"
 #include "daemon/cli/steps.hpp"
@@ -39,14 +41,17 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
     adopt_credentials_directory(environment, config_file);
 
     Findings findings;
-    const auto loaded = load_with_overlay(config_file, environment);
+    const std::function<config::LoadResult()> load = [config_file, environment] {
+        return load_with_overlay(config_file, environment);
+    };
+    const auto loaded = look_in_time(config_file, load, kLoadLimit).value_or(not_loaded_in_time(config_file));
     if (!loaded) {
         report_errors(findings, loaded.errors);
         print(findings, options.json);
         return ExitCode::bad_configuration;
     }
     const auto& config = *loaded.config;
-    const auto credentials = config::read_credentials(config.credentials, environment);
+    const auto credentials = read_credentials_in_time(config.credentials, environment);
     const auto now = std::chrono::system_clock::now();
     check_configuration(findings, config, environment, now);
     check_clock(findings, now);
@@ -56,7 +61,7 @@ int doctor(const std::string& config_file, const DoctorOptions& options) {
                 daemon_runs);  // the last: it may take on another user
     std::vector<Secret> secrets;
     if (credentials) secrets = {credentials->access_token, credentials->api_key};
-    if (const auto key = config::read_credentials(config.chat_credentials, environment))
+    if (const auto key = read_credentials_in_time(config.chat_credentials, environment))
         secrets.push_back(key->api_key);
     findings.hide(secrets);
     print(findings, options.json);

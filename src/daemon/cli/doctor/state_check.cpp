@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "daemon/cli/doctor/local_checks.hpp"
+#include "daemon/cli/doctor/look.hpp"
 #include "daemon/cli/service_user.hpp"
 #include "daemon/cli/steps.hpp"
 #include "daemon/state_directory.hpp"
@@ -210,6 +211,10 @@ void check_state(Findings& findings, const config::Config& config, const fs::pat
     if (!check.folder()) return;
     check.space();
     if (daemon_runs) return findings.ok("state.lock", "the running daemon has the outbox open");
+    if (is_look_under_way && geteuid() == 0) {
+        return findings.warning("state.owner", "the outbox is not opened while another file does not answer",
+                                "look at the disk or mount of that file, then run this again");
+    }
     if (const auto became = become_owner_of(database.parent_path()); !became) {
         return findings.problem("state.owner", became.error().message, "run this as root or as the daemon's user");
     }
