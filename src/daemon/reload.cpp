@@ -7,6 +7,7 @@
 #include "daemon/events.hpp"
 #include "daemon/hub_overlay.hpp"
 #include "daemon/log.hpp"
+#include "daemon/state_directory.hpp"
 #include "jiro/base/at_end.hpp"
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/text.hpp"
@@ -35,6 +36,11 @@ std::string why_not_meant(const config::Config& current, const config::Config& n
         return next.source.string() + ": WebSocket.HubUrl is no longer set; to disconnect from the hub stop the daemon";
     }
     return {};
+}
+
+std::vector<std::filesystem::path> files_in_use(const config::Config& running, const Environment& environment) {
+    const auto outbox = config::find_outbox_path(running.delivery.outbox, environment);
+    return {outbox, running.delivery.outbox.redo_log, config::find_sessions_path(running, outbox, environment)};
 }
 
 }  // namespace
@@ -87,6 +93,10 @@ Task<config::LoadResult> Reloader::load() {
         for (auto& [key, what] : config::shared_files(config::in_force(*loaded.config, running), environment))
             loaded.errors.push_back(
                 {file.string(), 0, 0, std::move(key), what + ", still in use until the restart; name another"});
+        // What the restart would end with.
+        const auto outbox = config::find_outbox_path(loaded.config->delivery.outbox, environment);
+        for (auto& foreign : foreign_files(*loaded.config, outbox, environment, files_in_use(running, environment)))
+            loaded.errors.push_back({file.string(), 0, 0, {}, std::move(foreign.message)});
         return loaded;
     };
     // Each reads anew: the file may have been written meanwhile.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/state_directory.hpp"
 
+#include <algorithm>
 #include <system_error>
 
 #include "jiro/assistant/sessions.hpp"
@@ -32,16 +33,20 @@ Result<std::filesystem::path> prepare_outbox_path(const delivery::OutboxSettings
 }
 
 std::vector<Error> foreign_files(const config::Config& config, const std::filesystem::path& outbox,
-                                 const Environment& environment) {
+                                 const Environment& environment, const std::vector<std::filesystem::path>& in_use) {
     std::vector<Error> found;
-    const auto note = [&found](const Result<>& looked) {
-        if (!looked) found.push_back(looked.error());
+    const auto look_at = [&](const std::filesystem::path& file, auto look) {
+        const auto is_same = [&file](const std::filesystem::path& used) {
+            std::error_code error;
+            return file == used || std::filesystem::equivalent(file, used, error);
+        };
+        if (file.empty() || file == kInMemory || std::ranges::any_of(in_use, is_same)) return;
+        if (const Result<> looked = look(file); !looked) found.push_back(looked.error());
     };
-    if (outbox != kInMemory && !outbox.empty()) note(delivery::look_at_outbox_file(outbox));
-    if (!config.delivery.outbox.redo_log.empty())
-        note(delivery::look_at_redo_log_file(config.delivery.outbox.redo_log));
+    look_at(outbox, delivery::look_at_outbox_file);
+    look_at(config.delivery.outbox.redo_log, delivery::look_at_redo_log_file);
     if (config.chat.is_configured())
-        note(assistant::look_at_sessions_file(config::find_sessions_path(config, outbox, environment)));
+        look_at(config::find_sessions_path(config, outbox, environment), assistant::look_at_sessions_file);
     return found;
 }
 

@@ -19,8 +19,10 @@ using delivery::kInMemory;
                                                                 const Environment& environment);
 
 // Other programs' files where this one would write its own, in the words of its start. Nothing is touched. `outbox`:
-// where it is, in memory or in a file.
+// where it is, in memory or in a file. `in_use`: files that this process has open are left alone, since closing one
+// again drops SQLite's locks on it (fcntl(2)).
 [[nodiscard]] std::vector<Error> foreign_files(const config::Config& config, const std::filesystem::path& outbox,
-                                               const Environment& environment);
+                                               const Environment& environment,
+                                               const std::vector<std::filesystem::path>& in_use = {});
 
 }  // namespace jiro::daemon

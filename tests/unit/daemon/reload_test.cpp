@@ -24,8 +24,10 @@ using ::testing::IsEmpty;
 
 class ReloadTest : public ::testing::Test {
   protected:
-    ReloadTest() {
-        write("Commands: {MaxConcurrent: 4}\n");
+    ReloadTest() { start_with("Commands: {MaxConcurrent: 4}\n"); }
+
+    void start_with(std::string_view text) {
+        write(text);
         auto loaded = config::load_file(file(), {});
         reloader_.emplace(context_.get_executor(), std::move(*loaded.config),
                           Environment{{"STATE_DIRECTORY", "/running"}}, clock_, notifier_,
@@ -106,6 +108,25 @@ TEST_F(ReloadTest, nothing_is_written_over_the_outbox_that_runs) {
                 ElementsAre(HasSubstr("Logging.Audit: /running/outbox.db is a file of Outbox.Path, /running/outbox.db, "
                                       "still in use until the restart; name another")));
     EXPECT_EQ(running_.audit, "/new/audit.log");
+}
+
+// The restart would end by it. What runs is not looked at: closing its file would drop the locks on it.
+TEST_F(ReloadTest, no_file_of_another_program_is_waited_for) {
+    const std::string used = folder_.write("used", "no outbox").string();
+    const std::string other = folder_.write("other", "no outbox either").string();
+    std::filesystem::create_hard_link(used, folder_.path() / "same");
+    start_with("Outbox: {Path: " + used + "}\n");
+
+    for (const char* name : {"used", "same", "absent"}) {
+        write("Outbox: {Path: " + (folder_.path() / name).string() + "}\n");
+        EXPECT_THAT(reload().errors, IsEmpty()) << name;
+    }
+    for (const auto& [key, what] :
+         {std::pair{"Outbox: {Path: ", "no outbox: "}, std::pair{"Outbox: {RedoLog: ", "no redo log"},
+          std::pair{"Chat: {Model: a, Path: ", "holds no conversations"}}) {
+        write(key + other + "}\n");
+        EXPECT_THAT(reload().errors, ElementsAre(HasSubstr(what))) << key;
+    }
 }
 
 // One changed value of each key of WebSocket. A key that is added needs a row.
