@@ -14,8 +14,11 @@ namespace {
 
 constexpr std::string_view kPrefix = "JIRO_";
 
-// Not configuration: what an exec command's program sees of its command, and what the chaos tests tell the daemon.
-bool is_reserved(std::string_view name) { return name == "JIRO_FAILPOINT" || commands::is_program_variable(name); }
+// Not configuration: what an exec command's program sees of its command, what the chaos tests tell the daemon, and
+// `run --test-mode`.
+bool is_reserved(std::string_view name) {
+    return name == "JIRO_FAILPOINT" || name == "JIRO_TEST_MODE" || commands::is_program_variable(name);
+}
 
 // JIRO_SERVICE_HOST, JIRO_HUB_PORT=tcp://10.0.0.9:80, JIRO_HUB_PORT_80_TCP_ADDR ...: a service, no mistyped key.
 bool is_kubernetes_service(std::string_view name, std::string_view text) {

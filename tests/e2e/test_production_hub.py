@@ -42,7 +42,8 @@ class AppsettingsTest(DaemonTest):
         return self.connection()
 
     def test_it_is_taken_as_it_is(self):
-        link = self.start_with_appsettings(JIRO_COMMANDS__DEFAULT="echo")
+        link = self.start_with_appsettings(JIRO_COMMANDS__DEFAULT="echo", JIRO_TEST_MODE="0")
+        self.assertNotIn("TEST_MODE", "\n".join(self.client.log.lines))
         self.assertEqual(self.hub.requests[0].query.get("api_key"), "key-of-the-cloud")
         text = 'Write me:\n  "a poem"\n\n\tplease'
         link.command(text, "prompt")
@@ -73,11 +74,12 @@ class AppsettingsTest(DaemonTest):
 
     def test_test_mode_validates(self):
         self.assertEqual(self.check("run", "--test-mode", "--config", "FILE").returncode, 0)
-        self.assertEqual(self.check("--config", "FILE", environment={"JIRO_TEST_MODE": "true"}).returncode, 0)
-        self.assertEqual(self.check("--config", "FILE", environment={"JIRO_TEST_MODE": "Yes"}).returncode, 0)
-        for word in ("1", "ture"):
-            refused = self.check("--config", "FILE", environment={"JIRO_TEST_MODE": word})
-            self.assertEqual((refused.returncode, refused.stderr), (78, f"JIRO_TEST_MODE: must be true or false, not '{word}'\n"))
+        for word in ("true", "Yes", "1"):
+            done = self.check("--config", "FILE", environment={"JIRO_TEST_MODE": word})
+            self.assertEqual((done.returncode, "JIRO_TEST_MODE" in done.stderr), (0, False), done.stderr)
+        refused = self.check("--config", "FILE", environment={"JIRO_TEST_MODE": "ture"})
+        self.assertEqual((refused.returncode, refused.stderr), (78, "JIRO_TEST_MODE: must be true or false, not 'ture'\n"))
+        self.assertEqual(self.check("run", "--test-mode", "--config", "FILE", environment={"JIRO_TEST_MODE": "ture"}).returncode, 0)
         bad = {"JIRO_TEST_MODE": "true", "JIRO_JiroCloud__Grpc__MaxRetries": "many"}
         self.assertEqual(self.check("--config", "FILE", environment=bad).returncode, 1)
 

@@ -108,12 +108,14 @@ class CommandLine {
         return sub;
     }
 
-    // From the environment, too. A word that is neither is no reason to run.
+    // From the environment, too, where containers write flags as 0 and 1. A word that is neither is no reason to run.
     [[nodiscard]] bool is_test_mode() const {
         const auto word = variable_in(process_environment(), "JIRO_TEST_MODE");
-        const auto told = word.empty() ? std::optional(false) : parse_flag(word);
+        if (test_mode_ || word == "1") return true;
+        if (word.empty() || word == "0") return false;
+        const auto told = parse_flag(word);
         if (!told) throw BadConfiguration("JIRO_TEST_MODE: must be true or false, not '" + excerpt(word, 40) + "'\n");
-        return test_mode_ || *told;
+        return *told;
     }
 
     // The C# client's way to validate its configuration.

@@ -127,7 +127,9 @@ TEST(Appsettings, variables_are_taken_as_they_are) {
     EXPECT_EQ(loaded.config->hub.themes, "/srv/themes");
     EXPECT_EQ(loaded.config->commands.prefix, "$");
     EXPECT_THAT(errors_of("", {{"JIRO_JiroCloud__ApiKeyy", "x"}}), HasSubstr("JIRO_JiroCloud__ApiKeyy"));
-    EXPECT_FALSE(load("", {{"JIRO_TEST_MODE", "true"}}).config->is_appsettings);
+    const auto in_test_mode = load("", {{"JIRO_TEST_MODE", "true"}});  // the command line's
+    EXPECT_FALSE(in_test_mode.config->is_appsettings);
+    EXPECT_TRUE(in_test_mode.config->warnings.empty());
 }
 
 // One header of the environment lies beside those of the file.
