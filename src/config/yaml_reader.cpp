@@ -43,6 +43,10 @@ class TreeBuilder final : public YAML::EventHandler {
 
     void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(make(Node::Kind::null, mark)); }
 
+    void OnAnchor(const YAML::Mark& mark, const std::string&) override {
+        refuse(mark, "anchors (&name) are not supported");
+    }
+
     void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases (*name) are not supported"); }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
@@ -164,15 +168,14 @@ bool is_last_quote_closed(const std::string& text) {
     return true;
 }
 
-// JSON's surrogate pairs, also in JSON that was pasted into YAML, as YAML has them.
-std::string pairs_joined(const std::string& text) {
+// JSON's surrogate pairs, also in JSON that was pasted into YAML, as YAML has them. Throws Refused.
+std::string pairs_joined(const std::string& text, const std::string& name) {
     const std::string hidden = with_pairs_hidden(text);
     if (hidden == text) return hidden;
-    TreeBuilder found("");
+    TreeBuilder found(name);
     try {
         parse(hidden, found);
-    } catch (const Refused&) {  // so far only: whoever reads it says why
-    } catch (const YAML::Exception&) {
+    } catch (const YAML::Exception&) {  // so far only: whoever reads it says why
     }
     auto quotes = found.quotes();
     const std::size_t mark = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
@@ -204,7 +207,8 @@ std::optional<Place> indented_with(std::string_view blank, std::string_view text
     return std::nullopt;
 }
 
-std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {
+// Throws Refused.
+std::vector<Node> parse_documents(std::string_view text, const std::string& name, Problems& problems) {
     if (text.size() > kMaxFileBytes) {
         problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
         return {};
@@ -230,11 +234,9 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
             problems.add(*builder.last_quote(), "", "the quote that begins here does not end");
             return {};
         }
-    } catch (const Refused& refused) {
-        problems.add(refused.place, "", refused.message);
-        return {};
     } catch (const YAML::Exception& error) {
-        if (const auto joined = pairs_joined(yaml); joined != yaml) return read_documents(joined, name, problems);
+        if (const auto joined = pairs_joined(yaml, name); joined != yaml)
+            return parse_documents(joined, name, problems);
         if (const auto place = indented_with("\t", text, name)) {
             problems.add(*place, "", "a tab is used to indent: YAML takes spaces only");
             return {};
@@ -244,6 +246,15 @@ std::vector<Node> read_documents(std::string_view text, const std::string& name,
     }
     for (const Refused& fault : builder.faults()) problems.add(fault.place, "", fault.message);
     return std::move(builder).take();
+}
+
+std::vector<Node> read_documents(std::string_view text, const std::string& name, Problems& problems) {
+    try {
+        return parse_documents(text, name, problems);
+    } catch (const Refused& refused) {
+        problems.add(refused.place, "", refused.message);
+        return {};
+    }
 }
 
 void move_to(Node& node, const Place& place) {

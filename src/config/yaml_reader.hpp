@@ -2,8 +2,8 @@
 #pragma once
 // YAML or JSON text to nodes. Several documents one after the other, JSON objects pasted below each other included,
 // count as one: their top-level members are put together. Hostile text costs an error, not the stack or the memory:
-// size, depth and number of nodes are limited, aliases and tags are refused. The only file that knows yaml-cpp is its
-// .cpp.
+// size, depth and number of nodes are limited, anchors, aliases and tags are refused. The only file that knows yaml-cpp
+// is its .cpp.
 
 #include <cstddef>
 #include <optional>
