@@ -45,6 +45,12 @@ std::string names_of(const std::vector<commands::ExecCommand>& commands) {
     return join_with_commas(names);
 }
 
+nlohmann::json hub_value(const Node& node) {
+    if (node.kind == Node::Kind::null) return nullptr;
+    const auto number = node.quoted ? std::nullopt : parse_number<std::int64_t>(node.text);
+    return number ? nlohmann::json(*number) : nlohmann::json(node.text);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> flattened(const Config& config) {
@@ -88,16 +94,6 @@ std::map<std::size_t, Assigned> match_overlay(const Node& overlay, Problems& pro
     }
     return found;
 }
-
-namespace {
-
-nlohmann::json hub_value(const Node& node) {
-    if (node.kind == Node::Kind::null) return nullptr;
-    const auto number = node.quoted ? std::nullopt : parse_number<std::int64_t>(node.text);
-    return number ? nlohmann::json(*number) : nlohmann::json(node.text);
-}
-
-}  // namespace
 
 Result<HubValues> read_hub_values(const Overlay& overlay) {
     Problems problems;
