@@ -152,20 +152,17 @@ config::HubKey look_up(Update& update, const std::string& name) {
     return config::find_hub_key(name);
 }
 
-// An object without members in the place of a value: of a section it says nothing.
-bool is_empty_value(Update& update, const std::string& name, const json& value) {
-    return value.is_object() && value.empty() && !look_up(update, name).path.empty();
-}
-
 void read_change(Update& update, const std::string& name, const json& value) {
     // A path that is longer would be built for each member.
-    if (value.is_object() && name.size() <= kLongestKey && !is_empty_value(update, name, value)) {
+    const bool is_section = value.is_object() && name.size() <= kLongestKey;
+    if (is_section && !value.empty()) {
         for (const auto& [key, inner] : value.items())
             read_change(update, name.empty() ? key : name + '.' + key, inner);
         return;
     }
     if (is_no_change(update.shown, name, value)) return;
     const config::HubKey key = look_up(update, name);
+    if (is_section && key.path.empty()) return;  // without members it says nothing
     const std::string shown = excerpt(name, kLongestKey);
     update.received.push_back(shown);
     if (key.path.empty()) {
