@@ -72,6 +72,7 @@ Result<Found> find_behind_links(const fs::path& folder, const fs::path& name) {
     for (fs::path rest = name; !error && rest != ".";) {
         const fs::path next = *rest.begin();
         rest = rest.lexically_relative(next);
+        if (next == ".") continue;
         if (next == ".." && found.file == home) {
             return Error(make_error_code(boost::system::errc::permission_denied),
                          "is a link to " + target + ", out of this folder");

@@ -106,13 +106,20 @@ bool is_answer_too_long(const grpc::Status& status, std::size_t sent_bytes) {
 }
 
 // What gRPC says of a call whose connection, or stream before the server looked at it (REFUSED_STREAM), ended.
-bool is_end_of_connection(std::string_view message) {
-    static constexpr std::array kEnds{
-        "Socket closed",        "GOAWAY received", "Received RST_STREAM with error code 7",
-        "Endpoint read failed", "Stream removed",  "ransport closed",
-        "Connection reset",     "Broken pipe"};
-    return std::ranges::any_of(kEnds,
-                               [message](const char* end) { return message.find(end) != std::string_view::npos; });
+bool is_end_of_connection(const SendResult& result) {
+    static constexpr std::string_view kRemoved = "Stream removed";
+    if (result.code == StatusCode::unknown) return result.message == kRemoved;
+    static constexpr std::array kEnds{std::string_view("Socket closed"),
+                                      std::string_view("GOAWAY received"),
+                                      std::string_view("Received RST_STREAM with error code 7"),
+                                      std::string_view("Endpoint read failed"),
+                                      kRemoved,
+                                      std::string_view("ransport closed"),
+                                      std::string_view("Connection reset"),
+                                      std::string_view("Broken pipe")};
+    return result.code == StatusCode::unavailable && std::ranges::any_of(kEnds, [&result](std::string_view end) {
+               return result.message.find(end) != std::string::npos;
+           });
 }
 
 SendResult read_answer(const grpc::ClientContext& context, const grpc::Status& status, grpc::ByteBuffer& response,
@@ -245,7 +252,6 @@ class GrpcResultSender final : public ResultSender {
             }
             SendResult result = std::move(call->result());
             if (result.confirmed()) {
-                is_connected_ = channel_ == call->channel();
                 repeating_helps_ = true;
                 channels_in_vain_ = 0;
             }
@@ -278,10 +284,10 @@ class GrpcResultSender final : public ResultSender {
     bool has_good_channel() {
         if (!channel_) return false;
         const auto state = channel_->GetState(false);
-        const bool has_failed = state == GRPC_CHANNEL_TRANSIENT_FAILURE && clock_.now() - made_at_ >= 500ms;
         // The next connection is made with what the files of Grpc.Tls hold then.
-        const bool has_ended = state == GRPC_CHANNEL_IDLE && is_connected_ && settings_.server_url->is_tls();
-        if (has_failed || has_ended) channel_.reset();
+        const bool has_ended = state == GRPC_CHANNEL_IDLE && settings_.server_url->is_tls();
+        if ((state == GRPC_CHANNEL_TRANSIENT_FAILURE || has_ended) && clock_.now() - made_at_ >= 500ms)
+            channel_.reset();
         return channel_ != nullptr;
     }
 
@@ -301,7 +307,6 @@ class GrpcResultSender final : public ResultSender {
             co_return not_sent(code, channel.error().message);
         }
         unusable_since_.reset();
-        is_connected_ = false;
         channel_ = std::move(*channel);
         made_at_ = clock_.now();
         ++channels_in_vain_;
@@ -344,9 +349,8 @@ class GrpcResultSender final : public ResultSender {
     // nothing of the server, and the next connection may do. Only gRPC's sentence tells it from an answer UNAVAILABLE.
     // After a repeated call failed as well, none is repeated until a result was confirmed.
     bool was_cut_off(ResultCall& call) const {
-        return repeating_helps_ && call.result().code == StatusCode::unavailable && !call.has_trailers() &&
-               is_end_of_connection(call.result().message) && call.channel() == channel_ &&
-               channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE;
+        return repeating_helps_ && !call.has_trailers() && is_end_of_connection(call.result()) &&
+               (!channel_ || channel_->GetState(false) != GRPC_CHANNEL_TRANSIENT_FAILURE);
     }
 
     // Refused for its credentials: a rotation may have overtaken what was read a moment before.
@@ -382,7 +386,6 @@ class GrpcResultSender final : public ResultSender {
     GrpcCalls calls_;
     std::shared_ptr<grpc::Channel> channel_;  // shared with the calls in flight on it
     TimePoint made_at_{};
-    bool is_connected_ = false;                // has been: a result was confirmed on it
     std::optional<TimePoint> unusable_since_;  // the files of Grpc.Tls, or the rest that a channel takes
     bool repeating_helps_ = false;             // since a result was confirmed
     int channels_in_vain_ = 0;                 // made since a result was confirmed

@@ -231,6 +231,7 @@ TEST_F(ConfigPieces, are_reached_through_folders_of_their_owner) {
         {"out and back", {{"../y", path("keys/real/k")}, {"a.pem", "../y"}}, kOut},
         {"out and back by a whole path", {{"../y", "keys/real/k"}, {"a.pem", path("y")}}, kOut},
         {"out and back in one step", {{"a.pem", "../keys/real/k"}}, kOut},
+        {"out behind a dot", {{"a.pem", "./../keys/real/k"}}, kOut},
         {"out by an inner link", {{"real/out", "../.."}, {"a.pem", "real/out/keys/real/k"}}, kOut},
         {"a loop", {{"real/x", "../..now/x"}, {"..now/x", "../real/x"}, {"a.pem", "real/x"}}, "a link to nowhere"},
     };

@@ -9,6 +9,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include "jiro/commands/command_message.hpp"
+#include "jiro/commands/errors.hpp"
 #include "jiro_hub.pb.h"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"

@@ -225,7 +225,7 @@ void report_errors(Findings& findings, const std::vector<config::ConfigError>& e
     findings.begin_section("Configuration");
     for (const auto& error : errors) {
         findings.problem("config.invalid", config::to_string(error),
-                         "correct it; `jiro-client check-config` looks again");
+                         "correct it, or look at the disk or mount that does not answer, then run this again");
     }
 }
 
@@ -235,7 +235,7 @@ std::optional<FileLook> look_at_file(const std::string& path) {
         if (stat(path.c_str(), &seen.status) != 0) seen.error = errno;
         return seen;
     };
-    return look_in_time(std::filesystem::path(path).parent_path().string(), look);
+    return look_in_time(path, look);
 }
 
 void check_configuration(Findings& findings, const config::Config& config, const Environment& environment,

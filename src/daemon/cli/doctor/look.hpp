@@ -36,7 +36,6 @@ struct FileLook {
     int error = 0;  // errno; 0: it is there
     struct stat status {};
 };
-// One that waits stands for all of its folder.
 [[nodiscard]] std::optional<FileLook> look_at_file(const std::string& path);
 
 }  // namespace jiro::daemon::cli
