@@ -300,7 +300,7 @@ class TlsTest(DaemonTest):
         self.client.wait_log("the server asks for a client certificate")
 
     def test_a_client_certificate_that_the_server_does_not_accept(self):
-        certificate, key = self.certificate("old", days=-1, usage="clientAuth")
+        certificate, key = self.certificate("strange", ca="other-ca", usage="clientAuth")
         context = self.server_context(self.certificate("server"), self.directory / "ca.pem")
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         self.start_over_tls(context, CertificateFile=str(certificate), PrivateKeyFile=str(key))
