@@ -110,7 +110,7 @@ void check_tls(Findings& findings, const config::Config& config, WallTime now) {
                                "by the daemon's user");
     }
     for (const auto& [section, files] : config::tls_sections(config)) {
-        const auto is_good = [&, section = section](const std::string& key, const std::filesystem::path& file) {
+        const auto is_good = [&](const std::string& key, const std::filesystem::path& file) {
             return !file.empty() && std::ranges::count(problems, key, &config::TlsProblem::key_path) == 0;
         };
         for (const auto& [name, file] :
