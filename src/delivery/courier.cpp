@@ -157,10 +157,10 @@ void Courier::Impl::give_back(const OutgoingResult& outgoing) {
 
 void Courier::Impl::write_down() {
     for (const auto& [when, outgoing] : waiting_) {
+        if (!outgoing.is_stored) continue;
         const DueRow& row = outgoing.row;
         const auto due_at = outbox_.now() + std::chrono::duration_cast<WallTime::duration>(when - clock_.now());
-        if (outgoing.is_stored)
-            outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error, Lease::yes});
+        outbox_.postponed({row.id, row.attempts, row.refusals, due_at, outgoing.last_error, Lease::yes});
     }
 }
 

@@ -119,7 +119,9 @@ Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendR
     facts.age = age_of(outgoing.row);
     facts.bytes = outgoing.row.message->size();
     facts.is_cut = outgoing.row.whole != nullptr;
-    facts.takes_others = gate_.state() == ChannelState::open && suspects_.contains(outgoing.row.id);
+    // Credentials that cannot be used are no word of the server's about a result.
+    const bool is_its_word = gate_.state() == ChannelState::open && !answer.is_local;
+    facts.takes_others = is_its_word && suspects_.contains(outgoing.row.id);
     return decide(rules_, answer, facts);
 }
 

@@ -109,14 +109,9 @@ bool is_answer_too_long(const grpc::Status& status, std::size_t sent_bytes) {
 bool is_end_of_connection(const SendResult& result) {
     static constexpr std::string_view kRemoved = "Stream removed";
     if (result.code == StatusCode::unknown) return result.message == kRemoved;
-    static constexpr std::array kEnds{std::string_view("Socket closed"),
-                                      std::string_view("GOAWAY received"),
-                                      std::string_view("Received RST_STREAM with error code 7"),
-                                      std::string_view("Endpoint read failed"),
-                                      kRemoved,
-                                      std::string_view("ransport closed"),
-                                      std::string_view("Connection reset"),
-                                      std::string_view("Broken pipe")};
+    static constexpr auto kEnds = std::to_array<std::string_view>(
+        {"Socket closed", "GOAWAY received", "Received RST_STREAM with error code 7", "Endpoint read failed", kRemoved,
+         "ransport closed", "Connection reset", "Broken pipe"});
     return result.code == StatusCode::unavailable && std::ranges::any_of(kEnds, [&result](std::string_view end) {
                return result.message.find(end) != std::string::npos;
            });

@@ -65,8 +65,7 @@ class CommandLine {
         app.require_subcommand(0, 1);
         app.footer(
             "Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration (run --test-mode: 1), 128 and the signal's "
-            "number "
-            "where a signal ended exec or bundle. Documentation: docs/, jiro-client(8).");
+            "number where a signal ended exec or bundle. Documentation: docs/, jiro-client(8).");
         define_run();
         define_check_config();
         define_migrate_config();

@@ -301,6 +301,26 @@ TEST_F(CourierTest, is_parked_once_for_a_result_that_is_denied) {
     EXPECT_LT(tries, 40);
 }
 
+// Credentials that cannot be used park the channel whatever result they were wanted for.
+TEST_F(CourierTest, is_parked_by_its_own_credentials_also_with_a_result_that_was_denied) {
+    bool is_usable = true;
+    sender_.answer = [&](const std::string& id, int) {
+        if (id != "denied") return FakeSender::ok();
+        SendResult answer = FakeSender::status(StatusCode::permission_denied);
+        answer.is_local = !is_usable;
+        return answer;
+    };
+    start();
+    finish("denied");
+    finish("other");
+    advance(2min);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+    is_usable = false;
+    clock_.advance(10min);
+    test::settle(context_);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::parked);
+}
+
 // A server that answers every call, if badly, is asked for each other result soon.
 TEST_F(CourierTest, asks_soon_for_the_others_where_each_call_is_answered) {
     sender_.answer = [](const std::string& id, int) {
