@@ -90,6 +90,7 @@ std::optional<Decision> Courier::Impl::judge(const OutgoingResult& outgoing, Sen
 }
 
 Task<> Courier::Impl::failed(OutgoingResult outgoing, Decision decision, bool is_open) {
+    if (decision.is_denial) suspect(outgoing.row.id);
     switch (decision.action) {
         case Action::delivered:
             break;  // not here
@@ -121,13 +122,15 @@ Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendR
     facts.is_cut = outgoing.row.whole != nullptr;
     // Credentials that cannot be used are no word of the server's about a result.
     const bool is_its_word = gate_.state() == ChannelState::open && !answer.is_local;
-    facts.takes_others = is_its_word && suspects_.contains(outgoing.row.id);
+    const bool has_taken_others = !suspects_.empty() && !has_new_suspect_;
+    facts.takes_others = is_its_word && (has_taken_others || suspects_.contains(outgoing.row.id));
     return decide(rules_, answer, facts);
 }
 
 void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
     const DueRow& row = outgoing.row;
     suspects_.erase(row.id);
+    has_new_suspect_ = false;
     if (!outgoing.is_stored) --unsaved_;
     outbox_.delivered(row.id, outgoing.is_stored || outgoing.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
@@ -236,10 +239,16 @@ void Courier::Impl::try_much_later(OutgoingResult outgoing, Decision decision) {
     try_later(std::move(outgoing), decision);
 }
 
-// It may be this result alone that the server says no to: the next probe is another one, where there is one.
-void Courier::Impl::step_behind(OutgoingResult outgoing, Decision decision) {
+// It may be this result alone that the server says no to.
+void Courier::Impl::suspect(const std::string& id) {
+    if (suspects_.contains(id)) return;
     if (suspects_.size() >= kMostSuspects) suspects_.erase(suspects_.begin());
-    suspects_.insert(outgoing.row.id);
+    suspects_.insert(id);
+    has_new_suspect_ = true;
+}
+
+// The next probe is another one, where there is one.
+void Courier::Impl::step_behind(OutgoingResult outgoing, Decision decision) {
     decision.min_delay = std::max(decision.min_delay, gate_.next_probe() - clock_.now());
     try_much_later(std::move(outgoing), std::move(decision));
 }

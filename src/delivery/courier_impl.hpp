@@ -73,6 +73,7 @@ class Courier::Impl {
     [[nodiscard]] Task<> cut_and_resend(OutgoingResult outgoing, Decision decision);
     void try_later(OutgoingResult outgoing, const Decision& decision);
     void try_much_later(OutgoingResult outgoing, Decision decision);
+    void suspect(const std::string& id);
     void step_behind(OutgoingResult outgoing, Decision decision);
     void after_failed_probe(OutgoingResult outgoing, const Decision& decision);
     void note_failure(const OutgoingResult& outgoing, const Decision& decision, const SendResult& answer,
@@ -128,6 +129,7 @@ class Courier::Impl {
     int probes_of_it_ = 0;
     // Results with which the server refused us: perhaps it takes all others.
     std::set<std::string> suspects_;
+    bool has_new_suspect_ = false;  // since a result was confirmed
 
     CourierFigures figures_;  // what is counted; the rest is read off the members above
 };

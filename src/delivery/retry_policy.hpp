@@ -18,7 +18,7 @@ struct AttemptFacts {
     Duration age{};             // since the command ended
     std::size_t bytes = 0;      // of the message
     bool is_cut = false;        // it is a short form already
-    bool takes_others = false;  // the server refused us with it before, and has taken others since
+    bool takes_others = false;  // the server refused us with this one, or another, and has taken others since
 };
 
 enum class Action {
@@ -44,6 +44,7 @@ struct Decision {
     Duration min_delay{};  // for the retries: uniform between the two
     Duration max_delay{};
     bool is_refusal = false;  // counts as one in AttemptFacts::refusals
+    bool is_denial = false;   // the server refuses us, with this result or with any
     SizeLimit cut_to;         // for cut_and_resend
     std::string reason;       // for people: "UNAVAILABLE: connection refused"
 };

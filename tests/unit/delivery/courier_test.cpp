@@ -301,6 +301,30 @@ TEST_F(CourierTest, is_parked_once_for_a_result_that_is_denied) {
     EXPECT_LT(tries, 40);
 }
 
+// A server that denies some results and takes others is known for it: each denied one is its own trouble.
+TEST_F(CourierTest, is_parked_once_for_many_results_that_are_denied) {
+    sender_.answer = [](const std::string& id, int) {
+        return id.starts_with("bad") ? FakeSender::status(StatusCode::permission_denied) : FakeSender::ok();
+    };
+    start();
+    finish("bad-0");
+    finish("good-0");
+    advance(2min);
+    for (int i = 1; i < 20; ++i) {
+        const auto number = std::to_string(i);
+        finish("bad-" + number);
+        EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+        finish("good-" + number);
+        EXPECT_EQ(state_of("good-" + number), RowState::delivered);
+    }
+    advance(1h);
+    EXPECT_EQ(courier_->figures().channel, ChannelState::open);
+    EXPECT_EQ(outbox_->figures().pending, 20U);
+    finish("bad-20");
+    finish("bad-21");  // two in a row: it may deny all
+    EXPECT_EQ(courier_->figures().channel, ChannelState::parked);
+}
+
 // Credentials that cannot be used park the channel whatever result they were wanted for.
 TEST_F(CourierTest, is_parked_by_its_own_credentials_also_with_a_result_that_was_denied) {
     bool is_usable = true;
