@@ -26,7 +26,9 @@ void ServiceNotifier::notify(std::string state) {
     queue_.send(kind, std::move(state));
 }
 
-void ServiceNotifier::ready() { notify("READY=1"); }
+void ServiceNotifier::ready() {
+    if (!is_stopping_) notify("READY=1");
+}
 
 void ServiceNotifier::status(std::string_view text) {
     queue_.retry();
@@ -36,9 +38,14 @@ void ServiceNotifier::status(std::string_view text) {
     notify("STATUS=" + shortened(escaped(text)));
 }
 
-void ServiceNotifier::reloading() { notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic_usec()); }
+void ServiceNotifier::reloading() {
+    if (!is_stopping_) notify("RELOADING=1\nMONOTONIC_USEC=" + monotonic_usec());
+}
 
-void ServiceNotifier::stopping() { notify("STOPPING=1"); }
+void ServiceNotifier::stopping() {
+    is_stopping_ = true;
+    notify("STOPPING=1");
+}
 
 void ServiceNotifier::extend_timeout(std::chrono::microseconds time) {
     notify("EXTEND_TIMEOUT_USEC=" + std::to_string(time.count()));

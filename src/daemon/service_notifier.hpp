@@ -19,7 +19,7 @@ class ServiceNotifier {
     // The line that `systemctl status` shows, escaped; sent only when it differs from the last one.
     void status(std::string_view text);
     void reloading();  // carries MONOTONIC_USEC, so that Type=notify-reload works too
-    void stopping();
+    void stopping();   // nothing of the two above from then on: a reload may end within a stop
     // Asks systemd for that much more time to stop, counted from now.
     void extend_timeout(std::chrono::microseconds time);
 
@@ -32,6 +32,7 @@ class ServiceNotifier {
 
     NotifyQueue queue_;
     std::string last_status_;
+    bool is_stopping_ = false;
 };
 
 }  // namespace jiro::daemon

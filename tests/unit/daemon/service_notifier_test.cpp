@@ -74,6 +74,14 @@ TEST_F(ServiceNotifierTest, says_ready_and_stopping) {
     EXPECT_EQ(seen(), "STOPPING=1");
 }
 
+// A reload that ends within a stop, or begins there.
+TEST_F(ServiceNotifierTest, says_no_ready_after_stopping) {
+    notifier_.stopping();
+    notifier_.ready();
+    notifier_.reloading();
+    EXPECT_EQ(all_seen(), std::vector<std::string>{"STOPPING=1"});
+}
+
 // systemd is told of a change, not of every look.
 TEST_F(ServiceNotifierTest, status_is_sent_only_when_it_changes) {
     notifier_.status("Connected to hub.example");
