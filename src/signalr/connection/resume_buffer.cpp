@@ -24,9 +24,9 @@ void ResumeBuffer::acknowledged(std::int64_t id) {
 
 bool ReceivedSequence::accept(TimePoint now) {
     const auto id = next_++;
+    if (!ack_due_at_) ack_due_at_ = now + kAckInterval;  // of a repeat as well: our Ack was lost
     if (id <= received_) return false;
     received_ = id;
-    if (!ack_due_at_) ack_due_at_ = now + kAckInterval;
     return true;
 }
 

@@ -51,7 +51,7 @@ class ReceivedSequence {
     [[nodiscard]] Result<void> continue_at(std::int64_t id);
 
     [[nodiscard]] std::int64_t received() const noexcept { return received_; }
-    // When the next Ack should go out; nullopt: nothing new came since the last.
+    // When the next Ack should go out; nullopt: nothing came since the last.
     [[nodiscard]] std::optional<TimePoint> ack_due_at() const noexcept { return ack_due_at_; }
     // The id to acknowledge; called when the Ack is sent.
     [[nodiscard]] std::int64_t take_ack() noexcept;

@@ -16,6 +16,9 @@ constexpr std::uint16_t kNormalClosure = 1000;
 constexpr Duration kReadAfterWriteFailed = std::chrono::seconds(1);
 // While calls of ours are open their Completions must be read, or handlers that await them would never make room.
 constexpr std::size_t kPendingFactorWithOpenCalls = 4;
+// While only an Ack makes room reading goes on, up to here. (ASP.NET Core gives a connection up within seconds when our
+// Ack is held back.)
+constexpr std::size_t kPendingFactorWithoutAck = 4;
 // Records whose invocations have been handed out and are held by their handlers still.
 constexpr std::size_t kMaxHeldBytes = 4 * 1024 * 1024;
 // With stateful reconnect a message holds whole records, up to this many bytes or one record: it fits into a packet and
@@ -27,6 +30,12 @@ std::string_view first_message(std::string_view records) {
     auto end = records.substr(0, kResumableMessageBytes).rfind(kRecordSeparator);
     if (end == std::string_view::npos) end = records.find(kRecordSeparator);
     return records.substr(0, end == std::string_view::npos ? end : end + 1);
+}
+
+Failure not_acknowledged() {
+    return Failure{Error(errc::not_acknowledged,
+                         "the server does not acknowledge what it is sent, although it agreed to (StatefulReconnect): "
+                         "what would have to be kept grows without end")};
 }
 
 std::string milliseconds_text(Duration duration) {
@@ -84,6 +93,7 @@ Task<> Session::read_loop() {
             record_bytes_ = record->size();
             auto failure = accept(std::move(*message));
             if (failure) co_return end(std::move(*failure));
+            if (waits_for_ack() && has_much_in_hand(kPendingFactorWithoutAck)) co_return end(not_acknowledged());
             if (must_pause_reading()) co_await wait_until_readable();
         }
         if (!closing_reason_ && established_.splitter.overflowed()) {
@@ -105,14 +115,20 @@ Task<> Session::wait_until_readable() {
 }
 
 bool Session::must_pause_reading() const {
-    // Not while only the resume buffer is full: the Ack that empties it must be read.
     if (outgoing_.size() >= settings_.max_send_queue_bytes) return true;
     if (overfull_stream_ && !overfull_stream_->end && overfull_stream_->items.size() >= settings_.max_stream_items) {
         return true;
     }
-    const auto most = settings_.max_pending_invocations * (calls_.empty() ? 1 : kPendingFactorWithOpenCalls);
-    const auto most_bytes = kMaxHeldBytes * (calls_.empty() ? 1 : kPendingFactorWithOpenCalls);
-    return dispatcher_.pending() >= most || dispatcher_.held_bytes() >= most_bytes;
+    return !waits_for_ack() && has_much_in_hand(1);
+}
+
+// Completions of calls that have ended wait for it, and count as pending until they are sent.
+bool Session::waits_for_ack() const { return established_.stateful && sent_.is_full(); }
+
+bool Session::has_much_in_hand(std::size_t factor) const {
+    if (!calls_.empty()) factor *= kPendingFactorWithOpenCalls;
+    return dispatcher_.pending() >= settings_.max_pending_invocations * factor ||
+           dispatcher_.held_bytes() >= kMaxHeldBytes * factor;
 }
 
 Task<> Session::write_loop() {
@@ -266,9 +282,7 @@ void Session::resume(Established again) {
     for (const auto& record : sent_.unacknowledged()) outgoing_ += record;
 }
 
-bool Session::is_full() const {
-    return outgoing_.size() >= settings_.max_send_queue_bytes || (established_.stateful && sent_.is_full());
-}
+bool Session::is_full() const { return outgoing_.size() >= settings_.max_send_queue_bytes || waits_for_ack(); }
 
 Task<bool> Session::wait_until_writable() {
     const auto self = shared_from_this();
@@ -296,12 +310,7 @@ Result<void> Session::post(const HubMessage& message) {
     }
     if (established_.stateful && is_trackable(message)) {
         sent_.sent(std::string_view(outgoing_).substr(before));
-        if (sent_.is_beyond_its_cap()) {
-            begin_close(Failure{Error(errc::not_acknowledged,
-                                      "the server does not acknowledge what it is sent, although it agreed to "
-                                      "(StatefulReconnect): what would have to be kept grows without end")},
-                        SendClose::no);
-        }
+        if (sent_.is_beyond_its_cap()) begin_close(not_acknowledged(), SendClose::no);
     }
     outgoing_changed_.notify();
     return appended;

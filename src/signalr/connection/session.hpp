@@ -114,6 +114,8 @@ class Session final : public CompletionSink, public std::enable_shared_from_this
     [[nodiscard]] TimePoint next_deadline() const;
     void wake_timer_before(TimePoint deadline);
     [[nodiscard]] bool must_pause_reading() const;
+    [[nodiscard]] bool waits_for_ack() const;
+    [[nodiscard]] bool has_much_in_hand(std::size_t factor) const;
     [[nodiscard]] bool is_full() const;
     void append(const HubMessage& message);
     void send_due(TimePoint now);

@@ -43,9 +43,12 @@ std::string Session::shown(std::string_view text) const { return peer_text(text,
 
 std::optional<Failure> Session::accept(HubMessage message) {
     if (established_.stateful && is_trackable(message)) {
-        const auto now = clock_.now();
-        if (!received_.accept(now)) return std::nullopt;
+        const bool is_new = received_.accept(clock_.now());
         wake_timer_before(*received_.ack_due_at());
+        if (!is_new) {
+            signalr_log.debug("A message that came before the connection was resumed was passed over");
+            return std::nullopt;
+        }
     }
     std::visit([this](auto& own) { on_message(std::move(own)); }, message);
     return std::exchange(violation_, std::nullopt);

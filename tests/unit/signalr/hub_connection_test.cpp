@@ -477,6 +477,36 @@ TEST(HubConnection, ends_a_stateful_connection_that_does_not_acknowledge) {
     EXPECT_EQ(lost.error->code, make_error_code(errc::not_acknowledged));
 }
 
+// Completions that wait for an Ack count as pending; the Ack is read all the same.
+TEST(HubConnection, reads_on_while_only_an_ack_makes_room) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.settings.max_resume_bytes = 200;
+    bench.settings.max_pending_invocations = 5;
+    bench.policy = test::fixed_policy({std::chrono::hours(1)});
+    bench.connector->stateful = true;
+    auto& hub = bench.make();
+    auto subscription =
+        hub.on_result("Run", bind_result<int>([](int number) -> Task<Result<json>> { co_return json(number); }));
+    bench.start();
+    const auto invoke = [&bench](int id) {
+        bench.deliver(R"({"type":1,"invocationId":")" + std::to_string(id) + R"(","target":"Run","arguments":[1]})" +
+                      "\x1e");
+    };
+    for (int id = 1; id <= 14; ++id) invoke(id);
+    const auto answered = bench.socket().records('3').size();
+    EXPECT_LT(answered, 9U) << "the resume buffer is full, and more calls than may be pending wait for it";
+    for (int round = 0; round < 14; ++round) {
+        bench.deliver(R"({"type":8,"sequenceId":)" + std::to_string(bench.socket().records('3').size()) + "}\x1e");
+    }
+    EXPECT_EQ(bench.socket().records('3').size(), 14U);
+    EXPECT_EQ(bench.state(), State::connected);
+
+    for (int id = 15; id <= 100 && bench.state() == State::connected; ++id) invoke(id);
+    ASSERT_NE(bench.state(), State::connected);
+    EXPECT_EQ(bench.changes.back().error->code, make_error_code(errc::not_acknowledged));
+}
+
 // The hub's CancelInvocation cancels a running result handler, which is answered once.
 TEST(HubConnection, hub_cancels_a_client_result) {
     Bench bench;
@@ -643,6 +673,25 @@ TEST(HubConnection, resumes_statefully) {
         "{\"type\":1,\"target\":\"T\",\"arguments\":[2]}\x1e");
     EXPECT_THAT(got, ElementsAre(1, 2));
     EXPECT_THAT(bench.states(), ElementsAre(State::connecting, State::connected));
+}
+
+// The cut took our Ack: the hub replays, and may be waiting for room in its buffer.
+TEST(HubConnection, acknowledges_again_what_is_replayed) {
+    Bench bench;
+    bench.settings.stateful_reconnect = true;
+    bench.connector->stateful = true;
+    bench.start();
+    const std::string message = "{\"type\":1,\"target\":\"T\",\"arguments\":[1]}\x1e";
+    bench.deliver(message);
+    bench.pass(2s);
+    const auto ack = R"({"type":8,"sequenceId":1})";
+    EXPECT_THAT(bench.socket().records('8'), ElementsAre(ack));
+    bench.socket().cut();
+    test::settle(bench.context);
+    bench.deliver("{\"type\":9,\"sequenceId\":1}\x1e" + message);
+    bench.pass(2s);
+    ASSERT_EQ(bench.connector->sockets.size(), 2U);
+    EXPECT_THAT(bench.socket().records('8'), ElementsAre(ack));
 }
 
 // A resume has no delay, so it must not follow on one that led nowhere: cut at once, also after the hub's Sequence, or
