@@ -30,7 +30,7 @@ Result<nlohmann::json> ask(const std::filesystem::path& socket, const std::strin
     message.prepare_payload();
     http::write(connection, message, error);
     if (error) return failed(error.message());
-    boost::beast::flat_buffer buffer;
+    boost::beast::flat_buffer buffer(64U << 10);
     http::response_parser<http::string_body> answer;
     answer.body_limit(boost::none);
     http::read(connection, buffer, answer, error);

@@ -31,6 +31,7 @@ constexpr bool kNoCompression = false;  // SignalR does not use it
 constexpr auto kRequestTimeout = std::chrono::seconds(15);
 constexpr auto kCloseTimeout = std::chrono::seconds(5);
 constexpr std::size_t kMaxBody = 64U << 20;           // a command may be long
+constexpr std::size_t kMostUnparsed = 64U << 10;      // a header, a trailer, a chunk's extension
 constexpr std::size_t kMaxSharedMessage = 64 * 1024;  // texts are joined up to this size
 
 // A stream with or without TLS on it.
@@ -271,9 +272,9 @@ class Connection final : public WebSocket, public std::enable_shared_from_this<C
 
     Clock& clock_;
     websocket::stream<HubStream, kNoCompression> socket_;
-    asio::steady_timer idle_;       // cancelled when the queue runs empty
-    asio::steady_timer unstalled_;  // cancelled when a stall ends
-    beast::flat_buffer buffer_;     // HTTP
+    asio::steady_timer idle_;                   // cancelled when the queue runs empty
+    asio::steady_timer unstalled_;              // cancelled when a stall ends
+    beast::flat_buffer buffer_{kMostUnparsed};  // HTTP
     std::array<char, 32 * 1024> chunk_{};
     std::string peer_;
     std::deque<Outgoing> queue_;

@@ -48,7 +48,7 @@ std::string lines(std::string first, std::string_view prefix, const std::vector<
 
 // Of a request that could not be read.
 Response response_to(const error_code& error) {
-    if (error == http::error::header_limit) {
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
         return text_response(http::status::request_header_fields_too_large, "the request's header is too large");
     }
     if (error == http::error::body_limit) {
@@ -83,7 +83,12 @@ std::string methods_of(const Routes& routes, std::string_view path) {
 
 class Session {
   public:
-    Session(ServerContext& context, Socket& socket) : context_(context), socket_(socket) {}
+    Session(ServerContext& context, Socket& socket)
+        : context_(context),
+          socket_(socket),
+          peer_(peer_of(socket)),
+          descent_(peer_ && peer_->user == geteuid() ? descent_of(peer_->process) : Descent::others),
+          buffer_(limits().max_header_bytes + limits().max_body_bytes) {}
 
     Task<> run() {
         for (;;) {
@@ -243,10 +248,9 @@ class Session {
 
     // Why whoever is connected may not use `route`; empty: it may.
     std::string_view why_no_operator(std::string_view route = "") {
-        const auto peer = peer_of(socket_);
-        if (!peer) return "allowed on a Unix socket only, such as the control socket";
-        if (peer->user != geteuid()) return peer->user == 0 ? "" : "allowed for root and the daemon's own user only";
-        switch (descent_of(peer->process)) {
+        if (!peer_) return "allowed on a Unix socket only, such as the control socket";
+        if (peer_->user != geteuid()) return peer_->user == 0 ? "" : "allowed for root and the daemon's own user only";
+        switch (descent_) {
             case Descent::ours:
                 return "not allowed for programs that the daemon runs";
             case Descent::hidden:
@@ -284,7 +288,9 @@ class Session {
 
     ServerContext& context_;
     Socket& socket_;
-    boost::beast::flat_buffer buffer_;
+    const std::optional<Peer> peer_;
+    const Descent descent_;             // as it connected: later its number may be another process's
+    boost::beast::flat_buffer buffer_;  // the parser's limits do not count a chunk's extension and a trailer
     std::size_t requests_ = 0;
 };
 

@@ -24,6 +24,8 @@ using Request = http::request<http::string_body>;
 
 namespace {
 
+constexpr std::size_t kMostUnparsed = 64 * 1024;  // of an answer: a header, a trailer, a chunk's extension
+
 // Wrapped: the endpoint alone would be constructible from anything, an Error included.
 struct Peer {
     explicit Peer(const asio::ip::tcp::endpoint& tcp) : endpoint(tcp) {}
@@ -91,7 +93,7 @@ Task<Result<Answer>> exchange(const Listen& listen, Protocol::endpoint endpoint,
 
     // An error of writing is left to the reading: the server may have answered and closed early, with the reason.
     co_await http::async_write(socket, request, kNoThrow);
-    boost::beast::flat_buffer buffer;
+    boost::beast::flat_buffer buffer(kMostUnparsed);
     http::response_parser<http::string_body> parser;
     parser.body_limit(kMaxAnswerBytes);
     const auto [failed, bytes] = co_await http::async_read(socket, buffer, parser, kNoThrow);
