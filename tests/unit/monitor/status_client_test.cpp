@@ -69,8 +69,7 @@ TEST(StatusClient, names_what_is_wrong_with_an_answer) {
         {"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", errc::refused},
         {"too large, announced", ok + "Content-Length: 99999999\r\n\r\n{}", errc::answer_too_large},
         {"too large, sent", ok + "\r\n" + std::string(kMaxAnswerBytes + 1000, ' '), errc::answer_too_large},
-        {"huge extension of a chunk",
-         ok + "Transfer-Encoding: chunked\r\n\r\n5;" + std::string(1'000'000, 'x'),
+        {"huge extension of a chunk", ok + "Transfer-Encoding: chunked\r\n\r\n5;" + std::string(1'000'000, 'x'),
          errc::answer_too_large},
         {"huge header", ok + "X: " + std::string(100'000, 'x') + "\r\n\r\n", errc::answer_too_large},
     };
