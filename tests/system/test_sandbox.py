@@ -23,6 +23,8 @@ FORBIDDEN = {
     "write /var/log": "touch /var/log/probe",
     "write /boot": "mkdir -p /boot && touch /boot/probe",
     "write the runtime folder of others": "touch /run/systemd/probe",
+    "write the machine's lock folder": "touch /run/lock/probe",
+    "see the machine's shared memory": "test -e /dev/shm/of-the-machine",
     "read a home": "cat /home/someone/private",
     "see others' temporary files": "test -e /tmp/of-the-machine",
     "write a kernel setting": "echo 1 > /proc/sys/vm/drop_caches",
@@ -44,6 +46,7 @@ FORBIDDEN = {
 ALLOWED = {
     "read what everybody may": "cat /etc/os-release /usr/bin/true > /dev/null",
     "its own temporary files": "echo x > /tmp/probe && cat /tmp/probe",
+    "shared memory of its own": "echo x > /dev/shm/probe && cat /dev/shm/probe",
     "/dev/null and random": "head -c 1 /dev/urandom > /dev/null",
     "the load and the memory": "cat /proc/loadavg /proc/meminfo /proc/stat > /dev/null",
     "a TCP connection": "exec 3<> /dev/tcp/127.0.0.1/5001",
@@ -73,6 +76,7 @@ class SandboxTest(SystemTest):
                 possible = [list(lines)[int(number)] for number in result["textResult"]["response"].split()]
                 self.assertEqual([name for name in possible if name not in allowed], [], "a command can do this")
                 self.assertEqual([name for name in allowed if name not in possible], [], "a command cannot do this")
+                self.assertEqual(self.machine.out("ls", "/dev/shm"), "of-the-machine", "left after the command")
 
         # By root with no unit around, nearly all of it is possible: so it is the unit that refuses.
         control = ["systemd-run", "-q", "--wait", "--pipe", "-E", f"DAEMON={self.service.pid}", "/opt/probe"]
@@ -86,7 +90,7 @@ class SandboxTest(SystemTest):
         for number, line in enumerate(lines):
             self.machine.write(f"/opt/probes/{number}", line + "\n")
         self.file("/home/someone/private", "x")
-        self.machine.run("touch", "/tmp/of-the-machine")
+        self.machine.run("touch", "/tmp/of-the-machine", "/dev/shm/of-the-machine")
         self.file("/etc/jiro/credentials/api-key", "x", 0o600)
         self.start_service({"Commands": {"RunAs": run_as, "Exec": {"probe": {"Program": ["/opt/probe"]}}}})
 
