@@ -3,7 +3,7 @@
 
 import unittest
 
-from harness.case import COMMANDS, CONFIG, SystemTest
+from harness.case import COMMANDS, CONFIG, Service, SystemTest
 
 
 class UpgradeTest(SystemTest):
@@ -90,6 +90,30 @@ class UpgradeTest(SystemTest):
         self.install(self.newer("99.5"))
         self.assertEqual((self.service.show("UnitFileState"), self.service.show("ActiveState")), ("masked", "inactive"))
 
+    def test_3_what_is_still_starting(self):
+        """A service and an instance that are starting, which may take minutes, and are not enabled: the new version starts in their place."""
+        # The first start does not end; the next one does.
+        hold = "[Service]\nExecStartPost=+/bin/sh -c 'if mkdir /run/held-%N 2> /dev/null; then exec sleep infinity; fi'\n"
+        self.addCleanup(self.machine.run, "bash", "-c", "rmdir /run/held-*")
+        self.file("/etc/jiro/other.yaml", "Monitoring: {Listen: off}\n", 0o640, "root:jiro")
+        self.machine.run("systemctl", "disable", "--now", "jiro-client")
+        self.addCleanup(self.machine.run, "systemctl", "enable", "--now", "jiro-client")
+        self.addCleanup(self.machine.run, "systemctl", "stop", "jiro-client@other")
+        services = (self.service, Service(self.machine, "jiro-client@other", "/etc/jiro/other.yaml"))
+        for service in services:
+            self.drop_in(hold, unit=f"{service.unit}.service")
+            self.machine.run("systemctl", "start", "--no-block", service.unit)
+        for service in services:
+            self.wait_until(lambda: self.machine.run("test", "-e", f"/run/held-{service.unit}", check=False).returncode == 0, "it runs")
+        self.assertEqual([service.show("ActiveState") for service in services], ["activating", "activating"])
+        pids = [service.pid for service in services]
+        self.install(self.newer("99.5.1"))
+        for service, pid in zip(services, pids, strict=True):
+            with self.subTest(service.unit):
+                service.wait_active()
+                self.assertNotEqual(service.pid, pid)
+                self.assertEqual(self.machine.out("readlink", f"/proc/{service.pid}/exe"), "/usr/bin/jiro-client")
+        self.assertEqual(self.service.show("UnitFileState"), "disabled")
 
     def test_4_commands_of_the_configuration_go_on(self):
         """From a version without commands.d: commands that config.yaml defines still run, until the operator moves them."""
