@@ -156,12 +156,8 @@ class RemovalTest(SystemTest):
         self.machine.run("rm", "-rf", "/etc/jiro/credentials", COMMANDS)  # the operator's own
         self.machine.run("systemctl", "enable", "jiro-client@left")
         self.machine.run("apt-get", "purge", "-y", "jiro-client")
-        for path in (CONFIG, "/etc/jiro", "/var/lib/jiro", "/run/jiro-client", "/etc/systemd/system/multi-user.target.wants/jiro-client.service"):
-            with self.subTest(path):
-                self.assertEqual(self.machine.run("test", "-e", path, check=False).returncode, 1)
+        self.nothing_is_left()
         self.assertEqual(self.service.show("LoadState"), "not-found")
-        self.assertEqual(self.machine.shell("find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name '*jiro*'").stdout, "")
-        self.assertEqual(self.machine.out("dpkg-query", "-W", "-f", "${db:Status-Status}", "jiro-client", check=False), "")
         self.assertTrue(self.machine.out("getent", "passwd", "jiro"))
         self.machine.run("apt-get", "purge", "-y", "jiro-dev-hub")
         self.assertEqual(self.machine.out("systemctl", "--failed", "--no-legend"), "")
@@ -177,3 +173,24 @@ class RemovalTest(SystemTest):
 
 if __name__ == "__main__":
     unittest.main()
+    def test_4_purge_of_a_state_on_its_own_disk(self):
+        """A state folder that is a mount point is emptied and stays; everything else is gone as after any purge."""
+        self.service("stop")
+        self.machine.shell("rm -r /var/lib/jiro && mkdir /var/lib/jiro && mount -t tmpfs -o mode=755 state /var/lib/jiro")
+        self.addCleanup(self.machine.run, "umount", "/var/lib/jiro", check=False)
+        self.service("start")
+        self.machine.run("test", "-s", "/var/lib/jiro/outbox.db")
+        done = self.machine.run("apt-get", "purge", "-y", "jiro-client")
+        self.assertIn("of a mount point only the contents are removed", done.stdout)
+        self.assertEqual(self.machine.out("ls", "-A", "/var/lib/jiro"), "")
+        self.machine.run("umount", "/var/lib/jiro")
+        self.machine.run("rmdir", "/var/lib/jiro")
+        self.nothing_is_left()
+
+    def nothing_is_left(self):
+        for path in ("/etc/jiro", "/var/lib/jiro", "/run/jiro-client", "/run/jiro-command.sock"):
+            with self.subTest(path):
+                self.assertEqual(self.machine.run("test", "-e", path, check=False).returncode, 1)
+        self.assertEqual(self.machine.shell("find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name '*jiro*'").stdout, "")
+        self.assertEqual(self.machine.out("dpkg-query", "-W", "-f", "${db:Status-Status}", "jiro-client", check=False), "")
+
