@@ -116,20 +116,24 @@ class UpgradeTest(SystemTest):
         self.assertEqual(self.service.show("UnitFileState"), "disabled")
 
     def test_4_commands_of_the_configuration_go_on(self):
-        """From a version without commands.d: commands that config.yaml defines still run, until the operator moves them."""
+        """From 0.1.0: commands that config.yaml defines still run, until the operator moves them."""
         self.start_service()
-        self.machine.run("rm", "-rf", "/etc/jiro/commands.d")
-        drop_in = "/etc/systemd/system/jiro-command@.service.d/undefined.conf"
-        self.install(self.newer("99.6"))  # nothing is defined
-        self.assertEqual(self.machine.run("test", "-e", drop_in, check=False).returncode, 1)
-        self.machine.run("rm", "-rf", "/etc/jiro/commands.d")
+        self.install(self.newer("0.1.0", "rm -r etc/jiro/commands.d"))
+        self.machine.run("rm", "-r", "/etc/jiro/commands.d")
         self.machine.run("bash", "-c", "sed -i 's/\"Commands\": {/\"Commands\": {\"Exec\": {\"hi\": {\"Program\": [\"\\/bin\\/echo\", \"hi\"]}},/' $0", CONFIG)
-        self.install(self.newer("99.7"))
+        drop_in = "/etc/systemd/system/jiro-command@.service.d/undefined.conf"
         self.addCleanup(self.machine.run, "rm", "-f", drop_in)
-        self.machine.run("test", "-e", drop_in)
+        self.assertIn(drop_in, self.install(self.newer("99.6")).stdout)
         self.service.wait_active()
         self.hub.wait_client()
         self.assertEqual(self.hub.send("hi")["result"]["textResult"]["response"], "hi\n")
+        # They were moved, or run as the daemon; a later upgrade leaves the units as strict as they are.
+        self.machine.run("rm", "-r", drop_in, "/etc/jiro/commands.d")
+        self.assertNotIn(drop_in, self.install(self.newer("99.7")).stdout)
+        self.assertEqual(self.machine.run("test", "-e", drop_in, check=False).returncode, 1)
+        self.service.wait_active()
+        self.hub.wait_client()
+        self.assertFalse(self.hub.send("hi")["result"]["isSuccess"])
 
 
 class RemovalTest(SystemTest):
@@ -170,9 +174,6 @@ class RemovalTest(SystemTest):
         self.assertNotIn("mine", self.machine.path(CONFIG).read_text())
         self.assertEqual(self.machine.out("stat", "-c", "%U:%G %a", CONFIG), "root:jiro 640")
 
-
-if __name__ == "__main__":
-    unittest.main()
     def test_4_purge_of_a_state_on_its_own_disk(self):
         """A state folder that is a mount point is emptied and stays; everything else is gone as after any purge."""
         self.service("stop")
@@ -194,3 +195,6 @@ if __name__ == "__main__":
         self.assertEqual(self.machine.shell("find /etc/systemd /var/lib/systemd/deb-systemd-helper* -name '*jiro*'").stdout, "")
         self.assertEqual(self.machine.out("dpkg-query", "-W", "-f", "${db:Status-Status}", "jiro-client", check=False), "")
 
+
+if __name__ == "__main__":
+    unittest.main()
