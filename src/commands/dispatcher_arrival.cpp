@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // From a message to its place in the order and in the journal.
 #include "commands/dispatcher_state.hpp"
+#include "commands/exec/running_program.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/commands/errors.hpp"
 
@@ -76,18 +77,20 @@ Task<> Dispatcher::recover(LeftCommand left) {
     }
     const Fingerprint content = fingerprint(left.message);
     const auto command = state->add(std::move(left.message), content);
+    command->arrived_at = left.received_at;
+    command->has_run = left.has_run || left.runs_since;
+    command->repeats = left.repeats;
+    // The limit is of its waiting: what had begun waits anew for its next run.
+    if (!command->has_run || left.runs_since) command->received_at = left.received_at;
+    command->signed_by = state->signer_of(command->message, left.received_at);
     state->observer.received(command->message.command_sync_id);
 
     auto resolution = resolve(command->message.command, state->settings, *state->registry);
     if (resolution) command->name = resolution->handler->description().name;
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id},
-                       {"waited_ms", to_milliseconds(left.waited)},
+                       {"waited_ms", to_milliseconds(state->clock.now() - command->received_at)},
                        {"resumes", left.resumes}});
-    command->received_at -= left.waited;
-    command->arrived_at -= left.age;
-    command->has_run = left.has_run;
-    command->repeats = left.repeats;
     if (left.refusal) {
         state->refuse(command, CommandResult::rejected(std::move(*left.refusal)));
         static_cast<void>(co_await command->completed());
@@ -110,14 +113,26 @@ Task<> Dispatcher::recover(LeftCommand left) {
     }
 }
 
-// It had begun, so its signature was good then: whose it is, is asked once more.
-void Dispatcher::note_interrupted(const CommandMessage& message, Duration age, WallTime received_at) const {
-    AuditedCommand audited{.message = message, .outcome = Outcome::interrupted, .received_ago = age};
+void Dispatcher::note_interrupted(const CommandMessage& message, TimePoint received_at) const {
+    const std::string signer = state_->signer_of(message, received_at);
+    AuditedCommand audited{.message = message,
+                           .signed_by = signer,
+                           .user = kUnknownUser,
+                           .outcome = Outcome::interrupted,
+                           .received_ago = state_->clock.now() - received_at};
     const auto resolution = resolve(message.command, state_->settings, *state_->registry);
     if (resolution) audited.name = resolution->handler->description().name;
-    const auto signer = check_signature(message, state_->settings, false, received_at);
-    if (signer && *signer) audited.signed_by = **signer;
     state_->observer.ended(audited);
+}
+
+// Of what an earlier process took, whatever becomes of it now: looks at the signature as of then, and refuses nothing.
+std::string Dispatcher::State::signer_of(const CommandMessage& message, TimePoint received_at) {
+    auto signer = check_signature(message, settings, false, wall_time_of(received_at));
+    return signer ? std::move(*signer).value_or("") : "";
+}
+
+WallTime Dispatcher::State::wall_time_of(TimePoint moment) {
+    return latest_time.now() - std::chrono::duration_cast<WallTime::duration>(clock.now() - moment);
 }
 
 PendingPtr Dispatcher::State::add(CommandMessage&& message, Fingerprint content) {
@@ -180,8 +195,7 @@ std::optional<Error> Dispatcher::State::why_not_trusted(PendingCommand& command,
     if (command.is_tool()) return std::nullopt;  // whoever calls it answers for it
     const bool runs_program = !resolution.handler->description().runs.empty();
     // One that runs again began in time.
-    const Duration begun_ago = command.has_run ? clock.now() - command.arrived_at : Duration::zero();
-    const WallTime as_of = latest_time.now() - std::chrono::duration_cast<WallTime::duration>(begun_ago);
+    const WallTime as_of = wall_time_of(command.has_run ? command.arrived_at : clock.now());
     auto signer = check_signature(command.message, settings, runs_program, as_of);
     if (!signer) return signer.error();
     command.signed_by = std::move(*signer).value_or("");

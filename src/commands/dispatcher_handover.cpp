@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A command whose program goes on while the daemon is restarted (Survives). At the stop its row stays as it is,
 // running, and nobody is told an outcome; the next process takes the program back, and the command ends as any other.
+#include <algorithm>
+#include <utility>
+
 #include "commands/dispatcher_state.hpp"
 
 namespace jiro::commands {
@@ -30,18 +33,13 @@ void Dispatcher::State::settle_handover(PendingCommand& command) {
 
 void Dispatcher::State::take_back(const PendingPtr& command, LeftCommand& left, Result<Resolution> resolution) {
     command->is_marked_running = true;
-    command->started_at = *left.runs_since;
+    command->started_at = std::max(*left.runs_since, command->arrived_at);  // two clocks, each with its own precision
     command->resumes = left.resumes;
     command->handover.settled = std::move(left.settled);
     // The text may name another command now, which is not to run: only programs are taken back.
     if (!resolution || resolution->handler->description().runs.empty()) {
         return refuse(command, CommandResult::interrupted("interrupted: the client was restarted, and knows the "
                                                           "command no more; its program was ended"));
-    }
-    const WallTime as_of =
-        latest_time.now() - std::chrono::duration_cast<WallTime::duration>(clock.now() - command->arrived_at);
-    if (auto signer = check_signature(command->message, settings, false, as_of)) {
-        command->signed_by = std::move(*signer).value_or("");
     }
     command->resolution = std::move(*resolution);
     command->resolved_with = registry;

@@ -48,6 +48,12 @@ void log_finished(const FinishedCommand& finished, bool with_text) {
 
 CommandResult cancelled_result(CancelReason reason) { return CommandResult::cancelled(std::string(to_string(reason))); }
 
+std::string user_of(const PendingCommand& command) {
+    if (command.output) return command.output->user;
+    if (command.resolution && command.resolution->handler->description().runs.empty()) return own_user();
+    return command.has_run ? std::string(kUnknownUser) : "";
+}
+
 void Dispatcher::State::start_next() {
     if (std::exchange(starting, true)) return;
     for (;;) {
@@ -166,7 +172,7 @@ Task<std::string> Dispatcher::State::store(const PendingCommand& command, Finish
 
 // Takes the message out of `command`, but for its id.
 FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, CommandResult&& result) const {
-    const bool ran = command.phase == Phase::running;
+    const bool ran = command.started_at != TimePoint();
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
     const Duration run_time = ran ? now - command.started_at : Duration::zero();
@@ -214,12 +220,10 @@ void Dispatcher::State::audit(const PendingCommand& command, Outcome outcome) co
                            .signed_by = command.signed_by,
                            .outcome = outcome,
                            .received_ago = now - command.arrived_at};
-    std::string user;
-    if (command.started_at != TimePoint()) {
-        audited.started_ago = now - command.started_at;
-        user = command.output ? command.output->user : own_user();
-        if (command.output) audited.exit_code = command.output->exit_code;
-    }
+    const bool has_started = command.started_at != TimePoint();
+    if (has_started) audited.started_ago = now - command.started_at;
+    if (command.output) audited.exit_code = command.output->exit_code;
+    const std::string user = has_started || command.has_run ? user_of(command) : "";
     audited.user = user;
     observer.ended(audited);
 }

@@ -31,6 +31,9 @@ void drop_large_parameters(CommandMessage& message);
 
 [[nodiscard]] CommandResult cancelled_result(CancelReason reason);
 
+// As whom it runs, or ran. Empty: its program has not started. kUnknownUser: one that had begun in an earlier process.
+[[nodiscard]] std::string user_of(const PendingCommand& command);
+
 [[nodiscard]] inline std::chrono::milliseconds to_milliseconds(Duration duration) {
     return std::chrono::duration_cast<std::chrono::milliseconds>(duration);
 }
@@ -82,6 +85,8 @@ struct Dispatcher::State : std::enable_shared_from_this<Dispatcher::State> {
     [[nodiscard]] std::optional<Error> why_rejected(const PendingCommand& command, const Result<Resolution>& resolution,
                                                     const std::optional<Error>& problem) const;
     [[nodiscard]] std::optional<Error> why_not_trusted(PendingCommand& command, const Resolution& resolution);
+    [[nodiscard]] std::string signer_of(const CommandMessage& message, TimePoint received_at);
+    [[nodiscard]] WallTime wall_time_of(TimePoint moment);  // by the clock of signatures
     [[nodiscard]] std::optional<Error> take_place(const PendingPtr& command, Resolution& resolution);
     [[nodiscard]] Task<ReceivedCommand> admit(Guard arrival, std::optional<Error> why_rejected, bool idempotent);
     [[nodiscard]] ReceivedCommand not_admitted(const PendingPtr& command, const AdmissionResult& answer);

@@ -54,17 +54,17 @@ void Dispatcher::State::wait_for_reboot(const PendingPtr& command, Duration resu
 Dispatcher::State::TakenUp Dispatcher::State::resume(const PendingPtr& command, const LeftCommand& left,
                                                      const Result<Resolution>& resolution) {
     command->resumes = left.resumes;
-    if (!left.suspended_for) return TakenUp::lines_up;
+    if (!left.suspended_at) return TakenUp::lines_up;
+    const Duration suspended_for = clock.now() - *left.suspended_at;
     const Duration within = resolution ? resolution->handler->description().resume_within : Duration::zero();
-    if (*left.suspended_for > within) {
-        refuse(command,
-               CommandResult::failed("the machine was started anew " +
-                                     std::to_string(to_milliseconds(*left.suspended_for).count()) +
-                                     " ms after the command asked for it, later than it may go on (ResumeWithinMs)"));
+    if (suspended_for > within) {
+        refuse(command, CommandResult::failed(
+                            "the machine was started anew " + std::to_string(to_milliseconds(suspended_for).count()) +
+                            " ms after the command asked for it, later than it may go on (ResumeWithinMs)"));
         return TakenUp::refused;
     }
     if (!left.awaits_reboot) return TakenUp::lines_up;
-    wait_for_reboot(command, within - *left.suspended_for);
+    wait_for_reboot(command, within - suspended_for);
     return TakenUp::waits_for_reboot;
 }
 

@@ -5,7 +5,6 @@
 
 #include "commands/dispatcher_state.hpp"
 #include "commands/exec/run_output.hpp"
-#include "commands/exec/running_program.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/errors.hpp"
@@ -86,10 +85,9 @@ std::vector<RunInProgress> Dispatcher::running() const {
                           .name = command->name,
                           .session_id = command->message.session_id,
                           .age = age_of(*command, state_->clock.now()),
-                          .user = own_user(),
+                          .user = user_of(*command),
                           .is_detached = command->detached};
         if (command->output) {
-            run.user = command->output->user;
             run.output_bytes = command->output->total_bytes();
             run.last_lines = last_lines(*command->output);
         }

@@ -15,13 +15,14 @@ constexpr auto kRecoverAgain = std::chrono::seconds(1);
 
 Task<Result<>> CommandRecovery::recover() {
     while (!is_recovered_ && dispatcher_.has_room()) {
+        const TimePoint as_of = clock_.now();
         auto part = co_await outbox_.recover(make_interrupted_outcome, descriptors_.finder());
         if (!part) co_return part.error();
         note_lost(*part);
         is_recovered_ = part->is_all;
         dispatcher_.set_older_in_journal(!is_recovered_);
-        co_await take_up(std::move(part->running));
-        co_await take_up(std::move(part->to_run));
+        co_await take_up(std::move(part->running), as_of);
+        co_await take_up(std::move(part->to_run), as_of);
     }
     if (is_recovered_) drop_unclaimed();
     co_return Result<>();
@@ -49,30 +50,31 @@ void CommandRecovery::note_lost(const delivery::Recovery& part) {
         daemon_log.with_event(event::kInterrupted)
             .warn("A command was interrupted when the daemon stopped; its effect is unknown",
                   {{"command_sync_id", receipt.id}});
-        CommandMessage message;
-        if (auto kept = command_of(receipt)) message = std::move(kept->message);
-        message.command_sync_id = receipt.id;
-        dispatcher_.note_interrupted(message, outbox_.now() - receipt.received_at, receipt.received_at);
+        note_interrupted(receipt);
     }
 }
 
-Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands) {
+void CommandRecovery::note_interrupted(const Receipt& receipt) {
+    CommandMessage message;
+    if (auto kept = command_of(receipt)) message = std::move(kept->message);
+    message.command_sync_id = receipt.id;
+    dispatcher_.note_interrupted(message, clock_.now() - (outbox_.now() - receipt.received_at));
+}
+
+Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands, TimePoint as_of) {
     for (const auto& command : commands) {
         auto kept = command_of(command.receipt);
         if (kept) {
             // What was suspended is no program any more, whoever still holds that.
             const auto runs_since = command.suspended_for ? std::nullopt : descriptors_.claim(command.receipt.id);
-            // The limit is of its waiting: what had begun waits anew for its next run.
-            const bool waits_anew = !runs_since && (command.starts > 0 || command.resumes > 0);
             commands::LeftCommand left{
                 .message = std::move(kept->message),
                 .refusal = std::move(kept->refusal),
-                .age = command.waited,
-                .waited = waits_anew ? Duration::zero() : command.waited,
+                .received_at = as_of - command.waited,
                 .has_run = command.starts > 0 || command.resumes > 0,
                 .repeats = command.starts > 0,
                 .resumes = command.resumes,
-                .suspended_for = command.suspended_for,
+                .suspended_at = command.suspended_for ? std::optional(as_of - *command.suspended_for) : std::nullopt,
                 .awaits_reboot = command.awaits_reboot,
                 .runs_since = runs_since,
                 .settled = [&descriptors = descriptors_, id = command.receipt.id] { descriptors.drop(id); }};
@@ -85,6 +87,7 @@ Task<> CommandRecovery::take_up(std::vector<delivery::RecoveredCommand> commands
         auto lost = make_interrupted_outcome(command.receipt);
         static_cast<void>(
             co_await outbox_.finished(command.receipt.id, Outcome::interrupted, std::move(lost), delivery::Lease::no));
+        note_interrupted(command.receipt);
     }
 }
 

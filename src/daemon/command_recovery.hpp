@@ -25,7 +25,9 @@ class CommandRecovery {
 
   private:
     void note_lost(const delivery::Recovery& part);
-    [[nodiscard]] Task<> take_up(std::vector<delivery::RecoveredCommand> commands);
+    void note_interrupted(const Receipt& receipt);
+    // `as_of`: when they were read.
+    [[nodiscard]] Task<> take_up(std::vector<delivery::RecoveredCommand> commands, TimePoint as_of);
     void drop_unclaimed();
 
     Clock& clock_;

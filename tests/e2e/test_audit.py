@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Logging.Audit: one event for each command, also for those that were refused, always with the same fields, and never a secret."""
 
+import contextlib
 import hashlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+import time
 import unittest
 
 from harness.case import DaemonTest, wait_until
 from harness.hub_server import http_response
 from harness.programs import run_client
 from harness.signing import Signer
+from test_memory import crc32c
 
 FIELDS = ["command_sync_id", "session_id", "command", "text_sha256", "signed_by", "hub", "user", "outcome", "exit_code", "received_at",
           "started_at", "ended_at"]
@@ -132,14 +136,39 @@ class AuditTest(DaemonTest):
         self.assert_serves(link)
 
     def test_what_was_interrupted_is_audited_after_the_restart(self):
-        link = self.begin({"hang": shell("sleep 60")})
-        link.command("hang", "h")
-        self.client.wait_status(lambda status: status["activeCommandCount"] == 1, "it runs")
+        """Also what would run again, and is not known any more: who signed it is said, and of nobody that it ran as him."""
+        signer = Signer(self.directory, "ci")
+        signer.trust_in(self.directory / "trusted.d")
+        commands = {"hang": shell("sleep 60"), "again": shell("sleep 60", Idempotent=True)}
+        link = self.begin(commands, Trust={"Keys": str(self.directory / "trusted.d"), "Require": "none"}, InstanceId="web1")
+        for name in commands:
+            link.command(name, name, instanceId="web1", parameters=signer.parameters(name, name))
+        self.client.wait_status(lambda status: status["activeCommandCount"] == 2, "they run")
         self.client.kill()
+        del self.client.config["Commands"]["Exec"]["again"]
+        self.client.write_config()
         self.client.start()
         self.connection(2)
-        event = self.event("h")
-        self.assertEqual((event["command"], event["outcome"], event["started_at"]), ("hang", "interrupted", None))
+        for sync_id, name in (("hang", "hang"), ("again", None)):
+            with self.subTest(sync_id):
+                event = self.event(sync_id)
+                self.assertEqual((event["command"], event["outcome"], event["signed_by"]), (name, "interrupted", "ci"))
+                self.assertEqual((event["user"], event["started_at"]), ("unknown", None))
+                self.assertLess(event["received_at"], event["ended_at"])
+
+    def test_a_command_that_cannot_be_read_after_the_restart_is_audited(self):
+        self.begin()
+        self.client.stop()
+        now = int(time.time() * 1000)
+        content, payload = b"?" * 32, b"no message"
+        with contextlib.closing(sqlite3.connect(self.client.outbox)) as database, database:
+            database.execute(
+                "INSERT INTO commands (id, state, fingerprint, received_at, run_before, idempotent, receipt_sum, payload)"
+                " VALUES ('odd', 'received', ?, ?, ?, 0, ?, ?)", (content, now, now + 60_000, crc32c(b"odd" + content + payload), payload))
+        self.client.start()
+        self.assertIn("interrupted", self.result("odd").response)
+        event = self.event("odd")
+        self.assertEqual((event["command"], event["outcome"]), (None, "interrupted"))
 
     def test_the_file_is_for_its_owner_and_follows_logrotate(self):
         link = self.begin()

@@ -10,6 +10,7 @@ import unittest
 from harness.case import DaemonTest, seconds, wait_until
 from harness.descriptor_store import DescriptorStore
 from harness.programs import run_client
+from harness.signing import Signer
 from harness.units import Units
 
 # Prints, waits for a file, prints more, ends with 3.
@@ -25,10 +26,10 @@ class SurvivesTest(DaemonTest):
         self.go = self.directory / "go"
         self.connections = 1
 
-    def begin(self, program=LONG, others=None, outbox=None, **members):
+    def begin(self, program=LONG, others=None, outbox=None, trust=None, **members):
         long = {"Program": program, "Shell": True, "Survives": True, "SuccessExitCodes": [3], "KillGraceMs": 200, "Environment": {"GO": str(self.go)}, **members}
         self.audit = self.directory / "audit"
-        config = {"Commands": {"Exec": {"long": long, **(others or {})}, "UnitSocket": self.units.path}, "Logging": {"Audit": str(self.audit)}, "Outbox": outbox or {}}
+        config = {"Commands": {"Exec": {"long": long, **(others or {})}, "UnitSocket": self.units.path, "Trust": trust or {}}, "Logging": {"Audit": str(self.audit)}, "Outbox": outbox or {}}
         self.link = self.start_all(config=config, environment={"NOTIFY_SOCKET": self.systemd.path, "RUNTIME_DIRECTORY": str(self.directory.path)}, wrapper=self.systemd.wrapper)
 
     def restart(self, kill=False, stop=False):
@@ -58,8 +59,8 @@ class SurvivesTest(DaemonTest):
 
         wait_until(ended, "its unit has ended")
 
-    def command(self, sync_id="l", text="long"):
-        self.link.command(text, sync_id, sessionId="s")
+    def command(self, sync_id="l", text="long", **members):
+        self.link.command(text, sync_id, sessionId="s", **members)
         self.until_held()
         self.started = {unit.pid for unit in self.units.alive()}
 
@@ -84,10 +85,17 @@ class SurvivesTest(DaemonTest):
         self.restart()
         self.assert_serves(self.link)
         self.assertEqual(len(self.grpc.results("l")), 1)
-        events = [json.loads(line) for line in self.audit.read_text().splitlines()]
-        (event,) = [event for event in events if event["command_sync_id"] == "l"]
+        event = self.event()
         self.assertEqual((event["outcome"], event["exit_code"]), ("succeeded", 3))
         self.assertLess(event["started_at"], event["ended_at"])
+
+    def event(self):
+        def found():
+            events = [json.loads(line) for line in self.audit.read_text().splitlines()]
+            return [event for event in events if event["command_sync_id"] == "l"]
+
+        (event,) = wait_until(found, "the audit", context=self.client.tail)
+        return event
 
     def test_it_ends_while_nobody_listens(self):
         self.begin(program=LONG.replace("exit 3", "exit 7"))
@@ -132,8 +140,10 @@ class SurvivesTest(DaemonTest):
         self.assert_nothing_is_left()
 
     def test_a_definition_that_is_gone(self):
-        self.begin()
-        self.command()
+        signer = Signer(self.directory, "ci")
+        signer.trust_in(self.directory / "trusted.d")
+        self.begin(trust={"Keys": str(self.directory / "trusted.d"), "Require": "none"})
+        self.command(instanceId="web1", parameters=signer.parameters("long", "l"))
         self.client.stop()
         self.client.config["Commands"]["Exec"] = {}
         self.client.write_config()
@@ -142,6 +152,11 @@ class SurvivesTest(DaemonTest):
         self.assertIn("knows the command no more", self.result("l").response)
         self.assert_nothing_is_left()
         self.assert_serves(self.link)
+        event = self.event()
+        self.assertEqual((event["outcome"], event["signed_by"], event["user"]), ("interrupted", "ci", "unknown"))
+        self.assertLessEqual(event["received_at"], event["started_at"])
+        (ended,) = [command for command in self.client.status()["ended"] if command["id"] == "l"]
+        self.assertGreater(ended["runSeconds"], ended["queueSeconds"])
 
     def test_long_output_keeps_beginning_and_end(self):
         many = 'seq 1 40000; while [ ! -e "$GO" ]; do sleep 0.05; done; seq 40001 80000; exit 3'

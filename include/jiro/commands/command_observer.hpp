@@ -38,7 +38,7 @@ struct AuditedCommand {
     const CommandMessage& message;
     std::string_view name{};       // of a command of this machine; empty: the text named none
     std::string_view signed_by{};  // the id of the key; empty: it is not signed, or that was not looked at
-    std::string_view user{};       // as whom it ran; empty: it did not
+    std::string_view user{};       // as whom it ran; "unknown": it had begun before a restart; empty: it did not
     Outcome outcome = Outcome::rejected;
     std::optional<int> exit_code{};  // of its program; below zero: the signal that ended it
     Duration received_ago{};

@@ -71,13 +71,12 @@ class ReceivedCommand {
 // that started it.
 struct LeftCommand {
     CommandMessage message;
-    std::optional<std::string> refusal{};     // why it was not to run when it was received
-    Duration age{};                           // since then
-    Duration waited{};                        // of that, for its turn
+    std::optional<std::string> refusal{};  // why it was not to run when it was received
+    TimePoint received_at{};
     bool has_run = false;                     // not to its end
     bool repeats = false;                     // it was interrupted: only an idempotent command runs again
     int resumes = 0;                          // how often the machine was started anew for it
-    std::optional<Duration> suspended_for{};  // since it asked for that last
+    std::optional<TimePoint> suspended_at{};  // when it asked for that last
     bool awaits_reboot = false;               // it has not been yet
     std::optional<TimePoint> runs_since{};    // its program goes on
     std::function<void()> settled{};          // of that: called when its outcome is stored
@@ -104,9 +103,8 @@ class Dispatcher final : public RunningCommands {
     // Runs without a second `received`, unless it has waited for longer than MaxWaitMs, or for the machine's restart
     // for longer than its definition allows. Returns when it has its place in the order, or its outcome is stored.
     [[nodiscard]] Task<> recover(LeftCommand left);
-    // One that an earlier process ran and did not see ended, for the audit; `age`: since it was received, which was at
-    // `received_at`.
-    void note_interrupted(const CommandMessage& message, Duration age, WallTime received_at) const;
+    // One that an earlier process ran and did not see ended, for the audit.
+    void note_interrupted(const CommandMessage& message, TimePoint received_at) const;
 
     // The journal may hold more of those than there is room for in memory. Older commands waiting there keep new ones
     // from being taken: these are answered "busy".

@@ -31,7 +31,7 @@ struct RunInProgress {
     std::string name{};
     std::string session_id{};
     Duration age{};
-    std::string user{};              // as whom its program runs; of a built-in command: as whom the daemon does
+    std::string user{};  // as whom its program runs (empty: not yet); of a built-in command: as whom the daemon does
     std::uint64_t output_bytes = 0;  // on standard output and standard error
     bool is_detached = false;
     std::string last_lines{};  // of what it printed; a few, and few bytes

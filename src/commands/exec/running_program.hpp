@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,6 +53,8 @@ struct ExitStatus {
 // As whom this process runs: the name that it was given ($USER, by systemd too), else the number. Asks no name service,
 // which may hang.
 [[nodiscard]] std::string own_user();
+// The user of what an earlier process of the daemon began, where nobody says it any more.
+inline constexpr std::string_view kUnknownUser = "unknown";
 
 // Standard input, output and error.
 struct ProgramStreams {

@@ -56,8 +56,8 @@ class UnitProcess final : public RunningProgram {
     UnitConnection connection_;
     bool has_begun_ = false;  // the unit has the request
     bool has_started_ = false;
-    bool is_lost_ = false;       // the unit has ended: so has everything in it
-    std::string user_ = "unit";  // what it says that it runs as
+    bool is_lost_ = false;            // the unit has ended: so has everything in it
+    std::string user_{kUnknownUser};  // what it says that it runs as
     std::optional<std::string> problem_;
     std::optional<ExitStatus> status_;
     std::optional<int> left_;  // the answer to the last sweep

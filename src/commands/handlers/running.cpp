@@ -11,8 +11,9 @@ namespace {
 
 std::string describe(const RunInProgress& run) {
     const auto age = std::chrono::duration_cast<std::chrono::seconds>(run.age);
-    std::string text = excerpt(run.id, 256) + "  " + run.name + ", since " + for_people(age) + ", as " + run.user +
-                       ", " + std::to_string(run.output_bytes) + " bytes so far";
+    std::string text = excerpt(run.id, 256) + "  " + run.name + ", since " + for_people(age) +
+                       (run.user.empty() ? "" : ", as " + run.user) + ", " + std::to_string(run.output_bytes) +
+                       " bytes so far";
     if (run.is_detached) text += ", without its connection";
     return text + '\n';
 }

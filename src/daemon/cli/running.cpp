@@ -68,7 +68,8 @@ int running(const std::string& config_file, Form form) {
     if (!runs.empty()) print_row("ID", "COMMAND", "AGE", "USER", "BYTES");
     for (const auto& run : runs) {
         if (!run.is_object()) continue;
-        print_row(text_member(run, "id"), text_member(run, "name"), age_in(run), text_member(run, "user"),
+        const auto user = text_member(run, "user");
+        print_row(text_member(run, "id"), text_member(run, "name"), age_in(run), user.empty() ? "-" : user,
                   std::to_string(number_in(run, "outputBytes")));
     }
     if (runs.empty()) std::cout << "Nothing runs\n";

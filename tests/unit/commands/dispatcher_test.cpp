@@ -13,10 +13,12 @@
 #include <thread>
 
 #include "commands/exec/run_output.hpp"
+#include "commands/exec/running_program.hpp"
 #include "commands/handlers/builtin_commands.hpp"
 #include "commands/run_queue.hpp"
 #include "fakes.hpp"
 #include "jiro/commands/command_message.hpp"
+#include "jiro/commands/signature.hpp"
 #include "support/fixed_random.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
@@ -211,14 +213,15 @@ class DispatcherTest : public ::testing::Test {
     }
 
     void recover(CommandMessage command, Duration waited = 1s) {
-        recover({.message = std::move(command), .age = waited, .waited = waited});
+        recover({.message = std::move(command), .received_at = clock.now() - waited});
     }
     void recover(LeftCommand left) { jiro::test::run_task(context, dispatcher->recover(std::move(left))); }
     LeftCommand suspended(std::string id, std::string text, Duration since) {
         return {.message = message(std::move(id), std::move(text)),
-                .age = since + 1s,
+                .received_at = clock.now() - since - 1s,
+                .has_run = true,
                 .resumes = 1,
-                .suspended_for = since};
+                .suspended_at = clock.now() - since};
     }
 
     // Receives a command and returns its outcome, which must come without time passing.
@@ -404,15 +407,83 @@ TEST_F(DispatcherTest, refuses_again_after_a_restart) {
 TEST_F(DispatcherTest, does_not_say_of_what_has_run_that_it_did_not) {
     Settings settings;
     settings.max_wait = 10s;
+    settings.max_concurrent = 1;
     start(settings);
     recover({.message = message("gone", "unknown"), .has_run = true});
-    recover({.message = message("late", "answer"), .waited = 11s, .has_run = true});
     // Its definition was another one when it came, perhaps.
     recover({.message = message("once", "sleep"), .has_run = true, .repeats = true});
     jiro::test::settle(context);
+    receive(message("runs", "hang"));
+    recover({.message = message("late", "answer"), .received_at = clock.now() - 1h, .has_run = true});
+    jiro::test::settle(context);
+    EXPECT_EQ(sink.outcome_of("late"), nullptr);  // it waits anew
+    pass(10s);
     for (const char* id : {"gone", "late", "once"}) {
         EXPECT_EQ(sink.outcome_of(id)->result.outcome, Outcome::interrupted) << id;
         EXPECT_THAT(sink.outcome_of(id)->result.message(), HasSubstr("its effect is unknown")) << id;
+    }
+}
+
+// What is audited of a command from before a restart: whose it is, also when it is refused now or its key's time is
+// over by now; and as whom it ran, never as somebody who did not run it.
+TEST_F(DispatcherTest, audits_what_came_before_a_restart) {
+    auto key = Ed25519PrivateKey::generate().value();
+    Settings settings;
+    settings.instance_id = "me";
+    settings.max_wait = 10s;
+    settings.trust.keys_folder = "/etc/jiro/trusted.d";
+    settings.trust.keys = {{"ci", Ed25519PublicKey::from_pem(key.public_pem()).value()}};
+    start(settings);
+    const auto received_at = clock.now();
+    const auto left = [&](std::string id, std::string text) {
+        LeftCommand command{.message = message(std::move(id), std::move(text)), .received_at = received_at};
+        command.message.instance_id = "me";
+        const auto not_after = std::chrono::floor<std::chrono::seconds>(clock.wall_now().time_since_epoch()) + 10min;
+        sign(command.message, key, "ci", not_after.count());
+        return command;
+    };
+    LeftCommand survived = left("survived", "unknown");
+    survived.runs_since = received_at - 1ms;
+    LeftCommand again = left("again", "unknown");
+    again.has_run = again.repeats = true;
+    LeftCommand began = left("began", "sleep");
+    LeftCommand waits = left("waits", "sleep");
+    LeftCommand forged = left("forged", "sleep");
+    forged.message.command = "hang";
+    pass(30min);
+
+    recover(std::move(survived));
+    recover(std::move(again));
+    dispatcher->note_interrupted(began.message, began.received_at);
+    recover(std::move(waits));
+    recover(std::move(forged));
+    receive(message("now", "at-once"));
+    receive(message("not started", "program"));
+    dispatcher->cancel("not started", CancelReason::by_hub);
+    jiro::test::settle(context);
+
+    const struct {
+        const char* id;
+        const char* signed_by;
+        std::string user;
+        Duration received_ago;
+        std::optional<Duration> started_ago;
+    } rows[] = {
+        {"survived", "ci", "unknown", 30min, 30min},
+        {"again", "ci", "unknown", 30min, std::nullopt},
+        {"began", "ci", "unknown", 30min, std::nullopt},
+        {"waits", "ci", "", 30min, std::nullopt},
+        {"forged", "", "", 30min, std::nullopt},
+        {"now", "", own_user(), 0s, 0s},
+        {"not started", "", "", 0s, 0s},
+    };
+    for (const auto& row : rows) {
+        ASSERT_TRUE(observer.audited.contains(row.id)) << row.id;
+        const auto& audited = observer.audited[row.id];
+        EXPECT_EQ(audited.signed_by, row.signed_by) << row.id;
+        EXPECT_EQ(audited.user, row.user) << row.id;
+        EXPECT_EQ(audited.started_ago, row.started_ago) << row.id;
+        EXPECT_EQ(audited.received_ago, row.received_ago) << row.id;
     }
 }
 
@@ -1190,7 +1261,7 @@ TEST_F(DispatcherTest, takes_back_a_program_that_went_on) {
     clock.advance(10min);
     int settled = 0;
     const auto taken_back = [&](std::string id, std::string text, Duration ago) {
-        LeftCommand left{.message = message(std::move(id), std::move(text)), .age = ago + 1s, .waited = ago + 1s};
+        LeftCommand left{.message = message(std::move(id), std::move(text)), .received_at = clock.now() - ago - 1s};
         left.runs_since = clock.now() - ago;
         left.settled = [&settled] { ++settled; };
         return left;
@@ -1203,6 +1274,8 @@ TEST_F(DispatcherTest, takes_back_a_program_that_went_on) {
     EXPECT_TRUE(sink.started_ids.empty());
     EXPECT_EQ(sink.outcome_of("gone")->result.outcome, Outcome::interrupted);
     EXPECT_EQ(sink.outcome_of("another")->result.outcome, Outcome::interrupted);
+    EXPECT_EQ(sink.outcome_of("another")->queue_time, 1s);
+    EXPECT_EQ(sink.outcome_of("another")->run_time, 30min);
     EXPECT_EQ(settled, 2);
     pass(30min);
     EXPECT_EQ(sink.outcome_of("back")->result, CommandResult::text("an hour"));
@@ -1440,7 +1513,8 @@ TEST_F(DispatcherTest, takes_up_a_command_that_the_hub_sends_again_just_then) {
     asio::co_spawn(context, dispatcher->receive(message("a", "answer x")), asio::detached);
     jiro::test::settle(context);
     ASSERT_EQ(gate.size(), 1U);
-    asio::co_spawn(context, dispatcher->recover({.message = message("a", "answer x")}), asio::detached);
+    asio::co_spawn(context, dispatcher->recover({.message = message("a", "answer x"), .received_at = clock.now()}),
+                   asio::detached);
     jiro::test::settle(context);
     EXPECT_TRUE(sink.finished_commands.empty());
     gate[0]->cancel();

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -120,6 +121,11 @@ class CountingObserver final : public CommandObserver {
     }
     void deferred(const std::string&) override { --queued, --received_count, ++deferred_count, check(); }
     void rejected(Rejection why) override { ++rejections[why]; }
+    void ended(const AuditedCommand& command) override {
+        audited[command.message.command_sync_id] = {std::string(command.name), std::string(command.signed_by),
+                                                    std::string(command.user), command.received_ago,
+                                                    command.started_ago};
+    }
 
     void check() const {
         EXPECT_EQ(received_count, processed + active + detached_count + queued);
@@ -138,6 +144,14 @@ class CountingObserver final : public CommandObserver {
     int most_active = 0;
     std::vector<std::string> started_ids;  // in the order in which they started
     std::map<Rejection, int> rejections;
+    struct Audited {
+        std::string name;
+        std::string signed_by;
+        std::string user;
+        Duration received_ago{};
+        std::optional<Duration> started_ago;
+    };
+    std::map<std::string, Audited> audited;
 };
 
 inline CommandMessage message(std::string id, std::string text) {
