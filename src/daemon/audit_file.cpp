@@ -21,8 +21,7 @@ namespace {
 
 constexpr std::size_t kBatchBytes = 256 * 1024;
 constexpr std::string_view kLostEvents = "{\"lost_events\":";
-constexpr auto kNoWriteLimit =
-    std::chrono::hours(24 * 365);  // a disk that hangs is waited for; lines are kept meanwhile
+constexpr std::size_t kMostWriters = 4;  // a disk that hangs for good keeps one
 
 FileDescriptor open_for_append(const std::string& path) {
     return FileDescriptor(
@@ -74,6 +73,7 @@ void AuditFile::add(std::string line) {
 }
 
 std::string AuditFile::take_batch() {
+    ++batch_number_;
     std::string batch;
     if (lost_ > 0) batch = std::string(kLostEvents) + std::to_string(std::exchange(lost_, 0)) + "}\n";
     while (!lines_.empty() && batch.size() < kBatchBytes) {
@@ -85,22 +85,26 @@ std::string AuditFile::take_batch() {
 }
 
 Task<> AuditFile::run() {
-    static auto& writers = *new OutsideFunctions<Result<>>("audit", 1, OutsideThreads::kForever);
+    static auto& writers = *new OutsideFunctions<Result<>>("audit", kMostWriters, OutsideThreads::kForever);
     for (;;) {
         while (batch_.empty() && lines_.empty()) co_await changed_.wait();
         if (batch_.empty()) batch_ = take_batch();
-        std::function<Result<>()> write = [path = path_, batch = batch_] {
-            return append_to_file(path, batch, kLargestFile);
+        const std::string path = path_;
+        std::function<Result<>()> write = [append = append_, path, batch = batch_] {
+            return append(path, batch, kLargestFile);
         };
-        auto writing = writers.run(path_, std::move(write), clock_, kNoWriteLimit);
+        // A write that hangs is joined, not begun again, by whoever has the same batch for the same file.
+        auto writing = writers.run(std::to_string(batch_number_) + path, std::move(write), clock_, kHangs);
         const auto written = co_await std::move(writing);
-        note(written.value_or(Result<>()));
-        if (has_failed_ && !path_.empty()) {
+        const bool is_written = written && *written;
+        if (!is_written && path != path_) continue;  // another file gets the batch, or nobody
+        note(written.value_or(Error(make_error_code(boost::system::errc::timed_out), "its disk does not answer")));
+        if (is_written) {
+            batch_.clear();
+            changed_.notify();
+        } else if (written) {
             co_await clock_.sleep_for(kAgain);
-            continue;
         }
-        batch_.clear();
-        changed_.notify();
     }
 }
 

@@ -12,6 +12,7 @@ import time
 import unittest
 
 from harness.case import DaemonTest, wait_until
+from harness.disks import Disks
 from harness.hub_server import http_response
 from harness.programs import run_client
 from harness.signing import Signer
@@ -169,6 +170,28 @@ class AuditTest(DaemonTest):
         self.assertIn("interrupted", self.result("odd").response)
         event = self.event("odd")
         self.assertEqual((event["command"], event["outcome"]), (None, "interrupted"))
+
+    @unittest.skipUnless(Disks.are_possible(), "needs root, mount namespaces and FUSE")
+    def test_a_disk_that_hangs_keeps_no_event_from_another_file(self):
+        disks = Disks(self.directory.path)
+        self.addCleanup(disks.close)
+        folder, healthy = self.directory / "folder", self.directory / "healthy"
+        healthy.mkdir()
+        folder.symlink_to(healthy)
+        link = self.start_all(config={"Logging": {"Audit": str(folder / "audit.log")}}, wrapper=disks.wrapper)
+        folder.unlink()
+        folder.symlink_to(disks.hanging)
+        link.command("echo a", "a")
+        self.result("a")
+        self.file = healthy / "audit.log"
+        self.client.wait_log("The audit file cannot be written; .*its disk does not answer")
+        self.client.write_config(Logging={"Audit": str(self.file)})
+        self.client.signal(signal.SIGHUP)
+        self.client.wait_log("eloaded")
+        link.command("echo b", "b")
+        for sync_id in ("a", "b"):
+            self.event(sync_id)
+        self.assertEqual(self.client.stop(), 0, self.client.tail())
 
     def test_the_file_is_for_its_owner_and_follows_logrotate(self):
         link = self.begin()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/audit_file.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -12,9 +13,15 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
 #include <sstream>
+#include <thread>
 
 #include "support/log_capture.hpp"
+#include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -146,6 +153,64 @@ TEST_F(AuditFileTest, takes_another_file) {
     file_.add("c\n");
     EXPECT_TRUE(run_for(20s));
     EXPECT_EQ(content_of(path_), "a\nb\n");
+}
+
+// A disk that hangs is named, and keeps nothing from the file that a reload names; back on it, what hangs there still
+// is not taken for what is to be written now.
+TEST(AuditFileOfADisk, that_hangs_holds_up_no_other) {
+    struct Written {
+        std::mutex mutex;
+        std::map<std::string, std::string> texts;
+        std::promise<void> goes_on;
+        std::shared_future<void> hanging = goes_on.get_future().share();
+
+        std::string of(const std::string& path) {
+            const std::lock_guard lock(mutex);
+            return texts[path];
+        }
+    };
+    const auto written = std::make_shared<Written>();
+    const AuditFile::Append append = [written](const std::string& path, std::string_view text, auto) -> Result<> {
+        if (path == "/hanging") written->hanging.wait();
+        const std::lock_guard lock(written->mutex);
+        written->texts[path] += text;
+        return {};
+    };
+    boost::asio::io_context context;
+    test::ManualClock clock;
+    AuditFile file(
+        context.get_executor(), clock, [](std::string_view) {}, append);
+    boost::asio::cancellation_signal stop;
+    boost::asio::co_spawn(context, file.run(),
+                          boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
+    const test::LogCapture logs;
+    const auto until = [&](const auto& condition) {
+        while (!condition()) {
+            clock.advance(50ms);
+            test::settle(context);
+            std::this_thread::yield();
+        }
+    };
+
+    file.use("/hanging");
+    file.add("a\n");
+    until([&] { return logs.contains("The audit file cannot be written"); });
+    EXPECT_EQ(logs.field("The audit file cannot be written", "file"), "/hanging");
+    EXPECT_EQ(logs.field("The audit file cannot be written", "reason"), "its disk does not answer");
+
+    file.use("/healthy");
+    file.add("b\n");
+    until([&] { return written->of("/healthy") == "a\nb\n"; });
+    test::settle(context);
+
+    file.use("/hanging");
+    file.add("c\n");
+    test::settle(context);
+    written->goes_on.set_value();
+    EXPECT_TRUE(test::run_task(context, file.flush(clock.now() + 1h)));
+    EXPECT_THAT(written->of("/hanging"), ::testing::HasSubstr("c\n"));
+    stop.emit(boost::asio::cancellation_type::terminal);
+    test::settle(context);
 }
 
 // Without a file any more, or without time, what waits goes to whoever takes it in place of the file, the oldest first:
