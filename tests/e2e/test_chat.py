@@ -469,6 +469,16 @@ class TerminalTest(ChatCase):
         self.assertIn("> Hello", self.command("sessions", "show", "t1").stdout)
         self.assertIn('"content":"Hello from the model"', self.command("sessions", "export").stdout)
 
+    def test_a_look_without_a_daemon_makes_no_file(self):
+        self.client = Client(self.directory, start=False)
+        (self.directory / "state").mkdir(exist_ok=True)
+        for arguments in (["list"], ["show", "t1"], ["rename", "t1", "another name"], ["export"]):
+            with self.subTest(arguments):
+                answer = self.command("sessions", *arguments)
+                self.assertEqual((answer.returncode, answer.stdout), (1, ""), answer)
+                self.assertIn(f"there are no conversations at {self.sessions_file()}", answer.stderr)
+                self.assertFalse(self.sessions_file().exists())
+
     def test_exec_says_where_it_is(self):
         self.start_endpoint()
         self.client = Client(self.directory, config=self.chat_config(), start=False)

@@ -54,7 +54,8 @@ class CommandLineTest(DaemonTest):
                 self.assertIn("Running as root", insisted.stderr)
 
     def test_a_wrong_command_line_is_exit_code_2(self):
-        for arguments in (["--no-such-flag"], ["no-such-command"], ["output", "a", "--from", "-1"], ["exec"], ["exec", "echo a", "--param", "novalue"]):
+        for arguments in (["--no-such-flag"], ["no-such-command"], ["output", "a", "--from", "-1"], ["exec"], ["exec", "echo a", "--param", "novalue"],
+                          ["check-config", "--config", ""], ["--config", ""], ["migrate-config", ""], ["sessions", "import", ""]):
             with self.subTest(arguments):
                 answer = run_client(*arguments)
                 self.assertEqual(answer.returncode, 2, answer)

@@ -45,6 +45,9 @@ Parameters split_parameters(const std::vector<std::string>& texts) {
 // For what a command holds, which is JSON.
 std::string check_text(const std::string& given) { return is_utf8(given) ? "" : "it is not UTF-8 text"; }
 
+// As of a variable of a script that is not set.
+std::string check_file(const std::string& given) { return given.empty() ? "it names no file" : ""; }
+
 // A duration with its unit, in seconds.
 CLI::Option* add_duration(CLI::App* sub, const char* name, std::int64_t& seconds, std::chrono::seconds longest,
                           CLI::AsNumberWithUnit::Options unit, const char* what) {
@@ -61,7 +64,7 @@ class CommandLine {
   public:
     explicit CommandLine(CLI::App& app) : app_(app) {
         app.set_version_flag("--version", std::string("jiro-client ") + kVersion);
-        app.add_option("--config", config_file_, "Configuration file")->capture_default_str();
+        app.add_option("--config", config_file_, "Configuration file")->check(check_file)->capture_default_str();
         app.require_subcommand(0, 1);
         app.footer(
             "Exit codes: 0 good, 1 failed, 2 usage, 78 bad configuration (run --test-mode: 1), 128 and the signal's "
@@ -98,7 +101,7 @@ class CommandLine {
   private:
     CLI::App* add(const char* name, const char* what, Action action) {
         auto* sub = app_.add_subcommand(name, what);
-        sub->add_option("--config", config_file_, "Configuration file")->capture_default_str();
+        sub->add_option("--config", config_file_, "Configuration file")->check(check_file)->capture_default_str();
         return on_choice(sub, std::move(action));
     }
 
@@ -135,7 +138,7 @@ class CommandLine {
     void define_migrate_config() {
         auto* sub = app_.add_subcommand("migrate-config", "Write the C# client's appsettings.json as a file of ours");
         on_choice(sub, [this] { return migrate_config(migrated_file_, migrated_output_); });
-        sub->add_option("file", migrated_file_, "appsettings.json")->required();
+        sub->add_option("file", migrated_file_, "appsettings.json")->required()->check(check_file);
         sub->add_option("--output", migrated_output_,
                         "File to make, for its owner only, secrets included; else standard output, without them");
     }
@@ -337,7 +340,8 @@ class CommandLine {
         with_id("remove", SessionsVerb::remove, "Remove it, with everything that was said, for good");
         verb("import", SessionsVerb::import_file, "Take over the C# client's jiro.db; the daemon must be stopped")
             ->add_option("file", sessions_.file, "The file")
-            ->required();
+            ->required()
+            ->check(check_file);
         verb("export", SessionsVerb::export_all, "Print all of them as JSON, one a line");
     }
 

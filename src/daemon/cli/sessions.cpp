@@ -37,7 +37,9 @@ struct StoppedSessions final : RoutesHere {
     assistant::Sessions sessions;
 };
 
-Result<std::unique_ptr<StoppedSessions>> open_stopped_sessions(const std::string& config_file) {
+enum class NoFile { is_made, is_error };
+
+Result<std::unique_ptr<StoppedSessions>> open_stopped_sessions(const std::string& config_file, NoFile no_file) {
     const auto environment = process_environment();
     const auto config = load_config(config_file, environment);
     const auto file = config::find_sessions_path(config, config::find_outbox_of_unit(config, environment), environment);
@@ -47,11 +49,15 @@ Result<std::unique_ptr<StoppedSessions>> open_stopped_sessions(const std::string
         return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
                      "there is no folder " + file.parent_path().string() + " for the conversations");
     }
+    if (no_file == NoFile::is_error && !std::filesystem::exists(file, error)) {
+        return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
+                     "the daemon does not run, and there are no conversations at " + file.string());
+    }
     return std::make_unique<StoppedSessions>(file, config.chat);
 }
 
 Result<std::unique_ptr<RoutesHere>> open_session_routes(const std::string& config_file) {
-    auto opened = open_stopped_sessions(config_file);
+    auto opened = open_stopped_sessions(config_file, NoFile::is_error);
     if (!opened) return opened.error();
     return std::move(*opened);
 }
@@ -129,7 +135,7 @@ int show_one(DaemonOrRoutes& client, const SessionsOptions& options) {
 int import_file(const std::string& config_file, const SessionsOptions& options) {
     std::error_code error;
     const auto file = std::filesystem::absolute(options.file, error);
-    const auto stopped = open_stopped_sessions(config_file);
+    const auto stopped = open_stopped_sessions(config_file, NoFile::is_made);
     if (!stopped) return report_failure(stopped.error().message);
     const auto imported = run_blocking((*stopped)->context, (*stopped)->sessions.import_from(file));
     if (!imported) {
