@@ -172,7 +172,7 @@ Task<std::string> Dispatcher::State::store(const PendingCommand& command, Finish
 
 // Takes the message out of `command`, but for its id.
 FinishedCommand Dispatcher::State::finished_command(PendingCommand& command, CommandResult&& result) const {
-    const bool ran = command.started_at != TimePoint();
+    const bool ran = command.started_at != TimePoint() && !command.resume_before;
     const TimePoint now = clock.now();
     const Duration queue_time = (ran ? command.started_at : now) - command.received_at;
     const Duration run_time = ran ? now - command.started_at : Duration::zero();

@@ -177,8 +177,8 @@ std::vector<Key<Config>> make_schema() {
             "Durability say."),
         key("Outbox.RedoLog", PathText(), MEMBER(delivery.outbox.redo_log), restart,
             "File on tmpfs that keeps the latest steps of commands through kill -9 until the outbox has them; then no "
-            "step waits for a disk. Its folder must outlive the process. null: each step waits for the outbox. The "
-            "packaged unit sets it."),
+            "step waits for a disk. Its folder must outlive the process, as the unit's /dev/shm and /tmp do not. null: "
+            "each step waits for the outbox. The packaged unit sets it."),
         key("Outbox.Durability", Choice(kDurability), MEMBER(delivery.outbox.durability), restart,
             "What a stored result survives: the end of the process (kill -9), or also a power cut (slower: it is "
             "synced to the disk)."),

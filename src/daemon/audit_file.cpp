@@ -73,7 +73,8 @@ void AuditFile::add(std::string line) {
 }
 
 std::string AuditFile::take_batch() {
-    ++batch_number_;
+    static std::uint64_t latest = 0;
+    batch_number_ = ++latest;
     std::string batch;
     if (lost_ > 0) batch = std::string(kLostEvents) + std::to_string(std::exchange(lost_, 0)) + "}\n";
     while (!lines_.empty() && batch.size() < kBatchBytes) {
@@ -90,6 +91,7 @@ Task<> AuditFile::run() {
         while (batch_.empty() && lines_.empty()) co_await changed_.wait();
         if (batch_.empty()) batch_ = take_batch();
         const std::string path = path_;
+        const TimePoint begin = clock_.now();
         std::function<Result<>()> write = [append = append_, path, batch = batch_] {
             return append(path, batch, kLargestFile);
         };
@@ -102,7 +104,7 @@ Task<> AuditFile::run() {
         if (is_written) {
             batch_.clear();
             changed_.notify();
-        } else if (written) {
+        } else if (clock_.now() - begin < kHangs) {
             co_await clock_.sleep_for(kAgain);
         }
     }

@@ -61,9 +61,9 @@ class AuditFile {
     std::string path_;
     std::deque<std::string> lines_;
     std::size_t bytes_ = 0;
-    std::uint64_t lost_ = 0;  // since the last line that was written
-    std::string batch_;       // of lines, being written
-    std::uint64_t batch_number_ = 0;
+    std::uint64_t lost_ = 0;          // since the last line that was written
+    std::string batch_;               // of lines, being written
+    std::uint64_t batch_number_ = 0;  // its own in this process
     bool has_failed_ = false;
 };
 

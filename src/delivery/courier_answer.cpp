@@ -18,6 +18,9 @@ namespace {
 // So often may the same result be the failing probe; then another one has a try.
 constexpr int kProbesOfOneResult = 3;
 constexpr std::size_t kMostSuspects = 1024;
+// Beyond these the server may take no others any more.
+constexpr int kMostNewSuspects = 4;
+constexpr Duration kLately = 1min;
 // A result that the server refuses and the disk does not take.
 constexpr Duration kUnstorableAgain = 10min;
 
@@ -122,7 +125,8 @@ Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendR
     facts.is_cut = outgoing.row.whole != nullptr;
     // Credentials that cannot be used are no word of the server's about a result.
     const bool is_its_word = gate_.state() == ChannelState::open && !answer.is_local;
-    const bool has_taken_others = !suspects_.empty() && !has_new_suspect_;
+    const bool has_taken_others =
+        !suspects_.empty() && new_suspects_ < kMostNewSuspects && clock_.now() - last_confirmed_ < kLately;
     facts.takes_others = is_its_word && (has_taken_others || suspects_.contains(outgoing.row.id));
     return decide(rules_, answer, facts);
 }
@@ -130,7 +134,8 @@ Decision Courier::Impl::decision_for(const OutgoingResult& outgoing, const SendR
 void Courier::Impl::confirmed(const OutgoingResult& outgoing, StatusCode code) {
     const DueRow& row = outgoing.row;
     suspects_.erase(row.id);
-    has_new_suspect_ = false;
+    new_suspects_ = 0;
+    last_confirmed_ = clock_.now();
     if (!outgoing.is_stored) --unsaved_;
     outbox_.delivered(row.id, outgoing.is_stored || outgoing.is_admitted ? RowIs::there : RowIs::doubtful);
     const Delivery delivery{row.id, age_of(row), row.attempts};
@@ -244,7 +249,7 @@ void Courier::Impl::suspect(const std::string& id) {
     if (suspects_.contains(id)) return;
     if (suspects_.size() >= kMostSuspects) suspects_.erase(suspects_.begin());
     suspects_.insert(id);
-    has_new_suspect_ = true;
+    ++new_suspects_;
 }
 
 // The next probe is another one, where there is one.

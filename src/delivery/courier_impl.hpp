@@ -129,7 +129,8 @@ class Courier::Impl {
     int probes_of_it_ = 0;
     // Results with which the server refused us: perhaps it takes all others.
     std::set<std::string> suspects_;
-    bool has_new_suspect_ = false;  // since a result was confirmed
+    int new_suspects_ = 0;  // since a result was confirmed
+    TimePoint last_confirmed_{};
 
     CourierFigures figures_;  // what is counted; the rest is read off the members above
 };

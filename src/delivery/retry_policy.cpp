@@ -118,7 +118,7 @@ Decision decide(const RetryRules& rules, const SendResult& answer, const Attempt
             retry(decision, rules, facts.attempts, 4);
             break;
         case Treatment::refused_us:
-            decision.is_denial = true;
+            decision.is_denial = !answer.is_local;
             retry(decision, rules, std::max(facts.attempts, rules.attempts()), 1);
             if (!facts.takes_others) decision.channel = ChannelHint::refuses;
             break;

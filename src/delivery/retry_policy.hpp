@@ -44,7 +44,7 @@ struct Decision {
     Duration min_delay{};  // for the retries: uniform between the two
     Duration max_delay{};
     bool is_refusal = false;  // counts as one in AttemptFacts::refusals
-    bool is_denial = false;   // the server refuses us, with this result or with any
+    bool is_denial = false;   // the server's word: it refuses us, with this result or with any
     SizeLimit cut_to;         // for cut_and_resend
     std::string reason;       // for people: "UNAVAILABLE: connection refused"
 };

@@ -51,7 +51,8 @@ Result<std::unique_ptr<StoppedSessions>> open_stopped_sessions(const std::string
     }
     if (no_file == NoFile::is_error && !std::filesystem::exists(file, error)) {
         return Error(make_error_code(boost::system::errc::no_such_file_or_directory),
-                     "the daemon does not run, and there are no conversations at " + file.string());
+                     "the daemon does not run, and there are no conversations at " + file.string() +
+                         (error ? ": " + error.message() : std::string()));
     }
     return std::make_unique<StoppedSessions>(file, config.chat);
 }

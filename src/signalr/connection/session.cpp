@@ -115,17 +115,15 @@ Task<> Session::wait_until_readable() {
 }
 
 bool Session::must_pause_reading() const {
-    if (outgoing_.size() >= settings_.max_send_queue_bytes) return true;
-    if (overfull_stream_ && !overfull_stream_->end && overfull_stream_->items.size() >= settings_.max_stream_items) {
-        return true;
-    }
-    return !waits_for_ack() && has_much_in_hand(1);
+    return outgoing_.size() >= settings_.max_send_queue_bytes || (!waits_for_ack() && has_much_in_hand(1));
 }
 
 // Completions of calls that have ended wait for it, and count as pending until they are sent.
 bool Session::waits_for_ack() const { return established_.stateful && sent_.is_full(); }
 
 bool Session::has_much_in_hand(std::size_t factor) const {
+    const bool has_open_stream = overfull_stream_ && !overfull_stream_->end;
+    if (has_open_stream && overfull_stream_->items.size() >= settings_.max_stream_items * factor) return true;
     if (!calls_.empty()) factor *= kPendingFactorWithOpenCalls;
     return dispatcher_.pending() >= settings_.max_pending_invocations * factor ||
            dispatcher_.held_bytes() >= kMaxHeldBytes * factor;

@@ -185,11 +185,12 @@ TEST(AuditFileOfADisk, that_hangs_holds_up_no_other) {
                           boost::asio::bind_cancellation_slot(stop.slot(), [](const std::exception_ptr&) {}));
     const test::LogCapture logs;
     const auto until = [&](const auto& condition) {
-        while (!condition()) {
+        for (int round = 0; round < 100'000 && !condition(); ++round) {
             clock.advance(50ms);
             test::settle(context);
             std::this_thread::yield();
         }
+        ASSERT_TRUE(condition());
     };
 
     file.use("/hanging");
