@@ -25,37 +25,29 @@ constexpr std::size_t kMaxToolCallBytes = 256 * 1024;  // of all calls at once
 constexpr std::int64_t kMostTokens = 1'000'000'000;  // of one turn: their sum has room wherever it is counted
 
 void write_tool_call(JsonWriter& writer, const ToolCall& call) {
-    writer.begin_object();
     writer.member("id", call.id);
     writer.member("type", "function");
     writer.begin_object("function");
     writer.member("name", call.name);
     writer.member("arguments", call.arguments);
     writer.end_object();
-    writer.end_object();
 }
 
 void write_message(JsonWriter& writer, const ChatMessage& message) {
-    writer.begin_object();
     writer.member("role", kRoles[static_cast<std::size_t>(message.role)]);
     writer.member("content", message.content);
     if (!message.tool_calls.empty()) {
-        writer.begin_array("tool_calls");
-        for (const auto& call : message.tool_calls) write_tool_call(writer, call);
-        writer.end_array();
+        writer.objects("tool_calls", message.tool_calls, [&](const ToolCall& call) { write_tool_call(writer, call); });
     }
     if (!message.tool_call_id.empty()) writer.member("tool_call_id", message.tool_call_id);
-    writer.end_object();
 }
 
 void write_tool(JsonWriter& writer, const Tool& tool) {
-    writer.begin_object();
     writer.member("type", "function");
     writer.begin_object("function");
     writer.member("name", tool.name);
     writer.member("description", tool.description);
     writer.member("parameters", json_or_null(tool.parameters));
-    writer.end_object();
     writer.end_object();
 }
 
@@ -296,13 +288,9 @@ std::string request_body(const Question& question, const Settings& settings, Max
     JsonWriter writer;
     writer.begin_object();
     writer.member("model", settings.model);
-    writer.begin_array("messages");
-    for (const auto& message : question.messages) write_message(writer, message);
-    writer.end_array();
+    writer.objects("messages", question.messages, [&](const ChatMessage& message) { write_message(writer, message); });
     if (!question.tools.empty()) {
-        writer.begin_array("tools");
-        for (const auto& tool : question.tools) write_tool(writer, tool);
-        writer.end_array();
+        writer.objects("tools", question.tools, [&](const Tool& tool) { write_tool(writer, tool); });
     }
     const auto max_tokens = question.max_tokens ? question.max_tokens : settings.max_tokens;
     if (max_tokens) {

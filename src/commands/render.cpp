@@ -41,17 +41,13 @@ void write_description(JsonWriter& json, const CommandDescription& description) 
     json.member("name", description.name);
     json.member("summary", description.summary);
     json.member("usage", description.usage);
-    json.begin_array("parameters");
-    for (const auto& parameter : description.parameters) {
-        json.begin_object();
+    json.objects("parameters", description.parameters, [&](const auto& parameter) {
         json.member("name", parameter.name);
         json.member("description", parameter.description);
         json.member("required", parameter.required);
         if (parameter.default_value) json.member("default", *parameter.default_value);
         if (!parameter.allowed.empty()) json.member("allowed", parameter.allowed);
-        json.end_object();
-    }
-    json.end_array();
+    });
     json.member("source", description.source);
     json.member("usesShell", description.uses_shell);
     json.member("idempotent", description.idempotent);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What `status --recent` and `status --by-name` print, from the JSON of /status.
 #include <algorithm>
-#include <array>
+#include <functional>
 
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/base/utf8.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
 #include "monitor/status_reader.hpp"
@@ -18,10 +19,10 @@ using Cells = std::vector<std::string>;
 
 // The list of that name; an error where the text is not a status that has one.
 Result<Json> list_in(std::string_view json, const char* name) {
-    auto parsed = json_or_null(json);
-    if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const auto list = parsed.find(name);
-    if (list == parsed.end() || !list->is_array()) {
+    auto parsed = parse_status(json);
+    if (!parsed) return parsed;
+    const auto list = parsed->find(name);
+    if (list == parsed->end() || !list->is_array()) {
         return Error(errc::answer_malformed,
                      "the daemon's status has no \"" + std::string(name) + "\"; it may be of an older version");
     }
@@ -29,8 +30,7 @@ Result<Json> list_in(std::string_view json, const char* name) {
 }
 
 std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    return static_cast<std::size_t>(std::ranges::count_if(text, std::not_fn(is_utf8_continuation)));
 }
 
 // Columns as wide as what stands in them, two spaces between; nothing behind the last one.

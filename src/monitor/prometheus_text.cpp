@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 #include "jiro/base/utf8.hpp"
 #include "jiro/monitor/status.hpp"
@@ -62,6 +63,20 @@ class Writer {
         sample(static_cast<double>(value));
     }
 
+    // Nothing where there is no value.
+    template <typename Value>
+    void gauge(std::string_view name, std::string_view help, const std::optional<Value>& value) {
+        if (value) gauge(name, help, *value);
+    }
+
+    // 1 for the state that it is in, 0 for the others.
+    void gauge(std::string_view name, std::string_view help, const auto& names, auto state) {
+        family(name, "gauge", help);
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            sample(i == static_cast<std::size_t>(state) ? 1.0 : 0.0, {{"state", names[i]}});
+        }
+    }
+
     void counter(std::string_view name, std::string_view help, std::uint64_t value) {
         family(name, "counter", help);
         sample(value);
@@ -96,28 +111,17 @@ void write_process(Writer& out, const Status& status) {
               status.pause.has_value());
     out.gauge("jiro_degraded", "1 when an operator should look; the reasons are in /status.", !health.degraded.empty());
     out.counter("jiro_log_lines_dropped_total", "Log lines that did not fit into the queue.", status.log_lines_dropped);
-    if (status.last_reload_succeeded) {
-        out.gauge("jiro_config_last_reload_successful", "1 when the last reload was taken.",
-                  *status.last_reload_succeeded);
-    }
-    if (status.last_reload_unix_seconds) {
-        out.gauge("jiro_config_last_reload_timestamp_seconds", "When the last reload was asked for.",
-                  *status.last_reload_unix_seconds);
-    }
+    out.gauge("jiro_config_last_reload_successful", "1 when the last reload was taken.", status.last_reload_succeeded);
+    out.gauge("jiro_config_last_reload_timestamp_seconds", "When the last reload was asked for.",
+              status.last_reload_unix_seconds);
 }
 
 void write_hub(Writer& out, const HubStatus& hub) {
     out.gauge("jiro_hub_connected", "1 while the hub connection stands.", hub.state == ConnectionState::connected);
-    out.family("jiro_hub_state", "gauge", "1 for the state that the hub connection is in.");
-    for (std::size_t i = 0; i < kConnectionStateNames.size(); ++i) {
-        out.sample(i == static_cast<std::size_t>(hub.state) ? 1.0 : 0.0, {{"state", kConnectionStateNames[i]}});
-    }
+    out.gauge("jiro_hub_state", "1 for the state that the hub connection is in.", kConnectionStateNames, hub.state);
     out.family("jiro_hub_reconnects_total", "counter", "Times that the hub connection was lost, by cause.");
     for (const auto& [cause, count] : hub.reconnects_by_cause) out.sample(count, {{"cause", cause}});
-    if (hub.last_frame_age_seconds) {
-        out.gauge("jiro_hub_last_frame_age_seconds", "Time since anything came from the hub.",
-                  *hub.last_frame_age_seconds);
-    }
+    out.gauge("jiro_hub_last_frame_age_seconds", "Time since anything came from the hub.", hub.last_frame_age_seconds);
 }
 
 void write_requests(Writer& out, const RequestsStatus& requests) {
@@ -161,10 +165,7 @@ void write_outbox(Writer& out, const OutboxStatus& outbox) {
     out.gauge("jiro_outbox_writable", "1 when the outbox can be written.", outbox.writable);
     out.counter("jiro_outbox_storage_errors_total", "Failed operations of the outbox's storage.",
                 outbox.storage_errors);
-    if (outbox.ballast_present) {
-        out.gauge("jiro_outbox_ballast_present", "1 when the reserve for a full disk is there.",
-                  *outbox.ballast_present);
-    }
+    out.gauge("jiro_outbox_ballast_present", "1 when the reserve for a full disk is there.", outbox.ballast_present);
 }
 
 void write_delivery(Writer& out, const Status& status) {
@@ -176,10 +177,8 @@ void write_delivery(Writer& out, const Status& status) {
     out.counter("jiro_delivery_retries_total", "Attempts to send a result that was tried before.", delivery.retries);
     out.family("jiro_delivery_attempts_total", "counter", "Attempts to send a result, by gRPC status.");
     for (const auto& [name, count] : delivery.attempts_by_status) out.sample(count, {{"status", name}});
-    out.family("jiro_delivery_channel_state", "gauge", "1 for the state that the channel to the result server is in.");
-    for (std::size_t i = 0; i < kChannelStateNames.size(); ++i) {
-        out.sample(i == static_cast<std::size_t>(delivery.channel) ? 1.0 : 0.0, {{"state", kChannelStateNames[i]}});
-    }
+    out.gauge("jiro_delivery_channel_state", "1 for the state that the channel to the result server is in.",
+              kChannelStateNames, delivery.channel);
     out.histogram("jiro_delivery_seconds", "From a command's end to the server's confirmation.", status.delivery_time);
 }
 
@@ -193,17 +192,11 @@ void write_chat(Writer& out, const ChatStatus& chat) {
     out.sample(chat.completion_tokens, {{"direction", "out"}});
     out.counter("jiro_chat_tool_calls_total", "Tools that the model called, also those that do not exist.",
                 chat.tool_calls);
-    if (chat.last_first_token_seconds) {
-        out.gauge("jiro_chat_last_first_token_seconds", "Time to the first token of the latest answer.",
-                  *chat.last_first_token_seconds);
-    }
-    if (chat.last_tokens_per_second) {
-        out.gauge("jiro_chat_last_tokens_per_second", "Tokens a second of the latest answer, once it had begun.",
-                  *chat.last_tokens_per_second);
-    }
-    if (chat.last_seconds) {
-        out.gauge("jiro_chat_last_answer_seconds", "Time of the latest question with its answer.", *chat.last_seconds);
-    }
+    out.gauge("jiro_chat_last_first_token_seconds", "Time to the first token of the latest answer.",
+              chat.last_first_token_seconds);
+    out.gauge("jiro_chat_last_tokens_per_second", "Tokens a second of the latest answer, once it had begun.",
+              chat.last_tokens_per_second);
+    out.gauge("jiro_chat_last_answer_seconds", "Time of the latest question with its answer.", chat.last_seconds);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cmath>
 #include <numeric>
+#include <ranges>
 
 #include "jiro/base/json_writer.hpp"
 #include "jiro/monitor/status.hpp"
@@ -51,37 +52,27 @@ void write_hub(JsonWriter& json, const HubStatus& hub) {
 void write_requests(JsonWriter& json, const RequestsStatus& requests) {
     json.begin_object("hubRequests");
     json.member("allowed", requests.allowed);
-    json.begin_array("counts");
-    for (const auto& [target, outcome, count] : requests.counts) {
-        if (count == 0) continue;
-        json.begin_object();
-        json.member("target", target);
-        json.member("outcome", outcome);
-        json.member("count", count);
-        json.end_object();
-    }
-    json.end_array();
+    const auto happened = [](const RequestCount& request) { return request.count > 0; };
+    json.objects("counts", requests.counts | std::views::filter(happened), [&](const RequestCount& request) {
+        json.member("target", request.target);
+        json.member("outcome", request.outcome);
+        json.member("count", request.count);
+    });
     json.member("streams", requests.streams);
     json.end_object();
 }
 
 void write_running(JsonWriter& json, const Status& status) {
-    json.begin_array("running");
-    for (const auto& command : status.running) {
-        json.begin_object();
+    json.objects("running", status.running, [&](const RunningStatus& command) {
         json.member("id", command.id);
         json.member("name", command.name);
         json.member("ageSeconds", rounded(command.age_seconds));
         json.member("detached", command.detached);
-        json.end_object();
-    }
-    json.end_array();
+    });
 }
 
 void write_ended(JsonWriter& json, const Status& status) {
-    json.begin_array("ended");
-    for (const auto& command : status.ended) {
-        json.begin_object();
+    json.objects("ended", status.ended, [&](const EndedStatus& command) {
         json.member("id", command.id);
         json.member("name", command.name);
         json.member("outcome", to_string(command.outcome));
@@ -89,29 +80,23 @@ void write_ended(JsonWriter& json, const Status& status) {
         json.member("queueSeconds", rounded(command.queue_seconds));
         json.member("runSeconds", rounded(command.run_seconds));
         json.member("delivery", to_string(command.delivery));
-        json.end_object();
-    }
-    json.end_array();
+    });
 }
 
 void write_by_name(JsonWriter& json, const Status& status) {
-    json.begin_array("byName");
-    for (const auto& [name, figures] : status.by_name) {
+    json.objects("byName", status.by_name, [&](const auto& command) {
+        const auto& [name, figures] = command;
         const auto& outcomes = figures.outcomes;
         const auto count = std::accumulate(outcomes.begin(), outcomes.end(), std::uint64_t{0});
-        const bool has_run = figures.run_time.count() > 0;
-        const auto quantile = [&](double share) {
-            return has_run ? std::optional(rounded(figures.run_time.quantile_seconds(share))) : std::nullopt;
+        const auto quantile = [&run_time = figures.run_time](double share) {
+            return run_time.count() > 0 ? std::optional(rounded(run_time.quantile_seconds(share))) : std::nullopt;
         };
-        json.begin_object();
         json.member("name", name);
         json.member("count", count);
         json.member("failed", count - outcomes[static_cast<std::size_t>(Outcome::succeeded)]);
         json.member("p50Seconds", quantile(0.5));
         json.member("p95Seconds", quantile(0.95));
-        json.end_object();
-    }
-    json.end_array();
+    });
 }
 
 void write_commands(JsonWriter& json, const Status& status) {
@@ -199,15 +184,11 @@ void write_health(JsonWriter& json, const Status& status) {
     json.member("ready", health.ready());
     json.member("notReady", health.not_ready);
     json.member("degraded", health.degraded);
-    json.begin_array("recentErrors");
-    for (const auto& entry : status.recent_errors) {
-        json.begin_object();
+    json.objects("recentErrors", status.recent_errors, [&](const ErrorEntry& entry) {
         json.member("time", entry.time);
         json.member("component", entry.component);
         json.member("message", entry.message);
-        json.end_object();
-    }
-    json.end_array();
+    });
 }
 
 }  // namespace

@@ -7,12 +7,22 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 
+#include "jiro/base/error.hpp"
 #include "jiro/base/json.hpp"
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/text.hpp"
+#include "jiro/monitor/errors.hpp"
 
 namespace jiro::monitor {
+
+// The JSON of /status; an error where the text is none.
+[[nodiscard]] inline Result<nlohmann::json> parse_status(std::string_view text) {
+    auto status = json_or_null(text);
+    if (!status.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
+    return status;
+}
 
 class StatusReader {
   public:

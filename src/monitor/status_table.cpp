@@ -4,7 +4,6 @@
 
 #include "jiro/base/json.hpp"
 #include "jiro/base/text.hpp"
-#include "jiro/monitor/errors.hpp"
 #include "jiro/monitor/status.hpp"
 #include "monitor/status_reader.hpp"
 #include "monitor/text.hpp"
@@ -21,6 +20,11 @@ std::string heading(const StatusReader& status) {
     return line + (status.flag("stopping", false) ? ", stopping\n" : "\n");
 }
 
+std::string last_error_line(const StatusReader& part) {
+    const auto error = part.text("lastError");
+    return error.empty() ? std::string() : "           last error: " + error + "\n";
+}
+
 std::string hub_lines(const StatusReader& status) {
     std::string line = "Hub        " + status.text("state");
     if (const auto url = status.text("hubUrl"); !url.empty()) line += ", " + url;
@@ -29,9 +33,7 @@ std::string hub_lines(const StatusReader& status) {
     const auto attempt = status.number("attempt").value_or(0);
     if (attempt > 0) line += ", attempt " + status.count("attempt");
     if (const auto next = status.number("nextAttemptSeconds")) line += ", next in " + human_duration(*next);
-    line += "\n";
-    if (const auto error = status.text("lastError"); !error.empty()) line += "           last error: " + error + "\n";
-    return line;
+    return line + "\n" + last_error_line(status);
 }
 
 std::string request_line(const StatusReader& status) {
@@ -90,10 +92,7 @@ std::string delivery_lines(const StatusReader& status) {
              delivery.count("retries") + " retries";
     if (delivery.number("lost").value_or(0) > 0) lines += ", " + delivery.count("lost") + " LOST";
     if (const auto channel = delivery.text("channel"); !channel.empty()) lines += ", channel " + channel;
-    lines += "\n";
-    if (const auto error = delivery.text("lastError"); !error.empty())
-        lines += "           last error: " + error + "\n";
-    return lines;
+    return lines + "\n" + last_error_line(delivery);
 }
 
 std::string chat_lines(const StatusReader& status) {
@@ -103,8 +102,7 @@ std::string chat_lines(const StatusReader& status) {
                         chat.count("failed") + " failed, " + chat.count("running") + " running, " +
                         chat.count("promptTokens") + " tokens in, " + chat.count("completionTokens") + " out";
     if (const auto first = chat.number("lastFirstTokenSeconds")) lines += ", first token " + short_duration(*first);
-    lines += "\n";
-    if (const auto error = chat.text("lastError"); !error.empty()) lines += "           last error: " + error + "\n";
+    lines += "\n" + last_error_line(chat);
     if (const auto problem = chat.text("storageProblem"); !problem.empty()) lines += "           " + problem + "\n";
     return lines;
 }
@@ -183,18 +181,18 @@ std::string call_line(const StatusReader& status) {
 }  // namespace
 
 Result<std::string> status_table(std::string_view json) {
-    const auto parsed = json_or_null(json);
-    if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
-    const StatusReader status(parsed);
+    const auto parsed = parse_status(json);
+    if (!parsed) return parsed.error();
+    const StatusReader status(*parsed);
     return heading(status) + hub_lines(status) + request_line(status) + command_line(status) + running_lines(status) +
            delivery_lines(status) + chat_lines(status) + health_lines(status) + error_lines(status);
 }
 
 Result<std::string> status_view(std::string_view json, const std::optional<EarlierStatus>& earlier) {
-    const auto parsed = json_or_null(json);
-    if (!parsed.is_object()) return Error(errc::answer_malformed, "the status is not a JSON object");
+    const auto parsed = parse_status(json);
+    if (!parsed) return parsed.error();
     const auto before = earlier ? json_or_null(earlier->json) : nlohmann::json();
-    const StatusReader status(parsed);
+    const StatusReader status(*parsed);
     return heading(status) + hub_lines(status) + command_line(status) +
            rate_line(status, StatusReader(before), earlier ? earlier->seconds_ago : 0) + latency_lines(status) +
            running_lines(status) + delivery_lines(status) + call_line(status) + chat_lines(status) +

@@ -56,6 +56,18 @@ class JsonWriter final : public JsonHandler {
         key(name);
         value(its);
     }
+    // A list of objects; `write_members` writes those of each item.
+    template <typename Items, typename WriteMembers>
+    void objects(std::string_view name, Items&& items, WriteMembers write_members) {
+        begin_array(name);
+        for (auto&& item : items) {
+            begin_object();
+            write_members(item);
+            end_object();
+        }
+        end_array();
+    }
+
     void begin_object(std::string_view name) { key(name), begin_object(); }
     void begin_array(std::string_view name) { key(name), begin_array(); }
 

@@ -75,17 +75,13 @@ std::string render_json(std::span<const Finding> findings) {
     json.member("result", to_string(worst(findings)));
     json.member("problems", count(findings, Verdict::problem));
     json.member("warnings", count(findings, Verdict::warning));
-    json.begin_array("findings");
-    for (const auto& finding : findings) {
-        json.begin_object();
+    json.objects("findings", findings, [&](const Finding& finding) {
         json.member("verdict", to_string(finding.verdict));
         json.member("section", finding.section);
         json.member("check", finding.check);
         json.member("text", finding.text);
         json.member("advice", finding.advice.empty() ? std::nullopt : std::optional(finding.advice));
-        json.end_object();
-    }
-    json.end_array();
+    });
     json.end_object();
     return std::move(json).take() + '\n';
 }
