@@ -46,9 +46,9 @@ constexpr std::array kCommandsErrorTexts = std::to_array<std::string_view>({
 
 }  // namespace
 
-const boost::system::error_category& commands_category() noexcept {
+boost::system::error_code make_error_code(errc code) noexcept {
     static const ErrorCategory<errc::not_defined> category("commands", kCommandsErrorTexts);
-    return category;
+    return {static_cast<int>(code), category};
 }
 
 }  // namespace jiro::commands

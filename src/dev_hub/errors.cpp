@@ -22,9 +22,9 @@ constexpr std::array kDevHubErrorTexts = std::to_array<std::string_view>({
 
 }  // namespace
 
-const boost::system::error_category& category() noexcept {
-    static const ErrorCategory<errc::bad_result> instance("dev_hub", kDevHubErrorTexts);
-    return instance;
+boost::system::error_code make_error_code(errc code) noexcept {
+    static const ErrorCategory<errc::bad_result> category("dev_hub", kDevHubErrorTexts);
+    return {static_cast<int>(code), category};
 }
 
 }  // namespace jiro::dev_hub

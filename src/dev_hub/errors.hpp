@@ -22,10 +22,7 @@ enum class errc {
     bad_result,         // bytes that came over gRPC are not a ClientMessage
 };
 
-[[nodiscard]] const boost::system::error_category& category() noexcept;
-[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), category()};
-}
+[[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::dev_hub
 

@@ -6,10 +6,10 @@
 
 namespace jiro::http {
 
-const boost::system::error_category& http_category() noexcept {
+boost::system::error_code make_error_code(errc code) noexcept {
     static constexpr auto kNames = enum_names<errc::resolve_failed, errc::answer_too_large>;
     static const ErrorCategory<errc::answer_too_large> category("http", kNames);
-    return category;
+    return {static_cast<int>(code), category};
 }
 
 }  // namespace jiro::http

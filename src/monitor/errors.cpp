@@ -24,11 +24,9 @@ constexpr std::array kMonitorErrorTexts = std::to_array<std::string_view>({
 
 }  // namespace
 
-const boost::system::error_category& error_category() {
+boost::system::error_code make_error_code(errc code) noexcept {
     static const ErrorCategory<errc::switched_off> category("jiro.monitor", kMonitorErrorTexts);
-    return category;
+    return {static_cast<int>(code), category};
 }
-
-boost::system::error_code make_error_code(errc code) { return {static_cast<int>(code), error_category()}; }
 
 }  // namespace jiro::monitor

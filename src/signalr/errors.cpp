@@ -6,10 +6,10 @@
 
 namespace jiro::signalr {
 
-const boost::system::error_category& signalr_category() noexcept {
+boost::system::error_code make_error_code(errc code) noexcept {
     static constexpr auto kNames = enum_names<errc::not_configured, errc::internal>;
     static const ErrorCategory<errc::internal> category("signalr", kNames);
-    return category;
+    return {static_cast<int>(code), category};
 }
 
 }  // namespace jiro::signalr

@@ -37,7 +37,7 @@ struct Error {
 
 // A module's error category: its name, and the texts of its enumerators in their order, of which the first is 1 and the
 // last is `Last` (a text too many or too few does not compile). An underscore in a text is shown as a space. For a
-// static of `category() noexcept`, since codes compare the category's address.
+// static of make_error_code(), since codes compare the category's address.
 template <auto Last>
 class ErrorCategory final : public boost::system::error_category {
   public:

@@ -50,11 +50,7 @@ enum class errc {
     not_defined,      // the unit's side has no definition of the command
 };
 
-[[nodiscard]] const boost::system::error_category& commands_category() noexcept;
-
-[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), commands_category()};
-}
+[[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::commands
 

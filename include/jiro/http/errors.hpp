@@ -23,11 +23,7 @@ enum class errc {
     answer_too_large,      // header or body are over their limits
 };
 
-[[nodiscard]] const boost::system::error_category& http_category() noexcept;
-
-[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), http_category()};
-}
+[[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::http
 

@@ -23,8 +23,7 @@ enum class errc {
     switched_off,      // Monitoring.Listen is off
 };
 
-[[nodiscard]] const boost::system::error_category& error_category();
-[[nodiscard]] boost::system::error_code make_error_code(errc code);
+[[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::monitor
 

@@ -57,11 +57,7 @@ enum class errc {
     internal,            // a broken invariant of ours
 };
 
-[[nodiscard]] const boost::system::error_category& signalr_category() noexcept;
-
-[[nodiscard]] inline boost::system::error_code make_error_code(errc code) noexcept {
-    return {static_cast<int>(code), signalr_category()};
-}
+[[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::signalr
 
