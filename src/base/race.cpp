@@ -57,6 +57,18 @@ Task<> all(std::vector<Task<>> tasks) {
     if (first.exception) std::rethrow_exception(first.exception);
 }
 
+Task<bool> unless_cancelled(Task<> operation) {
+    try {
+        co_await std::move(operation);
+    } catch (const std::exception& error) {
+        if (!is_cancellation(error)) throw;
+    }
+    const auto state = co_await asio::this_coro::cancellation_state;
+    const bool is_cancelled = state.cancelled() != asio::cancellation_type::none;
+    if (is_cancelled) co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_return !is_cancelled;
+}
+
 bool is_cancellation(const std::exception& exception) noexcept {
     const auto* error = dynamic_cast<const boost::system::system_error*>(&exception);
     return error != nullptr && error->code() == asio::error::operation_aborted;

@@ -8,22 +8,6 @@
 
 namespace jiro::commands {
 
-namespace {
-
-using Phase = PendingCommand::Phase;
-
-}  // namespace
-
-std::string what_of(const std::exception_ptr& exception) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        return error.what();
-    } catch (...) {
-        return "unknown exception";
-    }
-}
-
 ReceivedCommand::ReceivedCommand(Kind kind, std::shared_ptr<PendingCommand> command)
     : kind_(kind), command_(std::move(command)) {}
 

@@ -9,9 +9,6 @@ namespace jiro::commands {
 
 namespace {
 
-using Phase = PendingCommand::Phase;
-using Place = PendingCommand::Place;
-
 constexpr std::size_t kRejectedBytes = 16 * 1024;
 constexpr std::string_view kConflictLine = "Another command came under the commandSyncId of a known one; it is not run";
 constexpr std::string_view kConflict = "another command has the same commandSyncId; this one was not run";

@@ -8,8 +8,6 @@
 
 namespace jiro::commands {
 
-using Phase = PendingCommand::Phase;
-
 // A handler that has no such program, or has it not yet, looks at the wish later, or never.
 void Dispatcher::State::hand_over(const PendingPtr& command) {
     if (!is_durable(*command) || command->cancel_reason) return;

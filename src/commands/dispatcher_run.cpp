@@ -15,15 +15,7 @@ namespace jiro::commands {
 
 namespace {
 
-using Phase = PendingCommand::Phase;
-using Place = PendingCommand::Place;
-
 constexpr std::size_t kCompletionBytes = 4096;  // kept in memory for whoever waits; what fits is the intake's
-
-Stage stage_of(const PendingCommand& command) {
-    if (command.phase != Phase::running) return Stage::queued;
-    return command.detached ? Stage::detached : Stage::active;
-}
 
 void log_finished(const FinishedCommand& finished, bool with_text) {
     const CommandResult& result = finished.result;
@@ -150,8 +142,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
         commands_log.error("The journal did not take a command's outcome; it is kept in memory",
                            {{"command_sync_id", command->message.command_sync_id}, {"reason", problem}});
     }
-    observer.finished(
-        {command->message.command_sync_id, command->name, stage_of(*command), *command->outcome, queue_time, run_time});
+    observer.finished({command->message.command_sync_id, *command->outcome, queue_time, run_time});
     remember(*command, queue_time, run_time);
     by_id.erase(command->message.command_sync_id);
     command->complete(std::move(completion));
@@ -248,7 +239,7 @@ void Dispatcher::State::defer(const PendingPtr& command) {
 void Dispatcher::State::forget(const PendingPtr& command, Completion completion) {
     if (command->phase != Phase::journalling) {
         const auto outcome = completion.outcome.value_or(Outcome::failed);
-        observer.finished({command->message.command_sync_id, command->name, stage_of(*command), outcome, {}, {}});
+        observer.finished({command->message.command_sync_id, outcome, {}, {}});
     }
     by_id.erase(command->message.command_sync_id);
     command->complete(std::move(completion));

@@ -23,8 +23,6 @@
 
 namespace jiro::commands {
 
-[[nodiscard]] std::string what_of(const std::exception_ptr& exception);
-
 // A result repeats its command's parameters; that of a rejected command only when they are few, so that a flood of them
 // does not fill memory and disk.
 void drop_large_parameters(CommandMessage& message);

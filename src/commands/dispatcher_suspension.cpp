@@ -10,8 +10,6 @@ namespace jiro::commands {
 
 namespace {
 
-using Phase = PendingCommand::Phase;
-
 // Their messages are in memory.
 constexpr std::ptrdiff_t kMostSuspended = 64;
 

@@ -13,9 +13,6 @@ namespace jiro::commands {
 
 namespace {
 
-using Phase = PendingCommand::Phase;
-using Place = PendingCommand::Place;
-
 constexpr std::size_t kLastLines = 5;
 constexpr std::size_t kLastLinesBytes = 800;
 constexpr std::size_t kErrorTailBytes = 4096;

@@ -8,13 +8,6 @@
 
 namespace jiro::commands {
 
-namespace {
-
-using Phase = PendingCommand::Phase;
-using Place = PendingCommand::Place;
-
-}  // namespace
-
 void Dispatcher::State::refuse_late(const PendingPtr& command) {
     if (command->resume_before) {
         return refuse(command, CommandResult::failed("it asked for the machine's restart, which did not come in time "

@@ -95,6 +95,9 @@ class PendingCommand {
     std::optional<Event> ended_;  // made when somebody waits
 };
 
+using Phase = PendingCommand::Phase;
+using Place = PendingCommand::Place;
+
 [[nodiscard]] std::string_view to_string(CancelReason reason);
 
 }  // namespace jiro::commands

@@ -9,8 +9,6 @@ namespace jiro::commands {
 
 namespace {
 
-using Place = PendingCommand::Place;
-
 // Of the messages of commands that wait: they are kept in memory until they run.
 constexpr std::size_t kMaxQueuedBytes = 32 * 1024 * 1024;
 

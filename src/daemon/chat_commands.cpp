@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/chat_commands.hpp"
 
-#include <boost/asio/this_coro.hpp>
-
 #include "jiro/assistant/errors.hpp"
 #include "jiro/base/race.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::daemon {
-
-namespace asio = boost::asio;
 
 namespace {
 
@@ -26,15 +22,9 @@ constexpr std::size_t kShownMessageBytes = 500;
 
 // Cancelled, it cancels the exchange and sees it to its end: what came is stored.
 Task<> until_exchange_ended(std::shared_ptr<Exchange> exchange) {
-    bool is_cancelled = false;
-    try {
-        co_await exchange->until_ended();
-    } catch (const std::exception& error) {
-        if (!is_cancellation(error)) throw;
-        is_cancelled = true;
-    }
-    if (!is_cancelled) co_return;
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    auto ending = exchange->until_ended();
+    const bool has_ended = co_await unless_cancelled(std::move(ending));
+    if (has_ended) co_return;
     exchange->cancel("cancelled");
     co_await exchange->until_ended();
 }

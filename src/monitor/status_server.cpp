@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/this_coro.hpp>
-#include <boost/system/system_error.hpp>
+#include <boost/asio/error.hpp>
 
 #include "jiro/base/event.hpp"
+#include "jiro/base/race.hpp"
 #include "jiro/base/task_group.hpp"
 #include "monitor/http_session.hpp"
 #include "monitor/log.hpp"
@@ -26,11 +26,7 @@ std::vector<std::string> with_machine_name(std::vector<std::string> names) {
 }
 
 void report(const std::exception_ptr& exception) {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const std::exception& error) {
-        monitor_log.error("A connection of the status endpoint failed", {{"reason", error.what()}});
-    }
+    monitor_log.error("A connection of the status endpoint failed", {{"reason", what_of(exception)}});
 }
 
 }  // namespace
@@ -92,17 +88,9 @@ Result<> StatusServer::listen() {
 }
 
 Task<> StatusServer::run() {
-    try {
-        if (impl_->listening) {
-            co_await impl_->accept_connections();
-        } else {
-            co_await impl_->wait_for_cancellation();
-        }
-    } catch (const boost::system::system_error& error) {
-        if (error.code() != asio::error::operation_aborted) throw;
-    }
+    auto serving = impl_->listening ? impl_->accept_connections() : impl_->wait_for_cancellation();
+    static_cast<void>(co_await unless_cancelled(std::move(serving)));
     // Cancelled: the connections still have to be told and awaited.
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     impl_->listening.reset();
     impl_->connections.abort();
     co_await impl_->connections.wait();

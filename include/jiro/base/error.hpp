@@ -9,6 +9,7 @@
 #include <array>
 #include <boost/system/error_code.hpp>
 #include <boost/system/result.hpp>
+#include <exception>
 #include <source_location>
 #include <string>
 #include <string_view>
@@ -58,6 +59,9 @@ class ErrorCategory final : public boost::system::error_category {
 
 template <typename T = void>
 using Result = boost::system::result<T, Error>;
+
+// What an exception says of itself, for the log.
+[[nodiscard]] std::string what_of(const std::exception_ptr& exception);
 
 // Called by Result<T>::value() on an error: throws boost::system::system_error.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& location);

@@ -31,6 +31,10 @@ namespace jiro {
 // True for the exception that ends a cancelled coroutine: not an error, and passed on.
 [[nodiscard]] bool is_cancellation(const std::exception& exception) noexcept;
 
+// Whether it ended. If not, the coroutine that awaits this was cancelled from outside, as the task was; from here on it
+// cannot be any more, and may tidy up.
+[[nodiscard]] Task<bool> unless_cancelled(Task<> operation);
+
 // A task with a value as one without, for race(): the value goes into `to`, which must outlive the task.
 template <typename T>
 [[nodiscard]] Task<> into(std::optional<T>& to, Task<T> operation) {

@@ -21,12 +21,8 @@
 
 namespace jiro::commands {
 
-enum class Stage { queued, active, detached };
-
 struct FinishedEvent {
     const std::string& command_sync_id;
-    const std::string& command_name;
-    Stage stage;  // where it was
     Outcome outcome;
     Duration queue_time;
     Duration run_time;

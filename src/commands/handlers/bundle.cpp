@@ -8,16 +8,15 @@
 namespace jiro::commands {
 
 std::unique_ptr<const CommandHandler> make_bundle(const BuiltinServices& services) {
-    OwnProgramCommand::Call call{.arguments = {"bundle"}, .successes = {0}};
+    OwnCall call{.arguments = {"bundle"}, .successes = {0}};
     if (services.own != nullptr) {
         call.arguments.insert(call.arguments.end(), {"--from-daemon", services.own->bundle_file});
         call.input = services.own->facts;
     }
-    return std::make_unique<OwnProgramCommand>(
-        CommandDescription{.name = "bundle",
-                           .summary = "Makes an archive for support on this machine, and says what is in it",
-                           .usage = "bundle"},
-        services.own, std::move(call));
+    return make_own_program({.name = "bundle",
+                             .summary = "Makes an archive for support on this machine, and says what is in it",
+                             .usage = "bundle"},
+                            services.own, std::move(call));
 }
 
 }  // namespace jiro::commands

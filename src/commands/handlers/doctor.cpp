@@ -7,13 +7,12 @@
 namespace jiro::commands {
 
 std::unique_ptr<const CommandHandler> make_doctor(const BuiltinServices& services) {
-    return std::make_unique<OwnProgramCommand>(
-        CommandDescription{.name = "doctor",
-                           .summary = "Looks for what is wrong with this client, and says what to do about it",
-                           .usage = "doctor"},
-        services.own,
-        // With problems, too, its findings are the answer.
-        OwnProgramCommand::Call{.arguments = {"doctor"}, .successes = {0, 1, 78}});
+    return make_own_program({.name = "doctor",
+                             .summary = "Looks for what is wrong with this client, and says what to do about it",
+                             .usage = "doctor"},
+                            services.own,
+                            // With problems, too, its findings are the answer.
+                            {.arguments = {"doctor"}, .successes = {0, 1, 78}});
 }
 
 }  // namespace jiro::commands

@@ -22,43 +22,43 @@ CommandDescription completed(CommandDescription description) {
     return description;
 }
 
-}  // namespace
-
-OwnProgramCommand::OwnProgramCommand(CommandDescription description, OwnProgram* own, Call call)
-    : CommandHandler(completed(std::move(description))), own_(own), call_(std::move(call)) {}
-
-Task<CommandResult> OwnProgramCommand::run(CommandContext& context) const {
-    const auto& name = description().name;
-    if (own_ == nullptr) {
-        co_return CommandResult::failed("only the running service does this; at a terminal: jiro-client " + name);
-    }
-    if (!context.arguments().empty()) co_return CommandResult::rejected("usage: " + name + ", without arguments");
-    if (!own_->running.insert(name).second)
-        co_return CommandResult::rejected("busy: " + name + " is under way already");
-    const AtEnd at_end([this] { own_->running.erase(description().name); });
-    auto running = run_alone(context);
-    co_return co_await std::move(running);
-}
-
-Task<CommandResult> OwnProgramCommand::run_alone(CommandContext& context) const {
+Task<CommandResult> run_alone(const OwnProgram& own, const OwnCall& call, CommandContext& context) {
     ExecCommand command;
-    command.name = description().name;
+    command.name = context.name();
     command.result = ExecResultKind::text;
-    command.success_exit_codes = call_.successes;
+    command.success_exit_codes = call.successes;
     command.max_output_bytes = std::min(kOwnOutputBytes, context.max_result_bytes() / 2);
     ExecRequest request;
     request.spec.argv = {"/proc/self/exe"};  // also after an upgrade: what runs
-    request.spec.argv.insert(request.spec.argv.end(), call_.arguments.begin(), call_.arguments.end());
-    request.spec.argv.insert(request.spec.argv.end(), {"--config", own_->config_file});
-    request.spec.environment = own_->environment;
-    if (call_.input) {
-        auto reading = call_.input();
+    request.spec.argv.insert(request.spec.argv.end(), call.arguments.begin(), call.arguments.end());
+    request.spec.argv.insert(request.spec.argv.end(), {"--config", own.config_file});
+    request.spec.environment = own.environment;
+    if (call.input) {
+        auto reading = call.input();
         request.input = co_await std::move(reading);
     }
     request.deadline = context.deadline();
     request.limit = kOwnTimeLimit;
     auto running = run_program(command, std::move(request), context);
     co_return co_await std::move(running);
+}
+
+Task<CommandResult> run(OwnProgram* own, const OwnCall& call, CommandContext& context) {
+    const auto& name = context.name();
+    if (own == nullptr) {
+        co_return CommandResult::failed("only the running service does this; at a terminal: jiro-client " + name);
+    }
+    if (!context.arguments().empty()) co_return CommandResult::rejected("usage: " + name + ", without arguments");
+    if (!own->running.insert(name).second) co_return CommandResult::rejected("busy: " + name + " is under way already");
+    const AtEnd at_end([&] { own->running.erase(name); });
+    co_return co_await run_alone(*own, call, context);
+}
+
+}  // namespace
+
+std::unique_ptr<const CommandHandler> make_own_program(CommandDescription description, OwnProgram* own, OwnCall call) {
+    return make_handler(completed(std::move(description)),
+                        [own, call = std::move(call)](CommandContext& context) { return run(own, call, context); });
 }
 
 }  // namespace jiro::commands

@@ -4,6 +4,7 @@
 // runs beside the slots, so that it answers also when they are taken.
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,24 +12,14 @@
 
 namespace jiro::commands {
 
-class OwnProgramCommand final : public CommandHandler {
-  public:
-    struct Call {
-        std::vector<std::string> arguments;             // without the program and --config
-        std::vector<int> successes;                     // exit codes of a run whose output is an answer
-        std::function<Task<std::string>()> input = {};  // for its standard input
-    };
-
-    // `own`: null outside the service.
-    OwnProgramCommand(CommandDescription description, OwnProgram* own, Call call);
-
-    [[nodiscard]] Task<CommandResult> run(CommandContext& context) const override;
-
-  private:
-    [[nodiscard]] Task<CommandResult> run_alone(CommandContext& context) const;
-
-    OwnProgram* own_;
-    const Call call_;
+struct OwnCall {
+    std::vector<std::string> arguments;             // without the program and --config
+    std::vector<int> successes;                     // exit codes of a run whose output is an answer
+    std::function<Task<std::string>()> input = {};  // for its standard input
 };
+
+// `own`: null outside the service.
+[[nodiscard]] std::unique_ptr<const CommandHandler> make_own_program(CommandDescription description, OwnProgram* own,
+                                                                     OwnCall call);
 
 }  // namespace jiro::commands

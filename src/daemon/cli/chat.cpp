@@ -127,13 +127,9 @@ class OwnPartner final : public Partner {
     }
 
     static Task<bool> print(std::shared_ptr<assistant::Exchange> exchange) {
-        try {
-            co_await print_as_it_comes(exchange);
-            co_return true;
-        } catch (const std::exception& error) {
-            if (!is_cancellation(error)) throw;
-        }
-        co_await boost::asio::this_coro::reset_cancellation_state(boost::asio::disable_cancellation());
+        auto printing = print_as_it_comes(exchange);
+        const bool has_ended = co_await unless_cancelled(std::move(printing));
+        if (has_ended) co_return true;
         exchange->cancel("cancelled at the terminal");
         co_await exchange->until_ended();
         co_return false;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/requests/hub_uploads.hpp"
 
-#include <boost/asio/this_coro.hpp>
-
 #include "daemon/log.hpp"
 #include "jiro/base/at_end.hpp"
 #include "jiro/base/race.hpp"
@@ -10,7 +8,6 @@
 
 namespace jiro::daemon {
 
-namespace asio = boost::asio;
 using nlohmann::json;
 
 namespace {
@@ -45,13 +42,9 @@ Result<> HubUploads::start(config::RequestKind kind, std::string method, std::st
 }
 
 Task<> HubUploads::run() {
-    try {
-        Event never(executor_);
-        co_await never.wait();
-    } catch (const boost::system::system_error& error) {
-        if (!is_cancellation(error)) throw;
-    }
-    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    Event never(executor_);
+    auto waiting = never.wait();
+    static_cast<void>(co_await unless_cancelled(std::move(waiting)));
     group_.abort();
     co_await group_.wait();
 }

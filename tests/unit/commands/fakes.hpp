@@ -106,15 +106,21 @@ class CountingObserver final : public CommandObserver {
     void started(const std::string& id, const std::string&) override {
         started_ids.push_back(id);
         --queued, ++active;
+        place_of_run[id] = &active;
         most_active = std::max(most_active, active);
         check();
     }
-    void detached(const std::string&) override { --active, ++detached_count, check(); }
-    void suspended(const std::string&) override { --active, ++queued, check(); }
+    void detached(const std::string& id) override {
+        --active, ++detached_count, check();
+        place_of_run[id] = &detached_count;
+    }
+    void suspended(const std::string& id) override {
+        --active, ++queued, check();
+        place_of_run.erase(id);
+    }
     void finished(const FinishedEvent& event) override {
-        if (event.stage == Stage::queued) --queued;
-        if (event.stage == Stage::active) --active;
-        if (event.stage == Stage::detached) --detached_count;
+        const auto run = place_of_run.extract(event.command_sync_id);
+        --(run ? *run.mapped() : queued);
         ++processed;
         ++(event.outcome == Outcome::succeeded ? successful : failed);
         check();
@@ -137,6 +143,7 @@ class CountingObserver final : public CommandObserver {
     int queued = 0;
     int active = 0;
     int detached_count = 0;
+    std::map<std::string, int*> place_of_run;  // where each that has started counts
     int processed = 0;
     int successful = 0;
     int failed = 0;
