@@ -12,10 +12,7 @@ std::vector<std::string> CommandContext::arguments() const {
 }
 
 const std::string* CommandContext::parameter(std::string_view name) const noexcept {
-    for (const auto& [key, value] : parts_.message.parameters) {
-        if (equal_ignoring_case(key, name)) return &value;
-    }
-    return nullptr;
+    return find_ignoring_case(parts_.message.parameters, name);
 }
 
 }  // namespace jiro::commands

@@ -23,17 +23,11 @@ constexpr const char* kContractTarget = "CommandReceived";
 constexpr std::size_t kShownCommand = 100;
 constexpr std::size_t kAroundText = 1536;  // of an answer: the command, the id and the members, as JSON
 
-const std::string* header_of(const signalr::Invocation& invocation, std::string_view name) {
-    const auto found = std::ranges::find_if(
-        invocation.headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
-    return found == invocation.headers.end() ? nullptr : &found->second;
-}
-
 // Of the record's headers; a bad one costs the command nothing but its trace.
 void take_trace(const signalr::Invocation& invocation, CommandMessage& message) {
-    const auto* parent = header_of(invocation, "traceparent");
+    const auto* parent = find_ignoring_case(invocation.headers, "traceparent");
     if (parent == nullptr) return;
-    const auto* state = header_of(invocation, "tracestate");
+    const auto* state = find_ignoring_case(invocation.headers, "tracestate");
     message.trace = TraceContext(*parent, state == nullptr ? std::string_view() : *state);
     if (!message.trace.empty()) return;
     intake_log.debug("A command's traceparent is not valid; it is ignored",

@@ -2,6 +2,7 @@
 #pragma once
 // Small things that are done to text everywhere, each once. Pure; ASCII only where letters matter, whatever the locale.
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -24,6 +25,13 @@ namespace jiro {
 [[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] std::string upper_case(std::string_view text);
 [[nodiscard]] bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept;
+// Among pairs of a name and a value: the value of the first that has this name, in either case; null: there is none.
+template <typename Pairs>
+[[nodiscard]] auto* find_ignoring_case(Pairs& pairs, std::string_view name) noexcept {
+    const auto found =
+        std::ranges::find_if(pairs, [name](const auto& pair) { return equal_ignoring_case(pair.first, name); });
+    return found == pairs.end() ? nullptr : &found->second;
+}
 
 [[nodiscard]] bool has_control_characters(std::string_view text) noexcept;  // of ASCII
 

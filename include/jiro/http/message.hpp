@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "jiro/base/text.hpp"
+
 namespace jiro::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -23,6 +25,8 @@ struct Response {
 inline constexpr int kMaxInterimAnswers = 16;
 
 // The first header of that name, in whatever case; nullptr: none.
-[[nodiscard]] const std::string* find_header(const Headers& headers, std::string_view name);
+[[nodiscard]] inline const std::string* find_header(const Headers& headers, std::string_view name) {
+    return find_ignoring_case(headers, name);
+}
 
 }  // namespace jiro::http

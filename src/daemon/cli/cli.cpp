@@ -34,8 +34,7 @@ Parameters split_parameters(const std::vector<std::string>& texts) {
         const auto equals = text.find('=');
         if (equals == std::string::npos || equals == 0) throw CLI::ValidationError("--param", "expected key=value");
         const std::string name = text.substr(0, equals);
-        const auto is_same = [&](const auto& parameter) { return equal_ignoring_case(parameter.first, name); };
-        if (std::ranges::any_of(parameters, is_same))
+        if (find_ignoring_case(parameters, name) != nullptr)
             throw CLI::ValidationError("--param", "the parameter " + name + " is given twice");
         parameters.emplace_back(name, text.substr(equals + 1));
     }

@@ -24,10 +24,8 @@ RequestMembers::RequestMembers(json argument) {
 }
 
 const json* RequestMembers::find(std::string_view name) const {
-    for (const auto& [key, value] : object_.items()) {
-        if (equal_ignoring_case(key, name)) return value.is_null() ? nullptr : &value;
-    }
-    return nullptr;
+    const auto* value = find_ignoring_case(object_.get_ref<const json::object_t&>(), name);
+    return value == nullptr || value->is_null() ? nullptr : value;
 }
 
 std::optional<std::string> RequestMembers::optional_text(std::string_view name, std::size_t longest) const {

@@ -32,15 +32,8 @@ struct Themes {
     std::string failure;                                        // of the folder
 };
 
-const json* member_of(const json& theme, std::string_view name) {
-    for (const auto& [key, value] : theme.items()) {
-        if (equal_ignoring_case(key, name)) return &value;
-    }
-    return nullptr;
-}
-
-std::string theme_text(const json& theme, std::string_view name) {
-    const json* text = member_of(theme, name);
+std::string theme_text(const json::object_t& theme, std::string_view name) {
+    const json* text = find_ignoring_case(theme, name);
     return text != nullptr && text->is_string() ? text->get<std::string>() : std::string();
 }
 
@@ -49,13 +42,14 @@ Result<json> read_theme(const std::filesystem::path& file) {
     if (!content) return content.error();
     auto theme = read_json(content->text);
     if (!theme) return theme.error();
-    const json* scheme = theme->is_object() ? member_of(*theme, "colorScheme") : nullptr;
+    const auto* members = theme->get_ptr<const json::object_t*>();
+    const json* scheme = members != nullptr ? find_ignoring_case(*members, "colorScheme") : nullptr;
     if (scheme == nullptr || !scheme->is_object()) {
         return Error(make_error_code(boost::system::errc::invalid_argument), "has no object \"colorScheme\"");
     }
-    const std::string name = theme_text(*theme, "name");
+    const std::string name = theme_text(*members, "name");
     return json{{"Name", name.empty() ? to_utf8(file.stem().string()) : name},
-                {"Description", theme_text(*theme, "description")},
+                {"Description", theme_text(*members, "description")},
                 {"JsonColorScheme", scheme->dump(2)}};
 }
 

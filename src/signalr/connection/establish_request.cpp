@@ -26,10 +26,8 @@ std::optional<Error> unusable_header(const HttpHeaders& headers, const char* tok
 }
 
 void set_header(HttpHeaders& headers, std::string_view name, std::string value) {
-    const auto found =
-        std::ranges::find_if(headers, [&](const auto& header) { return equal_ignoring_case(header.first, name); });
-    if (found != headers.end()) {
-        found->second = std::move(value);
+    if (auto* known = find_ignoring_case(headers, name)) {
+        *known = std::move(value);
     } else {
         headers.emplace_back(std::string(name), std::move(value));
     }
