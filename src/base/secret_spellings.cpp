@@ -4,7 +4,6 @@
 #include <utf8.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 
 #include "jiro/base/base64.hpp"
@@ -31,16 +30,9 @@ struct Character {
 
 Character plain_character(char c, std::size_t length) { return {{c}, 1, length}; }
 
-std::optional<std::uint32_t> hex_number(std::string_view digits) {
-    std::uint32_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
-    if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
-    return number;
-}
-
 Character after_percent(std::string_view text) {
     if (text.size() < 3) return {};
-    const auto byte = hex_number(text.substr(1, 2));
+    const auto byte = parse_number<std::uint32_t>(text.substr(1, 2), 16);
     return byte ? plain_character(static_cast<char>(*byte), 3) : plain_character('%', 1);
 }
 
@@ -51,13 +43,13 @@ Character after_backslash_u(std::string_view text) {
     constexpr std::uint32_t kFirstLow = 0xDC00;
     constexpr std::uint32_t kBehindLow = 0xE000;
     if (text.size() < kLength) return {};
-    auto code = hex_number(text.substr(2, 4));
+    auto code = parse_number<std::uint32_t>(text.substr(2, 4), 16);
     if (!code) return plain_character('u', 2);
     Character character;
     character.length = kLength;
     if (*code >= kFirstHigh && *code < kBehindLow) {
         if (text.size() < 2 * kLength) return {};
-        const auto low = hex_number(text.substr(kLength + 2, 4));
+        const auto low = parse_number<std::uint32_t>(text.substr(kLength + 2, 4), 16);
         const bool is_pair = *code < kFirstLow && text.substr(kLength).starts_with("\\u") && low && *low >= kFirstLow &&
                              *low < kBehindLow;
         if (!is_pair) return plain_character('u', 2);

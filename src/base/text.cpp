@@ -231,6 +231,13 @@ std::string excerpt(std::string_view text, std::size_t limit) {
     return out;
 }
 
+std::optional<bool> parse_flag(std::string_view text) {
+    const std::string word = lower_case(text);
+    if (word == "true" || word == "yes" || word == "on") return true;
+    if (word == "false" || word == "no" || word == "off") return false;
+    return std::nullopt;
+}
+
 std::string decimal(double value, int places) {
     char text[400];  // the largest double has 309 digits
     return {text, static_cast<std::size_t>(std::snprintf(text, sizeof text, "%.*f", places, value))};

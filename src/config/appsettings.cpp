@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/replace.hpp>
 #include <filesystem>
 
 #include "jiro/base/text.hpp"
@@ -47,13 +48,11 @@ constexpr std::array kForeignKeys = std::to_array<ForeignKey>({
     {"Test_Mode", "", "`jiro-client run --test-mode` or check-config validates the configuration"},
 });
 
-std::string variable_name(std::string_view path) {
-    std::string name;
-    for (const char c : upper_case(path)) c == '.' ? name.append("__") : name.append(1, c);
-    return name;
-}
-
 }  // namespace
+
+std::string joined_with(std::string_view separator, std::string_view path) {
+    return boost::algorithm::replace_all_copy(std::string(path), ".", separator);
+}
 
 std::span<const ForeignKey> foreign_keys() { return kForeignKeys; }
 
@@ -73,7 +72,7 @@ bool is_appsettings(const Node& root) {
 
 ForeignVariable find_foreign_variable(std::string_view name) {
     for (const ForeignKey& key : kForeignKeys) {
-        const std::string whole = variable_name(key.path);
+        const std::string whole = joined_with("__", upper_case(key.path));
         if (equal_ignoring_case(name, whole)) return {&key, {}};
         const bool has_parts = key.ours.empty() || key.path.ends_with(".Headers");
         if (has_parts && upper_case(name).starts_with(whole + "__")) return {&key, name.substr(whole.size() + 2)};

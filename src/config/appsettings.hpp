@@ -22,6 +22,9 @@ struct ForeignKey {
 // The name that the C# client has for a key of ours; empty: none.
 [[nodiscard]] std::string_view foreign_name_of(std::string_view path);
 
+// "WebSocket.HubUrl" with another separator in place of the dots: "WebSocket__HubUrl".
+[[nodiscard]] std::string joined_with(std::string_view separator, std::string_view path);
+
 // Whether the file's top level has a section that only theirs has.
 [[nodiscard]] bool is_appsettings(const Node& root);
 

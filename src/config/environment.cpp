@@ -32,20 +32,13 @@ bool is_kubernetes_service(std::string_view name, std::string_view text) {
 
 Node value_of(const Key<Config>& key, const std::string& text, const Place& place, Problems& problems) {
     if (key.kind.is_structured) return read_yaml_value(text, place.file, problems);
-    Node node;
-    node.kind = text.empty() || text == "null" ? Node::Kind::null : Node::Kind::scalar;
-    node.place = place;
-    node.text = text;
-    return node;
+    const bool is_null = text.empty() || text == "null";
+    return {is_null ? Node::Kind::null : Node::Kind::scalar, place, text, false, {}, {}};
 }
 
 }  // namespace
 
-std::string variable_of(std::string_view path) {
-    std::string name(kPrefix);
-    for (const char c : upper_case(path)) name += c == '.' ? std::string("__") : std::string(1, c);
-    return name;
-}
+std::string variable_of(std::string_view path) { return std::string(kPrefix) + joined_with("__", upper_case(path)); }
 
 namespace {
 
@@ -124,12 +117,7 @@ class EnvironmentReader {
     }
 
     static Node text_node(const std::string& text, const Place& place) {
-        Node node;
-        node.kind = Node::Kind::scalar;
-        node.place = place;
-        node.text = text;
-        node.quoted = true;
-        return node;
+        return {Node::Kind::scalar, place, text, true, {}, {}};
     }
 
     Config& config_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
 #include <array>
+#include <boost/algorithm/string/replace.hpp>
 
 #include "config/schema.hpp"
 #include "jiro/base/log.hpp"
@@ -75,27 +76,6 @@ bool read_parameters(const Node& node, std::vector<ExecParameter>& parameters, c
     return true;
 }
 
-bool read_codes(const Node& node, std::vector<int>& codes, std::int64_t lowest, const Context& context) {
-    if (node.kind != Node::Kind::sequence) {
-        context.fail(node.place, "must be a list of whole numbers from " + std::to_string(lowest) + " to 255");
-        return false;
-    }
-    codes.clear();
-    for (const Node& item : node.items) {
-        if (const auto code = read_whole_number(item, {lowest, 255}, context)) codes.push_back(static_cast<int>(*code));
-    }
-    return true;
-}
-
-bool read_exit_codes(const Node& node, std::vector<int>& codes, const Context& context) {
-    return read_codes(node, codes, 0, context);
-}
-
-// 0 is what a program ends with that wants nothing.
-bool read_reboot_codes(const Node& node, std::vector<int>& codes, const Context& context) {
-    return read_codes(node, codes, 1, context);
-}
-
 bool read_variables(const Node& node, Pairs& variables, const Context& context) {
     return assign(read_text_map(node, context), variables);
 }
@@ -133,11 +113,30 @@ std::string show_variables(const Pairs& variables, Reveal reveal) {
     return yaml_map(shown);
 }
 
-std::string show_exit_codes(const std::vector<int>& codes, Reveal) {
-    std::string out = "[";
-    for (const int code : codes) out += (out.size() > 1 ? ", " : "") + std::to_string(code);
-    return out + ']';
-}
+// Exit codes of programs.
+struct CodeList : KindInfo {
+    CodeList(WholeNumberRange allowed_range, bool null_is_none)
+        : KindInfo{"list", allowed_text(allowed_range), null_is_none}, range(allowed_range) {}
+
+    bool read(const Node& node, std::vector<int>& codes, const Context& context) const {
+        if (node.kind != Node::Kind::sequence) {
+            context.fail(node.place, "must be a list of whole numbers from " + allowed);
+            return false;
+        }
+        codes.clear();
+        for (const Node& item : node.items) {
+            if (const auto code = read_whole_number(item, range, context)) codes.push_back(static_cast<int>(*code));
+        }
+        return true;
+    }
+    std::string show(const std::vector<int>& codes, Reveal) const {
+        std::string out = "[";
+        for (const int code : codes) out += (out.size() > 1 ? ", " : "") + std::to_string(code);
+        return out + ']';
+    }
+
+    WholeNumberRange range;
+};
 
 #define MEMBER(expression) \
     [](auto& target) -> auto& { return target.expression; }
@@ -175,17 +174,16 @@ std::vector<Key<ExecCommand>> make_exec_schema() {
         key("WorkingDirectory", PathText(), MEMBER(working_directory), "Where the program starts."),
         key("MaxOutputBytes", Number("bytes", {0, 64 * kMiB}), MEMBER(max_output_bytes),
             "Of longer output the beginning and the end are kept."),
-        key("SuccessExitCodes", Special<std::vector<int>>({"list", "0 to 255"}, read_exit_codes, show_exit_codes),
-            MEMBER(success_exit_codes), "Exit codes that count as success."),
+        key("SuccessExitCodes", CodeList({0, 255}, false), MEMBER(success_exit_codes),
+            "Exit codes that count as success."),
         key("Idempotent", Flag(), MEMBER(idempotent),
             "May be run a second time when the daemon died while it ran; else its outcome is \"interrupted\"."),
         key("Survives", Flag(), MEMBER(survives),
             "The program goes on while the daemon is restarted, and its real outcome is reported then. For programs "
             "that "
             "systemd starts (RunAs: unit)."),
-        key("RebootExitCodes",
-            Special<std::vector<int>>({"list", "1 to 255", true}, read_reboot_codes, show_exit_codes),
-            MEMBER(reboot_exit_codes),
+        // 0 is what a program ends with that wants nothing.
+        key("RebootExitCodes", CodeList({1, 255}, true), MEMBER(reboot_exit_codes),
             "Exit codes by which the program asks for the machine's restart: the command waits for another boot and "
             "runs "
             "again, with JIRO_RESUMED=1, 2, ..."),
@@ -266,21 +264,15 @@ std::string show_exec_commands(const std::vector<ExecCommand>& commands, Reveal 
     for (const ExecCommand& command : commands) {
         out += "\n    " + yaml_text(command.name) + ":";
         if (reveal == Reveal::masked && !command.source.empty()) out += "  # " + command.source;
+        std::string lines;
         std::string section;
         for (const auto& key : exec_schema()) {
             const std::string value = key.show(command, reveal);
             if (value == key.show(ExecCommand(), reveal)) continue;
-            const auto dot = key.path.find('.');
-            std::string indent = "\n      ";
-            if (dot != std::string_view::npos) {
-                if (section != key.path.substr(0, dot)) {
-                    section = key.path.substr(0, dot);
-                    out += indent + section + ':';
-                }
-                indent += "  ";
-            }
-            out += indent + std::string(key.path.substr(dot == std::string_view::npos ? 0 : dot + 1)) + ": " + value;
+            begin_key(key.path, section, lines += '\n');
+            lines += ' ' + value;
         }
+        out += boost::algorithm::replace_all_copy(lines, "\n", "\n      ");
     }
     return out;
 }

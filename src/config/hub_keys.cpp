@@ -24,12 +24,6 @@ constexpr std::array<std::string_view, 9> kForHub{
     "Commands.MaxResultBytes", "Grpc.TimeoutMs",       "Grpc.MaxRetries",
     "Grpc.RetryDelayMs",       "Grpc.MaxRetryDelayMs", "Logging.Level"};
 
-std::string joined_with(std::string_view separator, std::string_view path) {
-    std::string name;
-    for (const char c : path) c == '.' ? name.append(separator) : name.append(1, c);
-    return name;
-}
-
 using Flat = std::vector<std::pair<std::string, std::string>>;
 
 void add_flat(Flat& flat, const std::string& name, const Node& node) {

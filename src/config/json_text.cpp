@@ -2,10 +2,10 @@
 #include "config/json_text.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 
 #include "jiro/base/json.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -111,14 +111,14 @@ std::optional<JsonError> find_what_is_not_json(std::string_view text) {
 }
 
 // What YAML would misread, or say in words that help nobody.
-std::optional<JsonFinding> finding_of(const JsonError& error) {
+std::optional<TextFault> finding_of(const JsonError& error) {
     if (error.fault == JsonFault::comment) {
-        return JsonFinding{error.at,
-                           "comments (// or /*) are taken only where they end and all of the text is JSON: here a line "
-                           "of # is a comment, and a value that begins like one needs quotes"};
+        return TextFault{error.at,
+                         "comments (// or /*) are taken only where they end and all of the text is JSON: here a line "
+                         "of # is a comment, and a value that begins like one needs quotes"};
     }
     if (error.fault == JsonFault::lone_surrogate) {
-        return JsonFinding{
+        return TextFault{
             error.at,
             "not valid YAML: invalid unicode: one half of a surrogate pair (\\ud800 to \\udfff) without the other"};
     }
@@ -127,10 +127,8 @@ std::optional<JsonFinding> finding_of(const JsonError& error) {
 
 // Of the escape at the start of `text`; 0 when there is none.
 std::uint32_t escaped_unit(std::string_view text) {
-    std::uint32_t unit = 0;
-    if (text.size() < kEscape || !text.starts_with("\\u")) return 0;
-    const auto [end, error] = std::from_chars(text.data() + 2, text.data() + kEscape, unit, 16);
-    return error == std::errc() && end == text.data() + kEscape ? unit : 0;
+    const bool is_escape = text.size() >= kEscape && text.starts_with("\\u");
+    return is_escape ? parse_number<std::uint32_t>(text.substr(2, kEscape - 2), 16).value_or(0) : 0;
 }
 
 // The text with `write(out, character)` in place of each surrogate pair.

@@ -10,19 +10,16 @@
 #include <string>
 #include <string_view>
 
-namespace jiro::config {
+#include "config/node.hpp"
 
-struct JsonFinding {
-    std::size_t at = 0;  // byte of the text
-    std::string message;
-};
+namespace jiro::config {
 
 struct JsonReading {
     // All of the text is JSON, with comments (// and /* */, which .NET allows in its files; # as in YAML) and trailing
     // commas: the same with blanks in place of the comments. Places stay as they are.
     std::optional<std::string> json;
     // What keeps it from being JSON and is a mistake in YAML, too: a comment, or half a surrogate pair.
-    std::optional<JsonFinding> fault;
+    std::optional<TextFault> fault;
 };
 [[nodiscard]] JsonReading read_as_json(std::string_view text);
 

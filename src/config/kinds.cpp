@@ -88,12 +88,6 @@ bool read_requests(const Node& node, RequestKinds& target, const Context& contex
     return true;
 }
 
-std::string show_requests(const RequestKinds& kinds, Reveal) {
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < kRequestKindNames.size(); ++i) {
-        if (kinds.has(static_cast<RequestKind>(i))) names.emplace_back(kRequestKindNames[i]);
-    }
-    return yaml_list(names);
-}
+std::string show_requests(const RequestKinds& kinds, Reveal) { return yaml_list(kinds.names()); }
 
 }  // namespace jiro::config

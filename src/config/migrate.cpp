@@ -45,10 +45,8 @@ std::string as_our_yaml(const Config& config, Secrets secrets) {
     std::string section;
     for (const Key<Config>& key : schema()) {
         if (!config.provenance.contains(key.path) && !is_their_default(config, key.path)) continue;
-        open_sections(key.path, section, text);
-        const auto depth = static_cast<std::size_t>(std::ranges::count(key.path, '.'));
-        text += std::string(depth * 2, ' ') + std::string(key.path.substr(key.path.rfind('.') + 1)) + ": " +
-                value_of_key(config, key, secrets);
+        begin_key(key.path, section, text);
+        text += ' ' + value_of_key(config, key, secrets);
         if (const auto* origin = origin_of(config, key.path)) text += "  # " + origin->theirs;
         text += '\n';
     }

@@ -16,6 +16,12 @@ struct Place {
     int column = 0;
 };
 
+// What is wrong with a text, and at which byte of it.
+struct TextFault {
+    std::size_t at = 0;
+    std::string message;
+};
+
 // "config.yaml:3" or "environment JIRO_X"
 [[nodiscard]] std::string to_string(const Place& place);
 

@@ -8,32 +8,28 @@
 
 namespace jiro::config {
 
-void open_sections(std::string_view path, std::string& current, std::string& out) {
+void begin_key(std::string_view path, std::string& current, std::string& out) {
     const auto last_dot = path.rfind('.');
     const std::string wanted(last_dot == std::string_view::npos ? "" : path.substr(0, last_dot));
-    if (wanted == current) return;
-    std::size_t begin = 0;
-    for (int depth = 0; begin < wanted.size(); ++depth) {
+    std::string indent;
+    for (std::size_t begin = 0; begin < wanted.size(); indent += "  ") {
         const std::size_t end = std::min(wanted.find('.', begin), wanted.size());
         const bool is_open = current == wanted.substr(0, end) || current.starts_with(wanted.substr(0, end) + '.');
-        if (!is_open)
-            out += std::string(static_cast<std::size_t>(depth) * 2, ' ') + wanted.substr(begin, end - begin) + ":\n";
+        if (!is_open) out += indent + wanted.substr(begin, end - begin) + ":\n";
         begin = end + 1;
     }
     current = wanted;
+    out += indent + std::string(path.substr(last_dot + 1)) + ':';
 }
 
 std::string print_effective(const Config& config) {
     std::string out;
     std::string section;
     for (const Key<Config>& key : schema()) {
-        open_sections(key.path, section, out);
-        const auto depth = static_cast<std::size_t>(std::ranges::count(key.path, '.'));
-        const auto name = key.path.substr(key.path.rfind('.') + 1);
+        begin_key(key.path, section, out);
         const auto origin = config.provenance.find(key.path);
         const std::string comment = "  # " + (origin == config.provenance.end() ? "default" : origin->second);
         const std::string value = key.show(config, Reveal::masked);
-        out += std::string(depth * 2, ' ') + std::string(name) + ':';
         const auto line_end = std::min(value.find('\n'), value.size());
         if (line_end > 0) out += ' ' + value.substr(0, line_end);
         out += comment + value.substr(line_end) + '\n';

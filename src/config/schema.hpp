@@ -24,8 +24,9 @@ bool read_exec_commands(const Node& node, std::vector<commands::ExecCommand>& co
 [[nodiscard]] commands::ExecCommand read_exec_command(const Member& member, const Context& context);
 [[nodiscard]] std::string show_exec_commands(const std::vector<commands::ExecCommand>& commands, Reveal reveal);
 
-// Writes `A:` and `  B:` lines where the sections of `path` differ from those before, which are in `current`.
-void open_sections(std::string_view path, std::string& current, std::string& out);
+// Writes `A:` and `  B:` lines where the sections of `path` differ from those before, which are in `current`; then
+// `    C:`, behind which the value of the key comes.
+void begin_key(std::string_view path, std::string& current, std::string& out);
 
 struct Assigned {
     const Node* node;

@@ -6,7 +6,6 @@
 #include <charconv>
 
 #include "config/machine.hpp"
-#include "jiro/base/flag.hpp"
 #include "jiro/base/text.hpp"
 
 namespace jiro::config {
@@ -56,14 +55,11 @@ std::optional<std::int64_t> read_whole_number(const Node& node, WholeNumberRange
     const char* end = node.text.data() + node.text.size();
     const auto [stopped, error] = std::from_chars(node.text.data(), end, value);
     const bool is_number = is_plain_scalar(node) && stopped == end && error != std::errc::invalid_argument;
-    if (!is_number) {
-        context.fail(node.place, "must be a whole number from " + allowed_text(range) + ", not " + not_this(node));
-        return std::nullopt;
-    }
-    if (error == std::errc::result_out_of_range || value < range.low || value > range.high) {
-        context.fail(node.place, excerpt(node.text, 40) + " is out of range, allowed is " + allowed_text(range));
-        return std::nullopt;
-    }
+    if (!is_number)
+        return context.fail(node.place,
+                            "must be a whole number from " + allowed_text(range) + ", not " + not_this(node));
+    if (error == std::errc::result_out_of_range || value < range.low || value > range.high)
+        return context.fail(node.place, excerpt(node.text, 40) + " is out of range, allowed is " + allowed_text(range));
     return value;
 }
 
@@ -78,8 +74,7 @@ std::string allowed_text(DecimalRange range) { return decimal_text(range.low) + 
 std::optional<double> read_decimal(const Node& node, DecimalRange range, const Context& context) {
     const auto value = is_plain_scalar(node) ? parse_number<double>(node.text) : std::nullopt;
     if (value && *value >= range.low && *value <= range.high) return value;
-    context.fail(node.place, "must be a number from " + allowed_text(range) + ", not " + not_this(node));
-    return std::nullopt;
+    return context.fail(node.place, "must be a number from " + allowed_text(range) + ", not " + not_this(node));
 }
 
 std::optional<bool> read_flag(const Node& node, const Context& context) {
@@ -90,8 +85,7 @@ std::optional<bool> read_flag(const Node& node, const Context& context) {
 
 std::optional<std::string> read_text(const Node& node, const Context& context) {
     if (node.kind == Node::Kind::scalar) return node.text;
-    context.fail(node.place, "must be text, not " + std::string(kind_name(node)));
-    return std::nullopt;
+    return context.fail(node.place, "must be text, not " + std::string(kind_name(node)));
 }
 
 std::optional<std::string> read_text_with_facts(const Node& node, const Context& context) {
@@ -99,8 +93,7 @@ std::optional<std::string> read_text_with_facts(const Node& node, const Context&
     if (!text) return std::nullopt;
     auto complete = with_machine_facts(*text);
     if (complete) return std::move(*complete);
-    context.fail(node.place, complete.error().message);
-    return std::nullopt;
+    return context.fail(node.place, complete.error().message);
 }
 
 std::optional<std::size_t> read_choice(const Node& node, std::span<const std::string_view> choices,
@@ -111,27 +104,20 @@ std::optional<std::size_t> read_choice(const Node& node, std::span<const std::st
         if (found != choices.end()) return static_cast<std::size_t>(found - choices.begin());
     }
     const std::string hint = node.kind == Node::Kind::scalar ? did_you_mean(node.text, choices) : std::string();
-    context.fail(node.place, "must be " + allowed_text(choices) + ", not " + not_this(node) + hint);
-    return std::nullopt;
+    return context.fail(node.place, "must be " + allowed_text(choices) + ", not " + not_this(node) + hint);
 }
 
 std::optional<Url> read_url(const Node& node, std::span<const std::string_view> schemes, const Context& context) {
     const auto text = read_text(node, context);
     if (!text) return std::nullopt;
     auto url = Url::parse(*text);
-    if (!url) {  // the text itself may hold a password: it is not repeated
-        context.fail(node.place, url.error().message + " (allowed: " + allowed_text(schemes) + ")");
-        return std::nullopt;
-    }
-    if (text->find('#') != std::string::npos) {
-        context.fail(node.place, "has a fragment (#...), which is never sent");
-        return std::nullopt;
-    }
-    if (std::ranges::find(schemes, url->scheme()) == schemes.end()) {
-        context.fail(node.place,
-                     "the scheme must be " + allowed_text(schemes) + ", not '" + std::string(url->scheme()) + "'");
-        return std::nullopt;
-    }
+    if (!url)  // the text itself may hold a password: it is not repeated
+        return context.fail(node.place, url.error().message + " (allowed: " + allowed_text(schemes) + ")");
+    if (text->find('#') != std::string::npos)
+        return context.fail(node.place, "has a fragment (#...), which is never sent");
+    if (std::ranges::find(schemes, url->scheme()) == schemes.end())
+        return context.fail(
+            node.place, "the scheme must be " + allowed_text(schemes) + ", not '" + std::string(url->scheme()) + "'");
     return std::move(*url);
 }
 
@@ -160,33 +146,25 @@ std::optional<std::string> read_path(const Node& node, const Context& context) {
     const auto text = read_text(node, context);
     if (!text) return std::nullopt;
     ExpandedPath expanded = expand_path(*text, context.environment);
-    if (!expanded.unknown.empty()) {
-        context.fail(
+    if (!expanded.unknown.empty())
+        return context.fail(
             node.place,
             "only ${CREDENTIALS_DIRECTORY}, ${STATE_DIRECTORY} and ${RUNTIME_DIRECTORY} are known, and only at the "
             "beginning of a path");
-        return std::nullopt;
-    }
     if (!expanded.not_set.empty()) {
         context.warn(node.place, expanded.not_set + " is not set here; it is when systemd starts the service");
         return expanded.path;
     }
-    if (!expanded.path.starts_with('/')) {
-        context.fail(node.place, "must be an absolute path, which begins with /");
-        return std::nullopt;
-    }
-    if (expanded.path.find('\0') != std::string::npos) {
-        context.fail(node.place, "must not contain a NUL character");
-        return std::nullopt;
-    }
+    if (!expanded.path.starts_with('/'))
+        return context.fail(node.place, "must be an absolute path, which begins with /");
+    if (expanded.path.find('\0') != std::string::npos)
+        return context.fail(node.place, "must not contain a NUL character");
     return expanded.path;
 }
 
 std::optional<std::vector<std::string>> read_texts(const Node& node, const Context& context) {
-    if (node.kind != Node::Kind::sequence) {
-        context.fail(node.place, "must be a list, not " + std::string(kind_name(node)));
-        return std::nullopt;
-    }
+    if (node.kind != Node::Kind::sequence)
+        return context.fail(node.place, "must be a list, not " + std::string(kind_name(node)));
     std::vector<std::string> texts;
     for (const Node& item : node.items) {
         if (auto text = read_text(item, context)) texts.push_back(std::move(*text));
@@ -196,15 +174,11 @@ std::optional<std::vector<std::string>> read_texts(const Node& node, const Conte
 }
 
 std::optional<Pairs> read_text_map(const Node& node, const Context& context) {
-    if (node.kind != Node::Kind::map) {
-        context.fail(node.place, "must be a map of names to text, not " + std::string(kind_name(node)));
-        return std::nullopt;
-    }
+    if (node.kind != Node::Kind::map)
+        return context.fail(node.place, "must be a map of names to text, not " + std::string(kind_name(node)));
     static constexpr std::size_t kMostEntries = 256;
-    if (node.members.size() > kMostEntries) {
-        context.fail(node.place, "has more than " + std::to_string(kMostEntries) + " entries");
-        return std::nullopt;
-    }
+    if (node.members.size() > kMostEntries)
+        return context.fail(node.place, "has more than " + std::to_string(kMostEntries) + " entries");
     Pairs pairs;
     bool all_good = true;
     for (const Member& member : node.members) {

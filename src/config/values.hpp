@@ -28,7 +28,11 @@ struct Context {
     std::string path;  // of the key that is being read
 
     void keep_secret(Secret secret) const { secrets[path].push_back(std::move(secret)); }
-    void fail(const Place& place, std::string message) const { problems.add(place, path, std::move(message)); }
+    // Returns nothing, as whoever has no value then.
+    std::nullopt_t fail(const Place& place, std::string message) const {
+        problems.add(place, path, std::move(message));
+        return std::nullopt;
+    }
     void warn(const Place& place, std::string_view message) const;
     [[nodiscard]] Context inside(const Member& member) const;
 };

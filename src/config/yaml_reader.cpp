@@ -209,40 +209,26 @@ std::optional<Place> indented_with(std::string_view blank, std::string_view text
 
 // Throws Refused.
 std::vector<Node> parse_documents(std::string_view text, const std::string& name, Problems& problems) {
-    if (text.size() > kMaxFileBytes) {
-        problems.add({name}, "", "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes");
-        return {};
-    }
-    if (const auto fault = find_fault_of_text(text)) {
-        problems.add(place_of(fault->at, text, name), "", fault->message);
-        return {};
-    }
-    const JsonReading reading = read_as_json(text);
-    if (reading.fault) {
-        problems.add(place_of(reading.fault->at, text, name), "", reading.fault->message);
-        return {};
-    }
+    if (text.size() > kMaxFileBytes)
+        throw Refused{{name}, "larger than the limit of " + std::to_string(kMaxFileBytes) + " bytes"};
+    if (auto fault = find_fault_of_text(text))
+        throw Refused{place_of(fault->at, text, name), std::move(fault->message)};
+    JsonReading reading = read_as_json(text);
+    if (auto& fault = reading.fault) throw Refused{place_of(fault->at, text, name), std::move(fault->message)};
     const std::string yaml = reading.json ? *reading.json : std::string(text);
-    if (const auto place = reading.json ? std::nullopt : indented_with("\xC2\xA0", text, name)) {
-        problems.add(*place, "", "a no-break space (U+00A0) is used to indent: use plain spaces");
-        return {};
-    }
+    if (auto place = reading.json ? std::nullopt : indented_with("\xC2\xA0", text, name))
+        throw Refused{std::move(*place), "a no-break space (U+00A0) is used to indent: use plain spaces"};
     TreeBuilder builder(name);
     try {
         parse(yaml, builder);
-        if (builder.last_quote() && !is_last_quote_closed(yaml)) {
-            problems.add(*builder.last_quote(), "", "the quote that begins here does not end");
-            return {};
-        }
+        if (builder.last_quote() && !is_last_quote_closed(yaml))
+            throw Refused{*builder.last_quote(), "the quote that begins here does not end"};
     } catch (const YAML::Exception& error) {
         if (const auto joined = pairs_joined(yaml, name); joined != yaml)
             return parse_documents(joined, name, problems);
-        if (const auto place = indented_with("\t", text, name)) {
-            problems.add(*place, "", "a tab is used to indent: YAML takes spaces only");
-            return {};
-        }
-        problems.add({name, error.mark.line + 1, error.mark.column + 1}, "", "not valid YAML: " + error.msg);
-        return {};
+        if (auto place = indented_with("\t", text, name))
+            throw Refused{std::move(*place), "a tab is used to indent: YAML takes spaces only"};
+        throw Refused{{name, error.mark.line + 1, error.mark.column + 1}, "not valid YAML: " + error.msg};
     }
     for (const Refused& fault : builder.faults()) problems.add(fault.place, "", fault.message);
     return std::move(builder).take();

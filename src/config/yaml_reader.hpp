@@ -14,12 +14,8 @@
 
 namespace jiro::config {
 
-// What no text of a configuration holds: bytes that are no UTF-8, and control characters but for tabs and line ends.
-struct TextFault {
-    std::size_t at;
-    std::string message;
-};
-// Of a file, of each text in it once its escapes are resolved, and of a variable.
+// What no text of a configuration holds: bytes that are no UTF-8, and control characters but for tabs and line ends. Of
+// a file, of each text in it once its escapes are resolved, and of a variable.
 [[nodiscard]] std::optional<TextFault> find_fault_of_text(std::string_view text);
 
 inline constexpr int kMaxDepth = 32;

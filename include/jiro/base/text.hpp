@@ -103,14 +103,17 @@ inline constexpr std::string_view kCut = "...";
 // A name or a value inside a message of ours: on one line (\n, \t), and cut between two characters after `limit` bytes.
 [[nodiscard]] std::string excerpt(std::string_view text, std::size_t limit = 120);
 
-// A number in decimal that fills the whole text; nullopt: it is none, or the type does not hold it.
+// A number, in decimal or in that base, that fills the whole text; nullopt: it is none, or the type does not hold it.
 template <typename Number>
-[[nodiscard]] std::optional<Number> parse_number(std::string_view text) {
+[[nodiscard]] std::optional<Number> parse_number(std::string_view text, auto... base) {
     Number number{};
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base...);
     const bool is_number = error == std::errc() && end == text.data() + text.size();
     return is_number ? std::optional(number) : std::nullopt;
 }
+
+// How people write a yes or a no: true, yes, on or false, no, off, in either case; nullopt: it is neither.
+[[nodiscard]] std::optional<bool> parse_flag(std::string_view text);
 
 // "12.50"
 [[nodiscard]] std::string decimal(double value, int places);

@@ -17,7 +17,6 @@
 #include "daemon/shutdown.hpp"
 #include "daemon/version.hpp"
 #include "jiro/base/environment.hpp"
-#include "jiro/base/flag.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
 #include "jiro/commands/settings.hpp"
