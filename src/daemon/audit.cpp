@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "daemon/audit.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -33,37 +35,7 @@ std::string time_before(WallTime time, Duration ago) {
 
 constexpr std::size_t kHashedHere = 16 * 1024;          // ten microseconds; to ask a worker takes twenty
 constexpr std::size_t kMostHashing = 16 * 1024 * 1024;  // workers that hang get no more
-
-// An event that outlives its command; `event` is a view of the rest.
-struct KeptEvent {
-    KeptEvent(const commands::AuditedCommand& command, TimePoint now)
-        : name(command.name),
-          signed_by(command.signed_by),
-          user(command.user),
-          event{.message = message,
-                .name = name,
-                .signed_by = signed_by,
-                .user = user,
-                .outcome = command.outcome,
-                .exit_code = command.exit_code,
-                .received_ago = command.received_ago,
-                .started_ago = command.started_ago},
-          at(now) {
-        message.command_sync_id = command.message.command_sync_id;
-        message.session_id = command.message.session_id;
-        message.command = command.message.command;
-    }
-    KeptEvent(const KeptEvent&) = delete;
-    KeptEvent& operator=(const KeptEvent&) = delete;
-
-    CommandMessage message;
-    std::string name;
-    std::string signed_by;
-    std::string user;
-    std::string text_sha256;
-    commands::AuditedCommand event;
-    TimePoint at;
-};
+constexpr std::size_t kTextSha256 = 3;                  // among the fields
 
 // Views of the event and of what is made here.
 class AuditFields {
@@ -103,6 +75,15 @@ class AuditFields {
     const std::array<std::pair<std::string_view, std::string_view>, 12> all;
 };
 
+// The same of an event that outlives its command.
+using KeptFields = std::array<std::pair<std::string_view, std::string>, std::tuple_size_v<decltype(AuditFields::all)>>;
+
+KeptFields kept_of(const AuditFields& fields) {
+    KeptFields kept;
+    std::ranges::copy(fields.all, kept.begin());
+    return kept;
+}
+
 // A field without a value is said to have none: each event has all of them.
 template <typename Fields>
 void write_fields(const Fields& all) {
@@ -115,10 +96,11 @@ void write_fields(const Fields& all) {
                                field(9), field(10), field(11)});
 }
 
-std::string line_of(const AuditFields& fields) {
+template <typename Fields>
+std::string line_of(const Fields& all) {
     JsonWriter line;
     line.begin_object();
-    for (const auto& [name, value] : fields.all) {
+    for (const auto& [name, value] : all) {
         line.key(name);
         if (value.empty()) {
             line.null();
@@ -136,12 +118,10 @@ std::string line_of(const AuditFields& fields) {
 void write_to_log(std::string_view line) {
     const auto event = json_or_null(line);
     const CommandMessage nobodys;
-    const AuditFields names({.message = nobodys}, {}, {}, {});
-    std::array<std::pair<std::string_view, std::string>, std::tuple_size_v<decltype(names.all)>> all;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto& [name, unused] = names.all.at(i);
-        const auto value = event.is_object() ? event.value(std::string(name), nlohmann::json()) : nlohmann::json();
-        all.at(i) = {name, value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump()};
+    auto all = kept_of(AuditFields({.message = nobodys}, {}, {}, {}));
+    for (auto& [name, value] : all) {
+        const auto found = event.is_object() ? event.value(std::string(name), nlohmann::json()) : nlohmann::json();
+        value = found.is_string() ? found.get<std::string>() : found.is_null() ? "" : found.dump();
     }
     write_fields(all);
 }
@@ -162,22 +142,22 @@ void Audit::add(const commands::AuditedCommand& command) {
     if (where_ == Where::nowhere) return;
     const std::string& text = command.message.command;
     const bool is_short = text.size() <= kHashedHere || hashing_bytes_ + text.size() > kMostHashing;
-    if (is_short) return write(command, sha256_hex(text), {});
+    const AuditFields fields(command, is_short ? sha256_hex(text) : std::string(), clock_.wall_now(), hub_);
+    if (is_short) return write(fields.all);
     hashing_bytes_ += text.size();
-    asio::post(workers_, [this, executor = executor_, kept = std::make_shared<KeptEvent>(command, clock_.now())] {
-        kept->text_sha256 = sha256_hex(kept->message.command);
-        asio::post(executor, [this, kept] {
-            hashing_bytes_ -= kept->message.command.size();
+    asio::post(workers_, [this, executor = executor_, text, kept = std::make_shared<KeptFields>(kept_of(fields))] {
+        kept->at(kTextSha256).second = sha256_hex(text);
+        asio::post(executor, [this, kept, size = text.size()] {
+            hashing_bytes_ -= size;
             hashed_.notify();
-            write(kept->event, kept->text_sha256, clock_.now() - kept->at);
+            write(*kept);
         });
     });
 }
 
-void Audit::write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago) {
-    const auto ended_at = clock_.wall_now() - std::chrono::duration_cast<WallTime::duration>(ended_ago);
-    const AuditFields fields(command, std::move(text_sha256), ended_at, hub_);
-    if (where_ == Where::log) write_fields(fields.all);
+template <typename Fields>
+void Audit::write(const Fields& fields) {
+    if (where_ == Where::log) write_fields(fields);
     if (where_ == Where::file) file_.add(line_of(fields));
 }
 
@@ -188,8 +168,7 @@ Task<> Audit::flush(TimePoint deadline) {
         if (!in_time) break;  // what they still have goes to the log
     }
     if (where_ == Where::file) {
-        auto flushing = file_.flush(deadline);
-        co_await std::move(flushing);
+        static_cast<void>(co_await file_.flush(deadline));
         where_ = Where::log;  // what comes now would find nobody who waits for the file
     }
 }

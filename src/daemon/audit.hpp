@@ -33,7 +33,8 @@ class Audit {
   private:
     enum class Where { nowhere, log, file };
 
-    void write(const commands::AuditedCommand& command, std::string text_sha256, Duration ended_ago);
+    template <typename Fields>
+    void write(const Fields& fields);
 
     Executor executor_;
     Clock& clock_;
