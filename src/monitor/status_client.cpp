@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "jiro/monitor/status_client.hpp"
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -10,6 +9,7 @@
 #include <boost/beast/http.hpp>
 
 #include "jiro/base/json.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/monitor/errors.hpp"
 #include "monitor/status_reader.hpp"
@@ -102,17 +102,14 @@ Task<Result<Answer>> exchange(const Listen& listen, Protocol::endpoint endpoint,
     co_return Answer{static_cast<int>(response.result_int()), std::move(response.body())};
 }
 
-Task<> exchange_within(const Listen& listen, Protocol::endpoint endpoint, Request& request, Duration limit,
-                       Result<Answer>& result) {
+Task<Result<Answer>> exchange_within(const Listen& listen, Protocol::endpoint endpoint, Request& request,
+                                     Duration limit) {
     SystemClock clock;
     auto answer = co_await with_timeout(clock, limit, exchange(listen, std::move(endpoint), request));
-    if (answer) {
-        result = std::move(*answer);
-    } else {
-        const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-        result =
-            Error(errc::timeout, to_string(listen) + ": no complete answer within " + std::to_string(limit_ms) + " ms");
-    }
+    if (answer) co_return std::move(*answer);
+    const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    co_return Error(errc::timeout,
+                    to_string(listen) + ": no complete answer within " + std::to_string(limit_ms) + " ms");
 }
 
 Result<Answer> ask(const Listen& listen, Request request, Duration limit) {
@@ -125,13 +122,7 @@ Result<Answer> ask(const Listen& listen, Request request, Duration limit) {
     request.prepare_payload();
 
     asio::io_context context(1);
-    Result<Answer> result = Error(errc::connection_lost);
-    std::exception_ptr failure;
-    asio::co_spawn(context, exchange_within(listen, std::move(peer->endpoint), request, limit, result),
-                   [&](std::exception_ptr exception) { failure = std::move(exception); });
-    context.run();
-    if (failure) std::rethrow_exception(failure);
-    return result;
+    return run_blocking(context, exchange_within(listen, std::move(peer->endpoint), request, limit));
 }
 
 }  // namespace

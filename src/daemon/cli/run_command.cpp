@@ -3,15 +3,16 @@
 #include <unistd.h>
 
 #include <boost/algorithm/string/replace.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <iostream>
+#include <optional>
 
 #include "daemon/cli/subcommands.hpp"
 #include "daemon/process_hardening.hpp"
 #include "daemon/service_notifier.hpp"
 #include "jiro/base/null_device.hpp"
 #include "jiro/base/race.hpp"
+#include "jiro/base/run_blocking.hpp"
 #include "jiro/commands/errors.hpp"
 #include "jiro/commands/unit_side.hpp"
 #include "jiro/config/definitions.hpp"
@@ -45,15 +46,13 @@ jiro::commands::UnitPolicy policy_of(const RunCommandOptions& options) {
     return {definition_of, options.run_undefined ? Undefined::run : Undefined::refuse};
 }
 
-Task<> serve(FileDescriptor connection, Clock& clock, const RunCommandOptions& options, Result<>& result) {
+Task<Result<>> serve_fed(FileDescriptor connection, Clock& clock, const RunCommandOptions& options) {
+    std::optional<Result<>> result;
     auto serving = jiro::commands::serve_command(std::move(connection), clock, policy_of(options));
-    result = co_await std::move(serving);
-}
-
-Task<> serve_fed(FileDescriptor connection, Clock& clock, const RunCommandOptions& options, Result<>& result) {
-    auto serving = serve(std::move(connection), clock, options, result);
+    auto keeping_result = into(result, std::move(serving));
     auto feeding = feed_unit_watchdog(clock);
-    static_cast<void>(co_await race(std::move(serving), std::move(feeding)));
+    static_cast<void>(co_await race(std::move(keeping_result), std::move(feeding)));
+    co_return result.value_or(Result<>());
 }
 
 }  // namespace
@@ -70,12 +69,7 @@ int run_command(const RunCommandOptions& options) {
 
     boost::asio::io_context context(1);
     SystemClock clock;
-    Result<> result;
-    std::exception_ptr failure;
-    boost::asio::co_spawn(context, serve_fed(std::move(connection), clock, options, result),
-                          [&](std::exception_ptr exception) { failure = exception; });
-    context.run();
-    if (failure) std::rethrow_exception(failure);
+    const auto result = run_blocking(context, serve_fed(std::move(connection), clock, options));
     if (result) return ExitCode::good;
     std::cerr << "jiro-client run-command is started by systemd, for jiro-command.socket: " << result.error().message
               << '\n';

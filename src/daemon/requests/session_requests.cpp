@@ -47,8 +47,7 @@ json message_json(const SessionMessage& message, std::size_t room) {
 
 Task<Result<json>> answer_sessions(SessionStore& sessions, Request request) {
     const std::string instance = request.members.text("InstanceId");
-    auto listing = sessions.list(kMostSessions);
-    const auto list = co_await std::move(listing);
+    const auto list = co_await sessions.list(kMostSessions);
     if (!list) co_return hidden(list.error(), "Failed to read sessions");
     std::vector<json> items;
     for (const auto& session : list->sessions) {
@@ -108,8 +107,7 @@ Task<Result<json>> answer_session(Clock& clock, SessionStore& sessions, Request 
     const std::string instance = request.members.text("InstanceId");
     const std::string id = request.members.text("SessionId");
     static_cast<void>(request.members.flag("IncludeMessages"));  // the contract's client has them in any case
-    auto finding = sessions.find(id);
-    const auto session = co_await std::move(finding);
+    const auto session = co_await sessions.find(id);
     if (!session) co_return hidden(session.error(), "Failed to read the session");
     if (!*session) {
         json answer = refuse_session(clock, request, "Session with ID " + id + " does not exist");
@@ -121,8 +119,7 @@ Task<Result<json>> answer_session(Clock& clock, SessionStore& sessions, Request 
     page.order = MessageOrder::newest_first;
     page.limit = kMostSessions;
     page.max_bytes = request.room;
-    auto reading = sessions.messages(id, page);
-    const auto messages = co_await std::move(reading);
+    const auto messages = co_await sessions.messages(id, page);
     if (!messages) co_return hidden(messages.error(), "Failed to read the session");
     const SessionSummary& summary = **session;
     json answer;
@@ -148,8 +145,7 @@ class MessageStream : public std::enable_shared_from_this<MessageStream> {
     Task<Result<Item>> next() {
         const auto self = shared_from_this();
         if (waiting_.empty()) {
-            auto reading = sessions_.messages(id_, page_);
-            auto messages = co_await std::move(reading);
+            auto messages = co_await sessions_.messages(id_, page_);
             if (!messages) co_return hidden(messages.error(), "Failed to read the session");
             if (messages->empty()) co_return Item();
             page_.after = messages->back().sequence;
@@ -187,8 +183,7 @@ json not_found(const Request& request, const std::string& id) {
 Task<Result<json>> remove_session(SessionStore& sessions, Request request) {
     const std::string id = request.members.text("SessionId");
     static_cast<void>(request.members.text("Reason", kLongestName));
-    auto removing = sessions.remove(id);
-    const auto removed = co_await std::move(removing);
+    const auto removed = co_await sessions.remove(id);
     if (!removed) co_return hidden(removed.error(), "Failed to remove session");
     if (!*removed) co_return not_found(request, id);
     co_return action_succeeded(request.id, "Session " + id + " removed successfully");
@@ -199,8 +194,7 @@ Task<Result<json>> update_session(SessionStore& sessions, Request request) {
     SessionChange change;
     change.name = request.members.optional_text("Name", kLongestName);
     change.description = request.members.optional_text("Description", kLongestName);
-    auto updating = sessions.update(id, std::move(change));
-    const auto updated = co_await std::move(updating);
+    const auto updated = co_await sessions.update(id, std::move(change));
     if (!updated) co_return hidden(updated.error(), "Failed to update session");
     if (!*updated) co_return not_found(request, id);
     co_return action_succeeded(request.id, "Session " + id + " updated successfully");

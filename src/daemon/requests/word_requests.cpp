@@ -109,8 +109,7 @@ Task<Result<std::optional<SessionMessage>>> find_answer(SessionStore& sessions, 
     MessagePage page;
     page.order = MessageOrder::newest_first;
     for (;;) {
-        auto reading = sessions.messages(session, page);
-        auto messages = co_await std::move(reading);
+        auto messages = co_await sessions.messages(session, page);
         if (!messages) co_return Error(messages.error().code, "Failed to read the session");
         for (auto& message : *messages) {
             if (message.id == id && !message.is_user) co_return std::move(message);
