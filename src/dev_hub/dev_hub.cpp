@@ -18,21 +18,6 @@ namespace {
 
 constexpr auto kStopLimit = std::chrono::seconds(2);
 
-// Probabilities that come out the same in each run with the same seed.
-class SeededRandom final : public RandomSource {
-  public:
-    explicit SeededRandom(std::uint64_t seed) : engine_(seed) {}
-    [[nodiscard]] std::uint64_t next() override { return engine_(); }
-
-  private:
-    std::mt19937_64 engine_;
-};
-
-std::unique_ptr<RandomSource> make_random(const std::optional<std::uint64_t>& seed) {
-    if (seed) return std::make_unique<SeededRandom>(*seed);
-    return std::make_unique<SystemRandom>();
-}
-
 }  // namespace
 
 class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
@@ -40,7 +25,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     Impl(Executor on, Options with)
         : options(std::move(with)),
           executor_(std::move(on)),
-          chance_(make_random(options.seed)),
+          chance_(options.seed ? SystemRandom(*options.seed) : SystemRandom()),
           hub_(executor_, clock_, random_, options,
                {[this](HubSession&) { client_ready(); }, [this](HubSession&) { ++counters.disconnections; },
                 [this] { ++counters.negotiations; }, [this] { ++counters.refused; }}),
@@ -200,7 +185,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     Executor executor_;
     SystemClock clock_;
     SystemRandom random_;  // ids and tokens: never from a seed
-    std::unique_ptr<RandomSource> chance_;
+    SystemRandom chance_;  // of misbehaviour
     HubServer hub_;
 
   public:
@@ -273,7 +258,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
 
     void on_call(std::shared_ptr<ResultCall> call) {
         ++counters.grpc_calls;
-        const auto fate = faults_.next(*chance_);
+        const auto fate = faults_.next(chance_);
         if (fate.delay_ms > 0) {
             delayed_.spawn(executor_, settle_later(shared_from_this(), std::move(call), fate));
         } else {

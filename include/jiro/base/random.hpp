@@ -30,6 +30,8 @@ class RandomSource {
 class SystemRandom final : public RandomSource {
   public:
     SystemRandom();
+    // The same numbers in each run.
+    explicit SystemRandom(std::uint64_t seed) : engine_(seed) {}
     [[nodiscard]] std::uint64_t next() override { return engine_(); }
 
   private:
