@@ -16,17 +16,17 @@ Error not_active() { return Error(errc::not_active, "the connection is not activ
 Error call_cancelled() { return Error(errc::call_cancelled, "the call was cancelled here"); }
 Error call_timeout() { return Error(errc::call_timeout, "the hub did not complete the call before its deadline"); }
 
-// Waits for a change of the call; false when the deadline passed first.
-Task<bool> wait_for_change(Clock& clock, std::shared_ptr<PendingCall> call, std::optional<TimePoint> deadline) {
+// Whether it ended before the deadline, if there is one.
+template <typename T>
+Task<bool> ended_before(Clock& clock, std::optional<TimePoint> deadline, Task<T> task) {
     if (!deadline) {
-        co_await call->changed.wait();
+        static_cast<void>(co_await std::move(task));
         co_return true;
     }
-    if (clock.now() >= *deadline) co_return false;
-    auto change = call->changed.wait();
-    auto sleep = clock.sleep_until(*deadline);
-    const std::size_t first = co_await race(std::move(change), std::move(sleep));
-    co_return first == 0;
+    const Duration left = *deadline - clock.now();
+    if (left <= Duration::zero()) co_return false;
+    const auto ended = co_await with_timeout(clock, left, std::move(task));
+    co_return static_cast<bool>(ended);
 }
 
 // The next item of a source, its failure as an Error; never throws but for a cancellation.
@@ -55,24 +55,17 @@ Task<Result<HubConnection::Impl::PreparedCall>> HubConnection::Impl::prepare(std
                                                                              std::optional<Duration> deadline) {
     PreparedCall prepared;
     if (deadline) prepared.deadline = clock_.now() + *deadline;
-    if (is_first_attempt_ && deadline) {
+    if (is_first_attempt_) {
         auto start = until_first_attempt_ended();
-        const bool in_time = co_await with_timeout(clock_, *deadline, std::move(start));
+        const bool in_time = co_await ended_before(clock_, prepared.deadline, std::move(start));
         if (!in_time) co_return call_timeout();
-    } else if (is_first_attempt_) {
-        co_await until_first_attempt_ended();
     }
     prepared.session = session_;
     if (!prepared.session || !prepared.session->is_open() || fsm_.state() != State::connected) co_return not_active();
     const auto session = prepared.session;
-    if (prepared.deadline) {
-        if (clock_.now() >= *prepared.deadline) co_return call_timeout();
-        auto room = session->wait_until_writable();
-        const auto has_room = co_await with_timeout(clock_, *prepared.deadline - clock_.now(), std::move(room));
-        if (!has_room) co_return call_timeout();
-    } else {
-        static_cast<void>(co_await session->wait_until_writable());
-    }
+    auto room = session->wait_until_writable();
+    const bool in_time = co_await ended_before(clock_, prepared.deadline, std::move(room));
+    if (!in_time) co_return call_timeout();
     if (!session->is_open()) co_return not_active();
     for (std::size_t i = 0; i < uploads; ++i) prepared.stream_ids.push_back(session->next_id());
     co_return prepared;
@@ -107,19 +100,13 @@ Task<> HubConnection::Impl::run_upload(std::shared_ptr<Session> session, std::sh
         if (call && call->end) break;
         if (!item) {
             completion.error = "Stream failed: " + item.error().message;
-            session->complete_now(std::move(completion));
-            co_return;
-        }
-        if (!*item) {
-            session->complete_now(std::move(completion));
-            co_return;
-        }
-        StreamItemMessage message{stream_id, std::move(**item)};
-        if (const auto posted = session->post(message); !posted) {
+        } else if (*item) {
+            StreamItemMessage message{stream_id, std::move(**item)};
+            const auto posted = session->post(message);
+            if (posted) continue;
             completion.error = "Stream failed: " + posted.error().message;
-            session->complete_now(std::move(completion));
-            co_return;
         }
+        co_return session->complete_now(std::move(completion));
     }
     // The hub completed the call: stop. It ended here: say so, or the hub's method waits for items for ever.
     if (call->is_abandoned) {
@@ -155,7 +142,8 @@ Task<Result<std::optional<json>>> HubConnection::Impl::invoke(std::string target
     const AtEnd at_end([&] { session->abandon(*call, call_cancelled()); });
     start_uploads(*prepared, call, std::move(options.uploads));
     while (!call->end) {
-        const bool in_time = co_await wait_for_change(clock_, call, prepared->deadline);
+        auto change = call->changed.wait();
+        const bool in_time = co_await ended_before(clock_, prepared->deadline, std::move(change));
         if (!in_time && !call->end) session->abandon(*call, call_timeout());
     }
     if (call->end->error) co_return *call->end->error;
@@ -207,7 +195,8 @@ Task<Result<std::optional<json>>> StreamReader::next() {
     if (!impl) co_return not_active();
     const auto call = impl->call;
     while (call->items.empty() && !call->end) {
-        const bool in_time = co_await wait_for_change(impl->clock, call, impl->deadline);
+        auto change = call->changed.wait();
+        const bool in_time = co_await ended_before(impl->clock, impl->deadline, std::move(change));
         if (!in_time && call->items.empty() && !call->end) impl->session->abandon(*call, call_timeout());
     }
     if (call->items.empty()) {

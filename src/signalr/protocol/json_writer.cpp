@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
 
 #include "jiro/base/base64.hpp"
 #include "jiro/signalr/errors.hpp"
@@ -30,91 +33,61 @@ json without_binary(const json& value) {
     return copy;
 }
 
-void append_value(std::string& out, const json& value) {
-    out += contains_binary(value) ? without_binary(value).dump() : value.dump();
-}
-
-void append_text(std::string& out, std::string_view text) { out += json(text).dump(); }
-
-void append_id(std::string& out, std::string_view id) {
-    out += R"(,"invocationId":)";
-    append_text(out, id);
-}
-
-void append_headers(std::string& out, const std::map<std::string, std::string>& headers) {
-    if (headers.empty()) return;
-    out += R"(,"headers":)";
-    append_value(out, json(headers));
-}
-
-void append_call(std::string& out, std::string_view target, const json& arguments,
-                 const std::vector<std::string>& stream_ids) {
-    out += R"(,"target":)";
-    append_text(out, target);
-    out += R"(,"arguments":)";
-    append_value(out, arguments);
-    if (!stream_ids.empty()) {
-        out += R"(,"streamIds":)";
-        append_value(out, json(stream_ids));
-    }
-}
-
-// One overload a message; each writes the members behind "type".
+// One overload a message; each writes all of its members.
 struct Writer {
     std::string& out;
 
-    void begin(MessageType type) {
-        out += R"({"type":)";
-        out += std::to_string(static_cast<int>(type));
+    void begin(MessageType type) { out.append(R"({"type":)") += std::to_string(static_cast<int>(type)); }
+    void member(std::string_view name, const json& value) {
+        out.append(",\"").append(name).append("\":") +=
+            contains_binary(value) ? without_binary(value).dump() : value.dump();
     }
+    void call(const auto& message, const std::optional<std::string>& id) {
+        if (!message.headers.empty()) member("headers", message.headers);
+        if (id) member("invocationId", *id);
+        member("target", message.target);
+        member("arguments", message.arguments);
+        if (!message.stream_ids.empty()) member("streamIds", message.stream_ids);
+    }
+
     void operator()(const InvocationMessage& message) {
         begin(MessageType::invocation);
-        append_headers(out, message.headers);
-        if (message.invocation_id) append_id(out, *message.invocation_id);
-        append_call(out, message.target, message.arguments, message.stream_ids);
+        call(message, message.invocation_id);
     }
     void operator()(const StreamItemMessage& message) {
         begin(MessageType::stream_item);
-        append_id(out, message.invocation_id);
-        out += R"(,"item":)";
-        append_value(out, message.item);
+        member("invocationId", message.invocation_id);
+        member("item", message.item);
     }
     void operator()(const CompletionMessage& message) {
         begin(MessageType::completion);
-        append_id(out, message.invocation_id);
+        member("invocationId", message.invocation_id);
         if (message.error) {
-            out += R"(,"error":)";
-            append_text(out, *message.error);
+            member("error", *message.error);
         } else if (message.result) {
-            out += R"(,"result":)";
-            append_value(out, *message.result);
+            member("result", *message.result);
         }
     }
     void operator()(const StreamInvocationMessage& message) {
         begin(MessageType::stream_invocation);
-        append_headers(out, message.headers);
-        append_id(out, message.invocation_id);
-        append_call(out, message.target, message.arguments, message.stream_ids);
+        call(message, message.invocation_id);
     }
     void operator()(const CancelInvocationMessage& message) {
         begin(MessageType::cancel_invocation);
-        append_id(out, message.invocation_id);
+        member("invocationId", message.invocation_id);
     }
     void operator()(const PingMessage&) { begin(MessageType::ping); }
     void operator()(const CloseMessage& message) {
         begin(MessageType::close);
-        if (message.error) {
-            out += R"(,"error":)";
-            append_text(out, *message.error);
-        }
+        if (message.error) member("error", *message.error);
     }
     void operator()(const AckMessage& message) {
         begin(MessageType::ack);
-        out += R"(,"sequenceId":)" + std::to_string(message.sequence_id);
+        member("sequenceId", message.sequence_id);
     }
     void operator()(const SequenceMessage& message) {
         begin(MessageType::sequence);
-        out += R"(,"sequenceId":)" + std::to_string(message.sequence_id);
+        member("sequenceId", message.sequence_id);
     }
     void operator()(const UnknownMessage&) { out += '{'; }
 };
