@@ -24,8 +24,6 @@ constexpr std::size_t kMaxErrorBytes = 64 * 1024;
 constexpr Duration kRefusalTime = std::chrono::seconds(2);
 constexpr std::size_t kMaxErrorText = 2 * kMaxPeerText;  // ours, and what the endpoint says
 
-std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
-
 http::Request request_to(const Url& url, const Secret& key, std::string body) {
     http::Request request;
     request.url = url;
@@ -90,8 +88,8 @@ Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, Ti
     auto ended = co_await with_timeout(clock_, left, std::move(trying));
     if (ended && !*ended) co_return shown(ended->error(), asking.key);
     if (ended) co_return Result<>();
-    co_return Error(errc::timeout,
-                    "the model did not finish within " + limit_text(asking.settings->timeout) + " (Chat.TimeoutMs)");
+    co_return Error(errc::timeout, "the model did not finish within " + milliseconds_text(asking.settings->timeout) +
+                                       " (Chat.TimeoutMs)");
 }
 
 Task<Result<>> ModelClient::try_until_answered(Asking& asking) {
@@ -219,7 +217,7 @@ Task<Result<std::string_view>> ModelClient::read_piece(Asking& asking, http::Con
     }
     if (!bytes) {
         co_return Error(errc::idle_timeout, "the answer was cut off: nothing came from the model for " +
-                                                limit_text(limit) + " (Chat.IdleTimeoutMs)");
+                                                milliseconds_text(limit) + " (Chat.IdleTimeoutMs)");
     }
     if (!*bytes) co_return cut(bytes->error().message);
     asking.is_answering = true;

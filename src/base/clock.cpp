@@ -9,6 +9,10 @@
 
 namespace jiro {
 
+std::string milliseconds_text(Duration duration) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
+}
+
 Duration SystemClock::boot_now() const {
     timespec time{};
     clock_gettime(CLOCK_BOOTTIME, &time);

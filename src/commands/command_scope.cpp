@@ -18,10 +18,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-std::string milliseconds_text(Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
-}
-
 // The message as handlers and programs see it, where that is another one.
 std::optional<CommandMessage> visible(const CommandMessage& message) {
     const auto is_hidden = [](const auto& parameter) { return is_of_signature(parameter.first); };

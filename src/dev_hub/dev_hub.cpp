@@ -104,7 +104,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         if (missing()) {
             const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
             outcome.error = std::string(wants_result && !pending->result ? "no result" : "no completion") +
-                            " came back within " + std::to_string(limit) + " ms";
+                            " came back within " + milliseconds_text(request.timeout);
         }
         co_return outcome;
     }

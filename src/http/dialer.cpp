@@ -77,8 +77,8 @@ Task<Result<std::vector<tcp::endpoint>>> resolve(Clock& clock, std::string host,
     std::function<Lookup()> function = [host, port] { return ask_resolver(host, port); };
     const auto lookup = co_await lookups().run(name, std::move(function), clock, limit);
     if (!lookup) {
-        co_return Error(errc::resolve_timeout,
-                        "resolving " + host + " took longer than " + limit_text(limit) + "; check the DNS servers");
+        co_return Error(errc::resolve_timeout, "resolving " + host + " took longer than " + milliseconds_text(limit) +
+                                                   "; check the DNS servers");
     }
     if (lookup->error || lookup->endpoints.empty()) {
         co_return Error(errc::resolve_failed, "resolving " + host + " failed: " + lookup->error.message() +
@@ -126,8 +126,9 @@ Task<Result<tcp::socket>> connect(Clock& clock, std::string authority, std::vect
                    (error ? error->message() : std::string("no answer"));
     }
     if (timed_out) {
-        co_return Error(errc::connect_timeout, "connecting to " + authority + " took longer than " + limit_text(limit) +
-                                                   " (" + reasons + "); check the network and firewalls in between");
+        co_return Error(errc::connect_timeout, "connecting to " + authority + " took longer than " +
+                                                   milliseconds_text(limit) + " (" + reasons +
+                                                   "); check the network and firewalls in between");
     }
     co_return Error(errc::connect_failed, "connecting to " + authority + " failed (" + reasons +
                                               "); check that the server runs and listens there");
@@ -180,8 +181,6 @@ Task<Result<void>> open_tunnel(asio::ip::tcp::socket& socket, Url proxy, std::st
 
 }  // namespace
 
-std::string limit_text(std::chrono::milliseconds limit) { return std::to_string(limit.count()) + " ms"; }
-
 Task<Result<tcp::socket>> dial(Clock& clock, const Endpoint& endpoint) {
     const Url& first_hop = endpoint.proxy ? *endpoint.proxy : endpoint.url;
     std::string host(first_hop.host());
@@ -197,7 +196,7 @@ Task<Result<tcp::socket>> dial(Clock& clock, const Endpoint& endpoint) {
         if (!tunnel) {
             co_return Error(errc::proxy_timeout, "the proxy " + endpoint.proxy->authority() +
                                                      " did not open a tunnel to " + endpoint.url.authority() +
-                                                     " within " + limit_text(limit));
+                                                     " within " + milliseconds_text(limit));
         }
         if (!*tunnel) co_return tunnel->error();
     }

@@ -11,7 +11,6 @@
 
 #include "jiro/base/outside_calls.hpp"
 #include "jiro/base/with_timeout.hpp"
-#include "jiro/http/dialer.hpp"
 #include "jiro/http/errors.hpp"
 
 namespace jiro::http {
@@ -131,7 +130,7 @@ Task<Result<std::shared_ptr<ssl::context>>> make_tls_context(Clock& clock, TlsSe
     co_return Error(errc::tls_settings_invalid,
                     "reading the system's CAs, CaFile, CertificateFile or PrivateKeyFile "
                     "took longer than " +
-                        limit_text(limits.tls) + "; is one of them on a mount that does not answer?");
+                        milliseconds_text(limits.tls) + "; is one of them on a mount that does not answer?");
 }
 
 Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const Endpoint& endpoint) {
@@ -152,7 +151,7 @@ Task<Result<void>> tls_handshake(Clock& clock, TlsStream& stream, const Endpoint
     const auto error = co_await with_timeout(clock, limit, handshake(stream));
     if (!error) {
         co_return Error(errc::tls_timeout, "the TLS handshake with " + endpoint.url.authority() + " took longer than " +
-                                               limit_text(limit));
+                                               milliseconds_text(limit));
     }
     if (*error) {
         co_return Error(errc::tls_failed,

@@ -107,9 +107,7 @@ Task<Result<Answer>> exchange_within(const Listen& listen, Protocol::endpoint en
     SystemClock clock;
     auto answer = co_await with_timeout(clock, limit, exchange(listen, std::move(endpoint), request));
     if (answer) co_return std::move(*answer);
-    const auto limit_ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
-    co_return Error(errc::timeout,
-                    to_string(listen) + ": no complete answer within " + std::to_string(limit_ms) + " ms");
+    co_return Error(errc::timeout, to_string(listen) + ": no complete answer within " + milliseconds_text(limit));
 }
 
 Result<Answer> ask(const Listen& listen, Request request, Duration limit) {

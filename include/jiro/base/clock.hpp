@@ -25,6 +25,9 @@ template <typename Rep, typename Period>
     return std::chrono::duration<double>(duration).count();
 }
 
+// "1500 ms", for messages.
+[[nodiscard]] std::string milliseconds_text(Duration duration);
+
 class Clock {
   public:
     virtual ~Clock() = default;

@@ -14,7 +14,4 @@ namespace jiro::http {
 // The socket speaks to endpoint.url's host, directly or through endpoint.proxy's tunnel; TCP_NODELAY is set.
 [[nodiscard]] Task<Result<boost::asio::ip::tcp::socket>> dial(Clock& clock, const Endpoint& endpoint);
 
-// Limits are printed in milliseconds, as they are configured.
-[[nodiscard]] std::string limit_text(std::chrono::milliseconds limit);
-
 }  // namespace jiro::http

@@ -38,10 +38,6 @@ Failure not_acknowledged() {
                          "what would have to be kept grows without end")};
 }
 
-std::string milliseconds_text(Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count()) + " ms";
-}
-
 }  // namespace
 
 Session::Session(Executor executor, Clock& clock, const Settings& settings, Established established,

@@ -8,7 +8,6 @@
 #include "jiro/base/with_timeout.hpp"
 #include "jiro/http/client.hpp"
 #include "jiro/http/client_stream.hpp"
-#include "jiro/http/dialer.hpp"
 #include "jiro/signalr/errors.hpp"
 #include "signalr/transport/network_error.hpp"
 
@@ -151,7 +150,7 @@ Task<Result<Upgrade>> upgrade_over(Clock& clock, http::ClientStream stream, cons
     auto upgrade = co_await with_timeout(clock, limit, transport->upgrade(request, error));
     if (!upgrade) {
         co_return Error(errc::upgrade_timeout, "the WebSocket upgrade at " + request.url.redacted() +
-                                                   " took longer than " + http::limit_text(limit));
+                                                   " took longer than " + milliseconds_text(limit));
     }
     if (error && error != websocket::error::upgrade_declined) {
         co_return Error(errc::upgrade_failed,
@@ -187,7 +186,7 @@ Task<Result<HttpResponse>> post(Clock& clock, HttpRequest request) {
     const auto limit = request.limits.negotiate;
     auto exchanging = exchange(*connection, std::move(request));
     auto response = co_await with_timeout(clock, limit, std::move(exchanging));
-    if (!response) co_return Error(errc::negotiate_timeout, what + "took longer than " + http::limit_text(limit));
+    if (!response) co_return Error(errc::negotiate_timeout, what + "took longer than " + milliseconds_text(limit));
     if (!*response) co_return Error(errc::negotiate_failed, what + response->error().message);
     co_return std::move(*response);
 }

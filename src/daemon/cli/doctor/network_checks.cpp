@@ -97,9 +97,8 @@ class Network {
         const auto answer =
             run_blocking(context_, assistant::probe(clock_, settings, environment_, credentials.for_hub()));
         if (answer) {
-            const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - begun);
             return findings_.ok("chat.model", "the model " + settings.model + " answers, after " +
-                                                  std::to_string(time.count()) + " ms");
+                                                  milliseconds_text(clock_.now() - begun));
         }
         auto [text, advice] = split_advice(answer.error().message, "check Chat.Endpoint, its key and Chat.Model");
         findings_.problem("chat.model", std::move(text), std::move(advice));
