@@ -15,4 +15,9 @@ Task<> Event::wait() {
     }
 }
 
+Task<> until_cancelled() {
+    Event never(co_await boost::asio::this_coro::executor);
+    co_await never.wait();
+}
+
 }  // namespace jiro

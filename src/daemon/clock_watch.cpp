@@ -10,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "daemon/log.hpp"
+#include "jiro/base/event.hpp"
 #include "jiro/base/race.hpp"
 
 namespace jiro::daemon {
@@ -32,8 +33,8 @@ class ClockSetAlarm {
     }
 
     // Without a timer: until cancelled.
-    Task<> wait(Clock& clock) {
-        if (!timer_.is_open()) co_await clock.sleep_until(TimePoint::max());
+    Task<> wait() {
+        if (!timer_.is_open()) co_await until_cancelled();
         co_await timer_.async_wait(asio::posix::stream_descriptor::wait_read, kAwait);
         std::array<char, 8> ignored{};
         [[maybe_unused]] const auto size = read(timer_.native_handle(), ignored.data(), ignored.size());
@@ -59,7 +60,7 @@ Task<> watch_wall_clock(Clock& clock, delivery::Outbox& outbox) {
     ClockSetAlarm alarm(co_await asio::this_coro::executor);
     Duration before = wall_since_boot(clock);
     for (;;) {
-        auto set = alarm.wait(clock);
+        auto set = alarm.wait();
         auto look = clock.sleep_for(kLookAgain);
         co_await race(std::move(set), std::move(look));
         const Duration after = wall_since_boot(clock);

@@ -56,11 +56,6 @@ struct StatusServer::Impl {
             connections.spawn(executor, serve_connection(context, std::move(socket)));
         }
     }
-
-    Task<> wait_for_cancellation() {
-        Event never(executor);
-        co_await never.wait();
-    }
 };
 
 StatusServer::StatusServer(Executor executor, Clock& clock, Settings settings, std::function<Status()> source,
@@ -88,7 +83,7 @@ Result<> StatusServer::listen() {
 }
 
 Task<> StatusServer::run() {
-    auto serving = impl_->listening ? impl_->accept_connections() : impl_->wait_for_cancellation();
+    auto serving = impl_->listening ? impl_->accept_connections() : until_cancelled();
     static_cast<void>(co_await unless_cancelled(std::move(serving)));
     // Cancelled: the connections still have to be told and awaited.
     impl_->listening.reset();

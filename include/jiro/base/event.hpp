@@ -21,4 +21,7 @@ class Event {
     boost::asio::steady_timer timer_;  // never expires; cancelling it wakes all who wait
 };
 
+// For what has nothing to do of its own: ends by a cancellation only.
+[[nodiscard]] Task<> until_cancelled();
+
 }  // namespace jiro

@@ -42,8 +42,7 @@ Result<> HubUploads::start(config::RequestKind kind, std::string method, std::st
 }
 
 Task<> HubUploads::run() {
-    Event never(executor_);
-    auto waiting = never.wait();
+    auto waiting = until_cancelled();
     static_cast<void>(co_await unless_cancelled(std::move(waiting)));
     group_.abort();
     co_await group_.wait();

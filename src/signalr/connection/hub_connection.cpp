@@ -197,8 +197,7 @@ Task<> HubConnection::Impl::keep_token_fresh(std::shared_ptr<Session> session) {
                              {{"reason", refreshed.error().message}});
         }
     }
-    Event never(executor_);
-    co_await never.wait();
+    co_await until_cancelled();
 }
 
 // Stateful reconnect: one try with the same connection token; the state stays Connected. False: a full start is needed,
