@@ -2,6 +2,8 @@
 #include "dev_hub/dev_hub.hpp"
 
 #include <boost/asio/steady_timer.hpp>
+#include <list>
+#include <map>
 
 #include "dev_hub/errors.hpp"
 #include "dev_hub/hub_server.hpp"
@@ -82,7 +84,8 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         }
 
         const auto pending = std::make_shared<Pending>(executor_);
-        const Waiting waiting(*this, request.command.sync_id, pending);
+        const auto place = waiters_.emplace(request.command.sync_id, pending);
+        const AtEnd at_end([&] { waiters_.erase(place); });
         outcome.clients = write_command(request, pending);
         if (outcome.clients == 0) {
             outcome.error = "no client with this connection id is connected";
@@ -102,7 +105,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         outcome.completion = pending->completion;
         outcome.elapsed = clock_.now() - started;
         if (missing()) {
-            const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(request.timeout).count();
             outcome.error = std::string(wants_result && !pending->result ? "no result" : "no completion") +
                             " came back within " + milliseconds_text(request.timeout);
         }
@@ -205,20 +207,6 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
         std::optional<ClientResult> completion;
     };
 
-    // Listed among the waiters for as long as it lives.
-    class Waiting {
-      public:
-        Waiting(Impl& impl, std::string sync_id, const std::shared_ptr<Pending>& pending)
-            : impl_(impl), place_(impl.waiters_.emplace(std::move(sync_id), pending)) {}
-        ~Waiting() { impl_.waiters_.erase(place_); }
-        Waiting(const Waiting&) = delete;
-        Waiting& operator=(const Waiting&) = delete;
-
-      private:
-        Impl& impl_;
-        std::unordered_multimap<std::string, std::shared_ptr<Pending>>::iterator place_;
-    };
-
     int write_command(const SendRequest& request, const std::shared_ptr<Pending>& pending) {
         const auto argument = command_json(request.command, request.argument.value_or(options.argument));
         const auto& target = request.target.empty() ? options.target : request.target;
@@ -316,7 +304,7 @@ class DevHub::Impl : public std::enable_shared_from_this<DevHub::Impl> {
     }
 
     GrpcFaults faults_;
-    std::unordered_multimap<std::string, std::shared_ptr<Pending>> waiters_;  // by commandSyncId
+    std::multimap<std::string, std::shared_ptr<Pending>> waiters_;  // by commandSyncId
     std::list<asio::steady_timer*> client_waiters_;
     TaskGroup delayed_;
     std::unique_ptr<ResultsService> results_;

@@ -8,6 +8,12 @@ namespace jiro::dev_hub {
 namespace {
 
 constexpr std::int64_t kMaxItems = 100'000;
+constexpr const char* kNoMethod = "HubException: Method does not exist.";
+
+std::string failure(const HubMessage& call, const std::string& why) {
+    return error_completion_record(call.invocation_id,
+                                   "Failed to invoke '" + call.target + "' due to an error on the server. " + why);
+}
 
 }  // namespace
 
@@ -64,10 +70,7 @@ void HubMethods::call(const HubMessage& message) {
     const auto answer = [&](const std::string& record) {
         if (!id.empty()) write_(record);  // without an id nobody waits
     };
-    const auto fail = [&](const std::string& why) {
-        answer(error_completion_record(
-            id, "Failed to invoke '" + message.target + "' due to an error on the server. " + why));
-    };
+    const auto fail = [&](const std::string& why) { answer(failure(message, why)); };
     const auto& arguments = message.arguments;
     if (message.target == "Echo" && arguments.size() == 1) {
         answer(completion_record(id, json_text(arguments[0])));
@@ -84,7 +87,7 @@ void HubMethods::call(const HubMessage& message) {
                message.target == "Upload") {
         fail("InvalidDataException: the arguments do not bind");
     } else {
-        fail("HubException: Method does not exist.");
+        fail(kNoMethod);
     }
 }
 
@@ -96,9 +99,7 @@ void HubMethods::start_stream(const HubMessage& message) {
     };
     if (message.target != "Stream" || arguments.empty() || arguments.size() > 2 || !is_count(arguments[0]) ||
         !is_count(arguments.back())) {
-        return write_(
-            error_completion_record(id, "Failed to invoke '" + message.target +
-                                            "' due to an error on the server. HubException: Method does not exist."));
+        return write_(failure(message, kNoMethod));
     }
     if (!streams_.insert(id).second) return write_(error_completion_record(id, "The invocation id is in use."));
     const auto delay = std::chrono::milliseconds(arguments.size() == 2 ? arguments[1].get<std::int64_t>() : 0);
