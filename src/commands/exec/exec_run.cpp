@@ -75,11 +75,6 @@ Task<> write_all(Descriptor& target, std::string_view bytes) {
     target.close(ignored);
 }
 
-// Waits for the end within a time; nullopt when the time was over first.
-Task<std::optional<ExitStatus>> wait_for(RunningProgram& child, Clock& clock, Duration limit) {
-    co_return co_await with_timeout(clock, limit, child.wait());
-}
-
 // Heard while a program has its grace: that this is over (CommandContext::is_grace_over), and nothing else.
 asio::cancellation_type only_end_of_grace(asio::cancellation_type type) {
     const bool is_it = (type & asio::cancellation_type::total) != asio::cancellation_type::none;
@@ -266,7 +261,7 @@ Task<> ProgramRun::until_end(bool is_cancelled) {
     look_at_handover();  // the stop came while it started
     if (is_handed_over()) co_return;
     try {
-        if (!is_cancelled) status_ = co_await wait_for(*child_, clock_, request_.deadline - clock_.now());
+        if (!is_cancelled) status_ = co_await with_timeout(clock_, request_.deadline - clock_.now(), child_->wait());
         if (!status_) run_.end = is_cancelled ? ExecRun::End::cancelled : ExecRun::End::time_limit;
     } catch (const std::exception&) {
         run_.end = ExecRun::End::cancelled;
@@ -283,12 +278,12 @@ Task<> ProgramRun::stop_program() {
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
     if (status_) co_return;
     child_->signal_group(SIGKILL);
-    status_ = co_await wait_for(*child_, clock_, kKillLimit);
+    status_ = co_await with_timeout(clock_, kKillLimit, child_->wait());
 }
 
 Task<> ProgramRun::wait_in_grace() {
     try {
-        status_ = co_await wait_for(*child_, clock_, command_.kill_grace);
+        status_ = co_await with_timeout(clock_, command_.kill_grace, child_->wait());
     } catch (const std::exception&) {
         // The grace is over.
     }

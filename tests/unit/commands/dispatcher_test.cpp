@@ -239,6 +239,28 @@ class DispatcherTest : public ::testing::Test {
         jiro::test::settle(context);
     }
 
+    void expect_a_stop_waits_for(const std::string& text) {
+        std::vector<asio::steady_timer*> gate;
+        sink.gate = &gate;
+        sink.is_durable = true;
+        start();
+        asio::co_spawn(context, dispatcher->receive(message("c1", text)), asio::detached);
+        jiro::test::settle(context);
+        dispatcher->request_stop();
+        bool has_drained = false;
+        asio::co_spawn(context, dispatcher->drain(clock.now() + 1min),
+                       [&](const std::exception_ptr&, bool drained) { has_drained = drained; });
+        jiro::test::settle(context);
+        EXPECT_FALSE(has_drained);
+        ASSERT_EQ(gate.size(), 1U);
+        gate[0]->cancel();
+        jiro::test::settle(context);
+
+        EXPECT_TRUE(has_drained);
+        ASSERT_NE(sink.outcome_of("c1"), nullptr);
+        EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::succeeded);
+    }
+
     asio::io_context context;
     asio::thread_pool workers{1};
     jiro::test::ManualClock clock;
@@ -617,27 +639,6 @@ TEST_F(DispatcherTest, keeps_the_lane_of_control_commands_small) {
     EXPECT_EQ(result_of("look there"), CommandResult::text("there"));
 }
 
-// One that is being committed as running when a stop comes has begun, as any other.
-TEST_F(DispatcherTest, a_stop_waits_for_a_control_command_that_is_being_committed) {
-    std::vector<asio::steady_timer*> gate;
-    sink.gate = &gate;
-    sink.is_durable = true;
-    start();
-    asio::co_spawn(context, dispatcher->receive(message("c1", "look")), asio::detached);
-    jiro::test::settle(context);
-    dispatcher->request_stop();
-    bool has_drained = false;
-    asio::co_spawn(context, dispatcher->drain(clock.now() + 1min),
-                   [&](const std::exception_ptr&, bool drained) { has_drained = drained; });
-    jiro::test::settle(context);
-    EXPECT_FALSE(has_drained);
-    gate.at(0)->cancel();
-    jiro::test::settle(context);
-
-    EXPECT_TRUE(has_drained);
-    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::succeeded);
-}
-
 // What runs can be seen, with what it has printed so far; what only looks is not shown.
 TEST_F(DispatcherTest, shows_what_runs_and_what_it_has_printed) {
     Settings settings;
@@ -992,26 +993,9 @@ TEST_F(DispatcherTest, frees_the_slot_of_a_command_that_does_not_start) {
 }
 
 // A stop while the receipt is being committed as running: it counts as started, so it runs, and the stop waits for it.
-TEST_F(DispatcherTest, runs_what_is_committed_as_running_when_a_stop_comes) {
-    std::vector<asio::steady_timer*> gate;
-    sink.gate = &gate;
-    sink.is_durable = true;
-    start();
-    asio::co_spawn(context, dispatcher->receive(message("c1", "answer")), asio::detached);
-    jiro::test::settle(context);
-    dispatcher->request_stop();
-    bool has_drained = false;
-    asio::co_spawn(context, dispatcher->drain(clock.now() + 1min),
-                   [&](const std::exception_ptr&, bool drained) { has_drained = drained; });
-    jiro::test::settle(context);
-    EXPECT_FALSE(has_drained);
-    ASSERT_EQ(gate.size(), 1U);
-    gate[0]->cancel();
-    jiro::test::settle(context);
-
-    EXPECT_TRUE(has_drained);
-    ASSERT_NE(sink.outcome_of("c1"), nullptr);
-    EXPECT_EQ(sink.outcome_of("c1")->result.outcome, Outcome::succeeded);
+TEST_F(DispatcherTest, runs_what_is_committed_as_running_when_a_stop_comes) { expect_a_stop_waits_for("answer"); }
+TEST_F(DispatcherTest, runs_a_control_command_that_is_committed_as_running_when_a_stop_comes) {
+    expect_a_stop_waits_for("look");
 }
 
 // A command's own limit and the general one.
