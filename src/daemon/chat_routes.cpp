@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <list>
 #include <map>
 #include <nlohmann/json.hpp>
 

@@ -2,14 +2,12 @@
 #include "daemon/cli/cli.hpp"
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <exception>
 #include <filesystem>
 #include <functional>
 #include <iostream>
 #include <limits>
 #include <map>
-#include <optional>
 
 #include "daemon/cli/steps.hpp"
 #include "daemon/cli/subcommands.hpp"

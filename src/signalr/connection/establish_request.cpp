@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the requests of an attempt carry, and what of it goes where.
 
-#include <algorithm>
-
 #include "jiro/base/proxy.hpp"
 #include "jiro/base/text.hpp"
 #include "signalr/connection/establish.hpp"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <boost/asio/this_coro.hpp>
-#include <cstdlib>
 
 #include "jiro/base/peer_text.hpp"
 #include "jiro/base/race.hpp"

@@ -15,7 +15,6 @@
 #include "daemon/hub_overlay.hpp"
 #include "daemon/process_hardening.hpp"
 #include "jiro/base/log.hpp"
-#include "jiro/config/credentials.hpp"
 #include "jiro/config/locations.hpp"
 
 namespace jiro::daemon::cli {

@@ -11,7 +11,6 @@
 #include "daemon/cli/doctor/local_checks.hpp"
 #include "daemon/cli/doctor/look.hpp"
 #include "daemon/cli/service_user.hpp"
-#include "daemon/cli/steps.hpp"
 #include "daemon/state_directory.hpp"
 #include "jiro/delivery/errors.hpp"
 #include "jiro/delivery/probe.hpp"
