@@ -93,10 +93,7 @@ Task<> Dispatcher::recover(LeftCommand left) {
         static_cast<void>(co_await command->completed());
         co_return;
     }
-    if (left.runs_since) {
-        state->take_back(command, left, std::move(resolution));
-        co_return;
-    }
+    if (left.runs_since) co_return state->take_back(command, left, std::move(resolution));
     State::TakenUp taken_up = state->resume(command, left, resolution);
     if (taken_up == State::TakenUp::lines_up && state->is_late(*command)) {
         state->refuse_late(command);

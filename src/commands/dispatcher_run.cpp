@@ -120,10 +120,7 @@ Task<> Dispatcher::State::finish(Guard guard, std::optional<CommandResult> resul
             auto suspending = suspend(command);
             const auto why_not = co_await std::move(suspending);
             if (abandoned) co_return;
-            if (!why_not) {
-                settle_handover(*command);
-                co_return;
-            }
+            if (!why_not) co_return settle_handover(*command);
             result = CommandResult::failed("it asked for the machine's restart, and cannot wait for it: " + *why_not);
         }
     }

@@ -59,8 +59,7 @@ struct Walk {
         const auto inside = std::ranges::find_if(
             paths, [&](std::string_view known) { return lower_case(known).starts_with(lower_case(path) + '.'); });
         if (inside == paths.end()) {
-            problems.add(member.place, shown(path), "unknown key" + hint(member.key, section));
-            return;
+            return problems.add(member.place, shown(path), "unknown key" + hint(member.key, section));
         }
         path = std::string(inside->substr(0, path.size()));  // as it is written in the documentation
         // Each file of a configuration in pieces may have a section once.

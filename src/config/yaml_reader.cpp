@@ -114,10 +114,7 @@ class TreeBuilder final : public YAML::EventHandler {
     }
 
     void add(Node node) {
-        if (open_.empty()) {
-            documents_.push_back(std::move(node));
-            return;
-        }
+        if (open_.empty()) return documents_.push_back(std::move(node));
         Open& parent = open_.back();
         if (parent.node.kind == Node::Kind::sequence) {
             parent.node.items.push_back(std::move(node));

@@ -102,10 +102,7 @@ Task<> HubSession::serve() {
         }
         if (!*more) co_return;
         auto bytes = co_await socket_->read();
-        if (!bytes) {
-            ended_because(bytes.error().message);
-            co_return;
-        }
+        if (!bytes) co_return ended_because(bytes.error().message);
         records_.append(*bytes);
     }
 }

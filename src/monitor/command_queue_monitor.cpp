@@ -19,8 +19,7 @@ void CommandQueueMonitor::received() {
 void CommandQueueMonitor::started(std::string_view id, std::string_view name, TimePoint now) {
     RunningCommand command{{}, std::string(name), now};
     if (counts_.queued == 0 || !running_.try_emplace(std::string(id), std::move(command)).second) {
-        monitor_log.warn("A command started that was not waiting", {{"command_sync_id", id}});
-        return;
+        return monitor_log.warn("A command started that was not waiting", {{"command_sync_id", id}});
     }
     --counts_.queued, ++counts_.active;
     publish();
@@ -35,10 +34,7 @@ void CommandQueueMonitor::detached(std::string_view id) {
 
 void CommandQueueMonitor::suspended(std::string_view id) {
     const auto command = running_.extract(std::string(id));
-    if (!command) {
-        monitor_log.warn("A command was suspended that was not running", {{"command_sync_id", id}});
-        return;
-    }
+    if (!command) return monitor_log.warn("A command was suspended that was not running", {{"command_sync_id", id}});
     --(command.mapped().detached ? counts_.detached : counts_.active), ++counts_.queued;
     publish();
 }
@@ -46,8 +42,7 @@ void CommandQueueMonitor::suspended(std::string_view id) {
 void CommandQueueMonitor::finished(std::string_view id, Outcome outcome, Duration waited, Duration ran) {
     const auto command = running_.extract(std::string(id));  // empty: it was refused, or cancelled while it waited
     if (!command && counts_.queued == 0) {
-        monitor_log.warn("A command ended that was neither waiting nor running", {{"command_sync_id", id}});
-        return;
+        return monitor_log.warn("A command ended that was neither waiting nor running", {{"command_sync_id", id}});
     }
     --(!command ? counts_.queued : command.mapped().detached ? counts_.detached : counts_.active);
     ++(outcome == Outcome::succeeded ? counts_.successful : counts_.failed);
@@ -75,10 +70,7 @@ void CommandQueueMonitor::rejected(Rejection why) {
 }
 
 void CommandQueueMonitor::deferred() {
-    if (counts_.queued == 0) {
-        monitor_log.warn("A command was deferred that was not waiting");
-        return;
-    }
+    if (counts_.queued == 0) return monitor_log.warn("A command was deferred that was not waiting");
     --counts_.received, --counts_.queued, ++counts_.deferred;
     publish();
 }

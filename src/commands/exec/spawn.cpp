@@ -136,10 +136,7 @@ void prefer_for_oom_kill(pid_t pid) {
 // The number is still the program's: nobody has reaped it.
 void watch(Spawned& spawned) {
     spawned.pidfd = static_cast<int>(syscall(SYS_pidfd_open, spawned.pid, 0U));
-    if (spawned.pidfd >= 0) {
-        prefer_for_oom_kill(spawned.pid);
-        return;
-    }
+    if (spawned.pidfd >= 0) return prefer_for_oom_kill(spawned.pid);
     spawned.error = errno;
     spawned.step = "cannot watch it";
     kill(spawned.pid, SIGKILL);

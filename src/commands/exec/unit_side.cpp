@@ -62,22 +62,13 @@ class UnitSide {
     Task<> run(UnitRequest request) {
         connection_.send("{\"begun\":true}\n");
         const auto bound = bind_again(policy_, request);
-        if (!bound) {
-            refuse(bound.error());
-            co_return;
-        }
+        if (!bound) co_return refuse(bound.error());
         const auto executor = co_await boost::asio::this_coro::executor;
         const std::size_t max_output_bytes = request.spec.max_output_bytes;
-        if (const auto piped = take_files(request, executor); !piped) {
-            refuse(piped.error());
-            co_return;
-        }
+        if (const auto piped = take_files(request, executor); !piped) co_return refuse(piped.error());
         auto started = co_await ChildProcess::spawn(std::move(request.spec), std::move(request.descriptors), clock_,
                                                     clock_.now() + kNoLimit);
-        if (!started) {
-            refuse(started.error());
-            co_return;
-        }
+        if (!started) co_return refuse(started.error());
         program_ = std::move(*started);
         if (is_ending_) kill();
         if (pipes_) {

@@ -198,10 +198,7 @@ Task<> Session::timer_loop() {
 }
 
 void Session::send_due(TimePoint now) {
-    if (closing_reason_) {
-        keep_alive_.sent(now);
-        return;
-    }
+    if (closing_reason_) return keep_alive_.sent(now);
     if (established_.stateful && received_.ack_due_at() && now >= *received_.ack_due_at()) {
         append(AckMessage{received_.take_ack()});
     }

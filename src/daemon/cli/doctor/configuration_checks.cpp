@@ -61,18 +61,15 @@ void check_secret_file(Findings& findings, const std::string& key, const std::st
     const std::string check = "config.file." + key;
     const auto look = look_at_file(path);
     if (!look) {
-        findings.warning(check, key + ": " + path + " " + kNoAnswer, "look at the disk or mount that it is on");
-        return;
+        return findings.warning(check, key + ": " + path + " " + kNoAnswer, "look at the disk or mount that it is on");
     }
     if (look->error != 0) {
-        findings.problem(check, key + ": " + path + " cannot be examined: " + std::strerror(look->error),
-                         "create the file, readable by the daemon's user only, or correct its path");
-        return;
+        return findings.problem(check, key + ": " + path + " cannot be examined: " + std::strerror(look->error),
+                                "create the file, readable by the daemon's user only, or correct its path");
     }
     if ((look->status.st_mode & S_IROTH) != 0) {
-        findings.warning(check, key + ": " + path + " can be read by every user of this machine",
-                         "chmod o-rwx " + path);
-        return;
+        return findings.warning(check, key + ": " + path + " can be read by every user of this machine",
+                                "chmod o-rwx " + path);
     }
     findings.ok(check, key + ": " + path + " is there and not for everybody");
 }
@@ -86,8 +83,7 @@ void check_lifetime(Findings& findings, const std::string& key, const std::strin
     const std::string check = "config.file." + key;
     const std::string whose = key + ": " + path;
     if (key.ends_with("CaFile") && count > 1) {
-        findings.ok(check, whose + " holds " + std::to_string(count) + " certificates");
-        return;
+        return findings.ok(check, whose + " holds " + std::to_string(count) + " certificates");
     }
     check_expiry(findings, check, whose, certificate->not_before, certificate->not_after, now);
 }
@@ -96,9 +92,8 @@ void check_tls(Findings& findings, const config::Config& config, WallTime now) {
     const std::function<std::vector<config::TlsProblem>()> look = [config] { return config::check_tls_files(config); };
     const auto looked = look_in_time("tls", look);
     if (!looked) {
-        findings.warning("config.tls", std::string("a file of Tls ") + kNoAnswer,
-                         "look at the disks or mounts that they are on");
-        return;
+        return findings.warning("config.tls", std::string("a file of Tls ") + kNoAnswer,
+                                "look at the disks or mounts that they are on");
     }
     const auto& problems = *looked;
     for (const auto& [key, message] : problems) {
@@ -142,9 +137,8 @@ void check_credentials(Findings& findings, const config::Config& config, const E
     }
     const auto credentials = read_credentials_in_time(sources, environment);
     if (!credentials) {
-        findings.problem("config.credentials", credentials.error().message,
-                         "put the token or key into the file, on one line, readable by the daemon's user");
-        return;
+        return findings.problem("config.credentials", credentials.error().message,
+                                "put the token or key into the file, on one line, readable by the daemon's user");
     }
     if (const auto expiry = expiry_of(credentials->access_token)) {
         if (*expiry <= now) {

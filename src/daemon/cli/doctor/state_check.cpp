@@ -90,18 +90,15 @@ class StateCheck {
     void database() {
         const auto in_use = delivery::is_in_use(database_);
         if (!in_use) {
-            findings_.problem("state.lock", in_use.error().message, "run this as root or as the daemon's user");
-            return;
+            return findings_.problem("state.lock", in_use.error().message, "run this as root or as the daemon's user");
         }
         if (*in_use) {
-            findings_.warning("state.lock", "a daemon that does not answer has the outbox open",
-                              "`systemctl status jiro-client`; give the --config that it uses");
-            return;
+            return findings_.warning("state.lock", "a daemon that does not answer has the outbox open",
+                                     "`systemctl status jiro-client`; give the --config that it uses");
         }
         std::error_code error;
         if (!fs::exists(database_, error)) {
-            findings_.ok("state.outbox", "there is no outbox yet; the daemon makes it");
-            return;
+            return findings_.ok("state.outbox", "there is no outbox yet; the daemon makes it");
         }
         const auto probe = delivery::probe_outbox(database_);
         if (!probe && probe.error().code == delivery::errc::wrong_file) return;  // told before
