@@ -28,7 +28,7 @@ struct Context {
     std::string path;  // of the key that is being read
 
     void keep_secret(Secret secret) const { secrets[path].push_back(std::move(secret)); }
-    // Returns nothing, as whoever has no value then.
+    // Returns nullopt, for readers that return what they read.
     std::nullopt_t fail(const Place& place, std::string message) const {
         problems.add(place, path, std::move(message));
         return std::nullopt;

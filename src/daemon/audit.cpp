@@ -145,14 +145,16 @@ void Audit::add(const commands::AuditedCommand& command) {
     const AuditFields fields(command, is_short ? sha256_hex(text) : std::string(), clock_.wall_now(), hub_);
     if (is_short) return write(fields.all);
     hashing_bytes_ += text.size();
-    asio::post(workers_, [this, executor = executor_, text, kept = std::make_shared<KeptFields>(kept_of(fields))] {
-        kept->at(kTextSha256).second = sha256_hex(text);
-        asio::post(executor, [this, kept, size = text.size()] {
-            hashing_bytes_ -= size;
-            hashed_.notify();
-            write(*kept);
-        });
-    });
+    // text = text: captured by its name it would be const, and copied at each move.
+    asio::post(workers_,
+               [this, executor = executor_, text = text, kept = std::make_shared<KeptFields>(kept_of(fields))] {
+                   kept->at(kTextSha256).second = sha256_hex(text);
+                   asio::post(executor, [this, kept, size = text.size()] {
+                       hashing_bytes_ -= size;
+                       hashed_.notify();
+                       write(*kept);
+                   });
+               });
 }
 
 template <typename Fields>

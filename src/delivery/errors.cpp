@@ -24,11 +24,9 @@ constexpr std::array kDeliveryErrorTexts = std::to_array<std::string_view>({
 
 }  // namespace
 
-const boost::system::error_category& error_category() noexcept {
+boost::system::error_code make_error_code(errc code) noexcept {
     static const ErrorCategory<errc::no_credentials> category("jiro.delivery", kDeliveryErrorTexts);
-    return category;
+    return {static_cast<int>(code), category};
 }
-
-boost::system::error_code make_error_code(errc code) noexcept { return {static_cast<int>(code), error_category()}; }
 
 }  // namespace jiro::delivery

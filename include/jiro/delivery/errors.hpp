@@ -25,7 +25,6 @@ enum class errc {
     no_credentials,  // the credentials provider failed
 };
 
-[[nodiscard]] const boost::system::error_category& error_category() noexcept;
 [[nodiscard]] boost::system::error_code make_error_code(errc code) noexcept;
 
 }  // namespace jiro::delivery

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "signalr/connection/session.hpp"
 
-#include <boost/asio/error.hpp>
-#include <boost/system/system_error.hpp>
-
 #include "jiro/base/race.hpp"
 #include "signalr/log.hpp"
 #include "signalr/protocol/json_codec.hpp"
