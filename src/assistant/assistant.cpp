@@ -102,12 +102,11 @@ struct Assistant::Impl : std::enable_shared_from_this<Assistant::Impl> {
     void free_lane(const std::string& session_id);
     Task<Result<std::string>> system_prompt(const Settings& with);
     Task<> summarize(Exchange::Impl& exchange, History& history, std::size_t max_bytes);
-    Task<Result<>> converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
-                            ExchangeEnd& end);
-    Task<Result<>> ask_model(Exchange::Impl& exchange, Question question, std::int64_t row, ExchangeEnd& end);
+    Task<Result<>> converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, ExchangeEnd& end);
+    Task<Result<>> ask_model(Exchange::Impl& exchange, Question question, ExchangeEnd& end);
     Task<bool> call_tools(Exchange::Impl& exchange, std::vector<ChatMessage>& messages, std::size_t max_bytes,
                           ExchangeEnd& end);
-    Task<bool> until_ended(Exchange::Impl& exchange, Task<> task, std::int64_t row);
+    Task<bool> until_ended(Exchange::Impl& exchange, Task<> task);
     void count(const Exchange::Impl& exchange, const ExchangeEnd& end);
 
     Parts parts;
@@ -213,19 +212,17 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
                        exchange.answer_id,
                        {},
                        room};
-    auto begun = co_await parts.sessions.begin(std::move(stored));
-    if (!begun) co_return begun.error().with_prefix("the question cannot be stored, so it is not asked");
+    auto history = co_await parts.sessions.begin(std::move(stored));
+    if (!history) co_return history.error().with_prefix("the question cannot be stored, so it is not asked");
 
-    History& history = begun->history;
-    history.summary = summary_head(history.summary, with, exchange.model->scale());
-    fit(history, room);
-    if (history.has_unsummarized && !exchange.cancel_reason) {
-        auto summarizing = summarize(exchange, history, room);
+    history->summary = summary_head(history->summary, with, exchange.model->scale());
+    fit(*history, room);
+    if (history->has_unsummarized && !exchange.cancel_reason) {
+        auto summarizing = summarize(exchange, *history, room);
         co_await std::move(summarizing);
     }
-    if (history.summary.size() > room) history.summary.clear();  // the question is a long one
-    auto conversing =
-        converse(exchange, conversation(*prompt, history, to_utf8(exchange.ask.text)), begun->answer, end);
+    if (history->summary.size() > room) history->summary.clear();  // the question is a long one
+    auto conversing = converse(exchange, conversation(*prompt, *history, to_utf8(exchange.ask.text)), end);
     const auto answered = co_await std::move(conversing);
 
     // A refusal is an answer, too.
@@ -235,7 +232,7 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
     const auto state = is_whole ? AnswerState::whole : AnswerState::cut;
     auto text = is_refusal ? refusal : exchange.text;
     const auto written =
-        co_await parts.sessions.write_answer(begun->answer, std::move(text), state, end.completion_tokens);
+        co_await parts.sessions.write_answer(exchange.answer_id, std::move(text), state, end.completion_tokens);
     if (!written) end.not_stored = written.error();
     if (end.is_cut_short) exchange.text += kCutShort;
     co_return answered;
@@ -301,7 +298,7 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
     auto asking = exchange.model->complete(summary_question(history.summary, *older), exchange.settings,
                                            *exchange.ask.deadline, summary);
     auto keeping = into(asked, std::move(asking));
-    const bool has_ended = co_await until_ended(exchange, std::move(keeping), 0);
+    const bool has_ended = co_await until_ended(exchange, std::move(keeping));
     if (!has_ended || !asked) co_return;
     if (summary.completion.usage) {
         figures.prompt_tokens += static_cast<std::uint64_t>(summary.completion.usage->prompt_tokens);
@@ -323,7 +320,7 @@ Task<> Assistant::Impl::summarize(Exchange::Impl& exchange, History& history, st
 }
 
 // The model's turns, until one of them calls no tool.
-Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages, std::int64_t row,
+Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<ChatMessage> messages,
                                          ExchangeEnd& end) {
     const Settings& with = *exchange.settings;
     const auto max_bytes =
@@ -331,7 +328,7 @@ Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<C
     for (bool may_call = parts.tools != nullptr && !with.tools.empty();;) {
         Question question{messages, {}, {}, with.stream};
         if (may_call) question.tools = parts.tools->tools(with.tools);
-        auto asking = ask_model(exchange, std::move(question), row, end);
+        auto asking = ask_model(exchange, std::move(question), end);
         const auto asked = co_await std::move(asking);
         if (!asked) co_return asked;
         if (exchange.text.size() > kMaxTextBytes) co_return answer_too_long();
@@ -344,8 +341,7 @@ Task<Result<>> Assistant::Impl::converse(Exchange::Impl& exchange, std::vector<C
     }
 }
 
-Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question question, std::int64_t row,
-                                          ExchangeEnd& end) {
+Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question question, ExchangeEnd& end) {
     if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
     const auto asked_bytes = bytes_of(question.messages);
     exchange.answer = Answer{};
@@ -358,7 +354,7 @@ Task<Result<>> Assistant::Impl::ask_model(Exchange::Impl& exchange, Question que
     auto asking =
         exchange.model->complete(std::move(question), exchange.settings, *exchange.ask.deadline, exchange.answer);
     auto keeping = into(asked, std::move(asking));
-    const bool has_ended = co_await until_ended(exchange, std::move(keeping), row);
+    const bool has_ended = co_await until_ended(exchange, std::move(keeping));
     exchange.answer.on_progress();
     exchange.answer.on_progress = nullptr;
 
@@ -405,7 +401,7 @@ Task<bool> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<Cha
                                                           {"command_sync_id", exchange.ask.command_sync_id}});
             auto calling = parts.tools->call(call.name, call.arguments, exchange.ask.session_id);
             auto keeping = into(text, std::move(calling));
-            static_cast<void>(co_await until_ended(exchange, std::move(keeping), 0));
+            static_cast<void>(co_await until_ended(exchange, std::move(keeping)));
         }
         if (!text) text = "cancelled";
         std::string answer(i < made ? utf8_head(*text, std::min(kMaxToolTextBytes, bytes_left())) : *text);
@@ -419,7 +415,7 @@ Task<bool> Assistant::Impl::call_tools(Exchange::Impl& exchange, std::vector<Cha
 
 // With a cancellation of its own, which cancel() uses; while it runs, what came of the answer is stored now and then.
 // false: it was cancelled. What it throws is thrown.
-Task<bool> Assistant::Impl::until_ended(Exchange::Impl& exchange, Task<> task, std::int64_t row) {
+Task<bool> Assistant::Impl::until_ended(Exchange::Impl& exchange, Task<> task) {
     struct Run {
         explicit Run(const Executor& executor) : ended(executor) {}
         asio::cancellation_signal stop;
@@ -439,10 +435,10 @@ Task<bool> Assistant::Impl::until_ended(Exchange::Impl& exchange, Task<> task, s
     while (!run->has_ended) {
         auto ending = run->ended.wait();
         static_cast<void>(co_await with_timeout(parts.clock, kSaveEvery, std::move(ending)));
-        if (run->has_ended || row == 0 || exchange.text.size() == saved) continue;
+        if (run->has_ended || exchange.text.size() == saved) continue;
         saved = exchange.text.size();
-        std::string text = exchange.text;
-        static_cast<void>(co_await parts.sessions.write_answer(row, std::move(text), AnswerState::being_written, 0));
+        auto writing = parts.sessions.write_answer(exchange.answer_id, exchange.text, AnswerState::being_written, 0);
+        static_cast<void>(co_await std::move(writing));
     }
     exchange.running = nullptr;
     if (exchange.cancel_reason) co_return false;

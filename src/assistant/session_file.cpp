@@ -99,7 +99,7 @@ History SessionFile::history_of(const std::string& session_id, std::size_t max_b
     return history;
 }
 
-BegunExchange SessionFile::begin(const NewExchange& exchange) {
+History SessionFile::begin(const NewExchange& exchange) {
     Transaction transaction(database_);
     const auto now = to_stored(exchange.now.wall);
     database_
@@ -111,8 +111,7 @@ BegunExchange SessionFile::begin(const NewExchange& exchange) {
               exchange.now.since_boot.count())
         .run();
 
-    BegunExchange begun;
-    begun.history = history_of(exchange.session_id, exchange.history_bytes);
+    auto history = history_of(exchange.session_id, exchange.history_bytes);
 
     Statement& message = database_.use(
         "INSERT INTO Messages (Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, State) VALUES (?, ?, ?, ?,"
@@ -121,29 +120,30 @@ BegunExchange SessionFile::begin(const NewExchange& exchange) {
     message.bind(exchange.answer_id, "", exchange.instance_id, exchange.session_id, 0, now,
                  static_cast<int>(AnswerState::being_written));
     message.run();
-    begun.answer = database_.last_insert();
     transaction.commit();
-    return begun;
+    return history;
 }
 
-void SessionFile::write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
-                               const Instant& now) {
+bool SessionFile::write_answer(const std::string& answer_id, std::string_view text, AnswerState state,
+                               std::int64_t tokens, const Instant& now) {
     if (text.empty() && state != AnswerState::being_written) {
-        database_.use("DELETE FROM Messages WHERE Sequence = ?").bind(answer).run();
-        return;
+        database_.use("DELETE FROM Messages WHERE Id = ?").bind(answer_id).run();
+        return database_.changes() > 0;
     }
     const auto time = to_stored(now.wall);
     Transaction transaction(database_);
-    database_.use("UPDATE Messages SET Content = ?2, State = ?3, Tokens = ?4, CreatedAt = ?5 WHERE Sequence = ?1")
-        .bind(answer, text, static_cast<int>(state), tokens, time)
+    database_.use("UPDATE Messages SET Content = ?2, State = ?3, Tokens = ?4, CreatedAt = ?5 WHERE Id = ?1")
+        .bind(answer_id, text, static_cast<int>(state), tokens, time)
         .run();
+    const bool has_place = database_.changes() > 0;
     database_
         .use(
             "UPDATE ChatSessions SET LastUpdatedAt = ?2, UsedInBoot = ?3, UsedAtMs = ?4 WHERE Id = (SELECT SessionId "
-            "FROM Messages WHERE Sequence = ?1)")
-        .bind(answer, time, now.boot_id, now.since_boot.count())
+            "FROM Messages WHERE Id = ?1)")
+        .bind(answer_id, time, now.boot_id, now.since_boot.count())
         .run();
     transaction.commit();
+    return has_place;
 }
 
 std::vector<StoredExchange> SessionFile::unsummarized(const std::string& session_id, std::int64_t before,
@@ -279,10 +279,13 @@ void SessionFile::follow_wall_clock(const Instant& now) {
 }
 
 std::uint64_t SessionFile::sweep(const SessionLimits& limits, const Instant& now) {
-    // By the last message: its number only grows, whatever the clocks do.
-#define JIRO_LEAST_RECENTLY_USED                                                                                   \
-    "SELECT Id FROM ChatSessions ORDER BY (SELECT max(Sequence) FROM Messages WHERE SessionId = ChatSessions.Id) " \
-    "LIMIT "
+#define JIRO_AT_REST "Id NOT IN (SELECT SessionId FROM Messages WHERE State = 2)"
+    // Within this boot by its clock, before that by the last message: both only grow, whatever the wall clock does.
+#define JIRO_LEAST_RECENTLY_USED                                                                              \
+    "SELECT Id FROM ChatSessions WHERE " JIRO_AT_REST                                                         \
+    " ORDER BY CASE WHEN UsedInBoot = ?1 AND ?1 <> '' THEN UsedAtMs ELSE -1 END, (SELECT max(Sequence) FROM " \
+    "Messages WHERE SessionId = ChatSessions.Id) LIMIT ?2"
+    const auto at_rest = [&] { return database_.integer("SELECT count(*) FROM ChatSessions WHERE " JIRO_AT_REST); };
     std::uint64_t removed = 0;
     const auto count_removed = [&] {
         removed += static_cast<std::uint64_t>(database_.changes());
@@ -294,22 +297,25 @@ std::uint64_t SessionFile::sweep(const SessionLimits& limits, const Instant& now
         database_
             .use(
                 "DELETE FROM ChatSessions WHERE CASE WHEN UsedInBoot = ?1 AND ?1 <> '' THEN UsedAtMs < ?2 ELSE "
-                "LastUpdatedAt < ?3 END")
+                "LastUpdatedAt < ?3 END AND " JIRO_AT_REST)
             .bind(now.boot_id, (now.since_boot - age).count(), to_stored(now.wall - age))
             .run();
         count_removed();
     }
-    if (const auto count = static_cast<std::int64_t>(sessions()); count > limits.max_sessions) {
-        database_.use("DELETE FROM ChatSessions WHERE Id IN (" JIRO_LEAST_RECENTLY_USED "?)")
-            .bind(count - limits.max_sessions)
+    const auto remove_least_recently_used = [&](std::int64_t count) {
+        database_.use("DELETE FROM ChatSessions WHERE Id IN (" JIRO_LEAST_RECENTLY_USED ")")
+            .bind(now.boot_id, count)
             .run();
-        count_removed();
+        return count_removed();
+    };
+    if (const auto count = at_rest(); count > limits.max_sessions) {
+        remove_least_recently_used(count - limits.max_sessions);
     }
-    while (bytes() > limits.max_bytes && sessions() > 1) {
-        database_.use("DELETE FROM ChatSessions WHERE Id = (" JIRO_LEAST_RECENTLY_USED "1)").run();
-        if (!count_removed()) break;
+    while (bytes() > limits.max_bytes && at_rest() > 1) {
+        if (!remove_least_recently_used(1)) break;
     }
 #undef JIRO_LEAST_RECENTLY_USED
+#undef JIRO_AT_REST
     if (removed > 0) forget_deleted();
     return removed;
 }

@@ -63,11 +63,6 @@ struct History {
     bool has_unsummarized = false;  // something older is neither in `exchanges` nor in `summary`
 };
 
-struct BegunExchange {
-    std::int64_t answer = 0;  // its row, empty yet
-    History history;
-};
-
 // How much of an answer is there.
 enum class AnswerState { whole = 0, cut = 1, being_written = 2 };
 
@@ -80,13 +75,16 @@ struct ForeignFile : std::runtime_error {
 
 class SessionFile {
   public:
-    // Makes what is missing, 0600. Answers that a killed process left half are marked as cut.
+    // Makes what is missing, 0600.
     explicit SessionFile(const std::filesystem::path& path);
+    // Answers that a killed process left half are marked as cut. At a process's first opening: later it finds its own.
+    void mark_interrupted();
 
     // The question is stored, and a place for its answer.
-    BegunExchange begin(const NewExchange& exchange);
-    void write_answer(std::int64_t answer, std::string_view text, AnswerState state, std::int64_t tokens,
-                      const Instant& now);  // nothing: the place for it goes
+    History begin(const NewExchange& exchange);
+    // In the place that begin() made; without a word the place goes. false: there is none, it was removed meanwhile.
+    bool write_answer(const std::string& answer_id, std::string_view text, AnswerState state, std::int64_t tokens,
+                      const Instant& now);
     // What `history` left out, oldest first, and not more than that of the newest of it.
     [[nodiscard]] std::vector<StoredExchange> unsummarized(const std::string& session_id, std::int64_t before,
                                                            std::size_t max_bytes);
@@ -100,12 +98,13 @@ class SessionFile {
     bool remove(const std::string& id);
     bool update(const std::string& id, const SessionChange& change);
 
-    // Removes what is over the limits, the least recently used first, never the last. How many went. A conversation of
-    // this boot is as old as the boot clock says, and its time on the wall follows a clock that was set since.
+    // Removes what is over the limits, the least recently used first, never the last, and none in which an answer is
+    // being written. How many went. A conversation of this boot is as old as the boot clock says, and its time on the
+    // wall follows a clock that was set since.
     std::uint64_t sweep(const SessionLimits& limits, const Instant& now);
 
     // Takes over what another file of this kind, or the C# client's, holds; what is here stays. Tolerant: as much as
-    // can be read of a damaged one.
+    // can be read of a damaged one, which is this process's own: its answers are still being written.
     enum class Reading { strict, tolerant };
     ImportCounts import_from(const std::filesystem::path& path, Reading reading);
 
@@ -130,6 +129,7 @@ class SessionFile {
     void follow_wall_clock(const Instant& now);
     [[nodiscard]] History history_of(const std::string& session_id, std::size_t max_bytes);
     void forget_deleted();
+    [[nodiscard]] std::int64_t last_sequence();  // of a message that was ever here
 
     std::string loss_;
     Database database_;

@@ -126,9 +126,12 @@ SessionFile::SessionFile(const fs::path& path) : database_(made(path, loss_), Da
         const auto verdict = database_.text("PRAGMA quick_check(1)");
         if (verdict != "ok") throw StorageError(storage_errc::corrupt, verdict);
     }
+    DatabaseFile(path).settle();  // no conversation is run again
+}
+
+void SessionFile::mark_interrupted() {
     database_.execute(
         "DELETE FROM Messages WHERE State = 2 AND Content = ''; UPDATE Messages SET State = 1 WHERE State = 2");
-    DatabaseFile(path).settle();  // no conversation is run again
 }
 
 // With what its log holds. Throws when it is another program's, or a newer version's.

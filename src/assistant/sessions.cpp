@@ -8,6 +8,7 @@
 
 #include "assistant/log.hpp"
 #include "assistant/session_file.hpp"
+#include "jiro/assistant/errors.hpp"
 #include "jiro/base/on_worker.hpp"
 
 namespace jiro::assistant {
@@ -96,6 +97,8 @@ class Sessions::Storage {
     void open() {
         if (file_) return come_back();
         auto file = std::make_unique<SessionFile>(path_);
+        if (!was_opened_) file->mark_interrupted();
+        was_opened_ = true;
         if (must_checkpoint_) file->checkpoint();
         must_checkpoint_ = false;
         file_ = std::move(file);
@@ -186,6 +189,7 @@ class Sessions::Storage {
 
     const std::filesystem::path path_;
     std::unique_ptr<SessionFile> file_;
+    bool was_opened_ = false;
     bool must_checkpoint_ = false;
     mutable std::mutex mutex_;
     SessionLimits limits_;
@@ -245,17 +249,22 @@ Task<Result<ImportCounts>> Sessions::import_from(std::filesystem::path from) {
     return ask(&SessionFile::import_from, std::move(from), SessionFile::Reading::strict);
 }
 
-Task<Result<BegunExchange>> Sessions::begin(NewExchange exchange) {
+Task<Result<History>> Sessions::begin(NewExchange exchange) {
     exchange.now = now();
     return ask(&SessionFile::begin, std::move(exchange));
 }
 
-Task<Result<>> Sessions::write_answer(std::int64_t answer, std::string text, AnswerState state, std::int64_t tokens) {
+Task<Result<>> Sessions::write_answer(std::string answer_id, std::string text, AnswerState state, std::int64_t tokens) {
     const auto at = now();
-    auto writing = ask(&SessionFile::write_answer, answer, std::move(text), state, tokens, at);
-    auto written = co_await std::move(writing);
+    auto writing = ask(&SessionFile::write_answer, std::move(answer_id), std::move(text), state, tokens, at);
+    const auto has_place = co_await std::move(writing);
     if (state != AnswerState::being_written) asio::post(thread_, [storage = storage_, at] { storage->sweep(at); });
-    co_return written;
+    if (!has_place) co_return has_place.error();
+    if (!*has_place) {
+        co_return Error(errc::question_gone,
+                        "its question is no longer there: the session was removed meanwhile, or its file was damaged");
+    }
+    co_return Result<>();
 }
 
 Task<Result<std::vector<StoredExchange>>> Sessions::unsummarized(std::string id, std::int64_t before,

@@ -258,7 +258,7 @@ void Database::remove_log() noexcept {
     if (is_at(log_.get(), log_path_)) unlink(log_path_.c_str());
 }
 
-void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take) {
+void read_past_damage(Database& damaged, const std::string& rows, const std::function<void(Statement& row)>& take) {
     constexpr std::int64_t kLastNumber = std::int64_t{1} << 56;
     std::int64_t after = INT64_MIN;
     std::int64_t skip = 1;
@@ -266,8 +266,7 @@ void read_past_damage(Database& damaged, const char* rows, const std::function<v
     while (after < kLastNumber) {
         try {
             is_taking = false;
-            Statement& row = damaged.use(rows);
-            const Cursor cursor(row);
+            Statement row(damaged.handle(), rows.c_str());
             row.bind(after);
             while (row.step()) {
                 if (row.integer(0) <= after) throw StorageError(storage_errc::corrupt, "rows out of order");

@@ -223,6 +223,74 @@ class ChatTest(ChatCase):
         told = [message["content"] for message in self.endpoint.requests[-1][1]["messages"] if message["role"] == "user"]
         self.assertEqual([text for text in told if text in ("one", "2", "3", "after")], ["one", "2", "3", "after"])
 
+    def start_a_slow_answer(self, **more):
+        """A question in the session "slow" whose answer comes when `go_on` is set."""
+        asked, self.go_on = threading.Event(), threading.Event()
+        self.addCleanup(self.go_on.set)
+
+        def answer(request):
+            if request["messages"][-1]["content"] == "slow":
+                asked.set()
+                self.go_on.wait(20)
+                yield "the slow answer"
+            elif request["messages"][-1]["content"] == "fails":
+                raise Reply(500)
+            else:
+                yield "an answer"
+
+        self.start_endpoint(answer)
+        hub = self.start_all(config=self.chat_config(**more))
+        self.ask(hub, "chat fails", "b1", session="other")  # leaves a hole in the numbers of the messages
+        self.ask(hub, "chat before", "b2", session="other")
+        hub.command("chat slow", "slow", sessionId="slow")
+        asked.wait(10)
+        return hub
+
+    def assert_the_slow_answer_is_kept(self, hub):
+        self.go_on.set()
+        answer = self.result("slow")
+        self.assertEqual((answer.is_success, answer.response), (True, "the slow answer"))
+        self.assertIn("the slow answer", self.ask(hub, "session slow", "shown").response)
+
+    def test_a_file_that_is_removed_in_the_middle_of_an_answer(self):
+        hub = self.start_a_slow_answer()
+        self.sessions_file().unlink()
+        self.assert_the_slow_answer_is_kept(hub)
+
+    def test_a_file_that_is_made_anew_in_the_middle_of_an_answer(self):
+        hub = self.start_a_slow_answer()
+        file = self.sessions_file()
+        os.truncate(file, file.stat().st_size - 4096)
+        self.ask(hub, "chat anew", "n1", session="new")
+        self.assertIn("damaged", self.client.status()["chat"]["storageProblem"])
+        self.assert_the_slow_answer_is_kept(hub)
+        self.assertNotIn("the slow answer", self.ask(hub, "session new", "n2").response)
+
+    def test_limits_wait_for_the_end_of_an_answer(self):
+        hub = self.start_a_slow_answer(MaxSessions=1)
+        self.ask(hub, "chat quick", "q1", session="quick")
+        self.client.wait_log("Old conversations were removed")
+        self.assert_the_slow_answer_is_kept(hub)
+
+    def test_a_session_that_is_removed_in_the_middle_of_an_answer_stays_removed(self):
+        hub = self.start_a_slow_answer()
+        self.assertEqual(self.command("sessions", "remove", "slow").returncode, 0)
+        self.go_on.set()
+        self.assertIn("the slow answer\n\n(This is not in the session: ", self.result("slow").response)
+        self.assertNotIn("slow", self.ask(hub, "sessions", "s1").response)
+
+    def test_a_file_that_is_made_anew_knows_what_was_forgotten(self):
+        self.start_endpoint()
+        hub = self.start_all(config=self.chat_config())
+        for n, text in enumerate(("chat forget me", "reset", "chat one")):
+            self.ask(hub, text, f"c{n}")
+        file = self.sessions_file()
+        os.truncate(file, file.stat().st_size - 4096)
+        self.ask(hub, "chat two", "c9")
+        self.assertIn("damaged", self.client.status()["chat"]["storageProblem"])
+        told = [message["content"] for message in self.endpoint.requests[-1][1]["messages"] if message["role"] == "user"]
+        self.assertEqual(told, ["one", "two"])
+
     def test_a_file_that_was_emptied_is_told(self):
         self.start_endpoint()
         link = self.start_all(config=self.chat_config())

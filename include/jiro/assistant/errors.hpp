@@ -38,6 +38,7 @@ enum class errc {
     empty_answer,      // it ended without a word
     too_many_tool_calls,
     // The sessions.
+    question_gone,  // with its session, which was removed while the answer was made
     import_failed,  // the file to be taken over cannot be read, or is none
     not_sessions,   // the file of the sessions is another program's
 };

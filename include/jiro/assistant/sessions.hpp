@@ -24,7 +24,7 @@ namespace jiro::assistant {
 class SessionFile;
 struct SessionLimits;
 struct NewExchange;
-struct BegunExchange;
+struct History;
 struct Instant;
 struct StoredExchange;
 enum class AnswerState;
@@ -60,8 +60,9 @@ class Sessions final : public SessionStore {
     [[nodiscard]] Task<Result<ImportCounts>> import_from(std::filesystem::path file);
 
     // For the assistant.
-    [[nodiscard]] Task<Result<BegunExchange>> begin(NewExchange exchange);
-    [[nodiscard]] Task<Result<>> write_answer(std::int64_t answer, std::string text, AnswerState state,
+    [[nodiscard]] Task<Result<History>> begin(NewExchange exchange);
+    // errc::question_gone: not stored.
+    [[nodiscard]] Task<Result<>> write_answer(std::string answer_id, std::string text, AnswerState state,
                                               std::int64_t tokens);
     [[nodiscard]] Task<Result<std::vector<StoredExchange>>> unsummarized(std::string id, std::int64_t before,
                                                                          std::size_t max_bytes);

@@ -155,7 +155,7 @@ class Database {
 // fails, it goes on behind the damaged page: a little further with each failure, so that few whole rows are missed and
 // the end is reached. A row that `take` does not get into its own database (statement_failed) is left out; that this
 // one is full or its disk fails is thrown on.
-void read_past_damage(Database& damaged, const char* rows, const std::function<void(Statement& row)>& take);
+void read_past_damage(Database& damaged, const std::string& rows, const std::function<void(Statement& row)>& take);
 
 class Transaction {
   public:

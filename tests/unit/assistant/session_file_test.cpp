@@ -31,15 +31,16 @@ struct SessionFileTest : testing::Test {
     std::filesystem::path path = folder.path() / "sessions.db";
     int ids = 0;
 
-    BegunExchange begin(SessionFile& file, const std::string& session, const std::string& question,
-                        std::size_t room = 1'000'000, const Instant& now = kNow) {
+    // Its answer is called "a" with the number in `ids`.
+    History begin(SessionFile& file, const std::string& session, const std::string& question,
+                  std::size_t room = 1'000'000, const Instant& now = kNow) {
         const auto id = std::to_string(++ids);
         return file.begin({session, "instance", question, "q" + id, "a" + id, now, room});
     }
     void exchange(SessionFile& file, const std::string& session, const std::string& question, const std::string& answer,
                   const Instant& now = kNow) {
-        const auto begun = begin(file, session, question, 1000, now);
-        file.write_answer(begun.answer, answer, AnswerState::whole, 1, now);
+        static_cast<void>(begin(file, session, question, 1000, now));
+        EXPECT_TRUE(file.write_answer("a" + std::to_string(ids), answer, AnswerState::whole, 1, now));
     }
 };
 
@@ -94,26 +95,26 @@ TEST_F(SessionFileTest, history_is_whole_exchanges_that_fit) {
     SessionFile file(path);
     for (int i = 0; i < 10; ++i) exchange(file, "s", "question " + std::to_string(i), std::string(90, 'a'));
     static_cast<void>(begin(file, "s", "never answered"));
-    auto begun = begin(file, "s", "now", 250);
-    ASSERT_EQ(begun.history.exchanges.size(), 2U);
-    EXPECT_EQ(begun.history.exchanges[0].question, "question 8");
-    EXPECT_EQ(begun.history.exchanges[1].question, "question 9");
-    EXPECT_TRUE(begun.history.has_unsummarized);
+    auto history = begin(file, "s", "now", 250);
+    ASSERT_EQ(history.exchanges.size(), 2U);
+    EXPECT_EQ(history.exchanges[0].question, "question 8");
+    EXPECT_EQ(history.exchanges[1].question, "question 9");
+    EXPECT_TRUE(history.has_unsummarized);
 
-    const auto older = file.unsummarized("s", begun.history.exchanges[0].sequence, 100'000);
+    const auto older = file.unsummarized("s", history.exchanges[0].sequence, 100'000);
     ASSERT_EQ(older.size(), 8U);
     EXPECT_EQ(older.front().question, "question 0");
     file.set_summary("s", "what was said", older.back().sequence);
-    begun = begin(file, "s", "again", 250);
-    EXPECT_EQ(begun.history.summary, "what was said");
-    EXPECT_EQ(begun.history.exchanges.size(), 2U);
-    EXPECT_FALSE(begun.history.has_unsummarized);
+    history = begin(file, "s", "again", 250);
+    EXPECT_EQ(history.summary, "what was said");
+    EXPECT_EQ(history.exchanges.size(), 2U);
+    EXPECT_FALSE(history.has_unsummarized);
 
     EXPECT_TRUE(file.reset("s"));
     EXPECT_FALSE(file.reset("other"));
-    begun = begin(file, "s", "anew", 100'000);
-    EXPECT_TRUE(begun.history.exchanges.empty());
-    EXPECT_TRUE(begun.history.summary.empty());
+    history = begin(file, "s", "anew", 100'000);
+    EXPECT_TRUE(history.exchanges.empty());
+    EXPECT_TRUE(history.summary.empty());
     EXPECT_GT(file.find("s")->messages, 20U);
 }
 
@@ -121,15 +122,103 @@ TEST_F(SessionFileTest, history_is_whole_exchanges_that_fit) {
 TEST_F(SessionFileTest, half_answers_are_marked_at_the_next_opening) {
     {
         SessionFile file(path);
-        const auto begun = begin(file, "s", "long question");
-        file.write_answer(begun.answer, "half an ans", AnswerState::being_written, 0, kNow);
+        static_cast<void>(begin(file, "s", "long question"));
+        file.write_answer("a1", "half an ans", AnswerState::being_written, 0, kNow);
         static_cast<void>(begin(file, "t", "no word came"));
     }
     SessionFile file(path);
+    file.mark_interrupted();
     const auto messages = file.messages("s", {});
     ASSERT_EQ(messages.size(), 2U);
     EXPECT_THAT(messages[1].content, HasSubstr("half an ans\n\n*(The answer was cut off here.)*"));
     EXPECT_EQ(file.messages("t", {}).size(), 1U);
+}
+
+// Opened again by the process in which it is made, the answer finds its place; one that is gone is told.
+TEST_F(SessionFileTest, an_answer_under_way_keeps_its_place) {
+    {
+        SessionFile file(path);
+        static_cast<void>(begin(file, "s", "question"));
+    }
+    SessionFile file(path);
+    EXPECT_TRUE(file.write_answer("a1", "an answer", AnswerState::whole, 1, kNow));
+    EXPECT_EQ(file.messages("s", {}).back().content, "an answer");
+    EXPECT_TRUE(file.remove("s"));
+    EXPECT_FALSE(file.write_answer("a1", "an answer", AnswerState::whole, 1, kNow));
+    EXPECT_FALSE(file.write_answer("a1", "", AnswerState::cut, 1, kNow));
+}
+
+// Rows that went before leave holes between the numbers; what names a number still names the same message.
+TEST_F(SessionFileTest, a_rebuilt_file_knows_what_was_forgotten_and_what_is_being_written) {
+    const Instant now{kNow, "boot", 10s};
+    {
+        SessionFile file(path);
+        exchange(file, "removed", "q", "a");
+        exchange(file, "reset", "to be forgotten", "a");
+        EXPECT_TRUE(file.reset("reset"));
+        exchange(file, "reset", "told", "a");
+        exchange(file, "summarized", "in the summary", "a");
+        file.set_summary("summarized", "what was said", 8);
+        exchange(file, "summarized", "told", "a", now);
+        EXPECT_TRUE(file.remove("removed"));
+        static_cast<void>(begin(file, "asked", "question", 1000, now));
+        static_cast<void>(begin(file, "asked too", "question", 1000, now));
+    }
+    EXPECT_EQ(rebuild(path).taken.messages, 12U);
+    SessionFile file(path);
+    EXPECT_TRUE(file.write_answer("a6", "answered", AnswerState::whole, 1, now));
+    EXPECT_EQ(file.messages("asked", {}).back().content, "answered");
+    EXPECT_EQ(file.messages("asked too", {}).back().content, "");
+
+    auto history = begin(file, "reset", "now");
+    ASSERT_EQ(history.exchanges.size(), 1U);
+    EXPECT_EQ(history.exchanges[0].question, "told");
+    history = begin(file, "summarized", "now");
+    EXPECT_EQ(history.summary, "what was said");
+    ASSERT_EQ(history.exchanges.size(), 1U);
+    EXPECT_EQ(history.exchanges[0].question, "told");
+    const SessionLimits month{100, std::chrono::days(30), UINT64_MAX};
+    EXPECT_EQ(file.sweep(month, {kNow + std::chrono::days(400), "boot", 20s}), 0U) << "its age is of this boot";
+}
+
+// What was said last is lost; what is said from then on is told to the model all the same.
+TEST_F(SessionFileTest, a_lost_message_hides_nothing_new) {
+    {
+        SessionFile file(path);
+        exchange(file, "s", "forgotten", "a");
+        exchange(file, "s", "forgotten and lost", "a");
+        EXPECT_TRUE(file.reset("s"));
+    }
+    Database(path.string(), Database::Mode::read_write).execute("DELETE FROM Messages WHERE Sequence > 2");
+    EXPECT_EQ(rebuild(path).taken.messages, 2U);
+    SessionFile file(path);
+    exchange(file, "s", "new", "a");
+    const auto history = begin(file, "s", "now");
+    ASSERT_EQ(history.exchanges.size(), 1U);
+    EXPECT_EQ(history.exchanges[0].question, "new");
+}
+
+// Taken over beside what is here, a conversation knows what was forgotten, too; what was being written is cut.
+TEST_F(SessionFileTest, takes_over_another_file_of_its_kind) {
+    const auto other = folder.path() / "other.db";
+    {
+        SessionFile file(other);
+        exchange(file, "theirs", "forgotten", "a");
+        EXPECT_TRUE(file.reset("theirs"));
+        exchange(file, "theirs", "told", "a");
+        static_cast<void>(begin(file, "theirs", "half"));
+        file.write_answer("a3", "half an ans", AnswerState::being_written, 0, kNow);
+        static_cast<void>(begin(file, "theirs", "no word came"));
+    }
+    ids = 100;
+    SessionFile file(path);
+    exchange(file, "ours", "q", "a");
+    EXPECT_EQ(file.import_from(other, SessionFile::Reading::strict).messages, 7U);
+    EXPECT_THAT(file.messages("theirs", {})[5].content, HasSubstr("half an ans\n\n*(The answer was cut off here.)*"));
+    const auto history = begin(file, "theirs", "now");
+    ASSERT_EQ(history.exchanges.size(), 2U);
+    EXPECT_EQ(history.exchanges[0].question, "told");
+    EXPECT_EQ(begin(file, "ours", "now").exchanges.size(), 1U);
 }
 
 // Removed means gone: from the file and from its log.
@@ -224,6 +313,22 @@ TEST_F(SessionFileTest, limits_remove_the_least_recently_used) {
     EXPECT_EQ(file.list(1).sessions[0].id, "19");
 }
 
+// Nor is it one in which an answer is being written, which does not count meanwhile; then it is the last used one.
+TEST_F(SessionFileTest, limits_wait_for_an_answer) {
+    SessionFile file(path);
+    static_cast<void>(begin(file, "slow", "q", 1000, {kNow, "boot", 10s}));
+    exchange(file, "quick", "q", std::string(50'000, 'a'), {kNow, "boot", 20s});
+    const Instant later{kNow, "boot", std::chrono::days(40)};
+    EXPECT_EQ(file.sweep({1, std::chrono::days(0), 10'000}, later), 0U);
+    EXPECT_EQ(file.sweep({1, std::chrono::days(30), UINT64_MAX}, later), 1U);
+    EXPECT_TRUE(file.find("slow"));
+
+    exchange(file, "quick", "q", "a", {kNow, "boot", 20s});
+    EXPECT_TRUE(file.write_answer("a1", "a", AnswerState::whole, 1, {kNow, "boot", 30s}));
+    EXPECT_EQ(file.sweep({1, std::chrono::days(0), UINT64_MAX}, {kNow, "boot", 30s}), 1U);
+    EXPECT_TRUE(file.find("slow"));
+}
+
 // jiro.db of the C# client, as Entity Framework makes it.
 TEST_F(SessionFileTest, takes_over_the_other_clients_file) {
     const auto other = folder.path() / "jiro.db";
@@ -252,7 +357,7 @@ TEST_F(SessionFileTest, takes_over_the_other_clients_file) {
     EXPECT_EQ(messages[0].content, "Hello");
     EXPECT_EQ(to_stored(messages[0].created_at), "2025-08-06 13:53:19.1234567");
     EXPECT_EQ(file.find("9a0e")->name, "Session-9a0e");
-    EXPECT_EQ(begin(file, "9a0e", "and now").history.exchanges.size(), 1U);
+    EXPECT_EQ(begin(file, "9a0e", "and now").exchanges.size(), 1U);
     const auto no_database = folder.write("notes.txt", "these are notes, and no database of any kind at all");
     EXPECT_THROW(file.import_from(no_database, SessionFile::Reading::strict), ForeignFile);
 }

@@ -47,7 +47,7 @@ struct SessionsOnDisk : testing::Test {
         const auto number = std::to_string(++ids);
         const auto begun = run(sessions().begin({id, "i", question, "q" + number, "a" + number, {}, 1'000'000}));
         if (!begun) return begun.error();
-        return run(sessions().write_answer(begun->answer, answer, AnswerState::whole, 1));
+        return run(sessions().write_answer("a" + number, answer, AnswerState::whole, 1));
     }
 
     std::vector<std::string> said(const std::string& id = "s") {
