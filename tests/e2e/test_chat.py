@@ -537,6 +537,24 @@ class TerminalTest(ChatCase):
         self.assertIn("> Hello", self.command("sessions", "show", "t1").stdout)
         self.assertIn('"content":"Hello from the model"', self.command("sessions", "export").stdout)
 
+    def test_an_answer_that_is_not_in_the_session_says_so(self):
+        def answer(request):
+            deeds.pop()()
+            yield "Hello from the model"
+
+        state = self.sessions_file().parent
+        deeds = [lambda: self.command("sessions", "remove", "t1"), lambda: state.rename(self.directory / "away")]
+        self.start_endpoint(answer)
+        self.client = Client(self.directory, config=self.chat_config(), start=False)
+        for with_daemon in (False, True):
+            with self.subTest(with_daemon=with_daemon):
+                if with_daemon:
+                    self.start_all(config=self.chat_config())
+                    self.client.wait_connected()
+                answer = self.command("chat", "Hello", "--session", "t1")
+                self.assertEqual((answer.returncode, answer.stdout), (1, "Hello from the model\n"), answer.stderr)
+                self.assertIn("jiro-client: this is not in the session: ", answer.stderr)
+
     def test_a_look_without_a_daemon_makes_no_file(self):
         self.client = Client(self.directory, start=False)
         (self.directory / "state").mkdir(exist_ok=True)

@@ -6,6 +6,7 @@
 
 #include <boost/asio/thread_pool.hpp>
 #include <iostream>
+#include <optional>
 
 #include "daemon/chat.hpp"
 #include "daemon/chat_tools.hpp"
@@ -30,19 +31,22 @@ using nlohmann::json;
 
 void print_piece(std::string_view text) { std::cout << escaped_lines(text) << std::flush; }
 
-// How it ended; true: with a whole answer.
-bool print_end(const std::optional<std::string>& error, const std::string& note) {
+// How it ended; true: with a whole answer, which is in the session. No text: there is no such failure.
+bool print_end(const std::string& error, const std::string& not_stored, const std::string& note) {
     std::cout << std::endl;
-    if (error) std::cerr << "jiro-client: " << escaped_lines(*error) << '\n';
+    if (!error.empty()) std::cerr << "jiro-client: " << escaped_lines(error) << '\n';
+    if (!not_stored.empty())
+        std::cerr << "jiro-client: this is not in the session: " << escaped_lines(not_stored) << '\n';
     if (isatty(STDERR_FILENO) != 0) std::cerr << '[' << escaped(note) << "]\n";
-    return !error;
+    return error.empty() && not_stored.empty();
 }
 
 // One side of the conversation that the user has.
 class Partner {
   public:
     virtual ~Partner() = default;
-    // Prints the answer as it comes; false: there is none, or not all of it, and the reason was printed.
+    // Prints the answer as it comes; false: there is none, or not all of it, or it is not stored, and the reason was
+    // printed.
     virtual bool answer(const std::string& text) = 0;
 };
 
@@ -67,8 +71,8 @@ class DaemonPartner final : public Partner {
             print_piece(text_member(*more, "text"));
             from = more->value("next", from);
             if (more->value("ended", true)) {
-                const auto error = text_member(*more, "error");
-                return print_end(error.empty() ? std::nullopt : std::optional(error), text_member(*more, "note"));
+                return print_end(text_member(*more, "error"), text_member(*more, "notStored"),
+                                 text_member(*more, "note"));
             }
             const auto signal = signals.wait(std::chrono::milliseconds(0));
             if (signal && *signal != SIGWINCH) static_cast<void>(ask(Method::post, "/chat/cancel?id=" + id));
@@ -103,7 +107,10 @@ class OwnPartner final : public Partner {
         Interruptible interruptible(context_);  // at the prompt a signal ends the program
         const bool has_ended = interruptible.run(print(exchange));
         const auto& end = exchange->end();
-        return print_end(end.error ? std::optional(end.error->message) : std::nullopt, end.note()) && has_ended;
+        const auto message_of = [](const std::optional<Error>& error) {
+            return error ? error->message : std::string();
+        };
+        return print_end(message_of(end.error), message_of(end.not_stored), end.note()) && has_ended;
     }
 
   private:
