@@ -22,6 +22,7 @@ constexpr std::size_t kMaxStreamBytes = 64 * 1024 * 1024;  // each word of an an
 constexpr std::size_t kMaxEventBytes = 1024 * 1024;
 constexpr std::size_t kMaxErrorBytes = 64 * 1024;
 constexpr Duration kRefusalTime = std::chrono::seconds(2);
+constexpr Duration kLastWordsTime = std::chrono::seconds(3);
 constexpr std::size_t kMaxErrorText = 2 * kMaxPeerText;  // ours, and what the endpoint says
 
 http::Request request_to(const Url& url, const Secret& key, std::string body) {
@@ -79,6 +80,7 @@ struct ModelClient::Asking {
     std::optional<Error> refusal{};  // of the first name, when it was sent with the other one
     bool has_waited = false;         // as a 429 asked
     bool is_answering = false;
+    std::optional<TimePoint> ends_at{};  // when it is whole
 };
 
 Task<Result<>> ModelClient::complete(Question question, SettingsPtr settings, TimePoint deadline, Answer& to) {
@@ -177,12 +179,15 @@ Task<Result<>> ModelClient::read_answer(Asking& asking, http::Connection& connec
     co_return Result<>();
 }
 
+// A finish_reason says that the answer is whole: only its figures and [DONE] may follow, and however the connection
+// ends then, it is the end.
 Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connection) {
     Answer& answer = asking.answer;
     EventStream events(kMaxEventBytes);
     std::size_t total = 0;
     for (bool is_end = false; !is_end;) {
         const auto bytes = co_await read_piece(asking, connection);
+        if (!bytes && asking.ends_at) co_return Result<>();
         if (!bytes) co_return bytes.error();
         is_end = bytes->empty();
         total += bytes->size();
@@ -193,7 +198,11 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
             if (!piece) co_return piece.error();
             if (piece->is_end) co_return Result<>();
         }
+        if (!answer.completion.finish_reason.empty() && !asking.ends_at) {
+            asking.ends_at = clock_.now() + std::min(kLastWordsTime, (asking.deadline - clock_.now()) / 2);
+        }
         if (events.overflowed() || total > kMaxStreamBytes) {
+            if (asking.ends_at) co_return Result<>();
             co_return Error(errc::too_large, "the endpoint sends more than an answer can hold");
         }
         const bool has_something = !answer.completion.text.empty() || !answer.completion.tool_calls.empty();
@@ -201,13 +210,15 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
         if (answer.on_progress) answer.on_progress();
     }
     // Some end without [DONE].
-    if (answer.completion.finish_reason.empty()) co_return cut("the endpoint hung up in the middle");
+    if (!asking.ends_at) co_return cut("the endpoint hung up in the middle");
     co_return Result<>();
 }
 
-// Until the first piece the model thinks, which may take as long as the whole may.
+// Until the first piece the model thinks, which may take as long as the whole may. What follows the last one is waited
+// for a moment, whatever comes.
 Task<Result<std::string_view>> ModelClient::read_piece(Asking& asking, http::Connection& connection) {
-    const auto limit = asking.settings->idle_timeout;
+    const auto idle_limit = asking.settings->idle_timeout;
+    const Duration limit = asking.ends_at ? *asking.ends_at - clock_.now() : idle_limit;
     std::optional<Result<std::string_view>> bytes;
     auto reading = connection.read_some();
     if (asking.is_answering) {
@@ -217,7 +228,7 @@ Task<Result<std::string_view>> ModelClient::read_piece(Asking& asking, http::Con
     }
     if (!bytes) {
         co_return Error(errc::idle_timeout, "the answer was cut off: nothing came from the model for " +
-                                                milliseconds_text(limit) + " (Chat.IdleTimeoutMs)");
+                                                milliseconds_text(idle_limit) + " (Chat.IdleTimeoutMs)");
     }
     if (!*bytes) co_return cut(bytes->error().message);
     asking.is_answering = true;

@@ -137,6 +137,13 @@ class ChatTest(ChatCase):
         self.assertEqual(answer.returncode, 0)
         self.assertIn("The answer was cut off here", answer.stdout)
 
+    def test_an_answer_is_whole_with_its_finish_reason(self):
+        self.start_endpoint().hangs_up = True
+        hub = self.start_all(config=self.chat_config())
+        answer = self.ask(hub, "chat hello", "c1")
+        self.assertEqual((answer.is_success, answer.response), (True, "Hello from the model"))
+        self.assertEqual(self.stored()[1], (0, "Hello from the model", 0))
+
     def test_a_summary_without_end_does_not_end_the_conversation(self):
         def answer(request):
             if not request["stream"]:

@@ -19,6 +19,7 @@ class Endpoint:
     def __init__(self, answer=lambda request: ["Hello", " from", " the model"]):
         self.answer = answer
         self.requests = []  # (headers, JSON)
+        self.hangs_up = False  # behind the finish_reason
         self.closed = threading.Event()  # a connection broke while an answer was written
         endpoint = self
 
@@ -70,6 +71,9 @@ class Endpoint:
                         return
                     self.event({"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
                 self.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+                if endpoint.hangs_up:
+                    self.close_connection = True
+                    return
                 self.event({"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
                 self.chunk("data: [DONE]\n\n")
                 self.wfile.write(b"0\r\n\r\n")

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 #include <fstream>
+#include <sstream>
+#include <utility>
 
 #include "assistant/context.hpp"
 #include "assistant/session_file.hpp"
@@ -423,6 +425,50 @@ TEST_F(Chatting, lives_with_what_endpoints_do) {
     EXPECT_EQ(end.answer, "whole \xEF\xBF\xBD");
     EXPECT_EQ(json_or_null(plain.bodies[0])["max_tokens"], 77);
     EXPECT_EQ(json_or_null(plain.bodies[1])["max_completion_tokens"], 77);
+}
+
+std::string chunk(const std::string& text) {
+    std::ostringstream head;
+    head << std::hex << text.size();
+    return head.str() + "\r\n" + text + "\r\n";
+}
+
+// Once a finish_reason has come the answer is whole, however the connection ends; an error is one even then.
+TEST_F(Chatting, an_answer_is_whole_with_its_finish_reason) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const auto finish = event(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})");
+    const auto usage = event(R"({"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":3}})");
+    const std::string whole = head + chunk(word("whole") + finish);
+    FakeEndpoint::Script pings{{whole + chunk(usage)}};
+    FakeEndpoint::Script trailers{{whole + chunk(usage) + "0\r\n"}};
+    for (int i = 0; i < 100; ++i) {
+        pings.push_back({chunk(": ping\n\n"), 50ms});
+        trailers.push_back({"X: " + std::string(100, 'y') + "\r\n", 50ms});
+    }
+    const std::vector<std::pair<const char*, FakeEndpoint::Script>> ends{
+        {"hung up", {{whole + chunk(usage)}}},
+        {"hung up in a chunk", {{whole + chunk(usage) + "5\r\nda"}}},
+        {"nothing more", {{whole + chunk(usage)}, {"", FakeEndpoint::kForEver}}},
+        {"figures that come late", {{whole}, {chunk(usage), 50ms}, {"", FakeEndpoint::kForEver}}},
+        {"pings", pings},
+        {"trailers", trailers},
+        {"a line without end", {{whole + chunk(usage) + chunk(std::string(2 * 1024 * 1024, 'x'))}}},
+    };
+    settings.timeout = 1s;
+    settings.idle_timeout = 150ms;
+    for (const auto& [name, script] : ends) {
+        FakeEndpoint odd(executor);
+        odd.answer(script);
+        settings.endpoint = *Url::parse(odd.url());
+        assistant().update(settings);
+        const auto end = ask("question", name);
+        EXPECT_EQ(end.words(), "whole") << name;
+        EXPECT_EQ(end.prompt_tokens, 12) << name;
+    }
+    endpoint.answer(head + chunk(word("so") + finish + event(R"({"error":{"message":"out of memory"}})")));
+    settings.endpoint = *Url::parse(endpoint.url());
+    assistant().update(settings);
+    EXPECT_THAT(ask("question").words(), HasSubstr("out of memory"));
 }
 
 // An endpoint that takes max_tokens under one name alone.
