@@ -111,6 +111,8 @@ History SessionFile::begin(const NewExchange& exchange) {
               exchange.now.since_boot.count())
         .run();
 
+    // One question at a time is asked: what is being written here could not be written to its end.
+    database_.use("UPDATE Messages SET State = 1 WHERE State = 2 AND SessionId = ?").bind(exchange.session_id).run();
     auto history = history_of(exchange.session_id, exchange.history_bytes);
 
     Statement& message = database_.use(

@@ -47,6 +47,29 @@ struct Columns {
     bool has_boot = false;
 };
 
+void add_session(Database& to, const Statement& row, std::int64_t before) {
+    const auto moved = [&](std::int64_t sequence) {
+        return before + std::clamp(sequence, std::int64_t{0}, kLastSequence);
+    };
+    to.use(
+          "INSERT OR IGNORE INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt, ContextFrom, Summary, "
+          "SummarizedUntil, UsedInBoot, UsedAtMs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(row.text(1), row.text(2), row.text(3), to_stored(from_stored(row.text(4))),
+              to_stored(from_stored(row.text(5))), moved(row.integer(6)), to_utf8(row.text(7)), moved(row.integer(8)),
+              row.text(9), row.integer(10))
+        .run();
+}
+
+void add_message(Database& to, const Statement& row, std::optional<std::int64_t> sequence, AnswerState state) {
+    to.use(
+          "INSERT OR IGNORE INTO Messages (Sequence, Id, Content, InstanceId, SessionId, IsUser, CreatedAt, Type, "
+          "State, Tokens) SELECT ?, ?, ?, ?, ?5, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM ChatSessions WHERE Id = "
+          "?5)")
+        .bind(sequence, row.text(1), to_utf8(row.text(2)), row.text(3), row.text(4), row.integer(5),
+              to_stored(from_stored(row.text(6))), row.integer(7), static_cast<int>(state), row.integer(9))
+        .run();
+}
+
 }  // namespace
 
 ImportCounts SessionFile::import_from(const std::filesystem::path& path, Reading reading) {
@@ -87,37 +110,20 @@ ImportCounts SessionFile::import_from(const std::filesystem::path& path, Reading
     };
     // Behind what is here, at the same distances, since ContextFrom and SummarizedUntil name them.
     const auto before = last_sequence();
-    const auto moved = [&](std::int64_t sequence) {
-        return before + std::clamp(sequence, std::int64_t{0}, kLastSequence);
-    };
     copy(columns->sessions(), "", [&](Statement& row) {
-        database_
-            .use(
-                "INSERT OR IGNORE INTO ChatSessions (Id, Name, Description, CreatedAt, LastUpdatedAt, ContextFrom, "
-                "Summary, SummarizedUntil, UsedInBoot, UsedAtMs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-            .bind(row.text(1), row.text(2), row.text(3), to_stored(from_stored(row.text(4))),
-                  to_stored(from_stored(row.text(5))), moved(row.integer(6)), to_utf8(row.text(7)),
-                  moved(row.integer(8)), row.text(9), row.integer(10))
-            .run();
+        add_session(database_, row, before);
         counts.sessions += static_cast<std::uint64_t>(database_.changes());
     });
     copy(columns->messages(), columns->is_ours ? " ORDER BY Sequence" : " ORDER BY CreatedAt, rowid",
          [&](Statement& row) {
-             std::optional<std::int64_t> sequence;
-             if (columns->is_ours && row.integer(0) <= kLastSequence) sequence = before + row.integer(0);
              auto state = static_cast<AnswerState>(std::clamp<std::int64_t>(row.integer(8), 0, 2));
              if (state == AnswerState::being_written && !is_damaged) {
                  if (row.bytes(2).empty()) return;
                  state = AnswerState::cut;
              }
-             database_
-                 .use(
-                     "INSERT OR IGNORE INTO Messages (Sequence, Id, Content, InstanceId, SessionId, IsUser, CreatedAt, "
-                     "Type, State, Tokens) SELECT ?, ?, ?, ?, ?5, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM "
-                     "ChatSessions WHERE Id = ?5)")
-                 .bind(sequence, row.text(1), to_utf8(row.text(2)), row.text(3), row.text(4), row.integer(5),
-                       to_stored(from_stored(row.text(6))), row.integer(7), static_cast<int>(state), row.integer(9))
-                 .run();
+             std::optional<std::int64_t> sequence;
+             if (columns->is_ours && row.integer(0) <= kLastSequence) sequence = before + row.integer(0);
+             add_message(database_, row, sequence, state);
              counts.messages += static_cast<std::uint64_t>(database_.changes());
          });
     // One that names a message that is lost, or nothing, would hide what comes next.

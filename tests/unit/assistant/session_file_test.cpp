@@ -221,6 +221,17 @@ TEST_F(SessionFileTest, takes_over_another_file_of_its_kind) {
     EXPECT_EQ(begin(file, "ours", "now").exchanges.size(), 1U);
 }
 
+// An answer whose end could not be stored is a cut one with the next question.
+TEST_F(SessionFileTest, an_answer_without_its_end_is_cut) {
+    SessionFile file(path);
+    static_cast<void>(begin(file, "s", "question"));
+    static_cast<void>(begin(file, "t", "question"));
+    for (const char* answer : {"a1", "a2"}) file.write_answer(answer, "half", AnswerState::being_written, 0, kNow);
+    static_cast<void>(begin(file, "s", "another"));
+    EXPECT_THAT(file.messages("s", {})[1].content, HasSubstr("cut off here"));
+    EXPECT_EQ(file.messages("t", {})[1].content, "half");
+}
+
 // Removed means gone: from the file and from its log.
 TEST_F(SessionFileTest, removed_texts_are_gone) {
     SessionFile file(path);
