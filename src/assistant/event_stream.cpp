@@ -6,6 +6,11 @@
 
 namespace jiro::assistant {
 
+std::string_view without_byte_order_mark(std::string_view text) noexcept {
+    constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+    return text.starts_with(kByteOrderMark) ? text.substr(kByteOrderMark.size()) : text;
+}
+
 void EventStream::feed(std::string_view bytes) {
     if (overflowed_) return;
     buffer_.erase(0, begin_);
@@ -28,7 +33,7 @@ std::optional<std::string_view> EventStream::take_line() {
     std::string_view line(buffer_.data() + begin_, end - begin_);
     begin_ = end + 1;
     skips_newline_ = buffer_[end] == '\r';
-    if (is_first_ && line.starts_with("\xEF\xBB\xBF")) line.remove_prefix(3);
+    if (is_first_) line = without_byte_order_mark(line);
     is_first_ = false;
     return line;
 }

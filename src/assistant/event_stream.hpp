@@ -17,6 +17,9 @@ struct StreamEvent {
     friend bool operator==(const StreamEvent&, const StreamEvent&) = default;
 };
 
+// Some servers begin a text with one (U+FEFF), which is no part of it.
+[[nodiscard]] std::string_view without_byte_order_mark(std::string_view text) noexcept;
+
 class EventStream {
   public:
     explicit EventStream(std::size_t max_event_bytes) : limit_(max_event_bytes) {}

@@ -309,7 +309,7 @@ std::string request_body(const Question& question, const Settings& settings, Max
 
 Result<Completion> parse_completion(std::string_view body) {
     Completion completion;
-    const auto read = read_answer(body, completion.first_half);
+    const auto read = read_answer(without_byte_order_mark(body), completion.first_half);
     if (!read || !read->is_object()) {
         return Error(
             errc::not_an_api,
@@ -344,7 +344,7 @@ Error answer_too_long() {
 }
 
 Error status_error(const http::Response& response, const Settings& settings) {
-    const auto body = json_or_null(response.body);
+    const auto body = json_or_null(without_byte_order_mark(response.body));
     const auto complaint = complaint_in(body).value_or(Complaint{});
     auto [code, text] = meaning_of(response.status, complaint, response, settings);
     text = "the model's endpoint answered " + std::to_string(response.status) + ": " + text;

@@ -120,6 +120,14 @@ bool DatabaseFile::is_foreign(std::uint32_t application_id) const {
 }
 
 Result<> DatabaseFile::make() const {
+    for (const char* suffix : {"", "-wal", "-journal"}) {  // of which SQLite would say "disk I/O error"
+        const auto place = with_suffix(path_, suffix);
+        struct stat status {};
+        if (lstat(place.c_str(), &status) != 0 || S_ISLNK(status.st_mode)) continue;
+        const auto other = what_else(status.st_mode);
+        if (!other.empty())
+            return Error(storage_errc::io, place.string() + ' ' + std::string(other) + ": move it away");
+    }
     const auto file = open_private_file(path_);
     if (!file) return file.error();
     struct stat status {};

@@ -18,16 +18,15 @@ namespace {
 
 namespace errc = boost::system::errc;
 
-// Empty: a regular file.
-std::string_view what_else(mode_t mode) {
+}  // namespace
+
+std::string_view what_else(mode_t mode) noexcept {
     if (S_ISREG(mode)) return {};
     if (S_ISDIR(mode)) return "is a directory, not a file";
     if (S_ISFIFO(mode)) return "is a named pipe, not a file";
     if (S_ISCHR(mode) || S_ISBLK(mode)) return "is a device, not a file";
     return "is not a regular file";
 }
-
-}  // namespace
 
 Error system_failure(std::string_view doing) {
     const boost::system::error_code code(errno, boost::system::generic_category());

@@ -40,7 +40,7 @@ Message to_message(Request request) {
 
 Error read_error(ClientStream& stream, const error_code& error) {
     if (error == beast::error::header_limit || error == beast::error::buffer_overflow)
-        return Error(errc::answer_too_large, "the header of its answer is too long");
+        return Error(errc::answer_too_large, "got an answer whose header is too long");
     return Error(errc::request_failed, "got no usable HTTP answer: " + stream.reason(error));
 }
 

@@ -52,7 +52,7 @@ class DatabaseFile {
     // ours that is damaged or still empty, nor does anything lie beside it that this program alone makes. Changes
     // nothing.
     [[nodiscard]] bool is_foreign(std::uint32_t application_id) const;
-    // Makes an empty one where there is none; 0600 in any case.
+    // Makes an empty one where there is none; 0600 in any case. Fails where its name or its log's is something else's.
     [[nodiscard]] Result<> make() const;
     // It is there, without a byte in it.
     [[nodiscard]] bool is_empty() const;

@@ -5,6 +5,8 @@
 // Blocks for as long as the file's mount does: the daemon calls it on other threads than the event loop's
 // (outside_calls.hpp).
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ struct FileContent {
 // Fails on what is missing, unreadable, no regular file (a named pipe does not hold it up), or larger than `limit`
 // bytes. The message does not name the file.
 [[nodiscard]] Result<FileContent> read_small_file(const std::filesystem::path& path, std::size_t limit);
+
+// "is a directory, not a file"; empty: it is a regular file.
+[[nodiscard]] std::string_view what_else(mode_t mode) noexcept;
 
 // Whole or not at all, whatever ends in between, and on the disk when it returns. Mode 0600. Until it is whole it has
 // a name of its own beside that.

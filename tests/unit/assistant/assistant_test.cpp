@@ -197,6 +197,12 @@ std::vector<Misbehaviour> misbehaviours() {
          errc::payment_required,
          "quota is used up",
          ""},
+        {"a byte order mark before its words",
+         {{response(400, json_type,
+                    "\xEF\xBB\xBF{\"error\":{\"message\":\"boom\",\"code\":\"context_length_exceeded\"}}")}},
+         errc::context_too_long,
+         "boom",
+         ""},
         {"403", {{complaint(403, "", "no")}}, errc::forbidden, "may not use this", ""},
         {"model",
          {{complaint(404, "model_not_found", "no such model")}},
@@ -224,6 +230,11 @@ std::vector<Misbehaviour> misbehaviours() {
         {"a web page", {{response(200, "text/html", "<html>hello</html>")}}, errc::not_an_api, "no JSON object", ""},
         {"other JSON", {{response(200, json_type, "{\"ok\":true}")}}, errc::bad_answer, "no choices", ""},
         {"no HTTP", {{"SSH-2.0-OpenSSH\r\n"}}, errc::connection_lost, "no usable HTTP answer", ""},
+        {"a fat header",
+         {{"HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n"}},
+         errc::connection_lost,
+         "got an answer whose header is too long",
+         ""},
         {"silence and an end", {{"", 10ms}}, errc::connection_lost, "no usable HTTP answer", ""},
         {"cut", {{stream_head() + word("half an")}}, errc::connection_lost, "hung up in the middle", "half an"},
         {"stall",
@@ -413,6 +424,7 @@ TEST_F(Chatting, lives_with_what_endpoints_do) {
     plain.answer(response(400, "application/json",
                           R"({"error":{"message":"Use 'max_completion_tokens' instead of 'max_tokens'."}})"));
     plain.answer(response(200, "application/json; charset=utf-8",
+                          "\xEF\xBB\xBF"
                           R"({"choices":[{"message":{"role":"assistant","content":"whole )"
                           "\xFF"
                           R"("},)"

@@ -2,6 +2,7 @@
 #include "jiro/base/database_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <fstream>
 #include <functional>
@@ -289,6 +290,20 @@ TEST_F(MendLog, any_bytes_are_survived) {
         }
         (void)texts();
     }
+}
+
+// What stands in a file's place is named, and stays.
+TEST(DatabaseFileTest, says_what_is_no_file) {
+    jiro::test::TempDir folder;
+    const auto path = folder.path() / "x.db";
+    ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+    EXPECT_EQ(DatabaseFile(path).make().error().message, path.string() + " is a named pipe, not a file: move it away");
+    fs::remove(path);
+    fs::create_directory(path.string() + "-wal");
+    EXPECT_EQ(DatabaseFile(path).make().error().message,
+              path.string() + "-wal is a directory, not a file: move it away");
+    fs::remove(path.string() + "-wal");
+    EXPECT_TRUE(DatabaseFile(path).make());
 }
 
 // What says that a file is ours: its header, a damaged one as far as it can be ours, or what lies beside it.
