@@ -10,9 +10,14 @@ class FunctionHandler final : public CommandHandler {
     FunctionHandler(CommandDescription description, CommandFunction run)
         : CommandHandler(std::move(description)), run_(std::move(run)) {}
 
-    Task<CommandResult> run(CommandContext& context) const override { return run_(context); }
+    Task<CommandResult> run(CommandContext& context) const override {
+        auto why_not = context.bind(description());
+        return why_not ? refusal(std::move(*why_not)) : run_(context);
+    }
 
   private:
+    static Task<CommandResult> refusal(Error why) { co_return CommandResult::rejected(std::move(why)); }
+
     CommandFunction run_;
 };
 

@@ -94,7 +94,7 @@ Task<CommandResult> CommandScope::run() {
 }
 
 // Most built-in commands.
-std::optional<CommandResult> CommandScope::answered() const {
+std::optional<CommandResult> CommandScope::answered() {
     try {
         auto answer = handler_.answer(context_);
         if (answer) answer = checked(std::move(*answer));

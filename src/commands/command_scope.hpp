@@ -26,7 +26,7 @@ class CommandScope {
   private:
     struct HandlerRun;
 
-    [[nodiscard]] std::optional<CommandResult> answered() const;
+    [[nodiscard]] std::optional<CommandResult> answered();
     [[nodiscard]] Task<> run_handler(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] static Task<> until_ended(std::shared_ptr<HandlerRun> run);
     [[nodiscard]] CommandResult checked(CommandResult&& outcome) const;

@@ -47,10 +47,8 @@ Task<CommandResult> run_chat(Assistant& assistant, CommandContext& context) {
     ask.session_id = context.session_id();
     ask.instance_id = context.instance_id();
     ask.command_sync_id = context.message().command_sync_id;
-    ask.text = context.argument_text();
+    ask.text = *context.argument("prompt");
     ask.deadline = context.deadline();
-    const auto* const prompt = context.parameter("prompt");
-    if (ask.text.empty() && prompt != nullptr) ask.text = *prompt;
     const auto exchange = assistant.ask(std::move(ask));
     co_await until_exchange_ended(exchange);
     co_return result_of_exchange(exchange->end());
@@ -58,9 +56,8 @@ Task<CommandResult> run_chat(Assistant& assistant, CommandContext& context) {
 
 // Of the commands below: the session that is named, or the one that the command came in.
 std::string session_of(const CommandContext& context) {
-    if (const auto words = context.arguments(); !words.empty()) return words.front();
-    const auto* const given = context.parameter("sessionId");
-    return given != nullptr && !given->empty() ? *given : context.session_id();
+    const auto* const given = context.argument("sessionId");
+    return given != nullptr ? *given : context.session_id();
 }
 
 Task<CommandResult> run_reset(Assistant& assistant, CommandContext& context) {
@@ -121,23 +118,27 @@ struct ChatCommand {
 };
 
 std::vector<ChatCommand> chat_commands(const assistant::Settings& settings) {
-    const auto session = [](const std::string& name) {
+    const commands::ParameterDescription which{.name = "sessionId", .description = "another session than this one"};
+    const auto session = [&](const std::string& name) {
         return CommandDescription{
             .name = name,
             .summary = "Shows a conversation of this machine: what it is, and its latest messages",
-            .usage = name + " [SESSION]",
+            .usage = name + " [sessionId]",
+            .parameters = {which},
             .idempotent = true};
     };
     return {{{.name = "chat",
               .summary = "Asks the model, in the conversation of this session",
-              .usage = "chat TEXT",
+              .usage = "chat <prompt>",
+              .parameters = {{.name = "prompt", .description = "the question, as it is", .required = true}},
               .takes_text = true,
               .time_limit = settings.timeout,
               .own_clean_up = kOwnCleanUp},
              run_chat},
             {{.name = "reset",
               .summary = "Begins this session's conversation anew; what was said stays readable",
-              .usage = "reset [SESSION]",
+              .usage = "reset [sessionId]",
+              .parameters = {which},
               .idempotent = true},
              run_reset},
             {session("session"), run_session},

@@ -424,6 +424,45 @@ class ChatTest(ChatCase):
         tool = self.endpoint.requests[0][1]["tools"][0]["function"]
         self.assertEqual((tool["name"], tool["parameters"]["required"]), ("greet", ["who"]))
 
+    def test_a_tool_that_is_built_in_takes_what_it_declares(self):
+        def call_then_answer(request):
+            if request["messages"][-1]["role"] == "tool":
+                yield request["messages"][-1]["content"]
+                return
+            function = {"name": "help", "arguments": json.dumps({"NAME": "echo"})}
+            raise Reply(200, json.dumps({"choices": [{"message": {"tool_calls": [{"id": "t", "type": "function", "function": function}]},
+                                                      "finish_reason": "tool_calls"}]}))
+
+        self.start_endpoint(call_then_answer)
+        hub = self.start_all(config=self.chat_config(Tools=["help"]))
+        self.assertIn("Answers with the text", self.ask(hub, "chat what is echo", "c1").response)
+        self.assertIn("NAME", self.endpoint.requests[0][1]["tools"][0]["function"]["parameters"]["properties"])
+
+    def test_parameters_are_taken_by_name(self):
+        self.start_endpoint()
+        hub = self.start_all(config=self.chat_config())
+        number = iter(range(100))
+
+        def answer_to(text, **parameters):
+            sync_id = f"p{next(number)}"
+            hub.command(text, sync_id, sessionId="s1", parameters=parameters)
+            return self.result(sync_id)
+
+        self.assertEqual(answer_to("chat", prompt="a 'question", userId="7").response, "Hello from the model")
+        self.assertEqual(self.endpoint.requests[0][1]["messages"][-1]["content"], "a 'question")
+        self.assertIn("a 'question", answer_to("session", sessionId="s1").response)
+        self.assertIn("no session other", answer_to("sessionInfo", sessionId="other").response)
+        self.assertIn("no session other", answer_to("session other").response)
+        self.assertIn("a 'question", answer_to("session", sessionId="").response)
+        self.assertIn("there is nothing to forget", answer_to("reset", sessionId="other").response)
+        self.assertIn("begins anew", answer_to("reset", sessionId="s1").response)
+        for text, parameters in (("session s1", {"sessionId": "s1"}), ("chat one", {"prompt": "two"}), ("chat", {})):
+            with self.subTest(text, **parameters):
+                refused = answer_to(text, **parameters)
+                self.assertFalse(refused.is_success)
+                self.assertIn("usage: ", refused.response)
+        self.assertEqual(len(self.endpoint.requests), 1)
+
     def test_a_model_that_only_calls_tools_is_not_asked_without_end(self):
         def call(request):
             function = {"name": "lookup", "arguments": json.dumps({"x": "y" * 200_000})}
@@ -579,7 +618,7 @@ class TerminalTest(ChatCase):
         self.assertEqual(answer.returncode, 1)
         self.assertIn("chat needs the running daemon", answer.stderr)
         listing = self.command("commands").stdout
-        for name in ("chat TEXT", "reset [SESSION]", "sessionInfo [SESSION]", "sessions"):
+        for name in ("chat <prompt>", "reset [sessionId]", "sessionInfo [sessionId]", "sessions"):
             self.assertIn(name, listing)
 
     def test_a_long_conversation_costs_the_daemon_little(self):

@@ -100,6 +100,18 @@ class RunningTest(DaemonTest):
         self.assertTrue(self.ask("cancel theirs", sessionId="mine").is_success)
         self.result("theirs")
 
+    def test_parameters_are_taken_by_name(self):
+        self.start_with({"slow": SLOW})
+        self.link.command("slow", "long")
+        self.until_output("long", "one\n")
+        self.assertIn("slow has run for", self.ask("output", parameters={"ID": "long", "userId": "7"}).response)
+        self.assertIn("echo TEXT", self.ask("help", parameters={"name": "echo"}).response)
+        both = self.ask("cancel long", parameters={"ID": "long"})
+        self.assertFalse(both.is_success)
+        self.assertIn("too many arguments", both.response)
+        self.assertTrue(self.ask("cancel", parameters={"ID": "long"}).is_success)
+        self.assertIn("cancelled: by the hub", self.result("long").response)
+
     def test_cancellations_that_race_with_the_end(self):
         self.start_with({"short": shell("sleep 0.02", KillGraceMs=200)})
         for number in range(40):

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "jiro/base/clock.hpp"
+#include "jiro/base/error.hpp"
 #include "jiro/base/on_worker.hpp"
 #include "jiro/commands/kept_programs.hpp"
 #include "jiro/model/command_message.hpp"
@@ -21,6 +22,7 @@
 namespace jiro::commands {
 
 class CommandRegistry;
+struct CommandDescription;
 struct RunOutput;
 
 // What follows the name of a command. one_text: as it came, to a handler that takes texts, or the whole of a text that
@@ -57,12 +59,18 @@ class CommandContext {
     [[nodiscard]] const std::string& session_id() const noexcept { return parts_.message.session_id; }
     [[nodiscard]] const CommandMessage& message() const noexcept { return parts_.message; }
     [[nodiscard]] const std::string& name() const noexcept { return parts_.name; }
-    // The words after the name, quotes and escapes resolved; or the one text.
+    // The words after the name, quotes and escapes resolved; or the one text, if there is any.
     [[nodiscard]] std::vector<std::string> arguments() const;
     // What follows the name, as it came.
     [[nodiscard]] std::string_view argument_text() const noexcept { return parts_.argument_text; }
     [[nodiscard]] const Parameters& parameters() const noexcept { return parts_.message.parameters; }
-    [[nodiscard]] const std::string* parameter(std::string_view name) const noexcept;
+
+    // Before the handler of a built-in command runs: what came, as words or as parameters of the message, belongs to
+    // the parameters that it declares, by the rule of Commands.Exec. errc::bad_argument, with how it is used. One that
+    // declares none takes anything.
+    [[nodiscard]] std::optional<Error> bind(const CommandDescription& description);
+    // The value of a declared parameter. Null: it was not given, or is empty.
+    [[nodiscard]] const std::string* argument(std::string_view name) const noexcept;
 
     [[nodiscard]] TimePoint started_at() const noexcept { return parts_.started_at; }
     // The handler is cancelled (terminal) at this time; one that declares own_clean_up watches it alone.
@@ -101,6 +109,7 @@ class CommandContext {
 
   private:
     Parts parts_;
+    Parameters bound_;
     Clock& clock_;
     boost::asio::thread_pool& workers_;
 };

@@ -61,13 +61,13 @@ class CommandHandler {
     // error with the exception's text. Ends soon after a terminal cancellation. Several runs may be under way at once.
     [[nodiscard]] virtual Task<CommandResult> run(CommandContext& context) const = 0;
     // Of a command that waits for nothing: what run() would return, without the coroutines of one. May throw, too.
-    [[nodiscard]] virtual std::optional<CommandResult> answer(const CommandContext&) const { return std::nullopt; }
+    [[nodiscard]] virtual std::optional<CommandResult> answer(CommandContext&) const { return std::nullopt; }
 
   private:
     CommandDescription description_;
 };
 
-// A command that is a function.
+// A command that is a function. It is called when what came fits what `description` declares (CommandContext::bind).
 using CommandFunction = std::function<Task<CommandResult>(CommandContext&)>;
 [[nodiscard]] std::unique_ptr<const CommandHandler> make_handler(CommandDescription description, CommandFunction run);
 

@@ -165,35 +165,23 @@ std::size_t ArgumentBinding::index_of(std::string_view name) const noexcept {
     return static_cast<std::size_t>(found - parameters_.begin());
 }
 
-Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std::string>& words,
-                                                           const Parameters& parameters,
-                                                           std::vector<std::string>& rest) const {
-    Values values(parameters_.size());
-    for (const auto& [name, value] : parameters) {
-        const auto index = index_of(name);
-        if (index < values.size()) values[index] = value;
-    }
-    std::size_t next = 0;
-    for (const auto& word : words) {
-        while (next < values.size() && values[next]) ++next;
-        if (next < values.size()) {
-            values[next] = word;
-        } else if (rest_) {
-            rest.push_back(word);
-        } else {
-            return bad(name_ + ": too many arguments, starting with \"" + excerpt(word) + '"');
-        }
-    }
-    for (std::size_t i = 0; i < values.size(); ++i) {
+Result<ArgumentValues> ArgumentBinding::checked_values(const std::vector<std::string>& words,
+                                                       const Parameters& parameters,
+                                                       std::vector<std::string>& rest) const {
+    std::vector<std::string_view> declared;
+    for (const auto& parameter : parameters_) declared.push_back(parameter.definition().name);
+    auto values = values_of(name_, declared, words, parameters, rest_ ? &rest : nullptr);
+    if (!values) return values;
+    for (std::size_t i = 0; i < values->size(); ++i) {
         const auto& definition = parameters_[i].definition();
-        if (!values[i]) values[i] = definition.default_value;
-        if (!values[i]) {
-            if (definition.required) return bad(name_ + ": the argument " + definition.name + " is missing");
+        auto& value = (*values)[i];
+        if (!value) value = definition.default_value;
+        if (!value) {
+            if (definition.required) return missing_argument(name_, definition.name);
             continue;
         }
-        const auto violation = parameters_[i].violation(*values[i]);
-        if (violation)
-            return bad(name_ + ": " + definition.name + " \"" + excerpt(*values[i], 64) + "\" " + *violation);
+        const auto violation = parameters_[i].violation(*value);
+        if (violation) return bad(name_ + ": " + definition.name + " \"" + excerpt(*value, 64) + "\" " + *violation);
     }
     for (const auto& word : rest) {
         const auto violation = rest_->violation(word);
@@ -202,7 +190,7 @@ Result<ArgumentBinding::Values> ArgumentBinding::values_of(const std::vector<std
     return values;
 }
 
-std::vector<std::string> ArgumentBinding::fill_program(const Values& values,
+std::vector<std::string> ArgumentBinding::fill_program(const ArgumentValues& values,
                                                        const std::vector<std::string>& rest) const {
     std::vector<std::string> argv;
     for (const auto& parts : program_) {
@@ -229,7 +217,7 @@ std::vector<std::string> ArgumentBinding::fill_program(const Values& values,
 Result<ArgumentBinding::Bound> ArgumentBinding::bind(const std::vector<std::string>& words,
                                                      const Parameters& parameters) const {
     std::vector<std::string> rest;
-    auto values = values_of(words, parameters, rest);
+    auto values = checked_values(words, parameters, rest);
     if (!values) return values.error();
     Bound bound;
     if (shell_) {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "commands/argument_values.hpp"
 #include "commands/exec/argument_template.hpp"
 #include "commands/exec/parameter_check.hpp"
 #include "jiro/base/error.hpp"
@@ -26,21 +27,20 @@ class ArgumentBinding {
         std::vector<std::pair<std::string, std::string>> environment;  // JIRO_PARAM_<NAME>
     };
 
-    // Parameters of the message bind by name (unknown ones are ignored), words fill the others in order, `{args...}`
-    // takes what is left. errc::bad_argument names the parameter and what is wrong.
+    // Parameters of the message and words by the rule of values_of(); `{args...}` takes what is left.
+    // errc::bad_argument names the parameter and what is wrong.
     [[nodiscard]] Result<Bound> bind(const std::vector<std::string>& words, const Parameters& parameters) const;
 
     [[nodiscard]] const std::vector<CheckedParameter>& parameters() const noexcept { return parameters_; }
     [[nodiscard]] bool takes_rest() const noexcept { return rest_.has_value(); }
 
   private:
-    using Values = std::vector<std::optional<std::string>>;
-
     void read_program(const ExecCommand& command, std::vector<std::string>& problems);
     void read_shell_script(const ExecCommand& command, std::vector<std::string>& problems);
-    [[nodiscard]] Result<Values> values_of(const std::vector<std::string>& words, const Parameters& parameters,
-                                           std::vector<std::string>& rest) const;
-    [[nodiscard]] std::vector<std::string> fill_program(const Values& values,
+    [[nodiscard]] Result<ArgumentValues> checked_values(const std::vector<std::string>& words,
+                                                        const Parameters& parameters,
+                                                        std::vector<std::string>& rest) const;
+    [[nodiscard]] std::vector<std::string> fill_program(const ArgumentValues& values,
                                                         const std::vector<std::string>& rest) const;
     [[nodiscard]] std::size_t index_of(std::string_view name) const noexcept;
 

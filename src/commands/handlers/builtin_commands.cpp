@@ -10,8 +10,11 @@ class AnsweringHandler final : public CommandHandler {
     AnsweringHandler(CommandDescription description, Answer answer)
         : CommandHandler(std::move(description)), answer_(std::move(answer)) {}
 
-    Task<CommandResult> run(CommandContext& context) const override { co_return answer_(context); }
-    std::optional<CommandResult> answer(const CommandContext& context) const override { return answer_(context); }
+    Task<CommandResult> run(CommandContext& context) const override { co_return *answer(context); }
+    std::optional<CommandResult> answer(CommandContext& context) const override {
+        if (auto why_not = context.bind(description())) return CommandResult::rejected(std::move(*why_not));
+        return answer_(context);
+    }
 
   private:
     Answer answer_;

@@ -27,7 +27,7 @@ JIRO_BUILTIN_COMMANDS(JIRO_DECLARE)
 #undef JIRO_DECLARE
 
 // A built-in command that answers at once: `answer` is called on the event loop and does not block. An exception is the
-// command's error. All of them may be repeated.
+// command's error. All of them may be repeated. As of make_handler(), what came fits what the description declares.
 using Answer = std::function<CommandResult(const CommandContext&)>;
 [[nodiscard]] std::unique_ptr<const CommandHandler> make_answering(CommandDescription description, Answer answer);
 

@@ -13,9 +13,7 @@ namespace {
 Task<CommandResult> cancel(RunningCommands* runs, const CommandContext& context) {
     if (runs == nullptr)
         co_return CommandResult::failed("there is something to cancel only inside the running service");
-    const auto words = context.arguments();
-    if (words.size() != 1) co_return CommandResult::rejected("usage: cancel ID; `running` shows the ids");
-    const auto& id = words.front();
+    const auto& id = *context.argument("ID");
     if (id == context.message().command_sync_id) co_return CommandResult::rejected("this is the id of this command");
     const auto answer = runs->cancel(id, CancelReason::by_hub);
     if (answer == CancelAnswer::has_ended) co_return CommandResult::failed("it has ended already: " + excerpt(id));
@@ -28,14 +26,15 @@ Task<CommandResult> cancel(RunningCommands* runs, const CommandContext& context)
 }  // namespace
 
 std::unique_ptr<const CommandHandler> make_cancel(const BuiltinServices& services) {
-    return make_handler({.name = "cancel",
-                         .summary = "Ends a command that waits or runs",
-                         .usage = "cancel ID",
-                         .parameters = {{.name = "ID", .description = "its commandSyncId", .required = true}},
-                         .may_be_replaced = true,
-                         .idempotent = true,
-                         .control = true},
-                        [runs = services.runs](CommandContext& context) { return cancel(runs, context); });
+    return make_handler(
+        {.name = "cancel",
+         .summary = "Ends a command that waits or runs",
+         .usage = "cancel ID",
+         .parameters = {{.name = "ID", .description = "its commandSyncId, as `running` shows it", .required = true}},
+         .may_be_replaced = true,
+         .idempotent = true,
+         .control = true},
+        [runs = services.runs](CommandContext& context) { return cancel(runs, context); });
 }
 
 }  // namespace jiro::commands

@@ -18,9 +18,9 @@ std::string_view bare_name(std::string_view name, std::string_view prefix) {
 
 CommandResult help(const CommandContext& context, std::string_view prefix) {
     const CommandRegistry& registry = context.registry();
-    const auto words = context.arguments();
-    if (words.empty()) return CommandResult::text(render_listing(registry, ListingDetail::brief));
-    const auto name = bare_name(words.front(), prefix);
+    const auto* const given = context.argument("NAME");
+    if (given == nullptr) return CommandResult::text(render_listing(registry, ListingDetail::brief));
+    const auto name = bare_name(*given, prefix);
     if (const auto* handler = prefix.empty() ? registry.find(name) : registry.find_in_any_case(name))
         return CommandResult::text(render_description(handler->description()));
     return CommandResult::failed("there is no command \"" + excerpt(name, 64) + '"' + registry.did_you_mean(name));

@@ -13,7 +13,6 @@ namespace jiro::commands {
 namespace {
 
 constexpr std::size_t kPartBytes = 64 * 1024;
-constexpr const char* kUsage = "usage: output ID [FROM]; FROM is a number of bytes; `running` shows the ids";
 
 std::string last_line(const OutputPart& part, const std::string& id) {
     const auto age = for_people(std::chrono::duration_cast<std::chrono::seconds>(part.age));
@@ -43,25 +42,27 @@ std::string describe(const OutputPart& part, std::uint64_t asked_from, const std
 
 CommandResult show_output(const RunningCommands* runs, const CommandContext& context) {
     if (runs == nullptr) return CommandResult::failed("what runs is known only inside the running service");
-    const auto words = context.arguments();
-    const auto from = words.size() == 2 ? parse_number<std::uint64_t>(words[1]) : std::optional<std::uint64_t>(0);
-    if (words.empty() || words.size() > 2 || !from) return CommandResult::rejected(kUsage);
-    const auto part = runs->output(words[0], *from, std::min(kPartBytes, context.max_result_bytes() / 4));
+    const auto& id = *context.argument("ID");
+    const auto* const given = context.argument("FROM");
+    const auto from = given != nullptr ? parse_number<std::uint64_t>(*given) : std::optional<std::uint64_t>(0);
+    if (!from) return CommandResult::rejected("output: FROM is a number of bytes; usage: output ID [FROM]");
+    const auto part = runs->output(id, *from, std::min(kPartBytes, context.max_result_bytes() / 4));
     if (!part) return CommandResult::failed(part.error().message);
-    return CommandResult::text(describe(*part, *from, excerpt(words[0], 256)));
+    return CommandResult::text(describe(*part, *from, excerpt(id, 256)));
 }
 
 }  // namespace
 
 std::unique_ptr<const CommandHandler> make_output(const BuiltinServices& services) {
-    return make_answering({.name = "output",
-                           .summary = "Shows what a running command has printed so far",
-                           .usage = "output ID [FROM]",
-                           .parameters = {{.name = "ID", .description = "its commandSyncId", .required = true},
-                                          {.name = "FROM", .description = "the byte to begin with"}},
-                           .may_be_replaced = true,
-                           .control = true},
-                          [runs = services.runs](const CommandContext& context) { return show_output(runs, context); });
+    return make_answering(
+        {.name = "output",
+         .summary = "Shows what a running command has printed so far",
+         .usage = "output ID [FROM]",
+         .parameters = {{.name = "ID", .description = "its commandSyncId, as `running` shows it", .required = true},
+                        {.name = "FROM", .description = "the byte to begin with"}},
+         .may_be_replaced = true,
+         .control = true},
+        [runs = services.runs](const CommandContext& context) { return show_output(runs, context); });
 }
 
 }  // namespace jiro::commands

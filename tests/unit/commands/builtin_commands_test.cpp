@@ -38,9 +38,10 @@ class BuiltinCommands : public ::testing::Test {
         proc.write("loadavg", "0.50 0.40 0.30 1/100 12345\n");
     }
 
-    CommandResult run(std::string text, const Settings& settings = {}) {
+    CommandResult run(std::string text, const Settings& settings = {}, Parameters parameters = {}) {
         CommandMessage message;
         message.command = std::move(text);
+        message.parameters = std::move(parameters);
         auto registry = make_registry(settings, services);
         EXPECT_TRUE(registry.has_value());
         return jiro::test::run_task(context, run_locally(std::move(message), {}, *registry, clock, random, workers))
@@ -143,6 +144,44 @@ TEST_F(BuiltinCommands, output_and_cancel_say_what_they_take) {
     EXPECT_THAT(run("cancel runs").message(), HasSubstr("cancelled: runs"));
     EXPECT_THAT(run("cancel ended").message(), HasSubstr("has ended already"));
     EXPECT_EQ(run("cancel other").outcome, Outcome::failed);
+}
+
+// As a hub that knows their names, or a model, gives them: by the rule of Commands.Exec.
+TEST_F(BuiltinCommands, take_parameters_by_name) {
+    FakeRuns runs;
+    services.runs = &runs;
+    EXPECT_TRUE(run("output", {}, {{"ID", "c-1"}}).is_success());
+    EXPECT_EQ(runs.asked, "c-1@0");
+    EXPECT_TRUE(run("output", {}, {{"from", "5"}, {"id", "c-1"}}).is_success());
+    EXPECT_EQ(runs.asked, "c-1@5");
+    EXPECT_TRUE(run("output 7", {}, {{"ID", "c-2"}}).is_success()) << "a word fills what is left";
+    EXPECT_EQ(runs.asked, "c-2@7");
+    EXPECT_TRUE(run("output c-3", {}, {{"FROM", ""}}).is_success()) << "an empty one is none";
+    EXPECT_EQ(runs.asked, "c-3@0");
+    EXPECT_THAT(run("cancel", {}, {{"ID", "runs"}}).message(), HasSubstr("cancelled: runs"));
+    EXPECT_THAT(run("help", {}, {{"NAME", "echo"}}).message(), HasSubstr("echo TEXT..."));
+}
+
+// A hub may send more than a command knows.
+TEST_F(BuiltinCommands, ignore_parameters_that_they_do_not_know) {
+    FakeRuns runs;
+    services.runs = &runs;
+    const Parameters unknown{{"userId", "7"}};
+    EXPECT_EQ(run("ping", {}, unknown), CommandResult::text("pong"));
+    EXPECT_THAT(run("help", {}, unknown).message(), HasSubstr("sysinfo"));
+    EXPECT_THAT(run("help echo", {}, unknown).message(), HasSubstr("echo TEXT..."));
+    EXPECT_THAT(run("cancel runs", {}, unknown).message(), HasSubstr("cancelled: runs"));
+}
+
+// A value that comes both ways is one too many.
+TEST_F(BuiltinCommands, refuse_what_they_do_not_take) {
+    FakeRuns runs;
+    services.runs = &runs;
+    const auto both = run("cancel a", {}, {{"ID", "b"}});
+    EXPECT_EQ(both.outcome, Outcome::rejected);
+    EXPECT_EQ(both.message(), "cancel: too many arguments, starting with \"a\"; usage: cancel ID");
+    EXPECT_EQ(run("cancel", {}, {{"ID", ""}}).message(), "cancel: the argument ID is missing; usage: cancel ID");
+    EXPECT_EQ(run("help echo ping").outcome, Outcome::rejected);
 }
 
 // A configuration that had the name first keeps it.
