@@ -56,7 +56,7 @@ Task<ReceivedCommand> Dispatcher::receive(CommandMessage&& message, std::optiona
     bool idempotent = false;
     if (resolution) {
         const auto& description = resolution->handler->description();
-        command->name = description.name;
+        command->dispatch_as(description);
         idempotent = description.idempotent;
         if (!why_rejected) why_rejected = state_->take_place(command, *resolution);
     }
@@ -83,7 +83,7 @@ Task<> Dispatcher::recover(LeftCommand left) {
     state->observer.received(command->message.command_sync_id);
 
     auto resolution = resolve(command->message.command, state->settings, *state->registry);
-    if (resolution) command->name = resolution->handler->description().name;
+    if (resolution) command->dispatch_as(resolution->handler->description());
     commands_log.info("Command from before the restart is taken up",
                       {{"command_sync_id", command->message.command_sync_id},
                        {"waited_ms", to_milliseconds(state->clock.now() - command->received_at)},

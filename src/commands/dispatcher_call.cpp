@@ -36,7 +36,7 @@ void Dispatcher::State::begin_call(const PendingPtr& tool) {
     tool->is_marked_running = true;
     observer.received(tool->message.command_sync_id);
     auto resolution = resolution_of(*tool);
-    if (resolution) tool->name = resolution->handler->description().name;
+    if (resolution) tool->dispatch_as(resolution->handler->description());
     commands_log.info("Command called", {{"command_sync_id", tool->message.command_sync_id},
                                          {"session_id", tool->message.session_id},
                                          {"command", tool->name}});

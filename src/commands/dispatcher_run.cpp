@@ -72,13 +72,13 @@ void Dispatcher::State::start(const PendingPtr& command) {
             return refuse(command, CommandResult::rejected(std::move(*why)));
         }
         const auto& description = resolution->handler->description();
-        command->name = description.name;
+        command->dispatch_as(description);
         // What the journal says of it is as old as its receipt.
         if (command->repeats && !description.idempotent) {
             return refuse(command, CommandResult::rejected(
                                        Error(errc::not_idempotent, "its definition does not allow that (Idempotent)")));
         }
-        if (!queue.start(command, description.max_concurrent)) return;
+        if (!queue.start(command, description.runs_at_a_time())) return;
         command->resolution = std::move(*resolution);
         command->resolved_with = registry;
     }

@@ -5,6 +5,12 @@
 
 namespace jiro::commands {
 
+// A name has no line break, and a session's id has none.
+void PendingCommand::dispatch_as(const CommandDescription& description) {
+    name = description.name;
+    lane = description.one_in_session ? name + '\n' + message.session_id : "";
+}
+
 Task<Completion> PendingCommand::completed() {
     if (!ended_) ended_.emplace(co_await boost::asio::this_coro::executor);
     while (!completion_) co_await ended_->wait();

@@ -47,6 +47,9 @@ class PendingCommand {
           arrived_at(now),
           sequence(number) {}
 
+    // The command that its text names, now or after a reload.
+    void dispatch_as(const CommandDescription& description);
+
     // Returns when `complete` was called.
     [[nodiscard]] Task<Completion> completed();
     void complete(Completion completion);
@@ -66,6 +69,7 @@ class PendingCommand {
     std::size_t bytes;  // of the message
     Fingerprint fingerprint;
     std::string name;                      // as dispatched
+    std::string lane;                      // what it waits in for its turn, of one that has one for each session
     std::string signed_by;                 // the id of the key; empty: it is not signed, or that was not looked at
     std::optional<Resolution> resolution;  // of its text, by `resolved_with`; while it is queued: none
     std::shared_ptr<const CommandRegistry> resolved_with;

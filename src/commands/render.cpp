@@ -31,6 +31,7 @@ std::string limits_line(const CommandDescription& description) {
     const auto add = [&text](std::string part) { text += (text.empty() ? "" : ", ") + std::move(part); };
     if (description.time_limit) add("at most " + std::to_string(description.time_limit->count()) + " ms");
     if (description.max_concurrent > 0) add(std::to_string(description.max_concurrent) + " at a time");
+    if (description.one_in_session) add("one at a time in a session");
     if (description.idempotent) add("may be repeated");
     if (description.uses_shell) add("USES A SHELL");
     return text;

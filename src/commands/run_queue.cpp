@@ -11,6 +11,7 @@ namespace {
 
 // Of the messages of commands that wait: they are kept in memory until they run.
 constexpr std::size_t kMaxQueuedBytes = 32 * 1024 * 1024;
+constexpr std::size_t kMaxWaitingInSession = 16;  // one session is not to fill the queue
 
 bool has_left(const PendingPtr& command) { return command->place != Place::queued; }
 
@@ -59,7 +60,19 @@ std::optional<std::string> RunQueue::busy(const PendingCommand& command) const {
         return "busy: " + std::to_string(queued_) + " commands wait, with " + std::to_string(queued_bytes_) +
                " bytes; together they may have " + std::to_string(kMaxQueuedBytes);
     }
+    if (!command.lane.empty() && waiting_in(command.lane) >= kMaxWaitingInSession) {
+        return "busy: " + std::to_string(kMaxWaitingInSession) +
+               " commands wait for their turn in this session; wait for one of them to end";
+    }
     return std::nullopt;
+}
+
+std::size_t RunQueue::waiting_in(const std::string& lane) const {
+    const auto waits = [&](const PendingPtr& command) { return !has_left(command) && command->lane == lane; };
+    const auto limit = limits_.find(lane);
+    auto waiting = std::ranges::count_if(queue_, waits);
+    if (limit != limits_.end()) waiting += std::ranges::count_if(limit->second.waiting, waits);
+    return static_cast<std::size_t>(waiting);
 }
 
 bool RunQueue::has_room() const noexcept {
@@ -69,10 +82,10 @@ bool RunQueue::has_room() const noexcept {
 bool RunQueue::reserve(const PendingPtr& command, const CommandDescription& description) {
     skip_left(queue_);
     if (!queue_.empty() || running_ >= max_concurrent_) return false;
-    PerCommandLimit& limit = limits_[description.name];
+    PerCommandLimit& limit = limit_of(*command);
     skip_left(limit.waiting);
-    const bool is_limited = description.max_concurrent > 0;
-    if (is_limited && (!limit.waiting.empty() || limit.running >= description.max_concurrent)) return false;
+    const int at_a_time = description.runs_at_a_time();
+    if (at_a_time > 0 && (!limit.waiting.empty() || limit.running >= at_a_time)) return false;
     take_back(command);
     return true;
 }
@@ -81,7 +94,7 @@ void RunQueue::take_back(const PendingPtr& command) {
     command->place = Place::reserved;
     reserved_.push_back(command);
     ++running_;
-    ++limits_[command->name].running;
+    ++limit_of(*command).running;
 }
 
 void RunQueue::enqueue(const PendingPtr& command) {
@@ -136,7 +149,7 @@ PendingPtr RunQueue::next_tool() {
 }
 
 bool RunQueue::start(const PendingPtr& command, int max_concurrent) {
-    PerCommandLimit& limit = limits_[command->name];
+    PerCommandLimit& limit = limit_of(*command);
     limit.max_concurrent = max_concurrent;
     if (!limit.has_room()) {
         auto& waiting = command->is_tool() ? limit.tools : limit.waiting;
@@ -159,7 +172,7 @@ void RunQueue::leave(PendingCommand& command) {
         if (place == Place::control_reserved) --reserved_control_;
         return;
     }
-    PerCommandLimit& limit = limits_[command.name];
+    PerCommandLimit& limit = limit_of(command);
     if (place == Place::queued) {
         --queued_;
         queued_bytes_ -= command.bytes;
@@ -169,7 +182,13 @@ void RunQueue::leave(PendingCommand& command) {
         if (place != Place::tool) --running_;
         --limit.running;
     }
-    // It ran, or it was to run next and never will: in both cases the turn is another's.
+    hand_on(limit);
+    const bool is_idle = limit.running == 0 && limit.waiting.empty() && limit.tools.empty();
+    if (is_idle && !command.lane.empty()) limits_.erase(command.lane);
+}
+
+// Who left ran, or was to run next and never will: in both cases the turn is another's.
+void RunQueue::hand_on(PerCommandLimit& limit) {
     skip_left(limit.tools);
     skip_left(limit.waiting);
     if (!limit.has_room()) return;

@@ -5,7 +5,8 @@
 // whichever that is. Control commands have a lane beside the slots and the queue, so that commands which hang do not
 // keep anybody from looking; beyond the lane's bound they are as any other. A tool takes no slot, since the command
 // that waits for it has one; of its own command's it does, and before those that wait for it without holding anything,
-// or who holds a slot would wait for one who needs it. Event loop only.
+// or who holds a slot would wait for one who needs it. A command of which one runs in a session at a time has that
+// limit for each session, and waits for it as for any other. Event loop only.
 
 #include <deque>
 #include <memory>
@@ -28,7 +29,8 @@ class RunQueue {
     // After a reload, too: what waits for its command's own limit, which may be another now, lines up again.
     void set_limits(const Settings& settings);
 
-    // Arrival. "busy: ..." when so many commands, or so many bytes of them, wait that this one may not.
+    // Arrival. "busy: ..." when so many commands, or so many bytes of them, or so many for their session, wait that
+    // this one may not.
     [[nodiscard]] std::optional<std::string> busy(const PendingCommand& command) const;
     // For one more of what the journal holds from before a restart.
     [[nodiscard]] bool has_room() const noexcept;
@@ -51,7 +53,7 @@ class RunQueue {
     [[nodiscard]] PendingPtr next_queued();
     // One of the tools that wait, be it for its own command's limit.
     [[nodiscard]] PendingPtr next_tool();
-    // False when so many of this command run already: it then waits for one of them to end.
+    // False when so many of this command, or of it in this session, run already: it then waits for one of them to end.
     [[nodiscard]] bool start(const PendingPtr& command, int max_concurrent);
 
     // It has run, or never will.
@@ -70,14 +72,21 @@ class RunQueue {
         std::deque<PendingPtr> tools;    // likewise; before those
     };
 
+    [[nodiscard]] PerCommandLimit& limit_of(const PendingCommand& command) {
+        return limits_[command.lane.empty() ? command.name : command.lane];
+    }
+    [[nodiscard]] std::size_t waiting_in(const std::string& lane) const;
+    void hand_on(PerCommandLimit& limit);
+
     int max_concurrent_ = 0;
     std::size_t max_queued_ = 0;
     std::deque<PendingPtr> queue_;     // arrival order; this and the others may hold what has left, and skip it
     std::deque<PendingPtr> tools_;     // arrival order; they need none of the slots
     std::deque<PendingPtr> reserved_;  // arrival order
-    std::unordered_map<std::string, PerCommandLimit> limits_;  // by command name
-    int running_ = 0;                                          // slots that are taken, reserved ones too
-    int control_ = 0;                                          // control commands, reserved ones too
+    // By command name; where it has a lane by that, as long as somebody runs or waits there.
+    std::unordered_map<std::string, PerCommandLimit> limits_;
+    int running_ = 0;  // slots that are taken, reserved ones too
+    int control_ = 0;  // control commands, reserved ones too
     int reserved_control_ = 0;
     std::size_t queued_ = 0;
     std::size_t queued_bytes_ = 0;  // of their messages

@@ -132,6 +132,7 @@ std::vector<ChatCommand> chat_commands(const assistant::Settings& settings) {
               .usage = "chat <prompt>",
               .parameters = {{.name = "prompt", .description = "the question, as it is", .required = true}},
               .takes_text = true,
+              .one_in_session = true,
               .time_limit = settings.timeout,
               .own_clean_up = kOwnCleanUp},
              run_chat},

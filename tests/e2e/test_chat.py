@@ -309,6 +309,39 @@ class ChatTest(ChatCase):
         self.assertIn("emptied", self.client.status()["chat"]["storageProblem"])
         self.assertTrue([line for line in self.client.log.lines if line.startswith("<3>") and "emptied" in line])
 
+    def test_questions_that_wait_for_their_session_hold_up_nobody(self):
+        go = threading.Event()
+        self.addCleanup(go.set)
+
+        def answer(request):
+            text = request["messages"][-1]["content"]
+            if text.startswith("slow"):
+                go.wait(30)
+            yield "to " + text
+
+        self.start_endpoint(answer)
+        hub = self.start_all(config={**self.chat_config(), "Commands": {"MaxConcurrent": 4}})
+        for number in range(12):
+            hub.command(f"chat slow {number}", f"slow-{number}", sessionId="one")
+        status = self.client.wait_status(lambda status: status["activeCommandCount"] == 1 and status["queuedCommands"] == 11, "11 wait")
+        self.assertEqual(status["chat"]["running"], 1)
+        self.assertEqual(self.ask(hub, "chat quick", "quick", session="two").response, "to quick")
+        self.assertEqual(self.ask(hub, "echo hi", "echo").response, "hi")
+        self.assertTrue(self.ask(hub, "cancel slow-5", "cancel").is_success)
+        self.assertIn("cancelled: by the hub", self.result("slow-5").response)
+        at_terminal = subprocess.Popen([CLIENT, "chat", "--session", "one", "slow at the terminal", "--config", self.client.config_file],
+                                       stdout=subprocess.PIPE, text=True, env=clean_environment())
+        self.client.wait_status(lambda status: status["chat"]["running"] == 2, "the terminal's waits, too")
+        self.assertEqual(sum("slow" in r["messages"][-1]["content"] for _, r in self.endpoint.requests), 1)
+
+        go.set()
+        self.assertIn("to slow at the terminal", at_terminal.communicate(timeout=30)[0])
+        others = [number for number in range(12) if number != 5]
+        for number in others:
+            self.assertEqual(self.result(f"slow-{number}").response, f"to slow {number}")
+        asked = [r["messages"][-1]["content"] for _, r in self.endpoint.requests]
+        self.assertEqual([text for text in asked if text[-1].isdigit()], [f"slow {number}" for number in others])
+
     def test_a_lost_connection_cancels(self):
         self.start_endpoint()
         hub = self.start_all(config={**self.chat_config(), "Commands": {"OnConnectionLost": "cancel"}})

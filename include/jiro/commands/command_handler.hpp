@@ -40,12 +40,15 @@ struct CommandDescription {
     bool idempotent = false;  // may run again after a crash of the daemon
     bool takes_text = false;  // what follows the name is text as it came: no words, no quotes
     bool control = false;  // only looks or controls, and ends at once: runs beside the slots, also while nothing starts
-    int max_concurrent = 0;                                 // runs at a time; 0: no limit of its own
+    int max_concurrent = 0;       // runs at a time; 0: no limit of its own
+    bool one_in_session = false;  // its runs in one session wait for each other; it has no other limit of its own
     std::optional<std::chrono::milliseconds> time_limit{};  // unset: Settings::timeout
     std::chrono::milliseconds resume_within{0};             // of a command that may ask for the machine's restart
     // Watches CommandContext::deadline itself and then needs this long to clean up (an exec command kills its program
     // and returns what it printed). Zero: the dispatcher cancels it at the deadline.
     std::chrono::milliseconds own_clean_up{0};
+
+    [[nodiscard]] int runs_at_a_time() const noexcept { return one_in_session ? 1 : max_concurrent; }
 };
 
 class CommandHandler {

@@ -169,6 +169,7 @@ std::shared_ptr<const CommandRegistry> make_commands() {
     add("hang", sleep_for_ever);
     add("repeatable", take_an_hour_to_end, [](auto& d) { d.idempotent = true; });
     add("single", sleep_one_second, [](auto& d) { d.max_concurrent = 1; });
+    add("ask", sleep_one_second, [](auto& d) { d.time_limit = 1500ms, d.one_in_session = true; });
     add("quick", sleep_for_ever, [](auto& d) { d.time_limit = 100ms; });
     add("throw", throw_error);
     add("throw-number", throw_number);
@@ -603,6 +604,31 @@ TEST_F(DispatcherTest, limits_one_command_without_blocking_others) {
     pass(1s);
     EXPECT_EQ(sink.outcome_of("s2")->result, CommandResult::cancelled("cancelled: by the hub"));
     EXPECT_EQ(sink.finished_commands.size(), 4U);
+}
+
+// What waits for its session has no slot, and its time limit does not run; that of its waiting does.
+TEST_F(DispatcherTest, runs_one_command_of_a_session_at_a_time_without_blocking_others) {
+    Settings settings;
+    settings.max_concurrent = 2;
+    settings.max_wait = 2500ms;
+    start(settings);
+    for (const auto* id : {"a1", "a2", "a3", "a4"}) receive(message(id, "ask"));
+    auto elsewhere = message("b1", "ask");
+    elsewhere.session_id = "another";
+    receive(std::move(elsewhere));
+    EXPECT_THAT(observer.started_ids, ElementsAre("a1", "b1"));
+    pass(1s);
+    EXPECT_THAT(observer.started_ids, ElementsAre("a1", "b1", "a2"));
+    receive(message("c", "answer"));
+    pass(1s);
+    pass(500ms);
+    pass(500ms);
+
+    EXPECT_THAT(observer.started_ids, ElementsAre("a1", "b1", "a2", "c", "a3"));
+    EXPECT_EQ(sink.outcome_of("a3")->result.outcome, Outcome::succeeded) << "it waited longer than it may run";
+    EXPECT_EQ(sink.outcome_of("a3")->queue_time, 2s);
+    EXPECT_EQ(sink.outcome_of("a4")->result.outcome, Outcome::timed_out);
+    EXPECT_THAT(sink.outcome_of("a4")->result.message(), HasSubstr("MaxWaitMs"));
 }
 
 // Commands that hang in every slot, and a full queue, keep nobody from looking; and what looks takes no slot.

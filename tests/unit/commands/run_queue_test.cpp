@@ -35,6 +35,13 @@ class RunQueueTest : public ::testing::Test {
         queue_.enqueue(command);
         return command;
     }
+    // As a question is, of which one is asked in a session at a time.
+    PendingPtr asked_in(const std::string& session) {
+        auto command = arrived("limited");
+        command->lane = "limited\n" + session;
+        queue_.enqueue(command);
+        return command;
+    }
     // The next one, as the dispatcher starts it; null when none may start.
     PendingPtr start_next(int max_concurrent = 0) {
         for (;;) {
@@ -153,6 +160,63 @@ TEST_F(RunQueueTest, command_over_its_own_limit_lets_others_pass) {
     EXPECT_EQ(start_next(1), second);
     queue_.leave(*other);
     EXPECT_EQ(start_next(1), last);
+}
+
+// What waits for its session has no slot: other sessions and other commands pass, and the order in the session stays.
+TEST_F(RunQueueTest, command_that_waits_for_its_session_lets_others_pass) {
+    const auto first = asked_in("one");
+    const auto second = asked_in("one");
+    const auto third = asked_in("one");
+    const auto other_session = asked_in("two");
+    EXPECT_EQ(start_next(1), first);
+    EXPECT_EQ(start_next(1), other_session);
+    queue_.leave(*other_session);
+    const auto other = queued("other");
+    EXPECT_EQ(start_next(1), other);
+    EXPECT_EQ(start_next(1), nullptr);
+    queue_.leave(*other);
+    EXPECT_EQ(start_next(1), nullptr) << "a slot is free, but the session has its one";
+
+    const auto last = asked_in("one");
+    queue_.leave(*first);
+    EXPECT_EQ(start_next(1), second);
+    queue_.leave(*third);  // cancelled
+    queue_.leave(*second);
+    EXPECT_EQ(start_next(1), last);
+}
+
+// One session does not fill the queue.
+TEST_F(RunQueueTest, is_busy_when_many_wait_for_one_session) {
+    queue_.set_limits(limits(2, 100));
+    const auto asked = [&](const std::string& session) {
+        const auto command = arrived("limited");
+        command->lane = "limited\n" + session;
+        return command;
+    };
+    const auto first = asked_in("one");
+    EXPECT_EQ(start_next(1), first);
+    const auto second = asked_in("one");
+    EXPECT_EQ(start_next(1), nullptr);
+    for (int i = 0; i < 15; ++i) asked_in("one");
+
+    EXPECT_THAT(queue_.busy(*asked("one")).value_or(""), HasSubstr("16 commands wait for their turn in this session"));
+    EXPECT_EQ(queue_.busy(*asked("two")), std::nullopt);
+    EXPECT_EQ(queue_.busy(*arrived("other")), std::nullopt);
+    queue_.leave(*second);
+    EXPECT_EQ(queue_.busy(*asked("one")), std::nullopt);
+}
+
+TEST_F(RunQueueTest, reserves_one_slot_for_a_session) {
+    const CommandDescription ask{.name = "limited", .one_in_session = true};
+    const auto in = [&](const std::string& session) {
+        auto command = arrived("limited", Phase::journalling);
+        command->dispatch_as(ask);
+        command->lane += session;
+        return command;
+    };
+    EXPECT_TRUE(queue_.reserve(in("one"), ask));
+    EXPECT_FALSE(queue_.reserve(in("one"), ask));
+    EXPECT_TRUE(queue_.reserve(in("two"), ask));
 }
 
 // It was refused or cancelled when it was its turn: the next one has it, before any that came later.
