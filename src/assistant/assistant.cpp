@@ -5,6 +5,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <cmath>
+#include <deque>
 #include <list>
 
 #include "assistant/context.hpp"
@@ -80,7 +81,7 @@ OutsideFunctions<Result<FileContent>>& prompt_readers() {
 
 // Who has a session, and who waits for it, in their order.
 struct Lane {
-    std::size_t waiting = 0;
+    std::deque<const Exchange::Impl*> waiting;
     bool is_taken = false;
 };
 
@@ -242,20 +243,22 @@ Task<Result<>> Assistant::Impl::answer(Exchange::Impl& exchange, ExchangeEnd& en
 Task<Result<>> Assistant::Impl::take_lane(Exchange::Impl& exchange) {
     const std::string id = exchange.ask.session_id;
     Lane& lane = lanes[id];
-    if (lane.waiting >= kMaxWaiting) {
+    if (lane.waiting.size() >= kMaxWaiting) {
         co_return Error(errc::busy, "too many questions wait for an answer in this session; wait for one");
     }
-    ++lane.waiting;
+    lane.waiting.push_back(&exchange);
     exchange.wake_up = [this] { lane_freed.notify(); };
-    while (lane.is_taken && !exchange.cancel_reason && parts.clock.now() < *exchange.ask.deadline) {
+    const auto is_next = [&] { return !lane.is_taken && lane.waiting.front() == &exchange; };
+    while (!is_next() && !exchange.cancel_reason && parts.clock.now() < *exchange.ask.deadline) {
         auto waiting = lane_freed.wait();
         const Duration left = *exchange.ask.deadline - parts.clock.now();
         static_cast<void>(co_await with_timeout(parts.clock, left, std::move(waiting)));
     }
     exchange.wake_up = nullptr;
-    --lane.waiting;
-    if (exchange.cancel_reason || lane.is_taken) {
-        if (!lane.is_taken && lane.waiting == 0) lanes.erase(id);
+    const bool is_its_turn = is_next();
+    std::erase(lane.waiting, &exchange);
+    if (exchange.cancel_reason || !is_its_turn) {
+        if (!lane.is_taken && lane.waiting.empty()) lanes.erase(id);
         lane_freed.notify();  // whoever is next may have seen that it was this one's turn
         if (exchange.cancel_reason) co_return Error(errc::cancelled, *exchange.cancel_reason);
         co_return Error(errc::timeout, "the question before this one in the session has no answer yet");
@@ -267,7 +270,7 @@ Task<Result<>> Assistant::Impl::take_lane(Exchange::Impl& exchange) {
 void Assistant::Impl::free_lane(const std::string& session_id) {
     const auto found = lanes.find(session_id);
     found->second.is_taken = false;
-    if (found->second.waiting == 0) lanes.erase(found);
+    if (found->second.waiting.empty()) lanes.erase(found);
     lane_freed.notify();
 }
 

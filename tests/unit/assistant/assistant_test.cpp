@@ -660,6 +660,28 @@ TEST_F(Chatting, one_at_a_time_in_a_session) {
     EXPECT_EQ(json_or_null(endpoint.bodies.back())["messages"].size(), 3U);  // it knew the one before
 }
 
+// Who comes in the moment in which the session is free does not go ahead of who waits.
+TEST_F(Chatting, first_come_first_served_in_a_session) {
+    endpoint.answer(stream_head() + word("a") + the_end());
+    const auto in_session = [&](const std::string& text) {
+        Ask question;
+        question.session_id = "s";
+        question.text = text;
+        return assistant().ask(std::move(question));
+    };
+    const auto first = in_session("first");
+    const auto second = in_session("second");
+    const auto come_when_first_ends = [&]() -> Task<std::shared_ptr<Exchange>> {
+        co_await first->until_ended();
+        co_return in_session("third");
+    };
+    auto coming = come_when_first_ends();
+    const auto third = jiro::test::run_task(context, std::move(coming));
+    jiro::test::run_task(context, third->until_ended());
+    ASSERT_TRUE(second->has_ended());
+    EXPECT_THAT(endpoint.bodies.at(1), testing::Not(HasSubstr("third")));
+}
+
 // A turn of the model's that calls `name`, `count` times at once.
 std::string call_of(const std::string& name, const std::string& arguments = "{}", int count = 1,
                     const std::string& text = "") {
