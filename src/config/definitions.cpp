@@ -54,9 +54,10 @@ FoundDefinition find_definition(const std::filesystem::path& folder, const std::
                                 const Environment& environment, unsigned owner) {
     if (!is_owners_alone(folder, owner)) return not_defined(folder, name, "others may write there");
     Problems problems;
-    std::vector<Node> roots;  // each holds what is found in it
+    std::vector<Warning> warnings;  // whoever reads the configuration tells them
+    std::vector<Node> roots;        // each holds what is found in it
     std::vector<const Member*> found;
-    for (const Piece& piece : read_pieces(folder, ".yaml", problems)) {
+    for (const Piece& piece : read_pieces(folder, ".yaml", problems, warnings)) {
         if (piece.text.find(name) == std::string::npos) continue;  // a thousand files are looked through at each start
         if (piece.owner != owner || piece.is_writable_by_others) {
             problems.add({piece.path}, "", "others may write it or, behind a link, its folder");

@@ -2,6 +2,7 @@
 #include "jiro/config/load.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <list>
 #include <set>
 
@@ -37,6 +38,7 @@ struct Sources {
     std::vector<Piece> keys;      // of config.d: sections and keys, as in the file
     std::vector<Piece> commands;  // of commands.d: names and definitions, as in Commands.Exec
     Overlay overlay;
+    std::vector<Warning> warnings{};  // of reading them
 };
 
 // The members of all sources in one map.
@@ -100,7 +102,7 @@ class Loader {
         config.websocket.may_be_overheard = config.commands.exec.empty() || config.allow_insecure;
         config.commands.instance_id = config.instance_id;
         config.commands.dedupe_window = config.delivery.outbox.dedupe_window;
-        read_trusted_keys(config.commands.trust, place("Commands.Trust.Keys"), problems_);
+        read_trusted_keys(config.commands.trust, place("Commands.Trust.Keys"), problems_, config.warnings);
         config.commands.tools = config.chat.tools;
         config.chat.log_texts = config.commands.command_text;
         if (config.chat.is_configured()) {
@@ -310,10 +312,12 @@ LoadResult load_file(const std::filesystem::path& path, const Environment& envir
     } else {
         return {std::nullopt, {{path.string(), 0, 0, "", content.error().message}}};
     }
-    sources.keys = read_pieces(path.parent_path() / kKeysFolder, ".yaml", problems);
-    sources.commands = read_pieces(path.parent_path() / kCommandsFolder, ".yaml", problems);
+    sources.keys = read_pieces(path.parent_path() / kKeysFolder, ".yaml", problems, sources.warnings);
+    sources.commands = read_pieces(path.parent_path() / kCommandsFolder, ".yaml", problems, sources.warnings);
     LoadResult result = load_sources(sources, environment, std::move(problems));
-    if (result) warn_of_open_files(*result.config, sources);
+    if (!result) return result;
+    std::ranges::move(sources.warnings, std::back_inserter(result.config->warnings));
+    warn_of_open_files(*result.config, sources);
     return result;
 }
 

@@ -10,6 +10,7 @@
 
 #include "jiro/base/error.hpp"
 #include "jiro/base/file.hpp"
+#include "jiro/base/text.hpp"
 
 namespace jiro::config {
 
@@ -18,22 +19,45 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kMaxEntries = 16 * kMaxPieces;  // those of other names, too: a folder is not read for ever
+constexpr std::size_t kMostMisnamed = 8;              // in a warning
 constexpr int kMostLinks = 40;                        // as the kernel
 
 bool is_piece(const std::string& name, std::string_view ending) {
     return name.size() > ending.size() && name.ends_with(ending) && !name.starts_with('.');
 }
 
+// As somebody names it who takes it for a piece.
+bool is_misnamed(const std::string& name, std::string_view ending) {
+    const std::string given = lower_case(fs::path(name).extension().string());
+    const bool is_of_yaml = ending == ".yaml" && (given == ".yml" || given == ".json");
+    return (is_of_yaml || given == ending) && !name.starts_with('.') && !is_piece(name, ending);
+}
+
+void warn_of_misnamed(const fs::path& folder, std::vector<std::string> names, std::string_view ending,
+                      std::vector<Warning>& warnings) {
+    if (names.empty()) return;
+    std::ranges::sort(names);
+    const auto others = names.size() - std::min(names.size(), kMostMisnamed);
+    names.resize(names.size() - others);
+    for (auto& name : names) name = excerpt(name);
+    warnings.push_back({"", folder.string() + ": " + join_with_commas(names) +
+                                (others > 0 ? " and " + std::to_string(others) + " others" : "") +
+                                ": not read, since only names that end in " + std::string(ending) + " are"});
+}
+
 // The names of the folder's files, sorted. Nothing, and why in `problems`: it cannot be read, or holds too much.
-std::vector<std::string> names_in(const fs::path& folder, std::string_view ending, Problems& problems) {
+std::vector<std::string> names_in(const fs::path& folder, std::string_view ending, Problems& problems,
+                                  std::vector<Warning>& warnings) {
     std::error_code error;
     std::vector<std::string> names;
+    std::vector<std::string> misnamed;
     // A link to nowhere is a folder that was there: whoever takes it for none forgets what it said.
     if (fs::symlink_status(folder, error).type() == fs::file_type::not_found) return names;
     std::size_t entries = 0;
     fs::directory_iterator entry(folder, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
         std::string name = entry->path().filename().string();
+        if (is_misnamed(name, ending)) misnamed.push_back(name);
         if (is_piece(name, ending)) names.push_back(std::move(name));
         if (names.size() <= kMaxPieces && ++entries <= kMaxEntries) continue;
         problems.add({folder.string()}, "",
@@ -45,6 +69,7 @@ std::vector<std::string> names_in(const fs::path& folder, std::string_view endin
         problems.add({folder.string()}, "", "cannot be read: " + error.message());
         return {};
     }
+    warn_of_misnamed(folder, std::move(misnamed), ending, warnings);
     std::ranges::sort(names);
     return names;
 }
@@ -107,10 +132,11 @@ bool may_be_replaced(const Found& found, unsigned owner) {
 
 }  // namespace
 
-std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, Problems& problems) {
+std::vector<Piece> read_pieces(const fs::path& folder, std::string_view ending, Problems& problems,
+                               std::vector<Warning>& warnings) {
     std::vector<Piece> pieces;
     std::size_t bytes = 0;
-    for (const std::string& name : names_in(folder, ending, problems)) {
+    for (const std::string& name : names_in(folder, ending, problems, warnings)) {
         const fs::path file = folder / name;
         const auto found = find_behind_links(folder, name);
         if (!found) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/node.hpp"
+#include "jiro/config/config.hpp"
 
 namespace jiro::config {
 
@@ -29,8 +30,8 @@ inline constexpr std::size_t kMaxBytesOfPieces = 4 * 1024 * 1024;
 // such folder (a link to nowhere is a problem). Adds a problem for each that cannot be read, is no regular file, or is
 // a link that leads out of the folder, if only on its way: whoever may add a file there may not have the daemon read
 // any other. A link may lead to any place below it, as Kubernetes has them (x.yaml -> ..data/x.yaml, ..data ->
-// ..2026_12_01).
+// ..2026_12_01). A name that is nearly one (x.yml, x.YAML) is left aside as any other, but with a warning.
 [[nodiscard]] std::vector<Piece> read_pieces(const std::filesystem::path& folder, std::string_view ending,
-                                             Problems& problems);
+                                             Problems& problems, std::vector<Warning>& warnings);
 
 }  // namespace jiro::config

@@ -27,7 +27,7 @@ void add_key(const Piece& piece, commands::Trust& trust, Problems& problems) {
 
 }  // namespace
 
-void read_trusted_keys(commands::Trust& trust, const Place& place, Problems& problems) {
+void read_trusted_keys(commands::Trust& trust, const Place& place, Problems& problems, std::vector<Warning>& warnings) {
     trust.keys.clear();
     if (trust.keys_folder.empty()) return;
     std::error_code error;
@@ -35,7 +35,7 @@ void read_trusted_keys(commands::Trust& trust, const Place& place, Problems& pro
         return problems.add(place, kKeysPath, "there is no folder " + trust.keys_folder);
     }
     Problems own;
-    const auto pieces = read_pieces(trust.keys_folder, ".pem", own);
+    const auto pieces = read_pieces(trust.keys_folder, ".pem", own, warnings);
     for (const Piece& piece : pieces) add_key(piece, trust, own);
     const bool is_needed = trust.require != commands::RequireSignature::none;
     if (pieces.empty() && own.empty() && is_needed) {

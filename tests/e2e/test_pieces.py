@@ -108,5 +108,8 @@ class PiecesTest(DaemonTest):
         self.assertEqual((checked.returncode, checked.stdout.splitlines()[:2]), (0, [f"{config} is good", f"{piece} is good"]), checked)
         printed = run_client("check-config", "--print", "--config", config).stdout
         self.assertIn(f"MaxRetries: 7  # {piece}:1\n", printed)
+        self.piece("commands.d/forgotten.yml", "forgotten:\n" + TRUE.format(word="x"))
+        checked = run_client("check-config", "--config", config)
+        self.assertIn("commands.d: forgotten.yml: not read, since only names that end in .yaml are", checked.stderr, checked)
         listed = run_client("commands", "--json", "--config", config).stdout
         self.assertIn(str(self.directory / "commands.d" / "a.yaml"), listed)

@@ -51,6 +51,30 @@ std::vector<std::string> names_of(const Config& config) {
     return names;
 }
 
+// What is passed over by its name's last letters alone was meant to be read.
+TEST_F(ConfigPieces, a_name_that_is_nearly_one_is_a_warning) {
+    command("good.yaml", "good");
+    for (const char* name : {"b.yml", "a.YAML", "x.json", "old.yaml.bak", "README", ".hidden.yml", "y.yaml~"})
+        write("commands.d/" + std::string(name), "not read\n");
+    write("config.d/1.yml", "not read\n");
+    std::filesystem::create_directory(directory_.path() / "keys");
+    write("keys/one.pem", kKey);
+    write("keys/two.PEM", kKey);
+    write("config.yaml", "Commands: { Trust: { Keys: " + path("keys") + " } }\n");
+
+    const auto loaded = load();
+
+    ASSERT_TRUE(loaded);
+    EXPECT_EQ(names_of(*loaded.config), std::vector<std::string>{"good"});
+    std::vector<std::string> warnings;
+    for (const auto& warning : loaded.config->warnings) warnings.push_back(warning.text);
+    EXPECT_THAT(warnings,
+                testing::IsSupersetOf(
+                    {path("commands.d") + ": a.YAML, b.yml, x.json: not read, since only names that end in .yaml are",
+                     path("config.d") + ": 1.yml: not read, since only names that end in .yaml are",
+                     path("keys") + ": two.PEM: not read, since only names that end in .pem are"}));
+}
+
 // Keys of config.d and commands of commands.d belong to the file, each with the place that it really comes from.
 TEST_F(ConfigPieces, belong_to_the_configuration) {
     write("config.yaml",
