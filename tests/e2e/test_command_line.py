@@ -142,6 +142,16 @@ class CommandLineTest(DaemonTest):
         program.communicate(timeout=20)
         self.assertEqual(program.returncode, -signal.SIGINT)
 
+    def test_a_session_is_one_that_a_hub_could_name(self):
+        config = self.write("{}")
+        for verb in ("exec", "chat"):
+            for session, why in (("a\nb", "control characters"), ("x" * 257, "longer than 256 bytes")):
+                with self.subTest(verb=verb, why=why):
+                    answer = run_client(verb, "echo a", "--session", session, "--config", config)
+                    self.assertEqual((answer.returncode, answer.stdout), (2, ""), answer)
+                    self.assertIn("--session", answer.stderr)
+                    self.assertIn(why, answer.stderr)
+
     def test_exec_as_json_has_session_and_parameters(self):
         config = self.write("{}")
         answer = run_client("exec", "echo a", "--json", "--session", "s-1", "--param", "k=v=w", "--config", config)

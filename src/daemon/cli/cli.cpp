@@ -17,6 +17,7 @@
 #include "jiro/base/environment.hpp"
 #include "jiro/base/text.hpp"
 #include "jiro/base/utf8.hpp"
+#include "jiro/commands/command_message.hpp"
 #include "jiro/commands/settings.hpp"
 
 namespace jiro::daemon::cli {
@@ -40,6 +41,14 @@ Parameters split_parameters(const std::vector<std::string>& texts) {
 
 // For what a command holds, which is JSON.
 std::string check_text(const std::string& given) { return is_utf8(given) ? "" : "it is not UTF-8 text"; }
+
+// What a message of the hub's may have as its session.
+std::string check_session_id(const std::string& given) {
+    if (!is_utf8(given)) return "it is not UTF-8 text";
+    if (has_control_characters(given)) return "it holds control characters";
+    const auto limit = jiro::commands::MessageLimits().command_sync_id_bytes;
+    return given.size() > limit ? "it is longer than " + std::to_string(limit) + " bytes" : "";
+}
 
 // As of a variable of a script that is not set.
 std::string check_file(const std::string& given) { return given.empty() ? "it names no file" : ""; }
@@ -195,7 +204,7 @@ class CommandLine {
             ->required()
             ->check(check_text);
         sub->add_option("--param", exec_parameters_, "A parameter, key=value; may be repeated")->check(check_text);
-        sub->add_option("--session", exec_.session_id, "Session id")->check(check_text);
+        sub->add_option("--session", exec_.session_id, "Session id")->check(check_session_id);
         sub->add_flag("--json", exec_.json, "Print the whole result as JSON");
         sub->add_flag("--as-root", exec_.as_root, "For root: do not become the daemon's user");
     }
@@ -310,7 +319,8 @@ class CommandLine {
         auto* sub = add("chat", "Talk with the assistant, through the running daemon or without it",
                         [this] { return chat(config_file_, chat_); });
         sub->add_option("text", chat_.text, "One question; without it each line of standard input is one");
-        sub->add_option("--session", chat_.session_id, "Go on in this session; else a new one");
+        sub->add_option("--session", chat_.session_id, "Go on in this session; else a new one")
+            ->check(check_session_id);
     }
 
     void define_sessions() {
