@@ -25,6 +25,12 @@ constexpr Duration kRefusalTime = std::chrono::seconds(2);
 constexpr Duration kLastWordsTime = std::chrono::seconds(3);
 constexpr std::size_t kMaxErrorText = 2 * kMaxPeerText;  // ours, and what the endpoint says
 
+std::size_t size_of(const Completion& completion) {
+    std::size_t size = completion.text.size() + completion.refusal.size();
+    for (const auto& call : completion.tool_calls) size += call.bytes();
+    return size;
+}
+
 http::Request request_to(const Url& url, const Secret& key, std::string body) {
     http::Request request;
     request.url = url;
@@ -185,6 +191,7 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
     Answer& answer = asking.answer;
     EventStream events(kMaxEventBytes);
     std::size_t total = 0;
+    bool is_said_with_each = false;
     for (bool is_end = false; !is_end;) {
         const auto bytes = co_await read_piece(asking, connection);
         if (!bytes && asking.ends_at) co_return Result<>();
@@ -193,12 +200,17 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
         total += bytes->size();
         events.feed(*bytes);
         if (is_end) events.end();
+        const auto had = size_of(answer.completion);
         for (auto event = events.next(); event; event = events.next()) {
             const auto piece = add_piece(*event, answer.completion);
             if (!piece) co_return piece.error();
             if (piece->is_end) co_return Result<>();
         }
-        if (!answer.completion.finish_reason.empty() && !asking.ends_at) {
+        // Some gateways say it with each piece: then it says nothing.
+        if (asking.ends_at && size_of(answer.completion) > had) is_said_with_each = true;
+        if (is_said_with_each) {
+            asking.ends_at.reset();
+        } else if (!answer.completion.finish_reason.empty() && !asking.ends_at) {
             asking.ends_at = clock_.now() + std::min(kLastWordsTime, (asking.deadline - clock_.now()) / 2);
         }
         if (events.overflowed() || total > kMaxStreamBytes) {
@@ -210,7 +222,7 @@ Task<Result<>> ModelClient::read_stream(Asking& asking, http::Connection& connec
         if (answer.on_progress) answer.on_progress();
     }
     // Some end without [DONE].
-    if (!asking.ends_at) co_return cut("the endpoint hung up in the middle");
+    if (answer.completion.finish_reason.empty()) co_return cut("the endpoint hung up in the middle");
     co_return Result<>();
 }
 

@@ -112,6 +112,9 @@ History SessionFile::begin(const NewExchange& exchange) {
         .run();
 
     // One question at a time is asked: what is being written here could not be written to its end.
+    database_.use("DELETE FROM Messages WHERE State = 2 AND Content = '' AND SessionId = ?")
+        .bind(exchange.session_id)
+        .run();
     database_.use("UPDATE Messages SET State = 1 WHERE State = 2 AND SessionId = ?").bind(exchange.session_id).run();
     auto history = history_of(exchange.session_id, exchange.history_bytes);
 

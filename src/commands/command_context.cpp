@@ -24,7 +24,11 @@ std::optional<Error> CommandContext::bind(const CommandDescription& description)
     };
     std::vector<std::string_view> declared;
     for (const auto& parameter : parameters) declared.push_back(parameter.name);
-    auto values = values_of(description.name, declared, arguments(), this->parameters(), nullptr);
+    Parameters given = this->parameters();
+    std::erase_if(given, [](const auto& parameter) { return parameter.second.empty(); });
+    auto values = values_of(description.name, declared, arguments(), given, nullptr);
+    // A form sends its fields along with each command: where both are too many, the words count.
+    if (!values) values = values_of(description.name, declared, arguments(), {}, nullptr);
     if (!values) return not_usable(values.error());
     for (std::size_t i = 0; i < parameters.size(); ++i) {
         auto& value = (*values)[i];

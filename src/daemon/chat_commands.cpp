@@ -38,8 +38,10 @@ CommandResult result_of_exchange(const assistant::ExchangeEnd& end) {
     if (end.error->code == assistant::errc::timeout) return CommandResult::timed_out(end.words());
     if (end.error->code != assistant::errc::cancelled) return CommandResult::failed(end.words());
     // The dispatcher says why.
-    return CommandResult::cancelled(end.answer.empty() ? ""
-                                                       : "what came until then is in the session, marked as cut off");
+    if (end.answer.empty()) return CommandResult::cancelled("");
+    if (end.not_stored)
+        return CommandResult::cancelled("what came until then is not in the session: " + end.not_stored->message);
+    return CommandResult::cancelled("what came until then is in the session, marked as cut off");
 }
 
 Task<CommandResult> run_chat(Assistant& assistant, CommandContext& context) {

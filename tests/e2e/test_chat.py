@@ -286,6 +286,12 @@ class ChatTest(ChatCase):
         self.assertIn("the slow answer\n\n(This is not in the session: ", self.result("slow").response)
         self.assertNotIn("slow", self.ask(hub, "sessions", "s1").response)
 
+    def test_a_cancelled_answer_of_a_session_that_was_removed(self):
+        hub = self.start_a_slow_answer()
+        self.assertEqual(self.command("sessions", "remove", "slow").returncode, 0)
+        self.ask(hub, "cancel slow", "c1")
+        self.assertNotIn("is in the session", self.result("slow").response)
+
     def test_a_file_that_is_made_anew_knows_what_was_forgotten(self):
         self.start_endpoint()
         hub = self.start_all(config=self.chat_config())

@@ -66,7 +66,7 @@ class ResultsAreWholeTest(DaemonTest):
             return Reply.ok() if confirms else Reply.status("UNAVAILABLE", "not yet")
 
         self.start_with_a_big_result(behaviour)
-        wait_until(lambda: self.grpc.attempts["a"] >= 2, "the short form", 30, context=self.client.tail)
+        wait_until(lambda: len(self.grpc.sizes["a"]) >= 2, "the short form", 30, context=self.client.tail)
         self.assertLessEqual(self.grpc.sizes["a"][1], limit)
         self.assertGreater(self.grpc.sizes["a"][1], limit - 200)
 

@@ -466,7 +466,7 @@ TEST_F(Chatting, an_answer_is_whole_with_its_finish_reason) {
         {"trailers", trailers},
         {"a line without end", {{whole + chunk(usage) + chunk(std::string(2 * 1024 * 1024, 'x'))}}},
     };
-    settings.timeout = 1s;
+    settings.timeout = 2s;
     settings.idle_timeout = 150ms;
     for (const auto& [name, script] : ends) {
         FakeEndpoint odd(executor);
@@ -481,6 +481,21 @@ TEST_F(Chatting, an_answer_is_whole_with_its_finish_reason) {
     settings.endpoint = *Url::parse(endpoint.url());
     assistant().update(settings);
     EXPECT_THAT(ask("question").words(), HasSubstr("out of memory"));
+}
+
+// Some gateways say finish_reason with each piece.
+TEST_F(Chatting, an_answer_goes_on_behind_a_finish_reason_of_each_piece) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const auto finish = event(R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})");
+    const auto last = event("[DONE]");
+    endpoint.answer({{head + chunk(word("a") + finish)},
+                     {chunk(word("b") + finish), 50ms},
+                     {chunk(word("c") + finish), 3500ms},
+                     {chunk(word("d") + finish + last), 50ms}});
+    settings.timeout = 30s;
+    settings.idle_timeout = 20s;
+    assistant().update(settings);
+    EXPECT_EQ(ask("question").words(), "abcd");
 }
 
 // An endpoint that takes max_tokens under one name alone.

@@ -173,13 +173,23 @@ TEST_F(BuiltinCommands, ignore_parameters_that_they_do_not_know) {
     EXPECT_THAT(run("cancel runs", {}, unknown).message(), HasSubstr("cancelled: runs"));
 }
 
-// A value that comes both ways is one too many.
+// What comes both ways: a form sends its fields along with each command, so the words count.
+TEST_F(BuiltinCommands, go_by_the_words_where_both_are_too_many) {
+    FakeRuns runs;
+    services.runs = &runs;
+    EXPECT_THAT(run("cancel runs", {}, {{"ID", "other"}}).message(), HasSubstr("cancelled: runs"));
+    EXPECT_THAT(run("cancel runs", {}, {{"ID", ""}}).message(), HasSubstr("cancelled: runs"));
+    EXPECT_TRUE(run("output c-1 5", {}, {{"ID", "c-2"}}).is_success());
+    EXPECT_EQ(runs.asked, "c-1@5");
+    EXPECT_THAT(run("help echo", {}, {{"NAME", "help"}}).message(), HasSubstr("echo TEXT..."));
+}
+
 TEST_F(BuiltinCommands, refuse_what_they_do_not_take) {
     FakeRuns runs;
     services.runs = &runs;
-    const auto both = run("cancel a", {}, {{"ID", "b"}});
-    EXPECT_EQ(both.outcome, Outcome::rejected);
-    EXPECT_EQ(both.message(), "cancel: too many arguments, starting with \"a\"; usage: cancel ID");
+    const auto more = run("cancel a b", {}, {{"ID", "b"}});
+    EXPECT_EQ(more.outcome, Outcome::rejected);
+    EXPECT_EQ(more.message(), "cancel: too many arguments, starting with \"b\"; usage: cancel ID");
     EXPECT_EQ(run("cancel", {}, {{"ID", ""}}).message(), "cancel: the argument ID is missing; usage: cancel ID");
     EXPECT_EQ(run("help echo ping").outcome, Outcome::rejected);
 }

@@ -181,6 +181,20 @@ TEST(DevHub, sends_a_command_and_takes_its_result) {
     EXPECT_EQ(ended.result->text, "hi");
 }
 
+// A completion alone says whether the command failed: its result may come later.
+TEST(SendOutcome, goes_by_what_came) {
+    const auto with = [](const char* result) {
+        SendOutcome outcome;
+        outcome.completion = ClientResult{result, ""};
+        return outcome.success();
+    };
+    EXPECT_TRUE(with("null"));
+    EXPECT_TRUE(with(R"({"isSuccess":true})"));
+    EXPECT_TRUE(with(R"("a text")"));
+    EXPECT_FALSE(with(R"({"isSuccess":false,"message":"unknown command"})"));
+    EXPECT_FALSE(with(R"({"IsSuccess":false})"));
+}
+
 // With an invocationId the client's completion comes back too; ids differ from command to command.
 TEST(DevHub, asks_for_a_client_result) {
     RunningHub hub;
