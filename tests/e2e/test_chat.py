@@ -492,14 +492,13 @@ class ChatTest(ChatCase):
         self.assertIn("a 'question", answer_to("session", sessionId="s1").response)
         self.assertIn("no session other", answer_to("sessionInfo", sessionId="other").response)
         self.assertIn("no session other", answer_to("session other").response)
+        self.assertIn("no session other", answer_to("session other", sessionId="s1").response)  # the word counts
         self.assertIn("a 'question", answer_to("session", sessionId="").response)
         self.assertIn("there is nothing to forget", answer_to("reset", sessionId="other").response)
         self.assertIn("begins anew", answer_to("reset", sessionId="s1").response)
-        for text, parameters in (("session s1", {"sessionId": "s1"}), ("chat one", {"prompt": "two"}), ("chat", {})):
-            with self.subTest(text, **parameters):
-                refused = answer_to(text, **parameters)
-                self.assertFalse(refused.is_success)
-                self.assertIn("usage: ", refused.response)
+        refused = answer_to("chat")
+        self.assertFalse(refused.is_success)
+        self.assertIn("usage: ", refused.response)
         self.assertEqual(len(self.endpoint.requests), 1)
 
     def test_a_model_that_only_calls_tools_is_not_asked_without_end(self):
